@@ -1,0 +1,75 @@
+# Everything a person or CI does with the checkout. Set-up needs python3, pip and make, and happens by itself.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+# The demo's video and the detector's weights; without weights the demo reads text alone.
+VIDEO ?= tests/fixtures/tiny.mp4
+WEIGHTS ?= $(wildcard ../shared/models/yolo11n_int8_openvino_model)
+
+PROTO := foregsyte/jobs/v1/jobs.proto
+PRODUCT := job_api job_worker job_client shared migrations
+
+.PHONY: setup demo test test-fast test-corpus lint format types protos protos-check buf-lint api worker lock clean
+
+setup: $(INSTALLED)
+
+$(INSTALLED): requirements/dev.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --requirement requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+demo: setup  ## Runs the pair on VIDEO and shows what was found
+	$(BIN)/foregsyte demo "$(VIDEO)" $(if $(WEIGHTS),--yolo-weights "$(WEIGHTS)")
+
+test: setup  ## All tests but the slow ones, with coverage
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -m "not corpus"
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --fail-under=90
+
+test-fast: setup  ## The tests that need no models and no processes
+	$(BIN)/pytest -m "unit"
+
+test-corpus: setup  ## The slow tests: whole real videos through real processes
+	$(BIN)/pytest -m "corpus" --timeout 1800
+
+lint: setup  ## Style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+protos: setup  ## Makes the stubs anew
+	$(BIN)/python -m grpc_tools.protoc -Ishared/generated=protos --python_out=. --grpc_python_out=. \
+	    --mypy_out=. --mypy_grpc_out=. --plugin=protoc-gen-mypy=$(BIN)/protoc-gen-mypy \
+	    --plugin=protoc-gen-mypy_grpc=$(BIN)/protoc-gen-mypy_grpc shared/generated/$(PROTO)
+
+protos-check: protos  ## Fails when the committed stubs are not those of the contract
+	git diff --exit-code -- shared/generated
+
+buf-lint:  ## Lints the contract; needs npm
+	cd protos && npx --yes @bufbuild/buf@1.75.0 lint
+
+api: setup  ## A server on this checkout's data folder
+	$(BIN)/foregsyte-api
+
+worker: setup  ## A worker for it
+	$(BIN)/foregsyte-worker $(if $(WEIGHTS),--yolo-weights "$(WEIGHTS)",--pipelines ocr)
+
+lock: setup  ## Resolves the dependencies anew, keeping what still fits; records no addresses
+	$(BIN)/python -m pip install --quiet pip-tools
+	for extras in "api client" "worker client" "api worker client dev"; do \
+	    set -- $$extras; name=$${extras##* }; [ $$# = 2 ] && name=$$1; \
+	    $(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --no-header --no-annotate --no-emit-index-url \
+	        --no-emit-find-links --no-emit-trusted-host $$(printf -- '--extra %s ' $$extras) \
+	        --output-file requirements/$$name.txt pyproject.toml; \
+	done
+
+clean:
+	rm -rf $(VENV) build .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,98 @@
+"""Builds an API server from its settings: the one place where the parts meet. Tests build theirs here too."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+from job_api.core.database import Database
+from job_api.core.group_writer import GroupWriter
+from job_api.core.migrations import migrate
+from job_api.interceptors.error_mapping import ErrorMappingInterceptor
+from job_api.queue.base import QueueService
+from job_api.queue.memory_queue import MemoryQueue
+from job_api.repositories.jobs import JobRepository
+from job_api.server import ApiServer
+from job_api.servicers.job_servicer import JobServicer
+from job_api.servicers.worker_servicer import WorkerServicer
+from job_api.services.dispatch import DispatchService
+from job_api.services.leases import JobLocks, LeaseTable
+from job_api.services.queries import QueryService
+from job_api.services.recovery import RecoveryService
+from job_api.services.submission import SubmissionService
+from job_api.services.waiting_line import WaitingLine
+from job_api.settings import ApiSettings
+from job_api.storage.base import StorageService
+from job_api.storage.local_storage import LocalStorage
+from shared.clock import Clock, monotonic_clock
+from shared.pipelines import BUILT_IN_PIPELINES
+
+__all__ = ["Services", "build_server", "build_services"]
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The services of one server, on an open and migrated database."""
+
+    submission: SubmissionService
+    queries: QueryService
+    dispatch: DispatchService
+    line: WaitingLine
+    database: Database
+    writer: GroupWriter
+
+    def close(self) -> None:
+        """Writes what waits and lets go of the database."""
+        self.writer.close()
+        self.database.close()
+
+
+def build_services(
+    settings: ApiSettings,
+    *,
+    storage: StorageService | None = None,
+    queue: QueueService | None = None,
+    clock: Clock = monotonic_clock,
+    new_id: Callable[[], UUID] = uuid4,
+) -> Services:
+    """Opens and migrates the database, builds the services and recovers the jobs of the last run.
+
+    Raises:
+        DatabaseUnavailable: The database is held by another process, damaged or newer than this code.
+    """
+    database = Database(settings.resolved_database_url)
+    database.open()
+    try:
+        database_is_new = migrate(database)
+    except BaseException:
+        database.close()
+        raise
+    writer = GroupWriter(database.sessions)
+    writer.start()
+    storage = storage or LocalStorage(settings.data_dir)
+    jobs = JobRepository(database, writer)
+    line = WaitingLine(queue or MemoryQueue(), settings.max_waiting_workers)
+    leases = LeaseTable(settings.lease_seconds, clock)
+    locks = JobLocks()
+    RecoveryService(jobs, storage, line, leases).recover(database_is_new=database_is_new)
+    return Services(
+        submission=SubmissionService(
+            jobs, storage, line, locks, settings.pipelines, settings.submission_limits, new_id
+        ),
+        queries=QueryService(jobs, storage, locks, settings.default_page_size, settings.max_page_size),
+        dispatch=DispatchService(jobs, storage, line, leases, locks, settings.dispatch_limits, clock),
+        line=line,
+        database=database,
+        writer=writer,
+    )
+
+
+def build_server(settings: ApiSettings, services: Services) -> ApiServer:
+    """Builds the gRPC server in front of the services; it does not listen yet."""
+    return ApiServer(
+        settings,
+        JobServicer(services.submission, services.queries, [BUILT_IN_PIPELINES[name] for name in settings.pipelines]),
+        WorkerServicer(services.dispatch),
+        ErrorMappingInterceptor(),
+        services.dispatch,
+        services.line,
+    )

@@ -1,0 +1,279 @@
+"""What the API refuses, and why.
+
+ApiError
+├── InvalidRequest            a field of the request is wrong
+│   ├── InvalidMp4            ├── InvalidRequestId        ├── InvalidPageSize
+│   ├── UnknownPipeline       ├── InvalidWait             ├── InvalidPageToken
+│   ├── InvalidJobId          ├── InvalidRange            ├── InvalidStatus
+│   ├── InvalidWorkerId       ├── InvalidResults          ├── InvalidFormat
+│   └── InvalidErrorMessage
+├── NotFound                  the job, or what was asked of it, is not there
+│   ├── JobNotFound           ├── JobNotCompleted         └── JobFailed
+├── AlreadyExists
+│   └── RequestIdReused
+├── WrongState                the job is not in a state that allows this
+│   ├── LeaseLost             └── JobNotFinished
+├── Exhausted                 a limit is reached
+│   ├── PayloadTooLarge       ├── DiskLow (retry)         └── Overloaded (retry)
+├── Unavailable
+│   └── ShuttingDown
+└── DataLoss                  a stored file is missing or damaged
+    ├── InputUnreadable       └── ResultsUnreadable
+
+The errors know nothing of gRPC: `job_api/interceptors/error_mapping.py` turns them into status codes and details. Their
+messages are read by callers: plain words, what to do, never a path.
+"""
+
+from typing import ClassVar
+
+from shared.reasons import Reason
+
+__all__ = [
+    "AlreadyExists",
+    "ApiError",
+    "DataLoss",
+    "DiskLow",
+    "Exhausted",
+    "InputUnreadable",
+    "InvalidErrorMessage",
+    "InvalidFormat",
+    "InvalidJobId",
+    "InvalidMp4",
+    "InvalidPageSize",
+    "InvalidPageToken",
+    "InvalidRange",
+    "InvalidRequest",
+    "InvalidRequestId",
+    "InvalidResults",
+    "InvalidStatus",
+    "InvalidWait",
+    "InvalidWorkerId",
+    "JobFailed",
+    "JobNotCompleted",
+    "JobNotFinished",
+    "JobNotFound",
+    "LeaseLost",
+    "NotFound",
+    "Overloaded",
+    "PayloadTooLarge",
+    "RequestIdReused",
+    "ResultsUnreadable",
+    "ShuttingDown",
+    "Unavailable",
+    "UnknownPipeline",
+    "WrongState",
+]
+
+
+class ApiError(Exception):
+    """Base of everything the API refuses.
+
+    Attributes:
+        reason: The reason that programs switch on.
+        message: What was wrong and what to do.
+        retry_after_seconds: When trying again can help, else None.
+    """
+
+    reason: ClassVar[Reason]
+    retry_after_seconds: ClassVar[float | None] = None
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class InvalidRequest(ApiError):
+    """A field of the request is wrong; `field` names it."""
+
+    field: ClassVar[str]
+
+
+class InvalidMp4(InvalidRequest):
+    """The bytes are not an MP4."""
+
+    reason, field = Reason.INVALID_MP4, "video"
+
+
+class UnknownPipeline(InvalidRequest):
+    """No pipeline of that name is offered."""
+
+    reason, field = Reason.UNKNOWN_PIPELINE, "pipeline_id"
+
+
+class InvalidRequestId(InvalidRequest):
+    """The request id is too long."""
+
+    reason, field = Reason.INVALID_REQUEST_ID, "request_id"
+
+
+class InvalidJobId(InvalidRequest):
+    """The job id is not a UUID."""
+
+    reason, field = Reason.INVALID_JOB_ID, "job_id"
+
+
+class InvalidWorkerId(InvalidRequest):
+    """The worker id is empty or too long."""
+
+    reason, field = Reason.INVALID_WORKER_ID, "worker_id"
+
+
+class InvalidWait(InvalidRequest):
+    """The wait is negative or not a duration."""
+
+    reason, field = Reason.INVALID_WAIT, "wait"
+
+
+class InvalidRange(InvalidRequest):
+    """The piece asked for does not lie within the video."""
+
+    reason, field = Reason.INVALID_RANGE, "offset"
+
+
+class InvalidResults(InvalidRequest):
+    """The results are not the frozen shape."""
+
+    reason, field = Reason.INVALID_RESULTS, "results_json"
+
+
+class InvalidErrorMessage(InvalidRequest):
+    """The error message is empty."""
+
+    reason, field = Reason.INVALID_ERROR_MESSAGE, "error_message"
+
+
+class InvalidFormat(InvalidRequest):
+    """The results format is not one of the enum's."""
+
+    reason, field = Reason.INVALID_FORMAT, "format"
+
+
+class InvalidPageSize(InvalidRequest):
+    """The page size is negative."""
+
+    reason, field = Reason.INVALID_PAGE_SIZE, "page_size"
+
+
+class InvalidPageToken(InvalidRequest):
+    """The page token is not one this server gave."""
+
+    reason, field = Reason.INVALID_PAGE_TOKEN, "page_token"
+
+
+class InvalidStatus(InvalidRequest):
+    """The status is not one of the enum's."""
+
+    reason, field = Reason.INVALID_STATUS, "status"
+
+
+class _AboutJob(ApiError):
+    """An error about one job; `job_id` names it."""
+
+    def __init__(self, job_id: str, message: str) -> None:
+        super().__init__(message)
+        self.job_id = job_id
+
+
+class NotFound(_AboutJob):
+    """The job, or what was asked of it, is not there."""
+
+
+class JobNotFound(NotFound):
+    """No job has this id."""
+
+    reason = Reason.JOB_NOT_FOUND
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(job_id, f"no job has the id {job_id}")
+
+
+class JobNotCompleted(NotFound):
+    """The job has no results yet."""
+
+    reason = Reason.JOB_NOT_COMPLETED
+
+
+class JobFailed(NotFound):
+    """The job has no results because it failed."""
+
+    reason = Reason.JOB_FAILED
+
+
+class AlreadyExists(_AboutJob):
+    """What the request would make is there already, and differs."""
+
+
+class RequestIdReused(AlreadyExists):
+    """The request id was used before with another video or pipeline."""
+
+    reason = Reason.REQUEST_ID_REUSED
+
+
+class WrongState(_AboutJob):
+    """The job is not in a state that allows this; `violation` names the broken condition."""
+
+
+class LeaseLost(WrongState):
+    """The worker does not hold the job."""
+
+    reason = Reason.LEASE_LOST
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(job_id, f"this worker does not hold job {job_id}; drop it and take another")
+
+
+class JobNotFinished(WrongState):
+    """The job is still pending or running."""
+
+    reason = Reason.JOB_NOT_FINISHED
+
+
+class Exhausted(ApiError):
+    """A limit is reached."""
+
+
+class PayloadTooLarge(Exhausted):
+    """The video, the results or the message are larger than the server takes."""
+
+    reason = Reason.PAYLOAD_TOO_LARGE
+
+
+class DiskLow(Exhausted):
+    """The server's disk is too full to take more."""
+
+    reason = Reason.DISK_LOW
+    retry_after_seconds = 30.0
+
+
+class Overloaded(Exhausted):
+    """Too many uploads are under way."""
+
+    reason = Reason.OVERLOADED
+    retry_after_seconds = 1.0
+
+
+class Unavailable(ApiError):
+    """The server cannot answer now."""
+
+
+class ShuttingDown(Unavailable):
+    """The server is stopping."""
+
+    reason = Reason.SHUTTING_DOWN
+    retry_after_seconds = 1.0
+
+
+class DataLoss(_AboutJob):
+    """A stored file of the job is missing or damaged."""
+
+
+class InputUnreadable(DataLoss):
+    """The job's stored video is missing."""
+
+    reason = Reason.INPUT_UNREADABLE
+
+
+class ResultsUnreadable(DataLoss):
+    """The job's stored results are missing or damaged."""
+
+    reason = Reason.RESULTS_UNREADABLE

@@ -1,0 +1,113 @@
+"""The one place where errors become gRPC status codes and details."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import grpc
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2 as details
+from google.rpc import status_pb2
+from grpc_status import rpc_status
+
+from job_api.errors import (
+    AlreadyExists,
+    ApiError,
+    DataLoss,
+    Exhausted,
+    InvalidRequest,
+    NotFound,
+    ShuttingDown,
+    Unavailable,
+    WrongState,
+)
+from shared.reasons import ERROR_DOMAIN, Reason
+
+__all__ = ["STATUS_CODES", "ErrorMappingInterceptor", "status_of"]
+
+logger = logging.getLogger(__name__)
+
+STATUS_CODES: dict[type[ApiError], grpc.StatusCode] = {
+    InvalidRequest: grpc.StatusCode.INVALID_ARGUMENT,
+    NotFound: grpc.StatusCode.NOT_FOUND,
+    AlreadyExists: grpc.StatusCode.ALREADY_EXISTS,
+    WrongState: grpc.StatusCode.FAILED_PRECONDITION,
+    Exhausted: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    Unavailable: grpc.StatusCode.UNAVAILABLE,
+    DataLoss: grpc.StatusCode.DATA_LOSS,
+}
+"""Looked up along an error's classes, from its own to its base."""
+
+
+class ErrorMappingInterceptor(grpc.ServerInterceptor):
+    """Answers every error of a handler with its status, and refuses new calls once the server is stopping."""
+
+    def __init__(self) -> None:
+        self._is_stopping = False
+
+    def stop(self) -> None:
+        """Refuses calls from now on with SHUTTING_DOWN; those under way go on."""
+        self._is_stopping = True
+
+    def intercept_service(
+        self, continuation: Callable[[grpc.HandlerCallDetails], Any], handler_call_details: grpc.HandlerCallDetails
+    ) -> Any:
+        """Wraps the handler of a unary RPC; health and reflection are left as they are."""
+        handler = continuation(handler_call_details)
+        if handler is None or handler.unary_unary is None:
+            return handler
+
+        def answer(request: Message, context: grpc.ServicerContext) -> Any:
+            try:
+                if self._is_stopping:
+                    raise ShuttingDown("the server is stopping; try again")
+                return handler.unary_unary(request, context)
+            except Exception as error:  # noqa: BLE001 (every error is answered)
+                status = status_of(error)
+            context.abort_with_status(rpc_status.to_status(status))
+            raise AssertionError("abort_with_status always raises")
+
+        return grpc.unary_unary_rpc_method_handler(answer, handler.request_deserializer, handler.response_serializer)
+
+
+def status_of(error: Exception) -> status_pb2.Status:
+    """Returns what the caller is told about an error: code, message, details.
+
+    An error that nobody foresaw is logged with a reference, and the reference is all that the caller is told.
+    """
+    if isinstance(error, ApiError):
+        code = next(STATUS_CODES[base] for base in type(error).__mro__ if base in STATUS_CODES)
+        return _status(code, error.message, error.reason, _details_of(error))
+    reference = uuid4().hex[:12]
+    logger.error("internal error", extra={"reference": reference}, exc_info=error)
+    return _status(grpc.StatusCode.INTERNAL, f"internal error (reference {reference})", Reason.INTERNAL, [])
+
+
+def _status(code: grpc.StatusCode, message: str, reason: Reason, more: list[Message]) -> status_pb2.Status:
+    status = status_pb2.Status(code=code.value[0], message=message)
+    for detail in [details.ErrorInfo(reason=reason, domain=ERROR_DOMAIN), *more]:
+        packed = AnyMessage()
+        packed.Pack(detail)
+        status.details.append(packed)
+    return status
+
+
+def _details_of(error: ApiError) -> list[Message]:
+    more: list[Message] = []
+    if isinstance(error, InvalidRequest):
+        violation = details.BadRequest.FieldViolation(field=error.field, description=error.message)
+        more.append(details.BadRequest(field_violations=[violation]))
+    if isinstance(error, NotFound | AlreadyExists | WrongState | DataLoss):
+        more.append(
+            details.ResourceInfo(
+                resource_type="foregsyte.jobs.v1.Job", resource_name=error.job_id, description=error.message
+            )
+        )
+    if error.retry_after_seconds is not None:
+        delay = Duration(nanos=0)
+        delay.FromMilliseconds(int(error.retry_after_seconds * 1000))
+        more.append(details.RetryInfo(retry_delay=delay))
+    return more

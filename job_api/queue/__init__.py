@@ -1,0 +1,1 @@
+"""The queue of job ids: the port and its adapters."""

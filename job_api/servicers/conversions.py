@@ -1,0 +1,107 @@
+"""Between the contract's messages and the services' types."""
+
+from typing import Any
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.struct_pb2 import Struct
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from job_api.errors import InvalidFormat, InvalidStatus, InvalidWait
+from job_api.repositories.jobs import JobRecord
+from job_api.services.stored_results import FrameEntry
+from shared.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
+from shared.job_status import JobStatus
+
+__all__ = [
+    "duration_of_seconds",
+    "frame_message",
+    "seconds_of_wait",
+    "status_message",
+    "status_of_filter",
+    "summary_message",
+    "wants_json",
+]
+
+_TO_MESSAGE = {
+    JobStatus.pending: pb.JOB_STATUS_PENDING,
+    JobStatus.running: pb.JOB_STATUS_RUNNING,
+    JobStatus.completed: pb.JOB_STATUS_COMPLETED,
+    JobStatus.failed: pb.JOB_STATUS_FAILED,
+}
+_FROM_MESSAGE: dict[int, JobStatus] = {message: status for status, message in _TO_MESSAGE.items()}
+_MAX_DURATION_SECONDS = 315_576_000_000
+"""The longest `google.protobuf.Duration`; see duration.proto."""
+
+
+def status_message(job: JobRecord) -> pb.GetJobStatusResponse:
+    """Returns where the job stands."""
+    return pb.GetJobStatusResponse(**_status_fields(job))
+
+
+def summary_message(job: JobRecord) -> pb.JobSummary:
+    """Returns the same, as an entry of a list."""
+    return pb.JobSummary(**_status_fields(job))
+
+
+def _status_fields(job: JobRecord) -> dict[str, Any]:
+    created_at, updated_at = Timestamp(), Timestamp()
+    created_at.FromDatetime(job.created_at)
+    updated_at.FromDatetime(job.updated_at)
+    return {
+        "job_id": str(job.job_id),
+        "status": _TO_MESSAGE[job.status],
+        "progress": job.status.progress,
+        "created_at": created_at,
+        "updated_at": updated_at,
+        "pipeline_id": job.pipeline_id,
+        "error_message": job.error_message or "",
+    }
+
+
+def frame_message(entry: FrameEntry) -> pb.FrameResult:
+    """Returns one frame's result as a Struct."""
+    result = Struct()
+    result.update(entry.result)
+    return pb.FrameResult(frame_index=entry.frame_index, result=result)
+
+
+def status_of_filter(status: int) -> JobStatus | None:
+    """Returns the status to filter by, None for all.
+
+    Raises:
+        InvalidStatus: The number is not one of the enum's.
+    """
+    if status == pb.JOB_STATUS_UNSPECIFIED:
+        return None
+    if status not in _FROM_MESSAGE:
+        raise InvalidStatus(f"status must be one of JobStatus, not {status}")
+    return _FROM_MESSAGE[status]
+
+
+def wants_json(results_format: int) -> bool:
+    """Returns whether the results are asked for as JSON text.
+
+    Raises:
+        InvalidFormat: The number is not one of the enum's.
+    """
+    if results_format not in pb.ResultsFormat.values():
+        raise InvalidFormat(f"format must be one of ResultsFormat, not {results_format}")
+    return results_format == pb.RESULTS_FORMAT_JSON
+
+
+def seconds_of_wait(wait: Duration) -> float:
+    """Returns the wait in seconds.
+
+    Raises:
+        InvalidWait: It is negative or no valid duration.
+    """
+    if not (0 <= wait.seconds <= _MAX_DURATION_SECONDS and 0 <= wait.nanos < 10**9):
+        raise InvalidWait("wait must be a duration of zero or more")
+    return float(wait.seconds) + wait.nanos / 1e9
+
+
+def duration_of_seconds(seconds: float) -> Duration:
+    """Returns the seconds as a message."""
+    duration = Duration()
+    duration.FromNanoseconds(round(seconds * 1e9))
+    return duration

@@ -1,0 +1,64 @@
+"""JobService: what clients call."""
+
+from collections.abc import Iterable
+
+import grpc
+
+from job_api.servicers.conversions import frame_message, status_message, status_of_filter, summary_message, wants_json
+from job_api.services.queries import QueryService
+from job_api.services.request_checks import parse_job_id
+from job_api.services.submission import SubmissionService
+from shared.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
+from shared.generated.foregsyte.jobs.v1 import jobs_pb2_grpc
+from shared.pipelines import PipelineInfo
+
+__all__ = ["JobServicer"]
+
+
+class JobServicer(jobs_pb2_grpc.JobServiceServicer):
+    """Converts requests and answers; the services do the rest and raise what is wrong."""
+
+    def __init__(self, submission: SubmissionService, queries: QueryService, pipelines: Iterable[PipelineInfo]) -> None:
+        self._submission = submission
+        self._queries = queries
+        self._pipelines = list(pipelines)
+
+    def SubmitJob(self, request: pb.SubmitJobRequest, context: grpc.ServicerContext) -> pb.SubmitJobResponse:
+        """See the contract."""
+        job_id = self._submission.submit(request.pipeline_id, request.video, request.request_id)
+        return pb.SubmitJobResponse(job_id=str(job_id))
+
+    def GetJobStatus(self, request: pb.GetJobStatusRequest, context: grpc.ServicerContext) -> pb.GetJobStatusResponse:
+        """See the contract."""
+        return status_message(self._queries.job(parse_job_id(request.job_id)))
+
+    def GetJobResults(
+        self, request: pb.GetJobResultsRequest, context: grpc.ServicerContext
+    ) -> pb.GetJobResultsResponse:
+        """See the contract."""
+        job_id = parse_job_id(request.job_id)
+        if wants_json(request.format):
+            return pb.GetJobResultsResponse(job_id=str(job_id), results_json=self._queries.results_json(job_id))
+        frames = [frame_message(entry) for entry in self._queries.frames(job_id)]
+        return pb.GetJobResultsResponse(job_id=str(job_id), results=frames)
+
+    def ListJobs(self, request: pb.ListJobsRequest, context: grpc.ServicerContext) -> pb.ListJobsResponse:
+        """See the contract."""
+        status = status_of_filter(request.status)
+        jobs, next_page_token = self._queries.page(status, request.page_size, request.page_token)
+        return pb.ListJobsResponse(jobs=map(summary_message, jobs), next_page_token=next_page_token)
+
+    def DeleteJob(self, request: pb.DeleteJobRequest, context: grpc.ServicerContext) -> pb.DeleteJobResponse:
+        """See the contract."""
+        self._queries.delete(parse_job_id(request.job_id))
+        return pb.DeleteJobResponse()
+
+    def ListPipelines(
+        self, request: pb.ListPipelinesRequest, context: grpc.ServicerContext
+    ) -> pb.ListPipelinesResponse:
+        """See the contract."""
+        return pb.ListPipelinesResponse(
+            pipelines=[
+                pb.Pipeline(pipeline_id=info.pipeline_id, description=info.description) for info in self._pipelines
+            ]
+        )

@@ -1,0 +1,56 @@
+"""WorkerService: what workers call."""
+
+import grpc
+
+from job_api.servicers.conversions import duration_of_seconds, seconds_of_wait
+from job_api.services.dispatch import DispatchService
+from job_api.services.request_checks import checked_worker_id, parse_job_id
+from job_api.services.waiting_line import Waiter
+from shared.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
+from shared.generated.foregsyte.jobs.v1 import jobs_pb2_grpc
+
+__all__ = ["WorkerServicer"]
+
+
+class WorkerServicer(jobs_pb2_grpc.WorkerServiceServicer):
+    """Converts requests and answers; the service does the rest and raises what is wrong."""
+
+    def __init__(self, dispatch: DispatchService) -> None:
+        self._dispatch = dispatch
+
+    def Dequeue(self, request: pb.DequeueRequest, context: grpc.ServicerContext) -> pb.DequeueResponse:
+        """See the contract. A caller that goes away wakes its waiter, so that no job is given to nobody."""
+        waiter = Waiter()
+        if not context.add_callback(waiter.leave):
+            return pb.DequeueResponse()
+        worker_id, wait_seconds = checked_worker_id(request.worker_id), seconds_of_wait(request.wait)
+        job_id = self._dispatch.dequeue(worker_id, wait_seconds, waiter)
+        return pb.DequeueResponse(job_id=str(job_id) if job_id else "")
+
+    def GetJobInput(self, request: pb.GetJobInputRequest, context: grpc.ServicerContext) -> pb.GetJobInputResponse:
+        """See the contract."""
+        job_id, worker_id = parse_job_id(request.job_id), checked_worker_id(request.worker_id)
+        piece = self._dispatch.read_input(job_id, worker_id, request.offset, request.length)
+        return pb.GetJobInputResponse(pipeline_id=piece.pipeline_id, size_bytes=piece.size_bytes, data=piece.data)
+
+    def RenewLease(self, request: pb.RenewLeaseRequest, context: grpc.ServicerContext) -> pb.RenewLeaseResponse:
+        """See the contract."""
+        seconds = self._dispatch.renew(parse_job_id(request.job_id), checked_worker_id(request.worker_id))
+        return pb.RenewLeaseResponse(lease=duration_of_seconds(seconds))
+
+    def CompleteJob(self, request: pb.CompleteJobRequest, context: grpc.ServicerContext) -> pb.CompleteJobResponse:
+        """See the contract."""
+        job_id, worker_id = parse_job_id(request.job_id), checked_worker_id(request.worker_id)
+        self._dispatch.complete(job_id, worker_id, request.results_json)
+        return pb.CompleteJobResponse()
+
+    def FailJob(self, request: pb.FailJobRequest, context: grpc.ServicerContext) -> pb.FailJobResponse:
+        """See the contract."""
+        job_id, worker_id = parse_job_id(request.job_id), checked_worker_id(request.worker_id)
+        self._dispatch.fail(job_id, worker_id, request.error_message)
+        return pb.FailJobResponse()
+
+    def ReleaseJob(self, request: pb.ReleaseJobRequest, context: grpc.ServicerContext) -> pb.ReleaseJobResponse:
+        """See the contract."""
+        self._dispatch.release(parse_job_id(request.job_id), checked_worker_id(request.worker_id))
+        return pb.ReleaseJobResponse()

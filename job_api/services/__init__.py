@@ -1,0 +1,1 @@
+"""The life of a job: submission, dispatch to workers, queries, recovery."""

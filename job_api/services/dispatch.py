@@ -1,0 +1,285 @@
+"""Handing jobs to workers and taking their outcome back.
+
+The row is the truth, the queue is a hint, the lease says who may change a running row. Whoever changes a job's row and
+lease together holds the job's lock while doing so.
+"""
+
+import io
+import logging
+from dataclasses import dataclass
+from uuid import UUID
+
+from job_api.errors import (
+    DiskLow,
+    InputUnreadable,
+    InvalidErrorMessage,
+    InvalidRange,
+    JobNotFound,
+    LeaseLost,
+    PayloadTooLarge,
+)
+from job_api.repositories.jobs import JobRecord, JobRepository
+from job_api.services.leases import JobLocks, Lease, LeaseTable
+from job_api.services.stored_results import checked_results
+from job_api.services.waiting_line import Waiter, WaitingLine
+from job_api.storage.base import StorageFull, StorageService
+from job_api.storage.keys import results_key
+from shared.clock import Clock
+from shared.job_status import JobStatus
+
+__all__ = ["DispatchLimits", "DispatchService", "VideoPiece"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchLimits:
+    """What workers may ask for and bring.
+
+    Attributes:
+        max_wait_seconds: The longest a Dequeue waits.
+        max_piece_bytes: The largest piece of a video in one answer.
+        max_results_bytes: The largest results.
+        max_error_message_bytes: The longest error message, in UTF-8.
+        max_lost_workers: After so many workers lost on one job, the job is failed.
+    """
+
+    max_wait_seconds: float
+    max_piece_bytes: int
+    max_results_bytes: int
+    max_error_message_bytes: int
+    max_lost_workers: int
+
+
+@dataclass(frozen=True, slots=True)
+class VideoPiece:
+    """One piece of a job's video.
+
+    Attributes:
+        pipeline_id: The pipeline to run.
+        size_bytes: The size of the whole video.
+        data: The piece; empty at the end.
+    """
+
+    pipeline_id: str
+    size_bytes: int
+    data: bytes
+
+
+class DispatchService:
+    """The workers' side of the life of a job."""
+
+    def __init__(
+        self,
+        jobs: JobRepository,
+        storage: StorageService,
+        line: WaitingLine,
+        leases: LeaseTable,
+        locks: JobLocks,
+        limits: DispatchLimits,
+        clock: Clock,
+    ) -> None:
+        self._jobs = jobs
+        self._storage = storage
+        self._line = line
+        self._leases = leases
+        self._locks = locks
+        self._limits = limits
+        self._clock = clock
+
+    def dequeue(self, worker_id: str, wait_seconds: float, waiter: Waiter) -> UUID | None:
+        """Gives the worker a job, waiting for one if need be.
+
+        A worker that was given a job and never called about it (the answer was lost) is given that job again. If the
+        caller leaves before the answer does, the job goes back at once.
+        """
+        until = self._clock() + min(wait_seconds, self._limits.max_wait_seconds)
+        while not waiter.is_gone:
+            lease = self._give_again(worker_id) or self._give_next(worker_id)
+            if lease:
+                return self._answer(lease, waiter)
+            if (left := until - self._clock()) <= 0 or not self._line.wait(waiter, left):
+                break
+        return None
+
+    def read_input(self, job_id: UUID, worker_id: str, offset: int, length: int) -> VideoPiece:
+        """Reads one piece of the job's video.
+
+        Raises:
+            JobNotFound, LeaseLost: The job is not the worker's.
+            InvalidRange: The piece does not lie within the video.
+            InputUnreadable: The stored video is missing.
+        """
+        if offset < 0 or length < 0:
+            raise InvalidRange(f"offset and length must not be negative, not {offset} and {length}")
+        job = self._job_held_by(job_id, worker_id)
+        try:
+            with self._storage.load_file(job.input_path) as video:
+                size_bytes = video.seek(0, io.SEEK_END)
+                if offset > size_bytes:
+                    raise InvalidRange(f"offset {offset} lies behind the video's end at {size_bytes} bytes")
+                video.seek(offset)
+                data = video.read(min(length or self._limits.max_piece_bytes, self._limits.max_piece_bytes))
+        except FileNotFoundError:
+            raise InputUnreadable(str(job_id), "the job's stored video is missing") from None
+        return VideoPiece(job.pipeline_id, size_bytes, data)
+
+    def renew(self, job_id: UUID, worker_id: str) -> float:
+        """Starts the worker's lease anew and returns its length in seconds.
+
+        Raises:
+            JobNotFound, LeaseLost: The job is not the worker's.
+        """
+        with self._locks.hold(job_id):
+            lease = self._leases.use(job_id, worker_id)
+            if lease is None:
+                raise self._not_holding(job_id)
+            self._leases.renew(lease)
+        return self._leases.lease_seconds
+
+    def complete(self, job_id: UUID, worker_id: str, results: bytes) -> None:
+        """Stores the results, then ends the job as completed. The same again is harmless.
+
+        Raises:
+            InvalidResults, PayloadTooLarge: The results are not what is stored; nothing changed.
+            JobNotFound, LeaseLost: The job is not the worker's; nothing changed.
+            DiskLow: There is no space for the results; the job stays the worker's.
+        """
+        if len(results) > self._limits.max_results_bytes:
+            raise PayloadTooLarge(
+                f"the results have {len(results)} bytes, the limit is {self._limits.max_results_bytes}"
+            )
+        document = checked_results(results)
+        with self._locks.hold(job_id):
+            if not self._leases.use(job_id, worker_id):
+                if self._was_ended_so(job_id, worker_id, JobStatus.completed, document):
+                    return
+                raise self._not_holding(job_id)
+            key = results_key(job_id)
+            try:
+                self._storage.save_file(io.BytesIO(document), key)
+            except StorageFull as error:
+                raise DiskLow("the server's disk is full; try again later") from error
+            self._end(job_id, JobStatus.completed, output_path=key)
+        logger.info("job completed", extra={"job_id": str(job_id), "worker_id": worker_id})
+
+    def fail(self, job_id: UUID, worker_id: str, error_message: str) -> None:
+        """Ends the job as failed. The same again is harmless.
+
+        Raises:
+            InvalidErrorMessage, PayloadTooLarge: The message is empty or too long; nothing changed.
+            JobNotFound, LeaseLost: The job is not the worker's; nothing changed.
+        """
+        if not error_message.strip():
+            raise InvalidErrorMessage("error_message must say what went wrong")
+        if (size := len(error_message.encode())) > self._limits.max_error_message_bytes:
+            raise PayloadTooLarge(
+                f"error_message has {size} bytes, the limit is {self._limits.max_error_message_bytes}"
+            )
+        with self._locks.hold(job_id):
+            if not self._leases.use(job_id, worker_id):
+                if self._was_ended_so(job_id, worker_id, JobStatus.failed, error_message.encode()):
+                    return
+                raise self._not_holding(job_id)
+            self._end(job_id, JobStatus.failed, error_message=error_message)
+        logger.info("job failed", extra={"job_id": str(job_id), "worker_id": worker_id, "error": error_message})
+
+    def release(self, job_id: UUID, worker_id: str) -> None:
+        """Puts the job back in the line, with no attempt counted. The same again is harmless.
+
+        Raises:
+            JobNotFound, LeaseLost: The job is not the worker's; nothing changed.
+        """
+        with self._locks.hold(job_id):
+            if not self._leases.use(job_id, worker_id):
+                if self._leases.last_holder(job_id) == worker_id and self._status(job_id) is JobStatus.pending:
+                    return
+                raise self._not_holding(job_id)
+            self._put_back(job_id)
+        logger.info("job released", extra={"job_id": str(job_id), "worker_id": worker_id})
+
+    def expire_leases(self) -> int:
+        """Takes the jobs of lost workers back; returns how many there were."""
+        lost = [job_id for job_id in self._leases.expired() if not self._locks.is_held(job_id)]
+        return sum(self._expire(job_id) for job_id in lost)
+
+    def _give_again(self, worker_id: str) -> Lease | None:
+        job_id = self._leases.unused_of(worker_id)
+        if job_id is None:
+            return None
+        with self._locks.hold(job_id):
+            if self._leases.unused_of(worker_id) != job_id:
+                return None
+            return self._leases.grant(job_id, worker_id)
+
+    def _give_next(self, worker_id: str) -> Lease | None:
+        """Takes ids from the line until one is still pending."""
+        while job_id := self._line.take():
+            with self._locks.hold(job_id):
+                try:
+                    moved = self._jobs.move(job_id, JobStatus.pending, JobStatus.running)
+                except Exception:
+                    self._line.put(job_id)
+                    raise
+                if moved:
+                    return self._leases.grant(job_id, worker_id)
+        return None
+
+    def _answer(self, lease: Lease, waiter: Waiter) -> UUID | None:
+        if not waiter.is_gone:
+            logger.info("job dequeued", extra={"job_id": str(lease.job_id), "worker_id": lease.worker_id})
+            return lease.job_id
+        with self._locks.hold(lease.job_id):
+            if self._leases.holds(lease):
+                self._put_back(lease.job_id)
+        return None
+
+    def _job_held_by(self, job_id: UUID, worker_id: str) -> JobRecord:
+        job = self._jobs.get(job_id)
+        if job is None:
+            raise JobNotFound(str(job_id))
+        if not self._leases.use(job_id, worker_id):
+            raise LeaseLost(str(job_id))
+        return job
+
+    def _not_holding(self, job_id: UUID) -> JobNotFound | LeaseLost:
+        return LeaseLost(str(job_id)) if self._jobs.get(job_id) else JobNotFound(str(job_id))
+
+    def _status(self, job_id: UUID) -> JobStatus | None:
+        job = self._jobs.get(job_id)
+        return job.status if job else None
+
+    def _was_ended_so(self, job_id: UUID, worker_id: str, status: JobStatus, outcome: bytes) -> bool:
+        """Whether the job has ended with just this outcome, by this worker as far as is remembered."""
+        job = self._jobs.get(job_id)
+        if job is None or job.status is not status or self._leases.last_holder(job_id) not in (worker_id, None):
+            return False
+        if status is JobStatus.failed:
+            return (job.error_message or "").encode() == outcome
+        try:
+            with self._storage.load_file(results_key(job_id)) as stored:
+                return stored.read() == outcome
+        except FileNotFoundError:
+            return False
+
+    def _end(self, job_id: UUID, status: JobStatus, **columns: str) -> None:
+        self._jobs.move(job_id, JobStatus.running, status, **columns)
+        self._leases.end(job_id)
+        self._leases.forget_losses(job_id)
+
+    def _put_back(self, job_id: UUID) -> None:
+        self._jobs.move(job_id, JobStatus.running, JobStatus.pending)
+        self._leases.end(job_id)
+        self._line.put(job_id)
+
+    def _expire(self, job_id: UUID) -> bool:
+        with self._locks.hold(job_id):
+            if not self._leases.is_expired(job_id):
+                return False
+            losses = self._leases.count_loss(job_id)
+            logger.warning("worker lost", extra={"job_id": str(job_id), "losses": losses})
+            if losses >= self._limits.max_lost_workers:
+                self._end(job_id, JobStatus.failed, error_message=f"worker lost {losses} times")
+            else:
+                self._put_back(job_id)
+        return True

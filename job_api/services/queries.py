@@ -1,0 +1,135 @@
+"""Answering clients: where a job stands, what was found, which jobs there are."""
+
+import base64
+import binascii
+import logging
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from job_api.errors import (
+    InvalidPageSize,
+    InvalidPageToken,
+    JobFailed,
+    JobNotCompleted,
+    JobNotFinished,
+    JobNotFound,
+    ResultsUnreadable,
+)
+from job_api.repositories.jobs import JobRecord, JobRepository, Position
+from job_api.services.leases import JobLocks
+from job_api.services.stored_results import FrameEntry, frames_of, results_list_of
+from job_api.storage.base import StorageService
+from job_api.storage.keys import input_key, results_key
+from shared.job_status import JobStatus
+
+__all__ = ["QueryService"]
+
+logger = logging.getLogger(__name__)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TOKEN_BYTES = 8 + 16
+
+
+class QueryService:
+    """The clients' side of the life of a job, but for its start."""
+
+    def __init__(
+        self, jobs: JobRepository, storage: StorageService, locks: JobLocks, default_page_size: int, max_page_size: int
+    ) -> None:
+        self._jobs = jobs
+        self._storage = storage
+        self._locks = locks
+        self._default_page_size = default_page_size
+        self._max_page_size = max_page_size
+
+    def job(self, job_id: UUID) -> JobRecord:
+        """Returns the job.
+
+        Raises:
+            JobNotFound: There is none.
+        """
+        job = self._jobs.get(job_id)
+        if job is None:
+            raise JobNotFound(str(job_id))
+        return job
+
+    def frames(self, job_id: UUID) -> list[FrameEntry]:
+        """Returns what was found in each frame of a completed job.
+
+        Raises:
+            JobNotFound, JobNotCompleted, JobFailed: There are no results.
+            ResultsUnreadable: The stored results are missing or damaged.
+        """
+        try:
+            return frames_of(self._document(job_id))
+        except ValueError as error:
+            raise _damaged(job_id) from error
+
+    def results_json(self, job_id: UUID) -> str:
+        """Returns the stored list of a completed job as it is; raises as `frames` does."""
+        try:
+            return results_list_of(self._document(job_id))
+        except ValueError as error:
+            raise _damaged(job_id) from error
+
+    def page(self, status: JobStatus | None, page_size: int, page_token: str) -> tuple[list[JobRecord], str]:
+        """Returns one page of jobs, newest first, and the token of the next page, empty on the last.
+
+        Raises:
+            InvalidPageSize: It is negative.
+            InvalidPageToken: It is none that this server gave.
+        """
+        if page_size < 0:
+            raise InvalidPageSize(f"page_size must not be negative, not {page_size}")
+        size = min(page_size or self._default_page_size, self._max_page_size)
+        jobs = self._jobs.newest(status, _position(page_token) if page_token else None, size + 1)
+        page = jobs[:size]
+        return page, _token((page[-1].created_at, page[-1].job_id)) if len(jobs) > size else ""
+
+    def delete(self, job_id: UUID) -> None:
+        """Deletes a finished job: the row first, so that no row is left without its files.
+
+        Raises:
+            JobNotFound: There is none.
+            JobNotFinished: It is pending or running.
+        """
+        with self._locks.hold(job_id):
+            if not self._jobs.delete(job_id):
+                raise JobNotFinished(str(job_id), f"job {job_id} is {self.job(job_id).status}; wait until it has ended")
+            for key in (input_key(job_id), results_key(job_id)):
+                self._storage.delete_file(key)
+        logger.info("job deleted", extra={"job_id": str(job_id)})
+
+    def _document(self, job_id: UUID) -> bytes:
+        job = self.job(job_id)
+        if job.status is JobStatus.failed:
+            raise JobFailed(str(job_id), f"job {job_id} failed and has no results: {job.error_message}")
+        if job.status is not JobStatus.completed:
+            raise JobNotCompleted(
+                str(job_id), f"job {job_id} is {job.status}; its results are there once it is completed"
+            )
+        try:
+            with self._storage.load_file(job.output_path or results_key(job_id)) as stored:
+                return stored.read()
+        except FileNotFoundError:
+            raise ResultsUnreadable(str(job_id), f"the stored results of job {job_id} are missing") from None
+
+
+def _damaged(job_id: UUID) -> ResultsUnreadable:
+    return ResultsUnreadable(str(job_id), f"the stored results of job {job_id} are damaged")
+
+
+def _token(position: Position) -> str:
+    created_at, job_id = position
+    microseconds = (created_at - _EPOCH) // timedelta(microseconds=1)
+    return base64.urlsafe_b64encode(microseconds.to_bytes(8) + job_id.bytes).decode()
+
+
+def _position(token: str) -> Position:
+    try:
+        raw = base64.b64decode(token.encode(), altchars=b"-_", validate=True)
+        if len(raw) != _TOKEN_BYTES:
+            raise InvalidPageToken("page_token must be a next_page_token of ListJobs")
+        return _EPOCH + timedelta(microseconds=int.from_bytes(raw[:8])), UUID(bytes=raw[8:])
+    except (binascii.Error, OverflowError) as error:
+        raise InvalidPageToken("page_token must be a next_page_token of ListJobs") from error

@@ -1,0 +1,188 @@
+"""Accepting a video: whole and safe on disk before its id is answered."""
+
+import io
+import logging
+import threading
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from uuid import UUID, uuid4, uuid5
+
+from job_api.errors import (
+    DiskLow,
+    InvalidMp4,
+    InvalidRequestId,
+    Overloaded,
+    PayloadTooLarge,
+    RequestIdReused,
+    UnknownPipeline,
+)
+from job_api.repositories.jobs import JobRecord, JobRepository
+from job_api.services.leases import JobLocks
+from job_api.services.request_checks import MAX_ID_CHARACTERS
+from job_api.services.waiting_line import WaitingLine
+from job_api.storage.base import StorageFull, StorageService
+from job_api.storage.keys import input_key
+
+__all__ = ["SubmissionLimits", "SubmissionService", "UploadGate"]
+
+logger = logging.getLogger(__name__)
+
+REQUEST_NAMESPACE = UUID("7d6f2b1e-5f0c-5a53-9c0e-2d0a6a1c9b57")
+"""Namespace of the job ids derived from request ids (UUIDv5, RFC 9562 section 5.5). Changing it breaks every retry."""
+
+MP4_SIGNATURE = b"ftyp"
+SIGNATURE_WINDOW_BYTES = 64
+_COMPARE_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionLimits:
+    """What a submit may cost.
+
+    Attributes:
+        max_video_bytes: The largest video.
+        max_uploads: The most uploads at one time.
+        max_upload_bytes: The most bytes of video in uploads at one time; one upload alone is always let through.
+        min_free_bytes: What must stay free on the disk.
+    """
+
+    max_video_bytes: int
+    max_uploads: int
+    max_upload_bytes: int
+    min_free_bytes: int
+
+
+class UploadGate:
+    """Counts the uploads under way, so that they cannot fill the memory."""
+
+    def __init__(self, limits: SubmissionLimits) -> None:
+        self._limits = limits
+        self._lock = threading.Lock()
+        self._uploads = 0
+        self._bytes = 0
+
+    @contextmanager
+    def pass_through(self, size_bytes: int) -> Iterator[None]:
+        """Lets an upload in and counts it until the block ends.
+
+        Raises:
+            Overloaded: Too many, or too large ones, are under way.
+        """
+        with self._lock:
+            too_many = self._uploads >= self._limits.max_uploads
+            too_large = self._uploads > 0 and self._bytes + size_bytes > self._limits.max_upload_bytes
+            if too_many or too_large:
+                raise Overloaded(f"{self._uploads} uploads are under way, try again in a moment")
+            self._uploads += 1
+            self._bytes += size_bytes
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._uploads -= 1
+                self._bytes -= size_bytes
+
+
+class SubmissionService:
+    """Turns a video into a pending job.
+
+    Each step can be the last one before a crash: a file without a row is swept at the next start, a row without a
+    place in the queue is enqueued then, and only after both is the id answered.
+    """
+
+    def __init__(
+        self,
+        jobs: JobRepository,
+        storage: StorageService,
+        line: WaitingLine,
+        locks: JobLocks,
+        pipelines: Collection[str],
+        limits: SubmissionLimits,
+        new_id: Callable[[], UUID] = uuid4,
+    ) -> None:
+        self._jobs = jobs
+        self._storage = storage
+        self._line = line
+        self._locks = locks
+        self._pipelines = pipelines
+        self._limits = limits
+        self._gate = UploadGate(limits)
+        self._new_id = new_id
+
+    def submit(self, pipeline_id: str, video: bytes, request_id: str = "") -> UUID:
+        """Stores the video and records its job.
+
+        Args:
+            pipeline_id: Which pipeline to run.
+            video: The whole MP4.
+            request_id: Makes a repeat safe: the same one gives the same job.
+
+        Returns:
+            The job's id. The job survives whatever happens from now on.
+
+        Raises:
+            InvalidMp4, UnknownPipeline, InvalidRequestId: The request is wrong.
+            RequestIdReused: The request id was used with another video or pipeline.
+            PayloadTooLarge, DiskLow, Overloaded: A limit is reached.
+        """
+        self._check(pipeline_id, video, request_id)
+        job_id = uuid5(REQUEST_NAMESPACE, request_id) if request_id else self._new_id()
+        with self._gate.pass_through(len(video)), self._locks.hold(job_id):
+            earlier = self._jobs.get(job_id) if request_id else None
+            if earlier:
+                return self._repeated(earlier, pipeline_id, video)
+            self._accept(job_id, pipeline_id, video)
+        logger.info(
+            "job accepted", extra={"job_id": str(job_id), "pipeline_id": pipeline_id, "video_bytes": len(video)}
+        )
+        return job_id
+
+    def _check(self, pipeline_id: str, video: bytes, request_id: str) -> None:
+        if pipeline_id not in self._pipelines:
+            raise UnknownPipeline(f"pipeline_id must be one of {', '.join(self._pipelines)}, not {pipeline_id[:64]!r}")
+        if len(request_id) > MAX_ID_CHARACTERS:
+            raise InvalidRequestId(
+                f"request_id must have at most {MAX_ID_CHARACTERS} characters, not {len(request_id)}"
+            )
+        if len(video) > self._limits.max_video_bytes:
+            raise PayloadTooLarge(f"the video has {len(video)} bytes, the limit is {self._limits.max_video_bytes}")
+        if MP4_SIGNATURE not in video[:SIGNATURE_WINDOW_BYTES]:
+            raise InvalidMp4(
+                "the video is empty" if not video else 'the video is no MP4: no "ftyp" in its first 64 bytes'
+            )
+
+    def _repeated(self, earlier: JobRecord, pipeline_id: str, video: bytes) -> UUID:
+        if earlier.pipeline_id != pipeline_id or not self._is_stored_video(earlier, video):
+            raise RequestIdReused(
+                str(earlier.job_id), "request_id was used before with another video or pipeline; choose a new one"
+            )
+        return earlier.job_id
+
+    def _is_stored_video(self, job: JobRecord, video: bytes) -> bool:
+        try:
+            with self._storage.load_file(job.input_path) as stored:
+                pieces = iter(lambda: stored.read(_COMPARE_BYTES), b"")
+                offset = 0
+                for piece in pieces:
+                    if piece != video[offset : offset + len(piece)]:
+                        return False
+                    offset += len(piece)
+                return offset == len(video)
+        except FileNotFoundError:
+            return True  # nothing to tell them apart by; the job will say that its video is missing
+
+    def _accept(self, job_id: UUID, pipeline_id: str, video: bytes) -> None:
+        if self._storage.free_bytes() - len(video) < self._limits.min_free_bytes:
+            raise DiskLow("the server's disk is nearly full; try again later or ask its operator to free space")
+        key = input_key(job_id)
+        try:
+            self._storage.save_file(io.BytesIO(video), key)
+        except StorageFull as error:
+            raise DiskLow("the server's disk is full; try again later or ask its operator to free space") from error
+        try:
+            self._jobs.add(job_id, pipeline_id, key)
+        except Exception:
+            self._storage.delete_file(key)
+            raise
+        self._line.put(job_id)

@@ -1,0 +1,69 @@
+"""What an API server can be told."""
+
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from job_api.services.dispatch import DispatchLimits
+from job_api.services.submission import SubmissionLimits
+from shared.pipelines import BUILT_IN_PIPELINES, PipelineNames
+from shared.settings import Address, ProcessSettings
+
+__all__ = ["ApiSettings"]
+
+MIB = 1 << 20
+GIB = 1 << 30
+
+
+class ApiSettings(ProcessSettings):
+    """Settings of `foregsyte-api`."""
+
+    table: ClassVar[str] = "api"
+
+    address: Address = Field("127.0.0.1:50051", description="Where to listen, host:port; port 0 takes a free one.")
+    data_dir: Path = Field(Path("data"), description="Folder of videos and results.")
+    database_url: str = Field(
+        "", pattern=r"^(duckdb://.*)?$", description="The database; default: foregsyte.duckdb in data_dir."
+    )
+    pipelines: PipelineNames = Field(
+        tuple(BUILT_IN_PIPELINES), description="The pipelines offered, as a,b; every worker must run them all."
+    )
+
+    max_video_bytes: PositiveInt = Field(512 * MIB, description="Largest video.")
+    max_results_bytes: PositiveInt = Field(256 * MIB, description="Largest results of one job.")
+    max_error_message_bytes: PositiveInt = Field(64 * 1024, description="Longest error message a worker may report.")
+    max_uploads: PositiveInt = Field(16, description="Most uploads at one time.")
+    max_upload_bytes: PositiveInt = Field(GIB, description="Most bytes of video in uploads at one time.")
+    min_free_bytes: int = Field(GIB, ge=0, description="Disk floor: what must stay free after a submit.")
+    max_piece_bytes: PositiveInt = Field(4 * MIB, description="Largest piece of a video sent to a worker at once.")
+    default_page_size: PositiveInt = Field(50, description="Jobs in a page of ListJobs unless the caller says.")
+    max_page_size: PositiveInt = Field(1000, description="Most jobs in a page of ListJobs.")
+
+    lease_seconds: PositiveFloat = Field(60.0, description="How long a worker holds a job without renewing.")
+    max_lost_workers: PositiveInt = Field(3, description="A job is failed after so many workers were lost on it.")
+    max_wait_seconds: PositiveFloat = Field(30.0, description="Longest wait of a Dequeue.")
+    max_waiting_workers: PositiveInt = Field(256, description="Most workers waiting at once; more are answered empty.")
+    max_concurrent_calls: PositiveInt = Field(64, description="Most calls worked on at once, waiting workers apart.")
+    shutdown_seconds: PositiveFloat = Field(30.0, description="How long a stop waits for calls under way.")
+
+    @property
+    def resolved_database_url(self) -> str:
+        """The database, with the default resolved."""
+        return self.database_url or f"duckdb:///{self.data_dir / 'foregsyte.duckdb'}"
+
+    @property
+    def submission_limits(self) -> SubmissionLimits:
+        """The settings that bound a submit."""
+        return SubmissionLimits(self.max_video_bytes, self.max_uploads, self.max_upload_bytes, self.min_free_bytes)
+
+    @property
+    def dispatch_limits(self) -> DispatchLimits:
+        """The settings that bound what workers ask for and bring."""
+        return DispatchLimits(
+            self.max_wait_seconds,
+            self.max_piece_bytes,
+            self.max_results_bytes,
+            self.max_error_message_bytes,
+            self.max_lost_workers,
+        )

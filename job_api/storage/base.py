@@ -1,0 +1,78 @@
+"""What the service needs of a storage."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import BinaryIO
+
+__all__ = ["InvalidKey", "StorageFull", "StorageService", "checked_key"]
+
+
+class InvalidKey(ValueError):
+    """A key is not a relative path of plain names, so it could leave the root."""
+
+
+class StorageFull(Exception):
+    """There is no space left for the file; nothing of it was kept."""
+
+
+def checked_key(key: str) -> str:
+    """Returns the key if it cannot leave a storage's root.
+
+    Raises:
+        InvalidKey: The key is empty, absolute, has an empty, `.` or `..` part, a backslash or a control character.
+    """
+    unsafe_parts = {"", ".", ".."}.intersection(key.split("/"))
+    if unsafe_parts or "\\" in key or not key.isprintable():
+        raise InvalidKey(f"not a storage key: {key!r}")
+    return key
+
+
+class StorageService(ABC):
+    """Files under keys such as `video_jobs/<job id>.mp4`: relative, `/` between the parts.
+
+    Every method raises `InvalidKey` for a key that could leave the root.
+    """
+
+    @abstractmethod
+    def save_file(self, src: BinaryIO, dest_path: str) -> str:
+        """Stores what can be read from `src` under the key, whole or not at all, replacing what was there.
+
+        When it returns, the file survives a loss of power.
+
+        Args:
+            src: Read to its end.
+            dest_path: The key.
+
+        Returns:
+            The key.
+
+        Raises:
+            StorageFull: There is no space left.
+        """
+
+    @abstractmethod
+    def load_file(self, path: str) -> BinaryIO:
+        """Opens a stored file for reading; it can be seeked and must be closed.
+
+        Raises:
+            FileNotFoundError: Nothing is stored under the key.
+        """
+
+    @abstractmethod
+    def delete_file(self, path: str) -> None:
+        """Deletes a stored file; one that is not there is no error."""
+
+    @abstractmethod
+    def list_files(self, folder: str) -> Iterator[str]:
+        """Yields the keys of the whole files directly under the folder."""
+
+    @abstractmethod
+    def delete_unfinished(self, folder: str) -> int:
+        """Deletes what saves that never ended (a crash) left under the folder; returns how many files.
+
+        Only for when no save is under way.
+        """
+
+    @abstractmethod
+    def free_bytes(self) -> int:
+        """Returns how much more can be stored."""

@@ -1,0 +1,29 @@
+"""The keys under which a job's files are stored."""
+
+import re
+from uuid import UUID
+
+__all__ = ["JOBS_FOLDER", "input_key", "job_of_key", "results_key"]
+
+JOBS_FOLDER = "video_jobs"
+
+_KEY = re.compile(rf"{JOBS_FOLDER}/([0-9a-f-]{{36}})(?:\.mp4|_results\.json)")
+
+
+def input_key(job_id: UUID) -> str:
+    """Returns the key of the job's video."""
+    return f"{JOBS_FOLDER}/{job_id}.mp4"
+
+
+def results_key(job_id: UUID) -> str:
+    """Returns the key of the job's results."""
+    return f"{JOBS_FOLDER}/{job_id}_results.json"
+
+
+def job_of_key(key: str) -> UUID | None:
+    """Returns the job a key belongs to, or None for a key that this service does not write."""
+    match = _KEY.fullmatch(key)
+    try:
+        return UUID(match[1]) if match else None
+    except ValueError:
+        return None

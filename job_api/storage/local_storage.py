@@ -1,0 +1,113 @@
+"""Storage in a folder of the local file system."""
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+from uuid import uuid4
+
+from job_api.storage.base import StorageFull, StorageService, checked_key
+
+__all__ = ["LocalStorage"]
+
+_UNFINISHED_SUFFIX = ".part"
+_COPY_BYTES = 1 << 20
+_FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+class LocalStorage(StorageService):
+    """Keeps each file under `root / key`.
+
+    A save writes a hidden temporary file beside the target, syncs it, renames it over the target and syncs the folder:
+    a reader sees the old file or the new one, and after a crash the target is whole or absent.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def save_file(self, src: BinaryIO, dest_path: str) -> str:
+        """Stores the file; see the port."""
+        target = self._path(dest_path)
+        with _full_disk_as_storage_full():
+            _make_folder(target.parent)
+            unfinished = target.with_name(f".{target.name}.{uuid4().hex}{_UNFINISHED_SUFFIX}")
+            try:
+                _write_synced(src, unfinished)
+                unfinished.replace(target)
+            except BaseException:
+                unfinished.unlink(missing_ok=True)
+                raise
+            _sync_folder(target.parent)
+        return dest_path
+
+    def load_file(self, path: str) -> BinaryIO:
+        """Opens the file; see the port."""
+        return self._path(path).open("rb")
+
+    def delete_file(self, path: str) -> None:
+        """Deletes the file; see the port."""
+        self._path(path).unlink(missing_ok=True)
+
+    def list_files(self, folder: str) -> Iterator[str]:
+        """Yields the keys under the folder; see the port."""
+        for entry in self._entries(folder):
+            if not entry.name.startswith("."):
+                yield f"{folder}/{entry.name}"
+
+    def delete_unfinished(self, folder: str) -> int:
+        """Deletes left-over temporary files; see the port."""
+        unfinished = [
+            entry
+            for entry in self._entries(folder)
+            if entry.name.startswith(".") and entry.name.endswith(_UNFINISHED_SUFFIX)
+        ]
+        for entry in unfinished:
+            entry.unlink(missing_ok=True)
+        return len(unfinished)
+
+    def free_bytes(self) -> int:
+        """Returns the free space of the root's file system; see the port."""
+        self._root.mkdir(parents=True, exist_ok=True)
+        return shutil.disk_usage(self._root).free
+
+    def _path(self, key: str) -> Path:
+        return self._root / checked_key(key)
+
+    def _entries(self, folder: str) -> list[Path]:
+        path = self._path(folder)
+        return sorted(entry for entry in path.iterdir() if entry.is_file()) if path.is_dir() else []
+
+
+def _write_synced(src: BinaryIO, path: Path) -> None:
+    with path.open("xb") as file:
+        shutil.copyfileobj(src, file, _COPY_BYTES)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _make_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes a rename or a new file in the folder survive a loss of power."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _full_disk_as_storage_full() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL_ERRNOS:
+            raise StorageFull("no space is left") from error
+        raise

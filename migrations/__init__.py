@@ -1,0 +1,5 @@
+"""Alembic migrations of the jobs database."""
+
+from migrations.duckdb_dialect import DuckDBImpl
+
+__all__ = ["DuckDBImpl"]

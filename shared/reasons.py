@@ -1,0 +1,39 @@
+"""The reasons that errors carry in `google.rpc.ErrorInfo.reason`: part of the contract, so known to both sides."""
+
+from enum import StrEnum
+
+__all__ = ["ERROR_DOMAIN", "Reason"]
+
+ERROR_DOMAIN = "foregsyte"
+"""`google.rpc.ErrorInfo.domain` of every error this service makes."""
+
+
+class Reason(StrEnum):
+    """Why a request was refused, in a form that programs can switch on."""
+
+    INVALID_MP4 = "INVALID_MP4"
+    UNKNOWN_PIPELINE = "UNKNOWN_PIPELINE"
+    INVALID_REQUEST_ID = "INVALID_REQUEST_ID"
+    INVALID_JOB_ID = "INVALID_JOB_ID"
+    INVALID_WORKER_ID = "INVALID_WORKER_ID"
+    INVALID_WAIT = "INVALID_WAIT"
+    INVALID_RANGE = "INVALID_RANGE"
+    INVALID_RESULTS = "INVALID_RESULTS"
+    INVALID_ERROR_MESSAGE = "INVALID_ERROR_MESSAGE"
+    INVALID_FORMAT = "INVALID_FORMAT"
+    INVALID_PAGE_SIZE = "INVALID_PAGE_SIZE"
+    INVALID_PAGE_TOKEN = "INVALID_PAGE_TOKEN"  # noqa: S105 (no password)
+    INVALID_STATUS = "INVALID_STATUS"
+    JOB_NOT_FOUND = "JOB_NOT_FOUND"
+    JOB_NOT_COMPLETED = "JOB_NOT_COMPLETED"
+    JOB_FAILED = "JOB_FAILED"
+    REQUEST_ID_REUSED = "REQUEST_ID_REUSED"
+    LEASE_LOST = "LEASE_LOST"
+    JOB_NOT_FINISHED = "JOB_NOT_FINISHED"
+    PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE"
+    DISK_LOW = "DISK_LOW"
+    OVERLOADED = "OVERLOADED"
+    SHUTTING_DOWN = "SHUTTING_DOWN"
+    INPUT_UNREADABLE = "INPUT_UNREADABLE"
+    RESULTS_UNREADABLE = "RESULTS_UNREADABLE"
+    INTERNAL = "INTERNAL"

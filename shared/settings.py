@@ -1,0 +1,133 @@
+"""Settings of a process: one typed object, read once at start.
+
+A setting comes from, first found wins: a command line flag (`--lease-seconds 30`), the environment
+(`FOREGSYTE_LEASE_SECONDS=30`), the process's table in a TOML file (`foregsyte.toml` in the working folder, or the file
+that `FOREGSYTE_CONFIG` names), the default. All mistakes are reported together.
+"""
+
+import os
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
+
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    CliSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
+
+__all__ = ["Address", "InvalidSettings", "Names", "ProcessSettings", "load_settings"]
+
+CONFIG_FILE_VARIABLE = "FOREGSYTE_CONFIG"
+DEFAULT_CONFIG_FILE = "foregsyte.toml"
+
+Address = Annotated[str, Field(pattern=r"^\S+:\d{1,5}$")]
+"""`host:port`; an IPv6 host stands in brackets."""
+
+
+def _split_names(value: object) -> object:
+    """Turns `a,b` (or a list of such, as the command line gives it) into `("a", "b")`."""
+    parts = [value] if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple):
+        return value
+    return tuple(name for part in parts for name in str(part).replace(",", " ").split())
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_names)]
+"""A list of names, written `a,b` on the command line and in the environment."""
+
+
+class InvalidSettings(Exception):
+    """The settings of a process are wrong; the message has one line per mistake."""
+
+
+class ProcessSettings(BaseSettings):
+    """What every process can be told. Subclasses set `table`, their table in the TOML file."""
+
+    table: ClassVar[str]
+
+    model_config = SettingsConfigDict(
+        env_prefix="FOREGSYTE_",
+        extra="forbid",
+        frozen=True,
+        cli_kebab_case=True,
+        cli_implicit_flags=True,
+        cli_hide_none_type=True,
+        cli_avoid_json=True,
+    )
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severe level logged.")
+    log_format: Literal["text", "json"] = Field("text", description="How a line of the log is written.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 (the library's signature)
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Adds the TOML file behind the environment; the library adds the command line in front."""
+        return init_settings, env_settings, _TomlTable(settings_cls)
+
+    @classmethod
+    def of(cls, **values: Any) -> Self:
+        """Makes settings from these values and the defaults alone, with no file and no environment."""
+        return cls.model_validate(values)
+
+
+class _TomlTable(PydanticBaseSettingsSource):
+    """Reads the process's own table of the TOML file."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        named = os.environ.get(CONFIG_FILE_VARIABLE)
+        path = Path(named or DEFAULT_CONFIG_FILE)
+        if not named and not path.exists():
+            return {}
+        try:
+            tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise InvalidSettings(f"the settings file {path} cannot be read: {error}") from error
+        table = tables.get(getattr(self.settings_cls, "table"), {})  # noqa: B009 (a subclass's attribute)
+        return {name.replace("-", "_"): value for name, value in table.items()}
+
+
+S = TypeVar("S", bound=ProcessSettings)
+
+
+def load_settings(settings_class: type[S], arguments: Sequence[str], program: str) -> S:
+    """Reads a process's settings from its command line, environment and file.
+
+    Args:
+        settings_class: What the process can be told.
+        arguments: The command line without the program's name.
+        program: The program's name, for `--help`.
+
+    Raises:
+        InvalidSettings: A setting is wrong; the message names every one that is.
+        SystemExit: With code 0 after `--help`, with code 2 for an unknown flag.
+    """
+    try:
+        command_line: CliSettingsSource[Any] = CliSettingsSource(
+            settings_class, cli_parse_args=list(arguments), cli_prog_name=program
+        )
+        return settings_class(_cli_settings_source=command_line)
+    except ValidationError as error:
+        raise InvalidSettings("\n".join(_explain(mistake) for mistake in error.errors())) from error
+    except SettingsError as error:
+        raise InvalidSettings(str(error)) from error
+
+
+def _explain(mistake: Any) -> str:
+    name = str(mistake["loc"][0]) if mistake["loc"] else "settings"
+    flag, variable = "--" + name.replace("_", "-"), "FOREGSYTE_" + name.upper()
+    return f"{flag} / {variable}: {mistake['msg']} (got {mistake['input']!r})"

@@ -1,0 +1,127 @@
+"""Fixtures that every level of tests shares."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from uuid import uuid4
+
+import grpc
+import pytest
+
+from job_api.bootstrap import Services, build_server, build_services
+from job_api.settings import ApiSettings
+from shared.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub, WorkerServiceStub
+from shared.grpc_options import CHANNEL_OPTIONS
+from tests.support.clock import FakeClock
+
+ROOT = Path(__file__).parent.parent
+TINY_MP4 = ROOT / "tests" / "fixtures" / "tiny.mp4"
+
+
+def _outside(variable: str, default: str) -> Path:
+    """Returns a folder that is not part of the project; skips the test, by name, where it is absent."""
+    path = Path(os.environ.get(variable, ROOT.parent / "shared" / default))
+    if not path.exists():
+        pytest.skip(f"{path} is absent; set {variable} to run this test")
+    return path
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """The folder of real and awkward videos."""
+    return _outside("FOREGSYTE_TEST_VIDEOS", "videos")
+
+
+@pytest.fixture(scope="session")
+def yolo_weights() -> Path:
+    """Weights of a YOLO trained on COCO."""
+    return _outside("FOREGSYTE_TEST_WEIGHTS", "models/yolo11n_int8_openvino_model")
+
+
+@pytest.fixture(scope="session")
+def tiny_mp4() -> bytes:
+    """A whole, small MP4: 12 frames of 320x240."""
+    return TINY_MP4.read_bytes()
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """A clock that moves when told."""
+    return FakeClock()
+
+
+@pytest.fixture
+def make_settings(tmp_path: Path) -> Callable[..., ApiSettings]:
+    """Makes settings of a server on a free port, with files in a temporary folder and a database in memory."""
+
+    def make(**values: object) -> ApiSettings:
+        defaults: dict[str, object] = {
+            "address": "127.0.0.1:0",
+            "data_dir": tmp_path / "data",
+            "database_url": f"duckdb:///:memory:{uuid4().hex}",
+            "min_free_bytes": 0,
+        }
+        return ApiSettings.of(**(defaults | values))
+
+    return make
+
+
+@pytest.fixture
+def make_services(make_settings: Callable[..., ApiSettings], clock: FakeClock) -> Iterator[Callable[..., Services]]:
+    """Builds services on a fake clock; closes them at the end. Adapters can be handed in."""
+    with ExitStack() as stack:
+
+        def make(settings: ApiSettings | None = None, **adapters: object) -> Services:
+            services = build_services(settings or make_settings(), **({"clock": clock} | adapters))  # type: ignore[arg-type]
+            stack.callback(services.close)
+            return services
+
+        yield make
+
+
+@pytest.fixture
+def start_server(make_settings: Callable[..., ApiSettings]) -> Iterator[Callable[..., str]]:
+    """Starts a real server on a free port and returns its address; stops it at the end."""
+    with ExitStack() as stack:
+
+        def start(settings: ApiSettings | None = None, **adapters: object) -> str:
+            settings = settings or make_settings()
+            services = build_services(settings, **adapters)  # type: ignore[arg-type]
+            stack.callback(services.close)
+            server = build_server(settings, services)
+            stack.callback(server.stop)
+            return server.start()
+
+        yield start
+
+
+@pytest.fixture
+def connect() -> Iterator[Callable[[str], grpc.Channel]]:
+    """Opens channels and closes them at the end."""
+    with ExitStack() as stack:
+
+        def open_channel(address: str) -> grpc.Channel:
+            channel = grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
+            stack.callback(channel.close)
+            return channel
+
+        yield open_channel
+
+
+@pytest.fixture
+def channel(start_server: Callable[..., str], connect: Callable[[str], grpc.Channel]) -> grpc.Channel:
+    """A channel to a server with default settings."""
+    return connect(start_server())
+
+
+@pytest.fixture
+def jobs(channel: grpc.Channel) -> JobServiceStub:
+    """The clients' stub of that server."""
+    return JobServiceStub(channel)
+
+
+@pytest.fixture
+def workers(channel: grpc.Channel) -> WorkerServiceStub:
+    """The workers' stub of that server."""
+    return WorkerServiceStub(channel)

@@ -1,0 +1,12 @@
+"""A clock that moves when told, so that a lease test can stand exactly on the deadline."""
+
+
+class FakeClock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
