@@ -1,0 +1,1 @@
+"""The Foregsyte worker: takes jobs from the API, runs the video pipeline and reports back."""

@@ -1,0 +1,95 @@
+"""Builds a worker from its settings: the one place where the parts meet. Tests build theirs here too."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from job_worker.api_client import WorkerApi
+from job_worker.detection.ultralytics_detector import UltralyticsDetector
+from job_worker.ocr.paddle_text_reader import PaddleTextReader
+from job_worker.pipeline_runner import PipelineRunner, RunOnFile
+from job_worker.pipelines.built_in import build_pipelines
+from job_worker.process_runner import ProcessRunner
+from job_worker.settings import WorkerSettings
+from job_worker.stop_signal import StopSignal
+from job_worker.threads import limit_threads
+from job_worker.vendor_libraries import prepare_vendor_libraries
+from job_worker.video.frame import Frame
+from job_worker.video.reader import ReaderLimits, VideoReader
+from job_worker.video_file_pipeline_service import VideoFilePipelineService
+from job_worker.worker import Worker
+from shared.logging_setup import configure_logging
+
+__all__ = ["BuildPipelines", "build_runner", "build_worker"]
+
+
+@dataclass(frozen=True, slots=True)
+class BuildPipelines:
+    """Loads the models that the settings name; picklable, for it runs in the child process."""
+
+    settings: WorkerSettings
+
+    def __call__(self, on_frame: Callable[[], None]) -> RunOnFile:
+        """Loads the models; see `job_worker.process_runner.Build`."""
+        settings = self.settings
+        configure_logging(settings.log_level, settings.log_format)
+        prepare_vendor_libraries(settings.cache_dir)
+        limit_threads(settings.resolved_threads)
+        pipelines = build_pipelines(settings.pipelines, partial(_detector, settings), partial(_text_reader, settings))
+
+        def open_video(path: Path) -> Iterator[Frame]:
+            for frame in VideoReader(path, ReaderLimits(max_frame_pixels=settings.max_frame_pixels)):
+                on_frame()
+                yield frame
+
+        return VideoFilePipelineService(pipelines, open_video).run_on_file
+
+
+def _detector(settings: WorkerSettings) -> UltralyticsDetector:
+    return UltralyticsDetector(
+        settings.yolo_weights,
+        device=settings.device,
+        confidence=settings.yolo_confidence,
+        iou=settings.yolo_iou,
+        image_size=settings.yolo_image_size,
+        threads=settings.resolved_threads,
+        cache_folder=settings.cache_dir,
+    )
+
+
+def _text_reader(settings: WorkerSettings) -> PaddleTextReader:
+    return PaddleTextReader(
+        settings.ocr_detection_model or None,
+        settings.ocr_recognition_model or None,
+        device=settings.device,
+        min_confidence=settings.ocr_confidence,
+        threads=settings.resolved_threads,
+        cache_folder=settings.cache_dir,
+    )
+
+
+def build_runner(settings: WorkerSettings) -> PipelineRunner:
+    """Builds what runs the pipelines, in a process of its own; its models are not loaded yet."""
+    return ProcessRunner(BuildPipelines(settings), settings.max_frame_seconds)
+
+
+@contextlib.contextmanager
+def build_worker(settings: WorkerSettings, runner: PipelineRunner, stop: StopSignal) -> Iterator[Worker]:
+    """Loads the models, then connects the worker; lets go of both at the end of the `with` block.
+
+    Raises:
+        ModelLoadError: A model cannot be loaded; no job was asked for.
+    """
+    with contextlib.closing(runner):
+        runner.start()
+        with WorkerApi.connect(settings.address, settings.worker_id, stop) as api:
+            yield Worker(
+                api,
+                runner,
+                stop,
+                work_dir=settings.work_dir,
+                wait_seconds=settings.wait_seconds,
+                piece_bytes=settings.piece_bytes,
+            )

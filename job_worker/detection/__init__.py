@@ -1,0 +1,1 @@
+"""Object detection: what a detector is, and the engines that are one."""

@@ -1,0 +1,150 @@
+"""Object detection by Ultralytics: any model file or folder that it loads."""
+
+# ruff: noqa: PLC0415 - the heavy libraries are loaded when a model is, not when this module is
+
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from job_worker.errors import ModelLoadError
+from job_worker.findings import Box, Detection
+from job_worker.threads import limit_threads
+from job_worker.vendor_libraries import prepare_vendor_libraries, reason_of, user_cache_folder
+from job_worker.video.frame import Image
+
+__all__ = ["UltralyticsDetector"]
+
+
+class UltralyticsDetector:
+    """Finds objects with a YOLO model.
+
+    Ultralytics fits the picture into the model's input (a letterbox) and gives boxes in pixels of the picture. On
+    OpenVINO the model runs in 32-bit floats everywhere, so that every host gives the same answer. Not for use by two
+    threads at once.
+
+    Args:
+        weights: A model file or folder (`.pt`, `.onnx`, `*_openvino_model`, `.engine`, ...), or the bare name of one
+            that Ultralytics publishes (`yolo26n.pt`), which is downloaded once.
+        device: `"cpu"`, `"cuda:0"` and so on, or `"auto"`: the first GPU that torch can use, else the CPU.
+        confidence: Objects that the model is less sure of are dropped, 0 to 1.
+        iou: Of two boxes of a class that overlap more than this, the surer one stays, 0 to 1.
+        image_size: Long side of the model's input in pixels; a model exported for one size keeps that size.
+        threads: CPU threads for one picture.
+        cache_folder: Where a download and Ultralytics' own settings go; None for the user's cache folder.
+
+    Raises:
+        ModelLoadError: The model cannot be loaded, does not run, or does not find objects.
+    """
+
+    def __init__(
+        self,
+        weights: str | Path,
+        *,
+        device: str = "auto",
+        confidence: float = 0.25,
+        iou: float = 0.7,
+        image_size: int = 640,
+        threads: int = 1,
+        cache_folder: Path | None = None,
+    ) -> None:
+        cache_folder = cache_folder or user_cache_folder()
+        prepare_vendor_libraries(cache_folder)
+        limit_threads(threads)
+        path = _locate(weights, cache_folder)
+        self._settings = {
+            "conf": confidence,
+            "iou": iou,
+            "imgsz": image_size,
+            "device": None if device == "auto" else device,
+            "verbose": False,
+            "save": False,
+        }
+        try:
+            self._model = _load(path)
+            self.detect(_blank_image(image_size))
+            _pin_backend(self._model.predictor.model, path, threads)
+            self.detect(_blank_image(image_size))
+        except Exception as error:
+            raise ModelLoadError(
+                f"The detector's weights {weights} cannot be loaded on device {device}: {reason_of(error)}. Give a "
+                "whole detection model that Ultralytics loads, and a device that this host has; a model given by name "
+                "needs the network the first time."
+            ) from error
+        limit_threads(threads)
+
+    def detect(self, image: Image) -> list[Detection]:
+        """Find the objects in a picture; see `Detector.detect`."""
+        (result,) = self._model.predict(image, **self._settings)
+        if result.boxes is None:
+            raise ValueError("the model does not give boxes")
+        rows = zip(result.boxes.cls.tolist(), result.boxes.conf.tolist(), result.boxes.xyxy.tolist(), strict=True)
+        found = [_detection(int(class_id), score, corners, result.names) for class_id, score, corners in rows]
+        # The model's own order depends on ties in its scores; this one does not.
+        return sorted(found, key=lambda detection: (-detection.confidence, detection.box, detection.class_id))
+
+
+def _locate(weights: str | Path, cache_folder: Path) -> Path:
+    path = Path(weights)
+    if path.exists():
+        return path
+    if path.name == str(weights) and _is_published(path.name):
+        return cache_folder / "detection_models" / path.name  # Ultralytics downloads it there, once
+    raise ModelLoadError(
+        f"The detector's weights {weights} are not there: give the path of a model file or folder, or the name of a "
+        "model that Ultralytics publishes, such as yolo26n.pt."
+    )
+
+
+def _is_published(name: str) -> bool:
+    from ultralytics.utils.downloads import GITHUB_ASSETS_NAMES
+
+    return name in GITHUB_ASSETS_NAMES
+
+
+def _load(path: Path) -> Any:
+    from ultralytics.models.yolo import YOLO
+
+    return YOLO(str(path))
+
+
+def _pin_backend(model: Any, path: Path, threads: int) -> None:
+    """Give the runtime under Ultralytics the precision and the threads that Ultralytics has no setting for."""
+    if model.format == "openvino":
+        _pin_openvino(model.backend, path, threads)
+    elif model.format == "onnx" and model.backend.device.type == "cpu":
+        _pin_onnxruntime(model.backend, path, threads)
+
+
+def _pin_openvino(backend: Any, path: Path, threads: int) -> None:
+    # Ultralytics leaves the precision to OpenVINO, which takes bf16 on CPUs that have it. It compiles, and compiles
+    # again for other input sizes, through this one attribute of its backend.
+    import openvino
+
+    core = openvino.Core()
+    config = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "EXECUTION_MODE_HINT": openvino.properties.hint.ExecutionMode.ACCURACY,
+        "INFERENCE_PRECISION_HINT": openvino.Type.f32,
+        "INFERENCE_NUM_THREADS": threads,
+        "ENABLE_CPU_PINNING": False,  # else two workers end up on the same core
+    }
+    backend.compile_model = partial(core.compile_model, device_name="CPU", config=config)
+    backend.ov_compiled_model = backend.compile_model(core.read_model(next(path.glob("*.xml"), path)))
+
+
+def _pin_onnxruntime(backend: Any, path: Path, threads: int) -> None:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    backend.session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def _blank_image(size: int) -> Image:
+    return np.zeros((size, size, 3), np.uint8)
+
+
+def _detection(class_id: int, confidence: float, corners: list[float], names: dict[int, str]) -> Detection:
+    return Detection(names[class_id], class_id, min(confidence, 1.0), cast("Box", tuple(corners)))

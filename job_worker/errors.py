@@ -1,0 +1,38 @@
+"""What can go wrong in a worker.
+
+WorkerError
+├── ModelLoadError       a model cannot be loaded: the worker does not start
+├── JobFailure           the job in hand cannot be done: it ends `failed` with this message
+│   └── VideoError       the video holds no frame that can be shown
+├── JobLost              the job in hand is no longer this worker's: drop it and go on
+└── Stopping             the job in hand must be handed back because the worker stops
+
+The messages are read by operators (ModelLoadError) and by clients (JobFailure), so they are plain words without
+paths, stacks or library names.
+"""
+
+__all__ = ["JobFailure", "JobLost", "ModelLoadError", "Stopping", "VideoError", "WorkerError"]
+
+
+class WorkerError(Exception):
+    """Base of all errors of the worker."""
+
+
+class ModelLoadError(WorkerError):
+    """A model cannot be loaded; the message says which, why and what to do."""
+
+
+class JobFailure(WorkerError):
+    """The job in hand cannot be done; the message becomes the job's `error_message`."""
+
+
+class VideoError(JobFailure):
+    """The video holds no frame that can be shown; the message says why in plain words."""
+
+
+class JobLost(WorkerError):
+    """The API says that this worker no longer holds the job."""
+
+
+class Stopping(WorkerError):
+    """The worker was told to stop before the job in hand was done."""

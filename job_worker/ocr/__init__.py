@@ -1,0 +1,1 @@
+"""Text reading: what a text reader is, and the engines that are one."""

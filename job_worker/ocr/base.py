@@ -1,0 +1,23 @@
+"""What every text reader offers."""
+
+from typing import Protocol
+
+from job_worker.findings import TextLine
+from job_worker.video.frame import Image
+
+__all__ = ["TextReader"]
+
+
+class TextReader(Protocol):
+    """Reads the text in one picture; owned by one thread at a time."""
+
+    def read(self, image: Image) -> list[TextLine]:
+        """Read the text in a picture, by that picture alone.
+
+        Args:
+            image: `(H, W, 3)` uint8 BGR.
+
+        Returns:
+            The lines in reading order, polygons in pixels of `image`; the same picture gives the same list.
+        """
+        ...

@@ -1,0 +1,147 @@
+"""The text models that come with the project's dependencies, so that text is read with no download.
+
+The `rapidocr` wheel carries PP-OCRv6 small as two ONNX files; PaddleOCR wants each model as a folder with
+`inference.onnx` and `inference.yml`. The folders are built once and kept. The settings in them are those of the
+`inference.yml` that PaddlePaddle publishes with these models, the alphabet is in the recogniser's own metadata.
+"""
+
+# ruff: noqa: PLC0415 - the heavy libraries are loaded when a model is, not when this module is
+
+import hashlib
+import importlib.util
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from job_worker.errors import ModelLoadError
+from job_worker.vendor_libraries import prepare_vendor_libraries, user_cache_folder
+
+__all__ = ["TextModelFolders", "bundled_text_models"]
+
+_LAYOUT_VERSION = 1
+"""Counts up when what is written beside the model changes, so that folders of before are left alone."""
+
+_DECODE = {"DecodeImage": {"channel_first": False, "img_mode": "BGR"}}
+
+_DETECTION_CONFIG = {
+    "Global": {"model_name": "PP-OCRv6_small_det"},
+    "PreProcess": {
+        "transform_ops": [
+            _DECODE,
+            {"DetResizeForTest": None},
+            {
+                "NormalizeImage": {
+                    "mean": [0.485, 0.456, 0.406],
+                    "std": [0.229, 0.224, 0.225],
+                    "scale": "1./255.",
+                    "order": "hwc",
+                }
+            },
+            {"ToCHWImage": None},
+        ]
+    },
+    "PostProcess": {
+        "name": "DBPostProcess",
+        "thresh": 0.2,
+        "box_thresh": 0.45,
+        "unclip_ratio": 1.4,
+        "max_candidates": 3000,
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TextModelFolders:
+    """Where the two text models are, each as a folder that PaddleOCR loads.
+
+    Attributes:
+        detection: Finds the lines.
+        recognition: Reads a line.
+    """
+
+    detection: Path
+    recognition: Path
+
+
+def bundled_text_models(cache_folder: Path | None = None) -> TextModelFolders:
+    """Give the bundled text models as folders, building them the first time.
+
+    Several processes may call it at once.
+
+    Args:
+        cache_folder: Where the folders are kept; None for `user_cache_folder`.
+
+    Returns:
+        The two folders.
+
+    Raises:
+        ModelLoadError: The model files are not installed, or the folders cannot be written.
+    """
+    prepare_vendor_libraries(cache_folder)
+    parent = (cache_folder or user_cache_folder()) / "text_models"
+    try:
+        return TextModelFolders(
+            detection=_model_folder(parent, _wheel_file("PP-OCRv6_det_small.onnx"), lambda _: _DETECTION_CONFIG),
+            recognition=_model_folder(parent, _wheel_file("PP-OCRv6_rec_small.onnx"), _recognition_config),
+        )
+    except OSError as error:
+        raise ModelLoadError(
+            f"The text models cannot be written to the cache folder {parent} ({error.strerror}): make it writable, "
+            "name another cache folder, or name the folders of two text models."
+        ) from error
+
+
+def _wheel_file(name: str) -> Path:
+    package = importlib.util.find_spec("rapidocr")
+    path = Path(package.origin).parent / "models" / name if package and package.origin else None
+    if path is None or not path.is_file():
+        raise ModelLoadError(
+            f"The bundled text model {name} is not installed: install the worker's dependencies again, or name the "
+            "folders of two text models."
+        )
+    return path
+
+
+def _model_folder(parent: Path, model: Path, config_of: Callable[[Path], dict[str, Any]]) -> Path:
+    content_hash = hashlib.sha256(model.read_bytes()).hexdigest()[:16]
+    folder = parent / f"{model.stem}-{content_hash}-{_LAYOUT_VERSION}"
+    if not folder.is_dir():
+        _build(folder, model, config_of(model))
+    return folder
+
+
+def _build(folder: Path, model: Path, config: dict[str, Any]) -> None:
+    # A rename shows the folder whole or not at all; whoever comes second finds it there and drops its own copy.
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".building-") as building:
+        content = Path(building) / "model"
+        content.mkdir()
+        shutil.copyfile(model, content / "inference.onnx")
+        (content / "inference.yml").write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
+        try:
+            content.rename(folder)
+        except OSError:
+            if not folder.is_dir():
+                raise
+
+
+def _recognition_config(model: Path) -> dict[str, Any]:
+    return {
+        "Global": {"model_name": "PP-OCRv6_small_rec"},
+        "PreProcess": {"transform_ops": [_DECODE, {"RecResizeImg": {"image_shape": [3, 48, 320]}}]},
+        "PostProcess": {"name": "CTCLabelDecode", "character_dict": _alphabet(model)},
+    }
+
+
+def _alphabet(model: Path) -> list[str]:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    # Not splitlines(): the alphabet holds characters that it would take for line ends.
+    characters: list[str] = session.get_modelmeta().custom_metadata_map["character"].split("\n")
+    return characters

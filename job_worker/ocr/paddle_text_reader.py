@@ -1,0 +1,151 @@
+"""Text reading by PaddleOCR on ONNX Runtime."""
+
+# ruff: noqa: PLC0415 - the heavy libraries are loaded when a model is, not when this module is
+
+import logging
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import yaml
+
+from job_worker.errors import ModelLoadError
+from job_worker.findings import Polygon, TextLine, one_line
+from job_worker.ocr.bundled_models import bundled_text_models
+from job_worker.threads import limit_threads
+from job_worker.vendor_libraries import prepare_vendor_libraries, reason_of
+from job_worker.video.frame import Image
+
+__all__ = ["PaddleTextReader"]
+
+# PaddleOCR turns a crop that is at least this much higher than wide a quarter to the left before it reads it.
+_TURNED_FROM_RATIO = 1.5
+
+
+class PaddleTextReader:
+    """Reads text with a PaddleOCR detection and recognition model.
+
+    The picture goes through text detection at full size (PaddleOCR's default, up to 4000 pixels a side), and each line
+    is recognised alone: in a batch it would be padded to the widest one, which changes what is read. Not for use by
+    two threads at once.
+
+    Args:
+        detection_model: A PaddleOCR model folder (`inference.onnx` and `inference.yml`), or the name of a PaddleOCR
+            model, which is downloaded once; None for the bundled one.
+        recognition_model: The same for recognition.
+        device: `"cpu"`, `"cuda:0"` and so on, or `"auto"`: the first GPU that ONNX Runtime can use, else the CPU.
+        min_confidence: Lines that the model is less sure of are dropped, 0 to 1.
+        threads: CPU threads for one picture.
+        cache_folder: Where the bundled models are unpacked; None for the user's cache folder.
+
+    Raises:
+        ModelLoadError: A model cannot be loaded or does not run.
+    """
+
+    def __init__(
+        self,
+        detection_model: str | Path | None = None,
+        recognition_model: str | Path | None = None,
+        *,
+        device: str = "auto",
+        min_confidence: float = 0.5,
+        threads: int = 1,
+        cache_folder: Path | None = None,
+    ) -> None:
+        self._min_confidence = min_confidence
+        prepare_vendor_libraries(cache_folder)
+        limit_threads(threads)
+        if not detection_model or not recognition_model:
+            bundled = bundled_text_models(cache_folder)
+            detection_model = detection_model or bundled.detection
+            recognition_model = recognition_model or bundled.recognition
+        models = _model_arguments("text_detection", detection_model)
+        models |= _model_arguments("text_recognition", recognition_model)
+        try:
+            self._ocr = _load(models, device, threads)
+            self.read(_warm_up_image())
+        except Exception as error:
+            raise ModelLoadError(
+                f"The text models {detection_model} and {recognition_model} cannot be loaded on device {device}: "
+                f"{reason_of(error)}. Give two PaddleOCR model folders with inference.onnx and inference.yml, or none "
+                "for the bundled models, and a device that this host has; a model given by name needs the network the "
+                "first time."
+            ) from error
+        limit_threads(threads)
+
+    def read(self, image: Image) -> list[TextLine]:
+        """Read the text in a picture; see `TextReader.read`."""
+        (page,) = self._ocr.predict(image)
+        return list(self._lines(page["rec_texts"], page["rec_scores"], page["rec_polys"]))
+
+    def _lines(self, texts: Sequence[str], scores: Sequence[float], polygons: Sequence[Any]) -> Iterable[TextLine]:
+        for raw_text, score, corners in zip(texts, scores, polygons, strict=True):
+            text = one_line(raw_text)
+            if text and score >= self._min_confidence:
+                yield TextLine(text, min(float(score), 1.0), _polygon(corners.tolist()))
+
+
+def _model_arguments(part: str, model: str | Path) -> dict[str, str]:
+    folder = Path(model)
+    if folder.is_dir():
+        return {f"{part}_model_name": _model_name(folder), f"{part}_model_dir": str(folder)}
+    if isinstance(model, Path) or len(folder.parts) > 1:
+        raise ModelLoadError(
+            f"The text model {model} is not there: give the path of a PaddleOCR model folder, or leave it empty for "
+            "the bundled model."
+        )
+    return {f"{part}_model_name": model}
+
+
+def _model_name(folder: Path) -> str:
+    try:
+        config = yaml.safe_load((folder / "inference.yml").read_text(encoding="utf-8"))
+        return str(config["Global"]["model_name"])
+    except (OSError, ValueError, yaml.YAMLError, LookupError, TypeError) as error:
+        raise ModelLoadError(
+            f"The text model folder {folder} holds no usable inference.yml ({type(error).__name__}): give a folder as "
+            "PaddleOCR exports it, or leave it empty for the bundled model."
+        ) from error
+
+
+def _load(models: dict[str, str], device: str, threads: int) -> Any:
+    from paddleocr import PaddleOCR
+
+    logging.getLogger("paddlex").setLevel(logging.ERROR)
+    return PaddleOCR(
+        **models,
+        engine="onnxruntime",
+        engine_config={"intra_op_num_threads": threads, "inter_op_num_threads": 1},
+        device=_paddle_device(device),
+        text_recognition_batch_size=1,
+        use_doc_orientation_classify=False,
+        use_doc_unwarping=False,
+        use_textline_orientation=False,
+    )
+
+
+def _paddle_device(device: str) -> str:
+    import onnxruntime
+
+    if device == "auto":
+        return "gpu:0" if "CUDAExecutionProvider" in onnxruntime.get_available_providers() else "cpu"
+    return device.replace("cuda", "gpu")
+
+
+def _warm_up_image() -> Image:
+    # A word, so that recognition runs too and both models are known to work before the first job.
+    import cv2
+
+    image = np.full((96, 320, 3), 255, np.uint8)
+    return cast("Image", cv2.putText(image, "WARM UP", (20, 64), cv2.FONT_HERSHEY_SIMPLEX, 1.5, (0, 0, 0), 3))
+
+
+def _polygon(corners: list[list[float]]) -> Polygon:
+    """Order a line's corners from its own top left, as it was read, rather than from the picture's."""
+    first, second, third, fourth = ((float(x), float(y)) for x, y in corners)
+    width = int(max(math.dist(first, second), math.dist(third, fourth)))
+    height = int(max(math.dist(first, fourth), math.dist(second, third)))
+    turned = height >= _TURNED_FROM_RATIO * width
+    return (second, third, fourth, first) if turned else (first, second, third, fourth)

@@ -1,0 +1,1 @@
+"""Pipelines: what is done with each frame."""

@@ -1,0 +1,69 @@
+"""What a worker can be told."""
+
+import os
+import secrets
+import socket
+from pathlib import Path
+from typing import ClassVar, Self
+
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+
+from shared.pipelines import BUILT_IN_PIPELINES, PipelineNames
+from shared.settings import Address, ProcessSettings
+
+__all__ = ["WorkerSettings"]
+
+MIB = 1 << 20
+
+
+def _own_id() -> str:
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+class WorkerSettings(ProcessSettings):
+    """Settings of `foregsyte-worker`."""
+
+    table: ClassVar[str] = "worker"
+
+    address: Address = Field("127.0.0.1:50051", description="The API server, host:port.")
+    worker_id: str = Field(
+        default_factory=_own_id, max_length=256, min_length=1, description="Name of this worker; must be unique."
+    )
+    work_dir: Path | None = Field(
+        None, description="Folder for the video in hand; default: the system's temporary one."
+    )
+    cache_dir: Path | None = Field(None, description="Folder for prepared models; default: the user's cache.")
+
+    pipelines: PipelineNames = Field(
+        tuple(BUILT_IN_PIPELINES), description="The pipelines to load, as a,b: all that the API offers."
+    )
+    device: str = Field("auto", description="Where models run: auto (a GPU if there is one), cpu, cuda:0.")
+    threads: NonNegativeInt = Field(0, description="Threads of every library; 0 takes all cores.")
+    yolo_weights: str = Field("", description="Detector: any file or folder that Ultralytics loads.")
+    yolo_confidence: float = Field(0.25, ge=0, le=1, description="Least confidence of a detection.")
+    yolo_iou: float = Field(0.7, ge=0, le=1, description="Overlap above which two boxes are one object.")
+    yolo_image_size: PositiveInt = Field(640, description="Side that frames are fitted into for detection, in pixels.")
+    ocr_detection_model: str = Field("", description="Text detection: a PaddleOCR model's folder or name.")
+    ocr_recognition_model: str = Field("", description="Text recognition: a PaddleOCR model's folder or name.")
+    ocr_confidence: float = Field(0.5, ge=0, le=1, description="Least confidence of a line of text.")
+
+    max_frame_pixels: PositiveInt = Field(8192 * 4320, description="Largest frame, width times height.")
+    max_frame_seconds: PositiveFloat = Field(300.0, description="A job is failed when no frame is done for so long.")
+    piece_bytes: PositiveInt = Field(4 * MIB, description="Piece in which a video is fetched.")
+    wait_seconds: PositiveFloat = Field(20.0, description="How long one question for a job waits at the server.")
+    drain_seconds: float = Field(
+        30.0, ge=0, description="How long the job in hand may take after a stop before it is handed back."
+    )
+
+    @model_validator(mode="after")
+    def _weights_are_named(self) -> Self:
+        if not self.yolo_weights and any(BUILT_IN_PIPELINES[name].finds_objects for name in self.pipelines):
+            raise ValueError(
+                "--yolo-weights / FOREGSYTE_YOLO_WEIGHTS must name the detector's weights, or --pipelines leave it out"
+            )
+        return self
+
+    @property
+    def resolved_threads(self) -> int:
+        """Threads of every library, at least 1."""
+        return self.threads or len(os.sched_getaffinity(0))

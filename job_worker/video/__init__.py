@@ -1,0 +1,1 @@
+"""Reading video: every displayable frame once, in display order."""

@@ -1,0 +1,195 @@
+"""Why a file holds no frame, in words for its owner.
+
+Walks the boxes of an MP4 file (ISO/IEC 14496-12, section 4.2) with nothing but their headers. The file may be hostile:
+every step goes forward, and the number of boxes looked at is bounded.
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+__all__ = ["Outline", "Track", "explain_no_frames", "outline"]
+
+MAX_BOXES = 10_000
+"""Box headers read at the top level and as many in the index: hours of a fragmented video, some 50 ms of reading."""
+
+_ENCRYPTED_FORMATS = {"encv", "drmi"}
+"""Sample entries of common encryption (ISO/IEC 23001-7) and of FairPlay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One track of the index.
+
+    Attributes:
+        handler: What it holds: `vide`, `soun`, ...
+        formats: Four-character codes of its sample descriptions.
+        width: Declared width of its pictures in pixels, 0 where it holds none.
+        height: Declared height of its pictures in pixels, 0 where it holds none.
+        samples: Samples listed in the index; those of fragments do not count.
+    """
+
+    handler: str
+    formats: tuple[str, ...]
+    width: int
+    height: int
+    samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What the box headers of a file tell.
+
+    Attributes:
+        size_bytes: Size of the file.
+        boxes: Types of the boxes at the top level.
+        tracks: Tracks of the index, in its order.
+        index_cut_off: Whether the file ends inside its index.
+    """
+
+    size_bytes: int
+    boxes: frozenset[str]
+    tracks: tuple[Track, ...]
+    index_cut_off: bool
+
+    @property
+    def is_image(self) -> bool:
+        """Whether it is a picture or an animation (HEIC, AVIF): items in a `meta` box and no track of a film."""
+        film = any(track.handler in {"vide", "soun"} for track in self.tracks)
+        return "meta" in self.boxes and "moof" not in self.boxes and not film
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether its first video track can be read only with a key."""
+        return any(not _ENCRYPTED_FORMATS.isdisjoint(track.formats) for track in self.video_tracks[:1])
+
+    @property
+    def video_tracks(self) -> tuple[Track, ...]:
+        """The tracks that hold pictures."""
+        return tuple(track for track in self.tracks if track.handler == "vide")
+
+
+class _Box(NamedTuple):
+    kind: str
+    body: int
+    end: int
+
+
+class _Walker:
+    """Reads box headers, and no more of them than the budget allows."""
+
+    def __init__(self, file: BinaryIO, size_bytes: int) -> None:
+        self._file = file
+        self._size_bytes = size_bytes
+        self._budget = MAX_BOXES
+
+    def _read(self, start: int, count: int) -> bytes:
+        if start >= self._size_bytes:
+            # Stated sizes reach past what a seek can take.
+            return b""
+        self._file.seek(start)
+        return self._file.read(count)
+
+    def boxes(self, start: int, end: int) -> Iterator[_Box]:
+        while start < end and self._budget > 0 and (box := self._box(start, end)):
+            self._budget -= 1
+            yield box
+            start = box.end
+
+    def _box(self, start: int, end: int) -> _Box | None:
+        header = self._read(start, 16).ljust(16, b"\0")
+        size, kind, large_size = struct.unpack(">I4sQ", header)
+        body = start + (16 if size == 1 else 8)
+        # Size 1: the real one follows the type. Size 0: up to the end of what holds it.
+        size = {0: end - start, 1: large_size}.get(size, size)
+        if start + size < body or not (kind.isascii() and kind.decode("ascii").isprintable()):
+            return None
+        return _Box(kind.decode("ascii"), body, start + size)
+
+    def find(self, box: _Box | None, *path: str) -> _Box | None:
+        for kind in path:
+            if box is None:
+                return None
+            box = next((child for child in self.boxes(box.body, box.end) if child.kind == kind), None)
+        return box
+
+    def track(self, trak: _Box) -> Track:
+        media = self.find(trak, "mdia")
+        table = self.find(media, "minf", "stbl")
+        handler = self.field(self.find(media, "hdlr"), 8).decode("latin-1")
+        descriptions = self.find(table, "stsd")
+        entries = list(self.boxes(descriptions.body + 8, descriptions.end)) if descriptions else []
+        dimensions = self.field(entries[0], 24) if entries and handler == "vide" else b""
+        sizes = self.find(table, "stsz") or self.find(table, "stz2")
+        return Track(
+            handler=handler,
+            formats=tuple(entry.kind for entry in entries),
+            width=int.from_bytes(dimensions[:2], "big"),
+            height=int.from_bytes(dimensions[2:], "big"),
+            samples=int.from_bytes(self.field(sizes, 8), "big"),
+        )
+
+    def field(self, box: _Box | None, offset: int) -> bytes:
+        return self._read(box.body + offset, 4) if box else b""
+
+
+def outline(path: Path) -> Outline:
+    """Look at the boxes of a file.
+
+    Args:
+        path: Any file, however broken.
+
+    Returns:
+        What its box headers tell, as far as they make sense.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    with path.open("rb") as file:
+        size_bytes = file.seek(0, 2)
+        # The first of a kind counts. The index has its own budget: the fragments of a long video must not hide it.
+        boxes = {box.kind: box for box in reversed([*_Walker(file, size_bytes).boxes(0, size_bytes)])}
+        walker = _Walker(file, size_bytes)
+        index = boxes.get("moov")
+        inside = walker.boxes(index.body, index.end) if index else ()
+        return Outline(
+            size_bytes=size_bytes,
+            boxes=frozenset(boxes),
+            tracks=tuple(walker.track(box) for box in inside if box.kind == "trak"),
+            index_cut_off=index is not None and index.end > size_bytes,
+        )
+
+
+def explain_no_frames(found: Outline) -> str:
+    """Say why a video of this outline gives no frame.
+
+    Args:
+        found: The outline of a file of which no frame could be decoded.
+
+    Returns:
+        One plain sentence without its full stop.
+    """
+    return next(reason for holds, reason in _reasons(found) if holds)
+
+
+def _reasons(found: Outline) -> Iterator[tuple[bool, str]]:
+    """Yield every reason and whether it holds, the most telling first; the last one always does."""
+    kinds = found.boxes
+    yield found.size_bytes == 0, "the file is empty"
+    yield kinds.isdisjoint({"ftyp", "moov", "moof"}), "this is not an MP4 file: it does not have the structure of one"
+    yield found.is_image, "the file is an image (such as HEIC or AVIF), not a video"
+    lost_index = "its index (moov box) is missing"
+    yield "moof" in kinds and "moov" not in kinds, f"the file is a later piece of a video: {lost_index}"
+    yield "moov" not in kinds, f"the file is cut off: {lost_index}, as after an interrupted upload"
+    yield found.index_cut_off, "the file is cut off inside its index (moov box), as after an interrupted upload"
+    has_audio = any(track.handler == "soun" for track in found.tracks)
+    yield not found.video_tracks and has_audio, "the file holds no video track, only audio"
+    yield not found.video_tracks, "the file holds no video track"
+    yield found.is_encrypted, "the video is encrypted"
+    listed = sum(track.samples for track in found.video_tracks)
+    yield not listed and "moof" not in kinds, "the file is an initialisation segment with no frames in it"
+    yield "mdat" not in kinds, "the file holds only an index: the frames that it points to are missing"
+    formats = ", ".join(found.video_tracks[0].formats)
+    yield True, f"no picture in it can be decoded: the data is damaged, or its format ({formats}) is not supported"

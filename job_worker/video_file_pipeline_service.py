@@ -1,0 +1,51 @@
+"""From a video file and a pipeline's id to the list of results that the worker hands in."""
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from job_worker.errors import JobFailure
+from job_worker.pipelines.base import Pipeline
+from job_worker.video.frame import Frame
+from job_worker.video.reader import VideoReader
+
+__all__ = ["VideoFilePipelineService"]
+
+
+class VideoFilePipelineService:
+    """Runs a pipeline over every frame of a video file.
+
+    Args:
+        pipelines: What can be run, by pipeline id.
+        open_video: Gives the frames of a file in display order.
+    """
+
+    def __init__(
+        self, pipelines: Mapping[str, Pipeline], open_video: Callable[[Path], Iterable[Frame]] = VideoReader
+    ) -> None:
+        self._pipelines = pipelines
+        self._open_video = open_video
+
+    def run_on_file(self, pipeline_id: str, file_path: Path) -> list[dict[str, Any]]:
+        """Analyse every frame of a video, each by itself; the same file gives the same list.
+
+        Args:
+            pipeline_id: Which pipeline.
+            file_path: The video.
+
+        Returns:
+            One `{"frame_index": int, "result": {...}}` a frame, in display order.
+
+        Raises:
+            JobFailure: There is no such pipeline, or (as VideoError) no frame to be had from the file.
+        """
+        pipeline = self._find(pipeline_id)
+        return [
+            {"frame_index": frame.index, "result": pipeline.analyse(frame)} for frame in self._open_video(file_path)
+        ]
+
+    def _find(self, pipeline_id: str) -> Pipeline:
+        if pipeline_id not in self._pipelines:
+            known = ", ".join(sorted(self._pipelines))
+            raise JobFailure(f"unknown pipeline {pipeline_id!r}; this worker runs: {known}")
+        return self._pipelines[pipeline_id]

@@ -1,0 +1,112 @@
+"""The worker: takes a job, does it, reports it, again and again."""
+
+import logging
+import random
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import grpc
+
+from job_worker.api_client import WorkerApi
+from job_worker.errors import JobFailure, JobLost, ModelLoadError, Stopping
+from job_worker.heartbeat import Heartbeat
+from job_worker.pipeline_runner import PipelineRunner
+from job_worker.stop_signal import StopSignal
+from shared.clock import Clock, monotonic_clock
+
+__all__ = ["Worker"]
+
+logger = logging.getLogger(__name__)
+
+IDLE_PAUSE_SECONDS = 0.5
+"""Mean pause after an empty answer that came sooner than asked: the server had no room for one more waiting worker."""
+MAX_ERROR_CHARACTERS = 4000
+"""An error message is cut here: far below what the server takes, far above what a person reads."""
+
+
+class Worker:
+    """One worker process's life. It holds at most one job, and ends every job it takes in one way or another."""
+
+    def __init__(
+        self,
+        api: WorkerApi,
+        runner: PipelineRunner,
+        stop: StopSignal,
+        *,
+        work_dir: Path | None,
+        wait_seconds: float,
+        piece_bytes: int,
+        clock: Clock = monotonic_clock,
+    ) -> None:
+        self._api = api
+        self._runner = runner
+        self._stop = stop
+        self._work_dir = work_dir
+        self._wait_seconds = wait_seconds
+        self._piece_bytes = piece_bytes
+        self._clock = clock
+
+    def run_forever(self) -> None:
+        """Works until told to stop.
+
+        Raises:
+            grpc.RpcError: The server refuses this worker for good.
+        """
+        while not self._stop.requested.is_set():
+            asked_at = self._clock()
+            if not self.run_once() and self._clock() - asked_at < self._wait_seconds:
+                self._stop.requested.wait(random.uniform(0.5, 1.5) * IDLE_PAUSE_SECONDS)  # noqa: S311 (no secret)
+
+    def run_once(self) -> bool:
+        """Waits for one job and does it.
+
+        Returns:
+            Whether there was one.
+
+        Raises:
+            grpc.RpcError: The server refuses this worker for good.
+        """
+        job_id = self._api.dequeue(self._wait_seconds)
+        if job_id is None:
+            return False
+        logger.info("job taken", extra={"job_id": job_id})
+        with Heartbeat(lambda: self._api.renew(job_id)) as heartbeat:
+            self._settle(job_id, heartbeat.lost.is_set)
+        return True
+
+    def _settle(self, job_id: str, is_lost: Callable[[], bool]) -> None:
+        """Does the job and tells the server how it ended; a lease that cannot be settled runs out by itself."""
+        try:
+            self._report(job_id, is_lost)
+        except JobLost:
+            logger.warning("job lost, going on", extra={"job_id": job_id})
+        except (JobFailure, Stopping, grpc.RpcError) as error:
+            logger.warning("job not reported, its lease will run out", extra={"job_id": job_id, "error": str(error)})
+
+    def _report(self, job_id: str, is_lost: Callable[[], bool]) -> None:
+        try:
+            self._api.complete(job_id, self._results_of(job_id, is_lost))
+            logger.info("job completed", extra={"job_id": job_id})
+        except JobFailure as failure:
+            self._api.fail(job_id, str(failure)[:MAX_ERROR_CHARACTERS])
+            logger.info("job failed", extra={"job_id": job_id, "error": str(failure)})
+        except Stopping:
+            if is_lost():
+                raise JobLost(job_id) from None
+            self._api.release(job_id)
+            logger.info("job handed back", extra={"job_id": job_id})
+        except ModelLoadError:
+            self._api.release(job_id)
+            raise
+        except (JobLost, grpc.RpcError):
+            raise
+        except Exception:
+            logger.exception("job failed by an unforeseen error", extra={"job_id": job_id})
+            self._api.fail(job_id, "internal error of the worker; its log has more under this job's id")
+
+    def _results_of(self, job_id: str, is_lost: Callable[[], bool]) -> bytes:
+        with tempfile.TemporaryDirectory(prefix="foregsyte-", dir=self._work_dir) as folder:
+            video = Path(folder) / "video.mp4"
+            pipeline_id = self._api.download(job_id, video, self._piece_bytes)
+            return self._runner.run(pipeline_id, video, lambda: is_lost() or self._stop.must_hand_back)

@@ -1,0 +1,125 @@
+"""What the two adapters make of their library's answers, with the library replaced."""
+
+import os
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from job_worker.detection import ultralytics_detector
+from job_worker.detection.ultralytics_detector import UltralyticsDetector
+from job_worker.errors import ModelLoadError
+from job_worker.findings import Detection, TextLine
+from job_worker.ocr import paddle_text_reader
+from job_worker.ocr.paddle_text_reader import PaddleTextReader
+
+pytestmark = [pytest.mark.unit, pytest.mark.worker]
+
+IMAGE = np.zeros((100, 200, 3), np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+
+
+class FakeYolo:
+    """Answers every picture with the same boxes."""
+
+    def __init__(self, boxes: Any) -> None:
+        self._boxes = boxes
+        self.predictor = SimpleNamespace(model=SimpleNamespace(format="pt"))
+        self.settings: dict[str, object] = {}
+
+    def predict(self, image: object, **settings: object) -> list[SimpleNamespace]:
+        self.settings = settings
+        return [SimpleNamespace(boxes=self._boxes, names={0: "person", 11: "stop sign"})]
+
+
+def boxes(*rows: tuple[int, float, tuple[float, ...]]) -> SimpleNamespace:
+    classes, scores, corners = zip(*rows, strict=True)
+    return SimpleNamespace(cls=np.array(classes, np.float32), conf=np.array(scores), xyxy=np.array(corners))
+
+
+def detector(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, model: FakeYolo, **settings: Any) -> UltralyticsDetector:
+    monkeypatch.setattr(ultralytics_detector, "_load", lambda _: model)
+    return UltralyticsDetector(tmp_path, cache_folder=tmp_path, **settings)
+
+
+def text_reader(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, page: object, **settings: Any) -> PaddleTextReader:
+    (tmp_path / "inference.yml").write_text("Global: {model_name: some}")
+    monkeypatch.setattr(paddle_text_reader, "_load", lambda *_: SimpleNamespace(predict=lambda _: [page]))
+    return PaddleTextReader(tmp_path, tmp_path, cache_folder=tmp_path, **settings)
+
+
+def page(*rows: tuple[str, float, list[list[int]]]) -> dict[str, list[Any]]:
+    texts, scores, corners = zip(*rows, strict=True)
+    return {"rec_texts": list(texts), "rec_scores": list(scores), "rec_polys": [np.array(c, np.int16) for c in corners]}
+
+
+WIDE = [[10, 10], [90, 10], [90, 30], [10, 30]]
+TALL = [[10, 10], [30, 10], [30, 90], [10, 90]]
+
+
+def test_objects_come_surest_first_and_equally_sure_ones_by_place(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    rows = boxes((0, 0.5, (7, 1, 9, 9)), (11, 0.9, (5, 5, 9, 9)), (0, 0.5, (2, 1, 9, 9)))
+    assert detector(monkeypatch, tmp_path, FakeYolo(rows)).detect(IMAGE) == [
+        Detection("stop sign", 11, 0.9, (5.0, 5.0, 9.0, 9.0)),
+        Detection("person", 0, 0.5, (2.0, 1.0, 9.0, 9.0)),
+        Detection("person", 0, 0.5, (7.0, 1.0, 9.0, 9.0)),
+    ]
+
+
+def test_the_detector_passes_its_settings_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    model = FakeYolo(boxes((0, 0.5, (1, 1, 2, 2))))
+    detector(monkeypatch, tmp_path, model, device="cuda:1", confidence=0.4, iou=0.6, image_size=320)
+    assert model.settings.items() >= {"device": "cuda:1", "conf": 0.4, "iou": 0.6, "imgsz": 320}.items()
+    detector(monkeypatch, tmp_path, model)
+    assert model.settings.items() >= {"device": None, "conf": 0.25, "iou": 0.7, "imgsz": 640}.items()
+
+
+def test_a_model_that_gives_no_boxes_is_refused_at_the_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with pytest.raises(ModelLoadError, match="does not give boxes"):
+        detector(monkeypatch, tmp_path, FakeYolo(None))
+
+
+def test_lines_keep_their_order_and_those_too_unsure_or_empty_are_dropped(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    found = page(("second\0", 0.6, WIDE), ("unsure", 0.49, WIDE), (" \n", 0.9, WIDE), ("first", 1.0000001, WIDE))
+    lines = text_reader(monkeypatch, tmp_path, found).read(IMAGE)
+    assert [(line.text, line.confidence) for line in lines] == [("second", 0.6), ("first", 1.0)]
+
+
+def test_the_least_confidence_can_be_chosen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    found = page(("a", 0.3, WIDE), ("b", 0.2, WIDE))
+    lines = text_reader(monkeypatch, tmp_path, found, min_confidence=0.25).read(IMAGE)
+    assert [line.text for line in lines] == ["a"]
+
+
+def test_a_lying_line_starts_at_its_top_left_and_a_standing_one_where_its_text_does(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    lines = text_reader(monkeypatch, tmp_path, page(("a", 0.9, WIDE), ("b", 0.9, TALL))).read(IMAGE)
+    assert lines == [
+        TextLine("a", 0.9, ((10, 10), (90, 10), (90, 30), (10, 30))),
+        TextLine("b", 0.9, ((30, 10), (30, 90), (10, 90), (10, 10))),
+    ]
+
+
+@pytest.mark.parametrize("missing", ["models/none", Path("none")])
+def test_a_text_model_folder_that_is_not_there_is_named(tmp_path: Path, missing: str | Path) -> None:
+    with pytest.raises(ModelLoadError, match="none is not there: give the path"):
+        PaddleTextReader(missing, missing, cache_folder=tmp_path)
+
+
+@pytest.mark.parametrize("content", [None, "", "just words", "Global: {}", "Global: [", b"\xff"])
+def test_a_folder_that_is_no_text_model_is_named(tmp_path: Path, content: str | bytes | None) -> None:
+    if content is not None:
+        (tmp_path / "inference.yml").write_bytes(content.encode() if isinstance(content, str) else content)
+    with pytest.raises(ModelLoadError, match=r"holds no usable inference.yml .*give a folder"):
+        PaddleTextReader(tmp_path, tmp_path, cache_folder=tmp_path)

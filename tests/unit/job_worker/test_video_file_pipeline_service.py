@@ -1,0 +1,52 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from job_worker.errors import JobFailure, VideoError
+from job_worker.video.frame import Frame
+from job_worker.video_file_pipeline_service import VideoFilePipelineService
+
+pytestmark = [pytest.mark.unit, pytest.mark.worker]
+
+VIDEO = Path("some.mp4")
+
+
+class Brightness:
+    def analyse(self, frame: Frame) -> dict[str, object]:
+        return {"brightness": int(frame.image.max()), "timestamp_ms": frame.timestamp_ms}
+
+
+def three_frames(path: Path) -> Iterator[Frame]:
+    assert path == VIDEO
+    for index in range(3):
+        yield Frame(index, index * 40.0, np.full((2, 2, 3), index, np.uint8))
+
+
+def test_every_frame_has_its_entry_in_order_with_two_keys() -> None:
+    service = VideoFilePipelineService({"brightness": Brightness()}, three_frames)
+    assert service.run_on_file("brightness", VIDEO) == [
+        {"frame_index": 0, "result": {"brightness": 0, "timestamp_ms": 0.0}},
+        {"frame_index": 1, "result": {"brightness": 1, "timestamp_ms": 40.0}},
+        {"frame_index": 2, "result": {"brightness": 2, "timestamp_ms": 80.0}},
+    ]
+
+
+def test_the_same_file_gives_the_same_list() -> None:
+    service = VideoFilePipelineService({"brightness": Brightness()}, three_frames)
+    assert service.run_on_file("brightness", VIDEO) == service.run_on_file("brightness", VIDEO)
+
+
+def test_an_unknown_pipeline_fails_the_job_and_names_the_known_ones() -> None:
+    service = VideoFilePipelineService({"yolo": Brightness(), "ocr": Brightness()}, three_frames)
+    with pytest.raises(JobFailure, match="unknown pipeline 'faces'; this worker runs: ocr, yolo"):
+        service.run_on_file("faces", VIDEO)
+
+
+def test_a_video_without_a_frame_fails_the_job_as_the_reader_says() -> None:
+    def no_frames(_: Path) -> Iterator[Frame]:
+        raise VideoError("the file holds no video")
+
+    with pytest.raises(VideoError, match="no video"):
+        VideoFilePipelineService({"brightness": Brightness()}, no_frames).run_on_file("brightness", VIDEO)

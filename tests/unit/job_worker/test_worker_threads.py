@@ -1,0 +1,35 @@
+import os
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from job_worker.threads import limit_threads
+
+pytestmark = [pytest.mark.unit, pytest.mark.worker]
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", {})
+
+
+def test_one_number_reaches_the_environment_and_every_loaded_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: dict[str, int] = {}
+    monkeypatch.setitem(sys.modules, "cv2", SimpleNamespace(setNumThreads=lambda n: told.update(cv2=n)))
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(set_num_threads=lambda n: told.update(torch=n)))
+    limit_threads(3)
+    assert told == {"cv2": 3, "torch": 3}
+    assert (os.environ["OMP_NUM_THREADS"], os.environ["OPENBLAS_NUM_THREADS"]) == ("3", "3")
+
+
+def test_no_library_is_loaded_only_to_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "cv2", raising=False)
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    limit_threads(1)
+    assert not {"cv2", "torch"} & set(sys.modules)
+
+
+def test_fewer_than_one_thread_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        limit_threads(0)
