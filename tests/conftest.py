@@ -19,6 +19,23 @@ ROOT = Path(__file__).parent.parent
 TINY_MP4 = ROOT / "tests" / "fixtures" / "tiny.mp4"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fail-on-skip", action="store_true", help="A skipped test fails the run: for CI.")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    skipped = terminalreporter.stats.get("skipped", [])
+    if skipped and config.getoption("--fail-on-skip"):
+        terminalreporter.write_line(f"{len(skipped)} tests were skipped, and --fail-on-skip allows none", red=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter and reporter.stats.get("skipped") and session.config.getoption("--fail-on-skip"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 def _outside(variable: str, default: str) -> Path:
     """Returns a folder that is not part of the project; skips the test, by name, where it is absent."""
     path = Path(os.environ.get(variable, ROOT.parent / "shared" / default))

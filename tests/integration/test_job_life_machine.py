@@ -1,0 +1,365 @@
+"""The invariants of a job's life, over random operations, crashes, restarts, lost workers and clock jumps.
+
+A crash is real as far as the files go: the data folder is copied as it stands at that instant, the old service is
+thrown away, and a new one starts on the copy.
+"""
+
+import json
+import shutil
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+from uuid import UUID
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from job_api.bootstrap import Services, build_services
+from job_api.errors import ApiError, JobNotFinished, LeaseLost, RequestIdReused
+from job_api.services.waiting_line import Waiter
+from job_api.settings import ApiSettings
+from job_api.storage.keys import JOBS_FOLDER, job_of_key
+from job_api.storage.local_storage import LocalStorage
+from shared.job_status import JobStatus
+from tests.support.clock import FakeClock
+
+pytestmark = pytest.mark.integration
+
+LEASE_SECONDS = 60.0
+MAX_LOST_WORKERS = 3
+WORKERS = ("a", "b", "c")
+VIDEOS = tuple(b"\0\0\0\x18ftypisom" + bytes([number]) * 100 for number in range(3))
+DOCUMENTS = tuple(json.dumps({"results": [{"frame_index": 0, "result": {"n": n}}]}).encode() for n in range(2))
+
+
+class Crash(BaseException):
+    """The process ends here; no handler of an Exception runs."""
+
+
+class LeavingWaiter(Waiter):
+    """A caller that leaves after the row was changed for it and before the answer is sent."""
+
+    def __init__(self) -> None:
+        self.looked = 0
+        super().__init__()
+
+    @property
+    def is_gone(self) -> bool:  # type: ignore[override]
+        self.looked += 1
+        return self.looked > 1
+
+    @is_gone.setter
+    def is_gone(self, value: bool) -> None:
+        pass
+
+
+class CrashingStorage(LocalStorage):
+    """Storage on a disk whose host can be told to crash before or after the next save."""
+
+    crash_at: str = ""
+
+    def save_file(self, src: BinaryIO, dest_path: str) -> str:
+        if self.crash_at == "before save":
+            raise Crash
+        key = super().save_file(src, dest_path)
+        if self.crash_at == "after save":
+            raise Crash
+        return key
+
+
+@dataclass
+class Lease:
+    worker: str | None
+    deadline: float
+    used: bool = False
+
+
+@dataclass
+class Known:
+    """What the model knows of a job whose id was answered."""
+
+    video: bytes
+    status: JobStatus = JobStatus.pending
+    outcome: bytes | str | None = None
+    lease: Lease | None = None
+    losses: int = 0
+    enders: list[str] = field(default_factory=list)
+
+
+class JobLifeMachine(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = FakeClock()
+        self.folders = [Path(tempfile.mkdtemp(prefix="job-life-"))]
+        self.jobs: dict[UUID, Known] = {}
+        self.deleted: set[UUID] = set()
+        self.requests: dict[str, UUID] = {}
+        self.ids = 0
+        self.start()
+
+    # -- the service ------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        data = self.folders[-1] / "data"
+        self.storage = CrashingStorage(data)
+        self.service: Services = build_services(
+            ApiSettings.of(
+                data_dir=data, min_free_bytes=0, lease_seconds=LEASE_SECONDS, max_lost_workers=MAX_LOST_WORKERS
+            ),
+            storage=self.storage,
+            clock=self.clock,
+            new_id=self.new_id,
+        )
+
+    def new_id(self) -> UUID:
+        self.ids += 1
+        return UUID(int=self.ids)
+
+    def restarted(self) -> None:
+        """The model of a restart: leases start anew and belong to whoever calls first, counts are forgotten."""
+        for known in self.jobs.values():
+            known.losses = 0
+            known.enders.clear()
+            if known.status is JobStatus.running:
+                known.lease = Lease(None, self.clock() + LEASE_SECONDS)
+
+    @rule()
+    def restart(self) -> None:
+        self.service.close()
+        self.start()
+        self.restarted()
+        self.no_file_is_without_a_row()
+
+    @rule()
+    def crash(self) -> None:
+        copy = Path(tempfile.mkdtemp(prefix="job-life-"))
+        shutil.copytree(self.folders[-1], copy, dirs_exist_ok=True)
+        self.service.close()
+        self.folders.append(copy)
+        self.start()
+        self.restarted()
+        self.no_file_is_without_a_row()
+
+    @rule(seconds=st.sampled_from([0.5, 1.0, LEASE_SECONDS / 2, LEASE_SECONDS - 1, LEASE_SECONDS, LEASE_SECONDS * 3]))
+    def time_passes(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+
+    @rule()
+    def housekeeping(self) -> None:
+        self.service.dispatch.expire_leases()
+        for known in self.jobs.values():
+            if known.lease and known.lease.deadline <= self.clock():
+                known.lease = None
+                known.losses += 1
+                lost = known.losses >= MAX_LOST_WORKERS
+                known.status = JobStatus.failed if lost else JobStatus.pending
+                known.outcome = f"worker lost {MAX_LOST_WORKERS} times" if lost else None
+                known.enders.clear()
+
+    # -- clients ----------------------------------------------------------------------------------------------------
+
+    @rule(video=st.sampled_from(VIDEOS))
+    def submit(self, video: bytes) -> None:
+        self.jobs[self.service.submission.submit("yolo", video)] = Known(video)
+
+    @rule(video=st.sampled_from(VIDEOS), request_id=st.sampled_from(["x", "y"]))
+    def submit_again(self, video: bytes, request_id: str) -> None:
+        earlier = self.requests.get(request_id)
+        if earlier in self.jobs and self.jobs[earlier].video != video:
+            with pytest.raises(RequestIdReused):
+                self.service.submission.submit("yolo", video, request_id)
+            return
+        job_id = self.service.submission.submit("yolo", video, request_id)
+        if earlier in self.jobs:
+            assert job_id == earlier
+        else:
+            self.requests[request_id] = job_id
+            self.deleted.discard(job_id)
+            self.jobs[job_id] = Known(video)
+
+    @rule(video=st.sampled_from(VIDEOS), point=st.sampled_from(["before save", "after save"]))
+    def crash_in_submit(self, video: bytes, point: str) -> None:
+        self.storage.crash_at = point
+        with pytest.raises(Crash):
+            self.service.submission.submit("yolo", video)
+        self.crash()
+
+    @precondition(lambda self: self.jobs)
+    @rule(data=st.data())
+    def delete(self, data: st.DataObject) -> None:
+        job_id = data.draw(st.sampled_from(list(self.jobs)))
+        if self.jobs[job_id].status.is_final:
+            self.service.queries.delete(job_id)
+            del self.jobs[job_id]
+            self.deleted.add(job_id)
+        else:
+            with pytest.raises(JobNotFinished):
+                self.service.queries.delete(job_id)
+
+    # -- workers ----------------------------------------------------------------------------------------------------
+
+    @rule(worker=st.sampled_from(WORKERS))
+    def dequeue(self, worker: str) -> None:
+        unheard = self.given_but_unheard(worker)
+        job_id = self.service.dispatch.dequeue(worker, 0.0, Waiter())
+        if job_id is None:
+            assert not unheard
+            assert not [known for known in self.jobs.values() if known.status is JobStatus.pending]
+            return
+        assert not unheard or job_id in unheard
+        self.jobs[job_id].status = JobStatus.running
+        self.jobs[job_id].lease = Lease(worker, self.clock() + LEASE_SECONDS)
+        self.jobs[job_id].enders.clear()
+
+    @rule(worker=st.sampled_from(WORKERS))
+    def dequeue_and_leave(self, worker: str) -> None:
+        unheard = self.given_but_unheard(worker)
+        assert self.service.dispatch.dequeue(worker, 0.0, LeavingWaiter()) is None
+        for job_id in unheard[:1]:
+            self.jobs[job_id].lease = None
+            self.jobs[job_id].status = JobStatus.pending
+            self.jobs[job_id].enders[:] = [worker]
+        # A job that was given anew and put back again stands as it stood, but for who held it last.
+        for job_id, known in self.jobs.items():
+            if known.status is JobStatus.pending and self.status_of(job_id) is JobStatus.pending:
+                known.enders[:] = [worker, *known.enders]
+
+    def given_but_unheard(self, worker: str) -> list[UUID]:
+        return [
+            job_id
+            for job_id, known in self.jobs.items()
+            if known.lease
+            and known.lease.worker == worker
+            and not known.lease.used
+            and known.lease.deadline > self.clock()
+        ]
+
+    def holds(self, worker: str, known: Known) -> bool:
+        lease = known.lease
+        if lease is None or lease.deadline <= self.clock() or lease.worker not in (worker, None):
+            return False
+        lease.worker, lease.used = worker, True
+        return True
+
+    @precondition(lambda self: self.jobs)
+    @rule(data=st.data(), worker=st.sampled_from(WORKERS))
+    def renew(self, data: st.DataObject, worker: str) -> None:
+        job_id = data.draw(st.sampled_from(list(self.jobs)))
+        known = self.jobs[job_id]
+        if self.holds(worker, known):
+            self.service.dispatch.renew(job_id, worker)
+            assert known.lease
+            known.lease.deadline = self.clock() + LEASE_SECONDS
+        else:
+            with pytest.raises(LeaseLost):
+                self.service.dispatch.renew(job_id, worker)
+
+    @precondition(lambda self: self.jobs)
+    @rule(data=st.data(), worker=st.sampled_from(WORKERS), document=st.sampled_from(DOCUMENTS))
+    def complete(self, data: st.DataObject, worker: str, document: bytes) -> None:
+        job_id = data.draw(st.sampled_from(list(self.jobs)))
+        known = self.jobs[job_id]
+        if self.holds(worker, known):
+            self.service.dispatch.complete(job_id, worker, document)
+            known.status, known.outcome, known.lease = JobStatus.completed, document, None
+            known.enders[:] = [worker]
+        elif known.status is JobStatus.completed and known.outcome == document and known.enders in ([], [worker]):
+            self.service.dispatch.complete(job_id, worker, document)
+        else:
+            with pytest.raises(LeaseLost):
+                self.service.dispatch.complete(job_id, worker, document)
+
+    @precondition(lambda self: any(known.lease for known in self.jobs.values()))
+    @rule(data=st.data(), document=st.sampled_from(DOCUMENTS))
+    def crash_in_completion(self, data: st.DataObject, document: bytes) -> None:
+        job_id = data.draw(st.sampled_from([job_id for job_id, known in self.jobs.items() if known.lease]))
+        lease = self.jobs[job_id].lease
+        assert lease
+        if lease.deadline > self.clock():
+            self.storage.crash_at = "after save"
+            with pytest.raises(Crash):
+                self.service.dispatch.complete(job_id, lease.worker or "a", document)
+        self.crash()
+
+    @precondition(lambda self: self.jobs)
+    @rule(data=st.data(), worker=st.sampled_from(WORKERS))
+    def fail(self, data: st.DataObject, worker: str) -> None:
+        job_id = data.draw(st.sampled_from(list(self.jobs)))
+        known = self.jobs[job_id]
+        if self.holds(worker, known):
+            self.service.dispatch.fail(job_id, worker, "no frame")
+            known.status, known.outcome, known.lease = JobStatus.failed, "no frame", None
+            known.enders[:] = [worker]
+        elif known.outcome == "no frame" and known.enders in ([], [worker]):
+            self.service.dispatch.fail(job_id, worker, "no frame")
+        else:
+            with pytest.raises(LeaseLost):
+                self.service.dispatch.fail(job_id, worker, "no frame")
+
+    @precondition(lambda self: self.jobs)
+    @rule(data=st.data(), worker=st.sampled_from(WORKERS))
+    def release(self, data: st.DataObject, worker: str) -> None:
+        job_id = data.draw(st.sampled_from(list(self.jobs)))
+        known = self.jobs[job_id]
+        if self.holds(worker, known):
+            self.service.dispatch.release(job_id, worker)
+            known.status, known.lease = JobStatus.pending, None
+            known.enders[:] = [worker]
+        elif known.status is JobStatus.pending:
+            with suppress(LeaseLost):  # harmless where this worker released it last, refused else; nothing changes
+                self.service.dispatch.release(job_id, worker)
+        else:
+            with pytest.raises(LeaseLost):
+                self.service.dispatch.release(job_id, worker)
+
+    # -- invariants -------------------------------------------------------------------------------------------------
+
+    def status_of(self, job_id: UUID) -> JobStatus:
+        return self.service.queries.job(job_id).status
+
+    @invariant()
+    def every_answered_job_is_where_it_should_be(self) -> None:
+        for job_id, known in self.jobs.items():
+            job = self.service.queries.job(job_id)
+            assert job.status is known.status
+            if known.status is JobStatus.completed:
+                assert json.loads(self.service.queries.results_json(job_id)) == json.loads(known.outcome)["results"]
+            assert job.error_message == (known.outcome if known.status is JobStatus.failed else None)
+
+    @invariant()
+    def deleted_jobs_stay_deleted(self) -> None:
+        for job_id in self.deleted:
+            with pytest.raises(ApiError):
+                self.service.queries.job(job_id)
+
+    def no_file_is_without_a_row(self) -> None:
+        """Holds after every start: what a crash left behind was swept."""
+        files = [path for path in (self.folders[-1] / "data" / JOBS_FOLDER).glob("*") if path.is_file()]
+        assert not [path for path in files if path.name.startswith(".")]
+        assert {job_of_key(f"{JOBS_FOLDER}/{path.name}") for path in files} <= set(self.jobs)
+
+    def teardown(self) -> None:
+        try:
+            self.once_faults_stop_every_job_ends()
+        finally:
+            self.service.close()
+            for folder in self.folders:
+                shutil.rmtree(folder)
+
+    def once_faults_stop_every_job_ends(self) -> None:
+        self.clock.advance(2 * LEASE_SECONDS)
+        self.service.dispatch.expire_leases()
+        while job_id := self.service.dispatch.dequeue("good", 0.0, Waiter()):
+            self.service.dispatch.complete(job_id, "good", DOCUMENTS[0])
+        assert all(self.status_of(job_id).is_final for job_id in self.jobs)
+
+
+JobLifeMachine.TestCase.settings = settings(
+    max_examples=25, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+)
+TestJobLife = JobLifeMachine.TestCase
+TestJobLife.pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
