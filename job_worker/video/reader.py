@@ -18,6 +18,7 @@ import av
 import cv2
 import numpy as np
 from av.container import InputContainer
+from av.sidedata.sidedata import SideDataContainer
 from av.stream import Discard, Disposition
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
@@ -31,7 +32,6 @@ from job_worker.video.frame import Frame, Image
 if TYPE_CHECKING:
     # At run time a packet takes no type argument.
     from av.packet import Packet
-    from av.sidedata.sidedata import SideDataContainer
 
 __all__ = ["ReaderLimits", "VideoReader"]
 
@@ -231,7 +231,8 @@ def _upright(image: Image, picture: VideoFrame) -> Image:
 def _is_mirrored(picture: VideoFrame) -> bool:
     """Tell whether the display matrix mirrors: its upper left 2x2 then has a negative determinant."""
     try:
-        matrix = cast("SideDataContainer", picture.side_data)["DISPLAYMATRIX"]
+        # Not `picture.side_data`: that ties picture and side data to each other, and memory grows until a collection.
+        matrix = SideDataContainer(picture)["DISPLAYMATRIX"]  # type: ignore[call-arg]
     except (KeyError, ValueError):
         # ValueError: the library has no name for another piece of side data (spatial video has such).
         return False

@@ -134,8 +134,26 @@ class JobLifeMachine(RuleBasedStateMachine):
         self.restarted()
         self.no_file_is_without_a_row()
 
-    @rule()
-    def crash(self) -> None:
+    @rule(
+        data=st.data(),
+        where=st.sampled_from(["idle", "before save", "after save", "completion"]),
+        video=st.sampled_from(VIDEOS),
+    )
+    def crash(self, data: st.DataObject, where: str, video: bytes) -> None:
+        if where.endswith("save"):
+            self.storage.crash_at = where
+            with pytest.raises(Crash):
+                self.service.submission.submit("yolo", video)
+        held = {
+            job_id: known.lease
+            for job_id, known in self.jobs.items()
+            if known.lease and known.lease.deadline > self.clock()
+        }
+        if where == "completion" and held:
+            job_id = data.draw(st.sampled_from(list(held)))
+            self.storage.crash_at = "after save"
+            with pytest.raises(Crash):
+                self.service.dispatch.complete(job_id, held[job_id].worker or "a", DOCUMENTS[0])
         copy = Path(tempfile.mkdtemp(prefix="job-life-"))
         shutil.copytree(self.folders[-1], copy, dirs_exist_ok=True)
         self.service.close()
@@ -160,6 +178,12 @@ class JobLifeMachine(RuleBasedStateMachine):
                 known.outcome = f"worker lost {MAX_LOST_WORKERS} times" if lost else None
                 known.enders.clear()
 
+    @initialize()
+    def some_jobs_are_there(self) -> None:
+        for video in VIDEOS:
+            self.submit(video)
+        self.dequeue("a")
+
     # -- clients ----------------------------------------------------------------------------------------------------
 
     @rule(video=st.sampled_from(VIDEOS))
@@ -180,13 +204,6 @@ class JobLifeMachine(RuleBasedStateMachine):
             self.requests[request_id] = job_id
             self.deleted.discard(job_id)
             self.jobs[job_id] = Known(video)
-
-    @rule(video=st.sampled_from(VIDEOS), point=st.sampled_from(["before save", "after save"]))
-    def crash_in_submit(self, video: bytes, point: str) -> None:
-        self.storage.crash_at = point
-        with pytest.raises(Crash):
-            self.service.submission.submit("yolo", video)
-        self.crash()
 
     @precondition(lambda self: self.jobs)
     @rule(data=st.data())
@@ -246,10 +263,21 @@ class JobLifeMachine(RuleBasedStateMachine):
         return True
 
     @precondition(lambda self: self.jobs)
-    @rule(data=st.data(), worker=st.sampled_from(WORKERS))
-    def renew(self, data: st.DataObject, worker: str) -> None:
-        job_id = data.draw(st.sampled_from(list(self.jobs)))
+    @rule(
+        data=st.data(),
+        call=st.sampled_from(["renew", "complete", "complete", "fail", "release"]),
+        document=st.sampled_from(DOCUMENTS),
+    )
+    def call_about_a_job(self, data: st.DataObject, call: str, document: bytes) -> None:
+        """A worker calls about a job: mostly the one that holds it, or held it last; sometimes any other."""
+        held = [job_id for job_id, known in self.jobs.items() if known.lease or known.enders]
+        job_id = data.draw(st.sampled_from(3 * held + list(self.jobs)))
         known = self.jobs[job_id]
+        likely = [known.lease.worker] if known.lease else known.enders
+        worker = data.draw(st.sampled_from([*(6 * [name for name in likely if name]), *WORKERS]))
+        getattr(self, call)(job_id, known, worker, document)
+
+    def renew(self, job_id: UUID, known: Known, worker: str, document: bytes) -> None:
         if self.holds(worker, known):
             self.service.dispatch.renew(job_id, worker)
             assert known.lease
@@ -258,11 +286,7 @@ class JobLifeMachine(RuleBasedStateMachine):
             with pytest.raises(LeaseLost):
                 self.service.dispatch.renew(job_id, worker)
 
-    @precondition(lambda self: self.jobs)
-    @rule(data=st.data(), worker=st.sampled_from(WORKERS), document=st.sampled_from(DOCUMENTS))
-    def complete(self, data: st.DataObject, worker: str, document: bytes) -> None:
-        job_id = data.draw(st.sampled_from(list(self.jobs)))
-        known = self.jobs[job_id]
+    def complete(self, job_id: UUID, known: Known, worker: str, document: bytes) -> None:
         if self.holds(worker, known):
             self.service.dispatch.complete(job_id, worker, document)
             known.status, known.outcome, known.lease = JobStatus.completed, document, None
@@ -273,23 +297,7 @@ class JobLifeMachine(RuleBasedStateMachine):
             with pytest.raises(LeaseLost):
                 self.service.dispatch.complete(job_id, worker, document)
 
-    @precondition(lambda self: any(known.lease for known in self.jobs.values()))
-    @rule(data=st.data(), document=st.sampled_from(DOCUMENTS))
-    def crash_in_completion(self, data: st.DataObject, document: bytes) -> None:
-        job_id = data.draw(st.sampled_from([job_id for job_id, known in self.jobs.items() if known.lease]))
-        lease = self.jobs[job_id].lease
-        assert lease
-        if lease.deadline > self.clock():
-            self.storage.crash_at = "after save"
-            with pytest.raises(Crash):
-                self.service.dispatch.complete(job_id, lease.worker or "a", document)
-        self.crash()
-
-    @precondition(lambda self: self.jobs)
-    @rule(data=st.data(), worker=st.sampled_from(WORKERS))
-    def fail(self, data: st.DataObject, worker: str) -> None:
-        job_id = data.draw(st.sampled_from(list(self.jobs)))
-        known = self.jobs[job_id]
+    def fail(self, job_id: UUID, known: Known, worker: str, document: bytes) -> None:
         if self.holds(worker, known):
             self.service.dispatch.fail(job_id, worker, "no frame")
             known.status, known.outcome, known.lease = JobStatus.failed, "no frame", None
@@ -300,11 +308,7 @@ class JobLifeMachine(RuleBasedStateMachine):
             with pytest.raises(LeaseLost):
                 self.service.dispatch.fail(job_id, worker, "no frame")
 
-    @precondition(lambda self: self.jobs)
-    @rule(data=st.data(), worker=st.sampled_from(WORKERS))
-    def release(self, data: st.DataObject, worker: str) -> None:
-        job_id = data.draw(st.sampled_from(list(self.jobs)))
-        known = self.jobs[job_id]
+    def release(self, job_id: UUID, known: Known, worker: str, document: bytes) -> None:
         if self.holds(worker, known):
             self.service.dispatch.release(job_id, worker)
             known.status, known.lease = JobStatus.pending, None
@@ -359,7 +363,7 @@ class JobLifeMachine(RuleBasedStateMachine):
 
 
 JobLifeMachine.TestCase.settings = settings(
-    max_examples=25, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=60, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestJobLife = JobLifeMachine.TestCase
 TestJobLife.pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
