@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from job_api.bootstrap import build_server, build_services
 from job_api.core.database import DatabaseUnavailable
-from job_api.server import AddressUnavailable
+from job_api.server import AddressUnavailable, CertificateUnusable
 from job_api.settings import ApiSettings
 from shared.exit_codes import ExitCode
 from shared.logging_setup import configure_logging
@@ -17,6 +17,9 @@ from shared.settings import InvalidSettings, load_settings
 __all__ = ["main"]
 
 PROGRAM = "foregsyte-api"
+
+SIGNAL_POLL_SECONDS = 1.0
+"""The kernel may give a signal to any thread, and its handler runs only when the main thread next wakes."""
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _refuse(error, ExitCode.DATABASE)
     except AddressUnavailable as error:
         return _refuse(error, ExitCode.ADDRESS)
+    except CertificateUnusable as error:
+        return _refuse(error, ExitCode.SETTINGS)
 
 
 def _serve(settings: ApiSettings) -> int:
@@ -47,10 +52,11 @@ def _serve(settings: ApiSettings) -> int:
     services = build_services(settings)
     try:
         server = build_server(settings, services)
-        address = server.start()
+        addresses = " and ".join(server.start())
         where = f"data in {settings.data_dir.resolve()}, database {settings.resolved_database_url}"
-        print(f"{PROGRAM} listens on {address}, {where}", flush=True)  # noqa: T201 (the one line people look for)
-        stopping.wait()
+        print(f"{PROGRAM} listens on {addresses}, {where}", flush=True)  # noqa: T201 (the one line people look for)
+        while not stopping.wait(SIGNAL_POLL_SECONDS):
+            pass
         logger.info("server stopping")
         server.stop()
     finally:

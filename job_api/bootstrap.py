@@ -1,6 +1,7 @@
 """Builds an API server from its settings: the one place where the parts meet. Tests build theirs here too."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
@@ -61,19 +62,19 @@ def build_services(
     """
     database = Database(settings.resolved_database_url)
     database.open()
-    try:
-        database_is_new = migrate(database)
-    except BaseException:
-        database.close()
-        raise
     writer = GroupWriter(database.sessions)
-    writer.start()
     storage = storage or LocalStorage(settings.data_dir)
     jobs = JobRepository(database, writer)
     line = WaitingLine(queue or MemoryQueue(), settings.max_waiting_workers)
     leases = LeaseTable(settings.lease_seconds, clock)
     locks = JobLocks()
-    RecoveryService(jobs, storage, line, leases).recover(database_is_new=database_is_new)
+    with ExitStack() as unless_recovered:
+        unless_recovered.callback(database.close)
+        with database.unusable_is_explained():
+            database_is_new = migrate(database)
+            RecoveryService(jobs, storage, line, leases).recover(database_is_new=database_is_new)
+        unless_recovered.pop_all()
+    writer.start()
     return Services(
         submission=SubmissionService(
             jobs, storage, line, locks, settings.pipelines, settings.submission_limits, new_id

@@ -6,7 +6,7 @@ ApiError
 │   ├── UnknownPipeline       ├── InvalidWait             ├── InvalidPageToken
 │   ├── InvalidJobId          ├── InvalidRange            ├── InvalidStatus
 │   ├── InvalidWorkerId       ├── InvalidResults          ├── InvalidFormat
-│   └── InvalidErrorMessage
+│   ├── InvalidErrorMessage    └── MalformedRequest (the whole of it)
 ├── NotFound                  the job, or what was asked of it, is not there
 │   ├── JobNotFound           ├── JobNotCompleted         └── JobFailed
 ├── AlreadyExists
@@ -53,6 +53,7 @@ __all__ = [
     "JobNotFinished",
     "JobNotFound",
     "LeaseLost",
+    "MalformedRequest",
     "NotFound",
     "Overloaded",
     "PayloadTooLarge",
@@ -86,6 +87,15 @@ class InvalidRequest(ApiError):
     """A field of the request is wrong; `field` names it."""
 
     field: ClassVar[str]
+
+
+class MalformedRequest(InvalidRequest):
+    """The bytes are no message of the contract, so that no field can be named."""
+
+    reason, field = Reason.MALFORMED_REQUEST, ""
+
+    def __init__(self) -> None:
+        super().__init__("the request's bytes are not the message that this call takes")
 
 
 class InvalidMp4(InvalidRequest):

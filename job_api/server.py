@@ -1,8 +1,12 @@
 """The gRPC server: listening, health, reflection, the housekeeping thread, and an ordered stop."""
 
 import logging
+import ssl
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -16,7 +20,7 @@ from job_api.services.waiting_line import WaitingLine
 from job_api.settings import MIB, ApiSettings
 from shared.generated.foregsyte.jobs.v1 import jobs_pb2, jobs_pb2_grpc
 
-__all__ = ["AddressUnavailable", "ApiServer"]
+__all__ = ["AddressUnavailable", "ApiServer", "CertificateUnusable"]
 
 logger = logging.getLogger(__name__)
 
@@ -26,15 +30,23 @@ MESSAGE_HEADROOM_BYTES = 16 * MIB
 MAX_HOUSEKEEPING_SECONDS = 1.0
 """How late an expired lease may be noticed."""
 
-SERVICE_NAMES = tuple(service.full_name for service in jobs_pb2.DESCRIPTOR.services_by_name.values())
+JOB_SERVICE = jobs_pb2.DESCRIPTOR.services_by_name["JobService"].full_name
+WORKER_SERVICE = jobs_pb2.DESCRIPTOR.services_by_name["WorkerService"].full_name
+
+_Service = tuple[str, Callable[[grpc.Server], None]]
+"""A service's name and what adds it to a server."""
 
 
 class AddressUnavailable(Exception):
     """The address cannot be listened on; the message names it."""
 
 
+class CertificateUnusable(Exception):
+    """The certificate or its key is no such thing, or one is not the other's; the message names the settings."""
+
+
 class ApiServer:
-    """Both services on one address."""
+    """JobService and WorkerService, on one address or on one each, with health and reflection beside them."""
 
     def __init__(
         self,
@@ -49,49 +61,99 @@ class ApiServer:
         self._interceptor = interceptor
         self._line = line
         self._housekeeper = _Housekeeper(dispatch, min(MAX_HOUSEKEEPING_SECONDS, settings.lease_seconds / 10))
-        # Waiting workers hold a thread each, so the pool has room for all of them and for the calls beside them.
-        self._pool = ThreadPoolExecutor(settings.max_waiting_workers + settings.max_concurrent_calls, "rpc")
-        self._health_pool = ThreadPoolExecutor(1, "health")
-        self._health = health.HealthServicer(experimental_non_blocking=True, experimental_thread_pool=self._health_pool)
-        self._server = grpc.server(self._pool, interceptors=[interceptor], options=_server_options(settings))
-        jobs_pb2_grpc.add_JobServiceServicer_to_server(job_servicer, self._server)
-        jobs_pb2_grpc.add_WorkerServiceServicer_to_server(worker_servicer, self._server)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        reflection.enable_server_reflection(
-            (*SERVICE_NAMES, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server
-        )
+        self._health = health.HealthServicer()
+        jobs = (JOB_SERVICE, partial(jobs_pb2_grpc.add_JobServiceServicer_to_server, job_servicer))
+        workers = (WORKER_SERVICE, partial(jobs_pb2_grpc.add_WorkerServiceServicer_to_server, worker_servicer))
+        if settings.worker_address:
+            self._listeners = [
+                self._listener(settings.address, settings.max_concurrent_calls, [jobs]),
+                self._listener(settings.worker_address, self._worker_threads, [workers]),
+            ]
+        else:
+            self._listeners = [self._listener(settings.address, self._worker_threads, [jobs, workers])]
 
-    def start(self) -> str:
+    @property
+    def _worker_threads(self) -> int:
+        # Waiting workers hold a thread each, so there is room for all of them and for the calls beside them.
+        return self._settings.max_waiting_workers + self._settings.max_concurrent_calls
+
+    def _listener(self, address: str, threads: int, services: list[_Service]) -> "_Listener":
+        server = grpc.server(
+            ThreadPoolExecutor(threads, "rpc"),
+            interceptors=[self._interceptor],
+            options=_server_options(self._settings),
+        )
+        for _, add_to in services:
+            add_to(server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        names = [name for name, _ in services]
+        reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+        return _Listener(address, server)
+
+    def start(self) -> list[str]:
         """Listens, and says so to health checks.
 
         Returns:
-            The address with the port that was bound.
+            The addresses with the ports that were bound: JobService's, then WorkerService's if it has its own.
 
         Raises:
-            AddressUnavailable: It is in use, or not one of this host's.
+            AddressUnavailable: One is in use, or not one of this host's.
+            CertificateUnusable: The certificate and its key are no pair.
         """
-        host = self._settings.address.rpartition(":")[0]
-        try:
-            port = self._server.add_insecure_port(self._settings.address)
-        except RuntimeError as error:
-            raise AddressUnavailable(
-                f"cannot listen on {self._settings.address}: it is in use, or not an address of this host"
-            ) from error
-        self._server.start()
+        credentials = _credentials(self._settings)
+        addresses = [listener.bind(credentials) for listener in self._listeners]
+        for listener in self._listeners:
+            listener.server.start()
         self._housekeeper.start()
-        for service in ("", *SERVICE_NAMES):
+        for service in ("", JOB_SERVICE, WORKER_SERVICE):
             self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
-        return f"{host}:{port}"
+        return addresses
 
     def stop(self) -> None:
         """Stops in order: no new calls, waiting workers sent home, calls under way finished, threads ended."""
         self._health.enter_graceful_shutdown()
         self._interceptor.stop()
         self._line.close()
-        self._server.stop(self._settings.shutdown_seconds).wait()
+        stopping = [listener.server.stop(self._settings.shutdown_seconds) for listener in self._listeners]
+        for stopped in stopping:
+            stopped.wait()
         self._housekeeper.stop()
-        self._pool.shutdown()
-        self._health_pool.shutdown()
+
+
+@dataclass(frozen=True, slots=True)
+class _Listener:
+    """One gRPC server and where it listens."""
+
+    address: str
+    server: grpc.Server
+
+    def bind(self, credentials: grpc.ServerCredentials | None) -> str:
+        """Takes the address; returns it with the port that was bound."""
+        try:
+            if credentials:
+                port = self.server.add_secure_port(self.address, credentials)
+            else:
+                port = self.server.add_insecure_port(self.address)
+        except RuntimeError as error:
+            raise AddressUnavailable(
+                f"cannot listen on {self.address}: it is in use, or not an address of this host"
+            ) from error
+        return f"{self.address.rpartition(':')[0]}:{port}"
+
+
+def _credentials(settings: ApiSettings) -> grpc.ServerCredentials | None:
+    if settings.tls_cert_file is None or settings.tls_key_file is None:
+        return None
+    certificate, key = settings.tls_cert_file, settings.tls_key_file
+    try:
+        # gRPC takes any bytes here and then says of the address that it cannot be bound.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
+        return grpc.ssl_server_credentials([(key.read_bytes(), certificate.read_bytes())])
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        raise CertificateUnusable(
+            f"--tls-cert-file {certificate} and --tls-key-file {key} cannot be used: they must be a certificate chain "
+            f"and the unencrypted key that belongs to it, both PEM ({error})"
+        ) from error
 
 
 class _Housekeeper:

@@ -1,14 +1,14 @@
 """What an API server can be told."""
 
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, FilePath, PositiveInt, model_validator
 
 from job_api.services.dispatch import DispatchLimits
 from job_api.services.submission import SubmissionLimits
 from shared.pipelines import BUILT_IN_PIPELINES, PipelineNames
-from shared.settings import Address, ProcessSettings
+from shared.settings import Address, ProcessSettings, Seconds
 
 __all__ = ["ApiSettings"]
 
@@ -22,9 +22,16 @@ class ApiSettings(ProcessSettings):
     table: ClassVar[str] = "api"
 
     address: Address = Field("127.0.0.1:50051", description="Where to listen, host:port; port 0 takes a free one.")
+    worker_address: Address | Literal[""] = Field(
+        "", description="Where WorkerService listens, if not on the same address as JobService."
+    )
+    tls_cert_file: FilePath | None = Field(None, description="Certificate chain (PEM): listen with TLS.")
+    tls_key_file: FilePath | None = Field(None, description="The certificate's private key (PEM).")
     data_dir: Path = Field(Path("data"), description="Folder of videos and results.")
     database_url: str = Field(
-        "", pattern=r"^(duckdb://.*)?$", description="The database; default: foregsyte.duckdb in data_dir."
+        "",
+        pattern="^(duckdb:///.+)?$",
+        description="The database; default: foregsyte.duckdb in data_dir.",
     )
     pipelines: PipelineNames = Field(
         tuple(BUILT_IN_PIPELINES), description="The pipelines offered, as a,b; every worker must run them all."
@@ -40,12 +47,18 @@ class ApiSettings(ProcessSettings):
     default_page_size: PositiveInt = Field(50, description="Jobs in a page of ListJobs unless the caller says.")
     max_page_size: PositiveInt = Field(1000, description="Most jobs in a page of ListJobs.")
 
-    lease_seconds: PositiveFloat = Field(60.0, description="How long a worker holds a job without renewing.")
+    lease_seconds: Seconds = Field(60.0, description="How long a worker holds a job without renewing.")
     max_lost_workers: PositiveInt = Field(3, description="A job is failed after so many workers were lost on it.")
-    max_wait_seconds: PositiveFloat = Field(30.0, description="Longest wait of a Dequeue.")
+    max_wait_seconds: Seconds = Field(30.0, description="Longest wait of a Dequeue.")
     max_waiting_workers: PositiveInt = Field(256, description="Most workers waiting at once; more are answered empty.")
     max_concurrent_calls: PositiveInt = Field(64, description="Most calls worked on at once, waiting workers apart.")
-    shutdown_seconds: PositiveFloat = Field(30.0, description="How long a stop waits for calls under way.")
+    shutdown_seconds: Seconds = Field(30.0, description="How long a stop waits for calls under way.")
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> Self:
+        if (self.tls_cert_file is None) != (self.tls_key_file is None):
+            raise ValueError("--tls-cert-file and --tls-key-file must be given together")
+        return self
 
     @property
     def resolved_database_url(self) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from job_client.client import DEFAULT_ADDRESS, JobClient, JobInfo, ServiceError
@@ -69,11 +71,13 @@ def demo(
     """Start a server and a worker, run a video through them, show what was found, stop both."""
     pipeline = "yolo_ocr" if yolo_weights else "ocr"
     arguments = ["--yolo-weights", yolo_weights] if yolo_weights else []
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))  # else they would leave the pair running
     with tempfile.TemporaryDirectory(prefix="foregsyte-demo-") as temporary:
         console.print(f"Starting the pair and loading the models for pipeline [bold]{pipeline}[/bold] ...")
         with running_pair(data_dir or Path(temporary), arguments, pipeline) as address, JobClient(address) as client:
             job_id = client.submit(video, pipeline)
-            console.print(f"Submitted {video.name} to {address}: job {job_id}")
+            console.print(f"Submitted {video.name} to {address}: job {job_id}", markup=False)
             _exit_if_failed(_wait(client, job_id))
             _show(client.results(job_id))
 
@@ -88,7 +92,7 @@ def _wait(client: JobClient, job_id: str) -> JobInfo:
 
 def _exit_if_failed(job: JobInfo) -> None:
     if job.status is JobStatus.failed:
-        console.print(f"[red]{job.error_message}[/red]")
+        console.print(job.error_message, style="red", markup=False, highlight=False)
         raise typer.Exit(1)
 
 
@@ -104,7 +108,7 @@ def _table(title: str, sightings: list[Sighting]) -> Table:
     table = Table("what", "frames", "first", "last", "best confidence", title=title)
     for sighting in sightings[:ROWS_SHOWN]:
         numbers = (str(sighting.frames), str(sighting.first_frame), str(sighting.last_frame))
-        table.add_row(sighting.name, *numbers, f"{sighting.best_confidence:.2f}")
+        table.add_row(escape(sighting.name), *numbers, f"{sighting.best_confidence:.2f}")
     if len(sightings) > ROWS_SHOWN:
         table.caption = f"and {len(sightings) - ROWS_SHOWN} more"
     return table

@@ -1,6 +1,7 @@
 """The jobs of a Foregsyte server, from Python."""
 
 import json
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,8 +16,8 @@ import tenacity
 
 from shared.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub
-from shared.grpc_errors import reason_of
-from shared.grpc_options import CHANNEL_OPTIONS
+from shared.grpc_channel import open_channel
+from shared.grpc_errors import STOPPED_SERVER_CODES, reason_of
 from shared.job_status import JobStatus
 
 __all__ = ["JobClient", "JobInfo", "ServiceError"]
@@ -61,10 +62,15 @@ class JobInfo:
 
 
 class JobClient:
-    """A connection to JobService. Every method raises `ServiceError` for what the server refuses."""
+    """A connection to JobService. Every method raises `ServiceError` for what the server refuses.
 
-    def __init__(self, address: str = DEFAULT_ADDRESS) -> None:
-        self._channel = grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
+    Args:
+        address: The server, host:port.
+        tls_ca_file: Certificates to trust (PEM): connect with TLS. None connects without.
+    """
+
+    def __init__(self, address: str = DEFAULT_ADDRESS, tls_ca_file: Path | None = None) -> None:
+        self._channel = open_channel(address, tls_ca_file)
         self._stub = JobServiceStub(self._channel)
 
     def __enter__(self) -> Self:
@@ -130,9 +136,10 @@ class JobClient:
             on_status(job)
             if job.status.is_final:
                 return job
-            if deadline is not None and time.monotonic() + pause > deadline:
+            left = math.inf if deadline is None else deadline - time.monotonic()
+            if left <= 0:
                 raise TimeoutError(f"job {job_id} is still {job.status} after {timeout_seconds:g} seconds")
-            time.sleep(pause)
+            time.sleep(min(pause, left))
             pause = min(pause * 1.5, MAX_PAUSE_SECONDS)
 
     def results(self, job_id: str) -> list[dict[str, Any]]:
@@ -158,4 +165,4 @@ def _call(method: Callable[..., T], request: object, seconds: float) -> T:
 
 
 def _is_unavailable(error: BaseException) -> bool:
-    return isinstance(error, grpc.RpcError) and error.code() is grpc.StatusCode.UNAVAILABLE
+    return isinstance(error, grpc.RpcError) and error.code() in STOPPED_SERVER_CODES

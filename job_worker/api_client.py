@@ -1,6 +1,7 @@
 """The API as the worker sees it: calls that ride out a restart of the server."""
 
 import logging
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -14,8 +15,8 @@ from job_worker.errors import JobFailure, JobLost, Stopping
 from job_worker.stop_signal import StopSignal
 from shared.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.generated.foregsyte.jobs.v1.jobs_pb2_grpc import WorkerServiceStub
-from shared.grpc_errors import reason_of, retry_delay_seconds
-from shared.grpc_options import CHANNEL_OPTIONS
+from shared.grpc_channel import open_channel
+from shared.grpc_errors import STOPPED_SERVER_CODES, reason_of, retry_delay_seconds
 from shared.reasons import Reason
 
 __all__ = ["WorkerApi"]
@@ -32,10 +33,12 @@ FIRST_BACKOFF_SECONDS = 0.2
 MAX_BACKOFF_SECONDS = 10.0
 LAST_CALLS_SECONDS = 15.0
 """How long the report of a job is still tried once the worker has been told to stop."""
+LAST_CALLS_PAUSE_SECONDS = 0.5
+"""Longest pause between them."""
 STOP_CHECK_SECONDS = 0.1
 """How soon a waiting Dequeue notices that the worker was told to stop."""
 
-_TRY_AGAIN = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
+_TRY_AGAIN = STOPPED_SERVER_CODES | {grpc.StatusCode.DEADLINE_EXCEEDED}
 _FOR_GOOD = frozenset(
     {
         grpc.StatusCode.INVALID_ARGUMENT,
@@ -60,9 +63,9 @@ class WorkerApi:
         self._stop = stop
 
     @classmethod
-    def connect(cls, address: str, worker_id: str, stop: StopSignal) -> Self:
+    def connect(cls, address: str, worker_id: str, stop: StopSignal, tls_ca_file: Path | None = None) -> Self:
         """Opens a connection; the server need not be there yet."""
-        return cls(grpc.insecure_channel(address, options=CHANNEL_OPTIONS), worker_id, stop)
+        return cls(open_channel(address, tls_ca_file), worker_id, stop)
 
     def __enter__(self) -> Self:
         return self
@@ -101,18 +104,20 @@ class WorkerApi:
                 return call.result(timeout=STOP_CHECK_SECONDS).job_id or None
             except grpc.FutureTimeoutError:
                 continue
-        call.cancel()  # the server puts back what it may just have given
-        return None
+        if call.cancel():
+            return None  # the server puts back what it may just have given
+        return call.result().job_id or None  # the answer came together with the stop
 
-    def download(self, job_id: str, target: Path, piece_bytes: int) -> str:
+    def download(self, job_id: str, target: Path, piece_bytes: int, must_abandon: Callable[[], bool]) -> str:
         """Fetches the job's video piece by piece into the file; returns the pipeline to run.
 
         Raises:
             JobLost: The job is no longer this worker's.
             JobFailure: The server does not have the video.
+            Stopping: `must_abandon`, which is asked before every piece, said so.
         """
         with target.open("wb") as file:
-            while True:
+            while not must_abandon():
                 request = pb.GetJobInputRequest(
                     job_id=job_id, worker_id=self._worker_id, offset=file.tell(), length=piece_bytes
                 )
@@ -120,6 +125,7 @@ class WorkerApi:
                 file.write(piece.data)
                 if not piece.data or file.tell() >= piece.size_bytes:
                     return piece.pipeline_id
+        raise Stopping("the download was given up")
 
     def renew(self, job_id: str) -> float:
         """Renews the lease once, without trying again; returns its length in seconds.
@@ -165,6 +171,7 @@ class WorkerApi:
             stop=tenacity.stop_all(
                 tenacity.stop_when_event_set(self._stop.requested), tenacity.stop_after_delay(LAST_CALLS_SECONDS)
             ),
+            sleep=self._pause,
             before_sleep=_log_retry,
             reraise=True,
         )
@@ -175,6 +182,13 @@ class WorkerApi:
             if _can_help_to_try_again(error):
                 raise Stopping("the server cannot be reached") from error
             raise
+
+    def _pause(self, seconds: float) -> None:
+        """Waits; a stop ends the pause, and pauses after it are short, for the time that is left is."""
+        if self._stop.requested.is_set():
+            time.sleep(min(seconds, LAST_CALLS_PAUSE_SECONDS))
+        else:
+            self._stop.requested.wait(seconds)
 
 
 def _can_help_to_try_again(error: BaseException) -> bool:
@@ -205,3 +219,5 @@ def _raise_if_about_job(error: grpc.RpcError) -> None:
         raise JobLost(error.details()) from error
     if reason in {Reason.INPUT_UNREADABLE, Reason.INVALID_RESULTS, Reason.PAYLOAD_TOO_LARGE}:
         raise JobFailure(error.details()) from error
+    if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and retry_delay_seconds(error) is None:
+        raise JobFailure("the results are far larger than the server takes") from error  # gRPC's own limit, no reason

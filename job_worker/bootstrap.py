@@ -11,7 +11,7 @@ from job_worker.detection.ultralytics_detector import UltralyticsDetector
 from job_worker.ocr.paddle_text_reader import PaddleTextReader
 from job_worker.pipeline_runner import PipelineRunner, RunOnFile
 from job_worker.pipelines.built_in import build_pipelines
-from job_worker.process_runner import ProcessRunner
+from job_worker.process_runner import ProcessRunner, RunLimits
 from job_worker.settings import WorkerSettings
 from job_worker.stop_signal import StopSignal
 from job_worker.threads import limit_threads
@@ -72,7 +72,7 @@ def _text_reader(settings: WorkerSettings) -> PaddleTextReader:
 
 def build_runner(settings: WorkerSettings) -> PipelineRunner:
     """Builds what runs the pipelines, in a process of its own; its models are not loaded yet."""
-    return ProcessRunner(BuildPipelines(settings), settings.max_frame_seconds)
+    return ProcessRunner(BuildPipelines(settings), RunLimits(settings.max_frame_seconds, settings.max_memory_bytes))
 
 
 @contextlib.contextmanager
@@ -84,7 +84,7 @@ def build_worker(settings: WorkerSettings, runner: PipelineRunner, stop: StopSig
     """
     with contextlib.closing(runner):
         runner.start()
-        with WorkerApi.connect(settings.address, settings.worker_id, stop) as api:
+        with WorkerApi.connect(settings.address, settings.worker_id, stop, settings.tls_ca_file) as api:
             yield Worker(
                 api,
                 runner,

@@ -11,15 +11,19 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Literal, Protocol
+
+import psutil
 
 from job_worker.errors import JobFailure, ModelLoadError, Stopping
 from job_worker.pipeline_runner import RunOnFile, results_document
 from shared.clock import Clock, monotonic_clock
 
-__all__ = ["Build", "ProcessRunner"]
+__all__ = ["Build", "ProcessRunner", "RunLimits"]
 
 logger = logging.getLogger(__name__)
 
@@ -45,16 +49,36 @@ _PR_SET_PDEATHSIG = 1
 """See prctl(2)."""
 
 
+@dataclass(frozen=True, slots=True)
+class RunLimits:
+    """What a run may take before its job is failed.
+
+    Attributes:
+        max_frame_seconds: The longest time without a frame done.
+        max_memory_bytes: The most memory resident in the child, models included.
+    """
+
+    max_frame_seconds: float
+    max_memory_bytes: int
+
+
 class _Child:
     """The child process and the pipe to it."""
 
-    def __init__(self, build: Build, clock: Clock) -> None:
+    def __init__(self, build: Build, limits: RunLimits, clock: Clock) -> None:
+        self._limits = limits
         self._clock = clock
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, build), name="pipelines", daemon=True)
         self._process.start()
+        self._memory = psutil.Process(self._process.pid)
         theirs.close()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.is_alive()
 
     def send(self, pipeline_id: str, video: Path) -> None:
         """Gives the child a job."""
@@ -67,7 +91,7 @@ class _Child:
         """Waits for the child's next word other than that it has read a frame.
 
         Raises:
-            JobFailure: The child ended, or was silent for too long.
+            JobFailure: The child ended, was silent for too long, or took too much memory.
             Stopping: The wait was given up.
         """
         heard_at = self._clock()
@@ -80,8 +104,11 @@ class _Child:
                 except (EOFError, ConnectionResetError):
                     raise JobFailure(self._how_it_ended()) from None
                 heard_at = self._clock()
+                self._check_memory()
             elif self._clock() - heard_at > max_silence_seconds:
                 raise JobFailure(f"the analysis hung: no frame was done for {max_silence_seconds:g} seconds")
+            else:
+                self._check_memory()
         raise Stopping("the run was given up")
 
     def kill(self) -> None:
@@ -90,6 +117,13 @@ class _Child:
         self._process.join()
         self._process.close()
         self._connection.close()
+
+    def _check_memory(self) -> None:
+        with suppress(psutil.NoSuchProcess):  # it ended: the pipe says so next
+            if self._memory.memory_info().rss > self._limits.max_memory_bytes:
+                raise JobFailure(
+                    f"the analysis took more memory than the limit of {self._limits.max_memory_bytes} bytes"
+                )
 
     def _how_it_ended(self) -> str:
         self._process.join(EXIT_SECONDS)
@@ -103,23 +137,22 @@ class _Child:
 class ProcessRunner:
     """A `PipelineRunner` whose work happens in a child process."""
 
-    def __init__(self, build: Build, max_frame_seconds: float, clock: Clock = monotonic_clock) -> None:
+    def __init__(self, build: Build, limits: RunLimits, clock: Clock = monotonic_clock) -> None:
         self._build = build
-        self._max_frame_seconds = max_frame_seconds
+        self._limits = limits
         self._clock = clock
         self._child: _Child | None = None
 
     def start(self) -> None:
         """Starts the child and waits until it has loaded its models; see the port."""
-        self._child = self._start()
+        self._child = self._start(lambda: False)
 
     def run(self, pipeline_id: str, video: Path, must_abandon: Callable[[], bool]) -> bytes:
         """Runs the pipeline in the child; see the port."""
-        child = self._child or self._start()
-        self._child = None
+        child = self._take_idle() or self._start(must_abandon)
         try:
             child.send(pipeline_id, video)
-            kind, content = child.next_word(must_abandon, self._max_frame_seconds)
+            kind, content = child.next_word(must_abandon, self._limits.max_frame_seconds)
         except BaseException:
             child.kill()  # whatever it is doing, nobody waits for it any more
             raise
@@ -136,13 +169,23 @@ class ProcessRunner:
             self._child.kill()
             self._child = None
 
-    def _start(self) -> _Child:
-        child = _Child(self._build, self._clock)
+    def _take_idle(self) -> _Child | None:
+        child, self._child = self._child, None
+        if child is None or child.is_alive:
+            return child
+        child.kill()  # it died between two jobs, which is no fault of the next one
+        return None
+
+    def _start(self, must_abandon: Callable[[], bool]) -> _Child:
+        child = _Child(self._build, self._limits, self._clock)
         try:
-            kind, content = child.next_word(lambda: False, math.inf)
+            kind, content = child.next_word(must_abandon, math.inf)
         except JobFailure as error:
             child.kill()
             raise ModelLoadError(f"the models could not be loaded: {error}") from error
+        except BaseException:
+            child.kill()  # it ignores SIGTERM, so this process would wait for it at its own end
+            raise
         if kind != "ready":
             child.kill()
             raise ModelLoadError(content.decode())
@@ -168,7 +211,7 @@ def _jobs(connection: Connection) -> Iterator[tuple[str, Path]]:
     while True:
         try:
             yield connection.recv()
-        except EOFError:
+        except (EOFError, ConnectionResetError):  # the latter where the parent left words unread
             return
 
 

@@ -6,14 +6,15 @@ import socket
 from pathlib import Path
 from typing import ClassVar, Self
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import DirectoryPath, Field, FilePath, NonNegativeInt, PositiveInt, model_validator
 
 from shared.pipelines import BUILT_IN_PIPELINES, PipelineNames
-from shared.settings import Address, ProcessSettings
+from shared.settings import Address, ProcessSettings, Seconds
 
 __all__ = ["WorkerSettings"]
 
 MIB = 1 << 20
+GIB = 1 << 30
 
 
 def _own_id() -> str:
@@ -25,11 +26,12 @@ class WorkerSettings(ProcessSettings):
 
     table: ClassVar[str] = "worker"
 
-    address: Address = Field("127.0.0.1:50051", description="The API server, host:port.")
+    address: Address = Field("127.0.0.1:50051", description="The API server's WorkerService, host:port.")
+    tls_ca_file: FilePath | None = Field(None, description="Certificates to trust (PEM): connect with TLS.")
     worker_id: str = Field(
         default_factory=_own_id, max_length=256, min_length=1, description="Name of this worker; must be unique."
     )
-    work_dir: Path | None = Field(
+    work_dir: DirectoryPath | None = Field(
         None, description="Folder for the video in hand; default: the system's temporary one."
     )
     cache_dir: Path | None = Field(None, description="Folder for prepared models; default: the user's cache.")
@@ -48,11 +50,17 @@ class WorkerSettings(ProcessSettings):
     ocr_confidence: float = Field(0.5, ge=0, le=1, description="Least confidence of a line of text.")
 
     max_frame_pixels: PositiveInt = Field(8192 * 4320, description="Largest frame, width times height.")
-    max_frame_seconds: PositiveFloat = Field(300.0, description="A job is failed when no frame is done for so long.")
+    max_memory_bytes: PositiveInt = Field(
+        8 * GIB, description="A job is failed when its process holds more memory than this."
+    )
+    max_frame_seconds: Seconds = Field(300.0, description="A job is failed when no frame is done for so long.")
     piece_bytes: PositiveInt = Field(4 * MIB, description="Piece in which a video is fetched.")
-    wait_seconds: PositiveFloat = Field(20.0, description="How long one question for a job waits at the server.")
+    wait_seconds: Seconds = Field(20.0, description="How long one question for a job waits at the server.")
     drain_seconds: float = Field(
-        30.0, ge=0, description="How long the job in hand may take after a stop before it is handed back."
+        30.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="How long the job in hand may take after a stop before it is handed back.",
     )
 
     @model_validator(mode="after")

@@ -106,7 +106,10 @@ class Worker:
             self._api.fail(job_id, "internal error of the worker; its log has more under this job's id")
 
     def _results_of(self, job_id: str, is_lost: Callable[[], bool]) -> bytes:
+        def must_abandon() -> bool:
+            return is_lost() or self._stop.must_hand_back
+
         with tempfile.TemporaryDirectory(prefix="foregsyte-", dir=self._work_dir) as folder:
             video = Path(folder) / "video.mp4"
-            pipeline_id = self._api.download(job_id, video, self._piece_bytes)
-            return self._runner.run(pipeline_id, video, lambda: is_lost() or self._stop.must_hand_back)
+            pipeline_id = self._api.download(job_id, video, self._piece_bytes, must_abandon)
+            return self._runner.run(pipeline_id, video, must_abandon)

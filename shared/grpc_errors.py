@@ -6,7 +6,11 @@ from grpc_status import rpc_status
 
 from shared.reasons import ERROR_DOMAIN
 
-__all__ = ["reason_of", "retry_delay_seconds"]
+__all__ = ["STOPPED_SERVER_CODES", "reason_of", "retry_delay_seconds"]
+
+
+STOPPED_SERVER_CODES = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED})
+"""How a call ends that met no server, or one in the instant in which it stopped: gRPC cancels the call itself then."""
 
 
 def reason_of(error: grpc.RpcError) -> str | None:

@@ -33,9 +33,14 @@ def _time(record: logging.LogRecord) -> str:
     return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
 
 
+def _on_one_line(value: object) -> str:
+    """Returns the value's text with what could end the line written out: nobody's text may look like another line."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in str(value))
+
+
 class _TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        context = "".join(f" {name}={value}" for name, value in _context(record).items())
+        context = "".join(f" {name}={_on_one_line(value)}" for name, value in _context(record).items())
         trace = "\n" + self.formatException(record.exc_info) if record.exc_info else ""
         return f"{_time(record)} {record.levelname:7} {record.name}: {record.getMessage()}{context}{trace}"
 

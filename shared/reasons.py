@@ -11,6 +11,7 @@ ERROR_DOMAIN = "foregsyte"
 class Reason(StrEnum):
     """Why a request was refused, in a form that programs can switch on."""
 
+    MALFORMED_REQUEST = "MALFORMED_REQUEST"
     INVALID_MP4 = "INVALID_MP4"
     UNKNOWN_PIPELINE = "UNKNOWN_PIPELINE"
     INVALID_REQUEST_ID = "INVALID_REQUEST_ID"

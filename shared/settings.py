@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     CliSettingsSource,
@@ -21,13 +21,25 @@ from pydantic_settings import (
     SettingsError,
 )
 
-__all__ = ["Address", "InvalidSettings", "Names", "ProcessSettings", "load_settings"]
+__all__ = ["Address", "InvalidSettings", "Names", "ProcessSettings", "Seconds", "load_settings"]
 
 CONFIG_FILE_VARIABLE = "FOREGSYTE_CONFIG"
 DEFAULT_CONFIG_FILE = "foregsyte.toml"
 
-Address = Annotated[str, Field(pattern=r"^\S+:\d{1,5}$")]
+MAX_PORT = 65535
+
+
+def _with_port(address: str) -> str:
+    if int(address.rpartition(":")[2]) > MAX_PORT:
+        raise ValueError(f"the port must be at most {MAX_PORT}")
+    return address
+
+
+Address = Annotated[str, Field(pattern=r"^\S+:\d{1,5}$"), AfterValidator(_with_port)]
 """`host:port`; an IPv6 host stands in brackets."""
+
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+"""A time in seconds, more than none and not endless."""
 
 
 def _split_names(value: object) -> object:
@@ -97,7 +109,10 @@ class _TomlTable(PydanticBaseSettingsSource):
             tables = tomllib.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise InvalidSettings(f"the settings file {path} cannot be read: {error}") from error
-        table = tables.get(getattr(self.settings_cls, "table"), {})  # noqa: B009 (a subclass's attribute)
+        name = getattr(self.settings_cls, "table")  # noqa: B009 (a subclass's attribute)
+        table = tables.get(name, {})
+        if not isinstance(table, dict):
+            raise InvalidSettings(f"the settings file {path} must hold a table [{name}], not {name} = {table!r}")
         return {name.replace("-", "_"): value for name, value in table.items()}
 
 
@@ -128,6 +143,8 @@ def load_settings(settings_class: type[S], arguments: Sequence[str], program: st
 
 
 def _explain(mistake: Any) -> str:
-    name = str(mistake["loc"][0]) if mistake["loc"] else "settings"
+    if not mistake["loc"]:  # of several settings together: the message names them
+        return str(mistake["msg"]).removeprefix("Value error, ")
+    name = str(mistake["loc"][0])
     flag, variable = "--" + name.replace("_", "-"), "FOREGSYTE_" + name.upper()
     return f"{flag} / {variable}: {mistake['msg']} (got {mistake['input']!r})"

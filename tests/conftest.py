@@ -108,7 +108,7 @@ def start_server(make_settings: Callable[..., ApiSettings]) -> Iterator[Callable
             stack.callback(services.close)
             server = build_server(settings, services)
             stack.callback(server.stop)
-            return server.start()
+            return server.start()[0]
 
         yield start
 

@@ -7,11 +7,15 @@
 import os
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import duckdb
 from sqlalchemy import Engine, create_engine, make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.pool import NullPool
 
@@ -32,6 +36,10 @@ CHECKPOINT_THRESHOLD = "1MB"
 """DuckDB folds its log into the file at this size, so that replay after a crash stays under a second (7 s at 16 MB)."""
 
 
+engine: Engine
+SessionLocal: sessionmaker[Session]
+
+
 class Base(DeclarativeBase):
     """The one declarative base."""
 
@@ -49,8 +57,8 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
-        self.url = url
-        self.engine = _make_engine(url)
+        self.url = f"{url}{uuid4().hex}" if make_url(url).database == ":memory:" else url  # named: sessions share it
+        self.engine = _make_engine(self.url)
         self.sessions = sessionmaker(self.engine, expire_on_commit=False)
         self._keeper: Any = None
 
@@ -66,12 +74,22 @@ class Database:
         Raises:
             DatabaseUnavailable: Another process holds the file, or it is damaged or cannot be read.
         """
-        if self.file:
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with self.unusable_is_explained():
+            if self.file:
+                self.file.parent.mkdir(parents=True, exist_ok=True)
             self._keeper = self.engine.raw_connection()
-        except duckdb.Error as error:
-            raise DatabaseUnavailable(_explain(self.file, str(error))) from error
+
+    @contextmanager
+    def unusable_is_explained(self) -> Iterator[None]:
+        """Turns what the driver says of a database that cannot be used into words.
+
+        Raises:
+            DatabaseUnavailable: The block met such a database.
+        """
+        try:
+            yield
+        except (duckdb.Error, DBAPIError, OSError) as error:
+            raise DatabaseUnavailable(_explain(self.file, str(getattr(error, "orig", error)))) from error
 
     def close(self) -> None:
         """Lets go of the database; DuckDB folds its log into the file."""
@@ -98,19 +116,28 @@ def _explain(file: Path | None, cause: str) -> str:
             f"the database {file} is held by another process (PID {holder[1]}): only one server can use it; "
             "stop that one or set another database_url"
         )
-    if "lock" in cause.lower():
+    if "set lock on file" in cause:
         return f"the database {file} is held by another process: stop that one or set another database_url"
     return f"the database {file} cannot be opened, it was left as it is; restore it from a backup ({cause.strip()})"
 
 
-_default = Database(database_url())
-engine = _default.engine
-SessionLocal = _default.sessions
+@cache
+def _default() -> Database:
+    return Database(database_url())
+
+
+def __getattr__(name: str) -> Any:
+    """Makes `engine` and `SessionLocal` when first asked for: importing this module must not fail on a wrong URL."""
+    if name == "engine":
+        return _default().engine
+    if name == "SessionLocal":
+        return _default().sessions
+    raise AttributeError(name)
 
 
 def get_db() -> Iterator[Session]:
     """Yields a session of the environment's database and always closes it."""
-    session = SessionLocal()
+    session = _default().sessions()
     try:
         yield session
     finally:

@@ -4,20 +4,29 @@ A commit costs about a millisecond whatever is in it, and two transactions that 
 second. One writer has no conflicts, and the more callers wait, the more each commit carries.
 """
 
+import errno
 import logging
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
+
+from job_api.errors import DiskLow
 
 __all__ = ["GroupWriter"]
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+_NO_SPACE = os.strerror(errno.ENOSPC)
+"""How DuckDB says, in its message alone, that its log cannot grow; it rolls back, and works again with space."""
+
 _Write = tuple[Callable[[Session], Any], "Future[Any]"]
 
 MAX_GROUP = 128
@@ -30,6 +39,8 @@ class GroupWriter:
     def __init__(self, sessions: sessionmaker[Session]) -> None:
         self._sessions = sessions
         self._waiting: SimpleQueue[_Write | None] = SimpleQueue()
+        self._closing = threading.Lock()
+        self._is_closed = False
         self._thread = threading.Thread(target=self._run, name="group-writer", daemon=True)
 
     def start(self) -> None:
@@ -38,7 +49,9 @@ class GroupWriter:
 
     def close(self) -> None:
         """Commits what waits and stops the thread."""
-        self._waiting.put(None)
+        with self._closing:
+            self._is_closed = True
+            self._waiting.put(None)
         self._thread.join()
 
     def run(self, write: Callable[[Session], T]) -> T:
@@ -48,10 +61,14 @@ class GroupWriter:
             write: Uses the session and nothing else: where a group fails, its writes are run again one by one.
 
         Raises:
-            Exception: Whatever the write or its commit raised; then nothing of it was written.
+            DiskLow: There is no space for it; nothing of it was written.
+            Exception: Whatever else the write or its commit raised; then nothing of it was written.
         """
         done: Future[T] = Future()
-        self._waiting.put((write, done))
+        with self._closing:
+            if self._is_closed:
+                raise RuntimeError("the writer is closed")
+            self._waiting.put((write, done))
         return done.result()
 
     def _run(self) -> None:
@@ -81,7 +98,7 @@ class GroupWriter:
                 results = [write(session) for write, _ in group]
         except Exception as error:  # noqa: BLE001 (the writer's caller gets it)
             if len(group) == 1:
-                group[0][1].set_exception(error)
+                group[0][1].set_exception(_disk_low(error) or error)
                 return
             logger.warning("group of writes failed, running them one by one", extra={"writes": len(group)})
             for write in group:
@@ -89,3 +106,11 @@ class GroupWriter:
         else:
             for (_, done), result in zip(group, results, strict=True):
                 done.set_result(result)
+
+
+def _disk_low(error: Exception) -> DiskLow | None:
+    if not isinstance(error, DBAPIError) or _NO_SPACE not in str(error.orig):
+        return None
+    low = DiskLow("the server's disk is full; try again later or ask its operator to free space")
+    low.__cause__ = error
+    return low

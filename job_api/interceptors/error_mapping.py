@@ -19,6 +19,7 @@ from job_api.errors import (
     DataLoss,
     Exhausted,
     InvalidRequest,
+    MalformedRequest,
     NotFound,
     ShuttingDown,
     Unavailable,
@@ -41,6 +42,12 @@ STATUS_CODES: dict[type[ApiError], grpc.StatusCode] = {
 }
 """Looked up along an error's classes, from its own to its base."""
 
+MAX_MESSAGE_BYTES = 1000
+"""gRPC takes about 8 KB of trailers; message and details repeat the text, escaped it is up to six times as long."""
+
+_MALFORMED = object()
+"""Stands for a request whose bytes could not be read."""
+
 
 class ErrorMappingInterceptor(grpc.ServerInterceptor):
     """Answers every error of a handler with its status, and refuses new calls once the server is stopping."""
@@ -57,20 +64,38 @@ class ErrorMappingInterceptor(grpc.ServerInterceptor):
     ) -> Any:
         """Wraps the handler of a unary RPC; health and reflection are left as they are."""
         handler = continuation(handler_call_details)
-        if handler is None or handler.unary_unary is None:
+        if handler is None or not handler_call_details.method.startswith("/foregsyte."):
             return handler
 
         def answer(request: Message, context: grpc.ServicerContext) -> Any:
             try:
                 if self._is_stopping:
                     raise ShuttingDown("the server is stopping; try again")
+                if request is _MALFORMED:
+                    raise MalformedRequest
                 return handler.unary_unary(request, context)
             except Exception as error:  # noqa: BLE001 (every error is answered)
                 status = status_of(error)
             context.abort_with_status(rpc_status.to_status(status))
             raise AssertionError("abort_with_status always raises")
 
-        return grpc.unary_unary_rpc_method_handler(answer, handler.request_deserializer, handler.response_serializer)
+        return grpc.unary_unary_rpc_method_handler(
+            answer, _or_malformed(handler.request_deserializer), handler.response_serializer
+        )
+
+
+def _or_malformed(deserialize: Callable[[bytes], Any] | None) -> Callable[[bytes], Any] | None:
+    """Returns the deserializer made so that it never raises: gRPC would answer INTERNAL by itself."""
+    if deserialize is None:
+        return None
+
+    def read(request: bytes) -> Any:
+        try:
+            return deserialize(request)
+        except Exception:  # noqa: BLE001 (whatever is wrong with them, they are no message)
+            return _MALFORMED
+
+    return read
 
 
 def status_of(error: Exception) -> status_pb2.Status:
@@ -80,10 +105,19 @@ def status_of(error: Exception) -> status_pb2.Status:
     """
     if isinstance(error, ApiError):
         code = next(STATUS_CODES[base] for base in type(error).__mro__ if base in STATUS_CODES)
-        return _status(code, error.message, error.reason, _details_of(error))
+        message = _cut(error.message)
+        return _status(code, message, error.reason, _details_of(error, message))
     reference = uuid4().hex[:12]
     logger.error("internal error", extra={"reference": reference}, exc_info=error)
     return _status(grpc.StatusCode.INTERNAL, f"internal error (reference {reference})", Reason.INTERNAL, [])
+
+
+def _cut(message: str) -> str:
+    """Returns the message, cut where it is too long to be sent: it may repeat what a worker or a client wrote."""
+    encoded = message.encode()
+    if len(encoded) <= MAX_MESSAGE_BYTES:
+        return message
+    return encoded[:MAX_MESSAGE_BYTES].decode(errors="ignore") + " ..."
 
 
 def _status(code: grpc.StatusCode, message: str, reason: Reason, more: list[Message]) -> status_pb2.Status:
@@ -95,16 +129,14 @@ def _status(code: grpc.StatusCode, message: str, reason: Reason, more: list[Mess
     return status
 
 
-def _details_of(error: ApiError) -> list[Message]:
+def _details_of(error: ApiError, message: str) -> list[Message]:
     more: list[Message] = []
     if isinstance(error, InvalidRequest):
-        violation = details.BadRequest.FieldViolation(field=error.field, description=error.message)
+        violation = details.BadRequest.FieldViolation(field=error.field, description=message)
         more.append(details.BadRequest(field_violations=[violation]))
     if isinstance(error, NotFound | AlreadyExists | WrongState | DataLoss):
         more.append(
-            details.ResourceInfo(
-                resource_type="foregsyte.jobs.v1.Job", resource_name=error.job_id, description=error.message
-            )
+            details.ResourceInfo(resource_type="foregsyte.jobs.v1.Job", resource_name=error.job_id, description=message)
         )
     if error.retry_after_seconds is not None:
         delay = Duration(nanos=0)

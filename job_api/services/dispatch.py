@@ -201,7 +201,7 @@ class DispatchService:
     def expire_leases(self) -> int:
         """Takes the jobs of lost workers back; returns how many there were."""
         lost = [job_id for job_id in self._leases.expired() if not self._locks.is_held(job_id)]
-        return sum(self._expire(job_id) for job_id in lost)
+        return sum(self._try_to_expire(job_id) for job_id in lost)
 
     def _give_again(self, worker_id: str) -> Lease | None:
         job_id = self._leases.unused_of(worker_id)
@@ -272,14 +272,22 @@ class DispatchService:
         self._leases.end(job_id)
         self._line.put(job_id)
 
+    def _try_to_expire(self, job_id: UUID) -> bool:
+        try:
+            return self._expire(job_id)
+        except Exception:
+            logger.exception("lease not ended, trying again", extra={"job_id": str(job_id)})
+            return False
+
     def _expire(self, job_id: UUID) -> bool:
         with self._locks.hold(job_id):
             if not self._leases.is_expired(job_id):
                 return False
-            losses = self._leases.count_loss(job_id)
+            losses = self._leases.losses(job_id) + 1
             logger.warning("worker lost", extra={"job_id": str(job_id), "losses": losses})
             if losses >= self._limits.max_lost_workers:
                 self._end(job_id, JobStatus.failed, error_message=f"worker lost {losses} times")
             else:
                 self._put_back(job_id)
+                self._leases.count_loss(job_id)  # now that the row has changed: else a try that fails counts too
         return True

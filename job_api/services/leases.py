@@ -112,6 +112,11 @@ class LeaseTable:
         with self._lock:
             return self._last_holders.get(job_id)
 
+    def losses(self, job_id: UUID) -> int:
+        """Returns how many workers were lost on the job."""
+        with self._lock:
+            return self._losses.get(job_id, 0)
+
     def count_loss(self, job_id: UUID) -> int:
         """Counts one more lost worker for the job and returns how many there were."""
         with self._lock:

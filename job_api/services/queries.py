@@ -112,6 +112,7 @@ class QueryService:
             with self._storage.load_file(job.output_path or results_key(job_id)) as stored:
                 return stored.read()
         except FileNotFoundError:
+            self.job(job_id)  # it may have been deleted just now
             raise ResultsUnreadable(str(job_id), f"the stored results of job {job_id} are missing") from None
 
 

@@ -1,13 +1,13 @@
 """Picking up after the last run, before the first request: whatever ended it, no job is forgotten."""
 
 import logging
-from uuid import UUID
+from collections.abc import Callable
 
 from job_api.repositories.jobs import JobRepository
 from job_api.services.leases import LeaseTable
 from job_api.services.waiting_line import WaitingLine
 from job_api.storage.base import StorageService
-from job_api.storage.keys import JOBS_FOLDER, job_of_key
+from job_api.storage.keys import JOBS_FOLDER, SET_ASIDE_FOLDER, job_of_key
 from shared.job_status import JobStatus
 
 __all__ = ["RecoveryService"]
@@ -28,8 +28,8 @@ class RecoveryService:
         """Enqueues the pending jobs, oldest first; gives each running one a fresh lease; sweeps files of no job.
 
         Args:
-            database_is_new: The database held nothing before this start. Files of earlier jobs then mean that the
-                wrong or a lost database was opened: they are left alone.
+            database_is_new: The database held nothing before this start. Files of jobs then mean that a database was
+                lost or the wrong one was opened: they are swept into a folder of their own and not deleted.
         """
         running = self._jobs.ids_with_status(JobStatus.running)
         pending = self._jobs.ids_with_status(JobStatus.pending)
@@ -37,25 +37,22 @@ class RecoveryService:
             self._leases.grant(job_id, None)
         for job_id in pending:
             self._line.put(job_id)
-        swept = 0 if self._must_not_sweep(database_is_new) else self._sweep()
+        swept = self._sweep(self._set_aside if database_is_new else self._storage.delete_file)
         logger.info("jobs recovered", extra={"pending": len(pending), "running": len(running), "files_swept": swept})
 
-    def _must_not_sweep(self, database_is_new: bool) -> bool:  # noqa: FBT001 (one caller)
-        if not database_is_new or not self._files():
-            return False
-        logger.warning("files of unknown jobs left alone: the database is new", extra={"files": len(self._files())})
-        return True
-
-    def _files(self) -> dict[str, UUID]:
-        keys = self._storage.list_files(JOBS_FOLDER)
-        return {key: job_id for key in keys if (job_id := job_of_key(key))}
-
-    def _sweep(self) -> int:
-        """Deletes what a crash between two steps left behind; only files that this service wrote."""
+    def _sweep(self, remove: Callable[[str], None]) -> int:
+        """Removes what a crash between two steps left behind; only files that this service wrote."""
         unfinished = self._storage.delete_unfinished(JOBS_FOLDER)
-        files = self._files()
+        files = {key: job_id for key in self._storage.list_files(JOBS_FOLDER) if (job_id := job_of_key(key))}
         unknown = self._jobs.missing(files.values())
         orphans = [key for key, job_id in files.items() if job_id in unknown]
         for key in orphans:
-            self._storage.delete_file(key)
+            remove(key)
         return unfinished + len(orphans)
+
+    def _set_aside(self, key: str) -> None:
+        kept = key.replace(JOBS_FOLDER, SET_ASIDE_FOLDER, 1)
+        logger.warning("file of an unknown job set aside: the database is new", extra={"file": kept})
+        with self._storage.load_file(key) as file:
+            self._storage.save_file(file, kept)
+        self._storage.delete_file(key)

@@ -1,12 +1,33 @@
-"""The frozen shape of results: `{"results": [{"frame_index": 0, "result": {...}}, ...]}`."""
+"""The frozen shape of results: `{"results": [{"frame_index": 0, "result": {...}}, ...]}`.
 
-from typing import Any
+Whatever is accepted can be answered in both formats: its numbers fit a double, and its nesting a
+`google.protobuf.Struct`, of which protobuf reads 100 levels of messages, three to an object of JSON.
+"""
+
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from job_api.errors import InvalidResults
 
-__all__ = ["FrameEntry", "checked_results", "frames_of", "results_list_of"]
+__all__ = ["MAX_NESTING", "FrameEntry", "checked_results", "frames_of", "results_list_of"]
+
+MAX_NESTING = 10
+"""How deep objects and lists may be nested, `result` itself being the first: twice what the built-in pipelines use."""
+
+
+def _json_value(levels: int) -> Any:
+    """Returns the type of a JSON value with at most so many levels of objects and lists; numbers are doubles."""
+    if levels == 0:
+        return float | str | bool | None
+    inner = _json_value(levels - 1)
+    return float | str | bool | list[inner] | dict[str, inner] | None  # type: ignore[valid-type]
+
+
+if TYPE_CHECKING:
+    _Value = Any
+else:
+    _Value = _json_value(MAX_NESTING - 1)
 
 
 class FrameEntry(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -18,7 +39,7 @@ class FrameEntry(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """
 
     frame_index: int
-    result: dict[str, Any]
+    result: dict[str, _Value]
 
 
 class _Document(msgspec.Struct, forbid_unknown_fields=True):
@@ -43,7 +64,8 @@ def checked_results(document: bytes) -> bytes:
         entries = _decode(document).results
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise InvalidResults(
-            f'results_json must be {{"results": [{{"frame_index", "result"}}, ...]}}: {error}'
+            'results_json must be {"results": [{"frame_index", "result"}, ...]}, a result nested at most '
+            f"{MAX_NESTING} deep: {error}"
         ) from error
     for index, entry in enumerate(entries):
         if entry.frame_index != index:

@@ -109,6 +109,7 @@ class SubmissionService:
         self._limits = limits
         self._gate = UploadGate(limits)
         self._new_id = new_id
+        self._not_enqueued: set[UUID] = set()
 
     def submit(self, pipeline_id: str, video: bytes, request_id: str = "") -> UUID:
         """Stores the video and records its job.
@@ -157,6 +158,8 @@ class SubmissionService:
             raise RequestIdReused(
                 str(earlier.job_id), "request_id was used before with another video or pipeline; choose a new one"
             )
+        if earlier.job_id in self._not_enqueued:
+            self._enqueue(earlier.job_id)
         return earlier.job_id
 
     def _is_stored_video(self, job: JobRecord, video: bytes) -> bool:
@@ -185,4 +188,10 @@ class SubmissionService:
         except Exception:
             self._storage.delete_file(key)
             raise
+        self._enqueue(job_id)
+
+    def _enqueue(self, job_id: UUID) -> None:
+        """Enqueues the job, or remembers that it could not, so that a repeat of the request does."""
+        self._not_enqueued.add(job_id)
         self._line.put(job_id)
+        self._not_enqueued.discard(job_id)

@@ -3,11 +3,12 @@
 import re
 from uuid import UUID
 
-__all__ = ["JOBS_FOLDER", "input_key", "job_of_key", "results_key"]
+__all__ = ["JOBS_FOLDER", "SET_ASIDE_FOLDER", "input_key", "job_of_key", "results_key"]
 
 JOBS_FOLDER = "video_jobs"
+SET_ASIDE_FOLDER = "unknown_jobs"
 
-_KEY = re.compile(rf"{JOBS_FOLDER}/([0-9a-f-]{{36}})(?:\.mp4|_results\.json)")
+_KEY = re.compile(rf"{JOBS_FOLDER}/([0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}})(?:\.mp4|_results\.json)")
 
 
 def input_key(job_id: UUID) -> str:
@@ -23,7 +24,4 @@ def results_key(job_id: UUID) -> str:
 def job_of_key(key: str) -> UUID | None:
     """Returns the job a key belongs to, or None for a key that this service does not write."""
     match = _KEY.fullmatch(key)
-    try:
-        return UUID(match[1]) if match else None
-    except ValueError:
-        return None
+    return UUID(match[1]) if match else None

@@ -13,10 +13,13 @@ from typing import BinaryIO, NamedTuple
 __all__ = ["Outline", "Track", "explain_no_frames", "outline"]
 
 MAX_BOXES = 10_000
-"""Box headers read at the top level and as many in the index: hours of a fragmented video, some 50 ms of reading."""
+"""Box headers read at the top level, and as many in the index and in the fragments: hours of video, some 100 ms."""
 
 _ENCRYPTED_FORMATS = {"encv", "drmi"}
 """Sample entries of common encryption (ISO/IEC 23001-7) and of FairPlay."""
+
+_TRACK_CONTAINERS = frozenset({"trak", "mdia", "minf", "stbl", "edts", "dinf", "udta"})
+_FRAGMENT_CONTAINERS = frozenset({"moof", "traf"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,7 @@ class Track:
         width: Declared width of its pictures in pixels, 0 where it holds none.
         height: Declared height of its pictures in pixels, 0 where it holds none.
         samples: Samples listed in the index; those of fragments do not count.
+        is_raw_sound: Whether its samples are single values of sound, which a demuxer takes a thousand at a time.
     """
 
     handler: str
@@ -36,6 +40,7 @@ class Track:
     width: int
     height: int
     samples: int
+    is_raw_sound: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +52,14 @@ class Outline:
         boxes: Types of the boxes at the top level.
         tracks: Tracks of the index, in its order.
         index_cut_off: Whether the file ends inside its index.
+        fragment_samples: Samples listed in the fragments, as far as they were looked at.
     """
 
     size_bytes: int
     boxes: frozenset[str]
     tracks: tuple[Track, ...]
     index_cut_off: bool
+    fragment_samples: int = 0
 
     @property
     def is_image(self) -> bool:
@@ -64,6 +71,12 @@ class Outline:
     def is_encrypted(self) -> bool:
         """Whether its first video track can be read only with a key."""
         return any(not _ENCRYPTED_FORMATS.isdisjoint(track.formats) for track in self.video_tracks[:1])
+
+    @property
+    def lists_too_much(self) -> bool:
+        """Whether it lists more samples than it has bytes: a demuxer takes some 70 bytes of memory for each of them."""
+        listed = sum(track.samples for track in self.tracks if not track.is_raw_sound)
+        return listed + self.fragment_samples > self.size_bytes
 
     @property
     def video_tracks(self) -> tuple[Track, ...]:
@@ -108,28 +121,38 @@ class _Walker:
             return None
         return _Box(kind.decode("ascii"), body, start + size)
 
-    def find(self, box: _Box | None, *path: str) -> _Box | None:
-        for kind in path:
-            if box is None:
-                return None
-            box = next((child for child in self.boxes(box.body, box.end) if child.kind == kind), None)
-        return box
+    def inside(self, start: int, end: int, containers: frozenset[str]) -> Iterator[_Box]:
+        """Yields the boxes and those inside the containers among them, outer ones first."""
+        pending = [(start, end)]
+        while pending:
+            for box in self.boxes(*pending.pop(0)):
+                yield box
+                if box.kind in containers:
+                    pending.append((box.body, box.end))
 
     def track(self, trak: _Box) -> Track:
-        media = self.find(trak, "mdia")
-        table = self.find(media, "minf", "stbl")
-        handler = self.field(self.find(media, "hdlr"), 8).decode("latin-1")
-        descriptions = self.find(table, "stsd")
+        # As demuxers do: a table counts wherever in the track it stands.
+        boxes = [*self.inside(trak.body, trak.end, _TRACK_CONTAINERS)]
+        first = {box.kind: box for box in reversed(boxes)}
+        handler = self.field(first.get("hdlr"), 8).decode("latin-1")
+        descriptions, times = first.get("stsd"), first.get("stts")
         entries = list(self.boxes(descriptions.body + 8, descriptions.end)) if descriptions else []
         dimensions = self.field(entries[0], 24) if entries and handler == "vide" else b""
-        sizes = self.find(table, "stsz") or self.find(table, "stz2")
         return Track(
             handler=handler,
             formats=tuple(entry.kind for entry in entries),
             width=int.from_bytes(dimensions[:2], "big"),
             height=int.from_bytes(dimensions[2:], "big"),
-            samples=int.from_bytes(self.field(sizes, 8), "big"),
+            samples=sum(self.number(box, 8) for box in boxes if box.kind in {"stsz", "stz2"}),
+            is_raw_sound=handler == "soun" and self.number(times, 4) == self.number(times, 12) == 1,
         )
+
+    def fragment_samples(self) -> int:
+        boxes = self.inside(0, self._size_bytes, _FRAGMENT_CONTAINERS)
+        return sum(self.number(box, 4) for box in boxes if box.kind == "trun")
+
+    def number(self, box: _Box | None, offset: int) -> int:
+        return int.from_bytes(self.field(box, offset), "big")
 
     def field(self, box: _Box | None, offset: int) -> bytes:
         return self._read(box.body + offset, 4) if box else b""
@@ -159,6 +182,7 @@ def outline(path: Path) -> Outline:
             boxes=frozenset(boxes),
             tracks=tuple(walker.track(box) for box in inside if box.kind == "trak"),
             index_cut_off=index is not None and index.end > size_bytes,
+            fragment_samples=_Walker(file, size_bytes).fragment_samples(),
         )
 
 
@@ -188,6 +212,7 @@ def _reasons(found: Outline) -> Iterator[tuple[bool, str]]:
     yield not found.video_tracks and has_audio, "the file holds no video track, only audio"
     yield not found.video_tracks, "the file holds no video track"
     yield found.is_encrypted, "the video is encrypted"
+    yield found.lists_too_much, "its index is damaged: it lists more samples than the file has bytes"
     listed = sum(track.samples for track in found.video_tracks)
     yield not listed and "moof" not in kinds, "the file is an initialisation segment with no frames in it"
     yield "mdat" not in kinds, "the file holds only an index: the frames that it points to are missing"

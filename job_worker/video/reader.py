@@ -100,9 +100,9 @@ class VideoReader:
         self._conclude(frames)
 
     def _refuse_what_must_not_be_decoded(self) -> None:
-        # An image and an encrypted video decode too: to one picture, and to noise.
+        # An image and an encrypted video decode too: to one picture, and to noise. A false index is believed at once.
         found = outline(self._path)
-        if found.is_image or found.is_encrypted:
+        if found.is_image or found.is_encrypted or found.lists_too_much:
             raise VideoError(explain_no_frames(found))
         for track in found.video_tracks[:1]:
             self._check_size(track.width, track.height)

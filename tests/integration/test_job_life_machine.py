@@ -127,19 +127,13 @@ class JobLifeMachine(RuleBasedStateMachine):
             if known.status is JobStatus.running:
                 known.lease = Lease(None, self.clock() + LEASE_SECONDS)
 
-    @rule()
-    def restart(self) -> None:
-        self.service.close()
-        self.start()
-        self.restarted()
-        self.no_file_is_without_a_row()
-
     @rule(
         data=st.data(),
-        where=st.sampled_from(["idle", "before save", "after save", "completion"]),
+        where=st.sampled_from(["clean stop", "idle", "before save", "after save", "completion"]),
         video=st.sampled_from(VIDEOS),
     )
-    def crash(self, data: st.DataObject, where: str, video: bytes) -> None:
+    def restart(self, data: st.DataObject, where: str, video: bytes) -> None:
+        """The service ends, by a clean stop or by a crash somewhere, and starts again."""
         if where.endswith("save"):
             self.storage.crash_at = where
             with pytest.raises(Crash):
@@ -154,10 +148,13 @@ class JobLifeMachine(RuleBasedStateMachine):
             self.storage.crash_at = "after save"
             with pytest.raises(Crash):
                 self.service.dispatch.complete(job_id, held[job_id].worker or "a", DOCUMENTS[0])
-        copy = Path(tempfile.mkdtemp(prefix="job-life-"))
-        shutil.copytree(self.folders[-1], copy, dirs_exist_ok=True)
+        crashed = Path(tempfile.mkdtemp(prefix="job-life-"))
+        shutil.copytree(self.folders[-1], crashed, dirs_exist_ok=True)
         self.service.close()
-        self.folders.append(copy)
+        if where == "clean stop":
+            shutil.rmtree(crashed)
+        else:
+            self.folders.append(crashed)
         self.start()
         self.restarted()
         self.no_file_is_without_a_row()
@@ -220,6 +217,11 @@ class JobLifeMachine(RuleBasedStateMachine):
     # -- workers ----------------------------------------------------------------------------------------------------
 
     @rule(worker=st.sampled_from(WORKERS))
+    def dequeue_and_lose_the_answer(self, worker: str) -> None:
+        self.dequeue(worker)
+        self.dequeue(worker)
+
+    @rule(worker=st.sampled_from(WORKERS))
     def dequeue(self, worker: str) -> None:
         unheard = self.given_but_unheard(worker)
         job_id = self.service.dispatch.dequeue(worker, 0.0, Waiter())
@@ -267,9 +269,11 @@ class JobLifeMachine(RuleBasedStateMachine):
         data=st.data(),
         call=st.sampled_from(["renew", "complete", "complete", "fail", "release"]),
         document=st.sampled_from(DOCUMENTS),
+        seconds=st.sampled_from([0.0, 0.0, LEASE_SECONDS - 1, LEASE_SECONDS]),
     )
-    def call_about_a_job(self, data: st.DataObject, call: str, document: bytes) -> None:
-        """A worker calls about a job: mostly the one that holds it, or held it last; sometimes any other."""
+    def call_about_a_job(self, data: st.DataObject, call: str, document: bytes, seconds: float) -> None:
+        """A worker calls about a job: mostly the one that holds it, or held it last; sometimes any other, or late."""
+        self.clock.advance(seconds)
         held = [job_id for job_id, known in self.jobs.items() if known.lease or known.enders]
         job_id = data.draw(st.sampled_from(3 * held + list(self.jobs)))
         known = self.jobs[job_id]
@@ -363,7 +367,7 @@ class JobLifeMachine(RuleBasedStateMachine):
 
 
 JobLifeMachine.TestCase.settings = settings(
-    max_examples=60, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=40, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestJobLife = JobLifeMachine.TestCase
 TestJobLife.pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]

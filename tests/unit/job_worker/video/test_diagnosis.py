@@ -85,6 +85,39 @@ def test_the_first_of_two_indexes_counts(tmp_path: Path) -> None:
     assert len(outline_of(tmp_path, FTYP + box("moov", VIDEO, AUDIO) + box("moov")).tracks) == 2
 
 
+TOO_MANY = box("stsz", struct.pack(">III", 0, 1, 80_000_000))
+
+
+def sound(samples: int, duration: int) -> bytes:
+    stts = box("stts", struct.pack(">IIII", 0, 1, samples, duration))
+    stsz = box("stsz", struct.pack(">III", 0, 1, samples))
+    return box("trak", box("mdia", box("hdlr", bytes(8), b"soun"), box("minf", box("stbl", stts, stsz))))
+
+
+def fragment(*samples: int) -> bytes:
+    runs = [box("trun", struct.pack(">II", 0, count)) for count in samples]
+    return box("moof", box("mfhd", bytes(8)), box("traf", box("tfhd", bytes(8)), *runs))
+
+
+@pytest.mark.parametrize(
+    ("content", "lists_too_much"),
+    [
+        (box("moov", VIDEO, AUDIO), False),
+        (box("moov", trak("vide", sample_entry("avc1"), samples=80_000_000)), True),
+        (box("moov", VIDEO, trak("text", samples=80_000_000)), True),
+        (box("moov", VIDEO, box("trak", box("mdia", TOO_MANY))), True),
+        (box("moov", VIDEO, sound(samples=80_000_000, duration=1)), False),
+        (box("moov", VIDEO, sound(samples=80_000_000, duration=2)), True),
+        (box("moov", VIDEO) + fragment(5, 5) + fragment(5), False),
+        (box("moov", VIDEO) + fragment(5, 5) + fragment(5, 80_000_000), True),
+    ],
+)
+def test_more_samples_than_bytes_are_too_much(tmp_path: Path, content: bytes, lists_too_much: bool) -> None:
+    found = outline_of(tmp_path, FTYP + content + MDAT)
+    assert found.lists_too_much is lists_too_much
+    assert ("more samples than the file has bytes" in explain_no_frames(found)) is lists_too_much
+
+
 def test_a_long_box_size_is_understood(tmp_path: Path) -> None:
     large = struct.pack(">I4sQ", 1, b"mdat", 16 + 5) + bytes(5)
     assert outline_of(tmp_path, FTYP + large + box("moov", VIDEO)).boxes == {"ftyp", "mdat", "moov"}
@@ -121,12 +154,17 @@ def test_no_more_headers_are_read_than_the_bound(tmp_path: Path, monkeypatch: py
     content = FTYP + box("moov", VIDEO, flood) + flood
     monkeypatch.setattr(Path, "open", lambda *_: CountingFile(content))
     outline(tmp_path)
-    assert reads < 2.1 * diagnosis.MAX_BOXES
+    assert reads < 3.1 * diagnosis.MAX_BOXES
 
 
 def test_more_fragments_than_the_bound_do_not_hide_the_index(tmp_path: Path) -> None:
     fragments = (box("moof") + box("mdat")) * diagnosis.MAX_BOXES
     assert outline_of(tmp_path, FTYP + box("moov", VIDEO) + fragments).video_tracks
+
+
+def test_boxes_within_boxes_without_end_come_to_an_end(tmp_path: Path) -> None:
+    nested = b"".join(struct.pack(">I4s", 1 << 30, b"mdia") for _ in range(2 * diagnosis.MAX_BOXES))
+    assert outline_of(tmp_path, FTYP + box("moov", box("trak", nested))).tracks
 
 
 @given(

@@ -7,9 +7,10 @@ Two services, so that each can be exposed on its own: JobService for the clients
 results, WorkerService for the worker processes that do the work. Every RPC is unary.
 
 Errors are canonical gRPC codes. Each carries a google.rpc.ErrorInfo detail with domain "foregsyte" and the
-reason named below, and where it fits a BadRequest, ResourceInfo or RetryInfo detail. Three errors can answer any
-RPC: UNAVAILABLE (SHUTTING_DOWN; try again), DEADLINE_EXCEEDED (the caller's own deadline) and INTERNAL
-(INTERNAL; the message holds a reference that the server's log has too).
+reason named below, and where it fits a BadRequest, ResourceInfo or RetryInfo detail. These can answer any RPC:
+INVALID_ARGUMENT (MALFORMED_REQUEST; the bytes are no such message), UNAVAILABLE (SHUTTING_DOWN; try again),
+DEADLINE_EXCEEDED (the caller's own deadline), INTERNAL (INTERNAL; the message holds a reference that the server's
+log has too), and, where the RPC changes a job, RESOURCE_EXHAUSTED (DISK_LOW; nothing was changed, try again).
 """
 
 from collections import abc as _abc
@@ -691,7 +692,9 @@ class CompleteJobRequest(_message.Message):
     worker_id: _builtins.str
     """The worker that holds the job."""
     results_json: _builtins.bytes
-    """The JSON document `{"results": [{"frame_index": 0, "result": {...}}, ...]}`, UTF-8."""
+    """The JSON document `{"results": [{"frame_index": 0, "result": {...}}, ...]}`, UTF-8. Objects and lists in a result
+    are nested at most 10 deep, the result itself being the first, and numbers fit a double.
+    """
     def __init__(
         self,
         *,

@@ -7,9 +7,10 @@ Two services, so that each can be exposed on its own: JobService for the clients
 results, WorkerService for the worker processes that do the work. Every RPC is unary.
 
 Errors are canonical gRPC codes. Each carries a google.rpc.ErrorInfo detail with domain "foregsyte" and the
-reason named below, and where it fits a BadRequest, ResourceInfo or RetryInfo detail. Three errors can answer any
-RPC: UNAVAILABLE (SHUTTING_DOWN; try again), DEADLINE_EXCEEDED (the caller's own deadline) and INTERNAL
-(INTERNAL; the message holds a reference that the server's log has too).
+reason named below, and where it fits a BadRequest, ResourceInfo or RetryInfo detail. These can answer any RPC:
+INVALID_ARGUMENT (MALFORMED_REQUEST; the bytes are no such message), UNAVAILABLE (SHUTTING_DOWN; try again),
+DEADLINE_EXCEEDED (the caller's own deadline), INTERNAL (INTERNAL; the message holds a reference that the server's
+log has too), and, where the RPC changes a job, RESOURCE_EXHAUSTED (DISK_LOW; nothing was changed, try again).
 """
 
 from collections import abc as _abc

@@ -1,0 +1,265 @@
+"""The API as a real process: its line, its exit codes, and what survives it."""
+
+import ctypes
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from shared.exit_codes import ExitCode
+from shared.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
+from shared.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub, WorkerServiceStub
+from shared.grpc_options import CHANNEL_OPTIONS
+from tests.conftest import ROOT
+from tests.support.samples import DOCUMENT, LONG_WAIT, VIDEO, submit_request
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.e2e
+
+END_SECONDS = 40
+
+
+class Process:
+    """`python -m job_api` in a working folder of its own."""
+
+    def __init__(self, folder: Path, *arguments: str, **variables: str) -> None:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("FOREGSYTE_")}
+        path = os.pathsep.join([str(ROOT), inherited.pop("PYTHONPATH", "")])
+        self.popen = subprocess.Popen(
+            [sys.executable, "-m", "job_api", *arguments],
+            cwd=folder,
+            env=inherited | {"PYTHONPATH": path, "COVERAGE_RCFILE": str(ROOT / "pyproject.toml")} | variables,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.line = ""
+
+    def is_ready(self) -> "Process":
+        """Waits for the line that says where it listens."""
+        assert self.popen.stdout
+        self.line = self.popen.stdout.readline()
+        if not self.line:
+            raise AssertionError(f"the server ended instead of listening: {self.ended()}")
+        return self
+
+    @property
+    def address(self) -> str:
+        match = re.search(r"listens on (\S+),", self.line)
+        assert match, self.line
+        return match[1]
+
+    def ended(self) -> tuple[int, str, str]:
+        """Waits for the end; returns exit code, what was printed and what was logged."""
+        printed, logged = self.popen.communicate(timeout=END_SECONDS)
+        return self.popen.returncode, printed, logged
+
+    def signalled(self, number: signal.Signals) -> tuple[int, str, str]:
+        self.popen.send_signal(number)
+        return self.ended()
+
+
+Start = Callable[..., Process]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts processes; ends those that are left."""
+    with ExitStack() as stack:
+
+        def started(*arguments: str, **variables: str) -> Process:
+            flags = ("--address", "127.0.0.1:0", "--min-free-bytes", "0", *arguments)
+            process = Process(tmp_path, *flags, **variables)
+            stack.callback(process.popen.communicate)
+            stack.callback(process.popen.kill)
+            return process
+
+        yield started
+
+
+@pytest.fixture
+def stubs() -> Iterator[Callable[[Process], tuple[JobServiceStub, WorkerServiceStub]]]:
+    with ExitStack() as stack:
+
+        def connect(process: Process) -> tuple[JobServiceStub, WorkerServiceStub]:
+            channel = stack.enter_context(grpc.insecure_channel(process.address, options=CHANNEL_OPTIONS))
+            return JobServiceStub(channel), WorkerServiceStub(channel)
+
+        yield connect
+
+
+def refused(process: Process) -> tuple[int, str]:
+    """Returns the exit code and the message of a process that does not start; it must be no trace."""
+    code, printed, logged = process.ended()
+    assert printed == ""
+    assert "Traceback" not in logged
+    return code, logged
+
+
+def sleeps(status: Path, seen: list[str]) -> bool:
+    """Whether a thread did not run between the last ten looks at it."""
+    seen.append(next(line for line in status.read_text().splitlines() if line.startswith("voluntary_ctxt")))
+    return len(seen) > 10 and len(set(seen[-10:])) == 1
+
+
+class TestRunning:
+    def test_one_line_says_where_it_listens_and_where_the_data_is(self, start: Start, tmp_path: Path) -> None:
+        process = start().is_ready()
+        assert re.fullmatch(
+            rf"foregsyte-api listens on 127\.0\.0\.1:\d+, data in {re.escape(str(tmp_path / 'data'))}, "
+            r"database duckdb:///data/foregsyte\.duckdb\n",
+            process.line,
+        )
+        code, printed, _ = process.signalled(signal.SIGTERM)
+        assert (code, printed) == (0, "")
+        assert (tmp_path / "data" / "foregsyte.duckdb").exists()
+
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+    def test_a_signal_ends_it_well_also_while_workers_wait(self, start: Start, stubs: Any, number: Any) -> None:
+        process = start().is_ready()
+        jobs, workers = stubs(process)
+        waiting = workers.Dequeue.future(pb.DequeueRequest(worker_id="w", wait=LONG_WAIT))
+        jobs.ListPipelines(pb.ListPipelinesRequest())
+        code, _, logged = process.signalled(number)
+        assert code == ExitCode.OK
+        assert "server stopping" in logged
+        assert "Traceback" not in logged
+        assert waiting.exception(20) or waiting.result().job_id == ""
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="names a thread as Linux does")
+    def test_a_signal_that_another_thread_receives_ends_it_too(self, start: Start) -> None:
+        """The kernel chooses the thread, and Python runs the handler in the main one, which must wake for it."""
+        process = start().is_ready()
+        pid = process.popen.pid
+        eventually(partial(sleeps, Path(f"/proc/{pid}/task/{pid}/status"), []), "the main thread to wait")
+        others = [int(task.name) for task in Path(f"/proc/{pid}/task").iterdir() if int(task.name) != pid]
+        assert ctypes.CDLL(None).tgkill(pid, others[0], int(signal.SIGTERM)) == 0
+        code, _, logged = process.ended()
+        assert (code, "server stopping" in logged) == (ExitCode.OK, True)
+
+    def test_the_log_can_be_json(self, start: Start) -> None:
+        import json
+
+        process = start(FOREGSYTE_LOG_FORMAT="json").is_ready()
+        _, _, logged = process.signalled(signal.SIGTERM)
+        actions = [json.loads(line)["action"] for line in logged.splitlines()]
+        assert actions == ["jobs recovered", "server stopping"]
+
+    def test_help_is_shown(self, start: Start) -> None:
+        code, printed, _ = start("--help").ended()
+        assert code == 0
+        assert "--lease-seconds" in printed
+
+
+class TestRefusing:
+    def test_wrong_settings_are_all_named(self, start: Start, tmp_path: Path) -> None:
+        (tmp_path / "foregsyte.toml").write_text("[api]\nmax_uploads = 0\nunheard_of = 1\n")
+        code, message = refused(start("--lease-seconds", "-1", FOREGSYTE_LOG_LEVEL="LOUD"))
+        assert code == ExitCode.SETTINGS
+        for name in ("lease-seconds", "log-level", "max-uploads", "unheard-of"):
+            assert f"--{name} / FOREGSYTE_{name.upper().replace('-', '_')}" in message
+        assert not (tmp_path / "data").exists()
+
+    def test_an_unknown_flag_is_a_wrong_setting(self, start: Start) -> None:
+        code, message = refused(start("--port", "1"))
+        assert (code, "--port" in message) == (ExitCode.SETTINGS, True)
+
+    @pytest.mark.parametrize("url", ["nonsense", "postgres://host/jobs"])
+    def test_a_database_url_that_is_none_is_a_wrong_setting(self, start: Start, url: str) -> None:
+        code, message = refused(start(FOREGSYTE_DATABASE_URL=url))
+        assert (code, "FOREGSYTE_DATABASE_URL" in message) == (ExitCode.SETTINGS, True)
+
+    def test_a_database_that_another_server_has_is_named(self, start: Start, stubs: Any, tmp_path: Path) -> None:
+        first = start().is_ready()
+        code, message = refused(start())
+        assert code == ExitCode.DATABASE
+        assert "data/foregsyte.duckdb" in message
+        assert f"PID {first.popen.pid}" in message
+        stubs(first)[0].SubmitJob(submit_request())
+        assert first.signalled(signal.SIGTERM)[0] == ExitCode.OK
+
+    def test_a_damaged_database_is_named_and_left_as_it_is(self, start: Start, tmp_path: Path) -> None:
+        (tmp_path / "data").mkdir()
+        file = tmp_path / "data" / "foregsyte.duckdb"
+        file.write_bytes(b"no database" * 1000)
+        code, message = refused(start())
+        assert (code, "data/foregsyte.duckdb" in message) == (ExitCode.DATABASE, True)
+        assert file.read_bytes() == b"no database" * 1000
+
+    def test_a_busy_port_is_named(self, start: Start) -> None:
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            address = f"127.0.0.1:{taken.getsockname()[1]}"
+            code, message = refused(start("--address", address))
+        assert (code, address in message) == (ExitCode.ADDRESS, True)
+
+
+class TestSurviving:
+    def test_every_job_whose_id_was_answered_survives_a_kill(self, start: Start, stubs: Any, tmp_path: Path) -> None:
+        process = start().is_ready()
+        jobs, _ = stubs(process)
+        ids = [jobs.SubmitJob(submit_request(VIDEO + bytes([number]))).job_id for number in range(20)]
+        process.signalled(signal.SIGKILL)
+
+        jobs, workers = stubs(start().is_ready())
+        for job_id in ids:
+            assert jobs.GetJobStatus(pb.GetJobStatusRequest(job_id=job_id)).status == pb.JOB_STATUS_PENDING
+        for number, job_id in enumerate(ids):
+            worker_id = f"w{number}"
+            assert workers.Dequeue(pb.DequeueRequest(worker_id=worker_id)).job_id == job_id
+            piece = workers.GetJobInput(pb.GetJobInputRequest(job_id=job_id, worker_id=worker_id))
+            assert piece.data == VIDEO + bytes([number])
+
+    def test_a_kill_in_the_middle_of_submits_loses_no_answered_job_and_leaves_no_stray_file(
+        self, start: Start, stubs: Any, tmp_path: Path
+    ) -> None:
+        process = start().is_ready()
+        jobs, _ = stubs(process)
+        calls = [jobs.SubmitJob.future(submit_request(VIDEO + bytes(100_000))) for _ in range(200)]
+        eventually(lambda: sum(call.done() for call in calls) > 10, "some submits to be answered")
+        process.signalled(signal.SIGKILL)
+        answered = {call.result().job_id for call in calls if not call.exception(30)}
+        assert answered
+
+        jobs, _ = stubs(start().is_ready())
+        listed = jobs.ListJobs(pb.ListJobsRequest(page_size=1000)).jobs
+        assert answered <= {job.job_id for job in listed}
+        assert {job.status for job in listed} == {pb.JOB_STATUS_PENDING}
+        files = {path.name for path in (tmp_path / "data" / "video_jobs").iterdir()}
+        assert files == {f"{job.job_id}.mp4" for job in listed}
+
+    def test_finished_and_running_jobs_survive_a_kill_and_the_worker_goes_on(self, start: Start, stubs: Any) -> None:
+        process = start().is_ready()
+        jobs, workers = stubs(process)
+        done, broken, held = (jobs.SubmitJob(submit_request()).job_id for _ in range(3))
+        for job_id in (done, broken, held):
+            assert workers.Dequeue(pb.DequeueRequest(worker_id=f"of {job_id}")).job_id == job_id
+        results = pb.CompleteJobRequest(job_id=done, worker_id=f"of {done}", results_json=DOCUMENT)
+        workers.CompleteJob(results)
+        workers.FailJob(pb.FailJobRequest(job_id=broken, worker_id=f"of {broken}", error_message="why"))
+        process.signalled(signal.SIGKILL)
+
+        jobs, workers = stubs(start().is_ready())
+        states = [jobs.GetJobStatus(pb.GetJobStatusRequest(job_id=job_id)) for job_id in (done, broken, held)]
+        assert [state.status for state in states] == [
+            pb.JOB_STATUS_COMPLETED,
+            pb.JOB_STATUS_FAILED,
+            pb.JOB_STATUS_RUNNING,
+        ]
+        assert states[1].error_message == "why"
+        assert len(jobs.GetJobResults(pb.GetJobResultsRequest(job_id=done)).results) == 1
+        workers.CompleteJob(results)
+        workers.RenewLease(pb.RenewLeaseRequest(job_id=held, worker_id=f"of {held}"))
+        workers.CompleteJob(pb.CompleteJobRequest(job_id=held, worker_id=f"of {held}", results_json=DOCUMENT))
+        assert jobs.GetJobStatus(pb.GetJobStatusRequest(job_id=held)).status == pb.JOB_STATUS_COMPLETED

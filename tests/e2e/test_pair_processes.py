@@ -1,0 +1,325 @@
+"""The pair as real processes with real models: what it finds, and that no job is lost whatever happens to a worker."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+
+from job_client import JobClient
+from job_worker import process_runner
+from job_worker.bootstrap import BuildPipelines
+from job_worker.settings import WorkerSettings
+from shared.exit_codes import ExitCode
+from shared.job_status import JobStatus
+from tests.conftest import TINY_MP4
+from tests.support.plain_words import is_plain
+from tests.support.processes import Process, api_process, environment, members_of_group, started, worker_process
+from tests.support.waiting import eventually
+
+pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.worker, pytest.mark.timeout(600)]
+
+TINY_FRAMES = 12
+JOB_SECONDS = 400.0
+"""Far longer than any job here takes, also on a machine that does much else."""
+SHORT_LEASE_SECONDS = 2
+
+StartWorker = Callable[..., AbstractContextManager[Process]]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the shared pair: `data` and the logs."""
+    return tmp_path_factory.mktemp("pair")
+
+
+@pytest.fixture(scope="module")
+def address(folder: Path) -> Iterator[str]:
+    """A server that all tests of this file may use."""
+    with api_process(folder) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def worker(folder: Path, address: str, yolo_weights: Path) -> Iterator[Process]:
+    """A worker of that server; tests leave it alive."""
+    with worker_process(folder, address, "first", "--yolo-weights", str(yolo_weights)) as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def pair(address: str, worker: Process) -> Iterator[JobClient]:
+    """A client of the shared pair."""
+    with JobClient(address) as client:
+        yield client
+
+
+@pytest.fixture
+def own_address(tmp_path: Path) -> Iterator[str]:
+    """A server with a short lease and no worker, for one test alone."""
+    with api_process(tmp_path, "--lease-seconds", str(SHORT_LEASE_SECONDS)) as address:
+        yield address
+
+
+@pytest.fixture
+def client(own_address: str) -> Iterator[JobClient]:
+    """A client of that server."""
+    with JobClient(own_address) as client:
+        yield client
+
+
+@pytest.fixture
+def start_reader(own_address: str, tmp_path: Path) -> StartWorker:
+    """Starts workers of that server that only read text, so that they start soon."""
+    return lambda name, *arguments: worker_process(tmp_path, own_address, name, "--pipelines", "ocr", *arguments)
+
+
+def completed(client: JobClient, video: Path, pipeline: str = "yolo_ocr") -> str:
+    job = client.wait(client.submit(video, pipeline), JOB_SECONDS)
+    assert (job.status, job.error_message) == (JobStatus.completed, "")
+    return job.job_id
+
+
+def texts(client: JobClient, job_id: str) -> list[str]:
+    results = client.results(job_id)
+    assert [frame["frame_index"] for frame in results] == list(range(len(results)))
+    return [frame["result"]["text"] for frame in results]
+
+
+def stored_results(folder: Path, job_id: str) -> bytes:
+    [path] = [path for path in (folder / "data").rglob("*") if job_id in str(path) and path.suffix == ".json"]
+    return path.read_bytes()
+
+
+def has_status(client: JobClient, job_id: str, status: JobStatus) -> bool:
+    return client.status(job_id).status is status
+
+
+def nothing_is_left_of(process: Process) -> None:
+    """Its children end a moment after it: those of multiprocessing notice that its pipes are closed."""
+    eventually(lambda: not members_of_group(process.popen.pid), "the end of its children", 5)
+
+
+def test_every_frame_of_a_small_video_is_read(pair: JobClient) -> None:
+    lines = [text.splitlines() for text in texts(pair, completed(pair, TINY_MP4))]
+    assert len(lines) == TINY_FRAMES
+    for index, found in enumerate(lines):
+        assert f"Frame {index + 1}" in found
+
+
+def test_no_frame_of_a_counting_video_is_skipped_doubled_or_misread(pair: JobClient, corpus: Path) -> None:
+    found = texts(pair, completed(pair, corpus / "counter_digits.mp4"))
+    assert found == [f"Frame = {index + 1}\nPTS = {index / 10:.1f}s" for index in range(30)]
+
+
+def test_results_hold_what_the_pipeline_looks_for_and_nothing_else(pair: JobClient) -> None:
+    keys = {
+        pipeline: {key for frame in pair.results(completed(pair, TINY_MP4, pipeline)) for key in frame["result"]}
+        for pipeline in ("yolo", "ocr", "yolo_ocr")
+    }
+    assert keys == {
+        "yolo": {"timestamp_ms", "detections"},
+        "ocr": {"timestamp_ms", "text", "text_lines"},
+        "yolo_ocr": {"timestamp_ms", "detections", "text", "text_lines"},
+    }
+
+
+@pytest.mark.parametrize("name", ["audio_only_aac.mp4", "truncated_isom_262b.mp4", "still_1x1.avif"])
+def test_a_file_without_frames_fails_with_plain_words(name: str, pair: JobClient, corpus: Path) -> None:
+    job = pair.wait(pair.submit(corpus / name), JOB_SECONDS)
+    assert job.status is JobStatus.failed
+    assert is_plain(job.error_message)
+
+
+def test_the_same_video_gives_the_same_bytes_again_and_from_every_worker(
+    pair: JobClient, folder: Path, address: str, corpus: Path, yolo_weights: Path
+) -> None:
+    videos = [TINY_MP4, corpus / "tiny_320x240.mp4"]
+    alone = {video: stored_results(folder, completed(pair, video)) for video in videos}
+    with worker_process(folder, address, "second", "--yolo-weights", str(yolo_weights)):
+        jobs = [(video, pair.submit(video, "yolo_ocr")) for video in videos * 3]
+        for video, job_id in jobs:
+            assert pair.wait(job_id, JOB_SECONDS).status is JobStatus.completed
+            assert stored_results(folder, job_id) == alone[video]
+            assert pair.results(job_id) == json.loads(alone[video])["results"]
+    log = (folder / "api.log").read_text()
+    taken = dict(re.findall(r"job dequeued job_id=(\S+) worker_id=(\S+)", log))
+    assert {taken[job_id] for _, job_id in jobs} == {"first", "second"}
+
+
+def test_an_idle_worker_told_to_stop_ends_well_and_soon(start_reader: StartWorker) -> None:
+    with start_reader("idle") as process:
+        told_at = time.monotonic()
+        process.send(signal.SIGTERM)
+        assert process.exit_code() == ExitCode.OK
+        assert time.monotonic() - told_at < 10
+        nothing_is_left_of(process)
+    assert "Traceback" not in process.text
+
+
+def test_a_worker_told_to_stop_hands_its_job_back_and_another_completes_it(
+    client: JobClient, start_reader: StartWorker
+) -> None:
+    job_id = client.submit(TINY_MP4, "ocr")
+    with start_reader("stopped", "--drain-seconds", "0") as process:
+        eventually(lambda: has_status(client, job_id, JobStatus.running), "the job's start")
+        process.send(signal.SIGTERM)
+        assert process.exit_code() == ExitCode.OK
+        nothing_is_left_of(process)
+    assert "job handed back" in process.text
+    assert has_status(client, job_id, JobStatus.pending)
+    with start_reader("other"):
+        assert_completed(client, job_id)
+
+
+def test_a_worker_told_to_stop_completes_the_job_in_hand_and_takes_no_other(
+    client: JobClient, start_reader: StartWorker
+) -> None:
+    first, second = client.submit(TINY_MP4, "ocr"), client.submit(TINY_MP4, "ocr")
+    with start_reader("drained", "--drain-seconds", str(JOB_SECONDS)) as process:
+        eventually(lambda: has_status(client, first, JobStatus.running), "the job's start")
+        process.send(signal.SIGTERM)
+        assert process.exit_code(JOB_SECONDS) == ExitCode.OK
+    assert_completed(client, first)
+    assert has_status(client, second, JobStatus.pending)
+
+
+def test_the_job_of_a_killed_worker_is_completed_by_another(client: JobClient, start_reader: StartWorker) -> None:
+    job_id = client.submit(TINY_MP4, "ocr")
+    with start_reader("killed") as process:
+        eventually(lambda: has_status(client, job_id, JobStatus.running), "the job's start")
+        process.send(signal.SIGKILL)
+        assert process.exit_code() == -signal.SIGKILL
+        nothing_is_left_of(process)
+    eventually(lambda: has_status(client, job_id, JobStatus.pending), "the job's return")
+    with start_reader("other"):
+        assert_completed(client, job_id)
+
+
+def assert_completed(client: JobClient, job_id: str) -> None:
+    job = client.wait(job_id, JOB_SECONDS)
+    assert (job.status, job.error_message) == (JobStatus.completed, "")
+    assert len(texts(client, job_id)) == TINY_FRAMES
+
+
+def test_a_worker_without_its_weights_says_so_and_touches_no_job(
+    client: JobClient, own_address: str, tmp_path: Path
+) -> None:
+    job_id = client.submit(TINY_MP4, "yolo")
+    arguments = ("--address", own_address, "--yolo-weights", str(tmp_path / "absent_openvino_model"))
+    with started(tmp_path / "bare.log", "job_worker.worker_runner", *arguments, "--pipelines", "yolo") as process:
+        assert process.exit_code() == ExitCode.MODELS
+    [message] = [line for line in process.text.splitlines() if line.startswith("foregsyte-worker:")]
+    assert "absent_openvino_model" in message
+    assert "Traceback" not in process.text
+    assert has_status(client, job_id, JobStatus.pending)
+    assert "job dequeued" not in (tmp_path / "api.log").read_text()
+
+
+def test_a_worker_with_wrong_settings_names_them_all_and_ends(tmp_path: Path) -> None:
+    arguments = ("--threads", "-1", "--yolo-confidence", "7")
+    with started(tmp_path / "wrong.log", "job_worker.worker_runner", *arguments) as process:
+        assert process.exit_code() == ExitCode.SETTINGS
+    assert "--threads" in process.text
+    assert "--yolo-confidence" in process.text
+    assert "Traceback" not in process.text
+
+
+def test_the_process_of_the_models_does_its_work_and_ends_with_its_pipe(yolo_weights: Path) -> None:
+    settings = WorkerSettings.of(yolo_weights=str(yolo_weights))
+    context = get_context("spawn")
+    with ExitStack() as stack:
+        ours, theirs = context.Pipe()
+        stack.callback(ours.close)
+        child = context.Process(target=process_runner._serve, args=(theirs, BuildPipelines(settings)), daemon=True)
+        child.start()
+        stack.callback(child.kill)
+        theirs.close()
+        words: list[str] = []
+        for job in (None, ("ocr", TINY_MP4), ("nonsense", TINY_MP4)):
+            if job:
+                ours.send(job)
+            assert ours.poll(JOB_SECONDS)
+            while (word := ours.recv()) == "frame":
+                words.append(word)
+            words.append(word)
+            content = ours.recv_bytes()
+        ours.close()
+        child.join(60)
+        assert words == ["ready", *["frame"] * TINY_FRAMES, "results", "failure"]
+        assert content.decode().startswith("unknown pipeline 'nonsense'")
+        assert child.exitcode == 0
+
+
+def demo(folder: Path, video: Path, *arguments: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "job_client", "demo", str(video), "--data-dir", str(folder), *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment(COLUMNS="120"),
+    )
+
+
+def processes_that_name(word: str) -> list[int]:
+    """Returns the processes whose command line holds the word."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if word.encode() in path.read_bytes() and int(path.parent.name) != os.getpid():
+                found.append(int(path.parent.name))
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return found
+
+
+def test_the_demo_shows_what_is_in_a_video_and_leaves_no_process(yolo_weights: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    process = demo(folder, TINY_MP4, "--yolo-weights", str(yolo_weights))
+    shown, _ = process.communicate(timeout=JOB_SECONDS)
+    assert process.returncode == 0, shown
+    assert f"{TINY_FRAMES} frames" in shown
+    assert "Text" in shown
+    for index in range(TINY_FRAMES):
+        assert f"Frame {index + 1}" in shown
+    assert not processes_that_name(str(folder))
+    addresses = re.findall(r"127\.0\.0\.1:\d+", shown)
+    assert not processes_that_name(addresses[0])
+
+
+def test_a_demo_that_is_told_to_stop_stops_its_pair_too(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    process = demo(folder, TINY_MP4)
+    try:
+        eventually((folder / "worker.log").exists, "the start of the worker", 60)
+        process.terminate()
+        process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 128 + signal.SIGTERM
+    eventually(lambda: not processes_that_name(str(folder)), "the end of the pair", 5)
+
+
+def test_a_demo_of_a_video_without_frames_says_why_and_fails(corpus: Path, tmp_path: Path) -> None:
+    process = demo(tmp_path / "demo", corpus / "audio_only_aac.mp4")
+    shown, _ = process.communicate(timeout=JOB_SECONDS)
+    assert process.returncode == 1
+    assert "only audio" in shown
+    assert "Traceback" not in shown
+
+
+def test_a_demo_whose_weights_are_missing_says_so_and_fails(tmp_path: Path) -> None:
+    process = demo(tmp_path / "demo", TINY_MP4, "--yolo-weights", str(tmp_path / "absent.pt"))
+    shown, _ = process.communicate(timeout=JOB_SECONDS)
+    assert process.returncode == 1
+    assert "absent.pt" in shown
+    assert "Traceback" not in shown

@@ -1,0 +1,369 @@
+"""The server around the services: listening, health, reflection, waiting workers, an ordered stop."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf import descriptor_pool, message_factory
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+
+from job_api.bootstrap import build_server
+from job_api.server import AddressUnavailable
+from job_api.services import waiting_line
+from job_api.settings import ApiSettings
+from job_api.storage.memory_storage import MemoryStorage
+from shared.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
+from tests.support.adapters import BlockingStorage
+from tests.support.errors import refusal_of
+from tests.support.running import Running, running_server
+from tests.support.samples import DOCUMENT, LONG_WAIT, VIDEO, submit_request
+from tests.support.waiting import eventually, in_thread, opened_at_the_end
+
+pytestmark = pytest.mark.integration
+
+MakeSettings = Callable[..., ApiSettings]
+QUICK_SECONDS = 5.0
+"""Far less than the long wait, far more than waking takes."""
+
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+JOB_SERVICE, WORKER_SERVICE = "foregsyte.jobs.v1.JobService", "foregsyte.jobs.v1.WorkerService"
+
+
+@pytest.fixture(autouse=True)
+def _no_polling(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waiting workers go on because they were woken, not because time passed."""
+    monkeypatch.setattr(waiting_line, "POLL_SECONDS", 60.0)
+
+
+@pytest.fixture
+def server(make_settings: MakeSettings) -> Iterator[Running]:
+    with running_server(make_settings()) as running:
+        yield running
+
+
+def submit(server: Running) -> str:
+    return server.jobs.SubmitJob(submit_request()).job_id
+
+
+def start_waiting(server: Running, worker_id: str) -> Any:
+    """Starts a long Dequeue and returns it once it waits."""
+    before = len(server.services.line._waiters)
+    call = server.workers.Dequeue.future(pb.DequeueRequest(worker_id=worker_id, wait=LONG_WAIT))
+    eventually(lambda: len(server.services.line._waiters) > before, f"{worker_id} to wait")
+    return call
+
+
+class TestHealth:
+    @pytest.mark.parametrize("service", ["", JOB_SERVICE, WORKER_SERVICE])
+    def test_a_server_that_runs_is_serving_as_a_whole_and_by_service(self, server: Running, service: str) -> None:
+        stub = health_pb2_grpc.HealthStub(server.channel)
+        assert stub.Check(health_pb2.HealthCheckRequest(service=service)).status == SERVING
+
+    def test_a_service_that_is_not_there_is_not_found(self, server: Running) -> None:
+        stub = health_pb2_grpc.HealthStub(server.channel)
+        refusal = refusal_of(lambda: stub.Check(health_pb2.HealthCheckRequest(service="foregsyte.Other")))
+        assert refusal.code is grpc.StatusCode.NOT_FOUND
+
+    @pytest.mark.parametrize("service", ["", JOB_SERVICE, WORKER_SERVICE])
+    def test_who_watches_is_told_when_the_server_stops(self, server: Running, service: str) -> None:
+        stub = health_pb2_grpc.HealthStub(server.channel)
+        watch = stub.Watch(health_pb2.HealthCheckRequest(service=service))
+        assert next(watch).status == SERVING
+        stopping = in_thread(server.server.stop)
+        assert next(watch).status == NOT_SERVING
+        watch.cancel()
+        stopping.result(30)
+
+    def test_a_server_that_is_stopping_answers_that_it_is_not_serving(self, server: Running) -> None:
+        stub = health_pb2_grpc.HealthStub(server.channel)
+        stub.Check(health_pb2.HealthCheckRequest())
+        close, answers = server.services.line.close, []
+
+        def check_then_close() -> None:  # runs when new calls are refused and the connection still stands
+            server.services.line.close = close  # type: ignore[method-assign]
+            answers.append(stub.Check(health_pb2.HealthCheckRequest()).status)
+            close()
+
+        server.services.line.close = check_then_close  # type: ignore[method-assign]
+        server.server.stop()
+        assert answers == [NOT_SERVING]
+
+
+class Reflected:
+    """A client that knows nothing but the address: all its types come from the server."""
+
+    def __init__(self, channel: grpc.Channel) -> None:
+        self._channel = channel
+        self.database = ProtoReflectionDescriptorDatabase(channel)
+        self._pool = descriptor_pool.DescriptorPool(self.database)
+
+    def call(self, service: str, rpc: str, **fields: Any) -> Message:
+        method = self._pool.FindServiceByName(service).FindMethodByName(rpc)
+        request = message_factory.GetMessageClass(method.input_type)
+        response = message_factory.GetMessageClass(method.output_type)
+        invoke = self._channel.unary_unary(f"/{service}/{rpc}", request.SerializeToString, response.FromString)
+        return invoke(request(**fields), timeout=30)
+
+
+class TestReflection:
+    def test_every_service_is_listed(self, server: Running) -> None:
+        assert set(Reflected(server.channel).database.get_services()) == {
+            JOB_SERVICE,
+            WORKER_SERVICE,
+            "grpc.health.v1.Health",
+            "grpc.reflection.v1alpha.ServerReflection",
+        }
+
+    def test_a_client_without_stubs_takes_a_job_through_its_whole_life(self, server: Running) -> None:
+        client: Any = Reflected(server.channel)
+        job_id = client.call(JOB_SERVICE, "SubmitJob", pipeline_id="ocr", video=VIDEO).job_id
+        assert type(client.call(JOB_SERVICE, "GetJobStatus", job_id=job_id)) is not pb.GetJobStatusResponse
+        assert client.call(JOB_SERVICE, "GetJobStatus", job_id=job_id).status == 1
+        assert client.call(WORKER_SERVICE, "Dequeue", worker_id="w", wait={"seconds": 5}).job_id == job_id
+        assert client.call(JOB_SERVICE, "GetJobStatus", job_id=job_id).status == 2
+        client.call(WORKER_SERVICE, "CompleteJob", job_id=job_id, worker_id="w", results_json=DOCUMENT)
+        status = client.call(JOB_SERVICE, "GetJobStatus", job_id=job_id)
+        assert (status.status, status.progress, status.pipeline_id) == (3, 1.0, "ocr")
+        [frame] = client.call(JOB_SERVICE, "GetJobResults", job_id=job_id).results
+        assert (frame.frame_index, frame.result["text"]) == (0, "one")
+        text = client.call(JOB_SERVICE, "GetJobResults", job_id=job_id, format=2).results_json
+        assert json.loads(text) == json.loads(DOCUMENT)["results"]
+
+    def test_an_unknown_method_is_unimplemented(self, server: Running) -> None:
+        call = server.channel.unary_unary(f"/{JOB_SERVICE}/CancelJob", lambda b: b, lambda b: b)
+        assert refusal_of(lambda: call(b"")).code is grpc.StatusCode.UNIMPLEMENTED
+
+
+class TestListening:
+    def test_a_server_listens_on_this_host_alone_by_default(self) -> None:
+        assert ApiSettings.of().address.rpartition(":")[0] == "127.0.0.1"
+
+    def test_a_free_port_is_taken_and_told(self, server: Running) -> None:
+        [address] = server.addresses
+        host, _, port = address.rpartition(":")
+        assert host == "127.0.0.1"
+        assert int(port) > 0
+
+    def test_two_servers_cannot_share_a_port(self, server: Running, make_settings: MakeSettings) -> None:
+        [address] = server.addresses
+        with pytest.raises(AddressUnavailable, match=address), running_server(make_settings(address=address)):
+            pass
+        submit(server)
+
+    def test_an_address_of_another_host_cannot_be_listened_on(self, make_settings: MakeSettings) -> None:
+        settings = make_settings(address="203.0.113.1:0")
+        with pytest.raises(AddressUnavailable, match=r"203\.0\.113\.1"), running_server(settings):
+            pass
+
+    def test_the_two_services_can_have_an_address_each(self, make_settings: MakeSettings) -> None:
+        with running_server(make_settings(worker_address="127.0.0.1:0")) as server:
+            first, second = server.addresses
+            assert first != second
+            submit(server)
+            wrong = refusal_of(lambda: server.workers.Dequeue(pb.DequeueRequest(worker_id="w")))
+            assert wrong.code is grpc.StatusCode.UNIMPLEMENTED
+            with grpc.insecure_channel(second) as channel:
+                assert JOB_SERVICE not in Reflected(channel).database.get_services()
+                assert Reflected(channel).call(WORKER_SERVICE, "Dequeue", worker_id="w")
+                health = health_pb2_grpc.HealthStub(channel)
+                assert health.Check(health_pb2.HealthCheckRequest()).status == SERVING
+
+
+class TestPipelines:
+    def test_the_pipelines_are_those_of_the_settings_in_their_order(self, make_settings: MakeSettings) -> None:
+        with running_server(make_settings(pipelines=("ocr", "yolo_ocr"))) as server:
+            listed = server.jobs.ListPipelines(pb.ListPipelinesRequest()).pipelines
+        assert [pipeline.pipeline_id for pipeline in listed] == ["ocr", "yolo_ocr"]
+        assert all(pipeline.description for pipeline in listed)
+
+
+class TestMessageSize:
+    def test_a_video_far_above_the_librarys_own_default_is_taken(self, server: Running) -> None:
+        video = VIDEO + bytes(6 << 20)
+        job_id = server.jobs.SubmitJob(submit_request(video)).job_id
+        assert server.workers.Dequeue(pb.DequeueRequest(worker_id="w")).job_id == job_id
+        first = server.workers.GetJobInput(pb.GetJobInputRequest(job_id=job_id, worker_id="w"))
+        assert first.size_bytes == len(video)
+        assert len(first.data) == 4 << 20
+        rest = server.workers.GetJobInput(
+            pb.GetJobInputRequest(job_id=job_id, worker_id="w", offset=len(first.data), length=len(video))
+        )
+        assert first.data + rest.data == video
+
+    def test_results_far_above_the_librarys_own_default_are_answered(self, server: Running) -> None:
+        text = "x" * (6 << 20)
+        document = json.dumps({"results": [{"frame_index": 0, "result": {"text": text}}]}).encode()
+        job_id = submit(server)
+        server.workers.Dequeue(pb.DequeueRequest(worker_id="w"))
+        server.workers.CompleteJob(pb.CompleteJobRequest(job_id=job_id, worker_id="w", results_json=document))
+        [frame] = server.jobs.GetJobResults(pb.GetJobResultsRequest(job_id=job_id)).results
+        assert frame.result["text"] == text
+
+
+class TestWaiting:
+    def test_a_job_that_arrives_ends_the_wait_at_once(self, server: Running) -> None:
+        waiting = start_waiting(server, "w1")
+        job_id = submit(server)
+        assert waiting.result(QUICK_SECONDS).job_id == job_id
+
+    def test_no_wait_is_answered_at_once(self, server: Running) -> None:
+        assert server.workers.Dequeue(pb.DequeueRequest(worker_id="w1"), timeout=QUICK_SECONDS).job_id == ""
+
+    def test_a_wait_that_nothing_ends_is_answered_empty(self, server: Running) -> None:
+        request = pb.DequeueRequest(worker_id="w1", wait=Duration(nanos=20_000_000))
+        assert server.workers.Dequeue(request, timeout=QUICK_SECONDS).job_id == ""
+
+    def test_many_waiting_workers_leave_the_other_calls_working(self, server: Running) -> None:
+        waiting = [start_waiting(server, f"w{number}") for number in range(50)]
+        job_id = submit(server)
+        asked = server.jobs.GetJobStatus(pb.GetJobStatusRequest(job_id=job_id), timeout=QUICK_SECONDS)
+        assert asked.job_id == job_id
+        assert waiting[0].result(QUICK_SECONDS).job_id == job_id
+        assert not any(call.done() for call in waiting[1:])
+        jobs = {submit(server) for _ in waiting[1:]}
+        assert {call.result(QUICK_SECONDS).job_id for call in waiting[1:]} == jobs
+
+    def test_when_too_many_wait_the_next_is_answered_empty_and_calls_go_on(self, make_settings: MakeSettings) -> None:
+        with running_server(make_settings(max_waiting_workers=2, max_concurrent_calls=2)) as server:
+            waiting = [start_waiting(server, f"w{number}") for number in range(2)]
+            request = pb.DequeueRequest(worker_id="w9", wait=LONG_WAIT)
+            assert server.workers.Dequeue(request, timeout=QUICK_SECONDS).job_id == ""
+            jobs = {submit(server), submit(server)}
+            assert {call.result(QUICK_SECONDS).job_id for call in waiting} == jobs
+
+    @pytest.mark.parametrize("others", [0, 2])
+    def test_a_wait_that_the_caller_cancels_loses_nothing(self, server: Running, others: int) -> None:
+        cancelled = start_waiting(server, "gone")
+        waiting = [start_waiting(server, f"w{number}") for number in range(others)]
+        cancelled.cancel()
+        eventually(lambda: len(server.services.line._waiters) == others, "the cancelled call to leave the line")
+        job_id = submit(server)
+        if not waiting:
+            waiting = [server.workers.Dequeue.future(pb.DequeueRequest(worker_id="w0", wait=LONG_WAIT))]
+        assert waiting[0].result(QUICK_SECONDS).job_id == job_id
+
+    def test_a_wait_whose_deadline_passes_loses_nothing(self, server: Running) -> None:
+        request = pb.DequeueRequest(worker_id="gone", wait=LONG_WAIT)
+        refusal = refusal_of(lambda: server.workers.Dequeue(request, timeout=0.1))
+        assert refusal.code is grpc.StatusCode.DEADLINE_EXCEEDED
+        eventually(lambda: not server.services.line._waiters, "the call to leave the line")
+        job_id = submit(server)
+        answer = server.workers.Dequeue(pb.DequeueRequest(worker_id="w1", wait=LONG_WAIT), timeout=QUICK_SECONDS)
+        assert answer.job_id == job_id
+
+    def test_a_worker_that_asks_again_after_a_lost_answer_finds_its_job(self, server: Running) -> None:
+        """Cancels calls in the very instants in which jobs arrive: before, while and after they are given."""
+        for number in range(40):
+            request = pb.DequeueRequest(worker_id=f"w{number}", wait=LONG_WAIT)
+            call = start_waiting(server, request.worker_id)
+            submitting = in_thread(lambda: submit(server))
+            call.cancel()
+            answer = server.workers.Dequeue(request, timeout=QUICK_SECONDS)
+            assert answer.job_id == submitting.result(30)
+            job = pb.FailJobRequest(job_id=answer.job_id, worker_id=request.worker_id, error_message="seen")
+            server.workers.FailJob(job)
+
+
+class TestLeases:
+    def test_the_housekeeper_takes_the_jobs_of_lost_workers_back(self, make_settings: MakeSettings) -> None:
+        with running_server(make_settings(lease_seconds=0.2)) as server:
+            job_id = submit(server)
+            assert server.workers.Dequeue(pb.DequeueRequest(worker_id="lost")).job_id == job_id
+            answer = server.workers.Dequeue(pb.DequeueRequest(worker_id="w2", wait=LONG_WAIT), timeout=20)
+            assert answer.job_id == job_id
+            renewed = server.workers.RenewLease(pb.RenewLeaseRequest(job_id=job_id, worker_id="w2"))
+            assert renewed.lease.ToMilliseconds() == 200
+
+    def test_the_housekeeper_goes_on_after_an_error(
+        self, make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with running_server(make_settings(lease_seconds=0.2)) as server:
+            expire, failed_once = server.services.dispatch.expire_leases, threading.Event()
+
+            def fail_once() -> int:
+                if failed_once.is_set():
+                    return expire()
+                failed_once.set()
+                raise RuntimeError("once")
+
+            monkeypatch.setattr(server.services.dispatch, "expire_leases", fail_once)
+            job_id = submit(server)
+            server.workers.Dequeue(pb.DequeueRequest(worker_id="lost"))
+            answer = server.workers.Dequeue(pb.DequeueRequest(worker_id="w2", wait=LONG_WAIT), timeout=20)
+            assert answer.job_id == job_id
+        assert "housekeeping failed, trying again" in caplog.messages
+
+
+class TestStopping:
+    def test_waiting_workers_are_sent_home_with_an_empty_answer_quickly(self, server: Running) -> None:
+        waiting = [start_waiting(server, f"w{number}") for number in range(5)]
+        began = time.monotonic()
+        server.server.stop()
+        assert [call.result(QUICK_SECONDS).job_id for call in waiting] == [""] * 5
+        assert time.monotonic() - began < QUICK_SECONDS
+
+    def test_calls_under_way_are_finished(self, make_settings: MakeSettings) -> None:
+        storage = BlockingStorage()
+        with running_server(make_settings(), storage=storage) as server, opened_at_the_end(storage.let_through):
+            call = server.jobs.SubmitJob.future(submit_request())
+            assert storage.saves_entered.acquire(timeout=20)
+            stopping = in_thread(server.server.stop)
+            eventually(lambda: server.services.line._closed, "the stop to begin")
+            assert not call.done()
+            storage.let_through.set()
+            job_id = call.result(20).job_id
+            stopping.result(20)
+            [pending], _ = server.services.queries.page(None, 0, "")
+            assert str(pending.job_id) == job_id
+
+    def test_a_call_that_never_ends_is_waited_for_no_longer_than_was_set(self, make_settings: MakeSettings) -> None:
+        storage = BlockingStorage()
+        settings = make_settings(shutdown_seconds=0.2)
+        with running_server(settings, storage=storage) as server, opened_at_the_end(storage.let_through):
+            call = server.jobs.SubmitJob.future(submit_request())
+            assert storage.saves_entered.acquire(timeout=20)
+            in_thread(server.server.stop).result(QUICK_SECONDS)
+            with pytest.raises((grpc.RpcError, grpc.FutureCancelledError)):
+                call.result(QUICK_SECONDS)
+            storage.let_through.set()
+            eventually(lambda: server.services.submission._gate._uploads == 0, "the handler to end")
+
+    def test_stopping_twice_and_stopping_what_never_listened_are_no_errors(self, make_settings: MakeSettings) -> None:
+        with running_server(make_settings()) as server:
+            server.server.stop()
+            server.server.stop()
+            build_server(make_settings(), server.services).stop()
+
+    def test_what_was_accepted_before_the_stop_is_there_after_it(
+        self, make_settings: MakeSettings, tmp_path: Any
+    ) -> None:
+        settings = make_settings(database_url=f"duckdb:///{tmp_path / 'jobs.duckdb'}")
+        with running_server(settings) as server:
+            jobs = [submit(server) for _ in range(3)]
+        with running_server(settings) as server:
+            request = pb.DequeueRequest
+            taken = [server.workers.Dequeue(request(worker_id=f"w{number}")).job_id for number in range(3)]
+        assert taken == jobs
+
+
+def test_a_request_that_is_no_message_is_refused_and_the_server_goes_on(server: Running) -> None:
+    call = server.channel.unary_unary(f"/{JOB_SERVICE}/GetJobStatus", lambda b: b, lambda b: b)
+    assert refusal_of(lambda: call(b"\xff\xff\xff")).code is grpc.StatusCode.INVALID_ARGUMENT
+    submit(server)
+
+
+def test_hundreds_of_calls_at_once_are_all_answered(make_settings: MakeSettings) -> None:
+    with running_server(make_settings(max_uploads=1000), storage=MemoryStorage()) as server:
+        calls = [server.jobs.SubmitJob.future(submit_request()) for _ in range(300)]
+        jobs = {call.result(60).job_id for call in calls}
+        assert len(jobs) == 300
+        statuses = [server.jobs.GetJobStatus.future(pb.GetJobStatusRequest(job_id=job_id)) for job_id in jobs]
+        assert {call.result(60).job_id for call in statuses} == jobs

@@ -1,0 +1,488 @@
+"""The worker against a real server; no models, all the rest is real."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent import futures
+from contextlib import ExitStack
+from pathlib import Path
+from types import SimpleNamespace
+from typing import BinaryIO
+
+import grpc
+import pytest
+
+from job_api.settings import ApiSettings
+from job_api.storage.base import StorageFull
+from job_api.storage.local_storage import LocalStorage
+from job_client import JobClient
+from job_worker import api_client
+from job_worker.api_client import WorkerApi
+from job_worker.errors import JobFailure, JobLost, Stopping
+from job_worker.pipeline_runner import results_document
+from job_worker.stop_signal import StopSignal
+from shared.grpc_errors import retry_delay_seconds
+from shared.job_status import JobStatus
+from tests.support.running import running_server
+from tests.support.waiting import eventually, in_thread, opened_at_the_end
+from tests.support.worker_fakes import FakeRunner, one_empty_frame, raising, until_told
+from tests.support.working import free_port, working
+
+pytestmark = [pytest.mark.integration, pytest.mark.worker]
+
+MakeApi = Callable[..., WorkerApi]
+MakeSettings = Callable[..., ApiSettings]
+
+RESULTS = [{"frame_index": 0, "result": {"text": "Кадр", "timestamp_ms": 0.5}}, {"frame_index": 1, "result": {}}]
+SHORT_LEASE_SECONDS = 0.2
+SOON_SECONDS = 1.0
+
+
+@pytest.fixture
+def stop() -> StopSignal:
+    return StopSignal(drain_seconds=0)
+
+
+@pytest.fixture
+def make_api(stop: StopSignal) -> Iterator[MakeApi]:
+    """Connects workers, by their ids; closes the connections at the end."""
+    with ExitStack() as stack:
+        yield lambda address, worker_id="w", stop=stop: stack.enter_context(WorkerApi.connect(address, worker_id, stop))
+
+
+@pytest.fixture
+def address(start_server: Callable[..., str]) -> str:
+    return start_server()
+
+
+@pytest.fixture
+def client(address: str) -> Iterator[JobClient]:
+    with JobClient(address) as client:
+        yield client
+
+
+def never() -> bool:
+    return False
+
+
+def dequeued(api: WorkerApi) -> str:
+    job_id = api.dequeue(10)
+    assert job_id
+    return job_id
+
+
+@pytest.mark.parametrize("piece_bytes", [1, 99, 100, 1 << 20])
+def test_a_video_comes_in_pieces_and_is_the_one_that_was_submitted(
+    piece_bytes: int, address: str, client: JobClient, make_api: MakeApi, tiny_mp4: bytes, tmp_path: Path
+) -> None:
+    video = tiny_mp4[:300]
+    job_id, api, target = client.submit(video, "ocr"), make_api(address), tmp_path / "video"
+    assert dequeued(api) == job_id
+    assert api.download(job_id, target, piece_bytes, never) == "ocr"
+    assert target.read_bytes() == video
+
+
+def test_a_video_comes_whole_where_the_server_gives_smaller_pieces_than_asked(
+    start_server: Callable[..., str], make_settings: MakeSettings, make_api: MakeApi, tiny_mp4: bytes, tmp_path: Path
+) -> None:
+    address = start_server(make_settings(max_piece_bytes=64))
+    with JobClient(address) as client:
+        job_id = client.submit(tiny_mp4, "yolo")
+    api = make_api(address)
+    dequeued(api)
+    assert api.download(job_id, tmp_path / "video", 1000, never) == "yolo"
+    assert (tmp_path / "video").read_bytes() == tiny_mp4
+
+
+def test_no_job_within_the_wait_is_no_job(address: str, make_api: MakeApi) -> None:
+    began_at = time.monotonic()
+    assert make_api(address).dequeue(0.3) is None
+    assert 0.3 <= time.monotonic() - began_at < 5
+
+
+def test_a_waiting_worker_gets_a_job_as_soon_as_there_is_one(
+    address: str, client: JobClient, make_api: MakeApi, tiny_mp4: bytes
+) -> None:
+    waiting = in_thread(lambda: make_api(address).dequeue(20))
+    assert client.submit(tiny_mp4) == waiting.result(5)
+
+
+def test_a_job_is_completed_and_its_results_are_read_as_the_worker_found_them(
+    address: str, client: JobClient, tiny_mp4: bytes
+) -> None:
+    seen: list[tuple[str, bytes]] = []
+
+    def run(pipeline_id: str, video: Path, _: Callable[[], bool]) -> bytes:
+        seen.append((pipeline_id, video.read_bytes()))
+        return results_document(RESULTS)
+
+    with working(address, FakeRunner(run)):
+        job_id = client.submit(tiny_mp4, "ocr")
+        assert client.wait(job_id, 20).status is JobStatus.completed
+    assert client.results(job_id) == RESULTS
+    assert seen == [("ocr", tiny_mp4)]
+
+
+def test_one_worker_does_many_jobs_in_their_order(address: str, client: JobClient, tiny_mp4: bytes) -> None:
+    runner = FakeRunner()
+    job_ids = [client.submit(tiny_mp4, pipeline) for pipeline in ("ocr", "yolo", "yolo_ocr")]
+    with working(address, runner):
+        assert {client.wait(job_id, 20).status for job_id in job_ids} == {JobStatus.completed}
+    assert [pipeline for pipeline, _ in runner.videos] == ["ocr", "yolo", "yolo_ocr"]
+
+
+def test_a_job_that_cannot_be_done_fails_with_the_reason(address: str, client: JobClient, tiny_mp4: bytes) -> None:
+    with working(address, FakeRunner(raising(JobFailure("the file holds only audio, кадров нет")))):
+        job = client.wait(client.submit(tiny_mp4), 20)
+    assert (job.status, job.error_message) == (JobStatus.failed, "the file holds only audio, кадров нет")
+
+
+@pytest.mark.parametrize("letter", ["x", "日", "𝄞"])
+def test_even_the_longest_reason_is_taken_by_the_server(
+    letter: str, address: str, client: JobClient, tiny_mp4: bytes
+) -> None:
+    with working(address, FakeRunner(raising(JobFailure(letter * 1_000_000)))):
+        job = client.wait(client.submit(tiny_mp4), 20)
+    assert job.status is JobStatus.failed
+    assert set(job.error_message) == {letter}
+
+
+def test_results_that_the_server_does_not_take_fail_the_job(address: str, client: JobClient, tiny_mp4: bytes) -> None:
+    with working(address, FakeRunner(lambda *_: b'{"results":[{"frame":0}]}')):
+        job = client.wait(client.submit(tiny_mp4), 20)
+    assert job.status is JobStatus.failed
+    assert "results" in job.error_message
+
+
+def test_results_above_the_limit_fail_the_job(
+    start_server: Callable[..., str], make_settings: MakeSettings, tiny_mp4: bytes
+) -> None:
+    address = start_server(make_settings(max_results_bytes=100))
+    many = results_document([{"frame_index": index, "result": {}} for index in range(100)])
+    with JobClient(address) as client, working(address, FakeRunner(lambda *_: many)):
+        job = client.wait(client.submit(tiny_mp4), 20)
+    assert job.status is JobStatus.failed
+    assert "limit is 100" in job.error_message
+
+
+def test_a_video_that_the_server_lost_fails_the_job(
+    address: str, client: JobClient, tiny_mp4: bytes, tmp_path: Path
+) -> None:
+    job_id = client.submit(tiny_mp4)
+    for path in (tmp_path / "data").rglob("*"):
+        if path.is_file():
+            path.unlink()
+    runner = FakeRunner()
+    with working(address, runner):
+        job = client.wait(job_id, 20)
+    assert (job.status, job.error_message) == (JobStatus.failed, "the job's stored video is missing")
+    assert not runner.videos
+
+
+def test_a_lost_lease_is_told_by_every_call_about_the_job(
+    start_server: Callable[..., str], make_settings: MakeSettings, make_api: MakeApi, tiny_mp4: bytes, tmp_path: Path
+) -> None:
+    address = start_server(make_settings(lease_seconds=SHORT_LEASE_SECONDS))
+    late, other = make_api(address, "late"), make_api(address, "other")
+    with JobClient(address) as client:
+        job_id = client.submit(tiny_mp4)
+    assert dequeued(late) == job_id
+    assert late.renew(job_id) == SHORT_LEASE_SECONDS
+    assert dequeued(other) == job_id
+    calls: list[Callable[[], object]] = [
+        lambda: late.renew(job_id),
+        lambda: late.download(job_id, tmp_path / "video", 1000, never),
+        lambda: late.complete(job_id, results_document(RESULTS)),
+        lambda: late.fail(job_id, "no"),
+        lambda: late.release(job_id),
+    ]
+    for call in calls:
+        with pytest.raises(JobLost):
+            call()
+
+
+def test_a_job_that_was_deleted_is_lost(address: str, client: JobClient, make_api: MakeApi) -> None:
+    with pytest.raises(JobLost):
+        make_api(address).renew("00000000-0000-4000-8000-000000000000")
+
+
+def test_a_worker_that_lost_its_job_drops_it_and_does_the_next(
+    start_server: Callable[..., str], make_settings: MakeSettings, make_api: MakeApi, tiny_mp4: bytes
+) -> None:
+    address = start_server(make_settings(lease_seconds=60))
+    other = make_api(address, "w")  # the same name: it can take the job away
+    taken = threading.Event()
+    late_results = results_document([{"frame_index": 0, "result": {"text": "late"}}])
+
+    with JobClient(address) as client, opened_at_the_end(taken):
+
+        def finish_too_late(*_: object) -> bytes:
+            taken.wait()
+            return late_results
+
+        runner = FakeRunner(finish_too_late, one_empty_frame)
+        with working(address, runner, "w"):
+            lost = client.submit(tiny_mp4)
+            eventually(lambda: runner.videos, "the run")
+            other.fail(lost, "taken away")
+            taken.set()
+            assert client.wait(client.submit(tiny_mp4), 20).status is JobStatus.completed
+        assert (client.status(lost).status, client.status(lost).error_message) == (JobStatus.failed, "taken away")
+
+
+def test_a_run_is_given_up_when_its_lease_is_lost(
+    start_server: Callable[..., str], make_settings: MakeSettings, make_api: MakeApi, tiny_mp4: bytes
+) -> None:
+    address = start_server(make_settings(lease_seconds=0.6))  # renewed, so noticed, each 0.2 s
+    with JobClient(address) as client:
+        runner = FakeRunner(until_told, one_empty_frame)
+        with working(address, runner):
+            lost = client.submit(tiny_mp4)
+            eventually(lambda: runner.videos, "the run")
+            make_api(address, "w").fail(lost, "taken away")
+            assert client.wait(client.submit(tiny_mp4), 20).status is JobStatus.completed
+        assert client.status(lost).error_message == "taken away"
+
+
+def test_a_long_run_keeps_a_short_lease(
+    start_server: Callable[..., str], make_settings: MakeSettings, make_api: MakeApi, tiny_mp4: bytes
+) -> None:
+    address = start_server(make_settings(lease_seconds=1.0))
+    thief = make_api(address, "thief")
+
+    def take_long(*_: object) -> bytes:
+        assert thief.dequeue(2.5) is None
+        return results_document(RESULTS)
+
+    with JobClient(address) as client, working(address, FakeRunner(take_long)):
+        assert client.wait(client.submit(tiny_mp4), 20).status is JobStatus.completed
+
+
+def test_a_worker_may_start_before_its_server(
+    make_settings: MakeSettings, tiny_mp4: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = make_settings(address=f"127.0.0.1:{free_port()}")
+    with caplog.at_level(logging.WARNING), working(settings.address, FakeRunner()):
+        eventually(lambda: caplog.messages.count("call failed, trying again") >= 3, "a worker that asks")
+        with running_server(settings), JobClient(settings.address) as client:
+            assert client.wait(client.submit(tiny_mp4), 20).status is JobStatus.completed
+
+
+def test_an_unreachable_server_is_not_asked_without_pauses(caplog: pytest.LogCaptureFixture) -> None:
+    began_at = time.monotonic()
+    with caplog.at_level(logging.WARNING), working(f"127.0.0.1:{free_port()}", FakeRunner()):
+        eventually(lambda: caplog.messages.count("call failed, trying again") >= 5, "five tries")
+    assert caplog.messages.count("call failed, trying again") < 20 * max(1.0, time.monotonic() - began_at)
+
+
+def on_disk(make_settings: MakeSettings, tmp_path: Path) -> ApiSettings:
+    """Settings of a server that can be started again on the same port with the same data."""
+    (tmp_path / "data").mkdir()
+    return make_settings(
+        address=f"127.0.0.1:{free_port()}", database_url=f"duckdb:///{tmp_path / 'data' / 'jobs.duckdb'}"
+    )
+
+
+def test_a_worker_rides_out_a_restart_of_the_server_in_the_middle_of_a_job(
+    make_settings: MakeSettings, tmp_path: Path, tiny_mp4: bytes
+) -> None:
+    settings = on_disk(make_settings, tmp_path)
+    with opened_at_the_end(threading.Event()) as server_is_back, ExitStack() as stack:
+
+        def run(*_: object) -> bytes:
+            server_is_back.wait()
+            return results_document(RESULTS)
+
+        runner = FakeRunner(run)
+        with running_server(settings), JobClient(settings.address) as client:
+            stack.enter_context(working(settings.address, runner))
+            job_id = client.submit(tiny_mp4)
+            eventually(lambda: runner.videos, "the run")
+        with running_server(settings), JobClient(settings.address) as client:
+            assert client.status(job_id).status is JobStatus.running
+            server_is_back.set()
+            assert client.wait(job_id, 30).status is JobStatus.completed
+            assert client.results(job_id) == RESULTS
+            assert len(runner.videos) == 1
+
+
+def test_a_worker_that_finished_while_the_server_was_away_reports_when_it_is_back(
+    make_settings: MakeSettings, tmp_path: Path, tiny_mp4: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = on_disk(make_settings, tmp_path)
+    with opened_at_the_end(threading.Event()) as server_is_gone, ExitStack() as stack:
+
+        def run(*_: object) -> bytes:
+            server_is_gone.wait()
+            return results_document(RESULTS)
+
+        runner = FakeRunner(run)
+        with running_server(settings), JobClient(settings.address) as client:
+            stack.enter_context(working(settings.address, runner))
+            job_id = client.submit(tiny_mp4)
+            eventually(lambda: runner.videos, "the run")
+        with caplog.at_level(logging.WARNING):
+            server_is_gone.set()
+            eventually(lambda: "call failed, trying again" in caplog.messages, "a report that failed")
+        with running_server(settings), JobClient(settings.address) as client:
+            assert client.wait(job_id, 30).status is JobStatus.completed
+            assert client.results(job_id) == RESULTS
+            assert len(runner.videos) == 1
+
+
+def test_a_stop_while_waiting_for_a_job_is_obeyed_at_once_and_loses_none(
+    address: str, client: JobClient, make_api: MakeApi, stop: StopSignal, tiny_mp4: bytes
+) -> None:
+    waiting = in_thread(lambda: make_api(address).dequeue(25))
+    with pytest.raises(TimeoutError):
+        waiting.result(0.3)
+    stop.request()
+    assert waiting.result(SOON_SECONDS) is None
+    job_id = client.submit(tiny_mp4)
+    assert client.status(job_id).status is JobStatus.pending
+    assert make_api(address, "next", stop=StopSignal(0)).dequeue(5) == job_id
+
+
+def test_a_job_that_comes_together_with_the_stop_is_not_left_to_its_lease(
+    address: str, client: JobClient, make_api: MakeApi, stop: StopSignal, tiny_mp4: bytes
+) -> None:
+    job_id, api = client.submit(tiny_mp4), make_api(address)
+    dequeue = api._stub.Dequeue
+
+    def answered(*arguments: object, **options: object) -> grpc.Future:
+        call = dequeue.future(*arguments, **options)
+        eventually(call.done, "the answer")
+        return call
+
+    api._stub.Dequeue = SimpleNamespace(future=answered)
+    stop.request()
+    assert api.dequeue(5) == job_id
+
+
+def test_a_stop_while_a_long_video_comes_ends_the_download(
+    address: str, client: JobClient, make_api: MakeApi, tiny_mp4: bytes, tmp_path: Path
+) -> None:
+    job_id, api, target = client.submit(tiny_mp4), make_api(address), tmp_path / "video"
+    dequeued(api)
+    answers = iter([False, False, False])
+    with pytest.raises(Stopping):
+        api.download(job_id, target, 100, lambda: next(answers, True))
+    assert target.stat().st_size == 300
+
+
+def test_a_stop_while_the_server_is_away_is_obeyed_at_once(make_api: MakeApi, stop: StopSignal) -> None:
+    waiting = in_thread(lambda: make_api(f"127.0.0.1:{free_port()}").dequeue(25))
+    with pytest.raises(TimeoutError):
+        waiting.result(0.5)
+    stop.request()
+    assert waiting.result(SOON_SECONDS) is None
+
+
+def test_a_stop_in_the_middle_of_a_job_hands_it_back_for_another(
+    address: str, client: JobClient, tiny_mp4: bytes
+) -> None:
+    runner = FakeRunner(until_told)
+    with working(address, runner) as stop:
+        job_id = client.submit(tiny_mp4)
+        eventually(lambda: runner.videos, "the run")
+        assert client.status(job_id).status is JobStatus.running
+        stop.request()
+        eventually(lambda: client.status(job_id).status is JobStatus.pending, "the job's return", seconds=5)
+    with working(address, FakeRunner(), "other"):
+        assert client.wait(job_id, 20).status is JobStatus.completed
+
+
+def test_handing_back_counts_no_attempt(address: str, client: JobClient, make_api: MakeApi, tiny_mp4: bytes) -> None:
+    job_id, api = client.submit(tiny_mp4), make_api(address)
+    for _ in range(10):
+        assert dequeued(api) == job_id
+        api.release(job_id)
+    assert client.status(job_id).status is JobStatus.pending
+
+
+def test_a_stopping_worker_that_cannot_reach_the_server_ends_within_its_bound(
+    make_api: MakeApi, stop: StopSignal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("job_worker.api_client.LAST_CALLS_SECONDS", 0.3)
+    api = make_api(f"127.0.0.1:{free_port()}")
+    stop.request()
+    began_at = time.monotonic()
+    with pytest.raises(Stopping):
+        api.release("00000000-0000-4000-8000-000000000000")
+    assert 0.3 <= time.monotonic() - began_at < 10
+
+
+@pytest.fixture
+def strange_server() -> Iterator[str]:
+    """A gRPC server that knows none of our services."""
+    with futures.ThreadPoolExecutor(2) as pool:
+        server = grpc.server(pool)
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        yield f"127.0.0.1:{port}"
+        server.stop(0).wait()
+
+
+def test_a_server_of_another_kind_is_refused_at_once(strange_server: str, make_api: MakeApi) -> None:
+    began_at = time.monotonic()
+    with pytest.raises(grpc.RpcError) as raised:
+        make_api(strange_server).dequeue(5)
+    assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert time.monotonic() - began_at < 5
+
+
+def test_a_worker_whose_name_the_server_refuses_ends(address: str, make_api: MakeApi) -> None:
+    with pytest.raises(grpc.RpcError) as raised:
+        make_api(address, "x" * 1000).dequeue(5)
+    assert raised.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+@pytest.fixture
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """While it is set, the server can store nothing."""
+    is_full, save_file = threading.Event(), LocalStorage.save_file
+
+    def save_unless_full(self: LocalStorage, src: BinaryIO, dest_path: str) -> str:
+        if is_full.is_set():
+            raise StorageFull("no space is left")
+        return save_file(self, src, dest_path)
+
+    monkeypatch.setattr(LocalStorage, "save_file", save_unless_full)
+    return is_full
+
+
+def test_a_disk_that_is_full_for_a_while_delays_the_completion(
+    address: str,
+    client: JobClient,
+    tiny_mp4: bytes,
+    full_disk: threading.Event,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(api_client, "retry_delay_seconds", lambda error: retry_delay_seconds(error) and 0.1)
+    job_id = client.submit(tiny_mp4)
+    full_disk.set()
+    with caplog.at_level(logging.WARNING), working(address, FakeRunner(lambda *_: results_document(RESULTS))):
+        eventually(lambda: "call failed, trying again" in caplog.messages, "a completion that was refused")
+        full_disk.clear()
+        assert client.wait(job_id, 20).status is JobStatus.completed
+    assert client.results(job_id) == RESULTS
+
+
+def test_a_worker_told_to_stop_during_the_pause_that_the_server_asked_for_does_not_sit_it_out(
+    address: str,
+    client: JobClient,
+    tiny_mp4: bytes,
+    full_disk: threading.Event,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(api_client, "retry_delay_seconds", lambda error: retry_delay_seconds(error) and 600.0)
+    job_id = client.submit(tiny_mp4)
+    full_disk.set()
+    with caplog.at_level(logging.WARNING), working(address, FakeRunner()) as stop:
+        eventually(lambda: "call failed, trying again" in caplog.messages, "a completion that was refused")
+        full_disk.clear()
+        stop.request()
+        assert client.wait(job_id, 10).status is JobStatus.completed

@@ -1,0 +1,139 @@
+"""What a child process can be told to build: no models, but every way in which work can go wrong.
+
+They are pickled into the child, so they stand in a module of their own.
+"""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from job_worker.errors import JobFailure, ModelLoadError
+from job_worker.pipeline_runner import RunOnFile
+
+MUCH_MEMORY_BYTES = 200 << 20
+"""Far above what a child with nothing loaded takes."""
+
+SLOW_FRAMES = 15
+SLOW_FRAME_SECONDS = 0.1
+
+NOT_ENGLISH = "Кадр “1” — 日本"
+
+
+def _crash() -> None:
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def _sleep_for_ever() -> None:
+    threading.Event().wait()
+
+
+@dataclass(frozen=True)
+class Anything:
+    """Builds what does, in place of running a pipeline, what the pipeline's id says."""
+
+    def __call__(self, on_frame: Callable[[], None]) -> RunOnFile:
+        def run(pipeline_id: str, video: Path) -> list[dict[str, Any]]:
+            _WAYS[pipeline_id](on_frame, video)
+            return [{"frame_index": 0, "result": {"text": NOT_ENGLISH, "video": str(video), "pid": os.getpid()}}]
+
+        return run
+
+
+@dataclass(frozen=True)
+class NoModels:
+    def __call__(self, on_frame: Callable[[], None]) -> RunOnFile:
+        raise ModelLoadError("the weights weights.pt are not there; set --yolo-weights")
+
+
+@dataclass(frozen=True)
+class CrashingModels:
+    def __call__(self, on_frame: Callable[[], None]) -> RunOnFile:
+        _crash()
+        raise AssertionError
+
+
+@dataclass(frozen=True)
+class ModelsThatTakeMemory:
+    def __call__(self, on_frame: Callable[[], None]) -> RunOnFile:
+        _take_memory()
+        raise AssertionError
+
+
+@dataclass(frozen=True)
+class ModelsThatNeverLoad:
+    said: Path
+
+    def __call__(self, on_frame: Callable[[], None]) -> RunOnFile:
+        self.said.write_text(str(os.getpid()))
+        _sleep_for_ever()
+        raise AssertionError
+
+
+@dataclass(frozen=True)
+class ModelsThatLoadOnce:
+    """The second child finds that the first has been there."""
+
+    seen: Path
+
+    def __call__(self, on_frame: Callable[[], None]) -> RunOnFile:
+        if self.seen.exists():
+            raise ModelLoadError("the weights are gone")
+        self.seen.touch()
+        return Anything()(on_frame)
+
+
+def _fail(*_: object) -> None:
+    raise JobFailure(f"no frame can be decoded: {NOT_ENGLISH}")
+
+
+def _err(*_: object) -> None:
+    raise KeyError("a bug")
+
+
+def _run_out_of_memory(*_: object) -> None:
+    raise MemoryError
+
+
+def _hang(_on_frame: Callable[[], None], video: Path) -> None:
+    video.write_text(str(os.getpid()))
+    _sleep_for_ever()
+
+
+def _take_memory(*_: object) -> None:
+    taken = b"x" * MUCH_MEMORY_BYTES
+    _sleep_for_ever()
+    assert taken
+
+
+def _take_memory_with_every_frame(on_frame: Callable[[], None], _video: Path) -> None:
+    taken = b"x" * MUCH_MEMORY_BYTES
+    while taken:
+        on_frame()
+
+
+def _take_many_slow_frames(on_frame: Callable[[], None], _video: Path) -> None:
+    pause = threading.Event()
+    for _ in range(SLOW_FRAMES):
+        pause.wait(SLOW_FRAME_SECONDS)
+        on_frame()
+
+
+_WAYS: dict[str, Callable[[Callable[[], None], Path], object]] = {
+    "succeed": lambda *_: None,
+    "fail": _fail,
+    "err": _err,
+    "leave": lambda *_: sys.exit(3),
+    "out of memory": _run_out_of_memory,
+    "crash": lambda *_: _crash(),
+    "be killed": lambda *_: os.kill(os.getpid(), signal.SIGKILL),
+    "exit": lambda *_: os._exit(7),
+    "hang": _hang,
+    "take memory": _take_memory,
+    "take memory with every frame": _take_memory_with_every_frame,
+    "slow": _take_many_slow_frames,
+}

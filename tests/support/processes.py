@@ -1,0 +1,130 @@
+"""The product's processes as a person starts them: started, waited for, stopped; none is left behind."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.waiting import eventually
+
+ROOT = Path(__file__).parents[2]
+READY_SECONDS = 180.0
+"""Models load in a few seconds; on a machine that does much else, in many."""
+STOP_SECONDS = 60.0
+
+
+@dataclass
+class Process:
+    """A process that runs, or has run.
+
+    Attributes:
+        popen: The process itself.
+        log: The file that holds all that it wrote.
+        ready: What the pattern it was started with found: the groups of the line that says it is ready.
+    """
+
+    popen: "subprocess.Popen[bytes]"
+    log: Path
+    ready: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """All that it wrote so far."""
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def send(self, number: int) -> None:
+        """Sends it a signal."""
+        self.popen.send_signal(number)
+
+    def exit_code(self, seconds: float = STOP_SECONDS) -> int:
+        """Waits for its end."""
+        return self.popen.wait(seconds)
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """Returns this process's environment without the service's own variables, and with those given."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("FOREGSYTE_")}
+    return inherited | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"} | variables
+
+
+@contextmanager
+def started(log: Path, *arguments: str) -> Iterator[Process]:
+    """Starts `python -m` with the arguments, in a group of its own, which is ended with the block."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        popen = subprocess.Popen(
+            [sys.executable, "-m", *arguments],
+            cwd=log.parent,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=environment(),
+            start_new_session=True,
+        )
+    try:
+        yield Process(popen, log)
+    finally:
+        _end(popen)
+
+
+@contextmanager
+def ready(log: Path, pattern: str, *arguments: str) -> Iterator[Process]:
+    """Starts a module as `started` does and waits until it writes a line that the pattern finds."""
+    with started(log, *arguments) as process:
+
+        def line() -> re.Match[str] | None:
+            found = re.search(pattern, process.text)
+            assert found or process.popen.poll() is None, f"ended before it was ready:\n{process.text}"
+            return found
+
+        process.ready = eventually(line, f"{pattern!r} of {arguments[0]}", READY_SECONDS).groups()
+        yield process
+
+
+@contextmanager
+def api_process(folder: Path, *arguments: str) -> Iterator[str]:
+    """Runs a server on a free port with its data in `folder / "data"`; yields its address."""
+    words = ("job_api", "--address", "127.0.0.1:0", "--data-dir", str(folder / "data"), *arguments)
+    with ready(folder / "api.log", r"listens on (\S+),", *words) as process:
+        yield process.ready[0]
+
+
+@contextmanager
+def worker_process(folder: Path, address: str, name: str, *arguments: str) -> Iterator[Process]:
+    """Runs a worker of that server; it has loaded its models when the block begins."""
+    words = ("--address", address, "--worker-id", name, *arguments)
+    with ready(folder / f"{name}.log", r"takes jobs from (\S+)", "job_worker.worker_runner", *words) as process:
+        assert process.ready == (address,)
+        yield process
+
+
+def members_of_group(group: int) -> list[int]:
+    """Returns the processes of a group that run; zombies do not."""
+    members = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, its_group = stat.read_text().rpartition(")")[2].split()[:3]
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(its_group) == group and state != "Z":
+            members.append(int(stat.parent.name))
+    return members
+
+
+def _end(popen: "subprocess.Popen[bytes]") -> None:
+    """Ends the process in order, so that it can still write what it covered, and then whatever it left."""
+    if popen.poll() is None:
+        popen.terminate()
+        try:
+            popen.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            popen.kill()
+            popen.wait()
+    try:
+        os.killpg(popen.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return

@@ -1,0 +1,24 @@
+"""Small videos, results and waits that tests hand in."""
+
+import json
+
+from google.protobuf.duration_pb2 import Duration
+
+from shared.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
+
+VIDEO = b"\x00\x00\x00\x18ftypisom" + bytes(range(256))
+"""The least that passes for an MP4."""
+
+OTHER_VIDEO = VIDEO + b"another"
+
+DOCUMENT = json.dumps({"results": [{"frame_index": 0, "result": {"text": "one"}}]}).encode()
+OTHER_DOCUMENT = json.dumps({"results": [{"frame_index": 0, "result": {"text": "two"}}]}).encode()
+
+UNKNOWN_JOB = "00000000-0000-4000-8000-000000000000"
+
+LONG_WAIT = Duration(seconds=25)
+"""Longer than any test takes: what answers sooner was woken."""
+
+
+def submit_request(video: bytes = VIDEO, pipeline_id: str = "ocr", request_id: str = "") -> pb.SubmitJobRequest:
+    return pb.SubmitJobRequest(pipeline_id=pipeline_id, video=video, request_id=request_id)

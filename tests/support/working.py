@@ -1,0 +1,38 @@
+"""A worker without models in this process, against a real server."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from job_worker.api_client import WorkerApi
+from job_worker.pipeline_runner import PipelineRunner
+from job_worker.stop_signal import StopSignal
+from job_worker.worker import Worker
+from tests.support.waiting import in_thread
+
+STOP_SECONDS = 30.0
+
+
+def free_port() -> int:
+    """Returns a port that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def make_worker(api: WorkerApi, runner: PipelineRunner, stop: StopSignal, work_dir: Path | None = None) -> Worker:
+    return Worker(api, runner, stop, work_dir=work_dir, wait_seconds=5, piece_bytes=1000)
+
+
+@contextmanager
+def working(address: str, runner: PipelineRunner, worker_id: str = "w") -> Iterator[StopSignal]:
+    """Works in a thread until the block ends; then stops, handing back what it has in hand."""
+    stop = StopSignal(drain_seconds=0)
+    with WorkerApi.connect(address, worker_id, stop) as api:
+        ended = in_thread(make_worker(api, runner, stop).run_forever)
+        try:
+            yield stop
+        finally:
+            stop.request()
+            ended.result(STOP_SECONDS)

@@ -1,0 +1,230 @@
+"""What an API server can be told, and from where."""
+
+from pathlib import Path
+
+import pytest
+
+from job_api.settings import ApiSettings
+from shared.settings import InvalidSettings, load_settings
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture(autouse=True)
+def _clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No settings of the surroundings: an empty working folder and no variables."""
+    import os
+
+    for name in [name for name in os.environ if name.startswith("FOREGSYTE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def load(*arguments: str) -> ApiSettings:
+    return load_settings(ApiSettings, arguments, "foregsyte-api")
+
+
+def write_file(text: str, name: str = "foregsyte.toml") -> Path:
+    path = Path(name)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_defaults_listen_on_this_host_alone_and_keep_data_in_the_working_folder() -> None:
+    settings = load()
+    assert settings == ApiSettings.of()
+    assert settings.address == "127.0.0.1:50051"
+    assert settings.data_dir == Path("data")
+    assert settings.resolved_database_url == "duckdb:///data/foregsyte.duckdb"
+    assert settings.pipelines == ("yolo_ocr", "yolo", "ocr")
+    assert (settings.lease_seconds, settings.max_lost_workers, settings.max_wait_seconds) == (60.0, 3, 30.0)
+
+
+def test_the_database_lies_in_the_data_folder_unless_it_is_named() -> None:
+    assert load("--data-dir", "/srv/f").resolved_database_url == "duckdb:////srv/f/foregsyte.duckdb"
+    assert load("--data-dir", "/srv/f", "--database-url", "duckdb:///x.db").resolved_database_url == "duckdb:///x.db"
+
+
+def test_a_flag_beats_the_variable_the_variable_the_file_and_the_file_the_default(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert load().lease_seconds == 60
+    write_file("[api]\nlease_seconds = 7\n")
+    assert load().lease_seconds == 7
+    monkeypatch.setenv("FOREGSYTE_LEASE_SECONDS", "8")
+    assert load().lease_seconds == 8
+    assert load("--lease-seconds", "9").lease_seconds == 9
+    assert load("--lease-seconds=9").lease_seconds == 9
+
+
+def test_each_source_adds_what_the_others_do_not_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    write_file("[api]\nmax-uploads = 3\n[worker]\npipelines = 'none of our business'\n")
+    monkeypatch.setenv("FOREGSYTE_MAX_PAGE_SIZE", "5")
+    settings = load("--log-format", "json")
+    assert (settings.max_uploads, settings.max_page_size, settings.log_format) == (3, 5, "json")
+
+
+def test_the_file_can_be_named_by_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    write_file("[api]\nmax_uploads = 1\n")
+    monkeypatch.setenv("FOREGSYTE_CONFIG", str(write_file("[api]\nmax_uploads = 2\n", "other.toml").resolve()))
+    assert load().max_uploads == 2
+
+
+def test_a_named_file_that_is_absent_is_a_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOREGSYTE_CONFIG", "absent.toml")
+    with pytest.raises(InvalidSettings, match=r"absent\.toml"):
+        load()
+
+
+@pytest.mark.parametrize("content", [b"[api\n", b"[api]\nlog_level = \xff\n"])
+def test_a_file_that_cannot_be_read_is_named(content: bytes) -> None:
+    Path("foregsyte.toml").write_bytes(content)
+    with pytest.raises(InvalidSettings, match=r"foregsyte\.toml cannot be read"):
+        load()
+
+
+def test_an_unknown_key_in_the_file_is_refused_by_its_name() -> None:
+    write_file("[api]\nlease_secnds = 7\n")
+    with pytest.raises(InvalidSettings, match="LEASE_SECNDS"):
+        load()
+
+
+@pytest.mark.parametrize(
+    "written", [("--pipelines", "yolo,ocr"), ("--pipelines", "yolo", "--pipelines", "ocr"), ("--pipelines=yolo, ocr",)]
+)
+def test_pipelines_are_a_list_on_the_command_line(written: tuple[str, ...]) -> None:
+    assert load(*written).pipelines == ("yolo", "ocr")
+
+
+def test_pipelines_are_a_list_in_the_environment_and_in_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    write_file('[api]\npipelines = ["ocr"]\n')
+    assert load().pipelines == ("ocr",)
+    write_file('[api]\npipelines = "ocr,yolo"\n')
+    assert load().pipelines == ("ocr", "yolo")
+    monkeypatch.setenv("FOREGSYTE_PIPELINES", "yolo ,yolo_ocr")
+    assert load().pipelines == ("yolo", "yolo_ocr")
+
+
+@pytest.mark.parametrize("value", ["", "faces", "yolo,faces", ","])
+def test_a_pipeline_outside_the_catalogue_is_refused(value: str) -> None:
+    with pytest.raises(InvalidSettings, match=r"--pipelines / FOREGSYTE_PIPELINES.*yolo_ocr, yolo, ocr"):
+        load(f"--pipelines={value}")
+
+
+WRONG = {
+    "address": "localhost",
+    "database_url": "sqlite:///x.db",
+    "max_video_bytes": "0",
+    "max_uploads": "many",
+    "min_free_bytes": "-1",
+    "lease_seconds": "-1",
+    "max_wait_seconds": "0",
+    "log_level": "LOUD",
+    "log_format": "xml",
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_value_is_refused_from_the_command_line(name: str) -> None:
+    flag = "--" + name.replace("_", "-")
+    with pytest.raises(InvalidSettings, match=rf"{flag} / FOREGSYTE_{name.upper()}: .*{WRONG[name]}"):
+        load(f"{flag}={WRONG[name]}")
+
+
+def test_all_mistakes_are_reported_together_from_wherever_they_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    write_file("[api]\nmax_uploads = 0\nunheard_of = 1\n")
+    for name, value in list(WRONG.items())[4:]:
+        monkeypatch.setenv(f"FOREGSYTE_{name.upper()}", value)
+    arguments = [f"--{name.replace('_', '-')}={value}" for name, value in list(WRONG.items())[:3]]
+    with pytest.raises(InvalidSettings) as raised:
+        load(*arguments)
+    lines = str(raised.value).splitlines()
+    assert len(lines) == len(WRONG) + 1
+    for name in (*WRONG, "unheard_of"):
+        flag, variable = "--" + name.replace("_", "-"), "FOREGSYTE_" + name.upper()
+        assert [line for line in lines if line.startswith(f"{flag} / {variable}: ")], name
+
+
+@pytest.mark.parametrize("given", ["tls-cert-file", "tls-key-file"])
+def test_half_of_a_certificate_is_a_mistake_that_names_both_settings(given: str) -> None:
+    with pytest.raises(InvalidSettings, match="--tls-cert-file and --tls-key-file must be given together") as raised:
+        load(f"--{given}={write_file('', 'part.pem')}")
+    assert "FOREGSYTE_SETTINGS" not in str(raised.value)
+
+
+def test_an_unknown_flag_ends_the_process_as_a_wrong_setting(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as raised:
+        load("--lease-secnds", "7")
+    assert raised.value.code == 2
+    assert "--lease-secnds" in capsys.readouterr().err
+
+
+def test_help_names_every_setting_and_ends_well(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as raised:
+        load("--help")
+    assert raised.value.code == 0
+    shown = capsys.readouterr().out
+    missing = [name for name in ApiSettings.model_fields if "--" + name.replace("_", "-") not in shown]
+    assert missing == []
+    assert "foregsyte-api" in shown
+
+
+def test_every_setting_says_what_it_is() -> None:
+    assert [name for name, field in ApiSettings.model_fields.items() if not field.description] == []
+
+
+def test_settings_do_not_change_once_read() -> None:
+    settings = load()
+    with pytest.raises(ValueError, match="frozen"):
+        settings.lease_seconds = 1.0
+
+
+def test_the_limits_reach_the_services() -> None:
+    settings = ApiSettings.of(
+        max_video_bytes=1,
+        max_uploads=2,
+        max_upload_bytes=3,
+        min_free_bytes=4,
+        max_wait_seconds=5.0,
+        max_piece_bytes=6,
+        max_results_bytes=7,
+        max_error_message_bytes=8,
+        max_lost_workers=9,
+    )
+    submission, dispatch = settings.submission_limits, settings.dispatch_limits
+    assert (
+        submission.max_video_bytes,
+        submission.max_uploads,
+        submission.max_upload_bytes,
+        submission.min_free_bytes,
+    ) == (1, 2, 3, 4)
+    assert (
+        dispatch.max_wait_seconds,
+        dispatch.max_piece_bytes,
+        dispatch.max_results_bytes,
+        dispatch.max_error_message_bytes,
+        dispatch.max_lost_workers,
+    ) == (5.0, 6, 7, 8, 9)
+
+
+def test_a_table_that_is_none_is_a_mistake() -> None:
+    write_file("api = 5\n")
+    with pytest.raises(InvalidSettings):
+        load()
+
+
+@pytest.mark.parametrize("name", ["lease-seconds", "max-wait-seconds", "shutdown-seconds"])
+def test_endless_is_no_number_of_seconds(name: str) -> None:
+    with pytest.raises(InvalidSettings):
+        load(f"--{name}=inf")
+
+
+def test_a_port_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(InvalidSettings):
+        load("--address=127.0.0.1:99999")
+
+
+@pytest.mark.parametrize("url", ["postgres://host/jobs", "duckdb://", "nonsense"])
+def test_a_database_url_must_be_duckdbs(url: str) -> None:
+    with pytest.raises(InvalidSettings, match="FOREGSYTE_DATABASE_URL"):
+        load(f"--database-url={url}")

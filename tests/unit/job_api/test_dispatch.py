@@ -1,0 +1,656 @@
+"""The workers' side of the life of a job, on a clock that moves when told."""
+
+import threading
+from collections.abc import Callable
+from uuid import UUID, uuid4
+
+import pytest
+
+from job_api.bootstrap import Services
+from job_api.errors import (
+    ApiError,
+    DiskLow,
+    InputUnreadable,
+    InvalidErrorMessage,
+    InvalidRange,
+    InvalidResults,
+    JobNotFinished,
+    JobNotFound,
+    LeaseLost,
+    PayloadTooLarge,
+)
+from job_api.queue.memory_queue import MemoryQueue
+from job_api.services import waiting_line
+from job_api.services.waiting_line import Waiter
+from job_api.settings import ApiSettings
+from job_api.storage.base import StorageFull
+from job_api.storage.keys import input_key, results_key
+from job_api.storage.memory_storage import MemoryStorage
+from shared.job_status import JobStatus
+from tests.support.adapters import HookedStorage, raises
+from tests.support.clock import FakeClock
+from tests.support.lives import completed, failed, leases_of, outcome, running, status, submit, take
+from tests.support.samples import DOCUMENT, OTHER_DOCUMENT, OTHER_VIDEO, VIDEO
+from tests.support.waiting import eventually, in_thread
+
+pytestmark = pytest.mark.unit
+
+LEASE_SECONDS = 60.0
+Make = Callable[..., Services]
+Call = Callable[[Services, UUID, str], object]
+
+
+@pytest.fixture
+def storage() -> HookedStorage:
+    return HookedStorage()
+
+
+@pytest.fixture
+def queue() -> MemoryQueue:
+    return MemoryQueue()
+
+
+@pytest.fixture
+def services(make_services: Make, storage: HookedStorage, queue: MemoryQueue) -> Services:
+    return make_services(storage=storage, queue=queue)
+
+
+CALLS: dict[str, Call] = {
+    "read": lambda services, job, worker: services.dispatch.read_input(job, worker, 0, 0),
+    "renew": lambda services, job, worker: services.dispatch.renew(job, worker),
+    "complete": lambda services, job, worker: services.dispatch.complete(job, worker, OTHER_DOCUMENT),
+    "fail": lambda services, job, worker: services.dispatch.fail(job, worker, "another end"),
+    "release": lambda services, job, worker: services.dispatch.release(job, worker),
+}
+each_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
+
+
+class GoesBeforeTheAnswer(Waiter):
+    """A caller that is there when the search for a job begins and gone when it ends."""
+
+    def __init__(self) -> None:
+        self._looks = iter([False])
+        super().__init__()
+
+    @property  # type: ignore[override]
+    def is_gone(self) -> bool:
+        return next(self._looks, True)
+
+    @is_gone.setter
+    def is_gone(self, value: bool) -> None:
+        pass
+
+
+class TestTaking:
+    def test_jobs_are_given_in_the_order_they_came(self, services: Services) -> None:
+        jobs = [submit(services) for _ in range(4)]
+        assert [take(services, f"w{number}") for number in range(4)] == jobs
+        assert take(services, "w9") is None
+
+    def test_a_job_that_is_given_runs(self, services: Services) -> None:
+        job = submit(services)
+        before = services.queries.job(job)
+        take(services)
+        after = services.queries.job(job)
+        assert (before.status, after.status) == (JobStatus.pending, JobStatus.running)
+        assert after.updated_at > before.updated_at
+        assert after.created_at == before.created_at
+
+    def test_a_worker_that_never_called_about_its_job_is_given_it_again(self, services: Services) -> None:
+        job, other = submit(services), submit(services)
+        assert [take(services, "w1"), take(services, "w1")] == [job, job]
+        assert take(services, "w2") == other
+
+    def test_being_given_it_again_starts_the_lease_anew(self, services: Services, clock: FakeClock) -> None:
+        job = submit(services)
+        take(services)
+        clock.advance(LEASE_SECONDS - 1)
+        assert take(services) == job
+        clock.advance(LEASE_SECONDS - 1)
+        services.dispatch.renew(job, "w1")
+
+    @each_call
+    def test_a_worker_that_called_about_its_job_is_given_another(self, services: Services, call: Call) -> None:
+        job, other = submit(services), submit(services)
+        take(services)
+        call(services, job, "w1")
+        assert take(services) == other
+
+    def test_a_refused_call_of_another_worker_does_not_count_as_heard(self, services: Services) -> None:
+        job = submit(services)
+        take(services)
+        with pytest.raises(LeaseLost):
+            services.dispatch.renew(job, "w2")
+        assert take(services) == job
+
+    def test_a_worker_is_not_given_again_what_it_lost(self, services: Services, clock: FakeClock) -> None:
+        submit(services)
+        take(services)
+        clock.advance(LEASE_SECONDS)
+        assert take(services) is None
+
+    def test_a_caller_that_is_gone_gets_no_job(self, services: Services) -> None:
+        job, waiter = submit(services), Waiter()
+        waiter.leave()
+        assert services.dispatch.dequeue("w1", 5, waiter) is None
+        assert status(services, job) is JobStatus.pending
+        assert take(services, "w2") == job
+
+    def test_a_caller_that_goes_while_it_is_answered_loses_no_job_and_no_attempt(self, services: Services) -> None:
+        job = submit(services)
+        for number in range(5):
+            assert services.dispatch.dequeue(f"w{number}", 0, GoesBeforeTheAnswer()) is None
+            assert status(services, job) is JobStatus.pending
+        assert take(services, "w9") == job
+        assert leases_of(services.dispatch).count_loss(job) == 1
+
+    def test_a_job_that_comes_while_the_worker_waits_is_given_at_once(
+        self, services: Services, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(waiting_line, "POLL_SECONDS", 60.0)
+        waiting = in_thread(lambda: services.dispatch.dequeue("w1", 30, Waiter()))
+        eventually(lambda: services.line._waiters, "the worker to wait")
+        job = submit(services)
+        assert waiting.result(10) == job
+
+    def test_the_wait_is_capped(self, make_services: Make, make_settings: Callable[..., ApiSettings]) -> None:
+        import time
+
+        services = make_services(make_settings(max_wait_seconds=0.02), clock=time.monotonic)
+        assert in_thread(lambda: services.dispatch.dequeue("w1", 86_400, Waiter())).result(20) is None
+
+    def test_many_workers_are_given_each_job_once(self, services: Services) -> None:
+        jobs = [submit(services) for _ in range(60)]
+        taken: list[UUID] = []
+
+        def work(number: int) -> None:
+            while job := take(services, f"w{number}"):
+                services.dispatch.renew(job, f"w{number}")
+                taken.append(job)
+
+        for future in [in_thread(lambda number=number: work(number)) for number in range(6)]:  # type: ignore[misc]
+            future.result(60)
+        assert sorted(taken) == sorted(jobs)
+
+
+class TestTheQueueIsAHint:
+    def test_doubled_ids_give_the_job_once(self, services: Services, queue: MemoryQueue) -> None:
+        job = submit(services)
+        for _ in range(3):
+            queue.enqueue(str(job))
+        assert take(services, "w1") == job
+        assert take(services, "w2") is None
+        assert queue.size() == 0
+
+    def test_ids_of_no_job_are_passed_over(self, services: Services, queue: MemoryQueue) -> None:
+        for _ in range(3):
+            queue.enqueue(str(uuid4()))
+        job = submit(services)
+        assert take(services) == job
+
+    @pytest.mark.parametrize("end", [completed, failed], ids=["completed", "failed"])
+    def test_ids_of_ended_jobs_are_passed_over(
+        self, services: Services, queue: MemoryQueue, end: Callable[[Services], UUID]
+    ) -> None:
+        job = end(services)
+        before = outcome(services, job)
+        queue.enqueue(str(job))
+        assert take(services, "w2") is None
+        assert outcome(services, job) == before
+
+    def test_an_id_goes_back_when_its_row_cannot_be_changed(
+        self, services: Services, queue: MemoryQueue, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        job = submit(services)
+        with monkeypatch.context() as broken:
+            broken.setattr(services.dispatch._jobs, "move", raises(RuntimeError("the database is away")))
+            with pytest.raises(RuntimeError, match="away"):
+                take(services, "w1")
+        assert queue.size() == 1
+        assert take(services, "w2") == job
+
+
+class TestReading:
+    def test_the_holder_reads_the_video_in_pieces(self, services: Services) -> None:
+        job = running(services)
+        pieces, offset = b"", 0
+        while piece := services.dispatch.read_input(job, "w1", offset, 100):
+            assert (piece.pipeline_id, piece.size_bytes) == ("ocr", len(VIDEO))
+            if not piece.data:
+                break
+            pieces += piece.data
+            offset += len(piece.data)
+        assert pieces == VIDEO
+
+    @pytest.mark.parametrize(
+        ("offset", "length", "expected"),
+        [
+            (0, 0, VIDEO[:50]),
+            (0, 10, VIDEO[:10]),
+            (5, 10, VIDEO[5:15]),
+            (0, 1000, VIDEO[:50]),
+            (len(VIDEO) - 3, 0, VIDEO[-3:]),
+            (len(VIDEO), 0, b""),
+        ],
+    )
+    def test_a_piece_is_what_was_asked_for_within_the_cap(
+        self,
+        make_services: Make,
+        make_settings: Callable[..., ApiSettings],
+        offset: int,
+        length: int,
+        expected: bytes,
+    ) -> None:
+        services = make_services(make_settings(max_piece_bytes=50), storage=MemoryStorage())
+        job = running(services)
+        assert services.dispatch.read_input(job, "w1", offset, length).data == expected
+
+    @pytest.mark.parametrize(
+        ("offset", "length"), [(-1, 0), (0, -1), (len(VIDEO) + 1, 0), (2**63 - 1, 1), (-(2**63), 0)]
+    )
+    def test_a_piece_outside_the_video_is_refused(self, services: Services, offset: int, length: int) -> None:
+        job = running(services)
+        with pytest.raises(InvalidRange):
+            services.dispatch.read_input(job, "w1", offset, length)
+
+    def test_reading_does_not_renew_the_lease(self, services: Services, clock: FakeClock) -> None:
+        job = running(services)
+        clock.advance(LEASE_SECONDS - 1)
+        services.dispatch.read_input(job, "w1", 0, 0)
+        clock.advance(1)
+        with pytest.raises(LeaseLost):
+            services.dispatch.read_input(job, "w1", 0, 0)
+
+    def test_a_missing_video_is_data_loss_of_that_job_alone(self, services: Services, storage: MemoryStorage) -> None:
+        job, other = running(services, "w1"), running(services, "w2")
+        storage.delete_file(input_key(job))
+        with pytest.raises(InputUnreadable) as raised:
+            services.dispatch.read_input(job, "w1", 0, 0)
+        assert raised.value.job_id == str(job)
+        assert "video_jobs" not in raised.value.message
+        assert services.dispatch.read_input(other, "w2", 0, 0).data == VIDEO
+        services.dispatch.fail(job, "w1", "its video is missing")
+        assert status(services, job) is JobStatus.failed
+
+
+class TestLeases:
+    def test_renewing_answers_the_length_of_the_lease_and_keeps_the_job(
+        self, services: Services, clock: FakeClock
+    ) -> None:
+        job = running(services)
+        for _ in range(10):
+            clock.advance(LEASE_SECONDS / 3)
+            assert services.dispatch.renew(job, "w1") == LEASE_SECONDS
+            assert services.dispatch.expire_leases() == 0
+        assert status(services, job) is JobStatus.running
+
+    def test_a_lease_that_ends_gives_the_job_back(self, services: Services, clock: FakeClock) -> None:
+        job = running(services)
+        clock.advance(LEASE_SECONDS - 0.001)
+        assert services.dispatch.expire_leases() == 0
+        assert status(services, job) is JobStatus.running
+        clock.now = 1000 + LEASE_SECONDS
+        assert services.dispatch.expire_leases() == 1
+        assert status(services, job) is JobStatus.pending
+        assert services.dispatch.expire_leases() == 0
+        assert take(services, "w2") == job
+
+    @pytest.mark.parametrize("how", ["expired", "released"])
+    def test_a_job_that_is_given_back_wakes_a_waiting_worker(
+        self, services: Services, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, how: str
+    ) -> None:
+        monkeypatch.setattr(waiting_line, "POLL_SECONDS", 60.0)
+        job = running(services)
+        waiting = in_thread(lambda: services.dispatch.dequeue("w2", 30, Waiter()))
+        eventually(lambda: services.line._waiters, "the worker to wait")
+        if how == "expired":
+            clock.advance(LEASE_SECONDS)
+            services.dispatch.expire_leases()
+        else:
+            services.dispatch.release(job, "w1")
+        assert waiting.result(10) == job
+
+    @each_call
+    def test_a_stale_lease_changes_nothing_from_its_deadline_on(
+        self, services: Services, storage: MemoryStorage, clock: FakeClock, call: Call
+    ) -> None:
+        job = running(services)
+        clock.advance(LEASE_SECONDS)
+        with pytest.raises(LeaseLost):  # before anybody noticed that it ended
+            call(services, job, "w1")
+        assert outcome(services, job) == (JobStatus.running, None, None)
+        services.dispatch.expire_leases()
+        assert take(services, "w2") == job
+        with pytest.raises(LeaseLost):  # while another holds it
+            call(services, job, "w1")
+        assert outcome(services, job) == (JobStatus.running, None, None)
+        assert list(storage.list_files("video_jobs")) == [input_key(job)]
+        services.dispatch.renew(job, "w2")
+
+    @each_call
+    def test_another_worker_changes_nothing(self, services: Services, storage: MemoryStorage, call: Call) -> None:
+        job = running(services)
+        with pytest.raises(LeaseLost) as raised:
+            call(services, job, "w2")
+        assert raised.value.job_id == str(job)
+        assert outcome(services, job) == (JobStatus.running, None, None)
+        assert list(storage.list_files("video_jobs")) == [input_key(job)]
+
+    @each_call
+    def test_a_pending_job_is_nobodys(self, services: Services, call: Call) -> None:
+        job = submit(services)
+        with pytest.raises(LeaseLost):
+            call(services, job, "w1")
+        assert outcome(services, job) == (JobStatus.pending, None, None)
+
+    @each_call
+    def test_a_job_that_does_not_exist_is_not_found(self, services: Services, call: Call) -> None:
+        with pytest.raises(JobNotFound):
+            call(services, uuid4(), "w1")
+
+    def test_a_job_is_failed_when_the_third_worker_is_lost_on_it(self, services: Services, clock: FakeClock) -> None:
+        job = submit(services)
+        for number in (1, 2):
+            assert take(services, f"w{number}") == job
+            clock.advance(LEASE_SECONDS)
+            services.dispatch.expire_leases()
+            assert status(services, job) is JobStatus.pending
+        assert take(services, "w3") == job
+        clock.advance(LEASE_SECONDS)
+        services.dispatch.expire_leases()
+        assert outcome(services, job) == (JobStatus.failed, None, "worker lost 3 times")
+        assert take(services, "w4") is None
+
+    def test_how_many_workers_may_be_lost_is_a_setting(
+        self, make_services: Make, make_settings: Callable[..., ApiSettings], clock: FakeClock
+    ) -> None:
+        services = make_services(make_settings(max_lost_workers=1))
+        job = running(services)
+        clock.advance(LEASE_SECONDS)
+        services.dispatch.expire_leases()
+        assert outcome(services, job) == (JobStatus.failed, None, "worker lost 1 times")
+
+    def test_a_job_handed_back_again_and_again_is_never_failed_for_it(
+        self, services: Services, clock: FakeClock
+    ) -> None:
+        job = submit(services)
+        for number in range(2):
+            take(services, f"lost{number}")
+            clock.advance(LEASE_SECONDS)
+            services.dispatch.expire_leases()
+        for number in range(10):
+            assert take(services, f"w{number}") == job
+            services.dispatch.release(job, f"w{number}")
+        assert status(services, job) is JobStatus.pending
+        take(services, "lost2")
+        clock.advance(LEASE_SECONDS)
+        services.dispatch.expire_leases()
+        assert outcome(services, job)[2] == "worker lost 3 times"
+
+    def test_workers_lost_on_one_job_do_not_count_for_another(self, services: Services, clock: FakeClock) -> None:
+        jobs = [submit(services) for _ in range(3)]
+        for number in range(3):
+            take(services, f"w{number}")
+        clock.advance(LEASE_SECONDS)
+        assert services.dispatch.expire_leases() == 3
+        assert {status(services, job) for job in jobs} == {JobStatus.pending}
+
+    def test_a_lease_is_not_taken_from_a_worker_whose_results_are_being_stored(
+        self, services: Services, storage: HookedStorage, clock: FakeClock
+    ) -> None:
+        job = running(services)
+        expired: list[int] = []
+
+        def take_too_long() -> None:
+            clock.advance(LEASE_SECONDS * 2)
+            expired.append(services.dispatch.expire_leases())
+
+        storage.before_save = take_too_long
+        services.dispatch.complete(job, "w1", DOCUMENT)
+        assert expired == [0]
+        assert outcome(services, job) == (JobStatus.completed, results_key(job), None)
+
+    def test_a_worker_is_lost_once_however_often_the_database_is_away(
+        self, services: Services, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        job = running(services)
+        clock.advance(LEASE_SECONDS)
+        with monkeypatch.context() as broken:
+            broken.setattr(services.dispatch._jobs, "move", raises(RuntimeError("the database is away")))
+            for _ in range(5):
+                assert services.dispatch.expire_leases() == 0
+        services.dispatch.expire_leases()
+        assert status(services, job) is JobStatus.pending
+
+    def test_one_job_whose_row_cannot_be_changed_does_not_keep_the_others(
+        self, services: Services, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        stuck, other = running(services, "w1"), running(services, "w2")
+        move = services.dispatch._jobs.move
+
+        def move_others(job_id: UUID, *rest: object, **columns: object) -> bool:
+            if job_id == stuck:
+                raise RuntimeError
+            return move(job_id, *rest, **columns)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(services.dispatch._jobs, "move", move_others)
+        clock.advance(LEASE_SECONDS)
+        assert services.dispatch.expire_leases() == 1
+        assert status(services, other) is JobStatus.pending
+
+
+class TestCompleting:
+    def test_the_results_are_stored_then_the_row_is_completed(self, services: Services, storage: HookedStorage) -> None:
+        job = running(services)
+        seen: list[JobStatus] = []
+        storage.before_save = lambda: seen.append(status(services, job))
+        services.dispatch.complete(job, "w1", DOCUMENT)
+        assert seen == [JobStatus.running]
+        assert outcome(services, job) == (JobStatus.completed, results_key(job), None)
+        assert storage.load_file(results_key(job)).read() == DOCUMENT
+
+    def test_the_same_completion_again_is_harmless(self, services: Services) -> None:
+        job = completed(services)
+        before = services.queries.job(job)
+        for _ in range(3):
+            services.dispatch.complete(job, "w1", DOCUMENT)
+        assert services.queries.job(job) == before
+
+    @pytest.mark.parametrize(("worker", "document"), [("w2", DOCUMENT), ("w1", OTHER_DOCUMENT), ("w2", OTHER_DOCUMENT)])
+    def test_a_completion_by_another_or_with_other_results_is_refused(
+        self, services: Services, storage: MemoryStorage, worker: str, document: bytes
+    ) -> None:
+        job = completed(services)
+        before = services.queries.job(job)
+        with pytest.raises(LeaseLost):
+            services.dispatch.complete(job, worker, document)
+        assert services.queries.job(job) == before
+        assert storage.load_file(results_key(job)).read() == DOCUMENT
+
+    def test_the_same_completion_is_refused_when_the_results_are_gone(
+        self, services: Services, storage: MemoryStorage
+    ) -> None:
+        job = completed(services)
+        storage.delete_file(results_key(job))
+        with pytest.raises(LeaseLost):
+            services.dispatch.complete(job, "w1", DOCUMENT)
+
+    def test_results_that_are_refused_change_nothing_and_the_worker_keeps_the_job(
+        self, services: Services, storage: MemoryStorage
+    ) -> None:
+        job = running(services)
+        with pytest.raises(InvalidResults):
+            services.dispatch.complete(job, "w1", b'{"results": [{"frame_index": 1, "result": {}}]}')
+        assert outcome(services, job) == (JobStatus.running, None, None)
+        assert list(storage.list_files("video_jobs")) == [input_key(job)]
+        services.dispatch.complete(job, "w1", DOCUMENT)
+
+    def test_results_up_to_the_limit_are_taken_and_one_byte_more_is_refused(
+        self, make_services: Make, make_settings: Callable[..., ApiSettings]
+    ) -> None:
+        services = make_services(make_settings(max_results_bytes=len(DOCUMENT)))
+        job = running(services)
+        with pytest.raises(PayloadTooLarge, match=str(len(DOCUMENT))):
+            services.dispatch.complete(job, "w1", DOCUMENT + b" ")
+        assert status(services, job) is JobStatus.running
+        services.dispatch.complete(job, "w1", DOCUMENT)
+        assert status(services, job) is JobStatus.completed
+
+    def test_a_full_disk_leaves_the_job_with_its_worker(self, services: Services, storage: HookedStorage) -> None:
+        job = running(services)
+        storage.before_save = raises(StorageFull())
+        with pytest.raises(DiskLow):
+            services.dispatch.complete(job, "w1", DOCUMENT)
+        assert outcome(services, job) == (JobStatus.running, None, None)
+        storage.before_save = None
+        services.dispatch.complete(job, "w1", DOCUMENT)
+        assert status(services, job) is JobStatus.completed
+
+    def test_a_row_that_cannot_be_changed_leaves_the_job_with_its_worker(
+        self, services: Services, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        job = running(services)
+        with monkeypatch.context() as broken:
+            broken.setattr(services.dispatch._jobs, "move", raises(RuntimeError("the database is away")))
+            with pytest.raises(RuntimeError):
+                services.dispatch.complete(job, "w1", DOCUMENT)
+        services.dispatch.renew(job, "w1")
+        services.dispatch.complete(job, "w1", DOCUMENT)
+        assert status(services, job) is JobStatus.completed
+
+    def test_two_completions_at_once_are_one(self, services: Services, storage: HookedStorage) -> None:
+        job = running(services)
+        together = threading.Barrier(4)
+        saves: list[int] = []
+        storage.before_save = lambda: saves.append(1)
+
+        def complete() -> None:
+            together.wait(10)
+            services.dispatch.complete(job, "w1", DOCUMENT)
+
+        for future in [in_thread(complete) for _ in range(4)]:
+            future.result(20)
+        assert saves == [1]
+
+
+class TestFailing:
+    def test_a_failed_job_says_why(self, services: Services) -> None:
+        assert outcome(services, failed(services, "no frame can be read")) == (
+            JobStatus.failed,
+            None,
+            "no frame can be read",
+        )
+
+    def test_the_same_failure_again_is_harmless(self, services: Services) -> None:
+        job = failed(services, "why")
+        before = services.queries.job(job)
+        services.dispatch.fail(job, "w1", "why")
+        assert services.queries.job(job) == before
+
+    @pytest.mark.parametrize(("worker", "message"), [("w2", "why"), ("w1", "other"), ("w2", "other")])
+    def test_a_failure_by_another_or_with_another_message_is_refused(
+        self, services: Services, worker: str, message: str
+    ) -> None:
+        job = failed(services, "why")
+        with pytest.raises(LeaseLost):
+            services.dispatch.fail(job, worker, message)
+        assert outcome(services, job)[2] == "why"
+
+    @pytest.mark.parametrize("message", ["", " ", "\n\t"])
+    def test_a_failure_without_a_message_is_refused(self, services: Services, message: str) -> None:
+        job = running(services)
+        with pytest.raises(InvalidErrorMessage):
+            services.dispatch.fail(job, "w1", message)
+        assert status(services, job) is JobStatus.running
+
+    def test_a_message_is_measured_in_bytes(
+        self, make_services: Make, make_settings: Callable[..., ApiSettings]
+    ) -> None:
+        services = make_services(make_settings(max_error_message_bytes=10))
+        job = running(services)
+        with pytest.raises(PayloadTooLarge, match="12 bytes"):
+            services.dispatch.fail(job, "w1", "ж" * 6)
+        assert status(services, job) is JobStatus.running
+        services.dispatch.fail(job, "w1", "ж" * 5)
+        assert outcome(services, job)[2] == "ж" * 5
+
+
+class TestReleasing:
+    def test_a_released_job_is_given_to_the_next_worker(self, services: Services) -> None:
+        job = running(services)
+        services.dispatch.release(job, "w1")
+        assert outcome(services, job) == (JobStatus.pending, None, None)
+        assert take(services, "w2") == job
+
+    def test_the_same_release_again_is_harmless(self, services: Services, queue: MemoryQueue) -> None:
+        job = running(services)
+        services.dispatch.release(job, "w1")
+        services.dispatch.release(job, "w1")
+        assert status(services, job) is JobStatus.pending
+        assert queue.size() == 1
+
+    def test_a_release_of_a_job_that_another_released_is_refused(self, services: Services) -> None:
+        job = running(services)
+        services.dispatch.release(job, "w1")
+        with pytest.raises(LeaseLost):
+            services.dispatch.release(job, "w2")
+
+    def test_a_release_again_does_not_take_the_job_from_the_next_worker(self, services: Services) -> None:
+        job = running(services)
+        services.dispatch.release(job, "w1")
+        take(services, "w2")
+        with pytest.raises(LeaseLost):
+            services.dispatch.release(job, "w1")
+        assert status(services, job) is JobStatus.running
+        services.dispatch.renew(job, "w2")
+
+
+@pytest.mark.parametrize("worker", ["w1", "w2"])
+@each_call
+@pytest.mark.parametrize("end", [completed, failed], ids=["completed", "failed"])
+def test_a_final_state_never_changes(
+    services: Services, clock: FakeClock, end: Callable[[Services], UUID], call: Call, worker: str
+) -> None:
+    job = end(services)
+    before = services.queries.job(job)
+    with pytest.raises(ApiError):
+        call(services, job, worker)
+    clock.advance(LEASE_SECONDS * 10)
+    services.dispatch.expire_leases()
+    assert take(services, worker) is None
+    assert services.queries.job(job) == before
+
+
+def test_nothing_of_a_job_is_kept_in_memory_once_it_has_ended(services: Services, clock: FakeClock) -> None:
+    job = submit(services)
+    take(services, "lost")
+    clock.advance(LEASE_SECONDS)
+    services.dispatch.expire_leases()
+    take(services, "w1")
+    services.dispatch.complete(job, "w1", DOCUMENT)
+    table = leases_of(services.dispatch)
+    assert (table._leases, table._losses) == ({}, {})
+    assert services.dispatch._locks._held == {}
+
+
+def test_the_services_share_their_locks(services: Services, storage: HookedStorage) -> None:
+    """A delete cannot come between the two halves of a completion."""
+    job = running(services)
+    refused: list[object] = []
+    storage.before_save = lambda: refused.append(in_thread(lambda: services.queries.delete(job)))
+    services.dispatch.complete(job, "w1", DOCUMENT)
+    [deletion] = refused
+    deletion.result(10)  # type: ignore[attr-defined]
+    with pytest.raises(JobNotFound):
+        services.queries.job(job)
+    assert list(storage.list_files("video_jobs")) == []
+
+
+def test_a_video_is_read_by_its_holder_alone_whatever_else_runs(services: Services) -> None:
+    first, second = submit(services, VIDEO), submit(services, OTHER_VIDEO)
+    take(services, "w1")
+    take(services, "w2")
+    assert services.dispatch.read_input(first, "w1", 0, 0).data == VIDEO
+    assert services.dispatch.read_input(second, "w2", 0, 0).data == OTHER_VIDEO
+    with pytest.raises(JobNotFinished):
+        services.queries.delete(first)

@@ -1,0 +1,216 @@
+"""Who holds which job until when, and the locks beside it."""
+
+import threading
+from uuid import UUID, uuid4
+
+import pytest
+
+from job_api.services import leases as leases_module
+from job_api.services.leases import JobLocks, LeaseTable
+from tests.support.clock import FakeClock
+from tests.support.waiting import eventually, in_thread
+
+pytestmark = pytest.mark.unit
+
+LEASE_SECONDS = 60.0
+
+
+@pytest.fixture
+def table(clock: FakeClock) -> LeaseTable:
+    return LeaseTable(LEASE_SECONDS, clock)
+
+
+@pytest.fixture
+def job() -> UUID:
+    return uuid4()
+
+
+def test_the_worker_that_was_given_the_job_holds_it_and_no_other_does(table: LeaseTable, job: UUID) -> None:
+    lease = table.grant(job, "w1")
+    assert table.use(job, "w2") is None
+    assert table.use(job, "w1") is lease
+    assert table.use(uuid4(), "w1") is None
+
+
+def test_another_workers_try_neither_uses_nor_takes_the_lease(table: LeaseTable, job: UUID) -> None:
+    table.grant(job, "w1")
+    table.use(job, "w2")
+    assert table.unused_of("w1") == job
+    assert table.unused_of("w2") is None
+
+
+def test_a_lease_lives_until_its_deadline_and_is_dead_exactly_on_it(
+    table: LeaseTable, job: UUID, clock: FakeClock
+) -> None:
+    table.grant(job, "w1")
+    clock.advance(LEASE_SECONDS - 0.001)
+    assert table.use(job, "w1")
+    assert table.expired() == []
+    assert not table.is_expired(job)
+    clock.now = 1000.0 + LEASE_SECONDS
+    assert table.use(job, "w1") is None
+    assert table.expired() == [job]
+    assert table.is_expired(job)
+
+
+def test_renewing_counts_from_now(table: LeaseTable, job: UUID, clock: FakeClock) -> None:
+    lease = table.grant(job, "w1")
+    clock.advance(40)
+    table.renew(lease)
+    clock.advance(LEASE_SECONDS - 0.001)
+    assert table.use(job, "w1")
+    clock.advance(0.001)
+    assert table.use(job, "w1") is None
+
+
+def test_using_a_lease_does_not_renew_it(table: LeaseTable, job: UUID, clock: FakeClock) -> None:
+    table.grant(job, "w1")
+    clock.advance(59)
+    assert table.use(job, "w1")
+    clock.advance(1)
+    assert table.use(job, "w1") is None
+
+
+def test_a_lease_of_nobody_is_taken_over_by_the_first_worker_that_uses_it(table: LeaseTable, job: UUID) -> None:
+    table.grant(job, None)
+    assert table.use(job, "w1")
+    assert table.use(job, "w2") is None
+    assert table.use(job, "w1")
+
+
+def test_a_lease_of_nobody_expires_like_any_other(table: LeaseTable, job: UUID, clock: FakeClock) -> None:
+    table.grant(job, None)
+    clock.advance(LEASE_SECONDS)
+    assert table.expired() == [job]
+    assert table.use(job, "w1") is None
+
+
+def test_a_job_the_worker_never_called_about_is_known_until_it_calls(table: LeaseTable, job: UUID) -> None:
+    assert table.unused_of("w1") is None
+    table.grant(job, "w1")
+    assert table.unused_of("w1") == job
+    assert table.unused_of("w2") is None
+    table.use(job, "w1")
+    assert table.unused_of("w1") is None
+
+
+def test_a_job_the_worker_never_called_about_is_not_its_own_after_the_deadline(
+    table: LeaseTable, job: UUID, clock: FakeClock
+) -> None:
+    table.grant(job, "w1")
+    clock.advance(LEASE_SECONDS)
+    assert table.unused_of("w1") is None
+
+
+def test_an_ended_lease_is_over_and_its_holder_is_remembered(table: LeaseTable, job: UUID, clock: FakeClock) -> None:
+    table.grant(job, "w1")
+    assert table.last_holder(job) is None
+    table.end(job)
+    assert table.use(job, "w1") is None
+    assert table.last_holder(job) == "w1"
+    clock.advance(LEASE_SECONDS)
+    assert table.expired() == []
+    assert not table.is_expired(job)
+
+
+def test_a_new_lease_forgets_the_last_holder(table: LeaseTable, job: UUID) -> None:
+    table.grant(job, "w1")
+    table.end(job)
+    table.grant(job, "w2")
+    assert table.last_holder(job) is None
+    assert table.use(job, "w1") is None
+
+
+def test_the_end_of_a_lease_of_nobody_remembers_nobody(table: LeaseTable, job: UUID) -> None:
+    table.grant(job, None)
+    table.end(job)
+    table.end(job)
+    assert table.last_holder(job) is None
+
+
+def test_only_so_many_ended_leases_are_remembered(table: LeaseTable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leases_module, "REMEMBERED_ENDINGS", 3)
+    jobs = [uuid4() for _ in range(5)]
+    for job in jobs:
+        table.grant(job, "w1")
+        table.end(job)
+    assert [table.last_holder(job) for job in jobs] == [None, None, "w1", "w1", "w1"]
+
+
+def test_a_lease_is_not_another_of_the_same_job(table: LeaseTable, job: UUID) -> None:
+    first = table.grant(job, "w1")
+    assert table.holds(first)
+    second = table.grant(job, "w1")
+    assert not table.holds(first)
+    assert table.holds(second)
+    table.end(job)
+    assert not table.holds(second)
+
+
+def test_losses_are_counted_a_job_until_they_are_forgotten(table: LeaseTable, job: UUID) -> None:
+    other = uuid4()
+    assert [table.count_loss(job), table.count_loss(job), table.count_loss(other)] == [1, 2, 1]
+    table.forget_losses(job)
+    assert table.count_loss(job) == 1
+    assert table.count_loss(other) == 2
+    table.forget_losses(uuid4())
+
+
+def test_one_at_a_time_holds_a_jobs_lock(job: UUID) -> None:
+    locks, inside, most = JobLocks(), 0, 0
+
+    def work() -> None:
+        nonlocal inside, most
+        for _ in range(200):
+            with locks.hold(job):
+                inside += 1
+                most = max(most, inside)
+                inside -= 1
+
+    for future in [in_thread(work) for _ in range(6)]:
+        future.result(30)
+    assert most == 1
+
+
+def test_who_wants_a_held_lock_waits_for_it(job: UUID) -> None:
+    locks, entered = JobLocks(), threading.Event()
+
+    def enter() -> None:
+        with locks.hold(job):
+            entered.set()
+
+    with locks.hold(job):
+        second = in_thread(enter)
+        eventually(lambda: locks._held[job][1] == 2, "the second to wait")
+        assert not entered.is_set()
+    second.result(10)
+    assert entered.is_set()
+
+
+def test_the_locks_of_two_jobs_have_nothing_to_do_with_each_other(job: UUID) -> None:
+    locks = JobLocks()
+
+    def enter_another() -> str:
+        with locks.hold(uuid4()):
+            return "entered"
+
+    with locks.hold(job):
+        assert in_thread(enter_another).result(10) == "entered"
+
+
+def test_a_lock_is_held_while_somebody_holds_it_or_waits(job: UUID) -> None:
+    locks = JobLocks()
+    assert not locks.is_held(job)
+    with locks.hold(job):
+        assert locks.is_held(job)
+        assert not locks.is_held(uuid4())
+    assert not locks.is_held(job)
+
+
+def test_a_lock_is_let_go_and_nothing_of_it_kept_also_when_its_block_fails(job: UUID) -> None:
+    locks = JobLocks()
+    with pytest.raises(RuntimeError), locks.hold(job):
+        raise RuntimeError
+    with locks.hold(job):
+        pass
+    assert locks._held == {}

@@ -1,0 +1,236 @@
+"""Picking up after the last run: on real files, as a restart finds them."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+
+from job_api.bootstrap import Services
+from job_api.errors import LeaseLost
+from job_api.settings import ApiSettings
+from job_api.storage.keys import input_key, results_key
+from shared.job_status import JobStatus
+from tests.support.adapters import RecordingQueue
+from tests.support.clock import FakeClock
+from tests.support.lives import completed, failed, outcome, rows, running, status, submit, take
+from tests.support.samples import DOCUMENT, OTHER_DOCUMENT, VIDEO
+
+pytestmark = pytest.mark.unit
+
+LEASE_SECONDS = 60.0
+Make = Callable[..., Services]
+Restart = Callable[..., Services]
+
+
+@pytest.fixture
+def settings(make_settings: Callable[..., ApiSettings], tmp_path: Path) -> ApiSettings:
+    return make_settings(database_url=f"duckdb:///{tmp_path / 'jobs.duckdb'}")
+
+
+@pytest.fixture
+def folder(settings: ApiSettings) -> Path:
+    return settings.data_dir / "video_jobs"
+
+
+@pytest.fixture
+def restart(make_services: Make, settings: ApiSettings) -> Restart:
+    """Starts services on the files, closing those that run."""
+    current: list[Services] = []
+
+    def start(**adapters: object) -> Services:
+        if current:
+            current.pop().close()
+        current.append(make_services(settings, **adapters))
+        return current[0]
+
+    return start
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_pending_jobs_are_enqueued_again_oldest_first(restart: Restart) -> None:
+    services = restart()
+    jobs = [submit(services) for _ in range(5)]
+    queue = RecordingQueue()
+    services = restart(queue=queue)
+    assert queue.enqueued == [str(job) for job in jobs]
+    assert {status(services, job) for job in jobs} == {JobStatus.pending}
+    assert [take(services, f"w{number}") for number in range(6)] == [*jobs, None]
+
+
+def test_only_pending_jobs_are_enqueued(restart: Restart) -> None:
+    services = restart()
+    for make in (completed, failed, running):
+        make(services)
+    queue = RecordingQueue()
+    restart(queue=queue)
+    assert queue.enqueued == []
+
+
+def test_a_running_job_stays_with_the_worker_that_renews_it(restart: Restart, clock: FakeClock) -> None:
+    job = running(restart())
+    services = restart()
+    assert status(services, job) is JobStatus.running
+    assert take(services, "w2") is None
+    services.dispatch.renew(job, "w1")
+    with pytest.raises(LeaseLost):
+        services.dispatch.renew(job, "w2")
+    clock.advance(LEASE_SECONDS - 1)
+    services.dispatch.expire_leases()
+    services.dispatch.complete(job, "w1", DOCUMENT)
+    assert outcome(services, job) == (JobStatus.completed, results_key(job), None)
+
+
+def test_a_running_job_is_completed_by_the_first_worker_that_brings_results(restart: Restart) -> None:
+    job = running(restart())
+    services = restart()
+    services.dispatch.complete(job, "w1", DOCUMENT)
+    assert status(services, job) is JobStatus.completed
+    with pytest.raises(LeaseLost):
+        services.dispatch.complete(job, "w2", DOCUMENT)
+
+
+def test_a_running_job_that_nobody_calls_about_is_pending_after_one_lease(restart: Restart, clock: FakeClock) -> None:
+    job = running(restart())
+    clock.advance(LEASE_SECONDS * 5)
+    services = restart()
+    assert services.dispatch.expire_leases() == 0
+    clock.advance(LEASE_SECONDS - 0.001)
+    assert services.dispatch.expire_leases() == 0
+    clock.advance(0.001)
+    assert services.dispatch.expire_leases() == 1
+    assert status(services, job) is JobStatus.pending
+    with pytest.raises(LeaseLost):
+        services.dispatch.renew(job, "w1")
+    assert take(services, "w2") == job
+
+
+def test_a_completion_is_repeated_after_a_restart(restart: Restart) -> None:
+    job = completed(restart())
+    services = restart()
+    before = services.queries.job(job)
+    services.dispatch.complete(job, "w1", DOCUMENT)
+    with pytest.raises(LeaseLost):
+        services.dispatch.complete(job, "w1", OTHER_DOCUMENT)
+    with pytest.raises(LeaseLost):
+        services.dispatch.fail(job, "w1", "why")
+    assert services.queries.job(job) == before
+
+
+def test_a_failure_is_repeated_after_a_restart(restart: Restart) -> None:
+    job = failed(restart(), "why")
+    services = restart()
+    services.dispatch.fail(job, "w1", "why")
+    with pytest.raises(LeaseLost):
+        services.dispatch.fail(job, "w1", "another reason")
+    assert outcome(services, job) == (JobStatus.failed, None, "why")
+
+
+def test_a_job_outlives_many_restarts_in_the_middle_of_its_life(restart: Restart) -> None:
+    job = submit(restart())
+    assert take(restart()) == job
+    restart().dispatch.renew(job, "w1")
+    restart().dispatch.release(job, "w1")
+    assert take(restart(), "w2") == job
+    restart().dispatch.complete(job, "w2", DOCUMENT)
+    assert [frame.frame_index for frame in restart().queries.frames(job)] == [0]
+
+
+def test_files_of_no_job_are_swept(restart: Restart, folder: Path) -> None:
+    services = restart()
+    kept = completed(services)
+    orphan = uuid4()
+    for name in (f"{orphan}.mp4", f"{orphan}_results.json", f".{orphan}.mp4.{'0' * 32}.part"):
+        (folder / name).write_bytes(VIDEO)
+    services = restart()
+    assert names(folder) == {f"{kept}.mp4", f"{kept}_results.json"}
+    assert services.queries.frames(kept)
+
+
+def test_a_video_whose_row_was_never_written_is_swept(
+    restart: Restart, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        """The process ends here; nobody cleans up."""
+
+    def die(*_: object) -> None:
+        raise Killed
+
+    services = restart()
+    submit(services)
+    monkeypatch.setattr(services.submission._jobs, "add", die)
+    with pytest.raises(Killed):
+        submit(services)
+    assert len(names(folder)) == 2
+    services = restart()
+    assert len(names(folder)) == rows(services) == 1
+
+
+FOREIGN = ["holiday.mp4", "README.md", ".gitkeep", f"{uuid4()}.mov", f"{uuid4()}.mp4.bak", f"{uuid4().hex}----.mp4"]
+
+
+def test_files_that_this_service_did_not_write_are_kept(restart: Restart, folder: Path) -> None:
+    submit(restart())
+    for name in FOREIGN:
+        (folder / name).write_bytes(b"not ours")
+    (folder.parent / f"{uuid4()}.mp4").write_bytes(b"elsewhere")
+    (folder / f"{uuid4()}.mp4").mkdir()
+    before = names(folder)
+    restart()
+    assert names(folder) == before
+    assert len(names(folder.parent)) == 2
+
+
+@pytest.mark.parametrize("make", [submit, running, completed, failed])
+def test_the_files_of_a_job_are_kept_in_every_state(
+    restart: Restart, folder: Path, make: Callable[[Services], UUID]
+) -> None:
+    job = make(restart())
+    (folder / f"{uuid4()}.mp4").write_bytes(b"an orphan, so that there is something to sweep")
+    restart()
+    expected = {f"{job}.mp4", f"{job}_results.json"} if make is completed else {f"{job}.mp4"}
+    assert names(folder) == expected
+
+
+@pytest.mark.parametrize("starts", [1, 3])
+def test_no_whole_file_is_lost_when_the_wrong_database_is_opened(
+    restart: Restart,
+    make_services: Make,
+    make_settings: Callable[..., ApiSettings],
+    folder: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    starts: int,
+) -> None:
+    services = restart()
+    job = completed(services)
+    services.close()
+    (folder / "holiday.mp4").write_bytes(b"not ours")
+    before = {name: (folder / name).read_bytes() for name in names(folder)}
+    with caplog.at_level(logging.WARNING):
+        for _ in range(starts):
+            make_services(make_settings(database_url=f"duckdb:///{tmp_path / 'wrong.duckdb'}")).close()
+    assert "file of an unknown job set aside: the database is new" in caplog.messages
+    aside = folder.parent / "unknown_jobs"
+    assert names(folder) == {"holiday.mp4"}
+    assert names(aside) == {f"{job}.mp4", f"{job}_results.json"}
+    for name in names(aside):
+        assert (aside / name).read_bytes() == before[name]
+        (aside / name).rename(folder / name)
+    assert restart().queries.frames(job)
+
+
+def test_a_first_start_in_an_empty_folder_warns_of_nothing(restart: Restart, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        restart()
+    assert not caplog.records
+
+
+def test_the_database_holds_keys_and_never_a_path(restart: Restart) -> None:
+    services = restart()
+    job = services.queries.job(completed(services))
+    assert (job.input_path, job.output_path) == (input_key(job.job_id), results_key(job.job_id))

@@ -1,0 +1,176 @@
+"""The frozen shape of results."""
+
+import json
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from job_api.errors import InvalidResults
+from job_api.servicers.conversions import frame_message
+from job_api.services.stored_results import MAX_NESTING, FrameEntry, checked_results, frames_of, results_list_of
+from shared.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
+from shared.reasons import Reason
+
+pytestmark = pytest.mark.unit
+
+TEXT = st.text(st.characters(codec="utf-8"))
+NUMBERS = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | NUMBERS | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=8,
+)
+RESULTS = st.lists(st.dictionaries(TEXT, JSON_VALUES, max_size=3), max_size=4)
+
+LISTS = [
+    "[]",
+    "[ ]",
+    '[{"result":{},"frame_index":0}]',
+    '[\n {"frame_index": 0, "result": {"a": 1.50, "b": "\\u0416Ж"}}\n]',
+]
+
+
+def document_of(results: list[dict[str, Any]], **how: Any) -> bytes:
+    entries = [{"frame_index": index, "result": result} for index, result in enumerate(results)]
+    return json.dumps({"results": entries}, **how).encode()
+
+
+def frame(result: str) -> bytes:
+    return b'{"results": [{"frame_index": 0, "result": %s}]}' % result.encode()
+
+
+@given(results=RESULTS, ascii_only=st.booleans(), indent=st.sampled_from([None, 2]))
+def test_whatever_has_the_shape_is_accepted_and_read_back(
+    results: list[dict[str, Any]], ascii_only: bool, indent: int | None
+) -> None:
+    document = document_of(results, ensure_ascii=ascii_only, indent=indent)
+    assert checked_results(document) is document
+    assert frames_of(document) == [FrameEntry(index, result) for index, result in enumerate(results)]
+    assert json.loads(results_list_of(document)) == json.loads(document)["results"]
+
+
+@pytest.mark.parametrize("text", LISTS)
+def test_the_list_is_returned_as_the_very_bytes_that_were_stored(text: str) -> None:
+    document = f' {{ "results" : {text} }} '.encode()
+    assert results_list_of(checked_results(document)) == text
+
+
+BAD_DOCUMENTS: dict[str, bytes] = {
+    "nothing": b"",
+    "blank": b" ",
+    "not JSON": b"results",
+    "a list": b"[]",
+    "null": b"null",
+    "no results": b"{}",
+    "results null": b'{"results": null}',
+    "results an object": b'{"results": {}}',
+    "results a string": b'{"results": "[]"}',
+    "an extra key beside results": b'{"results": [], "version": 1}',
+    "an entry null": b'{"results": [null]}',
+    "an entry a list": b'{"results": [[0, {}]]}',
+    "an extra key in an entry": b'{"results": [{"frame_index": 0, "result": {}, "note": 1}]}',
+    "frame_index missing": b'{"results": [{"result": {}}]}',
+    "result missing": b'{"results": [{"frame_index": 0}]}',
+    "frame_index a string": b'{"results": [{"frame_index": "0", "result": {}}]}',
+    "frame_index a float": b'{"results": [{"frame_index": 0.0, "result": {}}]}',
+    "frame_index half": b'{"results": [{"frame_index": 0.5, "result": {}}]}',
+    "frame_index a boolean": b'{"results": [{"frame_index": false, "result": {}}]}',
+    "frame_index null": b'{"results": [{"frame_index": null, "result": {}}]}',
+    "frame_index negative": b'{"results": [{"frame_index": -1, "result": {}}]}',
+    "frame_index from 1": b'{"results": [{"frame_index": 1, "result": {}}]}',
+    "frame_index doubled": b'{"results": [{"frame_index": 0, "result": {}}, {"frame_index": 0, "result": {}}]}',
+    "frame_index with a gap": b'{"results": [{"frame_index": 0, "result": {}}, {"frame_index": 2, "result": {}}]}',
+    "out of order": b'{"results": [{"frame_index": 1, "result": {}}, {"frame_index": 0, "result": {}}]}',
+    "frame_index huge": b'{"results": [{"frame_index": 99999999999999999999, "result": {}}]}',
+    "result null": frame("null"),
+    "result a list": frame("[]"),
+    "result a string": frame('"text"'),
+    "NaN": frame('{"a": NaN}'),
+    "Infinity": frame('{"a": Infinity}'),
+    "minus Infinity": frame('{"a": -Infinity}'),
+    "a number beyond any float": frame('{"a": 1e999}'),
+    "half a surrogate pair": frame('{"a": "\\ud800"}'),
+    "not UTF-8": b'{"results": [{"frame_index": 0, "result": {"a": "\xff"}}]}',
+    "not UTF-8 in a key": b'{"results": [{"frame_index": 0, "result": {"\xc3\x28": 1}}]}',
+    "UTF-16": '{"results": []}'.encode("utf-16"),
+    "a byte order mark": b'\xef\xbb\xbf{"results": []}',
+    "something behind it": b'{"results": []} {}',
+    "cut off": b'{"results": [{"frame_index": 0, "resu',
+    "single quotes": b"{'results': []}",
+    "a comma too many": b'{"results": [],}',
+    "a comment": b'{"results": [] /* none */}',
+    "a raw line break in a string": b'{"results": [{"frame_index": 0, "result": {"a": "\n"}}]}',
+    "very deep objects": frame('{"a":' * 100_000 + "1" + "}" * 100_000),
+    "very deep lists": frame('{"a":' + "[" * 100_000 + "]" * 100_000 + "}"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_DOCUMENTS)
+def test_whatever_deviates_from_the_shape_is_refused(case: str) -> None:
+    with pytest.raises(InvalidResults, match="results_json must") as raised:
+        checked_results(BAD_DOCUMENTS[case])
+    assert raised.value.reason is Reason.INVALID_RESULTS
+    assert raised.value.field == "results_json"
+
+
+@given(st.binary(max_size=200))
+def test_random_bytes_are_refused_and_never_anything_else_is_raised(document: bytes) -> None:
+    with pytest.raises(InvalidResults):
+        checked_results(document)
+
+
+@given(results=RESULTS, place=st.integers(0, 10_000), byte=st.integers(0, 255))
+def test_one_changed_byte_is_accepted_only_if_the_shape_still_holds(
+    results: list[dict[str, Any]], place: int, byte: int
+) -> None:
+    document = bytearray(document_of(results))
+    document[place % len(document)] = byte
+    try:
+        checked_results(bytes(document))
+    except InvalidResults:
+        return
+    entries = json.loads(document)["results"]
+    assert [entry["frame_index"] for entry in entries] == list(range(len(entries)))
+    assert all(set(entry) == {"frame_index", "result"} and isinstance(entry["result"], dict) for entry in entries)
+
+
+@pytest.mark.parametrize("case", ["nothing", "no results", "cut off", "not JSON", "result null", "not UTF-8"])
+def test_a_damaged_document_is_a_value_error_for_its_readers(case: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        frames_of(BAD_DOCUMENTS[case])
+
+
+@pytest.mark.parametrize("document", [b"", b"{}", b'{"results": [', b"results", b'{"results": ["\xff"]}'])
+def test_a_damaged_document_has_no_list(document: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        results_list_of(document)
+
+
+@pytest.mark.parametrize(("opening", "closing"), [('{"a":', "}"), ("[", "]")])
+def test_results_are_nested_up_to_the_limit_and_no_deeper(opening: str, closing: str) -> None:
+    def nested(levels: int) -> bytes:
+        return frame('{"a":' + opening * (levels - 1) + "1" + closing * (levels - 1) + "}")
+
+    document = nested(MAX_NESTING)
+    assert checked_results(document) == document
+    for entry in frames_of(document):
+        assert pb.FrameResult.FromString(frame_message(entry).SerializeToString())
+    with pytest.raises(InvalidResults, match=str(MAX_NESTING)):
+        checked_results(nested(MAX_NESTING + 1))
+
+
+def test_numbers_keep_their_value() -> None:
+    numbers = {"a": 0.1, "b": 1e-300, "c": 2**53, "d": -0.0, "e": 33.4}
+    [entry] = frames_of(document_of([numbers]))
+    assert entry.result == numbers
+    assert math.copysign(1, entry.result["d"]) == -1
+
+
+def test_the_message_says_where_the_mistake_is() -> None:
+    with pytest.raises(InvalidResults, match=r"results\[1\]"):
+        checked_results(b'{"results": [{"frame_index": 0, "result": {}}, {"frame_index": 1}]}')
+    with pytest.raises(InvalidResults, match="entry 1 has frame_index 7"):
+        checked_results(b'{"results": [{"frame_index": 0, "result": {}}, {"frame_index": 7, "result": {}}]}')

@@ -1,0 +1,74 @@
+"""Being told to stop, once and twice."""
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from job_worker.stop_signal import StopSignal
+from tests.support.clock import FakeClock
+
+pytestmark = [pytest.mark.unit, pytest.mark.worker]
+
+
+@pytest.fixture
+def own_handlers() -> Iterator[None]:
+    """Puts the process's signal handlers back at the end."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_nothing_is_asked_for_at_first(clock: FakeClock) -> None:
+    stop = StopSignal(drain_seconds=30, clock=clock)
+    clock.advance(1e6)
+    assert not stop.requested.is_set()
+    assert not stop.must_hand_back
+
+
+def test_the_first_request_leaves_the_job_in_hand_its_drain_time(clock: FakeClock) -> None:
+    stop = StopSignal(drain_seconds=30, clock=clock)
+    stop.request()
+    assert stop.requested.is_set()
+    clock.advance(29.9)
+    assert not stop.must_hand_back
+
+
+def test_the_job_must_be_handed_back_on_the_drain_deadline(clock: FakeClock) -> None:
+    stop = StopSignal(drain_seconds=30, clock=clock)
+    stop.request()
+    clock.advance(30)
+    assert stop.must_hand_back
+
+
+def test_the_second_request_hands_back_at_once(clock: FakeClock) -> None:
+    stop = StopSignal(drain_seconds=30, clock=clock)
+    stop.request()
+    stop.request()
+    assert stop.must_hand_back
+
+
+def test_a_later_request_takes_nothing_back(clock: FakeClock) -> None:
+    stop = StopSignal(drain_seconds=30, clock=clock)
+    for _ in range(3):
+        stop.request()
+    assert stop.must_hand_back
+
+
+def test_no_drain_time_hands_back_at_once(clock: FakeClock) -> None:
+    stop = StopSignal(drain_seconds=0, clock=clock)
+    stop.request()
+    assert stop.must_hand_back
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_is_a_request_and_ends_nothing(number: int, clock: FakeClock, own_handlers: None) -> None:
+    stop = StopSignal(drain_seconds=30, clock=clock)
+    stop.install()
+    os.kill(os.getpid(), number)
+    assert stop.requested.is_set()
+    assert not stop.must_hand_back
+    os.kill(os.getpid(), number)
+    assert stop.must_hand_back

@@ -1,0 +1,101 @@
+"""What a worker can be told, and what it says to mistakes."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from job_worker.settings import WorkerSettings
+from shared.pipelines import BUILT_IN_PIPELINES
+from shared.settings import InvalidSettings, load_settings
+
+pytestmark = [pytest.mark.unit, pytest.mark.worker]
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No FOREGSYTE_* variable and no settings file."""
+    for name in [name for name in os.environ if name.startswith("FOREGSYTE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def load(*arguments: str) -> WorkerSettings:
+    return load_settings(WorkerSettings, arguments, "foregsyte-worker")
+
+
+def mistake_in(*arguments: str) -> str:
+    with pytest.raises(InvalidSettings) as raised:
+        load(*arguments)
+    return str(raised.value)
+
+
+def test_missing_weights_are_named_by_flag_and_variable() -> None:
+    message = mistake_in()
+    assert "--yolo-weights" in message
+    assert "FOREGSYTE_YOLO_WEIGHTS" in message
+
+
+@pytest.mark.parametrize("pipelines", ["yolo", "yolo_ocr", "ocr,yolo"])
+def test_every_pipeline_that_finds_objects_needs_weights(pipelines: str) -> None:
+    assert "--yolo-weights" in mistake_in("--pipelines", pipelines)
+    assert load("--pipelines", pipelines, "--yolo-weights", "w.pt").yolo_weights == "w.pt"
+
+
+def test_text_alone_needs_no_weights() -> None:
+    assert load("--pipelines", "ocr").pipelines == ("ocr",)
+
+
+def test_a_worker_loads_every_pipeline_unless_told() -> None:
+    assert load("--yolo-weights", "w.pt").pipelines == tuple(BUILT_IN_PIPELINES)
+
+
+def test_no_number_of_threads_takes_the_cores_this_process_may_use() -> None:
+    assert load("--pipelines", "ocr").resolved_threads == len(os.sched_getaffinity(0)) >= 1
+
+
+def test_a_number_of_threads_is_taken_as_it_is() -> None:
+    assert load("--pipelines", "ocr", "--threads", "3").resolved_threads == 3
+
+
+def test_every_worker_has_a_name_of_its_own() -> None:
+    assert load("--pipelines", "ocr").worker_id != load("--pipelines", "ocr").worker_id
+
+
+BAD_VALUES = {
+    "--threads": "-1",
+    "--yolo-confidence": "1.5",
+    "--ocr-confidence": "-0.1",
+    "--pipelines": "yolo,nonsense",
+    "--drain-seconds": "-1",
+    "--wait-seconds": "0",
+    "--piece-bytes": "0",
+    "--max-frame-seconds": "soon",
+    "--max-memory-bytes": "0",
+    "--worker-id": "",
+    "--address": "nowhere",
+    "--log-level": "LOUD",
+}
+
+
+def test_bad_values_are_all_reported_together() -> None:
+    message = mistake_in(*(word for pair in BAD_VALUES.items() for word in pair))
+    assert sorted(line.split()[0] for line in message.splitlines()) == sorted(BAD_VALUES)
+
+
+def test_a_work_folder_that_is_not_there_is_a_mistake(tmp_path: Path) -> None:
+    assert "--work-dir" in mistake_in("--pipelines", "ocr", "--work-dir", str(tmp_path / "absent"))
+    assert load("--pipelines", "ocr", "--work-dir", str(tmp_path)).work_dir == tmp_path
+
+
+def test_a_flag_wins_over_the_environment_and_the_environment_over_the_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "foregsyte.toml").write_text(
+        '[worker]\npipelines = ["ocr"]\nwait-seconds = 1\ndrain-seconds = 1\nthreads = 1\n[api]\nlease-seconds = 9\n'
+    )
+    monkeypatch.setenv("FOREGSYTE_DRAIN_SECONDS", "2")
+    monkeypatch.setenv("FOREGSYTE_THREADS", "2")
+    settings = load("--threads", "3")
+    assert (settings.pipelines, settings.wait_seconds) == (("ocr",), 1)
+    assert (settings.drain_seconds, settings.threads) == (2, 3)

@@ -1,0 +1,73 @@
+"""The small words that both sides share: states, exit codes, reasons, pipelines, channel options."""
+
+import time
+
+import grpc
+import pytest
+
+from shared import clock, grpc_errors, grpc_options, pipelines
+from shared.exit_codes import ExitCode
+from shared.generated.foregsyte.jobs.v1 import jobs_pb2
+from shared.job_status import JobStatus
+from shared.reasons import ERROR_DOMAIN, Reason
+
+pytestmark = pytest.mark.unit
+
+
+def test_the_exit_codes_never_change() -> None:
+    assert {code.name: int(code) for code in ExitCode} == {
+        "OK": 0,
+        "FAILURE": 1,
+        "SETTINGS": 2,
+        "DATABASE": 3,
+        "ADDRESS": 4,
+        "MODELS": 5,
+    }
+
+
+def test_there_are_four_states_and_two_of_them_are_final() -> None:
+    assert [status.value for status in JobStatus] == ["pending", "running", "completed", "failed"]
+    assert [status for status in JobStatus if status.is_final] == [JobStatus.completed, JobStatus.failed]
+
+
+def test_progress_is_derived_from_the_state() -> None:
+    assert [status.progress for status in JobStatus] == [0.0, 0.5, 1.0, 1.0]
+
+
+def test_the_states_are_those_of_the_contract() -> None:
+    names = {f"JOB_STATUS_{status.name.upper()}" for status in JobStatus}
+    assert names == set(jobs_pb2.JobStatus.keys()) - {"JOB_STATUS_UNSPECIFIED"}
+
+
+def test_a_reason_is_its_own_name() -> None:
+    assert ERROR_DOMAIN == "foregsyte"
+    assert [reason for reason in Reason if reason.value != reason.name] == []
+
+
+def test_the_catalogue_offers_three_pipelines() -> None:
+    catalogue = pipelines.BUILT_IN_PIPELINES
+    assert {name: (info.finds_objects, info.reads_text) for name, info in catalogue.items()} == {
+        "yolo_ocr": (True, True),
+        "yolo": (True, False),
+        "ocr": (False, True),
+    }
+    assert all(info.pipeline_id == name and info.description for name, info in catalogue.items())
+
+
+def test_the_channel_options_are_options() -> None:
+    with grpc.insecure_channel("localhost:1", options=grpc_options.CHANNEL_OPTIONS):
+        pass
+    options = dict(grpc_options.CHANNEL_OPTIONS)
+    assert options["grpc.max_receive_message_length"] == options["grpc.max_send_message_length"] == -1
+    assert options["grpc.keepalive_time_ms"] == 1000 * grpc_options.KEEPALIVE_SECONDS
+
+
+def test_the_clock_is_one_that_never_goes_back() -> None:
+    assert clock.monotonic_clock is time.monotonic
+
+
+def test_an_error_that_no_server_made_has_no_reason_and_no_delay() -> None:
+    with grpc.insecure_channel("127.0.0.1:1") as channel, pytest.raises(grpc.RpcError) as raised:
+        channel.unary_unary("/none/None", lambda b: b, lambda b: b)(b"", timeout=10)
+    assert grpc_errors.reason_of(raised.value) is None
+    assert grpc_errors.retry_delay_seconds(raised.value) is None

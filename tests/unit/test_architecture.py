@@ -1,0 +1,238 @@
+"""The direction of dependency, read off every import of every module."""
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy.orm import DeclarativeBase
+
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.unit
+
+PACKAGES = ("shared", "job_api", "job_worker", "job_client", "migrations")
+DATABASE_LIBRARIES = ("duckdb", "duckdb_engine", "sqlalchemy", "alembic")
+HEAVY = ("torch", "ultralytics", "paddleocr", "paddlex", "paddle", "openvino", "onnxruntime", "rapidocr")
+"""Libraries that take seconds or a gigabyte to import."""
+
+VISION = (*HEAVY, "cv2", "av", "numpy", "PIL")
+CONTRACT = "foregsyte/jobs/v1/jobs"
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def sources(package: str) -> dict[str, Path]:
+    """Returns every module of a package, but for the generated ones."""
+    paths = (path for path in (ROOT / package).rglob("*.py") if "generated" not in path.parts)
+    return {module_name(path): path for path in paths}
+
+
+MODULES = {name: path for package in PACKAGES for name, path in sources(package).items()}
+
+
+def imported_by(nodes: Iterator[ast.AST]) -> set[str]:
+    found: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            found |= {node.module or ""} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def without_functions(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yields what runs when the module is imported: all but the bodies of functions and what only types need."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            continue
+        yield node
+        yield from without_functions(node)
+
+
+def imports(module: str, *, at_import: bool = False) -> set[str]:
+    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
+    return imported_by(without_functions(tree) if at_import else ast.walk(tree))
+
+
+def within(name: str, *prefixes: str) -> bool:
+    return any(name == prefix or name.startswith(prefix + ".") for prefix in prefixes)
+
+
+def offences(modules: tuple[str, ...], forbidden: tuple[str, ...], *, at_import: bool = False) -> list[str]:
+    """Returns every import of something forbidden by one of the modules or what lies below them."""
+    return [
+        f"{module} imports {name}"
+        for module in MODULES
+        if within(module, *modules)
+        for name in sorted(imports(module, at_import=at_import))
+        if within(name, *forbidden)
+    ]
+
+
+def test_there_is_something_to_look_at() -> None:
+    assert {"job_api.services.dispatch", "job_worker.worker_runner", "shared.settings"} <= set(MODULES)
+    assert "job_api.repositories.jobs" in imports("job_api.services.dispatch")
+    assert "uuid.UUID" in imports("job_api.services.leases")
+    assert offences(("job_api.services",), ("job_api.repositories",))
+
+
+@pytest.mark.parametrize(
+    ("modules", "forbidden"),
+    [
+        (("shared",), ("job_api", "job_worker", "job_client", "migrations")),
+        (("job_api",), ("job_worker", "job_client")),
+        (("job_api",), VISION),
+        (("job_worker",), ("job_api", "job_client", "migrations")),
+        (("job_worker",), DATABASE_LIBRARIES),
+        (("job_client",), ("migrations", *DATABASE_LIBRARIES)),
+        (("shared",), (*DATABASE_LIBRARIES, *VISION)),
+        (("migrations",), ("job_worker", "job_client")),
+        (PACKAGES, ("tests",)),
+    ],
+    ids=lambda names: "+".join(names)[:40],
+)
+def test_packages_depend_in_one_direction(modules: tuple[str, ...], forbidden: tuple[str, ...]) -> None:
+    assert offences(modules, forbidden) == []
+
+
+OUTER = ("job_api.servicers", "job_api.interceptors", "job_api.server", "job_api.bootstrap", "job_api.__main__")
+ADAPTERS = ("job_api.storage.local_storage", "job_api.storage.memory_storage", "job_api.queue.memory_queue")
+
+
+@pytest.mark.parametrize(
+    ("modules", "forbidden"),
+    [
+        (("job_api.services",), (*OUTER, *ADAPTERS, "job_api.core", "job_api.models", "job_api.settings")),
+        (("job_api.services",), ("grpc", "google", "shared.generated", *DATABASE_LIBRARIES)),
+        (("job_api.servicers",), (*ADAPTERS, "job_api.core", "job_api.models", "job_api.storage", "job_api.queue")),
+        (("job_api.servicers",), ("job_api.server", "job_api.bootstrap", "job_api.interceptors", *DATABASE_LIBRARIES)),
+        (("job_api.repositories",), (*OUTER, "job_api.services", "job_api.storage", "job_api.queue", "grpc")),
+        (("job_api.storage",), (*OUTER, "job_api.services", "job_api.repositories", "job_api.core", "grpc")),
+        (("job_api.queue",), (*OUTER, "job_api.services", "job_api.repositories", "job_api.core", "grpc")),
+        (("job_api.core", "job_api.models"), (*OUTER, *ADAPTERS, "job_api.services", "job_api.repositories", "grpc")),
+        (("job_api.errors",), ("grpc", "google", "job_api")),
+        (("job_api.interceptors",), ("job_api.services", "job_api.servicers", "job_api.core", *DATABASE_LIBRARIES)),
+        (("shared.job_status", "shared.reasons", "shared.exit_codes", "shared.clock"), ("grpc", "google", "pydantic")),
+    ],
+    ids=lambda names: "+".join(names)[:40],
+)  # fmt: skip
+def test_the_layers_of_the_api_depend_in_one_direction(modules: tuple[str, ...], forbidden: tuple[str, ...]) -> None:
+    assert offences(modules, forbidden) == []
+
+
+def test_only_the_composition_root_chooses_adapters() -> None:
+    chosen = [offence.split(" imports ")[0] for offence in offences(("job_api",), ADAPTERS)]
+    assert set(chosen) == {"job_api.bootstrap"}
+
+
+def test_only_the_interceptor_turns_errors_into_statuses() -> None:
+    assert [
+        module for module in MODULES if "StatusCode" in MODULES[module].read_text() and within(module, "job_api")
+    ] == ["job_api.interceptors.error_mapping"]
+    assert not [module for module in MODULES if "context.abort(" in MODULES[module].read_text()]
+
+
+def test_only_the_entry_points_configure_logging() -> None:
+    configuring = [module for module in MODULES if "shared.logging_setup.configure_logging" in imports(module)]
+    of_the_child_process = "job_worker.bootstrap"
+    assert set(configuring) <= {"job_api.__main__", "job_worker.worker_runner", of_the_child_process}
+    assert "job_api.__main__" in configuring
+
+
+def test_there_is_one_declarative_base_and_the_tables_hang_on_it() -> None:
+    import job_api.repositories.jobs  # noqa: F401 (whatever it loads is looked at too)
+    from job_api.core.database import Base
+    from job_api.models.job import Job
+
+    assert [base.__qualname__ for base in DeclarativeBase.__subclasses__() if base.__module__.startswith("job_")] == [
+        "Base"
+    ]
+    assert issubclass(Job, Base)
+    assert set(Base.metadata.tables) == {"jobs"}
+    making = ("DeclarativeBase", "declarative_base", "registry", "automap_base")
+    makers = [module for module in MODULES for name in imports(module) if name.rpartition(".")[2] in making]
+    assert makers == ["job_api.core.database"]
+
+
+def test_nothing_asynchronous_touches_the_database() -> None:
+    assert offences(PACKAGES, ("sqlalchemy.ext.asyncio", "asyncio", "grpc.aio")) == []
+
+
+def test_heavy_libraries_are_imported_inside_functions_of_their_adapters_alone() -> None:
+    assert offences(PACKAGES, HEAVY, at_import=True) == []
+    users = {offence.split(" imports ")[0] for offence in offences(PACKAGES, HEAVY)}
+    strays = {user for user in users if not within(user, "job_worker.detection", "job_worker.ocr")}
+    assert strays <= {"job_worker.vendor_libraries", "job_worker.threads"}
+    assert users - strays
+
+
+def loaded_by(module: str) -> set[str]:
+    """Returns the top-level packages that a fresh interpreter has loaded once it has imported the module."""
+    code = f"import sys, json, {module}; print(json.dumps(sorted({{name.partition('.')[0] for name in sys.modules}})))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=100, check=True
+    )
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_the_worker_starts_without_the_heavy_libraries() -> None:
+    loaded = loaded_by("job_worker.worker_runner")
+    assert "job_worker" in loaded
+    assert not loaded & {*HEAVY, *DATABASE_LIBRARIES, "job_api"}
+
+
+def test_the_api_starts_without_any_of_the_workers_libraries() -> None:
+    loaded = loaded_by("job_api.__main__")
+    assert "job_api" in loaded
+    assert not loaded & {*VISION, "job_worker", "job_client"}
+
+
+@pytest.mark.parametrize(
+    "module", [name for name in MODULES if within(name, "shared", "job_api") and name != "job_api.__main__"]
+)
+def test_a_module_says_what_it_offers(module: str) -> None:
+    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
+    assert ast.get_docstring(tree), "a module begins with what it is"
+    if MODULES[module].name != "__init__.py":
+        names = [ast.unparse(node.targets[0]) for node in tree.body if isinstance(node, ast.Assign)]
+        assert "__all__" in names
+
+
+def test_the_committed_stubs_are_those_of_the_contract(tmp_path: Path) -> None:
+    pytest.importorskip("grpc_tools", reason="comes with the dev extra")
+    plugins = [
+        f"--plugin=protoc-gen-{name}={Path(sys.executable).with_name(f'protoc-gen-{name}')}"
+        for name in ("mypy", "mypy_grpc")
+    ]
+    outputs = [f"--{kind}_out={tmp_path}" for kind in ("python", "grpc_python", "mypy", "mypy_grpc")]
+    subprocess.run(
+        [sys.executable, "-m", "grpc_tools.protoc", "-Ishared/generated=protos", *outputs, *plugins,
+         f"shared/generated/{CONTRACT}.proto"],
+        cwd=ROOT, check=True, capture_output=True, timeout=60,
+    )  # fmt: skip
+    made = {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    committed = {
+        path.relative_to(ROOT): path.read_bytes()
+        for path in (ROOT / "shared" / "generated").rglob("jobs_pb2*")
+        if path.suffix in (".py", ".pyi")
+    }
+    assert len(made) == 4
+    assert set(made) == set(committed)
+    assert [str(path) for path, content in made.items() if committed[path] != content] == []
+
+
+def test_the_makefile_makes_the_stubs_in_the_way_that_is_checked_here() -> None:
+    recipe = (ROOT / "Makefile").read_text(encoding="utf-8")
+    outputs = [f"--{kind}_out=." for kind in ("python", "grpc_python", "mypy", "mypy_grpc")]
+    for part in ("grpc_tools.protoc -Ishared/generated=protos", *outputs):
+        assert part in recipe

@@ -1,0 +1,277 @@
+"""The servicers by themselves: what they take out of a request, and what they make of an answer."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import grpc
+import grpc_testing
+import pytest
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.json_format import MessageToDict
+
+from job_api.errors import InvalidFormat, InvalidJobId, InvalidStatus, InvalidWait, InvalidWorkerId, LeaseLost
+from job_api.repositories.jobs import JobRecord
+from job_api.servicers.job_servicer import JobServicer
+from job_api.servicers.worker_servicer import WorkerServicer
+from job_api.services.dispatch import VideoPiece
+from job_api.services.stored_results import FrameEntry
+from job_api.services.waiting_line import Waiter
+from shared.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
+from shared.job_status import JobStatus
+from shared.pipelines import BUILT_IN_PIPELINES
+from tests.support.samples import DOCUMENT, VIDEO
+
+pytestmark = pytest.mark.unit
+
+JOB = UUID("6b1ddc2e-3cbc-4b4c-9d4d-0a4e1d2c7f55")
+TEXT = str(JOB)
+SERVICES = pb.DESCRIPTOR.services_by_name
+AT = datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC)
+RECORD = JobRecord(JOB, JobStatus.failed, "ocr", "in", None, "why", AT, AT)
+
+
+@dataclass
+class Fake:
+    """A service that remembers how it was called and answers what it was told to."""
+
+    answers: dict[str, Any]
+    calls: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def __getattr__(self, method: str) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
+            self.calls.append((method, *arguments))
+            answer = self.answers.get(method)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        return call
+
+
+class Bench:
+    """Both servicers behind grpc's own test server, on faked services."""
+
+    def __init__(self, **answers: Any) -> None:
+        self.fake = Fake(answers)
+        fake: Any = self.fake
+        servicers = {
+            SERVICES["JobService"]: JobServicer(fake, fake, BUILT_IN_PIPELINES.values()),
+            SERVICES["WorkerService"]: WorkerServicer(fake),
+        }
+        self._server = grpc_testing.server_from_dictionary(servicers, grpc_testing.strict_real_time())
+
+    def start(self, service: str, rpc: str, request: Any) -> Any:
+        method = SERVICES[service].methods_by_name[rpc]
+        return self._server.invoke_unary_unary(method, (), request, None)
+
+    def call(self, service: str, rpc: str, request: Any) -> Any:
+        answer, _, code, details = self.start(service, rpc, request).termination()
+        assert code is grpc.StatusCode.OK, details
+        return answer
+
+    def jobs(self, rpc: str, request: Any) -> Any:
+        return self.call("JobService", rpc, request)
+
+    def workers(self, rpc: str, request: Any) -> Any:
+        return self.call("WorkerService", rpc, request)
+
+
+class TestJobService:
+    def test_submit(self) -> None:
+        bench = Bench(submit=JOB)
+        answer = bench.jobs("SubmitJob", pb.SubmitJobRequest(pipeline_id="ocr", video=VIDEO, request_id="r"))
+        assert answer == pb.SubmitJobResponse(job_id=TEXT)
+        assert bench.fake.calls == [("submit", "ocr", VIDEO, "r")]
+
+    def test_status(self) -> None:
+        bench = Bench(job=RECORD)
+        answer = bench.jobs("GetJobStatus", pb.GetJobStatusRequest(job_id=TEXT.upper()))
+        assert MessageToDict(answer, preserving_proto_field_name=True) == {
+            "job_id": TEXT,
+            "status": "JOB_STATUS_FAILED",
+            "progress": 1.0,
+            "created_at": "2025-01-02T03:04:05Z",
+            "updated_at": "2025-01-02T03:04:05Z",
+            "pipeline_id": "ocr",
+            "error_message": "why",
+        }
+        assert bench.fake.calls == [("job", JOB)]
+
+    @pytest.mark.parametrize("results_format", [pb.RESULTS_FORMAT_UNSPECIFIED, pb.RESULTS_FORMAT_FRAMES])
+    def test_results_as_frames(self, results_format: Any) -> None:
+        bench = Bench(frames=[FrameEntry(0, {"text": "a"}), FrameEntry(1, {})])
+        answer = bench.jobs("GetJobResults", pb.GetJobResultsRequest(job_id=TEXT, format=results_format))
+        assert (answer.job_id, answer.results_json) == (TEXT, "")
+        assert [(frame.frame_index, MessageToDict(frame.result)) for frame in answer.results] == [
+            (0, {"text": "a"}),
+            (1, {}),
+        ]
+        assert bench.fake.calls == [("frames", JOB)]
+
+    def test_results_as_json(self) -> None:
+        bench = Bench(results_json="[1]")
+        request = pb.GetJobResultsRequest(job_id=TEXT, format=pb.RESULTS_FORMAT_JSON)
+        assert bench.jobs("GetJobResults", request) == pb.GetJobResultsResponse(job_id=TEXT, results_json="[1]")
+        assert bench.fake.calls == [("results_json", JOB)]
+
+    def test_list(self) -> None:
+        bench = Bench(page=([RECORD, RECORD], "next"))
+        request = pb.ListJobsRequest(page_size=7, page_token="token", status=pb.JOB_STATUS_FAILED)
+        answer = bench.jobs("ListJobs", request)
+        assert [job.job_id for job in answer.jobs] == [TEXT, TEXT]
+        assert answer.next_page_token == "next"
+        assert bench.fake.calls == [("page", JobStatus.failed, 7, "token")]
+
+    def test_delete(self) -> None:
+        bench = Bench()
+        assert bench.jobs("DeleteJob", pb.DeleteJobRequest(job_id=TEXT)) == pb.DeleteJobResponse()
+        assert bench.fake.calls == [("delete", JOB)]
+
+    def test_pipelines(self) -> None:
+        bench = Bench()
+        answer = bench.jobs("ListPipelines", pb.ListPipelinesRequest())
+        assert [(pipeline.pipeline_id, pipeline.description) for pipeline in answer.pipelines] == [
+            (info.pipeline_id, info.description) for info in BUILT_IN_PIPELINES.values()
+        ]
+        assert bench.fake.calls == []
+
+
+class TestWorkerService:
+    def test_dequeue(self) -> None:
+        bench = Bench(dequeue=JOB)
+        answer = bench.workers("Dequeue", pb.DequeueRequest(worker_id="w", wait=Duration(seconds=2, nanos=500_000_000)))
+        assert answer == pb.DequeueResponse(job_id=TEXT)
+        [(*call, waiter)] = bench.fake.calls
+        assert call == ["dequeue", "w", 2.5]
+        assert isinstance(waiter, Waiter)
+
+    def test_dequeue_of_nothing(self) -> None:
+        bench = Bench()
+        assert bench.workers("Dequeue", pb.DequeueRequest(worker_id="w")) == pb.DequeueResponse()
+        assert bench.fake.calls[0][:3] == ("dequeue", "w", 0.0)
+
+    def test_a_caller_that_cancels_leaves_its_wait(self) -> None:
+        entered, left = threading.Event(), threading.Event()
+
+        def wait(_worker_id: str, _seconds: float, waiter: Waiter) -> None:
+            entered.set()
+            waiter.sleep(20)
+            if waiter.is_gone:
+                left.set()
+
+        bench = Bench()
+        bench.fake.dequeue = wait  # type: ignore[attr-defined]
+        call = bench.start("WorkerService", "Dequeue", pb.DequeueRequest(worker_id="w"))
+        assert entered.wait(10)
+        call.cancel()
+        assert left.wait(10)
+
+    def test_input(self) -> None:
+        bench = Bench(read_input=VideoPiece("ocr", 1000, b"piece"))
+        request = pb.GetJobInputRequest(job_id=TEXT, worker_id="w", offset=5, length=10)
+        answer = bench.workers("GetJobInput", request)
+        assert answer == pb.GetJobInputResponse(pipeline_id="ocr", size_bytes=1000, data=b"piece")
+        assert bench.fake.calls == [("read_input", JOB, "w", 5, 10)]
+
+    def test_renew(self) -> None:
+        bench = Bench(renew=7.25)
+        answer = bench.workers("RenewLease", pb.RenewLeaseRequest(job_id=TEXT, worker_id="w"))
+        assert answer.lease == Duration(seconds=7, nanos=250_000_000)
+        assert bench.fake.calls == [("renew", JOB, "w")]
+
+    def test_complete(self) -> None:
+        bench = Bench()
+        request = pb.CompleteJobRequest(job_id=TEXT, worker_id="w", results_json=DOCUMENT)
+        assert bench.workers("CompleteJob", request) == pb.CompleteJobResponse()
+        assert bench.fake.calls == [("complete", JOB, "w", DOCUMENT)]
+
+    def test_fail(self) -> None:
+        bench = Bench()
+        request = pb.FailJobRequest(job_id=TEXT, worker_id="w", error_message="why")
+        assert bench.workers("FailJob", request) == pb.FailJobResponse()
+        assert bench.fake.calls == [("fail", JOB, "w", "why")]
+
+    def test_release(self) -> None:
+        bench = Bench()
+        request = pb.ReleaseJobRequest(job_id=TEXT, worker_id="w")
+        assert bench.workers("ReleaseJob", request) == pb.ReleaseJobResponse()
+        assert bench.fake.calls == [("release", JOB, "w")]
+
+
+CLIENTS_REQUESTS = {
+    "GetJobStatus": pb.GetJobStatusRequest,
+    "GetJobResults": pb.GetJobResultsRequest,
+    "DeleteJob": pb.DeleteJobRequest,
+}
+HOLDERS_REQUESTS = {
+    "GetJobInput": pb.GetJobInputRequest,
+    "RenewLease": pb.RenewLeaseRequest,
+    "CompleteJob": pb.CompleteJobRequest,
+    "FailJob": pb.FailJobRequest,
+    "ReleaseJob": pb.ReleaseJobRequest,
+}
+
+
+def raised_by(service: str, rpc: str, request: Any, **answers: Any) -> tuple[type[Exception], list[Any]]:
+    """Calls the servicer's method itself, since grpc's test server shows no exception; returns what it raised."""
+    bench = Bench(**answers)
+    fake: Any = bench.fake
+    servicer: Any = JobServicer(fake, fake, []) if service == "JobService" else WorkerServicer(fake)
+
+    class Context:
+        def add_callback(self, _callback: object) -> bool:
+            return True
+
+    with pytest.raises(Exception, match=r".") as raised:
+        getattr(servicer, rpc)(request, Context())
+    return raised.type, bench.fake.calls
+
+
+@pytest.mark.parametrize("rpc", [*CLIENTS_REQUESTS, *HOLDERS_REQUESTS])
+def test_a_job_id_that_is_none_reaches_no_service(rpc: str) -> None:
+    service = "JobService" if rpc in CLIENTS_REQUESTS else "WorkerService"
+    request = (CLIENTS_REQUESTS | HOLDERS_REQUESTS)[rpc](job_id="none")  # type: ignore[operator]
+    assert raised_by(service, rpc, request) == (InvalidJobId, [])
+
+
+@pytest.mark.parametrize("rpc", HOLDERS_REQUESTS)
+def test_a_worker_id_that_is_none_reaches_no_service(rpc: str) -> None:
+    request = HOLDERS_REQUESTS[rpc](job_id=TEXT)  # type: ignore[operator]
+    assert raised_by("WorkerService", rpc, request) == (InvalidWorkerId, [])
+
+
+def test_numbers_outside_the_enums_and_waits_that_are_none_reach_no_service() -> None:
+    status, results_format = pb.ListJobsRequest(status=9), pb.GetJobResultsRequest(job_id=TEXT, format=9)  # type: ignore[arg-type]
+    assert raised_by("JobService", "ListJobs", status) == (InvalidStatus, [])
+    assert raised_by("JobService", "GetJobResults", results_format) == (InvalidFormat, [])
+    wait = pb.DequeueRequest(worker_id="w", wait=Duration(seconds=-1))
+    assert raised_by("WorkerService", "Dequeue", wait) == (InvalidWait, [])
+    assert raised_by("WorkerService", "Dequeue", pb.DequeueRequest()) == (InvalidWorkerId, [])
+
+
+def test_what_a_service_raises_passes_through() -> None:
+    request = pb.RenewLeaseRequest(job_id=TEXT, worker_id="w")
+    assert raised_by("WorkerService", "RenewLease", request, renew=LeaseLost(TEXT))[0] is LeaseLost
+
+
+def test_a_caller_that_was_gone_before_it_was_heard_takes_no_job() -> None:
+    class Gone:
+        def add_callback(self, _callback: object) -> bool:
+            return False
+
+    bench = Bench(dequeue=JOB)
+    fake, gone = bench.fake, Gone()
+    servicer: Any = WorkerServicer(fake)  # type: ignore[arg-type]
+    assert servicer.Dequeue(pb.DequeueRequest(worker_id="w"), gone) == pb.DequeueResponse()
+    assert fake.calls == []
+
+
+def test_every_rpc_of_the_contract_is_served() -> None:
+    served = {"JobService": JobServicer, "WorkerService": WorkerServicer}
+    assert set(SERVICES) == set(served)
+    for name, servicer in served.items():
+        assert {method.name for method in SERVICES[name].methods} <= set(vars(servicer))
