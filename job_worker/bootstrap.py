@@ -8,6 +8,7 @@ from pathlib import Path
 
 from job_worker.api_client import WorkerApi
 from job_worker.detection.ultralytics_detector import UltralyticsDetector
+from job_worker.job_folder import sweep_job_folders
 from job_worker.ocr.paddle_text_reader import PaddleTextReader
 from job_worker.pipeline_runner import PipelineRunner, RunOnFile
 from job_worker.pipelines.built_in import build_pipelines
@@ -82,6 +83,7 @@ def build_worker(settings: WorkerSettings, runner: PipelineRunner, stop: StopSig
     Raises:
         ModelLoadError: A model cannot be loaded; no job was asked for.
     """
+    sweep_job_folders(settings.work_dir)
     with contextlib.closing(runner):
         runner.start()
         with WorkerApi.connect(settings.address, settings.worker_id, stop, settings.tls_ca_file) as api:

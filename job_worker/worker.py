@@ -2,7 +2,6 @@
 
 import logging
 import random
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import grpc
 from job_worker.api_client import WorkerApi
 from job_worker.errors import JobFailure, JobLost, ModelLoadError, Stopping
 from job_worker.heartbeat import Heartbeat
+from job_worker.job_folder import job_folder
 from job_worker.pipeline_runner import PipelineRunner
 from job_worker.stop_signal import StopSignal
 from shared.clock import Clock, monotonic_clock
@@ -109,7 +109,7 @@ class Worker:
         def must_abandon() -> bool:
             return is_lost() or self._stop.must_hand_back
 
-        with tempfile.TemporaryDirectory(prefix="foregsyte-", dir=self._work_dir) as folder:
-            video = Path(folder) / "video.mp4"
+        with job_folder(self._work_dir) as folder:
+            video = folder / "video.mp4"
             pipeline_id = self._api.download(job_id, video, self._piece_bytes, must_abandon)
             return self._runner.run(pipeline_id, video, must_abandon)

@@ -1,0 +1,251 @@
+"""Kills the service again and again while clients use it: `python -m benchmarks.chaos --minutes 30 --seed 1`.
+
+One server and several workers run as processes of their own. Clients submit real small videos, those among them that
+hold no frame, and read the results. All the while each process is killed (SIGKILL), terminated (SIGTERM) or stopped for
+longer than a lease (SIGSTOP, SIGCONT), and started again, at times that follow from the seed. At the end the faults
+stop, and it must hold that
+
+- every acknowledged job ends, within `SETTLE_SECONDS`; none is lost and none changes once it has ended;
+- its stored results are, byte for byte, those of an undisturbed run of the same video, computed beforehand; a video
+  without frames fails with the same message;
+- a repeated submit gives the same job; no client sees an error that it could not simply try again;
+- SIGTERM ends every process in time with exit code 0; a killed worker leaves no child behind;
+- the server's folder holds the files of these jobs and no others.
+
+Else the exit code is 1 and the folder with all logs is kept. Work done twice (a job given out again because its worker
+was lost) is right by design and counted apart, as are recovery times. A job is never failed for lost workers here:
+`--max-lost-workers` of the server is raised out of reach, for the storm kills workers more often than any job kills.
+
+`--engine cheap` (the default) has workers without models, see `cheap_worker`: many jobs a minute, so many chances to go
+wrong. `--engine real` runs the models: pipeline `yolo` if there are `--weights`, else `ocr`.
+"""
+
+import argparse
+import json
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import ExitStack, closing
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import grpc
+
+from benchmarks.chaos_clients import Client, Promise, Truth, insist, truths
+from benchmarks.chaos_processes import START_SECONDS, Fault, FaultKind, Incident, Victim, Violation, faults
+from benchmarks.chaos_report import duplicated, read_events, recoveries, show, spread
+from benchmarks.cheap_worker import PIPELINE, build_cheap_runner
+from benchmarks.small_videos import OUTSIDE, ROOT, small_videos
+from job_client import JobClient
+from job_worker.bootstrap import build_runner
+from job_worker.settings import WorkerSettings
+from shared.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
+from shared.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub
+from shared.job_status import JobStatus
+
+__all__ = ["main"]
+
+SETTLE_SECONDS = 120.0
+"""How long after the last fault the last job may end: a lease and a line of a dozen jobs, on a busy host."""
+MAX_VIDEO_BYTES = {"cheap": 85_000, "real": 12_000}
+"""Real models take a second for what the cheap engine does in a hundredth."""
+OUT_OF_REACH = 1_000_000
+NEVER_WAITS = [("grpc.initial_reconnect_backoff_ms", 50), ("grpc.max_reconnect_backoff_ms", 100)]
+
+
+class Storm:
+    """One server, its workers and clients, and all that happens to them."""
+
+    def __init__(self, chosen: argparse.Namespace, folder: Path, videos: Sequence[Path]) -> None:
+        self._chosen = chosen
+        self._folder = folder
+        self._over = threading.Event()
+        self._address = f"127.0.0.1:{_free_port()}"
+        self._pipeline = "yolo" if chosen.weights and chosen.engine == "real" else PIPELINE
+        self._truths = self._undisturbed(videos)
+        self._api = Victim("api", self._api_command, folder)
+        self._workers = [Victim(f"worker-{number}", self._worker_command, folder) for number in range(chosen.workers)]
+        self._clients: list[Client] = []
+        self._incidents: list[Incident] = []
+        self._answers: defaultdict[str, list[float]] = defaultdict(list)
+        self._violations: list[str] = []
+
+    def run(self) -> dict[str, Any]:
+        """Lets the storm pass over the service; returns the report, whose `violations` must be empty."""
+        began = time.monotonic()
+        try:
+            with ExitStack() as stack:
+                for victim in (self._api, *self._workers):
+                    stack.callback(victim.kill)
+                self._rage(stack)
+                self._settle()
+                self._prove()
+        except Violation as violation:
+            self._violations.append(str(violation))
+        return self._report(time.monotonic() - began)
+
+    def _undisturbed(self, videos: Sequence[Path]) -> list[Truth]:
+        settings = WorkerSettings.of(pipelines=self._pipeline, yolo_weights=self._chosen.weights, log_level="ERROR")
+        build = build_runner if self._chosen.engine == "real" else build_cheap_runner
+        with closing(build(settings)) as runner:
+            return list(truths(runner, self._pipeline, videos))
+
+    def _api_command(self, _life: str) -> list[str]:
+        lease = ("--lease-seconds", str(self._chosen.lease_seconds), "--max-lost-workers", str(OUT_OF_REACH))
+        where = ("--address", self._address, "--data-dir", "data", "--min-free-bytes", "0")
+        return ["job_api", *where, *lease, "--pipelines", self._pipeline, "--log-format", "json"]
+
+    def _worker_command(self, life: str) -> list[str]:
+        module = "job_worker.worker_runner" if self._chosen.engine == "real" else "benchmarks.cheap_worker"
+        weights = ("--yolo-weights", self._chosen.weights) if self._chosen.weights else ()
+        names = ("--address", self._address, "--worker-id", life, "--pipelines", self._pipeline)
+        return [module, *names, *weights, "--threads", "1", "--work-dir", ".", "--log-format", "json"]
+
+    def _rage(self, stack: ExitStack) -> None:
+        """Runs clients and faults until the time is over or something is wrong; then every process runs."""
+        for victim in (self._api, *self._workers):
+            victim.start()
+        for number in range(self._chosen.clients):
+            rng = Random(f"{self._chosen.seed}-client-{number}")
+            connection = stack.enter_context(JobClient(self._address))
+            self._clients.append(Client(f"client-{number}", rng, connection, self._pipeline, self._truths))
+        with ThreadPoolExecutor(1 + len(self._workers) + len(self._clients)) as pool:
+            try:
+                running = [pool.submit(client.run, self._over) for client in self._clients]
+                running += [pool.submit(self._torment, victim) for victim in (self._api, *self._workers)]
+                wait(running, self._chosen.minutes * 60, FIRST_EXCEPTION)
+            finally:
+                self._over.set()
+        for error in filter(None, (future.exception() for future in running)):
+            self._violations.append(f"{type(error).__name__}: {error}")
+
+    def _torment(self, victim: Victim) -> None:
+        chosen = self._chosen
+        for fault in faults(f"{chosen.seed}-{victim.name}", chosen.fault_seconds, chosen.lease_seconds):
+            if self._over.wait(fault.after_seconds):
+                return
+            self._incidents.append(victim.suffer(fault, self._over))
+            if victim is self._api:
+                self._wait_for_answer(fault)
+
+    def _wait_for_answer(self, fault: Fault) -> None:
+        with grpc.insecure_channel(self._address, options=NEVER_WAITS) as channel:
+            stub = JobServiceStub(channel)
+            stub.ListPipelines(pb.ListPipelinesRequest(), timeout=START_SECONDS, wait_for_ready=True)
+        what = "continued" if fault.kind is FaultKind.stop else "started again"
+        self._answers[f"server {what}: first answer"].append(time.monotonic() - self._api.runs_since)
+
+    def _settle(self) -> None:
+        deadline = time.monotonic() + SETTLE_SECONDS
+        for client in self._clients:
+            client.settle(deadline)
+
+    def _prove(self) -> None:
+        """Looks at every job once more, then stops everything and looks at the files."""
+        promises = [promise for client in self._clients for promise in client.promises]
+        with JobClient(self._address) as client:
+            for promise in promises:
+                if insist(partial(client.status, promise.job_id), Counter()) != promise.ended:
+                    raise Violation(f"job {promise.job_id} changed after it had ended: {promise.ended}")
+        for victim in (*self._workers, self._api):
+            victim.terminate()
+        self._prove_files(promises)
+
+    def _prove_files(self, promises: list[Promise]) -> None:
+        expected = {f"{promise.job_id}.mp4": promise.truth.video for promise in promises}
+        expected |= {
+            f"{promise.job_id}_results.json": promise.truth.outcome
+            for promise in promises
+            if promise.truth.status is JobStatus.completed
+        }
+        there = {path.name: path for path in (self._folder / "data" / "video_jobs").iterdir()}
+        if odd := there.keys() ^ expected.keys():
+            raise Violation(f"files lost or left behind: {', '.join(sorted(odd)[:10])}")
+        if wrong := [name for name, content in expected.items() if there[name].read_bytes() != content]:
+            raise Violation(f"files with other bytes than they must have: {', '.join(sorted(wrong)[:10])}")
+
+    def _report(self, seconds: float) -> dict[str, Any]:
+        chosen = self._chosen
+        events = read_events(self._api.log)
+        promises = [promise for client in self._clients for promise in client.promises]
+        ends = Counter(promise.ended.status if promise.ended else "not ended" for promise in promises)
+        times = self._answers | recoveries(events, self._incidents)
+        return {
+            "seed": chosen.seed,
+            "engine": chosen.engine,
+            "minutes of faults": chosen.minutes,
+            "seconds in all": round(seconds, 1),
+            "processes": {
+                "workers": chosen.workers,
+                "clients": chosen.clients,
+                "lease seconds": chosen.lease_seconds,
+                "videos": len(self._truths),
+            },
+            "faults": dict(sorted(Counter(_kind_of(incident) for incident in self._incidents).items())),
+            "jobs": {"acknowledged": len(promises), **{str(status): count for status, count in sorted(ends.items())}},
+            "clients": {
+                "submits repeated after their answer": sum(client.repeats for client in self._clients),
+                **{
+                    f"calls repeated after {code}": count
+                    for code, count in sum((client.refusals for client in self._clients), Counter()).items()
+                },
+            },
+            "work done twice": duplicated(events),
+            "recovery seconds": {name: spread(samples) for name, samples in sorted(times.items())},
+            "violations": self._violations,
+        }
+
+
+def _kind_of(incident: Incident) -> str:
+    return f"{incident.process.partition('.')[0].partition('-')[0]} {incident.kind}"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _choose(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=30.0, help="how long faults happen")
+    parser.add_argument("--seed", type=int, default=1, help="what the faults and the clients' choices follow from")
+    parser.add_argument("--engine", choices=sorted(MAX_VIDEO_BYTES), default="cheap", help="without or with models")
+    parser.add_argument("--weights", default="", help="the detector's weights, for --engine real")
+    parser.add_argument("--workers", type=int, default=3)
+    parser.add_argument("--clients", type=int, default=4)
+    parser.add_argument("--lease-seconds", type=float, default=3.0, help="the server's lease")
+    parser.add_argument("--fault-seconds", type=float, default=8.0, help="mean time between faults of one process")
+    parser.add_argument("--videos", type=Path, default=OUTSIDE, help="folder of more videos; only small ones are used")
+    parser.add_argument("--json", type=Path, default=ROOT / "build" / "chaos.json", help="where the report is saved")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit code: 0 where all held, else 1."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # else it would leave its processes behind
+    chosen = _choose(arguments)
+    print(f"seed {chosen.seed}: {chosen.minutes:g} minutes of faults", flush=True)
+    folder = Path(tempfile.mkdtemp(prefix="foregsyte-chaos-"))
+    report = Storm(chosen, folder, small_videos(chosen.videos, MAX_VIDEO_BYTES[chosen.engine])).run()
+    show(report)
+    chosen.json.parent.mkdir(parents=True, exist_ok=True)
+    chosen.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    if report["violations"]:
+        print(f"logs and data are kept in {folder}", file=sys.stderr)
+        return 1
+    shutil.rmtree(folder)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,176 @@
+"""Clients that go on submitting whatever happens, and know what each job must come to."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import TypeVar
+
+import grpc
+
+from benchmarks.chaos_processes import Violation
+from job_client import JobClient, JobInfo, ServiceError
+from job_worker.errors import JobFailure
+from job_worker.pipeline_runner import PipelineRunner, results_document
+from shared.grpc_errors import STOPPED_SERVER_CODES
+from shared.job_status import JobStatus
+
+__all__ = ["Client", "Promise", "Truth", "insist", "truths"]
+
+T = TypeVar("T")
+
+WINDOW = 4
+"""Unfinished jobs of one client, so that there is always a line and never a long one."""
+PATIENCE_SECONDS = 180.0
+"""How long one call is tried again: far longer than any fault lasts."""
+PAUSE_SECONDS = 0.2
+REPEATS = 0.1
+"""Share of submits that are repeated although they were answered, as after a lost answer."""
+
+TRY_AGAIN = STOPPED_SERVER_CODES | {grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.RESOURCE_EXHAUSTED}
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What a video comes to when nothing disturbs the work.
+
+    Attributes:
+        name: The file's name.
+        video: Its bytes.
+        status: How its job ends.
+        outcome: The results document, or the error message.
+    """
+
+    name: str
+    video: bytes
+    status: JobStatus
+    outcome: bytes
+
+
+@dataclass(slots=True)
+class Promise:
+    """A job whose id the server has answered.
+
+    Attributes:
+        job_id: The job.
+        truth: What it must come to.
+        ended: What the server said when it first said that the job had ended.
+    """
+
+    job_id: str
+    truth: Truth
+    ended: JobInfo | None = None
+
+
+def truths(runner: PipelineRunner, pipeline: str, videos: Iterable[Path]) -> Iterator[Truth]:
+    """Runs each video through the pipeline, with no server and no faults."""
+    for path in videos:
+        try:
+            status, outcome = JobStatus.completed, runner.run(pipeline, path, lambda: False)
+        except JobFailure as failure:
+            status, outcome = JobStatus.failed, str(failure).encode()
+        yield Truth(path.name, path.read_bytes(), status, outcome)
+
+
+def insist(call: Callable[[], T], refusals: Counter[str]) -> T:
+    """Makes a call again and again until the server answers.
+
+    Raises:
+        Violation: It refuses, or does not answer for far longer than any fault lasts.
+    """
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return call()
+        except ServiceError as error:
+            if error.code not in TRY_AGAIN or time.monotonic() > deadline:
+                raise Violation(f"a call was refused: {error}") from error
+            refusals[error.code.name] += 1
+        time.sleep(PAUSE_SECONDS)
+
+
+class Client:
+    """One client with a connection of its own.
+
+    Args:
+        name: Part of its request ids; unique.
+        rng: Chooses what it does next.
+        client: Its connection.
+        pipeline: What it submits to.
+        truths: What it submits.
+
+    Attributes:
+        promises: The jobs that it was promised.
+        refusals: Calls that it had to repeat, by the code of the refusal.
+        repeats: Submits that it repeated after their answer, which gave the same job.
+    """
+
+    def __init__(self, name: str, rng: Random, client: JobClient, pipeline: str, truths: list[Truth]) -> None:
+        self.promises: list[Promise] = []
+        self.refusals: Counter[str] = Counter()
+        self.repeats = 0
+        self._name = name
+        self._rng = rng
+        self._client = client
+        self._pipeline = pipeline
+        self._truths = truths
+        self._open: list[Promise] = []
+
+    def run(self, over: threading.Event) -> None:
+        """Submits and looks at its jobs until it is over; every submit under way is seen through.
+
+        Raises:
+            Violation: A job came to something else than it must, or a call was refused for good.
+        """
+        number = 0
+        while not over.wait(self._rng.uniform(0, 2 * PAUSE_SECONDS)):
+            if len(self._open) < WINDOW:
+                number += 1
+                self._open.append(self._submit(f"{self._name}-{number}"))
+            self._look()
+
+    def settle(self, deadline: float) -> None:
+        """Waits until all its jobs have ended.
+
+        Raises:
+            Violation: One has not by the deadline, of the monotonic clock.
+        """
+        while self._open and time.monotonic() < deadline:
+            self._look()
+            time.sleep(PAUSE_SECONDS)
+        if self._open:
+            raise Violation(f"jobs never ended: {', '.join(promise.job_id for promise in self._open)}")
+
+    def _submit(self, request_id: str) -> Promise:
+        truth = self._rng.choice(self._truths)
+        job_id = self._insist(lambda: self._client.submit(truth.video, self._pipeline, request_id))
+        promise = Promise(job_id, truth)
+        self.promises.append(promise)
+        if self._rng.random() < REPEATS:
+            again = self._insist(lambda: self._client.submit(truth.video, self._pipeline, request_id))
+            if again != job_id:
+                raise Violation(f"request {request_id} was answered with {job_id}, then with {again}")
+            self.repeats += 1
+        return promise
+
+    def _look(self) -> None:
+        for promise in [*self._open]:
+            job = self._insist(partial(self._client.status, promise.job_id))
+            if job.status.is_final:
+                promise.ended = job
+                self._open.remove(promise)
+                self._check(promise.truth, job)
+
+    def _check(self, truth: Truth, job: JobInfo) -> None:
+        outcome = job.error_message.encode()
+        if job.status is JobStatus.completed:
+            outcome = results_document(self._insist(lambda: self._client.results(job.job_id)))
+        if (job.status, outcome) != (truth.status, truth.outcome):
+            raise Violation(f"job {job.job_id} of {truth.name} must not come to: {job.status} {outcome[:200]!r}")
+
+    def _insist(self, call: Callable[[], T]) -> T:
+        return insist(call, self.refusals)

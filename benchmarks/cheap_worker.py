@@ -1,0 +1,91 @@
+"""A worker without models: `python -m benchmarks.cheap_worker`, with the flags of `foregsyte-worker`.
+
+All of it is the real worker - its loop, its child process, its video reader, its results - but in place of the models
+stands a stamp of each frame's pixels, so that a restart takes no time for loading and every wrong, doubled or missing
+frame changes the results.
+"""
+
+import hashlib
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import cv2
+
+from job_worker.bootstrap import build_worker
+from job_worker.errors import ModelLoadError
+from job_worker.findings import TextLine
+from job_worker.pipeline_runner import PipelineRunner, RunOnFile
+from job_worker.pipelines.built_in import build_pipelines
+from job_worker.process_runner import ProcessRunner, RunLimits
+from job_worker.settings import WorkerSettings
+from job_worker.stop_signal import StopSignal
+from job_worker.video.frame import Frame, Image
+from job_worker.video.reader import ReaderLimits, VideoReader
+from job_worker.video_file_pipeline_service import VideoFilePipelineService
+from shared.logging_setup import configure_logging
+from shared.settings import load_settings
+
+__all__ = ["PIPELINE", "build_cheap_runner", "main"]
+
+PROGRAM = "cheap-worker"
+PIPELINE = "ocr"
+"""The pipeline whose text the stamps are."""
+
+
+class FrameStamp:
+    """A `TextReader` whose only line is a hash of the pixels and their mean colour."""
+
+    def read(self, image: Image) -> list[TextLine]:
+        """Returns the stamp; the same picture gives the same line."""
+        height, width = image.shape[:2]
+        blue, green, red, _ = cv2.mean(image)
+        text = f"{hashlib.blake2b(image.data, digest_size=8).hexdigest()} {red:.2f} {green:.2f} {blue:.2f}"
+        return [TextLine(text, 1.0, ((0, 0), (width, 0), (width, height), (0, height)))]
+
+
+@dataclass(frozen=True, slots=True)
+class BuildCheapPipelines:
+    """Builds the pipelines in the child process; see `job_worker.process_runner.Build`."""
+
+    settings: WorkerSettings
+
+    def __call__(self, on_frame: Callable[[], None]) -> RunOnFile:
+        """Builds the pipelines on the real video reader."""
+        configure_logging(self.settings.log_level, self.settings.log_format)
+
+        def open_video(path: Path) -> Iterator[Frame]:
+            for frame in VideoReader(path, ReaderLimits(max_frame_pixels=self.settings.max_frame_pixels)):
+                on_frame()
+                yield frame
+
+        pipelines = build_pipelines([PIPELINE], _no_detector, FrameStamp)
+        return VideoFilePipelineService(pipelines, open_video).run_on_file
+
+
+def _no_detector() -> NoReturn:
+    raise ModelLoadError("there is no detector here; offer the text pipeline alone")
+
+
+def build_cheap_runner(settings: WorkerSettings) -> PipelineRunner:
+    """Builds what `job_worker.bootstrap.build_runner` builds, without models."""
+    limits = RunLimits(settings.max_frame_seconds, settings.max_memory_bytes)
+    return ProcessRunner(BuildCheapPipelines(settings), limits)
+
+
+def main() -> int:
+    """Works until SIGINT or SIGTERM."""
+    settings = load_settings(WorkerSettings, sys.argv[1:], PROGRAM)
+    configure_logging(settings.log_level, settings.log_format)
+    stop = StopSignal(settings.drain_seconds)
+    stop.install()
+    with build_worker(settings, build_cheap_runner(settings), stop) as worker:
+        print(f"{PROGRAM} {settings.worker_id} takes jobs from {settings.address}", flush=True)
+        worker.run_forever()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
