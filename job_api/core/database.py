@@ -105,7 +105,11 @@ def database_url() -> str:
 
 
 def _make_engine(url: str) -> Engine:
-    config = {"checkpoint_threshold": CHECKPOINT_THRESHOLD}
+    config = {
+        "checkpoint_threshold": CHECKPOINT_THRESHOLD,
+        "autoinstall_known_extensions": "false",  # a file of another kind is refused, not looked up on the network
+        "autoload_known_extensions": "false",
+    }
     return create_engine(url, poolclass=NullPool, connect_args={"config": config})
 
 

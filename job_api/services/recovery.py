@@ -6,7 +6,7 @@ from collections.abc import Callable
 from job_api.repositories.jobs import JobRepository
 from job_api.services.leases import LeaseTable
 from job_api.services.waiting_line import WaitingLine
-from job_api.storage.base import StorageService
+from job_api.storage.base import StorageFull, StorageService
 from job_api.storage.keys import JOBS_FOLDER, SET_ASIDE_FOLDER, job_of_key
 from shared.job_status import JobStatus
 
@@ -52,7 +52,11 @@ class RecoveryService:
 
     def _set_aside(self, key: str) -> None:
         kept = key.replace(JOBS_FOLDER, SET_ASIDE_FOLDER, 1)
-        logger.warning("file of an unknown job set aside: the database is new", extra={"file": kept})
-        with self._storage.load_file(key) as file:
-            self._storage.save_file(file, kept)
+        try:
+            with self._storage.load_file(key) as file:
+                self._storage.save_file(file, kept)
+        except StorageFull:
+            logger.warning("file of an unknown job left where it is: no space to set it aside", extra={"file": key})
+            return
         self._storage.delete_file(key)
+        logger.warning("file of an unknown job set aside: the database is new", extra={"file": kept})

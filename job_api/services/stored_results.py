@@ -50,8 +50,14 @@ class _RawDocument(msgspec.Struct, forbid_unknown_fields=True):
     results: msgspec.Raw
 
 
+class _RawEntry(msgspec.Struct, forbid_unknown_fields=True):
+    frame_index: int
+    result: dict[str, msgspec.Raw]
+
+
 _decode = msgspec.json.Decoder(_Document).decode
 _decode_raw = msgspec.json.Decoder(_RawDocument).decode
+_decode_raw_entries = msgspec.json.Decoder(list[_RawEntry]).decode
 
 
 def checked_results(document: bytes) -> bytes:
@@ -86,9 +92,14 @@ def frames_of(document: bytes) -> list[FrameEntry]:
 
 
 def results_list_of(document: bytes) -> str:
-    """Returns the list of a stored document as it was stored, without building it.
+    """Returns the list of a stored document as it was stored, without building what is in the frames.
 
     Raises:
         ValueError: The document is damaged.
     """
-    return bytes(_decode_raw(document).results).decode()
+    try:
+        results = _decode_raw(document).results
+        _decode_raw_entries(results)
+    except RecursionError as error:
+        raise ValueError("nested far too deep") from error
+    return bytes(results).decode()

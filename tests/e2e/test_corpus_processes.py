@@ -2,7 +2,7 @@
 
 import csv
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -98,26 +98,21 @@ def test_a_video_gives_at_least_every_frame_that_opencv_finds(
 
 
 def test_people_are_in_every_frame_of_a_busy_street_and_the_shop_window_is_read(
-    client: JobClient, corpus: Path, record_property: Callable[[str, object], None]
+    client: JobClient, corpus: Path
 ) -> None:
     results = results_of(client, corpus / "people_walking_1080p.mp4", "yolo_ocr")
     assert len(results) == 302
     assert all("person" in labels(frame) for frame in results)
     read = [frame["frame_index"] for frame in results if "30%off" in text(frame)]
-    record_property("frames with 30% off", len(read))
     assert len(read) / len(results) >= 0.5
 
 
-def test_a_stop_sign_is_found_and_read(
-    client: JobClient, corpus: Path, record_property: Callable[[str, object], None]
-) -> None:
+def test_a_stop_sign_is_found_and_read(client: JobClient, corpus: Path) -> None:
     results = results_of(client, corpus / "stop_sign_road.mp4", "yolo_ocr")
     assert len(results) == 255
     clear = results[50:199]
     found = [frame["frame_index"] for frame in clear if "stop sign" in labels(frame)]
     read = [frame["frame_index"] for frame in clear if "STOP" in text(frame)]
-    record_property("frames with a stop sign", len(found))
-    record_property("frames with STOP", len(read))
     assert len(found) / len(clear) >= 0.5
     assert len(read) / len(clear) >= 0.5
     assert not any("stop sign" in labels(frame) for frame in results[199:])
