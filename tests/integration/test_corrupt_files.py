@@ -153,7 +153,7 @@ class TestVideos:
         self, server: Running, files: Path
     ) -> None:
         job_id = submitted(server, request_id="r")
-        (files / f"{job_id}.mp4").write_bytes(OTHER_VIDEO)
+        (files / f"{job_id}.mp4").write_bytes(VIDEO[:-1] + b"x")
         assert refusal_of(lambda: submitted(server, request_id="r")).reason == Reason.REQUEST_ID_REUSED
 
 

@@ -11,6 +11,7 @@ reason named below, and where it fits a BadRequest, ResourceInfo or RetryInfo de
 INVALID_ARGUMENT (MALFORMED_REQUEST; the bytes are no such message), UNAVAILABLE (SHUTTING_DOWN; try again),
 DEADLINE_EXCEEDED (the caller's own deadline), INTERNAL (INTERNAL; the message holds a reference that the server's
 log has too), and, where the RPC changes a job, RESOURCE_EXHAUSTED (DISK_LOW; nothing was changed, try again).
+A call that reaches the server in the very instant in which it stops may end CANCELLED by gRPC itself; try it again.
 """
 
 from collections import abc as _abc
