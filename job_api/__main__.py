@@ -10,7 +10,7 @@ from job_api.bootstrap import build_server, build_services
 from job_api.core.database import DatabaseUnavailable
 from job_api.server import AddressUnavailable, CertificateUnusable
 from job_api.settings import ApiSettings
-from shared.exit_codes import ExitCode
+from shared.exit_codes import ExitCode, refuse
 from shared.logging_setup import configure_logging
 from shared.settings import InvalidSettings, load_settings
 
@@ -33,16 +33,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = load_settings(ApiSettings, sys.argv[1:] if arguments is None else arguments, PROGRAM)
     except InvalidSettings as error:
-        return _refuse(error, ExitCode.SETTINGS)
+        return refuse(PROGRAM, error, ExitCode.SETTINGS)
     configure_logging(settings.log_level, settings.log_format)
     try:
         return _serve(settings)
     except DatabaseUnavailable as error:
-        return _refuse(error, ExitCode.DATABASE)
+        return refuse(PROGRAM, error, ExitCode.DATABASE)
     except AddressUnavailable as error:
-        return _refuse(error, ExitCode.ADDRESS)
+        return refuse(PROGRAM, error, ExitCode.ADDRESS)
     except CertificateUnusable as error:
-        return _refuse(error, ExitCode.SETTINGS)
+        return refuse(PROGRAM, error, ExitCode.SETTINGS)
 
 
 def _serve(settings: ApiSettings) -> int:
@@ -62,11 +62,6 @@ def _serve(settings: ApiSettings) -> int:
     finally:
         services.close()
     return ExitCode.OK
-
-
-def _refuse(error: Exception, code: ExitCode) -> int:
-    print(f"{PROGRAM}: {error}", file=sys.stderr)  # noqa: T201 (there may be no log yet)
-    return code
 
 
 if __name__ == "__main__":

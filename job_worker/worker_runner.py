@@ -10,7 +10,7 @@ from job_worker.bootstrap import build_runner, build_worker
 from job_worker.errors import ModelLoadError
 from job_worker.settings import WorkerSettings
 from job_worker.stop_signal import StopSignal
-from shared.exit_codes import ExitCode
+from shared.exit_codes import ExitCode, refuse
 from shared.logging_setup import configure_logging
 from shared.settings import InvalidSettings, load_settings
 
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = load_settings(WorkerSettings, sys.argv[1:] if arguments is None else arguments, PROGRAM)
     except InvalidSettings as error:
-        return _refuse(str(error), ExitCode.SETTINGS)
+        return refuse(PROGRAM, str(error), ExitCode.SETTINGS)
     configure_logging(settings.log_level, settings.log_format)
     stop = StopSignal(settings.drain_seconds)
     stop.install()
@@ -39,16 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{PROGRAM} {settings.worker_id} takes jobs from {settings.address}", flush=True)  # noqa: T201
             worker.run_forever()
     except ModelLoadError as error:
-        return _refuse(str(error), ExitCode.MODELS)
+        return refuse(PROGRAM, str(error), ExitCode.MODELS)
     except grpc.RpcError as error:
-        return _refuse(f"the server at {settings.address} refuses this worker: {error.details()}", ExitCode.FAILURE)
+        return refuse(
+            PROGRAM, f"the server at {settings.address} refuses this worker: {error.details()}", ExitCode.FAILURE
+        )
     logger.info("worker stopped")
     return ExitCode.OK
-
-
-def _refuse(message: str, code: ExitCode) -> int:
-    print(f"{PROGRAM}: {message}", file=sys.stderr)  # noqa: T201 (there may be no log yet)
-    return code
 
 
 if __name__ == "__main__":

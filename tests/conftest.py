@@ -12,7 +12,7 @@ import pytest
 from job_api.bootstrap import Services, build_server, build_services
 from job_api.settings import ApiSettings
 from shared.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub, WorkerServiceStub
-from shared.grpc_options import CHANNEL_OPTIONS
+from shared.grpc_channel import CHANNEL_OPTIONS
 from tests.support.clock import FakeClock
 
 ROOT = Path(__file__).parent.parent

@@ -19,7 +19,7 @@ import pytest
 from shared.exit_codes import ExitCode
 from shared.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub, WorkerServiceStub
-from shared.grpc_options import CHANNEL_OPTIONS
+from shared.grpc_channel import CHANNEL_OPTIONS
 from tests.conftest import ROOT
 from tests.support.samples import DOCUMENT, LONG_WAIT, VIDEO, submit_request
 from tests.support.waiting import eventually

@@ -113,6 +113,6 @@ def test_a_stop_sign_is_found_and_read(client: JobClient, corpus: Path) -> None:
     clear = results[50:199]
     found = [frame["frame_index"] for frame in clear if "stop sign" in labels(frame)]
     read = [frame["frame_index"] for frame in clear if "STOP" in text(frame)]
-    assert len(found) / len(clear) >= 0.5
-    assert len(read) / len(clear) >= 0.5
+    assert len(found) / len(clear) >= 0.95
+    assert len(read) / len(clear) >= 0.9
     assert not any("stop sign" in labels(frame) for frame in results[199:])

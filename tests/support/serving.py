@@ -11,7 +11,7 @@ import grpc
 from job_api.storage.keys import JOBS_FOLDER
 from shared.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub, WorkerServiceStub
-from shared.grpc_options import CHANNEL_OPTIONS
+from shared.grpc_channel import CHANNEL_OPTIONS
 from tests.support.processes import Process, ready
 
 KILLED = -9

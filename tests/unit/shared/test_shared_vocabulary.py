@@ -5,7 +5,7 @@ import time
 import grpc
 import pytest
 
-from shared import clock, grpc_errors, grpc_options, pipelines
+from shared import clock, grpc_channel, grpc_errors, pipelines
 from shared.exit_codes import ExitCode
 from shared.generated.foregsyte.jobs.v1 import jobs_pb2
 from shared.job_status import JobStatus
@@ -55,11 +55,11 @@ def test_the_catalogue_offers_three_pipelines() -> None:
 
 
 def test_the_channel_options_are_options() -> None:
-    with grpc.insecure_channel("localhost:1", options=grpc_options.CHANNEL_OPTIONS):
+    with grpc.insecure_channel("localhost:1", options=grpc_channel.CHANNEL_OPTIONS):
         pass
-    options = dict(grpc_options.CHANNEL_OPTIONS)
+    options = dict(grpc_channel.CHANNEL_OPTIONS)
     assert options["grpc.max_receive_message_length"] == options["grpc.max_send_message_length"] == -1
-    assert options["grpc.keepalive_time_ms"] == 1000 * grpc_options.KEEPALIVE_SECONDS
+    assert options["grpc.keepalive_time_ms"] == 1000 * grpc_channel.KEEPALIVE_SECONDS
 
 
 def test_the_clock_is_one_that_never_goes_back() -> None:
