@@ -459,7 +459,7 @@ class WorkerServiceServicer:
         """Hands the job back unfinished, for another worker to take. No attempt is counted.
 
         Called by the worker that holds the job, when it stops. Does not block. Safe to repeat: a job that waits again is
-        answered OK.
+        answered OK, or LEASE_LOST once the server was started again; either changes nothing.
 
         Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_WORKER_ID), NOT_FOUND (JOB_NOT_FOUND), FAILED_PRECONDITION
         (LEASE_LOST).

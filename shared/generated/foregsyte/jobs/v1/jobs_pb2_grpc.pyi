@@ -277,7 +277,7 @@ class WorkerServiceStub:
     """Hands the job back unfinished, for another worker to take. No attempt is counted.
 
     Called by the worker that holds the job, when it stops. Does not block. Safe to repeat: a job that waits again is
-    answered OK.
+    answered OK, or LEASE_LOST once the server was started again; either changes nothing.
 
     Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_WORKER_ID), NOT_FOUND (JOB_NOT_FOUND), FAILED_PRECONDITION
     (LEASE_LOST).
@@ -334,7 +334,7 @@ class WorkerServiceAsyncStub(WorkerServiceStub):
     """Hands the job back unfinished, for another worker to take. No attempt is counted.
 
     Called by the worker that holds the job, when it stops. Does not block. Safe to repeat: a job that waits again is
-    answered OK.
+    answered OK, or LEASE_LOST once the server was started again; either changes nothing.
 
     Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_WORKER_ID), NOT_FOUND (JOB_NOT_FOUND), FAILED_PRECONDITION
     (LEASE_LOST).
@@ -424,7 +424,7 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         """Hands the job back unfinished, for another worker to take. No attempt is counted.
 
         Called by the worker that holds the job, when it stops. Does not block. Safe to repeat: a job that waits again is
-        answered OK.
+        answered OK, or LEASE_LOST once the server was started again; either changes nothing.
 
         Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_WORKER_ID), NOT_FOUND (JOB_NOT_FOUND), FAILED_PRECONDITION
         (LEASE_LOST).
