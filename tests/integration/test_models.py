@@ -156,7 +156,7 @@ def test_the_same_picture_gives_the_same_result_again_and_from_other_instances(
 def test_a_whole_video_has_an_entry_for_every_frame(
     detector: UltralyticsDetector, text_reader: PaddleTextReader
 ) -> None:
-    service = VideoFilePipelineService(build_pipelines(["yolo_ocr"], lambda: detector, lambda: text_reader))
+    service = VideoFilePipelineService(build_pipelines(["yolo"], lambda: detector, lambda: text_reader))
     results = service.run_on_file("yolo", video("tiny_320x240.mp4"))
     assert [entry["frame_index"] for entry in results] == list(range(len(results)))
     assert all(entry.keys() == {"frame_index", "result"} for entry in results)
