@@ -1,6 +1,5 @@
 """Being told to stop, once and twice."""
 
-import os
 import signal
 from collections.abc import Iterator
 
@@ -67,8 +66,8 @@ def test_no_drain_time_hands_back_at_once(clock: FakeClock) -> None:
 def test_a_signal_is_a_request_and_ends_nothing(number: int, clock: FakeClock, own_handlers: None) -> None:
     stop = StopSignal(drain_seconds=30, clock=clock)
     stop.install()
-    os.kill(os.getpid(), number)
+    signal.raise_signal(number)
     assert stop.requested.is_set()
     assert not stop.must_hand_back
-    os.kill(os.getpid(), number)
+    signal.raise_signal(number)
     assert stop.must_hand_back
