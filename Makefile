@@ -24,9 +24,11 @@ $(INSTALLED): requirements/dev.txt pyproject.toml
 demo: setup  ## Runs the pair on VIDEO and shows what was found
 	$(BIN)/foregsyte demo "$(VIDEO)" $(if $(WEIGHTS),--yolo-weights "$(WEIGHTS)")
 
+# The tests of signals and those that load models run apart: a signal crashes a process that holds the models' libraries.
 test: setup  ## All tests but the slow ones, with coverage
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -m "not corpus"
+	$(BIN)/coverage run -m pytest -m "not corpus and not models"
+	$(BIN)/coverage run -m pytest -m "models and not corpus"
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=90
 
