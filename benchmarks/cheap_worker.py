@@ -14,19 +14,18 @@ from typing import NoReturn
 
 import cv2
 
-from job_worker.bootstrap import build_worker
 from job_worker.errors import ModelLoadError
 from job_worker.findings import TextLine
 from job_worker.pipeline_runner import PipelineRunner, RunOnFile
 from job_worker.pipelines.built_in import build_pipelines
 from job_worker.process_runner import ProcessRunner, RunLimits
 from job_worker.settings import WorkerSettings
-from job_worker.stop_signal import StopSignal
 from job_worker.video.frame import Frame, Image
 from job_worker.video.reader import ReaderLimits, VideoReader
 from job_worker.video_file_pipeline_service import VideoFilePipelineService
+from job_worker.worker_runner import REFUSALS, run_worker
+from shared.entry_point import run_service
 from shared.logging_setup import configure_logging
-from shared.settings import load_settings
 
 __all__ = ["PIPELINE", "build_cheap_runner", "main"]
 
@@ -77,14 +76,9 @@ def build_cheap_runner(settings: WorkerSettings) -> PipelineRunner:
 
 def main() -> int:
     """Works until SIGINT or SIGTERM."""
-    settings = load_settings(WorkerSettings, sys.argv[1:], PROGRAM)
-    configure_logging(settings.log_level, settings.log_format)
-    stop = StopSignal(settings.drain_seconds)
-    stop.install()
-    with build_worker(settings, build_cheap_runner(settings), stop) as worker:
-        print(f"{PROGRAM} {settings.worker_id} takes jobs from {settings.address}", flush=True)
-        worker.run_forever()
-    return 0
+    return run_service(
+        PROGRAM, None, WorkerSettings, lambda settings: run_worker(settings, build_cheap_runner(settings)), REFUSALS
+    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Entry point of the API server: `foregsyte-api` or `python -m job_api`."""
 
 import logging
-import signal
+import os
 import sys
 import threading
 from collections.abc import Sequence
@@ -10,16 +10,18 @@ from job_api.bootstrap import build_server, build_services
 from job_api.core.database import DatabaseUnavailable
 from job_api.server import AddressUnavailable, CertificateUnusable
 from job_api.settings import ApiSettings
-from shared.exit_codes import ExitCode, refuse
-from shared.logging_setup import configure_logging
-from shared.settings import InvalidSettings, load_settings
+from shared.entry_point import run_service
+from shared.exit_codes import ExitCode
+from shared.stop_signals import stop_signals
 
 __all__ = ["main"]
 
 PROGRAM = "foregsyte-api"
-
-SIGNAL_POLL_SECONDS = 1.0
-"""The kernel may give a signal to any thread, and its handler runs only when the main thread next wakes."""
+REFUSALS: dict[type[Exception], ExitCode] = {
+    DatabaseUnavailable: ExitCode.DATABASE,
+    AddressUnavailable: ExitCode.ADDRESS,
+    CertificateUnusable: ExitCode.SETTINGS,
+}
 
 logger = logging.getLogger(__name__)
 
@@ -30,38 +32,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The process's exit code, see `shared.exit_codes`.
     """
-    try:
-        settings = load_settings(ApiSettings, sys.argv[1:] if arguments is None else arguments, PROGRAM)
-    except InvalidSettings as error:
-        return refuse(PROGRAM, error, ExitCode.SETTINGS)
-    configure_logging(settings.log_level, settings.log_format)
-    try:
-        return _serve(settings)
-    except DatabaseUnavailable as error:
-        return refuse(PROGRAM, error, ExitCode.DATABASE)
-    except AddressUnavailable as error:
-        return refuse(PROGRAM, error, ExitCode.ADDRESS)
-    except CertificateUnusable as error:
-        return refuse(PROGRAM, error, ExitCode.SETTINGS)
+    return run_service(PROGRAM, arguments, ApiSettings, _serve, REFUSALS)
 
 
-def _serve(settings: ApiSettings) -> int:
+def _serve(settings: ApiSettings) -> None:
     stopping = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopping.set())
-    services = build_services(settings)
-    try:
-        server = build_server(settings, services)
-        addresses = " and ".join(server.start())
-        where = f"data in {settings.data_dir.resolve()}, database {settings.resolved_database_url}"
-        print(f"{PROGRAM} listens on {addresses}, {where}", flush=True)  # noqa: T201 (the one line people look for)
-        while not stopping.wait(SIGNAL_POLL_SECONDS):
-            pass
-        logger.info("server stopping")
-        server.stop()
-    finally:
-        services.close()
-    return ExitCode.OK
+    with stop_signals(stopping.set):
+        services = build_services(settings)
+        try:
+            server = build_server(settings, services)
+            addresses = " and ".join(server.start())
+            where = f"data in {settings.data_dir.resolve()}, database {settings.resolved_database_url}"
+            print(f"{PROGRAM} listens on {addresses}, {where}", flush=True)  # noqa: T201 (the one line people look for)
+            stopping.wait()
+            logger.info("server stopping")
+            all_done = server.stop()
+        finally:
+            services.close()
+    if not all_done:
+        logger.warning("calls still under way are cut off")
+        logging.shutdown()
+        os._exit(ExitCode.OK)  # an ordinary end would wait for their threads
 
 
 if __name__ == "__main__":

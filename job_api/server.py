@@ -4,9 +4,10 @@ import logging
 import ssl
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -29,6 +30,9 @@ MESSAGE_HEADROOM_BYTES = 16 * MIB
 
 MAX_HOUSEKEEPING_SECONDS = 1.0
 """How late an expired lease may be noticed."""
+
+LAST_STEPS_SECONDS = 1.0
+"""How long a call that was answered or cut off may take to end its thread's work."""
 
 JOB_SERVICE = jobs_pb2.DESCRIPTOR.services_by_name["JobService"].full_name
 WORKER_SERVICE = jobs_pb2.DESCRIPTOR.services_by_name["WorkerService"].full_name
@@ -78,8 +82,9 @@ class ApiServer:
         return self._settings.max_waiting_workers + self._settings.max_concurrent_calls
 
     def _listener(self, address: str, threads: int, services: list[_Service]) -> "_Listener":
+        pool = _CallPool(threads, "rpc")
         server = grpc.server(
-            ThreadPoolExecutor(threads, "rpc"),
+            pool,
             interceptors=[self._interceptor],
             options=_server_options(self._settings),
         )
@@ -88,7 +93,7 @@ class ApiServer:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         names = [name for name, _ in services]
         reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
-        return _Listener(address, server)
+        return _Listener(address, server, pool)
 
     def start(self) -> list[str]:
         """Listens, and says so to health checks.
@@ -109,8 +114,12 @@ class ApiServer:
             self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
         return addresses
 
-    def stop(self) -> None:
-        """Stops in order: no new calls, waiting workers sent home, calls under way finished, threads ended."""
+    def stop(self) -> bool:
+        """Stops in order: no new calls, waiting workers sent home, calls under way finished, threads ended.
+
+        Returns:
+            Whether all calls have ended; else they were cut off after `shutdown_seconds`, and their threads go on.
+        """
         self._health.enter_graceful_shutdown()
         self._interceptor.stop()
         self._line.close()
@@ -118,6 +127,24 @@ class ApiServer:
         for stopped in stopping:
             stopped.wait()
         self._housekeeper.stop()
+        return all(listener.pool.is_done(LAST_STEPS_SECONDS) for listener in self._listeners)
+
+
+class _CallPool(ThreadPoolExecutor):
+    """The threads of a server's calls, which can say whether all of them have ended."""
+
+    def __init__(self, threads: int, name: str) -> None:
+        super().__init__(threads, name)
+        self._under_way: set[Future[Any]] = set()
+
+    def submit(self, call: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
+        future = super().submit(call, *arguments, **named)
+        self._under_way.add(future)
+        future.add_done_callback(self._under_way.discard)
+        return future
+
+    def is_done(self, timeout_seconds: float) -> bool:
+        return not wait(tuple(self._under_way), timeout_seconds).not_done
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +153,7 @@ class _Listener:
 
     address: str
     server: grpc.Server
+    pool: _CallPool
 
     def bind(self, credentials: grpc.ServerCredentials | None) -> str:
         """Takes the address; returns it with the port that was bound."""

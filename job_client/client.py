@@ -27,7 +27,10 @@ T = TypeVar("T")
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 CALL_SECONDS = 60.0
 TRANSFER_SECONDS = 600.0
-ATTEMPTS = 5
+PATIENCE_SECONDS = 3.0
+"""How long a call is tried again while the server cannot be reached."""
+OUTAGE_SECONDS = 60.0
+"""How long `wait` bears a server that cannot be reached: one that is started again comes back in a few seconds."""
 FIRST_PAUSE_SECONDS = 0.1
 MAX_PAUSE_SECONDS = 2.0
 
@@ -128,17 +131,25 @@ class JobClient:
 
         Raises:
             TimeoutError: The job has not ended in time.
+            ServiceError: The server refuses, or could not be reached for a minute.
         """
         deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
         pause = FIRST_PAUSE_SECONDS
+        heard_at = time.monotonic()
         while True:
-            job = self.status(job_id)
-            on_status(job)
-            if job.status.is_final:
-                return job
+            try:
+                job = self.status(job_id)
+            except ServiceError as error:
+                if error.code not in STOPPED_SERVER_CODES or time.monotonic() - heard_at > OUTAGE_SECONDS:
+                    raise
+            else:
+                heard_at = time.monotonic()
+                on_status(job)
+                if job.status.is_final:
+                    return job
             left = math.inf if deadline is None else deadline - time.monotonic()
             if left <= 0:
-                raise TimeoutError(f"job {job_id} is still {job.status} after {timeout_seconds:g} seconds")
+                raise TimeoutError(f"job {job_id} has not ended after {timeout_seconds:g} seconds")
             time.sleep(min(pause, left))
             pause = min(pause * 1.5, MAX_PAUSE_SECONDS)
 
@@ -155,7 +166,7 @@ def _call(method: Callable[..., T], request: object, seconds: float) -> T:
     trying = tenacity.Retrying(
         retry=tenacity.retry_if_exception(_is_unavailable),
         wait=tenacity.wait_random_exponential(multiplier=FIRST_PAUSE_SECONDS, max=MAX_PAUSE_SECONDS),
-        stop=tenacity.stop_after_attempt(ATTEMPTS),
+        stop=tenacity.stop_after_delay(PATIENCE_SECONDS),
         reraise=True,
     )
     try:

@@ -12,6 +12,7 @@ import tenacity
 from google.protobuf.duration_pb2 import Duration
 
 from job_worker.errors import JobFailure, JobLost, Stopping
+from job_worker.job_folder import no_room_is_explained
 from job_worker.stop_signal import StopSignal
 from shared.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.generated.foregsyte.jobs.v1.jobs_pb2_grpc import WorkerServiceStub
@@ -114,9 +115,10 @@ class WorkerApi:
         Raises:
             JobLost: The job is no longer this worker's.
             JobFailure: The server does not have the video.
+            NoRoom: The file cannot be written.
             Stopping: `must_abandon`, which is asked before every piece, said so.
         """
-        with target.open("wb") as file:
+        with no_room_is_explained(), target.open("wb") as file:
             while not must_abandon():
                 request = pb.GetJobInputRequest(
                     job_id=job_id, worker_id=self._worker_id, offset=file.tell(), length=piece_bytes
@@ -168,9 +170,7 @@ class WorkerApi:
         trying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(_can_help_to_try_again),
             wait=_wait_for_server,
-            stop=tenacity.stop_all(
-                tenacity.stop_when_event_set(self._stop.requested), tenacity.stop_after_delay(LAST_CALLS_SECONDS)
-            ),
+            stop=lambda _: self._stop.seconds_ago >= LAST_CALLS_SECONDS,
             sleep=self._pause,
             before_sleep=_log_retry,
             reraise=True,

@@ -1,6 +1,7 @@
 """Builds a worker from its settings: the one place where the parts meet. Tests build theirs here too."""
 
 import contextlib
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +25,8 @@ from job_worker.worker import Worker
 from shared.logging_setup import configure_logging
 
 __all__ = ["BuildPipelines", "build_runner", "build_worker"]
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +85,12 @@ def build_worker(settings: WorkerSettings, runner: PipelineRunner, stop: StopSig
 
     Raises:
         ModelLoadError: A model cannot be loaded; no job was asked for.
+        Stopping: The worker was told to stop before they were.
     """
     sweep_job_folders(settings.work_dir)
+    logger.info("loading the models of %s", ", ".join(settings.pipelines))
     with contextlib.closing(runner):
-        runner.start()
+        runner.start(stop.requested.is_set)
         with WorkerApi.connect(settings.address, settings.worker_id, stop, settings.tls_ca_file) as api:
             yield Worker(
                 api,

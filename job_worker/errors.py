@@ -5,13 +5,24 @@ WorkerError
 ├── JobFailure           the job in hand cannot be done: it ends `failed` with this message
 │   └── VideoError       the video holds no frame that can be shown
 ├── JobLost              the job in hand is no longer this worker's: drop it and go on
+├── NoRoom               this host has no room for the job's video: hand it back and pause
+├── WorkerRefused        the API refuses this worker for good: it ends
 └── Stopping             the job in hand must be handed back because the worker stops
 
-The messages are read by operators (ModelLoadError) and by clients (JobFailure), so they are plain words without
-paths, stacks or library names.
+The messages are read by operators (ModelLoadError, NoRoom, WorkerRefused) and by clients (JobFailure), so they are
+plain words without paths, stacks or library names.
 """
 
-__all__ = ["JobFailure", "JobLost", "ModelLoadError", "Stopping", "VideoError", "WorkerError"]
+__all__ = [
+    "JobFailure",
+    "JobLost",
+    "ModelLoadError",
+    "NoRoom",
+    "Stopping",
+    "VideoError",
+    "WorkerError",
+    "WorkerRefused",
+]
 
 
 class WorkerError(Exception):
@@ -32,6 +43,14 @@ class VideoError(JobFailure):
 
 class JobLost(WorkerError):
     """The API says that this worker no longer holds the job."""
+
+
+class NoRoom(WorkerError):
+    """This host cannot keep the job's video, which is no fault of the job; the message says why."""
+
+
+class WorkerRefused(WorkerError):
+    """The API refuses this worker for good; the message says why."""
 
 
 class Stopping(WorkerError):

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["job_folder", "sweep_job_folders"]
+from job_worker.errors import NoRoom
+
+__all__ = ["job_folder", "no_room_is_explained", "sweep_job_folders"]
 
 logger = logging.getLogger(__name__)
 
@@ -25,10 +27,29 @@ def job_folder(parent: Path | None) -> Iterator[Path]:
 
     Args:
         parent: Where to make it; None for the system's temporary folder.
+
+    Raises:
+        NoRoom: It cannot be made.
     """
-    with tempfile.TemporaryDirectory(prefix=PREFIX, dir=parent) as name, (Path(name) / LOCK_NAME).open("wb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # the kernel lets go of it however this process ends
-        yield Path(name)
+    with no_room_is_explained():
+        folder = tempfile.TemporaryDirectory(prefix=PREFIX, dir=parent)
+    with folder as name:
+        with no_room_is_explained():
+            lock = (Path(name) / LOCK_NAME).open("wb")
+        with lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # the kernel lets go of it however this process ends
+            yield Path(name)
+
+
+@contextmanager
+def no_room_is_explained() -> Iterator[None]:
+    """Turns an error in writing a file of the job in hand into `NoRoom`."""
+    try:
+        yield
+    except OSError as error:
+        raise NoRoom(
+            f"the job's video cannot be kept on this host ({error.strerror}); free space, or name another --work-dir"
+        ) from error
 
 
 def sweep_job_folders(parent: Path | None) -> int:

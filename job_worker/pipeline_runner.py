@@ -14,11 +14,15 @@ RunOnFile = Callable[[str, Path], list[dict[str, Any]]]
 class PipelineRunner(Protocol):
     """Runs one job at a time."""
 
-    def start(self) -> None:
+    def start(self, must_abandon: Callable[[], bool]) -> None:
         """Loads the models.
+
+        Args:
+            must_abandon: Asked now and then; once true, the start is given up.
 
         Raises:
             ModelLoadError: One cannot be loaded.
+            Stopping: The start was given up.
         """
 
     def run(self, pipeline_id: str, video: Path, must_abandon: Callable[[], bool]) -> bytes:

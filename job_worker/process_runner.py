@@ -143,9 +143,9 @@ class ProcessRunner:
         self._clock = clock
         self._child: _Child | None = None
 
-    def start(self) -> None:
+    def start(self, must_abandon: Callable[[], bool]) -> None:
         """Starts the child and waits until it has loaded its models; see the port."""
-        self._child = self._start(lambda: False)
+        self._child = self._start(must_abandon)
 
     def run(self, pipeline_id: str, video: Path, must_abandon: Callable[[], bool]) -> bytes:
         """Runs the pipeline in the child; see the port."""

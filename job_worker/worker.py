@@ -8,7 +8,7 @@ from pathlib import Path
 import grpc
 
 from job_worker.api_client import WorkerApi
-from job_worker.errors import JobFailure, JobLost, ModelLoadError, Stopping
+from job_worker.errors import JobFailure, JobLost, ModelLoadError, NoRoom, Stopping
 from job_worker.heartbeat import Heartbeat
 from job_worker.job_folder import job_folder
 from job_worker.pipeline_runner import PipelineRunner
@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 IDLE_PAUSE_SECONDS = 0.5
 """Mean pause after an empty answer that came sooner than asked: the server had no room for one more waiting worker."""
+NO_ROOM_PAUSE_SECONDS = 10.0
+"""Pause after a job that this host had no room for: others may have it, and space may come back."""
 MAX_ERROR_CHARACTERS = 4000
 """An error message is cut here: far below what the server takes, far above what a person reads."""
 
@@ -71,8 +73,12 @@ class Worker:
         if job_id is None:
             return False
         logger.info("job taken", extra={"job_id": job_id})
-        with Heartbeat(lambda: self._api.renew(job_id)) as heartbeat:
-            self._settle(job_id, heartbeat.lost.is_set)
+        try:
+            with Heartbeat(lambda: self._api.renew(job_id)) as heartbeat:
+                self._settle(job_id, heartbeat.lost.is_set)
+        except NoRoom as error:
+            logger.error("job handed back, pausing: %s", error, extra={"job_id": job_id})  # noqa: TRY400
+            self._stop.requested.wait(NO_ROOM_PAUSE_SECONDS)
         return True
 
     def _settle(self, job_id: str, is_lost: Callable[[], bool]) -> None:
@@ -96,7 +102,7 @@ class Worker:
                 raise JobLost(job_id) from None
             self._api.release(job_id)
             logger.info("job handed back", extra={"job_id": job_id})
-        except ModelLoadError:
+        except (ModelLoadError, NoRoom):
             self._api.release(job_id)
             raise
         except (JobLost, grpc.RpcError):

@@ -7,16 +7,18 @@ from collections.abc import Sequence
 import grpc
 
 from job_worker.bootstrap import build_runner, build_worker
-from job_worker.errors import ModelLoadError
+from job_worker.errors import ModelLoadError, Stopping, WorkerRefused
+from job_worker.pipeline_runner import PipelineRunner
 from job_worker.settings import WorkerSettings
 from job_worker.stop_signal import StopSignal
-from shared.exit_codes import ExitCode, refuse
-from shared.logging_setup import configure_logging
-from shared.settings import InvalidSettings, load_settings
+from shared.entry_point import run_service
+from shared.exit_codes import ExitCode
+from shared.stop_signals import stop_signals
 
-__all__ = ["main"]
+__all__ = ["REFUSALS", "main", "run_worker"]
 
 PROGRAM = "foregsyte-worker"
+REFUSALS: dict[type[Exception], ExitCode] = {ModelLoadError: ExitCode.MODELS, WorkerRefused: ExitCode.FAILURE}
 
 logger = logging.getLogger(__name__)
 
@@ -27,25 +29,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The process's exit code, see `shared.exit_codes`.
     """
-    try:
-        settings = load_settings(WorkerSettings, sys.argv[1:] if arguments is None else arguments, PROGRAM)
-    except InvalidSettings as error:
-        return refuse(PROGRAM, str(error), ExitCode.SETTINGS)
-    configure_logging(settings.log_level, settings.log_format)
+    return run_service(
+        PROGRAM, arguments, WorkerSettings, lambda settings: run_worker(settings, build_runner(settings)), REFUSALS
+    )
+
+
+def run_worker(settings: WorkerSettings, runner: PipelineRunner) -> None:
+    """Works with this runner until SIGINT or SIGTERM.
+
+    Raises:
+        ModelLoadError: A model cannot be loaded.
+        WorkerRefused: The server refuses this worker for good.
+    """
     stop = StopSignal(settings.drain_seconds)
-    stop.install()
-    try:
-        with build_worker(settings, build_runner(settings), stop) as worker:
-            print(f"{PROGRAM} {settings.worker_id} takes jobs from {settings.address}", flush=True)  # noqa: T201
-            worker.run_forever()
-    except ModelLoadError as error:
-        return refuse(PROGRAM, str(error), ExitCode.MODELS)
-    except grpc.RpcError as error:
-        return refuse(
-            PROGRAM, f"the server at {settings.address} refuses this worker: {error.details()}", ExitCode.FAILURE
-        )
+    with stop_signals(stop.request):
+        try:
+            with build_worker(settings, runner, stop) as worker:
+                print(f"{PROGRAM} {settings.worker_id} takes jobs from {settings.address}", flush=True)  # noqa: T201
+                worker.run_forever()
+        except Stopping:
+            logger.info("stopped before the models were loaded")
+        except grpc.RpcError as error:
+            raise WorkerRefused(f"the server at {settings.address} refuses this worker: {error.details()}") from error
     logger.info("worker stopped")
-    return ExitCode.OK
 
 
 if __name__ == "__main__":

@@ -1,9 +1,8 @@
 """How the processes end, for the scripts and supervisors that start them."""
 
-import sys
 from enum import IntEnum
 
-__all__ = ["ExitCode", "refuse"]
+__all__ = ["ExitCode"]
 
 
 class ExitCode(IntEnum):
@@ -24,9 +23,3 @@ class ExitCode(IntEnum):
     DATABASE = 3
     ADDRESS = 4
     MODELS = 5
-
-
-def refuse(program: str, reason: object, code: ExitCode) -> int:
-    """Says on standard error, for there may be no log yet, why a process does not go on; returns its exit code."""
-    print(f"{program}: {reason}", file=sys.stderr)  # noqa: T201
-    return code

@@ -11,9 +11,11 @@ import pytest
 
 from job_api.bootstrap import Services, build_server, build_services
 from job_api.settings import ApiSettings
+from job_client import JobClient
 from shared.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub, WorkerServiceStub
 from shared.grpc_channel import CHANNEL_OPTIONS
 from tests.support.clock import FakeClock
+from tests.support.working import free_port
 
 ROOT = Path(__file__).parent.parent
 TINY_MP4 = ROOT / "tests" / "fixtures" / "tiny.mp4"
@@ -85,6 +87,13 @@ def make_settings(tmp_path: Path) -> Callable[..., ApiSettings]:
 
 
 @pytest.fixture
+def settings_on_disk(make_settings: Callable[..., ApiSettings], tmp_path: Path) -> ApiSettings:
+    """Settings of a server that can be started again, at the same address on the same files."""
+    database_url = f"duckdb:///{tmp_path / 'data' / 'jobs.duckdb'}"
+    return make_settings(address=f"127.0.0.1:{free_port()}", database_url=database_url)
+
+
+@pytest.fixture
 def make_services(make_settings: Callable[..., ApiSettings], clock: FakeClock) -> Iterator[Callable[..., Services]]:
     """Builds services on a fake clock; closes them at the end. Adapters can be handed in."""
     with ExitStack() as stack:
@@ -114,6 +123,19 @@ def start_server(make_settings: Callable[..., ApiSettings]) -> Iterator[Callable
 
 
 @pytest.fixture
+def address(start_server: Callable[..., str]) -> str:
+    """The address of a server with default settings."""
+    return start_server()
+
+
+@pytest.fixture
+def client(address: str) -> Iterator[JobClient]:
+    """The Python client of that server."""
+    with JobClient(address) as client:
+        yield client
+
+
+@pytest.fixture
 def connect() -> Iterator[Callable[[str], grpc.Channel]]:
     """Opens channels and closes them at the end."""
     with ExitStack() as stack:
@@ -127,9 +149,9 @@ def connect() -> Iterator[Callable[[str], grpc.Channel]]:
 
 
 @pytest.fixture
-def channel(start_server: Callable[..., str], connect: Callable[[str], grpc.Channel]) -> grpc.Channel:
-    """A channel to a server with default settings."""
-    return connect(start_server())
+def channel(address: str, connect: Callable[[str], grpc.Channel]) -> grpc.Channel:
+    """A channel to that server."""
+    return connect(address)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The API process killed between any two steps of a job's life, and what the next start finds."""
 
 import json
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,14 +13,16 @@ import pytest
 
 from job_api.settings import ApiSettings
 from job_api.storage.keys import JOBS_FOLDER
+from shared.exit_codes import ExitCode
 from shared.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.reasons import Reason
 from tests.support.errors import refusal_of
-from tests.support.failpoint_server import FILE_SWEPT
+from tests.support.failpoint_server import FILE_SWEPT, STUCK
 from tests.support.processes import started
 from tests.support.running import running_server
 from tests.support.samples import DOCUMENT, LONG_WAIT, OTHER_DOCUMENT, VIDEO, submit_request
 from tests.support.serving import KILLED, Served, serving, stored
+from tests.support.waiting import eventually, in_thread
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -101,6 +104,20 @@ def finish_all(server: Served, known: Known) -> None:
         assert server.video(job_id, "last") == known.videos[job_id]
         server.workers.CompleteJob(pb.CompleteJobRequest(job_id=job_id, worker_id="last", results_json=DOCUMENT))
     assert {job.status for job in server.listed().values()} <= {pb.JOB_STATUS_COMPLETED, pb.JOB_STATUS_FAILED}
+
+
+def test_a_stop_does_not_wait_for_a_call_that_is_stuck(known: Known) -> None:
+    module = ("tests.support.failpoint_server", STUCK + "video written")
+    with serving(known.data, *LEASE, "--shutdown-seconds", "0.5", module=module) as server:
+        submitting = in_thread(lambda: server.jobs.SubmitJob(submit_request(NEW_VIDEO)))
+        eventually(lambda: [name for name in stored(known.data) if name.startswith(".")], "the stuck write")
+        server.process.send(signal.SIGTERM)
+        assert server.process.exit_code(20) == ExitCode.OK
+        with pytest.raises(grpc.RpcError):
+            submitting.result(20)
+    with serving(known.data) as server:
+        must_have_no_temporary_file(known)
+        known.must_hold(server)
 
 
 @dataclass

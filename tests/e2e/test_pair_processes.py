@@ -22,7 +22,7 @@ from shared.exit_codes import ExitCode
 from shared.job_status import JobStatus
 from tests.conftest import TINY_MP4
 from tests.support.plain_words import is_plain
-from tests.support.processes import Process, api_process, environment, members_of_group, started, worker_process
+from tests.support.processes import Process, api_process, environment, members_of_group, ready, started, worker_process
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.worker, pytest.mark.timeout(600)]
@@ -162,6 +162,16 @@ def test_an_idle_worker_told_to_stop_ends_well_and_soon(start_reader: StartWorke
         assert process.exit_code() == ExitCode.OK
         assert time.monotonic() - told_at < 10
         nothing_is_left_of(process)
+    assert "Traceback" not in process.text
+
+
+def test_a_worker_told_to_stop_while_its_models_load_ends_well_and_soon(own_address: str, tmp_path: Path) -> None:
+    arguments = ("--address", own_address, "--pipelines", "ocr")
+    with ready(tmp_path / "early.log", "loading the models", "job_worker.worker_runner", *arguments) as process:
+        process.send(signal.SIGTERM)
+        assert process.exit_code() == ExitCode.OK
+        nothing_is_left_of(process)
+    assert "takes jobs from" not in process.text
     assert "Traceback" not in process.text
 
 

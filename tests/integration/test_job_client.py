@@ -54,17 +54,6 @@ RESULTS = [
 
 
 @pytest.fixture
-def address(start_server: Callable[..., str]) -> str:
-    return start_server()
-
-
-@pytest.fixture
-def client(address: str) -> Iterator[JobClient]:
-    with JobClient(address) as client:
-        yield client
-
-
-@pytest.fixture
 def jobs_of(address: str, connect: Callable[[str], grpc.Channel]) -> Callable[[], list[pb.JobSummary]]:
     stub = JobServiceStub(connect(address))
     return lambda: list(stub.ListJobs(pb.ListJobsRequest()).jobs)
@@ -154,7 +143,7 @@ def test_waiting_tells_what_it_sees(client: JobClient, address: str) -> None:
 def test_waiting_gives_up_when_the_time_is_over_and_not_before(seconds: float, client: JobClient) -> None:
     job_id = client.submit(TINY_MP4)
     began_at = time.monotonic()
-    with pytest.raises(TimeoutError, match=f"job {job_id} is still pending after {seconds:g} seconds"):
+    with pytest.raises(TimeoutError, match=f"job {job_id} has not ended after {seconds:g} seconds"):
         client.wait(job_id, seconds)
     assert seconds <= time.monotonic() - began_at < seconds + 3
 
@@ -196,6 +185,40 @@ def test_a_server_that_is_not_there_is_told_after_a_few_tries() -> None:
     with JobClient(f"127.0.0.1:{free_port()}") as client:
         assert refusal_of(lambda: client.status(UNKNOWN_JOB)) == (grpc.StatusCode.UNAVAILABLE, "")
     assert time.monotonic() - began_at < 30
+
+
+def test_waiting_survives_a_restart_of_the_server(
+    settings_on_disk: ApiSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("job_client.client.PATIENCE_SECONDS", 0.2)
+    settings = settings_on_disk
+    refused = threading.Event()
+    with JobClient(settings.address) as client:
+        status = client.status
+
+        def counted(job_id: str) -> JobInfo:
+            try:
+                return status(job_id)
+            except ServiceError:
+                refused.set()
+                raise
+
+        with running_server(settings):
+            job_id = client.submit(TINY_MP4)
+            monkeypatch.setattr(client, "status", counted)
+            waiting = in_thread(lambda: client.wait(job_id, 60))
+        assert refused.wait(20)
+        with running_server(settings), working(settings.address, FakeRunner()):
+            assert waiting.result(30).status is JobStatus.completed
+
+
+def test_waiting_for_a_server_that_stays_away_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("job_client.client.PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr("job_client.client.OUTAGE_SECONDS", 0.5)
+    began_at = time.monotonic()
+    with JobClient(f"127.0.0.1:{free_port()}") as client:
+        assert refusal_of(lambda: client.wait(UNKNOWN_JOB)) == (grpc.StatusCode.UNAVAILABLE, "")
+    assert 0.5 <= time.monotonic() - began_at < 30
 
 
 def test_a_closed_client_is_of_no_use_any_more(address: str) -> None:

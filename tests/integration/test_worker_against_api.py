@@ -1,12 +1,12 @@
 """The worker against a real server; no models, all the rest is real."""
 
 import logging
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent import futures
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import BinaryIO
@@ -20,9 +20,10 @@ from job_api.storage.local_storage import LocalStorage
 from job_client import JobClient
 from job_worker import api_client, worker_runner
 from job_worker.api_client import WorkerApi
-from job_worker.errors import JobFailure, JobLost, Stopping
+from job_worker.errors import JobFailure, JobLost, NoRoom, Stopping
 from job_worker.pipeline_runner import results_document
 from job_worker.stop_signal import StopSignal
+from shared import entry_point
 from shared.exit_codes import ExitCode
 from shared.grpc_errors import retry_delay_seconds
 from shared.job_status import JobStatus
@@ -51,17 +52,6 @@ def make_api(stop: StopSignal) -> Iterator[MakeApi]:
     """Connects workers, by their ids; closes the connections at the end."""
     with ExitStack() as stack:
         yield lambda address, worker_id="w", stop=stop: stack.enter_context(WorkerApi.connect(address, worker_id, stop))
-
-
-@pytest.fixture
-def address(start_server: Callable[..., str]) -> str:
-    return start_server()
-
-
-@pytest.fixture
-def client(address: str) -> Iterator[JobClient]:
-    with JobClient(address) as client:
-        yield client
 
 
 def never() -> bool:
@@ -290,59 +280,59 @@ def test_an_unreachable_server_is_not_asked_without_pauses(caplog: pytest.LogCap
     assert 1 <= tries <= 30
 
 
-def on_disk(make_settings: MakeSettings, tmp_path: Path) -> ApiSettings:
-    """Settings of a server that can be started again on the same port with the same data."""
-    (tmp_path / "data").mkdir()
-    return make_settings(
-        address=f"127.0.0.1:{free_port()}", database_url=f"duckdb:///{tmp_path / 'data' / 'jobs.duckdb'}"
-    )
+@dataclass
+class JobInHand:
+    """A job that a worker holds and goes on with once it is told; its server has gone away.
+
+    Attributes:
+        settings: Of the server, to start it again.
+        go_on: Lets the run end.
+        runner: What runs it.
+        job_id: The job.
+    """
+
+    settings: ApiSettings
+    go_on: threading.Event
+    runner: FakeRunner
+    job_id: str
+
+    def must_end_well(self, client: JobClient) -> None:
+        assert client.wait(self.job_id, 30).status is JobStatus.completed
+        assert client.results(self.job_id) == RESULTS
+        assert len(self.runner.videos) == 1
 
 
-def test_a_worker_rides_out_a_restart_of_the_server_in_the_middle_of_a_job(
-    make_settings: MakeSettings, tmp_path: Path, tiny_mp4: bytes
-) -> None:
-    settings = on_disk(make_settings, tmp_path)
-    with opened_at_the_end(threading.Event()) as server_is_back, ExitStack() as stack:
+@pytest.fixture
+def in_hand(settings_on_disk: ApiSettings, tiny_mp4: bytes) -> Iterator[JobInHand]:
+    with opened_at_the_end(threading.Event()) as go_on, ExitStack() as stack:
 
         def run(*_: object) -> bytes:
-            server_is_back.wait()
+            go_on.wait()
             return results_document(RESULTS)
 
         runner = FakeRunner(run)
-        with running_server(settings), JobClient(settings.address) as client:
-            stack.enter_context(working(settings.address, runner))
+        with running_server(settings_on_disk), JobClient(settings_on_disk.address) as client:
+            stack.enter_context(working(settings_on_disk.address, runner))
             job_id = client.submit(tiny_mp4)
             eventually(lambda: runner.videos, "the run")
-        with running_server(settings), JobClient(settings.address) as client:
-            assert client.status(job_id).status is JobStatus.running
-            server_is_back.set()
-            assert client.wait(job_id, 30).status is JobStatus.completed
-            assert client.results(job_id) == RESULTS
-            assert len(runner.videos) == 1
+        yield JobInHand(settings_on_disk, go_on, runner, job_id)
+
+
+def test_a_worker_rides_out_a_restart_of_the_server_in_the_middle_of_a_job(in_hand: JobInHand) -> None:
+    with running_server(in_hand.settings), JobClient(in_hand.settings.address) as client:
+        assert client.status(in_hand.job_id).status is JobStatus.running
+        in_hand.go_on.set()
+        in_hand.must_end_well(client)
 
 
 def test_a_worker_that_finished_while_the_server_was_away_reports_when_it_is_back(
-    make_settings: MakeSettings, tmp_path: Path, tiny_mp4: bytes, caplog: pytest.LogCaptureFixture
+    in_hand: JobInHand, caplog: pytest.LogCaptureFixture
 ) -> None:
-    settings = on_disk(make_settings, tmp_path)
-    with opened_at_the_end(threading.Event()) as server_is_gone, ExitStack() as stack:
-
-        def run(*_: object) -> bytes:
-            server_is_gone.wait()
-            return results_document(RESULTS)
-
-        runner = FakeRunner(run)
-        with running_server(settings), JobClient(settings.address) as client:
-            stack.enter_context(working(settings.address, runner))
-            job_id = client.submit(tiny_mp4)
-            eventually(lambda: runner.videos, "the run")
-        with caplog.at_level(logging.WARNING):
-            server_is_gone.set()
-            eventually(lambda: "call failed, trying again" in caplog.messages, "a report that failed")
-        with running_server(settings), JobClient(settings.address) as client:
-            assert client.wait(job_id, 30).status is JobStatus.completed
-            assert client.results(job_id) == RESULTS
-            assert len(runner.videos) == 1
+    with caplog.at_level(logging.WARNING):
+        in_hand.go_on.set()
+        eventually(lambda: "call failed, trying again" in caplog.messages, "a report that failed")
+    with running_server(in_hand.settings), JobClient(in_hand.settings.address) as client:
+        in_hand.must_end_well(client)
 
 
 def test_a_stop_while_waiting_for_a_job_is_obeyed_at_once_and_loses_none(
@@ -372,6 +362,15 @@ def test_a_job_that_comes_together_with_the_stop_is_not_left_to_its_lease(
     api._stub.Dequeue = SimpleNamespace(future=answered)
     stop.request()
     assert api.dequeue(5) == job_id
+
+
+def test_a_video_that_cannot_be_written_is_no_fault_of_the_job(
+    address: str, client: JobClient, make_api: MakeApi, tiny_mp4: bytes, tmp_path: Path
+) -> None:
+    job_id, api = client.submit(tiny_mp4), make_api(address)
+    dequeued(api)
+    with pytest.raises(NoRoom, match=r"cannot be kept on this host .*--work-dir"):
+        api.download(job_id, tmp_path / "gone" / "video", 100, never)
 
 
 def test_a_stop_while_a_long_video_comes_ends_the_download(
@@ -435,6 +434,24 @@ def test_a_refusal_that_no_repeat_can_change_is_not_repeated(
     assert "call failed, trying again" not in caplog.messages
 
 
+def test_a_report_that_was_tried_for_long_is_still_tried_once_the_worker_is_told_to_stop(
+    make_api: MakeApi, settings_on_disk: ApiSettings, stop: StopSignal, tiny_mp4: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("job_worker.api_client.LAST_CALLS_SECONDS", 5.0)
+    monkeypatch.setattr("job_worker.api_client.LAST_CALLS_PAUSE_SECONDS", 0.05)
+    settings = settings_on_disk
+    with running_server(settings), JobClient(settings.address) as client:
+        job_id, api = client.submit(tiny_mp4, "ocr"), make_api(settings.address)
+        assert dequeued(api) == job_id
+    reporting = in_thread(lambda: api.fail(job_id, "no"))
+    with pytest.raises(TimeoutError):
+        reporting.result(6)
+    stop.request()
+    with running_server(settings), JobClient(settings.address) as client:
+        reporting.result(10)
+        assert client.status(job_id).status is JobStatus.failed
+
+
 def test_a_stopping_worker_that_cannot_reach_the_server_ends_within_its_bound(
     make_api: MakeApi, stop: StopSignal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -445,15 +462,6 @@ def test_a_stopping_worker_that_cannot_reach_the_server_ends_within_its_bound(
     with pytest.raises(Stopping):
         api.release("00000000-0000-4000-8000-000000000000")
     assert 0.3 <= time.monotonic() - began_at < 10
-
-
-@pytest.fixture
-def own_handlers() -> Iterator[None]:
-    """Puts the process's signal handlers back at the end."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 @pytest.fixture
@@ -476,10 +484,10 @@ def test_a_server_of_another_kind_is_refused_at_once(strange_server: str, make_a
 
 
 def test_the_program_ends_with_1_and_one_line_where_its_server_is_of_another_kind(
-    strange_server: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], own_handlers: None
+    strange_server: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(worker_runner, "build_runner", lambda _: FakeRunner())
-    monkeypatch.setattr(worker_runner, "configure_logging", lambda *_: None)
+    monkeypatch.setattr(entry_point, "configure_logging", lambda *_: None)
     assert worker_runner.main(["--address", strange_server, "--pipelines", "ocr"]) == ExitCode.FAILURE
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith(f"foregsyte-worker: the server at {strange_server} refuses this worker: ")

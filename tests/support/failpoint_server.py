@@ -1,7 +1,8 @@
-"""The API process, which kills itself at a named step.
+"""The API process, which kills itself at a named step, or is stuck there for ever.
 
-`python -m tests.support.failpoint_server "row inserted" <arguments of job_api>` runs `job_api.__main__` with the parts
-that `job_api.bootstrap` puts together, each of them replaced by one that passes the failpoint by.
+`python -m tests.support.failpoint_server "row inserted" <arguments of job_api>` (or `"stuck: row inserted"`) runs
+`job_api.__main__` with the parts that `job_api.bootstrap` puts together, each of them replaced by one that passes the
+failpoint by.
 """
 
 import io
@@ -32,17 +33,22 @@ from shared.job_status import JobStatus
 FILE_SWEPT = "file swept"
 """The one failpoint that is passed while the server starts."""
 
+STUCK = "stuck: "
+"""Begins the name of a failpoint at which the call goes no further, as if its disk did not answer."""
+
 
 class Failpoint:
     """The step at which the process ends as if the power were gone."""
 
     def __init__(self, name: str) -> None:
-        self.name = name
+        self.name = name.removeprefix(STUCK)
+        self.is_stuck = name.startswith(STUCK)
         self.is_armed = name == FILE_SWEPT
 
     def pass_by(self, step: str) -> None:
         if self.is_armed and step == self.name:
-            os.kill(os.getpid(), signal.SIGKILL)
+            if not self.is_stuck:
+                os.kill(os.getpid(), signal.SIGKILL)
             threading.Event().wait()  # the kernel needs a moment; nothing more may happen in it
 
 

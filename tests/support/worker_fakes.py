@@ -107,7 +107,7 @@ class FakeRunner:
         self._runs = list(runs) or [one_empty_frame]
         self.videos: list[tuple[str, Path]] = []
 
-    def start(self) -> None:
+    def start(self, must_abandon: Callable[[], bool]) -> None:
         pass
 
     def run(self, pipeline_id: str, video: Path, must_abandon: Callable[[], bool]) -> bytes:

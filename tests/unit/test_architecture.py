@@ -145,8 +145,9 @@ def test_only_the_interceptor_turns_errors_into_statuses() -> None:
 def test_only_the_entry_points_configure_logging() -> None:
     configuring = [module for module in MODULES if "shared.logging_setup.configure_logging" in imports(module)]
     of_the_child_process = "job_worker.bootstrap"
-    assert set(configuring) <= {"job_api.__main__", "job_worker.worker_runner", of_the_child_process}
-    assert "job_api.__main__" in configuring
+    assert set(configuring) == {"shared.entry_point", of_the_child_process}
+    entering = [module for module in MODULES if "shared.entry_point.run_service" in imports(module)]
+    assert set(entering) == {"job_api.__main__", "job_worker.worker_runner"}
 
 
 def test_there_is_one_declarative_base_and_the_tables_hang_on_it() -> None:

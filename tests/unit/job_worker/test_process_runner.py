@@ -2,6 +2,7 @@
 
 import json
 import math
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -51,7 +52,7 @@ def make_runner() -> Iterator[MakeRunner]:
 def runner(make_runner: MakeRunner) -> ProcessRunner:
     """A runner whose child is ready."""
     runner = make_runner()
-    runner.start()
+    runner.start(never)
     return runner
 
 
@@ -142,7 +143,7 @@ def test_a_child_that_died_between_two_jobs_fails_neither(runner: ProcessRunner,
 
 def test_a_hang_fails_the_job_in_time_and_the_next_run_gets_a_fresh_child(make_runner: MakeRunner, video: Path) -> None:
     runner = make_runner(max_frame_seconds=0.5)
-    runner.start()
+    runner.start(never)
     began_at = time.monotonic()
     with pytest.raises(JobFailure, match=r"hung: no frame was done for 0\.5 seconds"):
         runner.run("hang", video, never)
@@ -170,7 +171,7 @@ def test_memory_is_looked_at_while_frames_come_fast(make_runner: MakeRunner, vid
 
 def test_models_that_take_too_much_memory_are_told(make_runner: MakeRunner) -> None:
     with pytest.raises(ModelLoadError, match="more memory than the limit"):
-        make_runner(builds.ModelsThatTakeMemory(), max_memory_bytes=builds.MUCH_MEMORY_BYTES).start()
+        make_runner(builds.ModelsThatTakeMemory(), max_memory_bytes=builds.MUCH_MEMORY_BYTES).start(never)
 
 
 def test_every_frame_gives_the_next_one_its_whole_time(
@@ -181,7 +182,7 @@ def test_every_frame_gives_the_next_one_its_whole_time(
     whole_run = builds.SLOW_FRAMES * builds.SLOW_FRAME_SECONDS
     assert whole_run > 1.4 * limit
     runner = make_runner(max_frame_seconds=limit)
-    runner.start()
+    runner.start(never)
     assert runner.run("slow", video, never)
 
 
@@ -209,12 +210,19 @@ def test_a_run_that_must_be_abandoned_is_given_up_while_its_frames_come(runner: 
 )
 def test_models_that_do_not_load_are_told(build: Build, words: str, make_runner: MakeRunner) -> None:
     with pytest.raises(ModelLoadError, match=words):
-        make_runner(build).start()
+        make_runner(build).start(never)
+
+
+def test_a_start_can_be_given_up(make_runner: MakeRunner, tmp_path: Path) -> None:
+    runner = make_runner(builds.ModelsThatLoadOnce(tmp_path / "seen"))
+    with pytest.raises(Stopping):
+        runner.start(lambda: True)
+    assert not multiprocessing.active_children()
 
 
 def test_models_that_do_not_load_a_second_time_are_told(make_runner: MakeRunner, tmp_path: Path, video: Path) -> None:
     runner = make_runner(builds.ModelsThatLoadOnce(tmp_path / "seen"))
-    runner.start()
+    runner.start(never)
     with pytest.raises(JobFailure):
         runner.run("crash", video, never)
     with pytest.raises(ModelLoadError, match="the weights are gone"):
@@ -250,7 +258,7 @@ from tests.support.builds import Anything
 
 if __name__ == "__main__":
     runner = ProcessRunner(Anything(), RunLimits(600, 1 << 40))
-    runner.start()
+    runner.start(lambda: False)
     runner.run("hang", Path(sys.argv[1]), lambda: False)
 """
 

@@ -1,23 +1,11 @@
 """Being told to stop, once and twice."""
 
-import signal
-from collections.abc import Iterator
-
 import pytest
 
 from job_worker.stop_signal import StopSignal
 from tests.support.clock import FakeClock
 
 pytestmark = [pytest.mark.unit, pytest.mark.worker]
-
-
-@pytest.fixture
-def own_handlers() -> Iterator[None]:
-    """Puts the process's signal handlers back at the end."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 def test_nothing_is_asked_for_at_first(clock: FakeClock) -> None:
@@ -62,12 +50,11 @@ def test_no_drain_time_hands_back_at_once(clock: FakeClock) -> None:
     assert stop.must_hand_back
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_is_a_request_and_ends_nothing(number: int, clock: FakeClock, own_handlers: None) -> None:
+def test_the_time_counts_from_the_first_request(clock: FakeClock) -> None:
     stop = StopSignal(drain_seconds=30, clock=clock)
-    stop.install()
-    signal.raise_signal(number)
-    assert stop.requested.is_set()
-    assert not stop.must_hand_back
-    signal.raise_signal(number)
-    assert stop.must_hand_back
+    assert stop.seconds_ago < 0
+    stop.request()
+    clock.advance(2)
+    stop.request()
+    clock.advance(1)
+    assert stop.seconds_ago == 3

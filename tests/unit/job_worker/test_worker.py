@@ -9,7 +9,7 @@ import grpc
 import pytest
 
 from job_worker import worker as worker_module
-from job_worker.errors import JobFailure, JobLost, ModelLoadError, Stopping, VideoError
+from job_worker.errors import JobFailure, JobLost, ModelLoadError, NoRoom, Stopping, VideoError
 from job_worker.pipeline_runner import PipelineRunner, results_document
 from job_worker.stop_signal import StopSignal
 from job_worker.worker import Worker
@@ -272,6 +272,29 @@ def test_a_worker_that_can_no_longer_load_its_models_hands_the_job_back_and_ends
     with pytest.raises(ModelLoadError, match="the weights are gone"):
         make_worker(api, FakeRunner(raising(ModelLoadError("the weights are gone")))).run_forever()
     assert (api.completed, api.failed, api.released, api.waiting) == ({}, {}, ["first"], ["second"])
+
+
+def test_a_job_for_which_there_is_no_room_is_handed_back_and_the_worker_pauses_and_goes_on(
+    make_worker: MakeWorker, stop: StopSignal, caplog: pytest.LogCaptureFixture
+) -> None:
+    stop.requested = pauses = CountedPauses(last=2)
+    api, runner = FakeApi("large", "small"), FakeRunner()
+    api.on_download = lambda job_id: raising(NoRoom("no space is left"))() if job_id == "large" else None
+    make_worker(api, runner).run_forever()
+    assert (list(api.completed), api.failed, api.released) == (["small"], {}, ["large"])
+    assert pauses.pauses[0] == worker_module.NO_ROOM_PAUSE_SECONDS
+    assert "job handed back, pausing: no space is left" in caplog.messages
+
+
+def test_a_worker_whose_folder_is_gone_hands_the_job_back(
+    make_worker: MakeWorker, stop: StopSignal, tmp_path: Path
+) -> None:
+    stop.requested = CountedPauses(last=1)
+    api, runner = FakeApi("job"), FakeRunner()
+    worker = make_worker(api, runner)
+    tmp_path.rmdir()
+    worker.run_forever()
+    assert (api.completed, api.failed, api.released, runner.videos) == ({}, {}, ["job"], [])
 
 
 def test_a_refused_worker_ends(make_worker: MakeWorker) -> None:
