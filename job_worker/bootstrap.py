@@ -8,9 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from job_worker.api_client import WorkerApi
-from job_worker.detection.ultralytics_detector import UltralyticsDetector
+from job_worker.engines import load_detector, load_text_reader
 from job_worker.job_folder import sweep_job_folders
-from job_worker.ocr.paddle_text_reader import PaddleTextReader
 from job_worker.pipeline_runner import PipelineRunner, RunOnFile
 from job_worker.pipelines.built_in import build_pipelines
 from job_worker.process_runner import ProcessRunner, RunLimits
@@ -41,7 +40,9 @@ class BuildPipelines:
         configure_logging(settings.log_level, settings.log_format)
         prepare_vendor_libraries(settings.cache_dir)
         limit_threads(settings.resolved_threads)
-        pipelines = build_pipelines(settings.pipelines, partial(_detector, settings), partial(_text_reader, settings))
+        pipelines = build_pipelines(
+            settings.pipelines, partial(load_detector, settings), partial(load_text_reader, settings)
+        )
 
         def open_video(path: Path) -> Iterator[Frame]:
             for frame in VideoReader(path, ReaderLimits(max_frame_pixels=settings.max_frame_pixels)):
@@ -49,29 +50,6 @@ class BuildPipelines:
                 yield frame
 
         return VideoFilePipelineService(pipelines, open_video).run_on_file
-
-
-def _detector(settings: WorkerSettings) -> UltralyticsDetector:
-    return UltralyticsDetector(
-        settings.yolo_weights,
-        device=settings.device,
-        confidence=settings.yolo_confidence,
-        iou=settings.yolo_iou,
-        image_size=settings.yolo_image_size,
-        threads=settings.resolved_threads,
-        cache_folder=settings.cache_dir,
-    )
-
-
-def _text_reader(settings: WorkerSettings) -> PaddleTextReader:
-    return PaddleTextReader(
-        settings.ocr_detection_model or None,
-        settings.ocr_recognition_model or None,
-        device=settings.device,
-        min_confidence=settings.ocr_confidence,
-        threads=settings.resolved_threads,
-        cache_folder=settings.cache_dir,
-    )
 
 
 def build_runner(settings: WorkerSettings) -> PipelineRunner:

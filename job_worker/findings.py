@@ -5,9 +5,9 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from job_worker.video.frame import Frame
+from job_worker.video.frame import Frame, Image
 
-__all__ = ["Box", "Detection", "Point", "Polygon", "TextLine", "frame_result", "one_line"]
+__all__ = ["Box", "Detection", "Point", "Polygon", "TextLine", "frame_result", "one_line", "picture_result"]
 
 Point = tuple[float, float]
 """`(x, y)` in pixels of the frame, origin top left, x to the right, y down."""
@@ -89,48 +89,60 @@ def one_line(text: str) -> str:
     return "".join(" " if unicodedata.category(char) in _BREAKING_CATEGORIES else char for char in text).strip()
 
 
-def frame_result(
-    frame: Frame, detections: Sequence[Detection] | None = None, text_lines: Sequence[TextLine] | None = None
+def picture_result(
+    image: Image, detections: Sequence[Detection] | None = None, text_lines: Sequence[TextLine] | None = None
 ) -> dict[str, object]:
-    """Turn what was found in a frame into its `result`, ready for JSON.
+    """Turn what was found in a picture into the part of a frame's `result` that the picture decides, ready for JSON.
 
     Args:
-        frame: The frame; it gives the timestamp and the size that coordinates are clipped to.
+        image: `(H, W, 3)`: the size that coordinates are clipped to.
         detections: The objects in their order, or None where objects were not looked for.
         text_lines: The text in reading order, or None where text was not looked for.
 
     Returns:
-        `detections` and/or `text` and `text_lines`, as looked for, and `timestamp_ms`. Nothing found is `[]` and `""`.
+        `detections` and/or `text` and `text_lines`, as looked for. Nothing found is `[]` and `""`.
+    """
+    result: dict[str, object] = {}
+    if detections is not None:
+        result["detections"] = [_detection_entry(detection, image) for detection in detections]
+    if text_lines is not None:
+        result["text"] = "\n".join(line.text for line in text_lines)
+        result["text_lines"] = [_text_line_entry(line, image) for line in text_lines]
+    return result
+
+
+def frame_result(frame: Frame, of_picture: dict[str, object]) -> dict[str, object]:
+    """Complete a frame's `result`, ready for JSON.
+
+    Args:
+        frame: The frame.
+        of_picture: What was found in its picture.
+
+    Returns:
+        That, and the frame's `timestamp_ms`.
 
     Raises:
         ValueError: The timestamp is not a finite number.
     """
     _require_finite([frame.timestamp_ms])
-    result: dict[str, object] = {}
-    if detections is not None:
-        result["detections"] = [_detection_entry(detection, frame) for detection in detections]
-    if text_lines is not None:
-        result["text"] = "\n".join(line.text for line in text_lines)
-        result["text_lines"] = [_text_line_entry(line, frame) for line in text_lines]
-    result["timestamp_ms"] = _rounded(frame.timestamp_ms, 1)
-    return result
+    return {**of_picture, "timestamp_ms": _rounded(frame.timestamp_ms, 1)}
 
 
-def _detection_entry(detection: Detection, frame: Frame) -> dict[str, object]:
+def _detection_entry(detection: Detection, image: Image) -> dict[str, object]:
     x1, y1, x2, y2 = detection.box
     return {
         "label": detection.label,
         "class_id": detection.class_id,
         "confidence": _rounded(detection.confidence, 4),
-        "box": [*_pixel((x1, y1), frame), *_pixel((x2, y2), frame)],
+        "box": [*_pixel((x1, y1), image), *_pixel((x2, y2), image)],
     }
 
 
-def _text_line_entry(line: TextLine, frame: Frame) -> dict[str, object]:
+def _text_line_entry(line: TextLine, image: Image) -> dict[str, object]:
     return {
         "text": line.text,
         "confidence": _rounded(line.confidence, 4),
-        "polygon": [_pixel(point, frame) for point in _clockwise(line.polygon)],
+        "polygon": [_pixel(point, image) for point in _clockwise(line.polygon)],
     }
 
 
@@ -142,8 +154,8 @@ def _clockwise(polygon: Polygon) -> Polygon:
     return polygon if area >= 0 else (first, fourth, third, second)
 
 
-def _pixel(point: Point, frame: Frame) -> list[float]:
-    height, width = frame.image.shape[:2]
+def _pixel(point: Point, image: Image) -> list[float]:
+    height, width = image.shape[:2]
     return [_rounded(min(max(value, 0), limit), 1) for value, limit in zip(point, (width, height), strict=True)]
 
 

@@ -4,11 +4,12 @@ import os
 import secrets
 import socket
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import DirectoryPath, Field, FilePath, NonNegativeInt, PositiveInt, model_validator
 
 from shared.pipelines import BUILT_IN_PIPELINES, PipelineNames
+from shared.profiles import Profile
 from shared.settings import Address, ProcessSettings, Seconds
 
 __all__ = ["WorkerSettings"]
@@ -38,6 +39,15 @@ class WorkerSettings(ProcessSettings):
 
     pipelines: PipelineNames = Field(
         tuple(BUILT_IN_PIPELINES), description="The pipelines to load, as a,b: all that the API offers."
+    )
+    profile: Profile = Field(
+        Profile.balanced, description="What is given up for speed: exact (nothing), balanced, fast (small text)."
+    )
+    detection_engine: Literal["auto", "openvino", "ultralytics"] = Field(
+        "auto", description="What runs the detector; auto: OpenVINO on a CPU, Ultralytics on a GPU."
+    )
+    text_engine: Literal["auto", "openvino", "paddleocr"] = Field(
+        "auto", description="What reads text; auto: OpenVINO with the bundled models on a CPU, else PaddleOCR."
     )
     device: str = Field("auto", description="Where models run: auto (a GPU if there is one), cpu, cuda:0.")
     threads: NonNegativeInt = Field(0, description="Threads of every library; 0 takes all cores.")

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from job_worker.errors import JobFailure
+from job_worker.findings import frame_result
+from job_worker.frames_in_parallel import analysed_in_order
 from job_worker.pipelines.base import Pipeline
 from job_worker.video.frame import Frame
 from job_worker.video.reader import VideoReader
@@ -40,9 +42,8 @@ class VideoFilePipelineService:
             JobFailure: There is no such pipeline, or (as VideoError) no frame to be had from the file.
         """
         pipeline = self._find(pipeline_id)
-        return [
-            {"frame_index": frame.index, "result": pipeline.analyse(frame)} for frame in self._open_video(file_path)
-        ]
+        analysed = analysed_in_order(self._open_video(file_path), pipeline.analyse, pipeline.pictures_at_once)
+        return [{"frame_index": frame.index, "result": frame_result(frame, analysis)} for frame, analysis in analysed]
 
     def _find(self, pipeline_id: str) -> Pipeline:
         if pipeline_id not in self._pipelines:

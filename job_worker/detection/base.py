@@ -9,7 +9,13 @@ __all__ = ["Detector"]
 
 
 class Detector(Protocol):
-    """Finds objects in one picture; owned by one thread at a time."""
+    """Finds objects in one picture.
+
+    Attributes:
+        pictures_at_once: How many threads may use it at a time.
+    """
+
+    pictures_at_once: int
 
     def detect(self, image: Image) -> list[Detection]:
         """Find the objects in a picture, by that picture alone.

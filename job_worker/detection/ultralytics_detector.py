@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from job_worker.detection.ultralytics_weights import located
 from job_worker.errors import ModelLoadError
 from job_worker.findings import Box, Detection
 from job_worker.threads import limit_threads
@@ -38,6 +39,8 @@ class UltralyticsDetector:
         ModelLoadError: The model cannot be loaded, does not run, or does not find objects.
     """
 
+    pictures_at_once = 1
+
     def __init__(
         self,
         weights: str | Path,
@@ -52,7 +55,7 @@ class UltralyticsDetector:
         cache_folder = cache_folder or user_cache_folder()
         prepare_vendor_libraries(cache_folder)
         limit_threads(threads)
-        path = _locate(weights, cache_folder)
+        path = located(weights, cache_folder)
         self._settings = {
             "conf": confidence,
             "iou": iou,
@@ -83,24 +86,6 @@ class UltralyticsDetector:
         found = [_detection(int(class_id), score, corners, result.names) for class_id, score, corners in rows]
         # The model's own order depends on ties in its scores; this one does not.
         return sorted(found, key=lambda detection: (-detection.confidence, detection.box, detection.class_id))
-
-
-def _locate(weights: str | Path, cache_folder: Path) -> Path:
-    path = Path(weights)
-    if path.exists():
-        return path
-    if path.name == str(weights) and _is_published(path.name):
-        return cache_folder / "detection_models" / path.name  # Ultralytics downloads it there, once
-    raise ModelLoadError(
-        f"The detector's weights {weights} are not there: give the path of a model file or folder, or the name of a "
-        "model that Ultralytics publishes, such as yolo26n.pt."
-    )
-
-
-def _is_published(name: str) -> bool:
-    from ultralytics.utils.downloads import GITHUB_ASSETS_NAMES
-
-    return name in GITHUB_ASSETS_NAMES
 
 
 def _load(path: Path) -> Any:

@@ -9,7 +9,13 @@ __all__ = ["TextReader"]
 
 
 class TextReader(Protocol):
-    """Reads the text in one picture; owned by one thread at a time."""
+    """Reads the text in one picture.
+
+    Attributes:
+        pictures_at_once: How many threads may use it at a time.
+    """
+
+    pictures_at_once: int
 
     def read(self, image: Image) -> list[TextLine]:
         """Read the text in a picture, by that picture alone.

@@ -5,8 +5,6 @@ The `rapidocr` wheel carries PP-OCRv6 small as two ONNX files; PaddleOCR wants e
 `inference.yml` that PaddlePaddle publishes with these models, the alphabet is in the recogniser's own metadata.
 """
 
-# ruff: noqa: PLC0415 - the heavy libraries are loaded when a model is, not when this module is
-
 import hashlib
 import importlib.util
 import shutil
@@ -19,6 +17,7 @@ from typing import Any
 import yaml
 
 from job_worker.errors import ModelLoadError
+from job_worker.openvino_models import read_model
 from job_worker.vendor_libraries import prepare_vendor_libraries, user_cache_folder
 
 __all__ = ["TextModelFolders", "bundled_text_models"]
@@ -139,9 +138,5 @@ def _recognition_config(model: Path) -> dict[str, Any]:
 
 
 def _alphabet(model: Path) -> list[str]:
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     # Not splitlines(): the alphabet holds characters that it would take for line ends.
-    characters: list[str] = session.get_modelmeta().custom_metadata_map["character"].split("\n")
-    return characters
+    return str(read_model(model).get_rt_info(["framework", "character"]).astype(str)).split("\n")

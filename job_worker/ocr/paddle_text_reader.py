@@ -3,7 +3,6 @@
 # ruff: noqa: PLC0415 - the heavy libraries are loaded when a model is, not when this module is
 
 import logging
-import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -12,16 +11,14 @@ import numpy as np
 import yaml
 
 from job_worker.errors import ModelLoadError
-from job_worker.findings import Polygon, TextLine, one_line
+from job_worker.findings import TextLine, one_line
 from job_worker.ocr.bundled_models import bundled_text_models
+from job_worker.ocr.quadrilaterals import corners_of_line
 from job_worker.threads import limit_threads
 from job_worker.vendor_libraries import prepare_vendor_libraries, reason_of
 from job_worker.video.frame import Image
 
 __all__ = ["PaddleTextReader"]
-
-# PaddleOCR turns a crop that is at least this much higher than wide a quarter to the left before it reads it.
-_TURNED_FROM_RATIO = 1.5
 
 
 class PaddleTextReader:
@@ -43,6 +40,8 @@ class PaddleTextReader:
     Raises:
         ModelLoadError: A model cannot be loaded or does not run.
     """
+
+    pictures_at_once = 1
 
     def __init__(
         self,
@@ -84,7 +83,7 @@ class PaddleTextReader:
         for raw_text, score, corners in zip(texts, scores, polygons, strict=True):
             text = one_line(raw_text)
             if text and score >= self._min_confidence:
-                yield TextLine(text, min(float(score), 1.0), _polygon(corners.tolist()))
+                yield TextLine(text, min(float(score), 1.0), corners_of_line(corners))
 
 
 def _model_arguments(part: str, model: str | Path) -> dict[str, str]:
@@ -140,12 +139,3 @@ def _warm_up_image() -> Image:
 
     image = np.full((96, 320, 3), 255, np.uint8)
     return cast("Image", cv2.putText(image, "WARM UP", (20, 64), cv2.FONT_HERSHEY_SIMPLEX, 1.5, (0, 0, 0), 3))
-
-
-def _polygon(corners: list[list[float]]) -> Polygon:
-    """Order a line's corners from its own top left, as it was read, rather than from the picture's."""
-    first, second, third, fourth = ((float(x), float(y)) for x, y in corners)
-    width = int(max(math.dist(first, second), math.dist(third, fourth)))
-    height = int(max(math.dist(first, fourth), math.dist(second, third)))
-    turned = height >= _TURNED_FROM_RATIO * width
-    return (second, third, fourth, first) if turned else (first, second, third, fourth)

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from job_worker.detection.base import Detector
-from job_worker.findings import frame_result
+from job_worker.findings import picture_result
 from job_worker.ocr.base import TextReader
 from job_worker.pipelines.base import Pipeline
-from job_worker.video.frame import Frame
+from job_worker.video.frame import Image
 from shared.pipelines import BUILT_IN_PIPELINES
 
 __all__ = ["FrameAnalysis", "build_pipelines"]
@@ -25,12 +25,17 @@ class FrameAnalysis:
     detector: Detector | None = None
     text_reader: TextReader | None = None
 
-    def analyse(self, frame: Frame) -> dict[str, object]:
-        """Analyse a frame by itself; see `Pipeline.analyse`."""
-        return frame_result(
-            frame,
-            detections=self.detector.detect(frame.image) if self.detector else None,
-            text_lines=self.text_reader.read(frame.image) if self.text_reader else None,
+    @property
+    def pictures_at_once(self) -> int:
+        """How many threads may call `analyse` at a time; see `Pipeline.pictures_at_once`."""
+        return min(engine.pictures_at_once for engine in (self.detector, self.text_reader) if engine)
+
+    def analyse(self, image: Image) -> dict[str, object]:
+        """Analyse a picture by itself; see `Pipeline.analyse`."""
+        return picture_result(
+            image,
+            detections=self.detector.detect(image) if self.detector else None,
+            text_lines=self.text_reader.read(image) if self.text_reader else None,
         )
 
 

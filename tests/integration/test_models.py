@@ -15,6 +15,7 @@ import pytest
 
 from job_worker.detection.ultralytics_detector import UltralyticsDetector, _pin_backend
 from job_worker.errors import ModelLoadError
+from job_worker.findings import frame_result
 from job_worker.ocr.bundled_models import bundled_text_models
 from job_worker.ocr.paddle_text_reader import PaddleTextReader
 from job_worker.pipelines.built_in import build_pipelines
@@ -77,7 +78,8 @@ def text_reader(network_calls: list[str], cache_folder: Path) -> PaddleTextReade
 
 
 def analyse(detector: UltralyticsDetector, text_reader: PaddleTextReader, frame: Frame) -> dict[str, Any]:
-    return build_pipelines(["yolo_ocr"], lambda: detector, lambda: text_reader)["yolo_ocr"].analyse(frame)
+    pipeline = build_pipelines(["yolo_ocr"], lambda: detector, lambda: text_reader)["yolo_ocr"]
+    return frame_result(frame, pipeline.analyse(frame.image))
 
 
 def labels(result: dict[str, Any]) -> list[str]:

@@ -5,16 +5,17 @@ import pytest
 
 from job_worker.findings import Detection, TextLine
 from job_worker.pipelines.built_in import build_pipelines
-from job_worker.video.frame import Frame, Image
+from job_worker.video.frame import Image
 from shared.pipelines import BUILT_IN_PIPELINES
 
 pytestmark = [pytest.mark.unit, pytest.mark.worker]
 
-FRAME = Frame(index=0, timestamp_ms=40.0, image=np.zeros((8, 8, 3), np.uint8))
+IMAGE = np.zeros((8, 8, 3), np.uint8)
 
 
 class OnePerson:
-    def __init__(self) -> None:
+    def __init__(self, pictures_at_once: int = 4) -> None:
+        self.pictures_at_once = pictures_at_once
         self.images: list[Image] = []
 
     def detect(self, image: Image) -> list[Detection]:
@@ -23,7 +24,8 @@ class OnePerson:
 
 
 class OneLine:
-    def __init__(self) -> None:
+    def __init__(self, pictures_at_once: int = 4) -> None:
+        self.pictures_at_once = pictures_at_once
         self.images: list[Image] = []
 
     def read(self, image: Image) -> list[TextLine]:
@@ -47,15 +49,15 @@ def test_a_model_that_no_pipeline_uses_is_not_loaded() -> None:
 @pytest.mark.parametrize(
     ("pipeline_id", "keys"),
     [
-        ("yolo", {"detections", "timestamp_ms"}),
-        ("ocr", {"text", "text_lines", "timestamp_ms"}),
-        ("yolo_ocr", {"detections", "text", "text_lines", "timestamp_ms"}),
+        ("yolo", {"detections"}),
+        ("ocr", {"text", "text_lines"}),
+        ("yolo_ocr", {"detections", "text", "text_lines"}),
     ],
 )
 def test_a_pipeline_gives_only_what_it_looks_for(pipeline_id: str, keys: set[str]) -> None:
     detector, text_reader = OnePerson(), OneLine()
     assert (
-        build_pipelines(BUILT_IN_PIPELINES, lambda: detector, lambda: text_reader)[pipeline_id].analyse(FRAME).keys()
+        build_pipelines(BUILT_IN_PIPELINES, lambda: detector, lambda: text_reader)[pipeline_id].analyse(IMAGE).keys()
         == keys
     )
     assert len(detector.images) == ("detections" in keys)
@@ -65,6 +67,13 @@ def test_a_pipeline_gives_only_what_it_looks_for(pipeline_id: str, keys: set[str
 def test_all_pipelines_share_one_detector_and_one_text_reader() -> None:
     detector, text_reader = OnePerson(), OneLine()
     for pipeline in build_pipelines(BUILT_IN_PIPELINES, lambda: detector, lambda: text_reader).values():
-        pipeline.analyse(FRAME)
-    assert all(image is FRAME.image for image in detector.images + text_reader.images)
+        pipeline.analyse(IMAGE)
+    assert all(image is IMAGE for image in detector.images + text_reader.images)
     assert (len(detector.images), len(text_reader.images)) == (2, 2)
+
+
+def test_a_pipeline_takes_as_many_pictures_at_once_as_its_every_engine_does() -> None:
+    pipelines = build_pipelines(BUILT_IN_PIPELINES, lambda: OnePerson(1), lambda: OneLine(4))
+    assert {name: pipeline.pictures_at_once for name, pipeline in pipelines.items()} == {
+        "yolo_ocr": 1, "yolo": 1, "ocr": 4
+    }  # fmt: skip

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from job_worker.errors import JobFailure, VideoError
-from job_worker.video.frame import Frame
+from job_worker.video.frame import Frame, Image
 from job_worker.video_file_pipeline_service import VideoFilePipelineService
 
 pytestmark = [pytest.mark.unit, pytest.mark.worker]
@@ -14,8 +14,10 @@ VIDEO = Path("some.mp4")
 
 
 class Brightness:
-    def analyse(self, frame: Frame) -> dict[str, object]:
-        return {"brightness": int(frame.image.max()), "timestamp_ms": frame.timestamp_ms}
+    pictures_at_once = 2
+
+    def analyse(self, image: Image) -> dict[str, object]:
+        return {"brightness": int(image.max())}
 
 
 def three_frames(path: Path) -> Iterator[Frame]:

@@ -1,0 +1,77 @@
+"""Bringing a detector's weights into a form that the OpenVINO engine runs, once."""
+
+# ruff: noqa: PLC0415 - the heavy libraries are loaded when a model is, not when this module is
+
+import hashlib
+import logging
+import shutil
+import tempfile
+from pathlib import Path
+
+from job_worker.detection.openvino_detector import is_runnable
+from job_worker.detection.ultralytics_weights import located
+from job_worker.errors import ModelLoadError
+from job_worker.vendor_libraries import prepare_vendor_libraries, reason_of, user_cache_folder
+
+__all__ = ["can_become_runnable", "runnable_weights"]
+
+logger = logging.getLogger(__name__)
+
+CHECKPOINT_SUFFIX = ".pt"
+_LAYOUT_VERSION = 1
+"""Counts up when what is exported changes, so that folders of before are left alone."""
+
+
+def can_become_runnable(weights: str) -> bool:
+    """Tells whether the OpenVINO engine runs these weights, as they are or exported, by their form alone."""
+    return is_runnable(Path(weights)) or Path(weights).suffix == CHECKPOINT_SUFFIX
+
+
+def runnable_weights(weights: str, image_size: int, cache_folder: Path | None = None) -> Path:
+    """Gives weights in a form that the OpenVINO engine runs; exports a torch checkpoint the first time.
+
+    Args:
+        weights: A file or folder, or the name of weights that Ultralytics publishes.
+        image_size: Long side of the network's input in pixels that an export is for; smaller and larger work too.
+        cache_folder: Where exports are kept, by the content of what was exported; None for `user_cache_folder`.
+
+    Raises:
+        ModelLoadError: The weights are not there, or cannot be exported.
+    """
+    cache_folder = cache_folder or user_cache_folder()
+    path = located(weights, cache_folder)
+    if path.suffix != CHECKPOINT_SUFFIX:
+        return path
+    try:
+        return _exported(path, image_size, cache_folder / "detection_models")
+    except Exception as error:
+        raise ModelLoadError(
+            f"The detector's weights {weights} cannot be brought into a form that OpenVINO runs: {reason_of(error)}. "
+            "Install the full worker (the extra `worker`), give weights that Ultralytics exported to OpenVINO, or "
+            "choose --detection-engine ultralytics."
+        ) from error
+
+
+def _exported(checkpoint: Path, image_size: int, parent: Path) -> Path:
+    content_hash = hashlib.sha256(checkpoint.read_bytes()).hexdigest()[:16]
+    folder = parent / f"{checkpoint.stem}-{content_hash}-{image_size}-{_LAYOUT_VERSION}_openvino_model"
+    if not folder.is_dir():
+        logger.info("exporting the detector's weights, once", extra={"weights": checkpoint.name})
+        _export(checkpoint, image_size, folder)
+    return folder
+
+
+def _export(checkpoint: Path, image_size: int, folder: Path) -> None:
+    prepare_vendor_libraries(folder.parent.parent)
+    from ultralytics.models.yolo import YOLO
+
+    # A rename shows the folder whole or not at all; whoever comes second finds it there and drops its own copy.
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".exporting-") as working:
+        copy = shutil.copy(checkpoint, Path(working) / checkpoint.name)
+        made = YOLO(copy).export(format="openvino", dynamic=True, imgsz=image_size, verbose=False)
+        try:
+            Path(made).rename(folder)
+        except OSError:
+            if not folder.is_dir():
+                raise

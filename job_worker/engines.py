@@ -1,0 +1,141 @@
+"""Which engine runs the models: chosen from the settings, the models' form and what this host has."""
+
+# ruff: noqa: PLC0415 - an engine that is not chosen is not even imported
+
+import importlib.util
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from job_worker.detection.base import Detector
+from job_worker.ocr.base import TextReader
+from job_worker.ocr.text_recogniser import LineShape
+from job_worker.openvino_models import Compute, Precision
+from job_worker.settings import WorkerSettings
+from shared.profiles import Profile
+
+__all__ = ["PROFILES", "ProfileNumbers", "load_detector", "load_text_reader"]
+
+NVIDIA_DEVICE = Path("/dev/nvidiactl")
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileNumbers:
+    """What a profile means for the OpenVINO engines.
+
+    Attributes:
+        precision: What models compute in.
+        text_long_side: Text is looked for in pictures scaled down to this, in pixels.
+        line_shape: How lines are brought into the shape in which they are read.
+    """
+
+    precision: Precision
+    text_long_side: int
+    line_shape: LineShape
+
+
+PROFILES: Mapping[Profile, ProfileNumbers] = {
+    Profile.exact: ProfileNumbers(Precision.f32, 4000, LineShape(320)),
+    Profile.balanced: ProfileNumbers(Precision.bf16, 960, LineShape(160)),
+    Profile.fast: ProfileNumbers(Precision.bf16, 640, LineShape(160, condensed=0.8)),
+}
+
+
+def load_detector(settings: WorkerSettings) -> Detector:
+    """Loads the object detector.
+
+    Raises:
+        ModelLoadError: It cannot be loaded.
+    """
+    if _detection_engine(settings) == "openvino":
+        from job_worker.detection.openvino_detector import OpenVinoDetector
+        from job_worker.detection.openvino_export import runnable_weights
+
+        return OpenVinoDetector(
+            runnable_weights(settings.yolo_weights, settings.yolo_image_size, settings.cache_dir),
+            _compute(settings),
+            confidence=settings.yolo_confidence,
+            iou=settings.yolo_iou,
+            image_size=settings.yolo_image_size,
+        )
+    from job_worker.detection.ultralytics_detector import UltralyticsDetector
+
+    return UltralyticsDetector(
+        settings.yolo_weights,
+        device=settings.device,
+        confidence=settings.yolo_confidence,
+        iou=settings.yolo_iou,
+        image_size=settings.yolo_image_size,
+        threads=settings.resolved_threads,
+        cache_folder=settings.cache_dir,
+    )
+
+
+def load_text_reader(settings: WorkerSettings) -> TextReader:
+    """Loads the text reader.
+
+    Raises:
+        ModelLoadError: It cannot be loaded.
+    """
+    if _text_engine(settings) == "openvino":
+        from job_worker.ocr.bundled_models import bundled_text_models
+        from job_worker.ocr.openvino_text_reader import OpenVinoTextReader
+
+        return OpenVinoTextReader(
+            bundled_text_models(settings.cache_dir),
+            _compute(settings),
+            min_confidence=settings.ocr_confidence,
+            long_side=PROFILES[settings.profile].text_long_side,
+            line_shape=PROFILES[settings.profile].line_shape,
+        )
+    from job_worker.ocr.paddle_text_reader import PaddleTextReader
+
+    return PaddleTextReader(
+        settings.ocr_detection_model or None,
+        settings.ocr_recognition_model or None,
+        device=settings.device,
+        min_confidence=settings.ocr_confidence,
+        threads=settings.resolved_threads,
+        cache_folder=settings.cache_dir,
+    )
+
+
+def _compute(settings: WorkerSettings) -> Compute:
+    return Compute(PROFILES[settings.profile].precision, settings.resolved_threads)
+
+
+def _detection_engine(settings: WorkerSettings) -> str:
+    if settings.detection_engine != "auto":
+        return settings.detection_engine
+    from job_worker.detection.openvino_export import can_become_runnable
+
+    fits = can_become_runnable(settings.yolo_weights)
+    return "openvino" if fits and not _wants_gpu(settings, "torch") else "ultralytics"
+
+
+def _text_engine(settings: WorkerSettings) -> str:
+    if settings.text_engine != "auto":
+        return settings.text_engine
+    is_bundled = not settings.ocr_detection_model and not settings.ocr_recognition_model
+    return "openvino" if is_bundled and not _wants_gpu(settings, "paddleocr") else "paddleocr"
+
+
+def _wants_gpu(settings: WorkerSettings, library: str) -> bool:
+    """Tells whether the models shall run on a GPU, which takes the other engine's library."""
+    if settings.device != "auto":
+        return settings.device != "cpu"
+    if not NVIDIA_DEVICE.exists() or importlib.util.find_spec(library) is None:
+        return False  # so that nothing heavy is imported to find that out
+    return _torch_sees_gpu() if library == "torch" else _onnxruntime_sees_gpu()
+
+
+def _torch_sees_gpu() -> bool:
+    import torch
+
+    return bool(torch.cuda.is_available())
+
+
+def _onnxruntime_sees_gpu() -> bool:
+    import onnxruntime
+
+    return "CUDAExecutionProvider" in onnxruntime.get_available_providers()

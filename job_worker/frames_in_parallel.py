@@ -1,0 +1,88 @@
+"""Analysing the frames of a video side by side, with the results in the frames' order and memory bounded.
+
+Frames do not depend on each other, so whole frames side by side use the cores better than threads within one frame. A
+frame whose picture equals that of a frame shortly before takes its result: encoders repeat still pictures, often a few
+in turn.
+"""
+
+import secrets
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import Any
+
+import xxhash
+
+from job_worker.video.frame import Frame, Image
+
+__all__ = ["Analysis", "analysed_in_order"]
+
+Analysis = dict[str, object]
+"""What was found in one picture, ready for JSON."""
+
+MAX_BYTES_AHEAD = 512 << 20
+"""Pictures that wait or are worked on take at most this, or else are only one."""
+PICTURES_REMEMBERED = 16
+"""Results kept for pictures that come again."""
+
+_SEED = secrets.randbits(64)
+"""Drawn anew by every process, so that nobody can make two pictures that this one takes for equal."""
+
+
+def analysed_in_order(
+    frames: Iterable[Frame], analyse: Callable[[Image], Analysis], pictures_at_once: int
+) -> Iterator[tuple[Frame, Analysis]]:
+    """Analyses every frame.
+
+    Args:
+        frames: Read in the calling thread, a few ahead of what is analysed.
+        analyse: Works on one picture; called from so many threads, or from the calling one where that is 1.
+        pictures_at_once: How many pictures may be worked on at a time, at least 1.
+
+    Yields:
+        Each frame with what was found in it, in order.
+    """
+    with ExitStack() as stack:
+        executor: Executor = _Inline()
+        if pictures_at_once > 1:
+            executor = ThreadPoolExecutor(pictures_at_once, "pictures")
+            stack.callback(executor.shutdown, cancel_futures=True)
+        recent = _RecentPictures()
+        ahead: deque[tuple[Frame, Future[Analysis]]] = deque()
+        for frame in frames:
+            ahead.append((frame, recent.result_of(frame.image, lambda image: executor.submit(analyse, image))))
+            if len(ahead) > pictures_at_once or len(ahead) * frame.image.nbytes > MAX_BYTES_AHEAD:
+                yield _oldest(ahead)
+        while ahead:
+            yield _oldest(ahead)
+
+
+def _oldest(ahead: deque[tuple[Frame, Future[Analysis]]]) -> tuple[Frame, Analysis]:
+    frame, future = ahead.popleft()
+    return frame, future.result()
+
+
+class _Inline(Executor):
+    """Does what it is given at once, in the thread that gives it: for engines that belong to one thread."""
+
+    def submit(self, call: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(call(*arguments, **named))
+        return future
+
+
+class _RecentPictures:
+    """The latest pictures' results, by what is in the pictures."""
+
+    def __init__(self) -> None:
+        self._results: OrderedDict[tuple[tuple[int, ...], bytes], Future[Analysis]] = OrderedDict()
+
+    def result_of(self, image: Image, start: Callable[[Image], Future[Analysis]]) -> Future[Analysis]:
+        key = image.shape, xxhash.xxh3_128_digest(image.data, _SEED)
+        if key not in self._results:
+            self._results[key] = start(image)
+        self._results.move_to_end(key)
+        if len(self._results) > PICTURES_REMEMBERED:
+            self._results.popitem(last=False)
+        return self._results[key]

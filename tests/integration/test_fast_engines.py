@@ -1,0 +1,221 @@
+"""The OpenVINO engines against the reference ones on real pictures, and that speed costs no determinism."""
+
+import itertools
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from job_worker.detection.openvino_detector import OpenVinoDetector
+from job_worker.detection.openvino_export import runnable_weights
+from job_worker.detection.ultralytics_detector import UltralyticsDetector
+from job_worker.engines import PROFILES, load_detector, load_text_reader
+from job_worker.errors import ModelLoadError
+from job_worker.ocr.bundled_models import TextModelFolders, bundled_text_models
+from job_worker.ocr.openvino_text_reader import OpenVinoTextReader
+from job_worker.ocr.paddle_text_reader import PaddleTextReader
+from job_worker.openvino_models import Compute, Precision
+from job_worker.pipelines.built_in import build_pipelines
+from job_worker.settings import WorkerSettings
+from job_worker.video.frame import Image
+from job_worker.video.reader import VideoReader
+from job_worker.video_file_pipeline_service import VideoFilePipelineService
+from shared.profiles import Profile
+from tests.conftest import TINY_MP4
+
+pytestmark = [pytest.mark.integration, pytest.mark.worker, pytest.mark.models]
+
+THREADS = 2
+EXACT = Compute(Precision.f32, THREADS)
+
+# Text of many kinds: captions, a plate, road signs, an upright screen, a shop window, a slanted word.
+SAMPLES = {
+    "basketball_ball_tracking.mp4": [46],
+    "car_num_plate_uz.mp4": [130],
+    "cricket_ball_tracking.mp4": [2],
+    "dashcam_0.mp4": [165],
+    "fragmented_cea608_captions.mp4": [30],
+    "mde_ftyp3gp5.mp4": [12],
+    "multi_video_tracks_auxiliary.mp4": [1],
+    "people_walking_1080p.mp4": [0],
+    "rotated_issue134.mp4": [150],
+    "subtitle_remover_test2.mp4": [60],
+    "text_detection_demo.mp4": [45, 345],
+}
+
+
+@pytest.fixture(scope="module")
+def pictures(corpus: Path) -> dict[str, Image]:
+    """Single frames of the videos, by video and index."""
+    found = {}
+    for name, indexes in SAMPLES.items():
+        for index in indexes:
+            found[f"{name} {index}"] = next(itertools.islice(VideoReader(corpus / name), index, None)).image
+    return found
+
+
+@pytest.fixture(scope="module")
+def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def models(cache_folder: Path) -> TextModelFolders:
+    return bundled_text_models(cache_folder)
+
+
+@pytest.fixture(scope="module")
+def text_reader(models: TextModelFolders) -> OpenVinoTextReader:
+    return OpenVinoTextReader(models, EXACT)
+
+
+@pytest.fixture(scope="module")
+def detector(yolo_weights: Path) -> OpenVinoDetector:
+    return OpenVinoDetector(yolo_weights, EXACT)
+
+
+def test_exact_text_is_that_of_paddleocr(
+    pictures: dict[str, Image], models: TextModelFolders, cache_folder: Path
+) -> None:
+    ours = OpenVinoTextReader(models, EXACT, min_confidence=0.0)
+    reference = PaddleTextReader(device="cpu", threads=THREADS, cache_folder=cache_folder, min_confidence=0.0)
+    lines = 0
+    for name, image in pictures.items():
+        found, expected = ours.read(image), reference.read(image)
+        assert [line.text for line in found] == [line.text for line in expected], name
+        assert [line.polygon for line in found] == [line.polygon for line in expected], name
+        confidences = [line.confidence for line in expected]
+        assert [line.confidence for line in found] == pytest.approx(confidences, abs=1e-3), name
+        lines += len(found)
+    assert lines > 30
+
+
+def test_boxes_are_those_of_ultralytics(
+    pictures: dict[str, Image], detector: OpenVinoDetector, yolo_weights: Path, cache_folder: Path
+) -> None:
+    reference = UltralyticsDetector(yolo_weights, device="cpu", threads=THREADS, cache_folder=cache_folder)
+    found = {name: detector.detect(image) for name, image in pictures.items()}
+    assert found == {name: reference.detect(image) for name, image in pictures.items()}
+    assert sum(map(len, found.values())) > 20
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A torch checkpoint of an untrained network, made sure of itself: its boxes mean nothing, but there are some."""
+    import torch
+    from ultralytics.models.yolo import YOLO
+
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("checkpoint") / "untrained.pt"
+    model = YOLO("yolo11n.yaml")
+    for branch in model.model.model[-1].cv3:
+        torch.nn.init.normal_(branch[-1].weight, std=15000.0)
+        torch.nn.init.zeros_(branch[-1].bias)
+    model.save(path)
+    return path
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::UserWarning")
+def test_a_torch_checkpoint_is_exported_once_and_gives_the_boxes_that_ultralytics_gives(
+    checkpoint: Path, pictures: dict[str, Image], tmp_path: Path
+) -> None:
+    folder = runnable_weights(str(checkpoint), 320, tmp_path)
+    made_at = folder.stat().st_mtime_ns
+    assert runnable_weights(str(checkpoint), 320, tmp_path) == folder
+    assert folder.stat().st_mtime_ns == made_at
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+    ours = OpenVinoDetector(folder, EXACT, confidence=0.501, image_size=320)
+    reference = UltralyticsDetector(folder, device="cpu", confidence=0.501, image_size=320, cache_folder=tmp_path)
+    for name in ("people_walking_1080p.mp4 0", "mde_ftyp3gp5.mp4 12"):
+        found, expected = ours.detect(pictures[name]), reference.detect(pictures[name])
+        assert len(found) == len(expected) > 0
+        for one, other in zip(found, expected, strict=True):
+            assert one.class_id == other.class_id
+            assert (*one.box, one.confidence) == pytest.approx((*other.box, other.confidence), abs=0.01)
+
+
+@pytest.mark.parametrize("profile", list(Profile))
+def test_a_picture_gives_the_same_bytes_on_any_number_of_threads(
+    profile: Profile, pictures: dict[str, Image], yolo_weights: Path, models: TextModelFolders
+) -> None:
+    numbers = PROFILES[profile]
+    chosen = [pictures[name] for name in ("car_num_plate_uz.mp4 130", "cricket_ball_tracking.mp4 2")]
+
+    def answers(threads: int) -> list[object]:
+        compute = Compute(numbers.precision, threads)
+        finder = OpenVinoDetector(yolo_weights, compute)
+        reader = OpenVinoTextReader(models, compute, long_side=numbers.text_long_side, line_shape=numbers.line_shape)
+        with ThreadPoolExecutor(threads) as pool:
+            return list(pool.map(lambda image: (finder.detect(image), reader.read(image)), 3 * chosen))
+
+    alone = answers(1)
+    assert answers(3) == alone
+    assert alone[:2] == alone[2:4]
+
+
+def settings(yolo_weights: Path, cache_folder: Path, **values: object) -> WorkerSettings:
+    defaults: dict[str, object] = {"yolo_weights": str(yolo_weights), "cache_dir": cache_folder, "threads": THREADS}
+    return WorkerSettings.of(**(defaults | values))
+
+
+@pytest.mark.parametrize(
+    ("values", "detects", "reads"),
+    [
+        ({}, "OpenVinoDetector", "OpenVinoTextReader"),
+        ({"device": "cpu"}, "OpenVinoDetector", "OpenVinoTextReader"),
+        ({"detection_engine": "ultralytics"}, "UltralyticsDetector", "OpenVinoTextReader"),
+        ({"text_engine": "paddleocr", "device": "cpu"}, "OpenVinoDetector", "PaddleTextReader"),
+    ],
+)
+def test_the_engine_is_the_fast_one_unless_another_is_asked_for(
+    values: dict[str, object], detects: str, reads: str, yolo_weights: Path, cache_folder: Path
+) -> None:
+    chosen = settings(yolo_weights, cache_folder, **values)
+    assert type(load_detector(chosen)).__name__ == detects
+    assert type(load_text_reader(chosen)).__name__ == reads
+
+
+def test_a_video_is_analysed_the_same_by_one_thread_and_by_many(yolo_weights: Path, cache_folder: Path) -> None:
+    def results(threads: int) -> str:
+        chosen = settings(yolo_weights, cache_folder, threads=threads)
+        pipelines = build_pipelines(["yolo_ocr"], lambda: load_detector(chosen), lambda: load_text_reader(chosen))
+        return json.dumps(VideoFilePipelineService(pipelines).run_on_file("yolo_ocr", TINY_MP4))
+
+    assert results(1) == results(4)
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Path:
+    (tmp_path / "model.xml").write_text("<net/>")
+    return tmp_path
+
+
+def test_damaged_weights_are_named(broken: Path) -> None:
+    (broken / "metadata.yaml").write_text("task: detect")
+    with pytest.raises(ModelLoadError, match=f"weights {broken} cannot be loaded: .* Give a whole detection model"):
+        OpenVinoDetector(broken, EXACT)
+
+
+def test_weights_of_another_task_are_named(yolo_weights: Path, tmp_path: Path) -> None:
+    for path in yolo_weights.iterdir():
+        content = path.read_bytes().replace(b"task: detect", b"task: segment")
+        (tmp_path / path.name).write_bytes(content)
+    with pytest.raises(ModelLoadError, match="a model for the task segment"):
+        OpenVinoDetector(tmp_path, EXACT)
+
+
+def test_a_damaged_text_model_is_named(models: TextModelFolders, broken: Path) -> None:
+    (broken / "inference.onnx").write_bytes(b"no model")
+    with pytest.raises(ModelLoadError, match=r"text models .* cannot be loaded"):
+        OpenVinoTextReader(replace(models, detection=broken), EXACT)
+
+
+def test_nothing_is_found_in_blank_pictures_of_any_shape(
+    detector: OpenVinoDetector, text_reader: OpenVinoTextReader
+) -> None:
+    for height, width in ((1, 1), (400, 3), (2, 1500), (12, 10), (480, 640)):
+        blank = np.full((height, width, 3), 127, np.uint8)
+        assert (detector.detect(blank), text_reader.read(blank)) == ([], [])
