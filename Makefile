@@ -11,7 +11,7 @@ WEIGHTS ?= $(wildcard ../shared/models/yolo11n_int8_openvino_model)
 PROTO := foregsyte/jobs/v1/jobs.proto
 PRODUCT := job_api job_worker job_client shared migrations
 
-.PHONY: setup demo test test-fast test-corpus lint format types protos protos-check buf-lint api worker lock clean
+.PHONY: setup demo test test-fast test-corpus smoke governance lint format types protos protos-check buf-lint api worker lock clean
 
 setup: $(INSTALLED)
 
@@ -37,6 +37,12 @@ test-fast: setup  ## The tests that need no models and no processes
 
 test-corpus: setup  ## The slow tests: whole real videos through real processes
 	$(BIN)/pytest -m "corpus" --timeout 1800
+
+smoke: setup  ## One video through the real pair, in under a minute
+	$(BIN)/pytest tests/e2e/test_smoke.py
+
+governance: setup  ## The rules of Phase 16
+	$(BIN)/python governance/validate_phase16_path.py
 
 lint: setup  ## Style and types
 	$(BIN)/ruff check .

@@ -97,7 +97,7 @@ def test_there_is_something_to_look_at() -> None:
         (("job_client",), ("migrations", *DATABASE_LIBRARIES)),
         (("shared",), (*DATABASE_LIBRARIES, *VISION)),
         (("migrations",), ("job_worker", "job_client")),
-        (PACKAGES, ("tests",)),
+        (PACKAGES, ("tests", "governance", "benchmarks")),
     ],
     ids=lambda names: "+".join(names)[:40],
 )
