@@ -1,5 +1,6 @@
 """Copies of the project to spoil."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -31,3 +32,9 @@ def replace_in(file: Path, old: str, new: str) -> int:
     assert old not in after, f"{old!r} is in {file} more than once"
     file.write_text(before + new + after, encoding="utf-8")
     return before.count("\n") + 1
+
+
+def environment_of_copy(copy: Path, **variables: str) -> dict[str, str]:
+    """Returns an environment for processes that run the copy's code: its files are not what coverage is about."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("FOREGSYTE_", "COVERAGE_"))}
+    return inherited | {"PYTHONPATH": str(copy)} | variables

@@ -1,7 +1,6 @@
 """The checker of Phase 16 itself: the project passes it, it cannot be switched off, and CI runs it."""
 
 import ast
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +9,9 @@ import pytest
 import yaml
 
 from governance.rulebook import RULES_FILE, RulebookUnusable, load_rulebook
-from governance.validate_phase16_path import violations_in
+from governance.validate_phase16_path import main, violations_in
 from governance.words import words_of
-from tests.support.project_copy import ROOT, copy_of_project, replace_in
+from tests.support.project_copy import ROOT, copy_of_project, environment_of_copy, replace_in
 
 pytestmark = pytest.mark.unit
 
@@ -23,7 +22,7 @@ PARTS = ("protos", "job_api", "job_worker", "job_client", "shared", "migrations"
 def run(root: Path, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, CHECKER, *arguments],
-        cwd=root, env=os.environ | variables, capture_output=True, text=True, timeout=100, check=False,
+        cwd=root, env=environment_of_copy(root, **variables), capture_output=True, text=True, timeout=100, check=False,
     )  # fmt: skip
 
 
@@ -94,6 +93,14 @@ def test_it_takes_no_arguments(copy: Path, argument: str) -> None:
     done = run(copy, argument)
     assert done.returncode == 2
     assert "takes no arguments" in done.stderr
+
+
+def test_what_it_returns(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", [CHECKER])
+    assert main() == 0
+    monkeypatch.setattr("governance.validate_phase16_path.ROOT", ROOT / "docs")
+    assert main() == 2
+    assert "cannot be used" in capsys.readouterr().err
 
 
 def test_without_its_rules_it_does_not_pass(copy: Path) -> None:

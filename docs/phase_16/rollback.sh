@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Takes Phase 16 out of this checkout and its data: see rollback_plan.md beside this file, which has the same commands.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+backup="${BACKUP:?set BACKUP to a folder that does not exist yet: all that is stored is copied there first}"
+environment="${ENVIRONMENT:-.venv}"
+data="${FOREGSYTE_DATA_DIR:-data}"
+python="${PYTHON:-$environment/bin/python}"
+export FOREGSYTE_DATABASE_URL="${FOREGSYTE_DATABASE_URL:-duckdb:///$data/foregsyte.duckdb}"
+
+# 1. Nothing is changed while a server runs: the database is its own.
+"$python" -m alembic current
+
+# 2. Backup.
+mkdir "$backup"
+cp -a "$data" "${FOREGSYTE_DATABASE_URL#duckdb:///}" "$backup"
+
+# 3. The migrations, the last one first: the table of jobs and the type of their status.
+"$python" -m alembic downgrade base
+"$python" - <<'PYTHON'
+from job_api.core.database import SessionLocal, engine
+from sqlalchemy import text
+
+with SessionLocal.begin() as session:
+    session.execute(text("DROP TABLE alembic_version"))
+engine.dispose()
+PYTHON
+
+# 4. The stored videos and results, and nothing else in their folders.
+name='[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(\.mp4|_results\.json)'
+for folder in "$data/video_jobs" "$data/unknown_jobs"; do
+    if [ -d "$folder" ]; then
+        find "$folder" -maxdepth 1 -type f -regextype posix-extended \
+            \( -regex ".*/$name" -o -regex ".*/\.$name\.[0-9a-f]{32}\.part" \) -delete
+        rmdir --ignore-fail-on-non-empty "$folder"
+    fi
+done
+
+# 5. The package and the dependencies that it declares.
+packages="$("$python" - <<'PYTHON'
+import re, tomllib
+
+project = tomllib.load(open("pyproject.toml", "rb"))["project"]
+declared = project["dependencies"] + sum(project["optional-dependencies"].values(), [])
+print(project["name"], *sorted({re.split(r"[^\w.-]", requirement)[0] for requirement in declared}))
+PYTHON
+)"
+"$environment/bin/python" -m pip uninstall --yes $packages
+
+# 6. The files of the checkout: what git knows of these paths. Committing it is left to a person.
+git rm -r --quiet -- .ci .github alembic.ini benchmarks CHANGELOG.md CONTRIBUTING.md data docs governance job_api \
+    job_client job_worker Makefile migrations NOTICE protos pyproject.toml README.md requirements shared tests
