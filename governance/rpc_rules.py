@@ -12,9 +12,9 @@ from google.protobuf.descriptor_pb2 import EnumDescriptorProto, FileDescriptorPr
 
 from governance.job_rules import STATUS_ENUM, is_wrong_set, wrong_set
 from governance.rulebook import Rulebook
-from governance.sources import PythonSource, Violation
+from governance.sources import PythonSource, Source, Violation
 
-__all__ = ["ContractUnreadable", "contract_violations", "read_contract", "served_violations"]
+__all__ = ["ContractUnreadable", "contract_violations", "misplaced_violations", "read_contract", "served_violations"]
 
 PROTOS = "protos"
 PROTOC_SECONDS = 60
@@ -72,6 +72,13 @@ def served_violations(
             yield source.violation(node.lineno, "unary-rpc", f"{name} adds a service that is not checked", instead)
     for name in excused.keys() - {name for _, _, name in used}:
         yield Violation(excused[name].service, 1, "exception", "no code adds this service", "remove it from the rules")
+
+
+def misplaced_violations(sources: Sequence[Source]) -> Iterator[Violation]:
+    """Yields every proto outside the folder of the contract: what it declares is compiled and checked by nobody."""
+    for source in sources:
+        if source.path.endswith(".proto") and not source.path.startswith(f"{PROTOS}/"):
+            yield source.violation(1, "unary-rpc", "a proto that is not part of the contract", f"move it to {PROTOS}/")
 
 
 def _adding(source: PythonSource) -> Iterator[tuple[ast.expr, str]]:

@@ -23,6 +23,7 @@ from governance.rpc_rules import (  # noqa: E402
     PROTOS,
     ContractUnreadable,
     contract_violations,
+    misplaced_violations,
     read_contract,
     served_violations,
 )
@@ -63,6 +64,7 @@ def violations_in(root: Path) -> list[Violation]:
             found.append(unreadable)
         else:
             readable.append(source)
+    found += misplaced_violations(sources)
     found += _text_violations([*readable, *text_sources(root, rules)], rules)
     found += _code_violations(root, [source for source in readable if isinstance(source, PythonSource)], rules)
     return sorted(set(found))

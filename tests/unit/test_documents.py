@@ -68,6 +68,13 @@ def test_the_pages_of_phase_16_are_there() -> None:
         assert (ROOT / name).is_file()
 
 
+def test_the_licence_is_the_one_that_the_package_names() -> None:
+    assert PROJECT["project"]["license"] == "AGPL-3.0-or-later"
+    words = " ".join((ROOT / "LICENSE").read_text(encoding="utf-8").split())
+    assert words.startswith("GNU AFFERO GENERAL PUBLIC LICENSE Version 3")
+    assert "PP-OCRv6" in (ROOT / "NOTICE").read_text(encoding="utf-8")
+
+
 @every_page
 def test_every_link_leads_somewhere(page: str) -> None:
     for link in links_of(page):
