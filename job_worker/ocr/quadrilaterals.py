@@ -1,7 +1,7 @@
 """The four corners around a line of text: from a heat map, into reading order, and out of the picture.
 
-The heat map is that of a DB network (Liao et al., "Real-time Scene Text Detection with Differentiable Binarization",
-AAAI 2020); thresholds, rounding and order are those of PaddleOCR's pipeline, so that both find the same lines.
+The heat map is that of a network with differentiable binarization (DB: Liao et al., AAAI 2020, arXiv 1911.08947);
+thresholds, rounding and order are those of PaddleOCR's pipeline, so that both find the same lines.
 """
 
 import math

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 CODE_FOLDERS = sorted({path.parent.name for path in ROOT.glob("*/*.py")} - {"tests"})
 """Every package at the root, whoever adds it."""
 
-PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("*/README.md"), *(ROOT / "docs").rglob("*.md")})
+PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("[a-z]*/README.md"), *(ROOT / "docs").rglob("*.md")})
 PAGE_NAMES = [path.relative_to(ROOT).as_posix() for path in PAGES]
 
 _SOURCES = (
