@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# The same with the light worker alone.
+LIGHT := .venv-light
 
 # The demo's video and the detector's weights; without weights the demo reads text alone.
 VIDEO ?= tests/fixtures/tiny.mp4
@@ -21,11 +23,17 @@ $(INSTALLED): requirements/dev.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
-demo: setup  ## Runs the pair on VIDEO and shows what was found
-	$(BIN)/foregsyte demo "$(VIDEO)" $(if $(WEIGHTS),--yolo-weights "$(WEIGHTS)")
+$(LIGHT)/.installed: requirements/light.txt pyproject.toml
+	$(PYTHON) -m venv $(LIGHT)
+	$(LIGHT)/bin/python -m pip install --quiet "setuptools>=77" --requirement requirements/light.txt
+	$(LIGHT)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+demo: $(LIGHT)/.installed  ## Runs the pair on VIDEO and shows what was found; needs neither torch nor paddle
+	$(LIGHT)/bin/foregsyte demo "$(VIDEO)" $(if $(WEIGHTS),--yolo-weights "$(WEIGHTS)")
 
 # The tests of signals and those that load models run apart: a signal crashes a process that holds the models' libraries.
-test: setup  ## All tests but the slow ones, with coverage
+test: setup $(LIGHT)/.installed  ## All tests but the slow ones, with coverage
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -m "not corpus and not models"
 	$(BIN)/coverage run -m pytest -m "models and not corpus"
@@ -35,7 +43,7 @@ test: setup  ## All tests but the slow ones, with coverage
 test-fast: setup  ## The tests that need no models and no processes
 	$(BIN)/pytest -m "unit"
 
-test-corpus: setup  ## The slow tests: whole real videos through real processes
+test-corpus: setup $(LIGHT)/.installed  ## The slow tests: whole real videos through real processes
 	$(BIN)/pytest -m "corpus" --timeout 1800
 
 smoke: setup  ## One video through the real pair, in under a minute
@@ -70,14 +78,17 @@ api: setup  ## A server on this checkout's data folder
 worker: setup  ## A worker for it
 	$(BIN)/foregsyte-worker $(if $(WEIGHTS),--yolo-weights "$(WEIGHTS)",--pipelines ocr)
 
+COMPILE = $(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --no-header --no-annotate --no-emit-index-url \
+    --no-emit-find-links --no-emit-trusted-host --output-file
+
 lock: setup  ## Resolves the dependencies anew, keeping what still fits; records no addresses
 	$(BIN)/python -m pip install --quiet pip-tools
-	for extras in "api client" "worker client" "api worker client dev"; do \
-	    set -- $$extras; name=$${extras##* }; [ $$# = 2 ] && name=$$1; \
-	    $(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --no-header --no-annotate --no-emit-index-url \
-	        --no-emit-find-links --no-emit-trusted-host $$(printf -- '--extra %s ' $$extras) \
-	        --output-file requirements/$$name.txt pyproject.toml; \
-	done
+	$(COMPILE) requirements/dev.txt --extra api --extra worker --extra client --extra dev pyproject.toml
+	$(COMPILE) requirements/api.txt --constraint requirements/dev.txt --extra api --extra client pyproject.toml
+	$(COMPILE) requirements/worker.txt --constraint requirements/dev.txt --extra worker --extra client pyproject.toml
+	$(COMPILE) requirements/light.txt --constraint requirements/dev.txt \
+	    --extra api --extra worker-light --extra client pyproject.toml
+	sed -i '/^foregsyte /d' requirements/*.txt
 
 clean:
-	rm -rf $(VENV) build .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(LIGHT) build .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -25,7 +25,7 @@ from job_api.settings import ApiSettings
 from job_api.storage.base import StorageService
 from job_api.storage.local_storage import LocalStorage
 from shared.clock import Clock, monotonic_clock
-from shared.pipelines import BUILT_IN_PIPELINES
+from shared.pipelines import offered_pipelines
 
 __all__ = ["Services", "build_server", "build_services"]
 
@@ -91,7 +91,7 @@ def build_server(settings: ApiSettings, services: Services) -> ApiServer:
     """Builds the gRPC server in front of the services; it does not listen yet."""
     return ApiServer(
         settings,
-        JobServicer(services.submission, services.queries, [BUILT_IN_PIPELINES[name] for name in settings.pipelines]),
+        JobServicer(services.submission, services.queries, offered_pipelines(settings.pipelines, settings.profile)),
         WorkerServicer(services.dispatch),
         ErrorMappingInterceptor(),
         services.dispatch,

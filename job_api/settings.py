@@ -8,6 +8,7 @@ from pydantic import Field, FilePath, PositiveInt, model_validator
 from job_api.services.dispatch import DispatchLimits
 from job_api.services.submission import SubmissionLimits
 from shared.pipelines import BUILT_IN_PIPELINES, PipelineNames
+from shared.profiles import Profile
 from shared.settings import Address, ProcessSettings, Seconds
 
 __all__ = ["ApiSettings"]
@@ -35,6 +36,9 @@ class ApiSettings(ProcessSettings):
     )
     pipelines: PipelineNames = Field(
         tuple(BUILT_IN_PIPELINES), description="The pipelines offered, as a,b; every worker must run them all."
+    )
+    profile: Profile = Field(
+        Profile.balanced, description="The workers' --profile, told to clients: exact, balanced or fast."
     )
 
     max_video_bytes: PositiveInt = Field(512 * MIB, description="Largest video.")

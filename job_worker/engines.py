@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from job_worker.detection.base import Detector
+from job_worker.errors import ModelLoadError
 from job_worker.ocr.base import TextReader
 from job_worker.ocr.text_recogniser import LineShape
 from job_worker.openvino_models import Compute, Precision
@@ -36,8 +37,8 @@ class ProfileNumbers:
 
 PROFILES: Mapping[Profile, ProfileNumbers] = {
     Profile.exact: ProfileNumbers(Precision.f32, 4000, LineShape(320)),
-    Profile.balanced: ProfileNumbers(Precision.bf16, 960, LineShape(160)),
-    Profile.fast: ProfileNumbers(Precision.bf16, 640, LineShape(160, condensed=0.8)),
+    Profile.balanced: ProfileNumbers(Precision.bf16, 960, LineShape(160, width_step=32)),
+    Profile.fast: ProfileNumbers(Precision.bf16, 640, LineShape(160, width_step=32, condensed=0.8)),
 }
 
 
@@ -58,6 +59,7 @@ def load_detector(settings: WorkerSettings) -> Detector:
             iou=settings.yolo_iou,
             image_size=settings.yolo_image_size,
         )
+    _require("ultralytics", "--detection-engine openvino")
     from job_worker.detection.ultralytics_detector import UltralyticsDetector
 
     return UltralyticsDetector(
@@ -88,6 +90,7 @@ def load_text_reader(settings: WorkerSettings) -> TextReader:
             long_side=PROFILES[settings.profile].text_long_side,
             line_shape=PROFILES[settings.profile].line_shape,
         )
+    _require("paddleocr", "--text-engine openvino")
     from job_worker.ocr.paddle_text_reader import PaddleTextReader
 
     return PaddleTextReader(
@@ -127,6 +130,13 @@ def _wants_gpu(settings: WorkerSettings, library: str) -> bool:
     if not NVIDIA_DEVICE.exists() or importlib.util.find_spec(library) is None:
         return False  # so that nothing heavy is imported to find that out
     return _torch_sees_gpu() if library == "torch" else _onnxruntime_sees_gpu()
+
+
+def _require(library: str, instead: str) -> None:
+    if importlib.util.find_spec(library) is None:
+        raise ModelLoadError(
+            f"{library} is not installed: install the full worker (the extra `worker`), or choose {instead}."
+        )
 
 
 def _torch_sees_gpu() -> bool:

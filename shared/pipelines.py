@@ -1,13 +1,15 @@
 """The catalogue of built-in pipelines: what the API offers and the worker must be able to run."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from pydantic import AfterValidator
 
+from shared.profiles import PROFILE_DESCRIPTIONS, Profile
 from shared.settings import Names
 
-__all__ = ["BUILT_IN_PIPELINES", "PipelineInfo", "PipelineNames"]
+__all__ = ["BUILT_IN_PIPELINES", "PipelineInfo", "PipelineNames", "offered_pipelines"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,13 @@ BUILT_IN_PIPELINES: dict[str, PipelineInfo] = {
         PipelineInfo("ocr", "Text (PaddleOCR) in every frame.", finds_objects=False, reads_text=True),
     )
 }
+
+
+def offered_pipelines(names: Iterable[str], profile: Profile) -> list[PipelineInfo]:
+    """Returns pipelines of the catalogue as clients are told of them, with what the profile means for them."""
+    told = f"Profile {PROFILE_DESCRIPTIONS[profile]}."
+    infos = (BUILT_IN_PIPELINES[name] for name in names)
+    return [replace(info, description=f"{info.description} {told}") for info in infos]
 
 
 def _known(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -45,10 +45,13 @@ class LineShape:
 
     Attributes:
         least_width: Shorter lines are padded to this with grey, in pixels. The network was trained on 320.
+        width_step: Widths are padded to a multiple of this, in pixels: the first line of a width costs half as much
+            again as the next.
         condensed: Longer lines are condensed to this share of their width, 0 to 1.
     """
 
     least_width: int = 320
+    width_step: int = 1
     condensed: float = 1.0
 
 
@@ -103,12 +106,12 @@ def _with_most_likely(network: Any) -> Any:
 
 def _prepared(line: Image, shape: LineShape) -> npt.NDArray[np.float32]:
     """Returns the network's input: `(1, 3, 48, W)` float32 BGR from -1 to 1."""
-    height, width, _ = line.shape
-    ratio = width / height
+    ratio = line.shape[1] / line.shape[0]
     if LINE_HEIGHT * ratio > CONDENSED_FROM_WIDTH:
         ratio = max(ratio * shape.condensed, CONDENSED_FROM_WIDTH / LINE_HEIGHT)
-    padded_width = min(int(LINE_HEIGHT * max(shape.least_width / LINE_HEIGHT, ratio)), MOST_WIDTH)
-    scaled_width = min(math.ceil(LINE_HEIGHT * ratio), padded_width)
+    width = min(int(LINE_HEIGHT * max(shape.least_width / LINE_HEIGHT, ratio)), MOST_WIDTH)
+    scaled_width = min(math.ceil(LINE_HEIGHT * ratio), width)
+    padded_width = -(-width // shape.width_step) * shape.width_step
     scaled = cast("Image", cv2.resize(line, (scaled_width, LINE_HEIGHT)))
     prepared = np.zeros((1, 3, LINE_HEIGHT, padded_width), np.float32)
     np.multiply(scaled.transpose(2, 0, 1), np.float32(1 / 127.5), out=prepared[0, :, :, :scaled_width])

@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 _NOT_COPIED = shutil.ignore_patterns(
-    ".git", ".venv", "__pycache__", "*.egg-info", "build", "dist", "node_modules", ".*_cache", ".hypothesis",
+    ".git", ".venv*", "__pycache__", "*.egg-info", "build", "dist", "node_modules", ".*_cache", ".hypothesis",
     ".coverage*", "foregsyte.duckdb*", "video_jobs", "unknown_jobs",
 )  # fmt: skip
 

@@ -1,0 +1,164 @@
+"""The ways through a video that `benchmarks.pipeline` compares, each in a process of its own that stays loaded.
+
+A process waits for `(video, frames)` and answers with what it measured, so that the variants can take turns on a
+machine without sharing threads, caches or memory.
+"""
+
+import itertools
+import multiprocessing
+import resource
+import statistics
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from benchmarks.plain_script import PlainScript
+from job_worker.settings import WorkerSettings
+from shared.profiles import Profile
+
+__all__ = ["PLAIN", "VARIANTS", "Measured", "Variant", "running"]
+
+PLAIN = "plain"
+VARIANTS = (PLAIN, *Profile)
+FLOOR_ROUNDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What one pass over a video took.
+
+    Attributes:
+        seconds: Wall time of decoding and analysing the frames.
+        cpu_seconds: Time on the cores, which other processes on the machine disturb less.
+        frames: How many frames.
+        floor_seconds: Wall time of the networks alone, on the same inputs, and of decoding; 0 where not measured.
+    """
+
+    seconds: float
+    cpu_seconds: float
+    frames: int
+    floor_seconds: float = 0.0
+
+
+class Variant:
+    """A process that runs one variant."""
+
+    def __init__(self, name: str, connection: Connection, started_seconds: float) -> None:
+        self.name = name
+        self.started_seconds = started_seconds
+        self._connection = connection
+
+    def run(self, video: Path, frames: int, *, floor: bool = False) -> Measured:
+        """Analyses the first frames of a video."""
+        self._connection.send((video, frames, floor))
+        return self._connection.recv()  # type: ignore[no-any-return]
+
+    def peak_bytes(self) -> int:
+        """Returns the most memory that the process has held."""
+        self._connection.send(None)
+        return int(self._connection.recv())
+
+
+@contextmanager
+def running(name: str, weights: str, threads: int) -> Iterator[Variant]:
+    """Runs a variant's process until the block ends; its models are loaded when the block begins."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    began_at = time.perf_counter()
+    process = context.Process(target=_serve, args=(theirs, name, weights, threads), daemon=True)
+    process.start()
+    try:
+        ours.recv()
+        yield Variant(name, ours, time.perf_counter() - began_at)
+    finally:
+        process.kill()
+        process.join()
+
+
+def _serve(connection: Connection, name: str, weights: str, threads: int) -> None:
+    work = _plain(weights) if name == PLAIN else _ours(Profile(name), weights, threads)
+    connection.send("ready")
+    while True:
+        asked = connection.recv()
+        if asked is None:
+            connection.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+        else:
+            connection.send(work(*asked))
+
+
+Work = Callable[[Path, int, bool], Measured]
+
+
+def _plain(weights: str) -> Work:
+    script = PlainScript(weights)
+    return lambda video, frames, _: _timed(lambda: itertools.islice(script.frames(video), frames))
+
+
+def _ours(profile: Profile, weights: str, threads: int) -> Work:
+    from job_worker.engines import load_detector, load_text_reader
+    from job_worker.frames_in_parallel import analysed_in_order
+    from job_worker.pipelines.built_in import build_pipelines
+    from job_worker.threads import limit_threads
+    from job_worker.video.reader import VideoReader
+
+    settings = WorkerSettings.of(yolo_weights=weights, profile=profile, threads=threads, device="cpu")
+    limit_threads(threads)
+    pipelines = build_pipelines(["yolo_ocr"], lambda: load_detector(settings), lambda: load_text_reader(settings))
+    pipeline = pipelines["yolo_ocr"]
+
+    def work(video: Path, frames: int, floor: bool) -> Measured:  # noqa: FBT001 (what came through the pipe)
+        def run() -> Iterable[Any]:
+            chosen = itertools.islice(VideoReader(video), frames)
+            return analysed_in_order(chosen, pipeline.analyse, pipeline.pictures_at_once)
+
+        measured = _timed(run)
+        if not floor:
+            return measured
+        seconds = _floor(video, frames, run, threads)
+        return Measured(measured.seconds, measured.cpu_seconds, measured.frames, seconds)
+
+    return work
+
+
+def _timed(run: Callable[[], Iterable[Any]]) -> Measured:
+    began_at, cpu_before = time.perf_counter(), time.process_time()
+    frames = sum(1 for _ in run())
+    return Measured(time.perf_counter() - began_at, time.process_time() - cpu_before, frames)
+
+
+def _floor(video: Path, frames: int, run: Callable[[], Iterable[Any]], threads: int) -> float:
+    """Returns the time that the networks alone take for a pass, on what they were given in it, and that of decoding."""
+    from job_worker import openvino_models
+    from job_worker.video.reader import VideoReader
+
+    calls: list[tuple[Any, Any]] = []
+    infer = openvino_models.CompiledModel.inferred
+
+    def recorded(model: Any, data: Any) -> Any:
+        calls.append((model, data.copy()))
+        return infer(model, data)
+
+    openvino_models.CompiledModel.inferred = recorded  # type: ignore[assignment, method-assign]
+    try:
+        _timed(run)
+    finally:
+        openvino_models.CompiledModel.inferred = infer  # type: ignore[method-assign]
+
+    def repeat(call: tuple[Any, Any]) -> None:
+        with infer(*call):
+            pass
+
+    def networks() -> float:
+        with ThreadPoolExecutor(threads) as pool:
+            began_at = time.perf_counter()
+            list(pool.map(repeat, calls))
+            return time.perf_counter() - began_at
+
+    decoding = _timed(lambda: itertools.islice(VideoReader(video), frames)).seconds
+    # Decoding runs beside the networks, on the same cores.
+    return statistics.median(networks() for _ in range(FLOOR_ROUNDS)) + decoding / threads

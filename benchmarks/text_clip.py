@@ -1,0 +1,88 @@
+"""A video full of text, rendered: what a screen recording, a slide show or a departure board asks of text reading."""
+
+import random
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+from job_worker.video.frame import Image
+
+__all__ = ["write_text_clip"]
+
+WIDTH, HEIGHT = 1280, 720
+FRAMES_PER_SECOND = 25
+ROWS = 7
+ROW_HEIGHT = HEIGHT // ROWS
+WORDS = [
+    "Invoice",
+    "total",
+    "1,284.50",
+    "EUR",
+    "platform",
+    "9",
+    "departs",
+    "14:35",
+    "gate",
+    "B27",
+    "delayed",
+    "reference",
+    "AX-7741",
+    "please",
+    "keep",
+    "your",
+    "ticket",
+    "quarterly",
+    "report",
+    "revenue",
+    "growth",
+    "margin",
+    "exit",
+    "north",
+    "parking",
+    "level",
+    "open",
+    "Monday",
+    "closed",
+    "chapter",
+    "section",
+    "figure",
+]
+
+
+def write_text_clip(path: Path, frames: int, seed: int = 1) -> None:
+    """Writes an H.264 video of 1280x720 with seven moving lines of text in every frame.
+
+    Args:
+        path: The file to write.
+        frames: How many frames.
+        seed: Of the words and how they move.
+    """
+    drawn = random.Random(seed)
+    lines = [_Line(drawn, row) for row in range(ROWS)]
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=FRAMES_PER_SECOND, options={"crf": "20"})
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        for index in range(frames):
+            picture = av.VideoFrame.from_ndarray(_picture(lines, index), format="bgr24")
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+
+
+class _Line:
+    def __init__(self, drawn: random.Random, row: int) -> None:
+        self.text = " ".join(drawn.choices(WORDS, k=drawn.randint(3, 6)))
+        self.size = drawn.uniform(0.8, 1.3)
+        self.left = drawn.randint(20, 200)
+        self.baseline = row * ROW_HEIGHT + ROW_HEIGHT // 2
+        self.pixels_a_frame = drawn.uniform(-1.5, 1.5)
+
+
+def _picture(lines: list[_Line], index: int) -> Image:
+    across = np.linspace(40, 90, WIDTH, dtype=np.uint8)
+    picture = np.repeat(np.broadcast_to(across[None, :, None], (HEIGHT, WIDTH, 1)), 3, axis=2).copy()
+    for line in lines:
+        place = (int(line.left + index * line.pixels_a_frame), line.baseline)
+        cv2.putText(picture, line.text, place, cv2.FONT_HERSHEY_DUPLEX, line.size, (235, 235, 235), 2, cv2.LINE_AA)
+    return picture
