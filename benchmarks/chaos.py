@@ -33,7 +33,6 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack, closing
-from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -154,7 +153,7 @@ class Storm:
         promises = [promise for client in self._clients for promise in client.promises]
         with JobClient(self._address) as client:
             for promise in promises:
-                if insist(partial(client.status, promise.job_id), Counter()) != promise.ended:
+                if insist(client.job(promise.job_id).status, Counter()) != promise.ended:
                     raise Violation(f"job {promise.job_id} changed after it had ended: {promise.ended}")
         for victim in (*self._workers, self._api):
             victim.terminate()

@@ -5,7 +5,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from random import Random
 from typing import TypeVar
@@ -147,11 +146,11 @@ class Client:
 
     def _submit(self, request_id: str) -> Promise:
         truth = self._rng.choice(self._truths)
-        job_id = self._insist(lambda: self._client.submit(truth.video, self._pipeline, request_id))
+        job_id = self._insist(lambda: self._client.submit(truth.video, self._pipeline, request_id).job_id)
         promise = Promise(job_id, truth)
         self.promises.append(promise)
         if self._rng.random() < REPEATS:
-            again = self._insist(lambda: self._client.submit(truth.video, self._pipeline, request_id))
+            again = self._insist(lambda: self._client.submit(truth.video, self._pipeline, request_id).job_id)
             if again != job_id:
                 raise Violation(f"request {request_id} was answered with {job_id}, then with {again}")
             self.repeats += 1
@@ -159,7 +158,7 @@ class Client:
 
     def _look(self) -> None:
         for promise in [*self._open]:
-            job = self._insist(partial(self._client.status, promise.job_id))
+            job = self._insist(self._client.job(promise.job_id).status)
             if job.status.is_final:
                 promise.ended = job
                 self._open.remove(promise)
@@ -168,7 +167,7 @@ class Client:
     def _check(self, truth: Truth, job: JobInfo) -> None:
         outcome = job.error_message.encode()
         if job.status is JobStatus.completed:
-            outcome = results_document(self._insist(lambda: self._client.results(job.job_id)))
+            outcome = results_document(self._insist(lambda: self._client.job(job.job_id).results()))
         if (job.status, outcome) != (truth.status, truth.outcome):
             raise Violation(f"job {job.job_id} of {truth.name} must not come to: {job.status} {outcome[:200]!r}")
 

@@ -1,71 +1,44 @@
 """The jobs of a Foregsyte server, from Python."""
 
-import json
-import math
-import time
-from collections.abc import Callable
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Self
 from uuid import uuid4
 
-import grpc
-import tenacity
-
+from job_client.calls import TRANSFER_SECONDS, call
+from job_client.job import Job, JobInfo, job_info
 from shared.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub
 from shared.grpc_channel import open_channel
-from shared.grpc_errors import STOPPED_SERVER_CODES, reason_of
 from shared.job_status import JobStatus
 
-__all__ = ["JobClient", "JobInfo", "ServiceError"]
-
-T = TypeVar("T")
+__all__ = ["DEFAULT_ADDRESS", "DEFAULT_PIPELINE", "JobClient", "PipelineInfo"]
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
-CALL_SECONDS = 60.0
-TRANSFER_SECONDS = 600.0
-PATIENCE_SECONDS = 3.0
-"""How long a call is tried again while the server cannot be reached."""
-OUTAGE_SECONDS = 60.0
-"""How long `wait` bears a server that cannot be reached: one that is started again comes back in a few seconds."""
-FIRST_PAUSE_SECONDS = 0.1
-MAX_PAUSE_SECONDS = 2.0
-
-
-class ServiceError(Exception):
-    """What the server refused, or that it cannot be reached.
-
-    Attributes:
-        code: The canonical gRPC code.
-        reason: The reason that programs switch on, such as `JOB_NOT_FOUND`; empty where the server gave none.
-        message: What was wrong and what to do.
-    """
-
-    def __init__(self, error: grpc.RpcError) -> None:
-        self.code: grpc.StatusCode = error.code()
-        self.reason: str = reason_of(error) or ""
-        self.message: str = error.details() or ""
-        super().__init__(f"{self.code.name}{f' ({self.reason})' if self.reason else ''}: {self.message}")
+DEFAULT_PIPELINE = "yolo_ocr"
 
 
 @dataclass(frozen=True, slots=True)
-class JobInfo:
-    """Where a job stands; the fields are those of `GetJobStatusResponse`, times in UTC."""
+class PipelineInfo:
+    """A pipeline that the server offers.
 
-    job_id: str
-    status: JobStatus
-    progress: float
-    created_at: datetime
-    updated_at: datetime
+    Attributes:
+        pipeline_id: What `JobClient.submit` takes.
+        description: What it finds, in a sentence.
+    """
+
     pipeline_id: str
-    error_message: str
+    description: str
 
 
 class JobClient:
-    """A connection to JobService. Every method raises `ServiceError` for what the server refuses.
+    """A connection to JobService, safe to use from several threads.
+
+    Every method raises `ServiceError` (see `job_client.errors`) for what the server refuses. A call that does not reach
+    the server is tried again for a few seconds; a repeated submit is one job all the same.
 
     Args:
         address: The server, host:port.
@@ -88,92 +61,47 @@ class JobClient:
         """Closes the connection."""
         self._channel.close()
 
-    def submit(self, video: Path | bytes, pipeline_id: str = "yolo_ocr", request_id: str | None = None) -> str:
-        """Submits a video and returns the job's id.
+    def submit(
+        self, video: str | os.PathLike[str] | bytes, pipeline_id: str = DEFAULT_PIPELINE, request_id: str | None = None
+    ) -> Job:
+        """Submits a video and returns its job, without waiting for a worker.
 
         Args:
             video: An MP4: its file or its bytes.
-            pipeline_id: Which pipeline to run.
+            pipeline_id: Which pipeline to run, one of `pipelines`.
             request_id: Makes repeats safe across runs of the program; within one call they always are.
+
+        Raises:
+            InvalidRequest: The bytes are no MP4, there is no such pipeline, or the request_id stands for another video.
+            ServerBusy: There is no room for another video just now.
+            OSError: The file cannot be read.
         """
         request = pb.SubmitJobRequest(
             pipeline_id=pipeline_id,
-            video=video if isinstance(video, bytes) else video.read_bytes(),
+            video=video if isinstance(video, bytes) else Path(video).read_bytes(),
             request_id=request_id or str(uuid4()),
         )
-        return _call(self._stub.SubmitJob, request, TRANSFER_SECONDS).job_id
+        return self.job(call(self._stub.SubmitJob, request, TRANSFER_SECONDS).job_id)
 
-    def status(self, job_id: str) -> JobInfo:
-        """Returns where the job stands."""
-        answer = _call(self._stub.GetJobStatus, pb.GetJobStatusRequest(job_id=job_id), CALL_SECONDS)
-        return JobInfo(
-            job_id=answer.job_id,
-            status=JobStatus(pb.JobStatus.Name(answer.status).removeprefix("JOB_STATUS_").lower()),
-            progress=answer.progress,
-            created_at=answer.created_at.ToDatetime(UTC),
-            updated_at=answer.updated_at.ToDatetime(UTC),
-            pipeline_id=answer.pipeline_id,
-            error_message=answer.error_message,
-        )
+    def job(self, job_id: str) -> Job:
+        """Returns the handle of a job that was submitted before; asks the server nothing."""
+        return Job(job_id, self._stub)
 
-    def wait(
-        self,
-        job_id: str,
-        timeout_seconds: float | None = None,
-        on_status: Callable[[JobInfo], None] = lambda _: None,
-    ) -> JobInfo:
-        """Waits until the job has ended and returns how.
+    def jobs(self, status: JobStatus | None = None) -> Iterator[JobInfo]:
+        """Yields where each job stands, newest first, asking for the next page when it is needed.
 
         Args:
-            job_id: The job.
-            timeout_seconds: The longest wait; None waits for ever.
-            on_status: Called each time the server was asked.
-
-        Raises:
-            TimeoutError: The job has not ended in time.
-            ServiceError: The server refuses, or could not be reached for a minute.
+            status: Only jobs of this status; None means all.
         """
-        deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
-        pause = FIRST_PAUSE_SECONDS
-        heard_at = time.monotonic()
+        wanted = pb.JobStatus.Value(f"JOB_STATUS_{status.name.upper()}") if status else pb.JOB_STATUS_UNSPECIFIED
+        token = ""
         while True:
-            try:
-                job = self.status(job_id)
-            except ServiceError as error:
-                if error.code not in STOPPED_SERVER_CODES or time.monotonic() - heard_at > OUTAGE_SECONDS:
-                    raise
-            else:
-                heard_at = time.monotonic()
-                on_status(job)
-                if job.status.is_final:
-                    return job
-            left = math.inf if deadline is None else deadline - time.monotonic()
-            if left <= 0:
-                raise TimeoutError(f"job {job_id} has not ended after {timeout_seconds:g} seconds")
-            time.sleep(min(pause, left))
-            pause = min(pause * 1.5, MAX_PAUSE_SECONDS)
+            page = call(self._stub.ListJobs, pb.ListJobsRequest(page_token=token, status=wanted))
+            yield from map(job_info, page.jobs)
+            if not (token := page.next_page_token):
+                return
 
-    def results(self, job_id: str) -> list[dict[str, Any]]:
-        """Returns what was found: one `{"frame_index": int, "result": {...}}` a frame."""
-        request = pb.GetJobResultsRequest(job_id=job_id, format=pb.RESULTS_FORMAT_JSON)
-        results: list[dict[str, Any]] = json.loads(
-            _call(self._stub.GetJobResults, request, TRANSFER_SECONDS).results_json
-        )
-        return results
-
-
-def _call(method: Callable[..., T], request: object, seconds: float) -> T:
-    trying = tenacity.Retrying(
-        retry=tenacity.retry_if_exception(_is_unavailable),
-        wait=tenacity.wait_random_exponential(multiplier=FIRST_PAUSE_SECONDS, max=MAX_PAUSE_SECONDS),
-        stop=tenacity.stop_after_delay(PATIENCE_SECONDS),
-        reraise=True,
-    )
-    try:
-        return trying(method, request, timeout=seconds)
-    except grpc.RpcError as error:
-        raise ServiceError(error) from error
-
-
-def _is_unavailable(error: BaseException) -> bool:
-    return isinstance(error, grpc.RpcError) and error.code() in STOPPED_SERVER_CODES
+    def pipelines(self) -> list[PipelineInfo]:
+        """Returns the pipelines that the server offers."""
+        answer = call(self._stub.ListPipelines, pb.ListPipelinesRequest())
+        return [PipelineInfo(pipeline.pipeline_id, pipeline.description) for pipeline in answer.pipelines]

@@ -1,8 +1,9 @@
 """What a video's results come to: which labels and which lines of text, where and how sure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from job_client.job import FrameResult
 
 __all__ = ["Sighting", "labels_of", "texts_of"]
 
@@ -26,17 +27,17 @@ class Sighting:
     best_confidence: float
 
 
-def labels_of(results: list[dict[str, Any]]) -> list[Sighting]:
+def labels_of(results: Sequence[FrameResult]) -> list[Sighting]:
     """Returns the labels of the detections, most frequent first."""
     return _count((frame["frame_index"], _pairs(frame, "detections", "label")) for frame in results)
 
 
-def texts_of(results: list[dict[str, Any]]) -> list[Sighting]:
+def texts_of(results: Sequence[FrameResult]) -> list[Sighting]:
     """Returns the lines of text, most frequent first."""
     return _count((frame["frame_index"], _pairs(frame, "text_lines", "text")) for frame in results)
 
 
-def _pairs(frame: dict[str, Any], findings: str, name: str) -> Iterator[tuple[str, float]]:
+def _pairs(frame: FrameResult, findings: str, name: str) -> Iterator[tuple[str, float]]:
     for finding in frame["result"].get(findings, ()):
         yield finding[name], finding["confidence"]
 

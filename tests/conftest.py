@@ -12,10 +12,14 @@ import pytest
 from job_api.bootstrap import Services, build_server, build_services
 from job_api.settings import ApiSettings
 from job_client import JobClient
+from job_worker.errors import JobFailure
+from job_worker.pipeline_runner import results_document
 from shared.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub, WorkerServiceStub
 from shared.grpc_channel import CHANNEL_OPTIONS
 from tests.support.clock import FakeClock
-from tests.support.working import free_port
+from tests.support.found import FAILURE, RESULTS
+from tests.support.worker_fakes import FakeRunner, raising
+from tests.support.working import free_port, working
 
 ROOT = Path(__file__).parent.parent
 TINY_MP4 = ROOT / "tests" / "fixtures" / "tiny.mp4"
@@ -133,6 +137,20 @@ def client(address: str) -> Iterator[JobClient]:
     """The Python client of that server."""
     with JobClient(address) as client:
         yield client
+
+
+@pytest.fixture
+def worker(address: str) -> Iterator[None]:
+    """A worker of that server that finds RESULTS in every video."""
+    with working(address, FakeRunner(lambda *_: results_document(RESULTS))):
+        yield
+
+
+@pytest.fixture
+def failing_worker(address: str) -> Iterator[None]:
+    """A worker of that server that can do no job."""
+    with working(address, FakeRunner(raising(JobFailure(FAILURE)))):
+        yield
 
 
 @pytest.fixture

@@ -59,9 +59,9 @@ def client(tmp_path_factory: pytest.TempPathFactory, yolo_weights: Path) -> Iter
 
 
 def results_of(client: JobClient, video: Path, pipeline: str) -> Results:
-    job = client.wait(client.submit(video, pipeline), SECONDS)
+    job = client.submit(video, pipeline).wait(SECONDS)
     assert (job.status, job.error_message) == (JobStatus.completed, "")
-    results = client.results(job.job_id)
+    results = client.job(job.job_id).results()
     assert [frame["frame_index"] for frame in results] == list(range(len(results)))
     return results
 
@@ -83,7 +83,7 @@ def test_what_is_no_mp4_is_refused(row: dict[str, str], client: JobClient, corpu
 
 @pytest.mark.parametrize("row", files("accept-then-fail"))
 def test_a_file_without_frames_fails_with_plain_words(row: dict[str, str], client: JobClient, corpus: Path) -> None:
-    job = client.wait(client.submit(corpus / row["file"], "yolo"), SECONDS)
+    job = client.submit(corpus / row["file"], "yolo").wait(SECONDS)
     assert job.status is JobStatus.failed
     assert is_plain(job.error_message), job.error_message
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from job_client import JobClient
+from job_client.exit_codes import ExitCode as ClientExitCode
 from job_worker import process_runner
 from job_worker.bootstrap import BuildPipelines
 from job_worker.settings import WorkerSettings
@@ -83,13 +84,13 @@ def start_reader(own_address: str, tmp_path: Path) -> StartWorker:
 
 
 def completed(client: JobClient, video: Path, pipeline: str = "yolo_ocr") -> str:
-    job = client.wait(client.submit(video, pipeline), JOB_SECONDS)
+    job = client.submit(video, pipeline).wait(JOB_SECONDS)
     assert (job.status, job.error_message) == (JobStatus.completed, "")
     return job.job_id
 
 
 def texts(client: JobClient, job_id: str) -> list[str]:
-    results = client.results(job_id)
+    results = client.job(job_id).results()
     assert [frame["frame_index"] for frame in results] == list(range(len(results)))
     return [frame["result"]["text"] for frame in results]
 
@@ -100,7 +101,7 @@ def stored_results(folder: Path, job_id: str) -> bytes:
 
 
 def has_status(client: JobClient, job_id: str, status: JobStatus) -> bool:
-    return client.status(job_id).status is status
+    return client.job(job_id).status().status is status
 
 
 def nothing_is_left_of(process: Process) -> None:
@@ -122,7 +123,7 @@ def test_no_frame_of_a_counting_video_is_skipped_doubled_or_misread(pair: JobCli
 
 def test_results_hold_what_the_pipeline_looks_for_and_nothing_else(pair: JobClient) -> None:
     keys = {
-        pipeline: {key for frame in pair.results(completed(pair, TINY_MP4, pipeline)) for key in frame["result"]}
+        pipeline: {key for frame in pair.job(completed(pair, TINY_MP4, pipeline)).results() for key in frame["result"]}
         for pipeline in ("yolo", "ocr", "yolo_ocr")
     }
     assert keys == {
@@ -134,7 +135,7 @@ def test_results_hold_what_the_pipeline_looks_for_and_nothing_else(pair: JobClie
 
 @pytest.mark.parametrize("name", ["audio_only_aac.mp4", "truncated_isom_262b.mp4", "still_1x1.avif"])
 def test_a_file_without_frames_fails_with_plain_words(name: str, pair: JobClient, corpus: Path) -> None:
-    job = pair.wait(pair.submit(corpus / name), JOB_SECONDS)
+    job = pair.submit(corpus / name).wait(JOB_SECONDS)
     assert job.status is JobStatus.failed
     assert is_plain(job.error_message)
 
@@ -145,11 +146,11 @@ def test_the_same_video_gives_the_same_bytes_again_and_from_every_worker(
     videos = [TINY_MP4, corpus / "tiny_320x240.mp4"]
     alone = {video: stored_results(folder, completed(pair, video)) for video in videos}
     with worker_process(folder, address, "second", "--yolo-weights", str(yolo_weights)):
-        jobs = [(video, pair.submit(video, "yolo_ocr")) for video in videos * 3]
+        jobs = [(video, pair.submit(video, "yolo_ocr").job_id) for video in videos * 3]
         for video, job_id in jobs:
-            assert pair.wait(job_id, JOB_SECONDS).status is JobStatus.completed
+            assert pair.job(job_id).wait(JOB_SECONDS).status is JobStatus.completed
             assert stored_results(folder, job_id) == alone[video]
-            assert pair.results(job_id) == json.loads(alone[video])["results"]
+            assert pair.job(job_id).results() == json.loads(alone[video])["results"]
     log = (folder / "api.log").read_text()
     taken = dict(re.findall(r"job dequeued job_id=(\S+) worker_id=(\S+)", log))
     assert {taken[job_id] for _, job_id in jobs} == {"first", "second"}
@@ -178,7 +179,7 @@ def test_a_worker_told_to_stop_while_its_models_load_ends_well_and_soon(own_addr
 def test_a_worker_told_to_stop_hands_its_job_back_and_another_completes_it(
     client: JobClient, start_reader: StartWorker
 ) -> None:
-    job_id = client.submit(TINY_MP4, "ocr")
+    job_id = client.submit(TINY_MP4, "ocr").job_id
     with start_reader("stopped", "--drain-seconds", "0") as process:
         eventually(lambda: has_status(client, job_id, JobStatus.running), "the job's start")
         process.send(signal.SIGTERM)
@@ -193,7 +194,7 @@ def test_a_worker_told_to_stop_hands_its_job_back_and_another_completes_it(
 def test_a_worker_told_to_stop_completes_the_job_in_hand_and_takes_no_other(
     client: JobClient, start_reader: StartWorker
 ) -> None:
-    first, second = client.submit(TINY_MP4, "ocr"), client.submit(TINY_MP4, "ocr")
+    first, second = client.submit(TINY_MP4, "ocr").job_id, client.submit(TINY_MP4, "ocr").job_id
     with start_reader("drained", "--drain-seconds", str(JOB_SECONDS)) as process:
         eventually(lambda: has_status(client, first, JobStatus.running), "the job's start")
         process.send(signal.SIGTERM)
@@ -203,7 +204,7 @@ def test_a_worker_told_to_stop_completes_the_job_in_hand_and_takes_no_other(
 
 
 def test_the_job_of_a_killed_worker_is_completed_by_another(client: JobClient, start_reader: StartWorker) -> None:
-    job_id = client.submit(TINY_MP4, "ocr")
+    job_id = client.submit(TINY_MP4, "ocr").job_id
     with start_reader("killed") as process:
         eventually(lambda: has_status(client, job_id, JobStatus.running), "the job's start")
         process.send(signal.SIGKILL)
@@ -215,7 +216,7 @@ def test_the_job_of_a_killed_worker_is_completed_by_another(client: JobClient, s
 
 
 def assert_completed(client: JobClient, job_id: str) -> None:
-    job = client.wait(job_id, JOB_SECONDS)
+    job = client.job(job_id).wait(JOB_SECONDS)
     assert (job.status, job.error_message) == (JobStatus.completed, "")
     assert len(texts(client, job_id)) == TINY_FRAMES
 
@@ -223,7 +224,7 @@ def assert_completed(client: JobClient, job_id: str) -> None:
 def test_a_worker_without_its_weights_says_so_and_touches_no_job(
     client: JobClient, own_address: str, tmp_path: Path
 ) -> None:
-    job_id = client.submit(TINY_MP4, "yolo")
+    job_id = client.submit(TINY_MP4, "yolo").job_id
     arguments = ("--address", own_address, "--yolo-weights", str(tmp_path / "absent_openvino_model"))
     with started(tmp_path / "bare.log", "job_worker.worker_runner", *arguments, "--pipelines", "yolo") as process:
         assert process.exit_code() == ExitCode.MODELS
@@ -322,7 +323,7 @@ def test_a_demo_that_is_told_to_stop_stops_its_pair_too(tmp_path: Path) -> None:
 def test_a_demo_of_a_video_without_frames_says_why_and_fails(corpus: Path, tmp_path: Path) -> None:
     process = demo(tmp_path / "demo", corpus / "audio_only_aac.mp4")
     shown, _ = process.communicate(timeout=JOB_SECONDS)
-    assert process.returncode == 1
+    assert process.returncode == ClientExitCode.JOB_FAILED
     assert "only audio" in shown
     assert "Traceback" not in shown
 
@@ -330,6 +331,6 @@ def test_a_demo_of_a_video_without_frames_says_why_and_fails(corpus: Path, tmp_p
 def test_a_demo_whose_weights_are_missing_says_so_and_fails(tmp_path: Path) -> None:
     process = demo(tmp_path / "demo", TINY_MP4, "--yolo-weights", str(tmp_path / "absent.pt"))
     shown, _ = process.communicate(timeout=JOB_SECONDS)
-    assert process.returncode == 1
+    assert process.returncode == ClientExitCode.FAILURE
     assert "absent.pt" in shown
     assert "Traceback" not in shown

@@ -14,7 +14,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 
 from job_api.server import CertificateUnusable
 from job_api.settings import ApiSettings
-from job_client.client import JobClient, ServiceError
+from job_client import JobClient, ServiceError
 from job_worker.api_client import WorkerApi
 from job_worker.stop_signal import StopSignal
 from shared.exit_codes import ExitCode
@@ -64,13 +64,13 @@ class TestConnecting:
             JobClient(address, tls_ca_file=own[0]) as client,
             WorkerApi.connect(address, "w", StopSignal(drain_seconds=0), own[0]) as worker,
         ):
-            job_id = client.submit(VIDEO, "ocr")
+            job_id = client.submit(VIDEO, "ocr").job_id
             assert worker.dequeue(5) == job_id
             worker.download(job_id, tmp_path / "video.mp4", 1000, lambda: False)
             assert (tmp_path / "video.mp4").read_bytes() == VIDEO
             worker.complete(job_id, DOCUMENT)
-            assert client.status(job_id).status is JobStatus.completed
-            assert client.results(job_id)[0]["result"] == {"text": "one"}
+            assert client.job(job_id).status().status is JobStatus.completed
+            assert client.job(job_id).results()[0]["result"] == {"text": "one"}
 
     def test_a_caller_without_tls_or_with_another_authority_is_refused(
         self, make_settings: MakeSettings, own: tuple[Path, Path], other: tuple[Path, Path]
@@ -82,7 +82,7 @@ class TestConnecting:
                     refusal = refusal_of(lambda asking=asking: asking(pb.ListPipelinesRequest(), timeout=30))  # type: ignore[misc]
                     assert refusal.code is grpc.StatusCode.UNAVAILABLE
             with JobClient(address, tls_ca_file=own[0]) as client, pytest.raises(ServiceError, match="JOB_NOT_FOUND"):
-                client.status(UNKNOWN_JOB)
+                client.job(UNKNOWN_JOB).status()
 
     def test_a_caller_with_tls_is_refused_by_a_server_without(
         self, make_settings: MakeSettings, own: tuple[Path, Path]
@@ -226,8 +226,8 @@ class TestAnAddressForEachService:
         with running_server(make_settings(worker_address="127.0.0.1:0")) as server:
             of_clients, of_workers = server.addresses
             with JobClient(of_clients) as client:
-                job_id = client.submit(VIDEO, "ocr")
+                job_id = client.submit(VIDEO, "ocr").job_id
                 with WorkerApi.connect(of_workers, "w", StopSignal(drain_seconds=0)) as worker:
                     assert worker.dequeue(5) == job_id
                     worker.fail(job_id, "why")
-                assert client.status(job_id).error_message == "why"
+                assert client.job(job_id).status().error_message == "why"

@@ -69,7 +69,7 @@ def test_a_video_comes_in_pieces_and_is_the_one_that_was_submitted(
     piece_bytes: int, address: str, client: JobClient, make_api: MakeApi, tiny_mp4: bytes, tmp_path: Path
 ) -> None:
     video = tiny_mp4[:300]
-    job_id, api, target = client.submit(video, "ocr"), make_api(address), tmp_path / "video"
+    job_id, api, target = client.submit(video, "ocr").job_id, make_api(address), tmp_path / "video"
     assert dequeued(api) == job_id
     assert api.download(job_id, target, piece_bytes, never) == "ocr"
     assert target.read_bytes() == video
@@ -80,7 +80,7 @@ def test_a_video_comes_whole_where_the_server_gives_smaller_pieces_than_asked(
 ) -> None:
     address = start_server(make_settings(max_piece_bytes=64))
     with JobClient(address) as client:
-        job_id = client.submit(tiny_mp4, "yolo")
+        job_id = client.submit(tiny_mp4, "yolo").job_id
     api = make_api(address)
     dequeued(api)
     assert api.download(job_id, tmp_path / "video", 1000, never) == "yolo"
@@ -97,7 +97,7 @@ def test_a_waiting_worker_gets_a_job_as_soon_as_there_is_one(
     address: str, client: JobClient, make_api: MakeApi, tiny_mp4: bytes
 ) -> None:
     waiting = in_thread(lambda: make_api(address).dequeue(20))
-    assert client.submit(tiny_mp4) == waiting.result(5)
+    assert client.submit(tiny_mp4).job_id == waiting.result(5)
 
 
 def test_a_job_is_completed_and_its_results_are_read_as_the_worker_found_them(
@@ -110,23 +110,23 @@ def test_a_job_is_completed_and_its_results_are_read_as_the_worker_found_them(
         return results_document(RESULTS)
 
     with working(address, FakeRunner(run)):
-        job_id = client.submit(tiny_mp4, "ocr")
-        assert client.wait(job_id, 20).status is JobStatus.completed
-    assert client.results(job_id) == RESULTS
+        job_id = client.submit(tiny_mp4, "ocr").job_id
+        assert client.job(job_id).wait(20).status is JobStatus.completed
+    assert client.job(job_id).results() == RESULTS
     assert seen == [("ocr", tiny_mp4)]
 
 
 def test_one_worker_does_many_jobs_in_their_order(address: str, client: JobClient, tiny_mp4: bytes) -> None:
     runner = FakeRunner()
-    job_ids = [client.submit(tiny_mp4, pipeline) for pipeline in ("ocr", "yolo", "yolo_ocr")]
+    job_ids = [client.submit(tiny_mp4, pipeline).job_id for pipeline in ("ocr", "yolo", "yolo_ocr")]
     with working(address, runner):
-        assert {client.wait(job_id, 20).status for job_id in job_ids} == {JobStatus.completed}
+        assert {client.job(job_id).wait(20).status for job_id in job_ids} == {JobStatus.completed}
     assert [pipeline for pipeline, _ in runner.videos] == ["ocr", "yolo", "yolo_ocr"]
 
 
 def test_a_job_that_cannot_be_done_fails_with_the_reason(address: str, client: JobClient, tiny_mp4: bytes) -> None:
     with working(address, FakeRunner(raising(JobFailure("the file holds only audio, кадров нет")))):
-        job = client.wait(client.submit(tiny_mp4), 20)
+        job = client.submit(tiny_mp4).wait(20)
     assert (job.status, job.error_message) == (JobStatus.failed, "the file holds only audio, кадров нет")
 
 
@@ -135,14 +135,14 @@ def test_even_the_longest_reason_is_taken_by_the_server(
     letter: str, address: str, client: JobClient, tiny_mp4: bytes
 ) -> None:
     with working(address, FakeRunner(raising(JobFailure(letter * 1_000_000)))):
-        job = client.wait(client.submit(tiny_mp4), 20)
+        job = client.submit(tiny_mp4).wait(20)
     assert job.status is JobStatus.failed
     assert set(job.error_message) == {letter}
 
 
 def test_results_that_the_server_does_not_take_fail_the_job(address: str, client: JobClient, tiny_mp4: bytes) -> None:
     with working(address, FakeRunner(lambda *_: b'{"results":[{"frame":0}]}')):
-        job = client.wait(client.submit(tiny_mp4), 20)
+        job = client.submit(tiny_mp4).wait(20)
     assert job.status is JobStatus.failed
     assert "results" in job.error_message
 
@@ -153,7 +153,7 @@ def test_results_far_above_the_limit_fail_the_job(
     address = start_server(make_settings(max_results_bytes=1 << 20, max_video_bytes=1 << 20))
     huge = results_document([{"frame_index": 0, "result": {"text": "x" * (20 << 20)}}])
     with JobClient(address) as client, working(address, FakeRunner(lambda *_: huge)):
-        job = client.wait(client.submit(tiny_mp4), 20)
+        job = client.submit(tiny_mp4).wait(20)
     assert job.status is JobStatus.failed
     assert "larger" in job.error_message
 
@@ -164,7 +164,7 @@ def test_results_above_the_limit_fail_the_job(
     address = start_server(make_settings(max_results_bytes=100))
     many = results_document([{"frame_index": index, "result": {}} for index in range(100)])
     with JobClient(address) as client, working(address, FakeRunner(lambda *_: many)):
-        job = client.wait(client.submit(tiny_mp4), 20)
+        job = client.submit(tiny_mp4).wait(20)
     assert job.status is JobStatus.failed
     assert "limit is 100" in job.error_message
 
@@ -172,13 +172,13 @@ def test_results_above_the_limit_fail_the_job(
 def test_a_video_that_the_server_lost_fails_the_job(
     address: str, client: JobClient, tiny_mp4: bytes, tmp_path: Path
 ) -> None:
-    job_id = client.submit(tiny_mp4)
+    job_id = client.submit(tiny_mp4).job_id
     for path in (tmp_path / "data").rglob("*"):
         if path.is_file():
             path.unlink()
     runner = FakeRunner()
     with working(address, runner):
-        job = client.wait(job_id, 20)
+        job = client.job(job_id).wait(20)
     assert (job.status, job.error_message) == (JobStatus.failed, "the job's stored video is missing")
     assert not runner.videos
 
@@ -189,7 +189,7 @@ def test_a_lost_lease_is_told_by_every_call_about_the_job(
     address = start_server(make_settings(lease_seconds=SHORT_LEASE_SECONDS))
     late, other = make_api(address, "late"), make_api(address, "other")
     with JobClient(address) as client:
-        job_id = client.submit(tiny_mp4)
+        job_id = client.submit(tiny_mp4).job_id
     assert dequeued(late) == job_id
     assert late.renew(job_id) == SHORT_LEASE_SECONDS
     assert dequeued(other) == job_id
@@ -226,12 +226,15 @@ def test_a_worker_that_lost_its_job_drops_it_and_does_the_next(
 
         runner = FakeRunner(finish_too_late, one_empty_frame)
         with working(address, runner, "w"):
-            lost = client.submit(tiny_mp4)
+            lost = client.submit(tiny_mp4).job_id
             eventually(lambda: runner.videos, "the run")
             other.fail(lost, "taken away")
             taken.set()
-            assert client.wait(client.submit(tiny_mp4), 20).status is JobStatus.completed
-        assert (client.status(lost).status, client.status(lost).error_message) == (JobStatus.failed, "taken away")
+            assert client.submit(tiny_mp4).wait(20).status is JobStatus.completed
+        assert (client.job(lost).status().status, client.job(lost).status().error_message) == (
+            JobStatus.failed,
+            "taken away",
+        )
 
 
 def test_a_run_is_given_up_when_its_lease_is_lost(
@@ -241,11 +244,11 @@ def test_a_run_is_given_up_when_its_lease_is_lost(
     with JobClient(address) as client:
         runner = FakeRunner(until_told, one_empty_frame)
         with working(address, runner):
-            lost = client.submit(tiny_mp4)
+            lost = client.submit(tiny_mp4).job_id
             eventually(lambda: runner.videos, "the run")
             make_api(address, "w").fail(lost, "taken away")
-            assert client.wait(client.submit(tiny_mp4), 20).status is JobStatus.completed
-        assert client.status(lost).error_message == "taken away"
+            assert client.submit(tiny_mp4).wait(20).status is JobStatus.completed
+        assert client.job(lost).status().error_message == "taken away"
 
 
 def test_a_long_run_keeps_a_short_lease(
@@ -259,7 +262,7 @@ def test_a_long_run_keeps_a_short_lease(
         return results_document(RESULTS)
 
     with JobClient(address) as client, working(address, FakeRunner(take_long)):
-        assert client.wait(client.submit(tiny_mp4), 20).status is JobStatus.completed
+        assert client.submit(tiny_mp4).wait(20).status is JobStatus.completed
 
 
 def test_a_worker_may_start_before_its_server(
@@ -269,7 +272,7 @@ def test_a_worker_may_start_before_its_server(
     with caplog.at_level(logging.WARNING), working(settings.address, FakeRunner()):
         eventually(lambda: caplog.messages.count("call failed, trying again") >= 3, "a worker that asks")
         with running_server(settings), JobClient(settings.address) as client:
-            assert client.wait(client.submit(tiny_mp4), 20).status is JobStatus.completed
+            assert client.submit(tiny_mp4).wait(20).status is JobStatus.completed
 
 
 def test_an_unreachable_server_is_not_asked_without_pauses(caplog: pytest.LogCaptureFixture) -> None:
@@ -297,8 +300,8 @@ class JobInHand:
     job_id: str
 
     def must_end_well(self, client: JobClient) -> None:
-        assert client.wait(self.job_id, 30).status is JobStatus.completed
-        assert client.results(self.job_id) == RESULTS
+        assert client.job(self.job_id).wait(30).status is JobStatus.completed
+        assert client.job(self.job_id).results() == RESULTS
         assert len(self.runner.videos) == 1
 
 
@@ -313,14 +316,14 @@ def in_hand(settings_on_disk: ApiSettings, tiny_mp4: bytes) -> Iterator[JobInHan
         runner = FakeRunner(run)
         with running_server(settings_on_disk), JobClient(settings_on_disk.address) as client:
             stack.enter_context(working(settings_on_disk.address, runner))
-            job_id = client.submit(tiny_mp4)
+            job_id = client.submit(tiny_mp4).job_id
             eventually(lambda: runner.videos, "the run")
         yield JobInHand(settings_on_disk, go_on, runner, job_id)
 
 
 def test_a_worker_rides_out_a_restart_of_the_server_in_the_middle_of_a_job(in_hand: JobInHand) -> None:
     with running_server(in_hand.settings), JobClient(in_hand.settings.address) as client:
-        assert client.status(in_hand.job_id).status is JobStatus.running
+        assert client.job(in_hand.job_id).status().status is JobStatus.running
         in_hand.go_on.set()
         in_hand.must_end_well(client)
 
@@ -343,15 +346,15 @@ def test_a_stop_while_waiting_for_a_job_is_obeyed_at_once_and_loses_none(
         waiting.result(0.3)
     stop.request()
     assert waiting.result(SOON_SECONDS) is None
-    job_id = client.submit(tiny_mp4)
-    assert client.status(job_id).status is JobStatus.pending
+    job_id = client.submit(tiny_mp4).job_id
+    assert client.job(job_id).status().status is JobStatus.pending
     assert make_api(address, "next", stop=StopSignal(0)).dequeue(5) == job_id
 
 
 def test_a_job_that_comes_together_with_the_stop_is_not_left_to_its_lease(
     address: str, client: JobClient, make_api: MakeApi, stop: StopSignal, tiny_mp4: bytes
 ) -> None:
-    job_id, api = client.submit(tiny_mp4), make_api(address)
+    job_id, api = client.submit(tiny_mp4).job_id, make_api(address)
     dequeue = api._stub.Dequeue
 
     def answered(*arguments: object, **options: object) -> grpc.Future:
@@ -367,7 +370,7 @@ def test_a_job_that_comes_together_with_the_stop_is_not_left_to_its_lease(
 def test_a_video_that_cannot_be_written_is_no_fault_of_the_job(
     address: str, client: JobClient, make_api: MakeApi, tiny_mp4: bytes, tmp_path: Path
 ) -> None:
-    job_id, api = client.submit(tiny_mp4), make_api(address)
+    job_id, api = client.submit(tiny_mp4).job_id, make_api(address)
     dequeued(api)
     with pytest.raises(NoRoom, match=r"cannot be kept on this host .*--work-dir"):
         api.download(job_id, tmp_path / "gone" / "video", 100, never)
@@ -376,7 +379,7 @@ def test_a_video_that_cannot_be_written_is_no_fault_of_the_job(
 def test_a_stop_while_a_long_video_comes_ends_the_download(
     address: str, client: JobClient, make_api: MakeApi, tiny_mp4: bytes, tmp_path: Path
 ) -> None:
-    job_id, api, target = client.submit(tiny_mp4), make_api(address), tmp_path / "video"
+    job_id, api, target = client.submit(tiny_mp4).job_id, make_api(address), tmp_path / "video"
     dequeued(api)
     answers = iter([False, False, False])
     with pytest.raises(Stopping):
@@ -400,21 +403,21 @@ def test_a_stop_in_the_middle_of_a_job_hands_it_back_for_another(
 ) -> None:
     runner = FakeRunner(until_told)
     with working(address, runner) as stop:
-        job_id = client.submit(tiny_mp4)
+        job_id = client.submit(tiny_mp4).job_id
         eventually(lambda: runner.videos, "the run")
-        assert client.status(job_id).status is JobStatus.running
+        assert client.job(job_id).status().status is JobStatus.running
         stop.request()
-        eventually(lambda: client.status(job_id).status is JobStatus.pending, "the job's return", seconds=5)
+        eventually(lambda: client.job(job_id).status().status is JobStatus.pending, "the job's return", seconds=5)
     with working(address, FakeRunner(), "other"):
-        assert client.wait(job_id, 20).status is JobStatus.completed
+        assert client.job(job_id).wait(20).status is JobStatus.completed
 
 
 def test_handing_back_counts_no_attempt(address: str, client: JobClient, make_api: MakeApi, tiny_mp4: bytes) -> None:
-    job_id, api = client.submit(tiny_mp4), make_api(address)
+    job_id, api = client.submit(tiny_mp4).job_id, make_api(address)
     for _ in range(10):
         assert dequeued(api) == job_id
         api.release(job_id)
-    assert client.status(job_id).status is JobStatus.pending
+    assert client.job(job_id).status().status is JobStatus.pending
 
 
 def test_a_renewal_that_does_not_reach_the_server_is_not_a_lost_lease(make_api: MakeApi) -> None:
@@ -426,7 +429,7 @@ def test_a_renewal_that_does_not_reach_the_server_is_not_a_lost_lease(make_api: 
 def test_a_refusal_that_no_repeat_can_change_is_not_repeated(
     address: str, client: JobClient, make_api: MakeApi, tiny_mp4: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    job_id, api = client.submit(tiny_mp4), make_api(address)
+    job_id, api = client.submit(tiny_mp4).job_id, make_api(address)
     dequeued(api)
     with pytest.raises(grpc.RpcError) as raised:
         api.fail(job_id, " ")
@@ -441,7 +444,7 @@ def test_a_report_that_was_tried_for_long_is_still_tried_once_the_worker_is_told
     monkeypatch.setattr("job_worker.api_client.LAST_CALLS_PAUSE_SECONDS", 0.05)
     settings = settings_on_disk
     with running_server(settings), JobClient(settings.address) as client:
-        job_id, api = client.submit(tiny_mp4, "ocr"), make_api(settings.address)
+        job_id, api = client.submit(tiny_mp4, "ocr").job_id, make_api(settings.address)
         assert dequeued(api) == job_id
     reporting = in_thread(lambda: api.fail(job_id, "no"))
     with pytest.raises(TimeoutError):
@@ -449,7 +452,7 @@ def test_a_report_that_was_tried_for_long_is_still_tried_once_the_worker_is_told
     stop.request()
     with running_server(settings), JobClient(settings.address) as client:
         reporting.result(10)
-        assert client.status(job_id).status is JobStatus.failed
+        assert client.job(job_id).status().status is JobStatus.failed
 
 
 def test_a_stopping_worker_that_cannot_reach_the_server_ends_within_its_bound(
@@ -522,13 +525,13 @@ def test_a_disk_that_is_full_for_a_while_delays_the_completion(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(api_client, "retry_delay_seconds", lambda error: retry_delay_seconds(error) and 0.1)
-    job_id = client.submit(tiny_mp4)
+    job_id = client.submit(tiny_mp4).job_id
     full_disk.set()
     with caplog.at_level(logging.WARNING), working(address, FakeRunner(lambda *_: results_document(RESULTS))):
         eventually(lambda: "call failed, trying again" in caplog.messages, "a completion that was refused")
         full_disk.clear()
-        assert client.wait(job_id, 20).status is JobStatus.completed
-    assert client.results(job_id) == RESULTS
+        assert client.job(job_id).wait(20).status is JobStatus.completed
+    assert client.job(job_id).results() == RESULTS
 
 
 def test_a_worker_told_to_stop_during_the_pause_that_the_server_asked_for_does_not_sit_it_out(
@@ -540,10 +543,10 @@ def test_a_worker_told_to_stop_during_the_pause_that_the_server_asked_for_does_n
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(api_client, "retry_delay_seconds", lambda error: retry_delay_seconds(error) and 600.0)
-    job_id = client.submit(tiny_mp4)
+    job_id = client.submit(tiny_mp4).job_id
     full_disk.set()
     with caplog.at_level(logging.WARNING), working(address, FakeRunner()) as stop:
         eventually(lambda: "call failed, trying again" in caplog.messages, "a completion that was refused")
         full_disk.clear()
         stop.request()
-        assert client.wait(job_id, 10).status is JobStatus.completed
+        assert client.job(job_id).wait(10).status is JobStatus.completed

@@ -3,13 +3,17 @@
 import contextlib
 import os
 import re
+import selectors
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 __all__ = ["DemoFailed", "running_pair"]
 
+START_SECONDS = 300.0
+"""How long a process may take until it says that it is ready: models load in seconds, on a busy machine in minutes."""
 STOP_SECONDS = 30.0
 
 
@@ -53,10 +57,9 @@ def _process(log: Path, arguments: list[str], ready: str) -> Iterator[str]:
         )
         try:
             assert process.stdout is not None  # noqa: S101 (asked for above)
-            found = re.search(ready, process.stdout.readline().decode())
+            found = re.search(ready, _first_line(process.stdout.fileno()))
             if not found:
-                process.wait(STOP_SECONDS)
-                raise DemoFailed(log.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2])
+                raise DemoFailed(_reason(process, arguments[0], log))
             yield found[1]
         finally:
             process.terminate()
@@ -66,3 +69,25 @@ def _process(log: Path, arguments: list[str], ready: str) -> Iterator[str]:
             process.wait()
             if process.stdout:
                 process.stdout.close()
+
+
+def _first_line(pipe: int) -> str:
+    """Returns the first line that comes through the pipe, or what came of it before its end or the end of the time."""
+    deadline = time.monotonic() + START_SECONDS
+    line = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(pipe, selectors.EVENT_READ)
+        while not line.endswith(b"\n") and selector.select(max(0.0, deadline - time.monotonic())):
+            if not (char := os.read(pipe, 1)):
+                break
+            line += char
+    return line.decode(errors="replace")
+
+
+def _reason(process: "subprocess.Popen[bytes]", module: str, log: Path) -> str:
+    """Says why the process is not ready: the last line of its log, or that it goes on without a word."""
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        return f"{module} did not say within {START_SECONDS:g} seconds that it is ready"
+    return log.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2]

@@ -1,0 +1,1 @@
+"""The `foregsyte` command: one module per group of subcommands."""

@@ -1,0 +1,50 @@
+"""The subcommand `demo`: the whole service on one video."""
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from job_client.cli.jobs import told_how_it_ended
+from job_client.cli.output import console
+from job_client.cli.progress import wait_for
+from job_client.cli.results import show_summary
+from job_client.cli.signals import ending_on_signals
+from job_client.client import JobClient
+from job_client.pair import running_pair
+
+__all__ = ["demo"]
+
+
+def demo(
+    video: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="An MP4 file.")],
+    yolo_weights: Annotated[str, typer.Option(help="Detector weights; without them only text is read.")] = "",
+    data_dir: Annotated[Path | None, typer.Option(help="Keep the data here; default: a temporary folder.")] = None,
+) -> None:
+    """Start a server and a worker, run a video through them, show what was found, stop both.
+
+    Needs the extras `api` and `worker` on this host.
+
+    For example:
+
+        foregsyte demo video.mp4 --yolo-weights yolo11n.pt
+    """
+    pipeline = "yolo_ocr" if yolo_weights else "ocr"
+    arguments = ["--yolo-weights", yolo_weights] if yolo_weights else []
+    with ending_on_signals(), tempfile.TemporaryDirectory(prefix="foregsyte-demo-") as temporary:
+        console.print(f"Starting the pair and loading the models for pipeline [bold]{pipeline}[/bold] ...")
+        with running_pair(data_dir or Path(temporary), arguments, pipeline) as address, JobClient(address) as client:
+            _run(client, video, pipeline, address)
+
+
+def _run(client: JobClient, video: Path, pipeline: str, address: str) -> None:
+    job = client.submit(video, pipeline)
+    console.print(f"Submitted {video.name} to {address}: job {job}", markup=False)
+    if code := told_how_it_ended(wait_for(job, video.name, timeout=None)):
+        raise typer.Exit(code)
+    found = job.results()
+    console.print("The first frame, as stored:")
+    console.print_json(json.dumps(found[0], ensure_ascii=False))
+    show_summary(found)

@@ -1,0 +1,170 @@
+"""Subcommands that handle whole jobs: submit, status, list, delete, pipelines."""
+
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from job_client.cli.options import AddressOption, JobIdsArgument, JsonOption, PipelineOption, TlsOption, connected
+from job_client.cli.output import complain, console, for_people, job_record, jobs_table, messages, print_records
+from job_client.cli.progress import upload, wait_for
+from job_client.client import DEFAULT_ADDRESS, DEFAULT_PIPELINE, JobClient
+from job_client.errors import InvalidRequest
+from job_client.exit_codes import ExitCode
+from job_client.job import Job, JobInfo
+from shared.job_status import JobStatus
+
+__all__ = ["delete", "list_jobs", "pipelines", "status", "submit", "told_how_it_ended"]
+
+VideosArgument = Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, readable=True, help="MP4 files.")]
+
+
+def submit(
+    videos: VideosArgument,
+    pipeline: PipelineOption = DEFAULT_PIPELINE,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until the jobs have ended.")] = False,  # noqa: FBT002
+    timeout: Annotated[float | None, typer.Option(min=0, help="Longest wait for each job, in seconds.")] = None,
+    as_json: JsonOption = False,  # noqa: FBT002
+    address: AddressOption = DEFAULT_ADDRESS,
+    tls_ca_file: TlsOption = None,
+) -> None:
+    """Submit videos and print the job's id of each.
+
+    A file that the server refuses does not keep the others from being submitted.
+
+    For example:
+
+        foregsyte submit video.mp4 --wait
+
+        foregsyte submit *.mp4 --pipeline ocr --json
+    """
+    with connected(address, tls_ca_file) as client:
+        jobs = [(video, _submit(client, video, pipeline, as_json=as_json)) for video in videos]
+        codes = [ExitCode.OK if job else ExitCode.BAD_INPUT for _, job in jobs]
+        if wait:
+            codes += [_wait(video, job, timeout, as_json=as_json) for video, job in jobs if job]
+    raise typer.Exit(next((code for code in codes if code), ExitCode.OK))
+
+
+def _submit(client: JobClient, video: Path, pipeline: str, *, as_json: bool) -> Job | None:
+    try:
+        job = upload(client, video, pipeline)
+    except (InvalidRequest, OSError) as error:
+        complain(f"{video}: {error}")
+        return None
+    if as_json:
+        print_records([{"file": str(video), "job_id": job.job_id}])
+    else:
+        print(job.job_id, flush=True)  # noqa: T201 (for scripts)
+    return job
+
+
+def _wait(video: Path, job: Job, timeout: float | None, *, as_json: bool) -> ExitCode:
+    info = wait_for(job, video.name, timeout)
+    if as_json:
+        print_records([{"file": str(video)} | job_record(info)])
+    return told_how_it_ended(info)
+
+
+def told_how_it_ended(job: JobInfo) -> ExitCode:
+    """Says how the job ended, on standard error, and returns the exit code that says the same."""
+    if job.status is JobStatus.failed:
+        complain(f"job {job.job_id} failed: {job.error_message}")
+        return ExitCode.JOB_FAILED
+    took = (job.updated_at - job.created_at).total_seconds()
+    messages.print(f"Job {job.job_id} {job.status} {took:.1f} s after it was submitted", highlight=False)
+    return ExitCode.OK
+
+
+def status(
+    job_ids: JobIdsArgument,
+    as_json: JsonOption = False,  # noqa: FBT002
+    address: AddressOption = DEFAULT_ADDRESS,
+    tls_ca_file: TlsOption = None,
+) -> None:
+    """Print where jobs stand.
+
+    For example:
+
+        foregsyte status JOB_ID
+
+        foregsyte status JOB_ID | jq -r .status
+    """
+    with connected(address, tls_ca_file) as client:
+        jobs = (client.job(job_id).status() for job_id in job_ids)
+        if for_people(as_json=as_json):
+            console.print(jobs_table(jobs))
+        else:
+            print_records(map(job_record, jobs))
+
+
+def list_jobs(
+    status: Annotated[JobStatus | None, typer.Option(help="Only jobs of this status.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many; default: all.")] = None,
+    as_json: JsonOption = False,  # noqa: FBT002
+    address: AddressOption = DEFAULT_ADDRESS,
+    tls_ca_file: TlsOption = None,
+) -> None:
+    """List jobs, newest first.
+
+    For example:
+
+        foregsyte list --limit 20
+
+        foregsyte list --status failed | jq -r .error_message
+    """
+    with connected(address, tls_ca_file) as client:
+        jobs = islice(client.jobs(status), limit)
+        if for_people(as_json=as_json):
+            console.print(jobs_table(jobs))
+        else:
+            print_records(map(job_record, jobs))
+
+
+def delete(
+    job_ids: JobIdsArgument,
+    as_json: JsonOption = False,  # noqa: FBT002
+    address: AddressOption = DEFAULT_ADDRESS,
+    tls_ca_file: TlsOption = None,
+) -> None:
+    """Delete finished jobs, their videos and their results.
+
+    For example:
+
+        foregsyte delete JOB_ID
+
+        foregsyte list --status failed | jq -r .job_id | xargs foregsyte delete
+    """
+    with connected(address, tls_ca_file) as client:
+        for job_id in job_ids:
+            client.job(job_id).delete()
+            if for_people(as_json=as_json):
+                console.print(f"Deleted job {job_id}", markup=False, highlight=False)
+            else:
+                print_records([{"job_id": job_id, "deleted": True}])
+
+
+def pipelines(
+    as_json: JsonOption = False,  # noqa: FBT002
+    address: AddressOption = DEFAULT_ADDRESS,
+    tls_ca_file: TlsOption = None,
+) -> None:
+    """List the pipelines that the server offers.
+
+    For example:
+
+        foregsyte pipelines
+    """
+    with connected(address, tls_ca_file) as client:
+        offered = client.pipelines()
+    if for_people(as_json=as_json):
+        table = Table("pipeline", "what it finds")
+        for pipeline in offered:
+            table.add_row(pipeline.pipeline_id, pipeline.description)
+        console.print(table)
+    else:
+        print_records(
+            {"pipeline_id": pipeline.pipeline_id, "description": pipeline.description} for pipeline in offered
+        )

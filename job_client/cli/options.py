@@ -1,0 +1,59 @@
+"""The options that several subcommands share."""
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from job_client.client import JobClient
+
+__all__ = [
+    "AddressOption",
+    "FramesOption",
+    "JobIdArgument",
+    "JobIdsArgument",
+    "JsonOption",
+    "PipelineOption",
+    "TlsOption",
+    "connected",
+    "frames_range",
+]
+
+AddressOption = Annotated[str, typer.Option(envvar="FOREGSYTE_ADDRESS", help="The server, host:port.")]
+TlsOption = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="FOREGSYTE_TLS_CA_FILE",
+        exists=True,
+        dir_okay=False,
+        help="Certificates to trust (PEM): connect with TLS.",
+    ),
+]
+PipelineOption = Annotated[str, typer.Option("--pipeline", envvar="FOREGSYTE_PIPELINE", help="Which pipeline to run.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON lines, as if the output were piped.")]
+JobIdArgument = Annotated[str, typer.Argument(metavar="JOB_ID", help="The job's id.")]
+JobIdsArgument = Annotated[list[str], typer.Argument(metavar="JOB_ID...", help="The jobs' ids.")]
+FramesOption = Annotated[
+    str, typer.Option("--frames", metavar="A:B", help="Only frames A up to, not including, B; either may be left out.")
+]
+
+
+def connected(address: str, tls_ca_file: Path | None) -> JobClient:
+    """Returns a client of the server, to be closed by the caller."""
+    return JobClient(address, tls_ca_file)
+
+
+def frames_range(text: str) -> range:
+    """Reads `A:B`.
+
+    Args:
+        text: Two frame numbers, either of which may be left out; empty means all frames.
+
+    Raises:
+        typer.BadParameter: It is something else.
+    """
+    found = re.fullmatch(r"(\d*):(\d*)", text or ":", re.ASCII)
+    if not found:
+        raise typer.BadParameter(f"{text!r} is not of the form A:B, such as 100:200", param_hint="--frames")
+    return range(int(found[1] or 0), int(found[2]) if found[2] else 1 << 62)

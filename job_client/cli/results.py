@@ -1,0 +1,81 @@
+"""The subcommand `results`: what was found, as a table, a file or on standard output."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from job_client.cli.options import AddressOption, FramesOption, JobIdArgument, TlsOption, connected, frames_range
+from job_client.cli.output import console, for_people, messages, sightings_table
+from job_client.cli.signals import ending_on_signals
+from job_client.client import DEFAULT_ADDRESS
+from job_client.exports import ExportFormat, export
+from job_client.files import written_whole
+from job_client.job import FrameResult
+from job_client.summary import labels_of, texts_of
+
+__all__ = ["results", "show_summary"]
+
+OutOption = Annotated[
+    Path | None, typer.Option("--out", "-o", dir_okay=False, help="Write to this file; its suffix says the format.")
+]
+FormatOption = Annotated[
+    ExportFormat | None, typer.Option("--format", help="The format; default: that of --out, else jsonl.")
+]
+
+
+def results(
+    job_id: JobIdArgument,
+    out: OutOption = None,
+    frames: FramesOption = "",
+    export_format: FormatOption = None,
+    address: AddressOption = DEFAULT_ADDRESS,
+    tls_ca_file: TlsOption = None,
+) -> None:
+    """Print what was found: a summary on a terminal, one JSON line a frame when piped.
+
+    For example:
+
+        foregsyte results JOB_ID
+
+        foregsyte results JOB_ID --frames 100:200 | jq -r .result.text
+
+        foregsyte results JOB_ID --out results.json
+    """
+    wanted = frames_range(frames)
+    with connected(address, tls_ca_file) as client:
+        found = [frame for frame in client.job(job_id).results() if frame["frame_index"] in wanted]
+    if out:
+        _write(found, out, export_format or _format_of(out))
+    elif export_format or not for_people(as_json=False):
+        sys.stdout.writelines(export(found, export_format or ExportFormat.jsonl))
+    else:
+        show_summary(found)
+
+
+def show_summary(found: Sequence[FrameResult]) -> None:
+    """Shows the labels and the lines of text, the most frequent first."""
+    console.print(f"{len(found)} frames")
+    for title, sightings in (("Objects", labels_of(found)), ("Text", texts_of(found))):
+        if sightings:
+            console.print(sightings_table(title, sightings))
+
+
+def _format_of(out: Path) -> ExportFormat:
+    suffix = out.suffix.removeprefix(".").lower()
+    if suffix not in ExportFormat.__members__:
+        known = ", ".join(f".{name}" for name in ExportFormat)
+        raise typer.BadParameter(f"{out.name} ends in none of {known}; say --format", param_hint="--out")
+    return ExportFormat(suffix)
+
+
+def _write(found: Sequence[FrameResult], out: Path, export_format: ExportFormat) -> None:
+    with (
+        ending_on_signals(),
+        written_whole(out) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
+        file.writelines(export(found, export_format))
+    messages.print(f"{len(found)} frames written to {out}", markup=False, highlight=False)

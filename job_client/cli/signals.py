@@ -1,0 +1,25 @@
+"""SIGTERM and SIGHUP end the command as Ctrl-C does: through the blocks that tidy up."""
+
+import contextlib
+import signal
+import sys
+from collections.abc import Iterator
+
+__all__ = ["ending_on_signals"]
+
+SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+
+
+@contextlib.contextmanager
+def ending_on_signals() -> Iterator[None]:
+    """Leaves with 128 and the signal's number, as shells count, when one arrives in the block; to be entered first."""
+
+    def leave(number: int, _: object) -> None:
+        sys.exit(128 + number)
+
+    before = {number: signal.signal(number, leave) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,142 @@
+"""What can go wrong with a call, as exceptions that programs can tell apart.
+
+ServiceError
+├── InvalidRequest        the request itself is wrong: no MP4, unknown pipeline, no job id
+│   ├── RequestIdReused   the request_id stands for other content
+│   └── PayloadTooLarge   the video is above the server's limit
+├── JobNotFound           there is no such job
+├── JobNotCompleted       the job has no results yet
+├── JobFailed             the job has no results: it ended with an error
+├── JobNotFinished        the job cannot be deleted while it is pending or running
+├── ServerBusy            the server has no room just now; `retry_after_seconds` may say when to try again
+└── Unreachable           the server cannot be reached, or did not answer in time
+
+What fits none of them (a fault in the server, damaged results) is a plain `ServiceError`.
+"""
+
+from typing import TypeVar
+
+import grpc
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+
+from shared.grpc_errors import STOPPED_SERVER_CODES, reason_of, retry_delay_seconds
+from shared.reasons import Reason
+
+__all__ = [
+    "InvalidRequest",
+    "JobFailed",
+    "JobNotCompleted",
+    "JobNotFinished",
+    "JobNotFound",
+    "PayloadTooLarge",
+    "RequestIdReused",
+    "ServerBusy",
+    "ServiceError",
+    "Unreachable",
+    "service_error",
+]
+
+M = TypeVar("M", bound=Message)
+
+_DETAIL_KINDS: tuple[type[Message], ...] = (
+    error_details_pb2.ErrorInfo,
+    error_details_pb2.BadRequest,
+    error_details_pb2.ResourceInfo,
+    error_details_pb2.RetryInfo,
+)
+
+
+class ServiceError(Exception):
+    """What the server refused, or that it cannot be reached.
+
+    Attributes:
+        code: The canonical gRPC code.
+        reason: The reason that programs switch on, such as `JOB_NOT_FOUND`; empty where the server gave none.
+        message: What was wrong and what to do.
+        details: The `google.rpc` messages that came along: `ErrorInfo`, `BadRequest`, `ResourceInfo`, `RetryInfo`.
+        retry_after_seconds: How long the server asks to wait before trying again; None where it does not say.
+    """
+
+    def __init__(self, error: grpc.RpcError) -> None:
+        self.code: grpc.StatusCode = error.code()
+        self.reason: str = reason_of(error) or ""
+        self.message: str = error.details() or ""
+        self.details: tuple[Message, ...] = _details_of(error)
+        self.retry_after_seconds: float | None = retry_delay_seconds(error)
+        super().__init__(f"{self.code.name}{f' ({self.reason})' if self.reason else ''}: {self.message}")
+
+    def detail(self, kind: type[M]) -> M | None:
+        """Returns the detail of this kind, or None where the server sent none."""
+        return next((detail for detail in self.details if isinstance(detail, kind)), None)
+
+
+class InvalidRequest(ServiceError):
+    """The request itself is wrong; the same one again is refused again."""
+
+
+class RequestIdReused(InvalidRequest):
+    """The request_id was used before for another video or pipeline."""
+
+
+class PayloadTooLarge(InvalidRequest):
+    """The video is above the server's limit."""
+
+
+class JobNotFound(ServiceError):
+    """There is no such job."""
+
+
+class JobNotCompleted(ServiceError):
+    """The job is pending or running, so there are no results yet."""
+
+
+class JobFailed(ServiceError):
+    """The job ended with an error, so there are no results."""
+
+
+class JobNotFinished(ServiceError):
+    """The job is pending or running, so it cannot be deleted."""
+
+
+class ServerBusy(ServiceError):
+    """The server has no room just now: too many uploads, or its disk is nearly full."""
+
+
+class Unreachable(ServiceError):
+    """The server cannot be reached, is stopping, or did not answer in time."""
+
+
+_BY_REASON: dict[str, type[ServiceError]] = {
+    Reason.JOB_NOT_FOUND: JobNotFound,
+    Reason.JOB_NOT_COMPLETED: JobNotCompleted,
+    Reason.JOB_FAILED: JobFailed,
+    Reason.JOB_NOT_FINISHED: JobNotFinished,
+    Reason.PAYLOAD_TOO_LARGE: PayloadTooLarge,
+    Reason.REQUEST_ID_REUSED: RequestIdReused,
+}
+
+_BY_CODE: dict[grpc.StatusCode, type[ServiceError]] = {
+    grpc.StatusCode.INVALID_ARGUMENT: InvalidRequest,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: ServerBusy,
+    grpc.StatusCode.DEADLINE_EXCEEDED: Unreachable,
+    **dict.fromkeys(STOPPED_SERVER_CODES, Unreachable),
+}
+
+
+def service_error(error: grpc.RpcError) -> ServiceError:
+    """Returns the exception that fits what gRPC raised."""
+    kind = _BY_REASON.get(reason_of(error) or "") or _BY_CODE.get(error.code(), ServiceError)
+    return kind(error)
+
+
+def _details_of(error: grpc.RpcError) -> tuple[Message, ...]:
+    status = rpc_status.from_call(error)
+    found: list[Message] = []
+    for packed in status.details if status else ():
+        for kind in _DETAIL_KINDS:
+            message = kind()
+            if packed.Unpack(message):
+                found.append(message)
+    return tuple(found)

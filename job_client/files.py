@@ -1,0 +1,41 @@
+"""Writing a file whole or not at all."""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+__all__ = ["written_whole"]
+
+_FILE_MODE = 0o666
+"""What a new file may be used for before the user's mask; temporary files begin with less."""
+
+
+@contextlib.contextmanager
+def written_whole(target: Path) -> Iterator[Path]:
+    """Gives a temporary file beside the target to write to, which becomes the target when the block ends well.
+
+    However else the block ends (an error, Ctrl-C), the temporary file is removed and the target is as it was.
+
+    Args:
+        target: The file to make or replace.
+
+    Raises:
+        OSError: The folder cannot be written to.
+    """
+    number, name = tempfile.mkstemp(prefix=".", suffix=f".{target.name}", dir=target.parent)
+    os.close(number)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(_FILE_MODE & ~_mask())
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _mask() -> int:
+    mask = os.umask(0)  # it can only be read by setting it
+    os.umask(mask)
+    return mask

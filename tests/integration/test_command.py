@@ -1,0 +1,360 @@
+"""The `foregsyte` command against a real server."""
+
+import io
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from job_api.settings import ApiSettings
+from job_client import JobClient
+from job_client.__main__ import main
+from job_client.cli.output import ROWS_SHOWN, sightings_table
+from job_client.exit_codes import ExitCode
+from job_client.summary import Sighting
+from shared.job_status import JobStatus
+from tests.conftest import TINY_MP4
+from tests.support.certificates import make_certificate
+from tests.support.found import FAILURE, RESULTS
+from tests.support.processes import environment
+from tests.support.running import running_server
+from tests.support.samples import UNKNOWN_JOB
+from tests.support.waiting import eventually
+from tests.support.working import free_port
+
+pytestmark = pytest.mark.integration
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs the command in this process; returns its exit code and what it wrote."""
+    for name in [name for name in os.environ if name.startswith("FOREGSYTE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def command(*arguments: str | Path) -> tuple[int, str, str]:
+        try:
+            code = main([str(argument) for argument in arguments])
+        except SystemExit as left:
+            code = int(left.code or 0)
+        return (code, *capsys.readouterr())
+
+    return command
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An empty folder."""
+    path = tmp_path / "empty"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def foregsyte(run: Run, address: str) -> Run:
+    """Runs the command against the server."""
+    return lambda *arguments: run(*arguments, "--address", address)
+
+
+def on_a_terminal(*arguments: str) -> tuple[int, str]:
+    """Runs the command in a process of its own on a terminal; returns its exit code and what it showed."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "job_client", *arguments]
+    variables = environment(COLUMNS="160", LINES="50", TERM="xterm")
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=variables) as process:
+        os.close(theirs)
+        shown = b""
+        try:
+            while piece := os.read(ours, 65536):
+                shown += piece
+        except OSError:
+            pass  # how a terminal says that the other side is closed
+        code = process.wait(60)
+    os.close(ours)
+    return code, re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
+
+
+def done(client: JobClient) -> str:
+    """Returns the id of a job that has ended."""
+    return client.submit(TINY_MP4, "ocr").wait(20).job_id
+
+
+class TestSubmit:
+    def test_it_prints_the_job_id_alone(self, foregsyte: Run, client: JobClient) -> None:
+        code, out, err = foregsyte("submit", TINY_MP4, "--pipeline", "ocr")
+        assert (code, err) == (ExitCode.OK, "")
+        assert client.job(out.strip()).status().pipeline_id == "ocr"
+
+    def test_several_files_are_several_jobs_in_their_order(self, foregsyte: Run, client: JobClient) -> None:
+        code, out, _ = foregsyte("submit", TINY_MP4, TINY_MP4)
+        assert code == ExitCode.OK
+        assert [job.job_id for job in client.jobs()] == out.split()[::-1]
+
+    def test_a_file_that_is_refused_does_not_keep_the_others_back(
+        self, foregsyte: Run, client: JobClient, tmp_path: Path
+    ) -> None:
+        text = tmp_path / "text [b].mp4"
+        text.write_text("no video")
+        code, out, err = foregsyte("submit", text, TINY_MP4)
+        assert code == ExitCode.BAD_INPUT
+        assert f"foregsyte: {text}: INVALID_ARGUMENT (INVALID_MP4)" in err
+        assert [job.job_id for job in client.jobs()] == out.split()
+
+    def test_it_waits_for_the_end(self, foregsyte: Run, client: JobClient, worker: None) -> None:
+        code, out, err = foregsyte("submit", TINY_MP4, "--wait")
+        assert code == ExitCode.OK
+        assert client.job(out.strip()).status().status is JobStatus.completed
+        assert f"Job {out.strip()} completed" in err
+
+    def test_a_job_that_fails_is_told_with_its_reason(self, foregsyte: Run, failing_worker: None) -> None:
+        code, out, err = foregsyte("submit", TINY_MP4, "--wait")
+        assert code == ExitCode.JOB_FAILED
+        assert f"foregsyte: job {out.strip()} failed: {FAILURE}" in err
+
+    def test_json_has_the_file_and_the_end(self, foregsyte: Run, worker: None) -> None:
+        _, out, _ = foregsyte("submit", TINY_MP4, TINY_MP4, "--json", "--wait")
+        submitted, ended = [json.loads(line) for line in out.splitlines()][:2], out.splitlines()[2:]
+        assert [set(record) for record in submitted] == [{"file", "job_id"}] * 2
+        assert [json.loads(line)["job_id"] for line in ended] == [record["job_id"] for record in submitted]
+        assert [json.loads(line)["status"] for line in ended] == ["completed"] * 2
+        assert str(TINY_MP4) == submitted[0]["file"] == json.loads(ended[0])["file"]
+
+    def test_a_wait_that_takes_too_long_ends_with_a_code_of_its_own(self, foregsyte: Run) -> None:
+        code, out, err = foregsyte("submit", TINY_MP4, "--wait", "--timeout", "0.1")
+        assert code == ExitCode.TIMEOUT
+        assert f"job {out.strip()} has not ended after 0.1 seconds" in err
+
+
+class TestLookingAtJobs:
+    def test_a_status_is_one_line_of_json(self, foregsyte: Run, client: JobClient) -> None:
+        job = client.submit(TINY_MP4).status()
+        _, out, _ = foregsyte("status", job.job_id)
+        assert json.loads(out) == {
+            "job_id": job.job_id,
+            "status": "pending",
+            "progress": 0.0,
+            "created_at": job.created_at.isoformat(),
+            "updated_at": job.updated_at.isoformat(),
+            "pipeline_id": "yolo_ocr",
+            "error_message": "",
+        }
+
+    def test_several_statuses_are_several_lines(self, foregsyte: Run, client: JobClient) -> None:
+        job_ids = [client.submit(TINY_MP4).job_id for _ in range(2)]
+        _, out, _ = foregsyte("status", *job_ids)
+        assert [json.loads(line)["job_id"] for line in out.splitlines()] == job_ids
+
+    def test_jobs_are_listed_newest_first_by_status_and_up_to_a_limit(
+        self, foregsyte: Run, client: JobClient, worker: None
+    ) -> None:
+        first, second = done(client), done(client)
+        for arguments, expected in (
+            ((), [second, first]),
+            (("--limit", "1"), [second]),
+            (("--status", "completed"), [second, first]),
+            (("--status", "failed"), []),
+        ):
+            _, out, _ = foregsyte("list", *arguments)
+            assert [json.loads(line)["job_id"] for line in out.splitlines()] == expected
+
+    def test_pipelines_are_listed(self, foregsyte: Run) -> None:
+        _, out, _ = foregsyte("pipelines")
+        assert [json.loads(line)["pipeline_id"] for line in out.splitlines()] == ["yolo_ocr", "yolo", "ocr"]
+
+    def test_deleted_jobs_are_gone(self, foregsyte: Run, client: JobClient, worker: None) -> None:
+        jobs = [done(client), done(client)]
+        code, out, _ = foregsyte("delete", *jobs)
+        assert code == ExitCode.OK
+        assert [json.loads(line) for line in out.splitlines()] == [{"job_id": job, "deleted": True} for job in jobs]
+        assert list(client.jobs()) == []
+
+
+class TestResults:
+    def test_they_are_one_line_of_json_a_frame_when_piped(
+        self, foregsyte: Run, client: JobClient, worker: None
+    ) -> None:
+        _, out, _ = foregsyte("results", done(client))
+        assert [json.loads(line) for line in out.splitlines()] == RESULTS
+        assert "Кадр" in out
+
+    @pytest.mark.parametrize(
+        ("frames", "expected"),
+        [("1:3", RESULTS[1:3]), (":2", RESULTS[:2]), ("2:", RESULTS[2:]), (":", RESULTS), ("9:", [])],
+    )
+    def test_some_frames_can_be_had_alone(
+        self, frames: str, expected: object, foregsyte: Run, client: JobClient, worker: None
+    ) -> None:
+        _, out, _ = foregsyte("results", done(client), "--frames", frames, "--format", "json")
+        assert json.loads(out) == expected
+
+    @pytest.mark.parametrize("frames", ["3", "a:b", "-1:2", "1:2:3", "\u0661:\u0662"])
+    def test_other_words_for_frames_are_wrong_usage(self, frames: str, foregsyte: Run) -> None:
+        code, _, err = foregsyte("results", UNKNOWN_JOB, "--frames", frames)
+        assert code == ExitCode.BAD_INPUT
+        assert "is not of the form A:B" in err
+
+    def test_a_file_is_of_the_format_that_its_name_says(
+        self, foregsyte: Run, client: JobClient, worker: None, folder: Path
+    ) -> None:
+        job_id = done(client)
+        foregsyte("results", job_id, "--out", folder / "found.json")
+        foregsyte("results", job_id, "--out", folder / "found.JSONL")
+        foregsyte("results", job_id, "--out", folder / "found.txt", "--format", "jsonl")
+        assert json.loads((folder / "found.json").read_text(encoding="utf-8")) == RESULTS
+        lines = (folder / "found.JSONL").read_text(encoding="utf-8")
+        assert [json.loads(line) for line in lines.splitlines()] == RESULTS
+        assert (folder / "found.txt").read_text(encoding="utf-8") == lines
+        assert len(list(folder.iterdir())) == 3
+
+    def test_a_file_whose_name_says_no_format_is_wrong_usage(
+        self, foregsyte: Run, client: JobClient, worker: None, folder: Path
+    ) -> None:
+        code, _, err = foregsyte("results", done(client), "--out", folder / "found.txt")
+        assert code == ExitCode.BAD_INPUT
+        assert "say --format" in err
+        assert list(folder.iterdir()) == []
+
+    def test_a_folder_that_is_not_there_is_told(
+        self, foregsyte: Run, client: JobClient, worker: None, tmp_path: Path
+    ) -> None:
+        code, _, err = foregsyte("results", done(client), "--out", tmp_path / "absent" / "found.json")
+        assert code == ExitCode.BAD_INPUT
+        assert "absent" in err
+
+
+class TestOnATerminal:
+    def test_a_submit_shows_bars_and_the_end(self, address: str, worker: None) -> None:
+        code, shown = on_a_terminal("submit", str(TINY_MP4), "--wait", "--address", address)
+        assert code == ExitCode.OK
+        assert "sent tiny.mp4" in shown
+        assert "tiny.mp4 completed" in shown
+        assert re.search(r"\d:\d\d:\d\d", shown)
+
+    def test_jobs_pipelines_and_results_are_tables(self, address: str, client: JobClient, worker: None) -> None:
+        job_id = done(client)
+        for arguments, expected in (
+            (("status", job_id), ["┃ job", job_id, "completed"]),
+            (("list",), ["┃ job", job_id, "completed"]),
+            (("pipelines",), ["┃ pipeline", "yolo_ocr", "Objects"]),
+            (("results", job_id), ["4 frames", "car", "STOP", "[live] Кадр"]),
+        ):
+            code, shown = on_a_terminal(*arguments, "--address", address)
+            assert code == ExitCode.OK
+            for words in expected:
+                assert words in shown
+
+    def test_json_can_be_had_all_the_same(self, address: str, client: JobClient) -> None:
+        job_id = client.submit(TINY_MP4).job_id
+        _, shown = on_a_terminal("status", job_id, "--json", "--address", address)
+        assert json.loads(shown)["job_id"] == job_id
+
+
+class TestExitCodes:
+    def test_an_unknown_job_is_not_found(self, foregsyte: Run) -> None:
+        for command in ("status", "results", "delete"):
+            code, out, err = foregsyte(command, UNKNOWN_JOB)
+            assert (code, out) == (ExitCode.NOT_FOUND, "")
+            [line] = err.splitlines()
+            assert line.startswith("foregsyte: NOT_FOUND (JOB_NOT_FOUND): ")
+            assert UNKNOWN_JOB in line
+
+    def test_a_server_that_is_not_there_is_unreachable(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("job_client.calls.PATIENCE_SECONDS", 0.1)
+        code, _, err = run("status", UNKNOWN_JOB, "--address", f"127.0.0.1:{free_port()}")
+        assert code == ExitCode.UNREACHABLE
+        assert err.startswith("foregsyte: UNAVAILABLE")
+
+    def test_what_the_server_refuses_for_its_content_is_bad_input(self, foregsyte: Run) -> None:
+        for arguments in (("submit", TINY_MP4, "--pipeline", "nonsense"), ("status", "no id")):
+            assert foregsyte(*arguments)[0] == ExitCode.BAD_INPUT
+
+    def test_wrong_usage_and_absent_files_are_bad_input(self, run: Run, tmp_path: Path) -> None:
+        assert run("nonsense")[0] == ExitCode.BAD_INPUT
+        code, _, err = run("submit", tmp_path / "absent.mp4")
+        assert code == ExitCode.BAD_INPUT
+        assert "does not exist" in err
+
+    def test_what_cannot_be_had_yet_is_refused(self, foregsyte: Run, client: JobClient) -> None:
+        job_id = client.submit(TINY_MP4).job_id
+        for command in ("results", "delete"):
+            assert foregsyte(command, job_id)[0] == ExitCode.REFUSED
+
+    def test_results_of_a_failed_job_are_told_with_its_code(
+        self, foregsyte: Run, client: JobClient, failing_worker: None
+    ) -> None:
+        code, _, err = foregsyte("results", done(client))
+        assert code == ExitCode.JOB_FAILED
+        assert FAILURE in err
+
+
+class TestSurroundings:
+    def test_the_address_may_stand_in_the_environment(
+        self, run: Run, address: str, client: JobClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("FOREGSYTE_ADDRESS", address)
+        monkeypatch.setenv("FOREGSYTE_PIPELINE", "yolo")
+        _, out, _ = run("submit", TINY_MP4)
+        assert client.job(out.strip()).status().pipeline_id == "yolo"
+
+    def test_a_server_with_tls_is_reached_by_its_certificate(
+        self, run: Run, make_settings: Callable[..., ApiSettings], tmp_path: Path
+    ) -> None:
+        certificate, key = make_certificate(tmp_path, "server")
+        with running_server(make_settings(tls_cert_file=certificate, tls_key_file=key)) as server:
+            code, out, _ = run("pipelines", "--address", server.addresses[0], "--tls-ca-file", certificate)
+        assert (code, len(out.splitlines())) == (ExitCode.OK, 3)
+
+    def test_no_command_shows_the_help_and_the_exit_codes(self, run: Run) -> None:
+        code, out, err = run()
+        assert code == ExitCode.BAD_INPUT
+        assert "submit" in out + err
+        assert f"{ExitCode.UNREACHABLE:d} unreachable" in out + err
+
+    @pytest.mark.parametrize("command", ["submit", "status", "results", "list", "delete", "pipelines", "demo"])
+    def test_the_help_of_every_command_has_an_example(self, command: str, run: Run) -> None:
+        code, out, _ = run(command, "--help")
+        assert code == ExitCode.OK
+        assert f"foregsyte {command}" in out.partition("For example:")[2]
+
+    def test_shells_are_offered_completion(self) -> None:
+        variables = environment(_FOREGSYTE_COMPLETE="complete_bash", COMP_WORDS="foregsyte li", COMP_CWORD="1")
+        done = subprocess.run(
+            [sys.executable, "-m", "job_client"], env=variables, capture_output=True, text=True, timeout=60, check=True
+        )
+        assert done.stdout.split() == ["list"]
+
+    def test_ctrl_c_ends_a_wait_with_its_code_and_without_a_trace(
+        self, address: str, client: JobClient, folder: Path
+    ) -> None:
+        command = [sys.executable, "-m", "job_client", "submit", str(TINY_MP4), "--wait", "--address", address]
+        with subprocess.Popen(
+            command, cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout
+            job_id = process.stdout.readline().strip()
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=30)
+        assert process.returncode == ExitCode.INTERRUPTED
+        assert "Traceback" not in err
+        assert list(folder.iterdir()) == []
+        assert eventually(lambda: client.job(job_id).status().status) is JobStatus.pending
+
+
+def test_a_table_shows_text_as_it_was_read_and_how_much_it_leaves_out() -> None:
+    many = [Sighting(f"[live] {number} [/b]", 1, 0, 0, 0.5) for number in range(ROWS_SHOWN + 2)]
+    screen = Console(width=120, record=True, file=io.StringIO())
+    screen.print(sightings_table("Text", many))
+    shown = screen.export_text()
+    assert "[live] 0 [/b]" in shown
+    assert f"[live] {ROWS_SHOWN}" not in shown
+    assert "and 2 more" in shown

@@ -1,0 +1,26 @@
+"""docs/clients/command-line.md tells the truth."""
+
+import re
+
+import pytest
+
+from job_client.__main__ import app
+from job_client.exit_codes import ExitCode
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.unit
+
+PAGE = (ROOT / "docs" / "clients" / "command-line.md").read_text(encoding="utf-8")
+
+
+def test_every_command_is_there() -> None:
+    listed = re.findall(r"^\| `([a-z]+)\b", PAGE, re.MULTILINE)
+    assert listed == [command.name for command in app.registered_commands]
+
+
+def test_every_exit_code_is_there_in_the_words_of_the_code() -> None:
+    rows = re.findall(r"^\| (\d+) \| (\w+) \| (.*) \|$", PAGE, re.MULTILINE)
+    assert {(int(code), name) for code, name, _ in rows} == {(code.value, code.name) for code in ExitCode}
+    words = " ".join((ExitCode.__doc__ or "").split())
+    for _, name, sentence in rows:
+        assert f"{name}: {sentence}" in words

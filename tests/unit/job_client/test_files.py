@@ -1,0 +1,52 @@
+"""A file is written whole or not at all."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from job_client.files import written_whole
+
+pytestmark = pytest.mark.unit
+
+
+def test_the_file_is_there_when_the_block_ends_and_not_before(tmp_path: Path) -> None:
+    target = tmp_path / "out.txt"
+    with written_whole(target) as temporary:
+        temporary.write_text("whole")
+        assert not target.exists()
+    assert target.read_text() == "whole"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_the_temporary_file_keeps_the_suffix_that_libraries_go_by(tmp_path: Path) -> None:
+    with written_whole(tmp_path / "out.mp4") as temporary:
+        assert temporary.suffix == ".mp4"
+
+
+def write_and_raise(target: Path, error: type[BaseException]) -> None:
+    with written_whole(target) as temporary:
+        temporary.write_text("half")
+        raise error
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, ValueError])
+def test_whatever_ends_the_block_leaves_the_old_file_and_nothing_else(
+    error: type[BaseException], tmp_path: Path
+) -> None:
+    target = tmp_path / "out.txt"
+    target.write_text("old")
+    with pytest.raises(error):
+        write_and_raise(target, error)
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_the_file_may_be_read_by_whom_the_mask_lets(tmp_path: Path) -> None:
+    mask = os.umask(0o027)
+    try:
+        with written_whole(tmp_path / "out.txt"):
+            pass
+    finally:
+        os.umask(mask)
+    assert (tmp_path / "out.txt").stat().st_mode & 0o777 == 0o640
