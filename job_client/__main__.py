@@ -5,12 +5,15 @@ from collections.abc import Sequence
 
 import typer
 
+from job_client.cli.annotate import annotate
 from job_client.cli.demo import demo
+from job_client.cli.extras import ExtraMissing
 from job_client.cli.jobs import delete, list_jobs, pipelines, status, submit
 from job_client.cli.output import complain
 from job_client.cli.results import results
 from job_client.errors import ServiceError
 from job_client.exit_codes import ExitCode, exit_code_of
+from job_client.media.errors import UnsuitableFile
 from job_client.pair import DemoFailed
 
 __all__ = ["app", "main"]
@@ -18,7 +21,7 @@ __all__ = ["app", "main"]
 _EXIT_CODES = "Exit codes: " + ", ".join(f"{code.value} {code.name.lower().replace('_', ' ')}" for code in ExitCode)
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__, epilog=_EXIT_CODES)
-for command in (submit, status, results, list_jobs, delete, pipelines, demo):
+for command in (submit, status, results, annotate, list_jobs, delete, pipelines, demo):
     app.command(name=command.__name__.removesuffix("_jobs"))(command)
 
 
@@ -26,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code, or leaves with it as the library does for `--help` and wrong usage."""
     try:
         app(args=arguments, prog_name="foregsyte")
-    except (ServiceError, DemoFailed, OSError) as error:
+    except (ServiceError, UnsuitableFile, ExtraMissing, DemoFailed, OSError) as error:
         complain(error)
         return exit_code_of(error)
     return ExitCode.OK

@@ -3,6 +3,7 @@
 from enum import IntEnum
 
 from job_client.errors import InvalidRequest, JobFailed, JobNotFound, ServiceError, Unreachable
+from job_client.media.errors import UnsuitableFile
 
 __all__ = ["ExitCode", "exit_code_of"]
 
@@ -40,6 +41,7 @@ _BY_ERROR: dict[type[Exception], ExitCode] = {
     Unreachable: ExitCode.UNREACHABLE,
     ServiceError: ExitCode.REFUSED,
     TimeoutError: ExitCode.TIMEOUT,
+    UnsuitableFile: ExitCode.BAD_INPUT,
     OSError: ExitCode.BAD_INPUT,
 }
 

@@ -1,0 +1,59 @@
+"""The subcommand `annotate`: the original video with what was found drawn on it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from job_client.cli.extras import needing_extra
+from job_client.cli.options import AddressOption, JobIdArgument, TlsOption, connected
+from job_client.cli.output import messages
+from job_client.cli.progress import counting_bar
+from job_client.cli.signals import ending_on_signals
+from job_client.client import DEFAULT_ADDRESS
+from job_client.files import written_whole
+
+__all__ = ["VideoOption", "annotate"]
+
+SUFFIXES = (".mp4", ".mov")
+
+VideoOption = Annotated[
+    Path, typer.Option("--video", exists=True, dir_okay=False, help="The file that was submitted.", show_default=False)
+]
+OutOption = Annotated[
+    Path, typer.Option("--out", "-o", dir_okay=False, help="The file to write, .mp4 or .mov.", show_default=False)
+]
+FontOption = Annotated[
+    list[Path] | None,
+    typer.Option(exists=True, dir_okay=False, help="A font for text that the packaged ones lack; may be repeated."),
+]
+
+
+def annotate(
+    job_id: JobIdArgument,
+    video: VideoOption,
+    out: OutOption,
+    font: FontOption = None,
+    address: AddressOption = DEFAULT_ADDRESS,
+    tls_ca_file: TlsOption = None,
+) -> None:
+    """Write a copy of the video with boxes, labels and text drawn on every frame.
+
+    The server does not hand videos out, so name the file that was submitted. The copy keeps its size, frame times,
+    rotation and sound. Needs the extra `client-media`.
+
+    For example:
+
+        foregsyte annotate JOB_ID --video video.mp4 -o annotated.mp4
+    """
+    if out.suffix.lower() not in SUFFIXES:
+        raise typer.BadParameter(f"{out.name} must end in {' or '.join(SUFFIXES)}", param_hint="--out")
+    with connected(address, tls_ca_file) as client:
+        found = client.job(job_id).results()
+    with needing_extra("client-media"):
+        from job_client.media.annotation import annotate_video  # noqa: PLC0415 (a plain client does without)
+        from job_client.media.fonts import FontFile  # noqa: PLC0415
+    fonts = [FontFile.read(path) for path in font or ()]
+    with ending_on_signals(), written_whole(out) as temporary, counting_bar("drawing", len(found)) as bar:
+        annotate_video(video, found, temporary, lambda: bar.advance(bar.task_ids[0]), fonts)
+    messages.print(f"{len(found)} frames written to {out}", markup=False, highlight=False)

@@ -1,0 +1,75 @@
+"""Draws what was found in a frame onto it: boxes with labels, text polygons with their text."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import supervision as sv
+from supervision.config import ORIENTED_BOX_COORDINATES
+
+from job_client.media.fonts import FontFile
+from job_client.media.labels import PALETTE, TEXT_COLOR, Labels
+from job_client.media.reader import Image
+
+__all__ = ["Drawing"]
+
+_FONT_SHARE = 40
+"""A label is this fraction of the picture's shorter side high."""
+_LEAST_FONT_PIXELS = 11
+
+
+class Drawing:
+    """Draws on pictures of one size.
+
+    Args:
+        width: Width of the pictures in pixels.
+        height: Their height.
+        fonts: More fonts, preferred to the packaged ones.
+    """
+
+    def __init__(self, width: int, height: int, fonts: Sequence[FontFile] = ()) -> None:
+        thickness = sv.calculate_optimal_line_thickness((width, height))
+        self._boxes = sv.BoxAnnotator(color=PALETTE, thickness=thickness)
+        self._polygons = sv.OrientedBoxAnnotator(color=PALETTE, thickness=thickness)
+        self._labels = Labels(max(_LEAST_FONT_PIXELS, min(width, height) // _FONT_SHARE), fonts)
+
+    def draw(self, image: Image, result: Mapping[str, Any]) -> None:
+        """Draws onto the picture.
+
+        Args:
+            image: `(H, W, 3)` uint8 BGR as it is displayed; changed in place.
+            result: The frame's `result`; what of `detections` and `text_lines` is in it is drawn.
+        """
+        objects, lines = result.get("detections") or [], result.get("text_lines") or []
+        if objects:
+            self._boxes.annotate(image, _boxes_of(objects))
+        if lines:
+            self._polygons.annotate(image, _polygons_of(lines))
+        for found in objects:
+            self._labels.paste(image, f"{found['label']} {found['confidence']:.2f}", _class_color(found), found["box"])
+        for line in lines:
+            self._labels.paste(image, line["text"], TEXT_COLOR, _extent(line["polygon"]))
+
+
+def _class_color(found: Mapping[str, Any]) -> int:
+    return int(found.get("class_id", 0)) % TEXT_COLOR
+
+
+def _boxes_of(objects: Sequence[Any]) -> sv.Detections:
+    return sv.Detections(
+        xyxy=np.array([found["box"] for found in objects], dtype=np.float32),
+        class_id=np.array([_class_color(found) for found in objects]),
+    )
+
+
+def _polygons_of(lines: Sequence[Any]) -> sv.Detections:
+    return sv.Detections(
+        xyxy=np.array([_extent(line["polygon"]) for line in lines], dtype=np.float32),
+        class_id=np.full(len(lines), TEXT_COLOR),
+        data={ORIENTED_BOX_COORDINATES: np.array([line["polygon"] for line in lines], dtype=np.float32)},
+    )
+
+
+def _extent(polygon: Sequence[Sequence[float]]) -> list[float]:
+    xs, ys = zip(*polygon, strict=True)
+    return [min(xs), min(ys), max(xs), max(ys)]

@@ -1,0 +1,74 @@
+"""Fonts that come with packages, so that text looks the same on every host; one that has the text's characters."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from fontTools.ttLib import TTFont, TTLibError
+from PIL import ImageFont
+
+from job_client.media.errors import UnsuitableFont
+
+__all__ = ["FontFile", "load_font", "packaged_fonts", "suitable_font"]
+
+REGULAR_WEIGHT = 400
+
+_PACKAGED = (
+    ("justmytype_intl_cjk", "fonts/ofl/notosanssc/NotoSansSC[wght].ttf"),  # Latin, Greek, Cyrillic, Chinese, Japanese
+    ("justmytype_intl_cjk", "fonts/ofl/notosanskr/NotoSansKR[wght].ttf"),  # Korean
+    ("matplotlib", "mpl-data/fonts/ttf/DejaVuSans.ttf"),  # Arabic, Hebrew, Armenian, Georgian
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FontFile:
+    """A font and the characters it has.
+
+    Attributes:
+        path: Its file.
+        characters: Code points.
+    """
+
+    path: Path
+    characters: frozenset[int]
+
+    @classmethod
+    def read(cls, path: Path) -> "FontFile":
+        """Reads which characters a font has.
+
+        Raises:
+            OSError: The file cannot be read.
+            UnsuitableFont: It is no font.
+        """
+        try:
+            with path.open("rb") as file, TTFont(file, lazy=True, fontNumber=0) as font:
+                return cls(path, frozenset(font.getBestCmap()))
+        except TTLibError as error:
+            raise UnsuitableFont(f"{path} is no font that can be read: {error}") from error
+
+
+@cache
+def packaged_fonts() -> tuple[FontFile, ...]:
+    """Returns the fonts that come with packages, the preferred one first."""
+    return tuple(FontFile.read(Path(str(files(package) / name))) for package, name in _PACKAGED)
+
+
+def suitable_font(text: str, fonts: tuple[FontFile, ...]) -> FontFile:
+    """Returns the first of the fonts that has the most of the text's characters."""
+    characters = {ord(char) for char in text if not char.isspace()}
+    return max(fonts, key=lambda font: len(characters & font.characters))
+
+
+def load_font(font: FontFile, size: int) -> ImageFont.FreeTypeFont:
+    """Loads a font in its regular weight.
+
+    Args:
+        font: The font.
+        size: Height in pixels.
+    """
+    loaded = ImageFont.truetype(str(font.path), size)
+    with suppress(OSError):  # it has one weight only
+        loaded.set_variation_by_axes([REGULAR_WEIGHT])
+    return loaded

@@ -1,0 +1,282 @@
+"""The annotated video keeps what the original has, frame by frame."""
+
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from itertools import pairwise, zip_longest
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from av.audio.resampler import AudioResampler
+
+from job_client import JobClient
+from job_client.__main__ import main
+from job_client.exit_codes import ExitCode
+from job_client.media.annotation import annotate_video
+from job_client.media.errors import UnsuitableVideo
+from job_client.media.reader import Picture, VideoReader
+from job_worker.pipeline_runner import results_document
+from job_worker.video.reader import VideoReader as WorkersReader
+from tests.conftest import ROOT, TINY_MP4
+from tests.integration.test_reader_corpus import files
+from tests.support.processes import environment
+from tests.support.waiting import eventually
+from tests.support.worker_fakes import FakeRunner
+from tests.support.working import working
+
+pytestmark = pytest.mark.integration
+
+ANNOTATED = [
+    "counter_digits.mp4",
+    "derived_remux_vp9_odd_dimensions.mp4",
+    "derived_truncated_50pct_moov_front.mp4",
+    "fragmented_basic.mp4",
+    "hevc_bframes.mp4",
+    "mde_ftyp3gp5.mp4",
+    "one_frame_h264_white_sar_16_9.mp4",
+    "quicktime_bt601.mov",
+    "vfr_torchcodec.mp4",
+]
+"""Odd sides, damage, a late start, B-frames, rotation, pixels that are not square, colours of TV, uneven times."""
+
+
+def empty_results(video: Path) -> list[Any]:
+    """Returns the results of a video in which nothing was found."""
+    return [
+        {"frame_index": picture.index, "result": {"timestamp_ms": picture.timestamp_ms}}
+        for picture in VideoReader(video)
+    ]
+
+
+def same_results(video: Path, box: list[float]) -> list[Any]:
+    """Returns the results of a video in which one thing is at one place in every frame."""
+    found = {"label": "thing", "class_id": 0, "confidence": 0.5, "box": box}
+    return [frame | {"result": frame["result"] | {"detections": [found]}} for frame in empty_results(video)]
+
+
+def audio_packets(path: Path) -> list[bytes]:
+    with av.open(str(path)) as container:
+        tracks = container.streams.audio
+        return [bytes(packet) for packet in container.demux(*tracks) if packet.size] if tracks else []
+
+
+def audio_span(path: Path) -> tuple[float, float]:
+    """Returns when the first and the last piece of sound are heard."""
+    with av.open(str(path)) as container:
+        times = [float(frame.time) for frame in container.decode(audio=0)]
+        return times[0], times[-1]
+
+
+def pictures(path: Path) -> list[Picture]:
+    return list(VideoReader(path))
+
+
+@pytest.mark.parametrize("row", files("accept+decode"))
+@pytest.mark.corpus
+def test_the_client_counts_and_sees_frames_exactly_as_the_worker_does(row: dict[str, str], corpus: Path) -> None:
+    assert_read_alike(corpus / row["file"])
+
+
+@pytest.mark.parametrize("name", ANNOTATED)
+def test_the_client_counts_and_sees_frames_of_awkward_files_as_the_worker_does(name: str, corpus: Path) -> None:
+    assert_read_alike(corpus / name)
+
+
+def assert_read_alike(path: Path) -> None:
+    for ours, workers in zip_longest(VideoReader(path), WorkersReader(path)):
+        assert ours is not None
+        assert workers is not None
+        assert (ours.index, ours.timestamp_ms) == (workers.index, workers.timestamp_ms)
+        assert np.array_equal(ours.image, workers.image)
+
+
+@pytest.mark.parametrize("name", ANNOTATED)
+def test_size_times_rotation_and_sound_are_kept(name: str, corpus: Path, tmp_path: Path) -> None:
+    source, copy = corpus / name, tmp_path / "out.mp4"
+    annotate_video(source, empty_results(source), copy)
+    for before, after in zip_longest(VideoReader(source), VideoReader(copy)):
+        assert before is not None
+        assert after is not None
+        assert after.image.shape == before.image.shape
+        assert after.orientation == before.orientation
+        assert after.timestamp_ms == pytest.approx(before.timestamp_ms, abs=0.2)
+    assert VideoReader(copy).format().sample_aspect_ratio in {VideoReader(source).format().sample_aspect_ratio, 1, None}
+    assert audio_packets(copy) == audio_packets(source)
+    if audio_packets(source):
+        assert audio_span(copy) == pytest.approx(audio_span(source), abs=0.05)
+
+
+@pytest.mark.parametrize("name", ["quicktime_bt601.mov", "mde_ftyp3gp5.mp4", "counter_digits.mp4", "h264_10bit.mp4"])
+def test_colours_stay_as_they_were(name: str, corpus: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "out.mp4"
+    annotate_video(corpus / name, empty_results(corpus / name), copy)
+    for before, after in zip(VideoReader(corpus / name), VideoReader(copy), strict=True):
+        difference = after.image.astype(int) - before.image.astype(int)
+        assert abs(difference.mean(axis=(0, 1))).max() < 3
+        assert (difference**2).mean() < 100  # 28 dB
+        properties = ("colorspace", "color_range", "color_primaries", "color_trc")
+        for name_of in properties:
+            assert getattr(after.stored, name_of) in {getattr(before.stored, name_of), 2}
+
+
+@pytest.mark.parametrize("name", ["counter_digits.mp4", "mde_ftyp3gp5.mp4"])
+def test_what_was_found_is_drawn_where_it_is_displayed(name: str, corpus: Path, tmp_path: Path) -> None:
+    source, copy = corpus / name, tmp_path / "out.mp4"
+    height, width = next(iter(VideoReader(source))).image.shape[:2]
+    annotate_video(source, same_results(source, [width * 0.5, height * 0.7, width * 0.9, height * 0.9]), copy)
+    for before, after in zip(pictures(source), pictures(copy), strict=True):
+        changed = np.abs(after.image.astype(int) - before.image.astype(int)).max(axis=2) > 60
+        rows, columns = np.nonzero(changed)
+        assert width * 0.45 < columns.min()
+        assert columns.max() < width * 0.95
+        assert height * 0.6 < rows.min()
+        assert rows.max() < height * 0.95
+
+
+def test_sound_that_the_container_cannot_hold_is_encoded_anew(tmp_path: Path, corpus: Path) -> None:
+    source, copy = tmp_path / "source.mov", tmp_path / "out.mp4"
+    with av.open(str(corpus / "quicktime_bt601.mov")) as original, av.open(str(source), "w") as made:
+        video = made.add_stream_from_template(original.streams.video[0])
+        sound = made.add_stream("pcm_mulaw", rate=8000, layout="mono")
+        resampler = AudioResampler(format="s16", layout="mono", rate=8000)
+        for packet in original.demux():
+            if packet.stream.type == "video" and packet.dts is not None:
+                packet.stream = video
+                made.mux(packet)
+            elif packet.stream.type == "audio":
+                for frame in packet.decode():
+                    for piece in resampler.resample(frame):
+                        made.mux(sound.encode(piece))
+        made.mux(sound.encode(None))
+    with av.open(str(copy), "w") as probe:
+        assert "pcm_mulaw" not in probe.supported_codecs
+    annotate_video(source, empty_results(source), copy)
+    with av.open(str(copy)) as container:
+        assert container.streams.audio[0].codec_context.name == "aac"
+    assert audio_span(copy) == pytest.approx(audio_span(source), abs=0.2)
+
+
+def test_a_video_other_than_that_of_the_results_is_told(corpus: Path, tmp_path: Path) -> None:
+    source = corpus / "counter_digits.mp4"
+    results = empty_results(source)
+    for other, found in (
+        (source, results[:-1]),
+        (source, [*results, results[-1]]),
+        (TINY_MP4, results),
+        (source, [frame | {"result": {"timestamp_ms": frame["result"]["timestamp_ms"] + 1}} for frame in results]),
+    ):
+        with pytest.raises(UnsuitableVideo, match="is not the video that the results are of"):
+            annotate_video(other, found, tmp_path / "out.mp4")
+
+
+@pytest.mark.parametrize("name", ["audio_only_aac.mp4", "derived_text_ftyp_false_accept.mp4"])
+def test_a_file_without_frames_is_told(name: str, corpus: Path, tmp_path: Path) -> None:
+    with pytest.raises(UnsuitableVideo, match=r"no MP4|no video track"):
+        annotate_video(corpus / name, [], tmp_path / "out.mp4")
+
+
+def test_frames_at_one_time_are_all_kept(tmp_path: Path) -> None:
+    class Doubled(VideoReader):
+        def __iter__(self) -> Iterator[Picture]:
+            for picture in super().__iter__():
+                yield Picture(
+                    picture.index, picture.pts and picture.pts // 2048 * 2048, picture.timestamp_ms,
+                    picture.stored, picture.stored_image, picture.orientation,
+                )  # fmt: skip
+
+    from job_client.media.writer import VideoWriter
+
+    reader, copy = Doubled(TINY_MP4), tmp_path / "out.mp4"
+    frames = list(reader)
+    with VideoWriter(copy, TINY_MP4, reader.format(), frames[0]) as writer:
+        for picture in frames:
+            writer.write(picture, picture.image)
+    times = [picture.pts for picture in VideoReader(copy)]
+    assert len(times) == len(frames)
+    assert all(earlier < later for earlier, later in pairwise(times))
+
+
+@pytest.fixture
+def tiny_job(address: str, client: JobClient) -> str:
+    """A job of TINY_MP4 that has ended."""
+    results = same_results(TINY_MP4, [20.0, 100.0, 120.0, 200.0])
+    with working(address, FakeRunner(lambda *_: results_document(results))):
+        return client.submit(TINY_MP4).wait(20).job_id
+
+
+Command = Callable[..., int]
+
+
+@pytest.fixture
+def annotate(tiny_job: str, address: str) -> Command:
+    def command(*arguments: str | Path) -> int:
+        try:
+            return main(["annotate", tiny_job, "--address", address, *map(str, arguments)])
+        except SystemExit as left:
+            return int(left.code or 0)
+
+    return command
+
+
+def test_the_command_writes_the_annotated_video(annotate: Command, tmp_path: Path) -> None:
+    target = tmp_path / "out.mp4"
+    assert annotate("--video", TINY_MP4, "-o", target) == ExitCode.OK
+    before, after = pictures(TINY_MP4), pictures(target)
+    assert len(after) == len(before) == 12
+    changed = np.abs(after[0].image.astype(int) - before[0].image.astype(int)).max(axis=2) > 60
+    assert changed[100:200, 20].mean() > 0.8
+    assert Fraction(VideoReader(target).format().rate) == 10
+
+
+def test_the_command_names_what_is_wrong_with_its_files(
+    annotate: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    text = tmp_path / "text.mp4"
+    text.write_text("no video")
+    for arguments, words in (
+        (("--video", TINY_MP4, "-o", folder / "out.gif"), "must end in .mp4 or .mov"),
+        (("--video", text, "-o", folder / "out.mp4"), "is no MP4 that can be read"),
+        (("--video", TINY_MP4, "-o", folder / "out.mp4", "--font", text), "is no font that can be read"),
+        (("--video", folder / "absent.mp4", "-o", folder / "out.mp4"), "does not exist"),
+    ):
+        assert annotate(*arguments) == ExitCode.BAD_INPUT
+        assert words in capsys.readouterr().err
+        assert list(folder.iterdir()) == []
+
+
+def test_a_missing_library_is_told_with_the_extra_that_brings_it(
+    annotate: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "job_client.media.annotation", None)
+    monkeypatch.setitem(sys.modules, "job_client.media.fonts", None)
+    assert annotate("--video", TINY_MP4, "-o", tmp_path / "out.mp4") == ExitCode.FAILURE
+    assert "pip install 'foregsyte[client-media]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_leaves_nothing_behind(
+    number: int, address: str, client: JobClient, tmp_path: Path, corpus: Path
+) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    video = corpus / "multiple_balls.mp4"
+    results = empty_results(video)
+    with working(address, FakeRunner(lambda *_: results_document(results))):
+        job_id = client.submit(video).wait(30).job_id
+    command = ["annotate", job_id, "--address", address, "--video", str(video), "-o", str(folder / "out.mp4")]
+    with subprocess.Popen([sys.executable, "-m", "job_client", *command], env=environment(), cwd=ROOT) as process:
+        eventually(lambda: [*folder.iterdir()], "the temporary file")
+        threading.Event().wait(0.5)
+        process.send_signal(number)
+        code = process.wait(30)
+    assert code == 128 + number
+    assert list(folder.iterdir()) == []

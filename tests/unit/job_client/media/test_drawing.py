@@ -1,0 +1,118 @@
+"""Boxes, polygons and labels on a picture."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from job_client.media.drawing import Drawing
+from job_client.media.errors import UnsuitableFont
+from job_client.media.fonts import FontFile, packaged_fonts, suitable_font
+from job_client.media.labels import PALETTE, TEXT_COLOR, Labels
+from job_client.media.reader import Image
+
+pytestmark = pytest.mark.unit
+
+WIDTH, HEIGHT = 320, 240
+
+
+def blank() -> Image:
+    return np.full((HEIGHT, WIDTH, 3), 128, np.uint8)
+
+
+def drawn(result: dict[str, Any]) -> Image:
+    image = blank()
+    Drawing(WIDTH, HEIGHT).draw(image, result)
+    return image
+
+
+def detection(
+    label: str = "person", class_id: int = 0, box: tuple[float, ...] = (100, 100, 200, 180)
+) -> dict[str, Any]:
+    return {"label": label, "class_id": class_id, "confidence": 0.9131, "box": box}
+
+
+def line(text: str, x: float = 40, y: float = 60) -> dict[str, Any]:
+    return {"text": text, "confidence": 0.9, "polygon": [[x, y], [x + 90, y], [x + 90, y + 20], [x, y + 20]]}
+
+
+def changed(image: Image) -> tuple[int, int, int, int]:
+    """Returns the extent of what was drawn: left, top, right, bottom."""
+    rows, columns = np.nonzero((image != 128).any(axis=2))
+    return int(columns.min()), int(rows.min()), int(columns.max()), int(rows.max())
+
+
+def color_at(image: Image, x: int, y: int) -> tuple[int, ...]:
+    return tuple(int(value) for value in image[y, x])
+
+
+@pytest.mark.parametrize("result", [{}, {"timestamp_ms": 1.0}, {"detections": [], "text": "", "text_lines": []}])
+def test_nothing_found_is_nothing_drawn(result: dict[str, Any]) -> None:
+    assert np.array_equal(drawn(result), blank())
+
+
+def test_a_box_is_drawn_where_the_object_is_in_the_colour_of_its_class() -> None:
+    for class_id in (0, 1, TEXT_COLOR + 1):
+        image = drawn({"detections": [detection(class_id=class_id)]})
+        expected = PALETTE.by_idx(class_id % TEXT_COLOR).as_bgr()
+        for x, y in ((100, 140), (200, 140), (150, 180)):
+            assert color_at(image, x, y) == expected
+        assert color_at(image, 150, 140) == (128, 128, 128)
+
+
+def test_a_polygon_is_drawn_around_the_text() -> None:
+    slanted = {"text": "up", "confidence": 1.0, "polygon": [[50, 150], [150, 110], [160, 130], [60, 170]]}
+    image = drawn({"text_lines": [slanted]})
+    for x, y in ((100, 130), (155, 120), (110, 150)):
+        assert color_at(image, x, y) == PALETTE.by_idx(TEXT_COLOR).as_bgr()
+    assert color_at(image, 105, 140) == (128, 128, 128)
+
+
+@pytest.mark.parametrize(
+    "box", [(0, 0, 50, 50), (300, 0, 320, 20), (0, 220, 20, 240), (310, 230, 320, 240)], ids=["nw", "ne", "sw", "se"]
+)
+def test_a_label_stays_inside_the_picture_and_whole(box: tuple[float, ...]) -> None:
+    labels = Labels(12)
+    tile = labels._tile("person 0.91", 0)
+    image = blank()
+    labels.paste(image, "person 0.91", 0, box)
+    left, top, right, bottom = changed(image)
+    assert (bottom - top + 1, right - left + 1) == tile.shape[:2]
+
+
+def test_a_label_longer_than_the_picture_is_cut() -> None:
+    image = drawn({"text_lines": [line("long " * 500)]})
+    assert changed(image)[2] == WIDTH - 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Exit", "Ausgang für Gäste", "Выход", "Έξοδος", "出口", "出口のご案内", "비상구", "مخرج", "יציאה"],
+    ids=["English", "German", "Russian", "Greek", "Chinese", "Japanese", "Korean", "Arabic", "Hebrew"],
+)
+def test_text_of_other_scripts_is_drawn_with_a_font_that_has_it(text: str) -> None:
+    font = suitable_font(text, packaged_fonts())
+    assert {ord(char) for char in text if char != " "} <= font.characters
+    labels = Labels(16)
+    # What a font lacks it draws as the same box each time: other characters then give the same picture.
+    pictures = {labels._tile(char, 0).tobytes() for char in set(text.replace(" ", ""))}
+    assert len(pictures) == len(set(text.replace(" ", "")))
+
+
+def test_a_font_of_ones_own_is_preferred() -> None:
+    own = FontFile(Path("own.ttf"), frozenset(map(ord, "ไทย")))
+    assert suitable_font("ไทย", (own, *packaged_fonts())) is own
+    assert suitable_font("Exit", (own, *packaged_fonts())) is packaged_fonts()[0]
+
+
+def test_what_is_no_font_is_said_to_be_none(tmp_path: Path) -> None:
+    path = tmp_path / "font.ttf"
+    path.write_bytes(b"no font" * 100)
+    with pytest.raises(UnsuitableFont, match=r"font\.ttf is no font"):
+        FontFile.read(path)
+
+
+@pytest.mark.parametrize("text", ["", " ", "\u200b", "\U0010ffff", "a\tb"])
+def test_odd_text_is_drawn_without_a_fault(text: str) -> None:
+    drawn({"text_lines": [line(text)]})
