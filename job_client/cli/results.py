@@ -1,12 +1,13 @@
 """The subcommand `results`: what was found, as a table, a file or on standard output."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from job_client.cli.extras import needing_extra
 from job_client.cli.options import AddressOption, FramesOption, JobIdArgument, TlsOption, connected, frames_range
 from job_client.cli.output import console, for_people, messages, sightings_table
 from job_client.cli.signals import ending_on_signals
@@ -24,6 +25,10 @@ OutOption = Annotated[
 FormatOption = Annotated[
     ExportFormat | None, typer.Option("--format", help="The format; default: that of --out, else jsonl.")
 ]
+VideoOption = Annotated[
+    Path | None,
+    typer.Option("--video", exists=True, dir_okay=False, help="The file that was submitted: gives coco its size."),
+]
 
 
 def results(
@@ -31,6 +36,7 @@ def results(
     out: OutOption = None,
     frames: FramesOption = "",
     export_format: FormatOption = None,
+    video: VideoOption = None,
     address: AddressOption = DEFAULT_ADDRESS,
     tls_ca_file: TlsOption = None,
 ) -> None:
@@ -42,15 +48,19 @@ def results(
 
         foregsyte results JOB_ID --frames 100:200 | jq -r .result.text
 
-        foregsyte results JOB_ID --out results.json
+        foregsyte results JOB_ID --out subtitles.srt
+
+        foregsyte results JOB_ID --format coco --video video.mp4 --out coco.json
     """
     wanted = frames_range(frames)
     with connected(address, tls_ca_file) as client:
         found = [frame for frame in client.job(job_id).results() if frame["frame_index"] in wanted]
+    size = _size_of(video) if video else None
     if out:
-        _write(found, out, export_format or _format_of(out))
+        _write(export(found, export_format or _format_of(out), size), out)
+        messages.print(f"{len(found)} frames written to {out}", markup=False, highlight=False)
     elif export_format or not for_people(as_json=False):
-        sys.stdout.writelines(export(found, export_format or ExportFormat.jsonl))
+        sys.stdout.writelines(export(found, export_format or ExportFormat.jsonl, size))
     else:
         show_summary(found)
 
@@ -71,11 +81,16 @@ def _format_of(out: Path) -> ExportFormat:
     return ExportFormat(suffix)
 
 
-def _write(found: Sequence[FrameResult], out: Path, export_format: ExportFormat) -> None:
+def _size_of(video: Path) -> tuple[int, int]:
+    with needing_extra("client-media"):
+        from job_client.media.reader import frame_size  # noqa: PLC0415 (a plain client does without)
+    return frame_size(video)
+
+
+def _write(pieces: Iterable[str], out: Path) -> None:
     with (
         ending_on_signals(),
         written_whole(out) as temporary,
         temporary.open("w", encoding="utf-8", newline="") as file,
     ):
-        file.writelines(export(found, export_format))
-    messages.print(f"{len(found)} frames written to {out}", markup=False, highlight=False)
+        file.writelines(pieces)

@@ -4,6 +4,9 @@ import json
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 
+from job_client.exports.coco import coco
+from job_client.exports.subtitles import subtitles
+from job_client.exports.tables import table
 from job_client.job import FrameResult
 
 __all__ = ["ExportFormat", "export"]
@@ -15,16 +18,36 @@ class ExportFormat(StrEnum):
     Attributes:
         json: The list as the server stores it.
         jsonl: One frame a line.
+        csv: One object or line of text a row.
+        srt: Text as subtitles.
+        coco: Detections for labelling tools.
     """
 
     json = "json"
     jsonl = "jsonl"
+    csv = "csv"
+    srt = "srt"
+    coco = "coco"
 
 
-def export(results: Sequence[FrameResult], export_format: ExportFormat) -> Iterator[str]:
-    """Yields the results in the format, piece by piece."""
-    if export_format is ExportFormat.json:
-        yield json.dumps(results, ensure_ascii=False) + "\n"
-    else:
-        for frame in results:
-            yield json.dumps(frame, ensure_ascii=False) + "\n"
+def export(
+    results: Sequence[FrameResult], export_format: ExportFormat, size: tuple[int, int] | None = None
+) -> Iterator[str]:
+    """Yields the results in the format, piece by piece; line ends are part of it.
+
+    Args:
+        results: What was found.
+        export_format: How to write it.
+        size: Width and height of the frames in pixels, which `coco` states where it is known.
+    """
+    match export_format:
+        case ExportFormat.json:
+            yield json.dumps(results, ensure_ascii=False) + "\n"
+        case ExportFormat.jsonl:
+            yield from (json.dumps(frame, ensure_ascii=False) + "\n" for frame in results)
+        case ExportFormat.csv:
+            yield from table(results)
+        case ExportFormat.srt:
+            yield from subtitles(results)
+        case ExportFormat.coco:
+            yield from coco(results, size)

@@ -29,7 +29,7 @@ from job_client.media.errors import UnsuitableVideo
 if TYPE_CHECKING:
     from av.packet import Packet
 
-__all__ = ["Image", "Orientation", "Picture", "VideoFormat", "VideoReader"]
+__all__ = ["Image", "Orientation", "Picture", "VideoFormat", "VideoReader", "frame_size"]
 
 Image = npt.NDArray[np.uint8]
 """A picture: `(H, W, 3)` uint8 BGR, origin top left."""
@@ -175,6 +175,18 @@ class VideoReader:
             return cast("Image", self._converter.reformat(frame, format="bgr24").to_ndarray())
         except av.FFmpegError:
             return None
+
+
+def frame_size(path: Path) -> tuple[int, int]:
+    """Returns width and height in pixels of a video's first frame as it is displayed.
+
+    Raises:
+        UnsuitableVideo: It is no video, or holds no frame.
+    """
+    for picture in VideoReader(path):
+        height, width = picture.image.shape[:2]
+        return width, height
+    raise UnsuitableVideo(f"{path} holds no frame that can be shown")
 
 
 def _frames(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:

@@ -216,6 +216,11 @@ class TestResults:
         assert (folder / "found.txt").read_text(encoding="utf-8") == lines
         assert len(list(folder.iterdir())) == 3
 
+    def test_the_video_gives_coco_the_size_of_its_frames(self, foregsyte: Run, client: JobClient, worker: None) -> None:
+        code, out, _ = foregsyte("results", done(client), "--format", "coco", "--video", TINY_MP4)
+        assert code == ExitCode.OK
+        assert {(image["width"], image["height"]) for image in json.loads(out)["images"]} == {(320, 240)}
+
     def test_a_file_whose_name_says_no_format_is_wrong_usage(
         self, foregsyte: Run, client: JobClient, worker: None, folder: Path
     ) -> None:

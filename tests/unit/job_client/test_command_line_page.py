@@ -6,6 +6,7 @@ import pytest
 
 from job_client.__main__ import app
 from job_client.exit_codes import ExitCode
+from job_client.exports import ExportFormat
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.unit
@@ -14,8 +15,13 @@ PAGE = (ROOT / "docs" / "clients" / "command-line.md").read_text(encoding="utf-8
 
 
 def test_every_command_is_there() -> None:
-    listed = re.findall(r"^\| `([a-z]+)\b", PAGE, re.MULTILINE)
+    listed = re.findall(r"^\| `([a-z]+)\b", PAGE.partition("On a terminal")[0], re.MULTILINE)
     assert listed == [command.name for command in app.registered_commands]
+
+
+def test_every_format_is_there() -> None:
+    listed = re.findall(r"^\| `([a-z]+)` \|", PAGE.partition("## Formats")[2].partition("##")[0], re.MULTILINE)
+    assert listed == [str(export_format) for export_format in ExportFormat]
 
 
 def test_every_exit_code_is_there_in_the_words_of_the_code() -> None:

@@ -1,0 +1,129 @@
+"""Every format is read by somebody else's reader of it."""
+
+import csv
+import io
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import srt
+from hypothesis import given
+from hypothesis import strategies as st
+from pycocotools.coco import COCO
+
+from job_client.exports import ExportFormat, export
+from tests.support.found import RESULTS, frame
+
+pytestmark = pytest.mark.unit
+
+EMPTY: list[Any] = [{"frame_index": 0, "result": {"timestamp_ms": 0.0}}]
+
+# What the pipelines let through in a line of text: no control characters, no line ends, no spaces at its ends.
+LINES = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1).map(str.strip).filter(bool)
+
+
+def text_of(results: list[Any], export_format: ExportFormat, size: tuple[int, int] | None = None) -> str:
+    return "".join(export(results, export_format, size))
+
+
+def test_json_is_the_list_itself() -> None:
+    assert json.loads(text_of(RESULTS, ExportFormat.json)) == RESULTS
+    assert "Кадр" in text_of(RESULTS, ExportFormat.json)
+
+
+def test_json_lines_are_the_frames() -> None:
+    lines = text_of(RESULTS, ExportFormat.jsonl).split("\n")
+    assert [json.loads(line) for line in lines[:-1]] == RESULTS
+    assert lines[-1] == ""
+
+
+class TestCsv:
+    def test_every_finding_is_a_row(self) -> None:
+        rows = list(csv.DictReader(io.StringIO(text_of(RESULTS, ExportFormat.csv), newline="")))
+        assert [(row["frame_index"], row["kind"], row["name"]) for row in rows] == [
+            ("0", "object", "car"),
+            ("0", "text", "STOP"),
+            ("1", "object", "car"),
+            ("1", "object", "dog"),
+            ("1", "text", "[live] Кадр"),
+            ("2", "text", "STOP"),
+            ("2", "text", "[/b]"),
+            ("3", "object", "car"),
+        ]
+        dog, live = rows[3], rows[4]
+        assert [dog[name] for name in ("timestamp_ms", "class_id", "confidence")] == ["40.0", "1", "0.9"]
+        assert [dog[name] for name in ("x1", "y1", "x2", "y2", "x3")] == ["11.0", "20.0", "61.0", "80.0", ""]
+        assert [live[f"{axis}{corner}"] for corner in (1, 2, 3, 4) for axis in "xy"] == [
+            *("5.0", "90.0", "105.0", "90.0"),
+            *("105.0", "110.0", "5.0", "110.0"),
+        ]
+
+    @given(LINES)
+    def test_any_text_comes_back_as_it_was(self, text: str) -> None:
+        written = text_of([frame(0, {}, {text: 0.5})], ExportFormat.csv)
+        [row] = csv.DictReader(io.StringIO(written, newline=""))
+        assert row["name"] == text
+
+    def test_nothing_found_is_a_header(self) -> None:
+        assert text_of(EMPTY, ExportFormat.csv).splitlines() == [text_of([], ExportFormat.csv).strip()]
+
+
+class TestSrt:
+    def test_text_is_shown_while_it_is_in_the_picture(self) -> None:
+        subtitles = list(srt.parse(text_of(RESULTS, ExportFormat.srt)))
+        assert [(subtitle.index, subtitle.content) for subtitle in subtitles] == [
+            (1, "STOP"),
+            (2, "[live] Кадр"),
+            (3, "STOP"),
+            (4, "[/b]"),
+        ]
+        spans = [(subtitle.start, subtitle.end) for subtitle in subtitles]
+        assert spans[0] == (timedelta(0), timedelta(milliseconds=40))
+        assert spans[2] == (timedelta(milliseconds=80), timedelta(milliseconds=120))
+
+    def test_hours_are_counted(self) -> None:
+        late = [frame(0, {}, {"late": 0.5})]
+        late[0]["result"]["timestamp_ms"] = 3_723_004.6
+        [subtitle] = srt.parse(text_of(late, ExportFormat.srt))
+        assert subtitle.start == timedelta(hours=1, minutes=2, seconds=3, milliseconds=5)
+
+    @given(LINES)
+    def test_any_text_is_one_subtitle(self, text: str) -> None:
+        [subtitle] = srt.parse(text_of([frame(0, {}, {text: 0.5})], ExportFormat.srt))
+        assert subtitle.content == text
+
+    def test_nothing_found_is_an_empty_file(self) -> None:
+        assert text_of(EMPTY, ExportFormat.srt) == ""
+
+
+class TestCoco:
+    def read(self, results: list[Any], folder: Path, size: tuple[int, int] | None = None) -> COCO:
+        path = folder / "coco.json"
+        path.write_text(text_of(results, ExportFormat.coco, size), encoding="utf-8")
+        return COCO(str(path))
+
+    def test_detections_are_annotations_of_their_frames(self, tmp_path: Path) -> None:
+        read = self.read(RESULTS, tmp_path, (320, 240))
+        assert [category["name"] for category in read.loadCats(read.getCatIds())] == ["car", "dog"]
+        assert len(read.getImgIds()) == len(RESULTS)
+        [image] = read.loadImgs([1])
+        assert image == {"id": 1, "file_name": "frame_000001.png", "width": 320, "height": 240}
+        car, dog = read.loadAnns(read.getAnnIds(imgIds=[1]))
+        assert (car["bbox"], dog["bbox"]) == ([11.0, 20.0, 50.0, 60.0],) * 2
+        assert (dog["area"], dog["iscrowd"], dog["score"]) == (3000.0, 0, 0.9)
+        assert read.loadCats([dog["category_id"]])[0]["name"] == "dog"
+        assert len(read.getAnnIds()) == 4
+
+    def test_annotations_can_be_used_as_detections_to_be_judged(self, tmp_path: Path) -> None:
+        read = self.read(RESULTS, tmp_path, (320, 240))
+        judged = read.loadRes(read.loadAnns(read.getAnnIds()))
+        assert len(judged.getAnnIds()) == 4
+
+    def test_without_a_size_none_is_claimed(self, tmp_path: Path) -> None:
+        assert "width" not in self.read(RESULTS, tmp_path).loadImgs([0])[0]
+
+    def test_nothing_found_is_a_data_set_without_annotations(self, tmp_path: Path) -> None:
+        read = self.read(EMPTY, tmp_path)
+        assert (read.getImgIds(), read.getAnnIds(), read.getCatIds()) == ([0], [], [])
