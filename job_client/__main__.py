@@ -10,6 +10,7 @@ from job_client.cli.demo import demo
 from job_client.cli.extras import ExtraMissing
 from job_client.cli.jobs import delete, list_jobs, pipelines, status, submit
 from job_client.cli.output import complain
+from job_client.cli.report import report
 from job_client.cli.results import results
 from job_client.errors import ServiceError
 from job_client.exit_codes import ExitCode, exit_code_of
@@ -21,7 +22,7 @@ __all__ = ["app", "main"]
 _EXIT_CODES = "Exit codes: " + ", ".join(f"{code.value} {code.name.lower().replace('_', ' ')}" for code in ExitCode)
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__, epilog=_EXIT_CODES)
-for command in (submit, status, results, annotate, list_jobs, delete, pipelines, demo):
+for command in (submit, status, results, annotate, report, list_jobs, delete, pipelines, demo):
     app.command(name=command.__name__.removesuffix("_jobs"))(command)
 
 

@@ -325,7 +325,9 @@ class TestSurroundings:
         assert "submit" in out + err
         assert f"{ExitCode.UNREACHABLE:d} unreachable" in out + err
 
-    @pytest.mark.parametrize("command", ["submit", "status", "results", "list", "delete", "pipelines", "demo"])
+    @pytest.mark.parametrize(
+        "command", ["submit", "status", "results", "annotate", "report", "list", "delete", "pipelines", "demo"]
+    )
     def test_the_help_of_every_command_has_an_example(self, command: str, run: Run) -> None:
         code, out, _ = run(command, "--help")
         assert code == ExitCode.OK

@@ -200,6 +200,12 @@ def test_the_api_starts_without_any_of_the_workers_libraries() -> None:
     assert not loaded & {*VISION, "job_worker", "job_client"}
 
 
+def test_the_client_starts_with_the_libraries_of_its_own_extra_alone() -> None:
+    loaded = loaded_by("job_client.__main__")
+    assert {"job_client", "typer", "jinja2"} <= loaded
+    assert not loaded & {*VISION, *DATABASE_LIBRARIES, "supervision", "fontTools", "job_api", "job_worker"}
+
+
 @pytest.mark.parametrize(
     "module", [name for name in MODULES if within(name, "shared", "job_api") and name != "job_api.__main__"]
 )

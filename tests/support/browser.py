@@ -1,0 +1,118 @@
+"""Headless Chromium, driven by its own driver over the W3C WebDriver protocol, with no network."""
+
+import base64
+import json
+import re
+import shutil
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.waiting import eventually
+
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND",
+)  # fmt: skip
+ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
+"""The key under which the protocol names an element."""
+
+
+@dataclass
+class Browser:
+    """One window.
+
+    Attributes:
+        session: The session's address.
+    """
+
+    session: str
+
+    def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        return _request(method, self.session + path, body)
+
+    def open(self, page: Path, width: int, height: int, *, dark: bool = False, fragment: str = "") -> None:
+        """Opens a page in a window of this size and waits until its script has run."""
+        self.call("POST", "/window/rect", {"width": width, "height": height})
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self._devtools("Emulation.setDeviceMetricsOverride", metrics)
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self._devtools("Emulation.setEmulatedMedia", {"features": [scheme]})
+        self.call("POST", "/url", {"url": page.as_uri() + fragment})
+        eventually(lambda: self.run("return document.documentElement.dataset.ready"), "the page's script", 60)
+
+    def run(self, script: str, *arguments: object) -> Any:
+        """Runs a script in the page and returns what it returns."""
+        return self.call("POST", "/execute/sync", {"script": script, "args": list(arguments)})
+
+    def click(self, selector: str) -> None:
+        """Clicks as a person does: only what can be seen and is not covered."""
+        self.call("POST", f"/element/{self._find(selector)}/click", {})
+
+    def type(self, selector: str, text: str) -> None:
+        """Types into a field after what is in it."""
+        self.call("POST", f"/element/{self._find(selector)}/value", {"text": text})
+
+    def texts(self, selector: str) -> list[str]:
+        """Returns the texts of the elements."""
+        script = "return [...document.querySelectorAll(arguments[0])].map((found) => found.textContent)"
+        return list(self.run(script, selector))
+
+    def screenshot(self) -> bytes:
+        """Returns what the window shows, as PNG."""
+        return base64.b64decode(self.call("GET", "/screenshot"))
+
+    def log(self) -> list[str]:
+        """Returns the errors and warnings since the last call, the favicon's apart."""
+        return [entry["message"] for entry in self.call("POST", "/se/log", {"type": "browser"})]
+
+    def _find(self, selector: str) -> str:
+        return str(self.call("POST", "/element", {"using": "css selector", "value": selector})[ELEMENT])
+
+    def _devtools(self, command: str, parameters: dict[str, Any]) -> None:
+        self.call("POST", "/goog/cdp/execute", {"cmd": command, "params": parameters})
+
+
+@contextmanager
+def chromium(folder: Path) -> Iterator[Browser]:
+    """Starts a browser with a profile of its own in the folder; skips the test, by name, where there is none."""
+    binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not binary or not driver:
+        pytest.skip("chromium and chromedriver are absent; install the Debian packages chromium and chromium-driver")
+    log = folder / "chromedriver.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen([driver, "--port=0"], stdout=output, stderr=subprocess.STDOUT)
+    try:
+        port = eventually(lambda: re.search(r"successfully on port (\d+)", log.read_text()), "the driver", 60)[1]
+        yield from _session(f"http://127.0.0.1:{port}/session", binary, folder)
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _session(address: str, binary: str, folder: Path) -> Iterator[Browser]:
+    options = {"binary": binary, "args": [*FLAGS, f"--user-data-dir={folder / 'profile'}"]}
+    wanted = {"browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
+    session = _request("POST", address, {"capabilities": {"alwaysMatch": wanted}})
+    browser = Browser(f"{address}/{session['sessionId']}")
+    try:
+        yield browser
+    finally:
+        browser.call("DELETE", "")
+
+
+def _request(method: str, url: str, body: dict[str, Any] | None) -> Any:
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=100) as answer:
+            return json.load(answer)["value"]
+    except urllib.error.HTTPError as error:
+        raise AssertionError(json.load(error)["value"]["message"]) from error
