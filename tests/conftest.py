@@ -25,20 +25,30 @@ ROOT = Path(__file__).parent.parent
 TINY_MP4 = ROOT / "tests" / "fixtures" / "tiny.mp4"
 
 
+OPTIONAL = "optional:"
+"""How the reason of a skip begins that no run forbids: what it needs is asked of nobody."""
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fail-on-skip", action="store_true", help="A skipped test fails the run: for CI.")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    skipped = terminalreporter.stats.get("skipped", [])
+    skipped = _forbidden(terminalreporter)
     if skipped and config.getoption("--fail-on-skip"):
         terminalreporter.write_line(f"{len(skipped)} tests were skipped, and --fail-on-skip allows none", red=True)
+
+
+def _forbidden(reporter: pytest.TerminalReporter) -> list[pytest.TestReport]:
+    """Returns the skips that --fail-on-skip does not allow."""
+    skipped = reporter.stats.get("skipped", [])
+    return [report for report in skipped if OPTIONAL not in str(report.longrepr)]
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if reporter and reporter.stats.get("skipped") and session.config.getoption("--fail-on-skip"):
+    if reporter and _forbidden(reporter) and session.config.getoption("--fail-on-skip"):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 

@@ -83,7 +83,7 @@ class Browser:
 @contextmanager
 def chromium(folder: Path) -> Iterator[Browser]:
     """Starts a browser with a profile of its own in the folder; skips the test, by name, where there is none."""
-    binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    binary, driver = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
     if not binary or not driver:
         pytest.skip("chromium and chromedriver are absent; install the Debian packages chromium and chromium-driver")
     log = folder / "chromedriver.log"

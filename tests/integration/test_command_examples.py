@@ -1,0 +1,65 @@
+"""The `foregsyte` lines of README, docs and help do what they say."""
+
+import re
+import shlex
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from job_client import JobClient
+from job_client.__main__ import app, main
+from job_client.exit_codes import ExitCode
+from job_client.media.reader import VideoReader
+from job_worker.pipeline_runner import results_document
+from tests.conftest import ROOT, TINY_MP4
+from tests.support.worker_fakes import FakeRunner
+from tests.support.working import working
+
+pytestmark = pytest.mark.integration
+
+WITH_MODELS = "demo"
+"""Its lines are run by tests/e2e/test_pair_processes.py."""
+
+
+def lines() -> Iterator[str]:
+    pages = [ROOT / "README.md", ROOT / "docs" / "clients" / "command-line.md"]
+    texts = [block for page in pages for block in re.findall(r"```sh\n(.*?)```", page.read_text("utf-8"), re.DOTALL)]
+    helps = [command.callback.__doc__ or "" for command in app.registered_commands if command.callback]
+    for text in (*texts, *helps):
+        for line in text.splitlines():
+            if line.strip().startswith("foregsyte "):
+                yield line.strip().split(" | ")[0]  # what other programs make of it is theirs
+
+
+@pytest.fixture
+def surroundings(
+    address: str, client: JobClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[], str]]:
+    """A folder with `video.mp4`, a server with a worker; gives a job of that video that has ended."""
+    times = [frame.timestamp_ms for frame in VideoReader(TINY_MP4)]
+    frames = [{"frame_index": index, "result": {"timestamp_ms": time}} for index, time in enumerate(times)]
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "video.mp4").write_bytes(TINY_MP4.read_bytes())
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("FOREGSYTE_ADDRESS", address)
+    with working(address, FakeRunner(lambda *_: results_document(frames))):
+        yield lambda: client.submit(TINY_MP4).wait(30).job_id
+
+
+def test_there_are_lines_of_every_command() -> None:
+    assert {line.split()[1] for line in lines()} == {command.name for command in app.registered_commands}
+
+
+@pytest.mark.parametrize("line", [line for line in dict.fromkeys(lines()) if line.split()[1] != WITH_MODELS])
+def test_the_line_does_what_it_says(line: str, surroundings: Callable[[], str]) -> None:
+    words = shlex.split(line.replace("JOB_ID", surroundings()).replace("*.mp4", "video.mp4"), comments=True)
+    try:
+        code = main(words[1:])
+    except SystemExit as left:
+        code = int(left.code or 0)
+    assert code == ExitCode.OK
+    for option in ("-o", "--out"):
+        if option in words:
+            assert Path(words[words.index(option) + 1]).exists()
