@@ -53,7 +53,7 @@ def annotate(
     with needing_extra("client-media"):
         from job_client.media.annotation import annotate_video  # noqa: PLC0415 (a plain client does without)
         from job_client.media.fonts import FontFile  # noqa: PLC0415
-    fonts = [FontFile.read(path) for path in font or ()]
+    fonts = [FontFile(path) for path in font or ()]
     with ending_on_signals(), written_whole(out) as temporary, counting_bar("drawing", len(found)) as bar:
         annotate_video(video, found, temporary, lambda: bar.advance(bar.task_ids[0]), fonts)
     messages.print(f"{len(found)} frames written to {out}", markup=False, highlight=False)

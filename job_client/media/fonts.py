@@ -1,8 +1,7 @@
 """Fonts that come with packages, so that text looks the same on every host; one that has the text's characters."""
 
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import Path
 
@@ -22,43 +21,42 @@ _PACKAGED = (
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class FontFile:
-    """A font and the characters it has.
+    """A font file.
 
-    Attributes:
-        path: Its file.
-        characters: Code points.
+    Args:
+        path: The file; it is read when its characters are first asked for.
     """
 
-    path: Path
-    characters: frozenset[int]
+    def __init__(self, path: Path) -> None:
+        self.path = path
 
-    @classmethod
-    def read(cls, path: Path) -> "FontFile":
-        """Reads which characters a font has.
+    @cached_property
+    def characters(self) -> frozenset[int]:
+        """The code points that it has.
 
         Raises:
             OSError: The file cannot be read.
             UnsuitableFont: It is no font.
         """
         try:
-            with path.open("rb") as file, TTFont(file, lazy=True, fontNumber=0) as font:
-                return cls(path, frozenset(font.getBestCmap()))
+            with self.path.open("rb") as file, TTFont(file, lazy=True, fontNumber=0) as font:
+                return frozenset(font.getBestCmap())
         except TTLibError as error:
-            raise UnsuitableFont(f"{path} is no font that can be read: {error}") from error
+            raise UnsuitableFont(f"{self.path} is no font that can be read: {error}") from error
 
 
 @cache
 def packaged_fonts() -> tuple[FontFile, ...]:
     """Returns the fonts that come with packages, the preferred one first."""
-    return tuple(FontFile.read(Path(str(files(package) / name))) for package, name in _PACKAGED)
+    return tuple(FontFile(Path(str(files(package) / name))) for package, name in _PACKAGED)
 
 
 def suitable_font(text: str, fonts: tuple[FontFile, ...]) -> FontFile:
-    """Returns the first of the fonts that has the most of the text's characters."""
+    """Returns the first of the fonts that has all of the text's characters, else the one that has the most."""
     characters = {ord(char) for char in text if not char.isspace()}
-    return max(fonts, key=lambda font: len(characters & font.characters))
+    complete = (font for font in fonts if characters <= font.characters)
+    return next(complete, None) or max(fonts, key=lambda font: len(characters & font.characters))
 
 
 def load_font(font: FontFile, size: int) -> ImageFont.FreeTypeFont:

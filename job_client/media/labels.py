@@ -65,9 +65,9 @@ class Labels:
 
     def _draw_tile(self, text: str, color: int) -> Image:
         annotator = self._annotator(suitable_font(text, self._fonts))
-        pixels = self._font_pixels * 4
-        canvas = np.full((pixels, pixels * (len(text) + 1), 3), _NOTHING, np.uint8)
-        below = np.array([[0, pixels - 1, 1, pixels]], dtype=np.float32)
+        height, width = self._font_pixels * 3, self._font_pixels * (2 * len(text) + 4)
+        canvas = np.full((height, width, 3), _NOTHING, np.uint8)
+        below = np.array([[0, height - 1, 1, height]], dtype=np.float32)
         annotator.annotate(canvas, sv.Detections(xyxy=below), [text], np.array([color]))
         drawn = (canvas != _NOTHING).any(axis=2)
         rows, columns = np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))

@@ -101,7 +101,8 @@ def test_text_of_other_scripts_is_drawn_with_a_font_that_has_it(text: str) -> No
 
 
 def test_a_font_of_ones_own_is_preferred() -> None:
-    own = FontFile(Path("own.ttf"), frozenset(map(ord, "ไทย")))
+    own = FontFile(Path("own.ttf"))
+    own.characters = frozenset(map(ord, "ไทย"))
     assert suitable_font("ไทย", (own, *packaged_fonts())) is own
     assert suitable_font("Exit", (own, *packaged_fonts())) is packaged_fonts()[0]
 
@@ -110,7 +111,7 @@ def test_what_is_no_font_is_said_to_be_none(tmp_path: Path) -> None:
     path = tmp_path / "font.ttf"
     path.write_bytes(b"no font" * 100)
     with pytest.raises(UnsuitableFont, match=r"font\.ttf is no font"):
-        FontFile.read(path)
+        assert FontFile(path).characters
 
 
 @pytest.mark.parametrize("text", ["", " ", "\u200b", "\U0010ffff", "a\tb"])
