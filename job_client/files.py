@@ -1,6 +1,7 @@
 """Writing a file whole or not at all."""
 
 import contextlib
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -22,8 +23,11 @@ def written_whole(target: Path) -> Iterator[Path]:
         target: The file to make or replace.
 
     Raises:
-        OSError: The folder cannot be written to.
+        OSError: The folder cannot be written to, or the target is something else than a file, such as a device.
     """
+    target = target.resolve()  # behind a link its target is replaced, not the link
+    if target.exists() and not target.is_file():
+        raise OSError(errno.EINVAL, "Not a regular file", str(target))
     number, name = tempfile.mkstemp(prefix=".", suffix=f".{target.name}", dir=target.parent)
     os.close(number)
     temporary = Path(name)

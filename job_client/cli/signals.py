@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 __all__ = ["ending_on_signals"]
 
-SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+SIGNALS = [signal.Signals[name] for name in ("SIGTERM", "SIGHUP") if name in signal.Signals.__members__]
+"""Those of them that the system has."""
 
 
 @contextlib.contextmanager

@@ -50,3 +50,22 @@ def test_the_file_may_be_read_by_whom_the_mask_lets(tmp_path: Path) -> None:
     finally:
         os.umask(mask)
     assert (tmp_path / "out.txt").stat().st_mode & 0o777 == 0o640
+
+
+def test_behind_a_link_its_target_is_written_and_the_link_stays(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    link = tmp_path / "link.txt"
+    link.symlink_to(tmp_path / "elsewhere" / "out.txt")
+    with written_whole(link) as temporary:
+        temporary.write_text("whole")
+    assert link.is_symlink()
+    assert (tmp_path / "elsewhere" / "out.txt").read_text() == "whole"
+
+
+def test_what_is_no_file_is_left_alone(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(OSError, match="Not a regular file"), written_whole(pipe):
+        pass
+    assert pipe.is_fifo()
+    assert list(tmp_path.iterdir()) == [pipe]
