@@ -83,9 +83,10 @@ COMPILE = $(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --no-header -
 
 lock: setup  ## Resolves the dependencies anew, keeping what still fits; records no addresses
 	$(BIN)/python -m pip install --quiet pip-tools
-	$(COMPILE) requirements/dev.txt --extra api --extra worker --extra client --extra dev pyproject.toml
+	$(COMPILE) requirements/dev.txt --extra api --extra worker --extra client --extra client-media --extra dev pyproject.toml
 	$(COMPILE) requirements/api.txt --constraint requirements/dev.txt --extra api --extra client pyproject.toml
 	$(COMPILE) requirements/worker.txt --constraint requirements/dev.txt --extra worker --extra client pyproject.toml
+	$(COMPILE) requirements/client.txt --constraint requirements/dev.txt --extra client --extra client-media pyproject.toml
 	$(COMPILE) requirements/light.txt --constraint requirements/dev.txt \
 	    --extra api --extra worker-light --extra client pyproject.toml
 	sed -i '/^foregsyte /d' requirements/*.txt

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import hypothesis.strategies as st
 import pytest
@@ -150,6 +150,10 @@ class JobLifeMachine(RuleBasedStateMachine):
                 self.service.dispatch.complete(job_id, held[job_id].worker or "a", DOCUMENTS[0])
         crashed = Path(tempfile.mkdtemp(prefix="job-life-"))
         shutil.copytree(self.folders[-1], crashed, dirs_exist_ok=True)
+        if where == "before save":  # as a kill in the middle of a save leaves it
+            unfinished = crashed / "data" / JOBS_FOLDER / f".{self.new_id()}.mp4.{uuid4().hex}.part"
+            unfinished.parent.mkdir(parents=True, exist_ok=True)
+            unfinished.write_bytes(video)
         self.service.close()
         if where == "clean stop":
             shutil.rmtree(crashed)
@@ -174,6 +178,18 @@ class JobLifeMachine(RuleBasedStateMachine):
                 known.status = JobStatus.failed if lost else JobStatus.pending
                 known.outcome = f"worker lost {MAX_LOST_WORKERS} times" if lost else None
                 known.enders.clear()
+
+    @rule(times=st.integers(1, MAX_LOST_WORKERS))
+    def workers_are_lost_one_after_the_other(self, times: int) -> None:
+        for _ in range(times):
+            self.dequeue("a")
+            self.clock.advance(LEASE_SECONDS)
+            self.housekeeping()
+
+    @precondition(lambda self: self.jobs)
+    @rule(data=st.data())
+    def the_queue_holds_an_id_too_many(self, data: st.DataObject) -> None:
+        self.service.line.put(data.draw(st.sampled_from(list(self.jobs))))
 
     @initialize()
     def some_jobs_are_there(self) -> None:
@@ -367,7 +383,7 @@ class JobLifeMachine(RuleBasedStateMachine):
 
 
 JobLifeMachine.TestCase.settings = settings(
-    max_examples=40, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=30, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestJobLife = JobLifeMachine.TestCase
 TestJobLife.pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
