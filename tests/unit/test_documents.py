@@ -6,6 +6,7 @@ import re
 import tomllib
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -55,7 +56,8 @@ VARIABLES = {
     CONFIG_FILE_VARIABLE,
     "FOREGSYTE_ADDRESS",
 }
-OF_THE_SYSTEM = {"cp", "git", "grpcurl", "printf", "pip"}
+OF_THE_SYSTEM = {"cp", "git", "grpcurl", "printf", "pip", "{", "cd", "node", "go"}
+OF_TYPER = {"--help", "--install-completion", "--show-completion"}
 PATH = re.compile(r"[\w.@-]*(?:/[\w.@-]+)+/?|[\w-]+\.(?:py|md|toml|yaml|yml|ini|sh|mp4|proto|txt|duckdb)")
 OUTSIDE = ("/", "..", "path/to")
 
@@ -126,13 +128,15 @@ def test_every_name_is_one_that_the_code_has(page: str) -> None:
 
 @every_page
 def test_every_flag_and_variable_is_a_setting(page: str) -> None:
-    known = {*FLAGS["foregsyte-api"], *FLAGS["foregsyte-worker"], *known_flags(), "--autogenerate", "--help"}
+    known = {*FLAGS["foregsyte-api"], *FLAGS["foregsyte-worker"], *known_flags(), "--autogenerate", *OF_TYPER}
+    known |= {option for command in _commands().values() for option in _options(command)}
     assert {flag for code in code_of(page) for flag in re.findall(r"(?<!\S)--[a-z-]+", code)} <= known
     of_tests = set(
         re.findall(r"FOREGSYTE_TEST_\w+", "".join(path.read_text() for path in (ROOT / "tests").rglob("*.py")))
     )
     of_script = set(re.findall(r"FOREGSYTE_\w+", text_of("docs/phase_16/rollback.sh")))
-    assert set(re.findall(r"FOREGSYTE_[A-Z_]+[A-Z]", text_of(page))) <= VARIABLES | of_tests | of_script
+    of_client = {name for name in known_words() if name.startswith("FOREGSYTE_")}
+    assert set(re.findall(r"FOREGSYTE_[A-Z_]+[A-Z]", text_of(page))) <= VARIABLES | of_tests | of_script | of_client
 
 
 @every_page
@@ -179,15 +183,26 @@ def _make(arguments: list[str], flags: set[str]) -> str:
     return "" if arguments[0] in targets and variables <= known else "no such target or variable"
 
 
+def _commands() -> dict[str, Any]:
+    return dict(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+
+
+def _options(command: Any) -> set[str]:
+    return {option for parameter in command.params for option in parameter.opts}
+
+
 def _foregsyte(arguments: list[str], flags: set[str]) -> str:
-    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-    if arguments[0] not in commands:
+    if arguments[0] in OF_TYPER or arguments == ["COMMAND", "--help"]:
+        return ""
+    if arguments[0] not in _commands():
         return "no such command"
-    options = {option for parameter in commands[arguments[0]].params for option in parameter.opts}
+    options = _options(_commands()[arguments[0]])
     return "" if flags <= options else f"no such option: {flags - options}"
 
 
 def _python(arguments: list[str], flags: set[str]) -> str:
+    if arguments[0].endswith(".py"):
+        return "" if (ROOT / arguments[0]).is_file() else "no such file"
     is_there = arguments[0] == "-m" and importlib.util.find_spec(arguments[1]) is not None
     return "" if is_there and flags <= known_flags() | {"--help"} else "no such module or flag"
 
