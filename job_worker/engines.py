@@ -26,19 +26,19 @@ class ProfileNumbers:
 
     Attributes:
         precision: What models compute in.
-        text_long_side: Text is looked for in pictures scaled down to this, in pixels.
+        text_long_sides: The sizes at which text is looked for, in pixels, the largest first.
         line_shape: How lines are brought into the shape in which they are read.
     """
 
     precision: Precision
-    text_long_side: int
+    text_long_sides: tuple[int, ...]
     line_shape: LineShape
 
 
 PROFILES: Mapping[Profile, ProfileNumbers] = {
-    Profile.exact: ProfileNumbers(Precision.f32, 4000, LineShape(320)),
-    Profile.balanced: ProfileNumbers(Precision.bf16, 960, LineShape(160, width_step=32)),
-    Profile.fast: ProfileNumbers(Precision.bf16, 640, LineShape(160, width_step=32, condensed=0.8)),
+    Profile.exact: ProfileNumbers(Precision.f32, (4000,), LineShape(320)),
+    Profile.balanced: ProfileNumbers(Precision.bf16, (960, 512), LineShape(160, width_step=32)),
+    Profile.fast: ProfileNumbers(Precision.bf16, (640,), LineShape(160, width_step=32, condensed=0.8)),
 }
 
 
@@ -87,7 +87,7 @@ def load_text_reader(settings: WorkerSettings) -> TextReader:
             bundled_text_models(settings.cache_dir),
             _compute(settings),
             min_confidence=settings.ocr_confidence,
-            long_side=PROFILES[settings.profile].text_long_side,
+            long_sides=PROFILES[settings.profile].text_long_sides,
             line_shape=PROFILES[settings.profile].line_shape,
         )
     _require("paddleocr", "--text-engine openvino")

@@ -46,9 +46,12 @@ BUILT_IN_PIPELINES: dict[str, PipelineInfo] = {
 
 def offered_pipelines(names: Iterable[str], profile: Profile) -> list[PipelineInfo]:
     """Returns pipelines of the catalogue as clients are told of them, with what the profile means for them."""
-    told = f"Profile {PROFILE_DESCRIPTIONS[profile]}."
     infos = (BUILT_IN_PIPELINES[name] for name in names)
-    return [replace(info, description=f"{info.description} {told}") for info in infos]
+    return [replace(info, description=f"{info.description} {_told(info, profile)}") for info in infos]
+
+
+def _told(info: PipelineInfo, profile: Profile) -> str:
+    return f"Profile {PROFILE_DESCRIPTIONS[profile] if info.reads_text else profile}."
 
 
 def _known(names: tuple[str, ...]) -> tuple[str, ...]:

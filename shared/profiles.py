@@ -10,7 +10,7 @@ class Profile(StrEnum):
 
     Attributes:
         exact: Nothing: the answer of the reference engines, the same on every host.
-        balanced: What does not cost what is found: 16-bit floats, text looked for in a smaller picture.
+        balanced: What does not cost what is found: 16-bit floats, text looked for in two smaller pictures.
         fast: Some small text: it is looked for in a picture that is smaller still.
     """
 
@@ -21,6 +21,6 @@ class Profile(StrEnum):
 
 PROFILE_DESCRIPTIONS = {
     Profile.exact: "exact: full resolution and 32-bit floats",
-    Profile.balanced: "balanced: text is looked for at a long side of 960 pixels and read at full resolution",
+    Profile.balanced: "balanced: text is looked for at long sides of 960 and 512 pixels and read at full resolution",
     Profile.fast: "fast: text is looked for at a long side of 640 pixels, so small text is missed",
 }

@@ -1,11 +1,11 @@
 """Text reading by PaddleOCR's networks on OpenVINO: the fast engine."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 from job_worker.errors import ModelLoadError
 from job_worker.findings import TextLine, one_line
 from job_worker.ocr.bundled_models import TextModelFolders
-from job_worker.ocr.quadrilaterals import corners_of_line, in_reading_order, straightened
+from job_worker.ocr.quadrilaterals import Quad, corners_of_line, is_covered, reading_order, straightened
 from job_worker.ocr.text_detector import MAX_SIDE, TextDetector
 from job_worker.ocr.text_recogniser import LineShape, TextRecogniser
 from job_worker.openvino_models import Compute
@@ -22,7 +22,8 @@ class OpenVinoTextReader:
         models: The two networks.
         compute: How they run.
         min_confidence: Lines that the model is less sure of are dropped, 0 to 1.
-        long_side: Larger pictures are looked at scaled down to this, in pixels; what is found is read at full size.
+        long_sides: The sizes at which a picture is looked at, in pixels, the largest first; it is never scaled up. What
+            is found is read at full size. Large letters are found in a small picture that are missed in a large one.
         line_shape: How lines are brought into the recognition network's shape.
 
     Raises:
@@ -35,12 +36,12 @@ class OpenVinoTextReader:
         compute: Compute,
         *,
         min_confidence: float = 0.5,
-        long_side: int = MAX_SIDE,
+        long_sides: Sequence[int] = (MAX_SIDE,),
         line_shape: LineShape = LineShape(),  # noqa: B008 (frozen)
     ) -> None:
         self.pictures_at_once = compute.threads
         self._min_confidence = min_confidence
-        self._long_side = long_side
+        self._long_sides = long_sides
         try:
             self._detector = TextDetector(models.detection, compute)
             self._recogniser = TextRecogniser(models.recognition, compute, line_shape)
@@ -51,13 +52,26 @@ class OpenVinoTextReader:
 
     def read(self, image: Image) -> list[TextLine]:
         """Read the text in a picture; see `TextReader.read`."""
-        return list(self._lines(image))
+        quads: list[Quad] = []
+        lines: list[TextLine] = []
+        for long_side in self._sides_for(image):
+            found = self._detector.find(image, long_side)
+            new = [(quad, line) for quad in found if not is_covered(quad, quads) and (line := self._line(image, quad))]
+            quads += [quad for quad, _ in new]
+            lines += [line for _, line in new]
+        return [lines[number] for number in reading_order(quads)]
 
-    def _lines(self, image: Image) -> Iterator[TextLine]:
-        for quad in in_reading_order(self._detector.find(image, self._long_side)):
-            if (crop := straightened(image, quad)) is None:
-                continue
-            line = self._recogniser.read(crop)
-            text = one_line(line.text)
-            if text and line.confidence >= self._min_confidence:
-                yield TextLine(text, line.confidence, corners_of_line(quad))
+    def _sides_for(self, image: Image) -> Sequence[int]:
+        first, *others = self._long_sides
+        return [first, *(side for side in others if side < max(image.shape))]
+
+    def _line(self, image: Image, quad: Quad) -> TextLine | None:
+        """Reads one line; None where there is none, or the model is not sure of it."""
+        crop = straightened(image, quad)
+        if crop is None:
+            return None
+        read = self._recogniser.read(crop)
+        text = one_line(read.text)
+        if not text or read.confidence < self._min_confidence:
+            return None
+        return TextLine(text, read.confidence, corners_of_line(quad))

@@ -5,7 +5,7 @@ thresholds, rounding and order are those of PaddleOCR's pipeline, so that both f
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -17,7 +17,7 @@ import pyclipper
 from job_worker.findings import Polygon
 from job_worker.video.frame import Image
 
-__all__ = ["Logits", "Quad", "corners_of_line", "in_reading_order", "quads_in", "straightened"]
+__all__ = ["Logits", "Quad", "corners_of_line", "is_covered", "quads_in", "reading_order", "straightened"]
 
 Logits = npt.NDArray[np.float32]
 """`(H, W)` float32: how likely each pixel is text, before the sigmoid."""
@@ -39,6 +39,8 @@ MIN_GROWN_SIDE_PIXELS = MIN_SIDE_PIXELS + 2
 MAX_REGIONS = 3000
 SAME_ROW_PIXELS = 10
 """Lines whose tops differ by less stand side by side."""
+COVERED_SHARE = 0.3
+"""Two lines that share more of the smaller one, by the upright boxes around them, are one line."""
 TURNED_FROM_RATIO = 1.5
 """A line at least this much higher than wide is turned a quarter to the left before it is read."""
 
@@ -103,17 +105,31 @@ def _mean_probability(corners: _Corners, logits: Logits) -> float:
     return cv2.mean(1 / (1 + np.exp(-within)), mask)[0]
 
 
-def in_reading_order(quads: Sequence[Quad]) -> list[Quad]:
-    """Sorts lines from top to bottom, and those in a row from left to right."""
-    ordered = sorted(quads, key=lambda quad: (quad[0][1], quad[0][0]))
+def reading_order(quads: Sequence[Quad]) -> list[int]:
+    """Returns the lines' numbers from top to bottom, and for those in a row from left to right."""
+    corners = [(int(quad[0][0]), int(quad[0][1])) for quad in quads]
+    ordered = sorted(range(len(quads)), key=lambda number: corners[number][::-1])
     for last in range(len(ordered) - 1):
         for place in range(last, -1, -1):
-            this, following = ordered[place], ordered[place + 1]
-            in_a_row = abs(int(following[0][1]) - int(this[0][1])) < SAME_ROW_PIXELS
-            if not (in_a_row and following[0][0] < this[0][0]):
+            (this_x, this_y), (next_x, next_y) = (corners[number] for number in ordered[place : place + 2])
+            if abs(next_y - this_y) >= SAME_ROW_PIXELS or next_x >= this_x:
                 break
-            ordered[place], ordered[place + 1] = following, this
+            ordered[place], ordered[place + 1] = ordered[place + 1], ordered[place]
     return ordered
+
+
+def is_covered(quad: Quad, others: Iterable[Quad]) -> bool:
+    """Tells whether a line lies where one of the others does, or holds one of them."""
+    return any(_shared_area(quad, other) > COVERED_SHARE * min(_area(quad), _area(other)) for other in others)
+
+
+def _shared_area(one: Quad, other: Quad) -> int:
+    low, high = np.maximum(one.min(axis=0), other.min(axis=0)), np.minimum(one.max(axis=0), other.max(axis=0))
+    return int((high - low).clip(0).astype(int).prod())
+
+
+def _area(quad: Quad) -> int:
+    return int((quad.max(axis=0) - quad.min(axis=0)).astype(int).prod())
 
 
 def straightened(image: Image, quad: Quad) -> Image | None:

@@ -147,7 +147,7 @@ def test_a_picture_gives_the_same_bytes_on_any_number_of_threads(
     def answers(threads: int) -> list[object]:
         compute = Compute(numbers.precision, threads)
         finder = OpenVinoDetector(yolo_weights, compute)
-        reader = OpenVinoTextReader(models, compute, long_side=numbers.text_long_side, line_shape=numbers.line_shape)
+        reader = OpenVinoTextReader(models, compute, long_sides=numbers.text_long_sides, line_shape=numbers.line_shape)
         with ThreadPoolExecutor(threads) as pool:
             return list(pool.map(lambda image: (finder.detect(image), reader.read(image)), 3 * chosen))
 

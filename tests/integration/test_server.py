@@ -182,7 +182,7 @@ class TestPipelines:
         with running_server(make_settings(pipelines=("ocr", "yolo_ocr"))) as server:
             listed = server.jobs.ListPipelines(pb.ListPipelinesRequest()).pipelines
         assert [pipeline.pipeline_id for pipeline in listed] == ["ocr", "yolo_ocr"]
-        assert all("Profile balanced: " in pipeline.description for pipeline in listed)
+        assert all("Profile balanced" in pipeline.description for pipeline in listed)
 
 
 class TestMessageSize:

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from job_worker.ocr.quadrilaterals import Quad, corners_of_line, in_reading_order, quads_in, straightened
+from job_worker.ocr.quadrilaterals import Quad, corners_of_line, is_covered, quads_in, reading_order, straightened
 
 pytestmark = [pytest.mark.unit, pytest.mark.worker]
 
@@ -64,9 +64,19 @@ def test_a_slanted_line_gets_slanted_corners_from_its_top_left_on() -> None:
 
 def test_lines_are_read_from_top_to_bottom_and_in_a_row_from_left_to_right() -> None:
     below, right, left = quad(0, 50, 20, 60), quad(100, 10, 120, 20), quad(10, 18, 30, 28)
-    assert [found.tolist() for found in in_reading_order([below, right, left])] == [
-        left.tolist(), right.tolist(), below.tolist()
-    ]  # fmt: skip
+    assert reading_order([below, right, left]) == [2, 1, 0]
+    assert reading_order([]) == []
+
+
+def test_a_line_is_covered_by_one_that_shares_a_third_of_the_smaller_of_them() -> None:
+    line = quad(10, 10, 110, 30)
+    assert is_covered(line, [quad(300, 10, 310, 30), quad(10, 10, 110, 30)])
+    assert is_covered(line, [quad(0, 0, 500, 500)])
+    assert is_covered(quad(0, 0, 500, 500), [line])
+    assert is_covered(line, [quad(70, 10, 170, 30)])
+    assert not is_covered(line, [quad(85, 10, 185, 30)])
+    assert not is_covered(line, [quad(10, 31, 110, 50)])
+    assert not is_covered(line, [])
 
 
 def test_a_line_is_cut_out_upright() -> None:
