@@ -20,6 +20,7 @@ from job_api.services.leases import JobLocks, LeaseTable
 from job_api.services.queries import QueryService
 from job_api.services.recovery import RecoveryService
 from job_api.services.submission import SubmissionService
+from job_api.services.upload_gate import UploadGate
 from job_api.services.waiting_line import WaitingLine
 from job_api.settings import ApiSettings
 from job_api.storage.base import StorageService
@@ -38,6 +39,7 @@ class Services:
     queries: QueryService
     dispatch: DispatchService
     line: WaitingLine
+    gate: UploadGate
     database: Database
     writer: GroupWriter
 
@@ -68,6 +70,7 @@ def build_services(
     line = WaitingLine(queue or MemoryQueue(), settings.max_waiting_workers)
     leases = LeaseTable(settings.lease_seconds, clock)
     locks = JobLocks()
+    gate = UploadGate(settings.max_uploads, settings.max_upload_bytes)
     with ExitStack() as unless_recovered:
         unless_recovered.callback(database.close)
         with database.unusable_is_explained():
@@ -77,11 +80,12 @@ def build_services(
     writer.start()
     return Services(
         submission=SubmissionService(
-            jobs, storage, line, locks, settings.pipelines, settings.submission_limits, new_id
+            jobs, storage, line, locks, settings.pipelines, settings.submission_limits, gate, new_id
         ),
         queries=QueryService(jobs, storage, locks, settings.default_page_size, settings.max_page_size),
         dispatch=DispatchService(jobs, storage, line, leases, locks, settings.dispatch_limits, clock),
         line=line,
+        gate=gate,
         database=database,
         writer=writer,
     )
@@ -96,4 +100,5 @@ def build_server(settings: ApiSettings, services: Services) -> ApiServer:
         ErrorMappingInterceptor(),
         services.dispatch,
         services.line,
+        services.gate,
     )

@@ -4,19 +4,20 @@ import logging
 import ssl
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from job_api.call_pools import CallPool, UploadPool
 from job_api.interceptors.error_mapping import ErrorMappingInterceptor
+from job_api.interceptors.own_pool import OwnPoolInterceptor
 from job_api.servicers.job_servicer import JobServicer
 from job_api.servicers.worker_servicer import WorkerServicer
 from job_api.services.dispatch import DispatchService
+from job_api.services.upload_gate import UploadGate
 from job_api.services.waiting_line import WaitingLine
 from job_api.settings import MIB, ApiSettings
 from shared.generated.foregsyte.jobs.v1 import jobs_pb2, jobs_pb2_grpc
@@ -36,6 +37,7 @@ LAST_STEPS_SECONDS = 1.0
 
 JOB_SERVICE = jobs_pb2.DESCRIPTOR.services_by_name["JobService"].full_name
 WORKER_SERVICE = jobs_pb2.DESCRIPTOR.services_by_name["WorkerService"].full_name
+SUBMIT = f"/{JOB_SERVICE}/SubmitJob"
 
 _Service = tuple[str, Callable[[grpc.Server], None]]
 """A service's name and what adds it to a server."""
@@ -60,10 +62,13 @@ class ApiServer:
         interceptor: ErrorMappingInterceptor,
         dispatch: DispatchService,
         line: WaitingLine,
+        gate: UploadGate,
     ) -> None:
         self._settings = settings
         self._interceptor = interceptor
         self._line = line
+        threads = min(settings.max_uploads, settings.max_concurrent_calls)
+        self._uploads = UploadPool(gate, threads, settings.largest_payload_bytes)
         self._housekeeper = _Housekeeper(dispatch, min(MAX_HOUSEKEEPING_SECONDS, settings.lease_seconds / 10))
         self._health = health.HealthServicer()
         jobs = (JOB_SERVICE, partial(jobs_pb2_grpc.add_JobServiceServicer_to_server, job_servicer))
@@ -82,10 +87,10 @@ class ApiServer:
         return self._settings.max_waiting_workers + self._settings.max_concurrent_calls
 
     def _listener(self, address: str, threads: int, services: list[_Service]) -> "_Listener":
-        pool = _CallPool(threads, "rpc")
+        pool = CallPool(threads, "rpc")
         server = grpc.server(
             pool,
-            interceptors=[self._interceptor],
+            interceptors=[OwnPoolInterceptor(SUBMIT, self._uploads), self._interceptor],
             options=_server_options(self._settings),
         )
         for _, add_to in services:
@@ -127,24 +132,8 @@ class ApiServer:
         for stopped in stopping:
             stopped.wait()
         self._housekeeper.stop()
-        return all(listener.pool.is_done(LAST_STEPS_SECONDS) for listener in self._listeners)
-
-
-class _CallPool(ThreadPoolExecutor):
-    """The threads of a server's calls, which can say whether all of them have ended."""
-
-    def __init__(self, threads: int, name: str) -> None:
-        super().__init__(threads, name)
-        self._under_way: set[Future[Any]] = set()
-
-    def submit(self, call: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
-        future = super().submit(call, *arguments, **named)
-        self._under_way.add(future)
-        future.add_done_callback(self._under_way.discard)
-        return future
-
-    def is_done(self, timeout_seconds: float) -> bool:
-        return not wait(tuple(self._under_way), timeout_seconds).not_done
+        pools = [*(listener.pool for listener in self._listeners), self._uploads]
+        return all(pool.is_done(LAST_STEPS_SECONDS) for pool in pools)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +142,7 @@ class _Listener:
 
     address: str
     server: grpc.Server
-    pool: _CallPool
+    pool: CallPool
 
     def bind(self, credentials: grpc.ServerCredentials | None) -> str:
         """Takes the address; returns it with the port that was bound."""
@@ -210,9 +199,8 @@ class _Housekeeper:
 
 
 def _server_options(settings: ApiSettings) -> list[tuple[str, int]]:
-    largest = max(settings.max_video_bytes, settings.max_results_bytes)
     return [
-        ("grpc.max_receive_message_length", min(largest + MESSAGE_HEADROOM_BYTES, 2**31 - 1)),
+        ("grpc.max_receive_message_length", min(settings.largest_payload_bytes + MESSAGE_HEADROOM_BYTES, 2**31 - 1)),
         ("grpc.max_send_message_length", -1),
         ("grpc.so_reuseport", 0),  # else a second server could take half of the calls of the first
         # Workers wait in silence; their keepalive pings are welcome.

@@ -70,9 +70,14 @@ class ApiSettings(ProcessSettings):
         return self.database_url or f"duckdb:///{self.data_dir / 'foregsyte.duckdb'}"
 
     @property
+    def largest_payload_bytes(self) -> int:
+        """The largest video or results: gRPC has one limit for the messages of all calls."""
+        return max(self.max_video_bytes, self.max_results_bytes)
+
+    @property
     def submission_limits(self) -> SubmissionLimits:
         """The settings that bound a submit."""
-        return SubmissionLimits(self.max_video_bytes, self.max_uploads, self.max_upload_bytes, self.min_free_bytes)
+        return SubmissionLimits(self.max_video_bytes, self.min_free_bytes)
 
     @property
     def dispatch_limits(self) -> DispatchLimits:

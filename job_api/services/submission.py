@@ -2,9 +2,7 @@
 
 import io
 import logging
-import threading
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from uuid import UUID, uuid4, uuid5
 
@@ -12,7 +10,6 @@ from job_api.errors import (
     DiskLow,
     InvalidMp4,
     InvalidRequestId,
-    Overloaded,
     PayloadTooLarge,
     RequestIdReused,
     UnknownPipeline,
@@ -20,11 +17,12 @@ from job_api.errors import (
 from job_api.repositories.jobs import JobRecord, JobRepository
 from job_api.services.leases import JobLocks
 from job_api.services.request_checks import MAX_ID_CHARACTERS
+from job_api.services.upload_gate import UploadGate
 from job_api.services.waiting_line import WaitingLine
 from job_api.storage.base import StorageFull, StorageService
 from job_api.storage.keys import input_key
 
-__all__ = ["SubmissionLimits", "SubmissionService", "UploadGate"]
+__all__ = ["SubmissionLimits", "SubmissionService"]
 
 logger = logging.getLogger(__name__)
 
@@ -42,46 +40,11 @@ class SubmissionLimits:
 
     Attributes:
         max_video_bytes: The largest video.
-        max_uploads: The most uploads at one time.
-        max_upload_bytes: The most bytes of video in uploads at one time; one upload alone is always let through.
         min_free_bytes: What must stay free on the disk.
     """
 
     max_video_bytes: int
-    max_uploads: int
-    max_upload_bytes: int
     min_free_bytes: int
-
-
-class UploadGate:
-    """Counts the uploads under way, so that they cannot fill the memory."""
-
-    def __init__(self, limits: SubmissionLimits) -> None:
-        self._limits = limits
-        self._lock = threading.Lock()
-        self._uploads = 0
-        self._bytes = 0
-
-    @contextmanager
-    def pass_through(self, size_bytes: int) -> Iterator[None]:
-        """Lets an upload in and counts it until the block ends.
-
-        Raises:
-            Overloaded: Too many, or too large ones, are under way.
-        """
-        with self._lock:
-            too_many = self._uploads >= self._limits.max_uploads
-            too_large = self._uploads > 0 and self._bytes + size_bytes > self._limits.max_upload_bytes
-            if too_many or too_large:
-                raise Overloaded(f"{self._uploads} uploads are under way, try again in a moment")
-            self._uploads += 1
-            self._bytes += size_bytes
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._uploads -= 1
-                self._bytes -= size_bytes
 
 
 class SubmissionService:
@@ -99,6 +62,7 @@ class SubmissionService:
         locks: JobLocks,
         pipelines: Collection[str],
         limits: SubmissionLimits,
+        gate: UploadGate,
         new_id: Callable[[], UUID] = uuid4,
     ) -> None:
         self._jobs = jobs
@@ -107,7 +71,7 @@ class SubmissionService:
         self._locks = locks
         self._pipelines = pipelines
         self._limits = limits
-        self._gate = UploadGate(limits)
+        self._gate = gate
         self._new_id = new_id
         self._not_enqueued: set[UUID] = set()
 

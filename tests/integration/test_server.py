@@ -334,7 +334,7 @@ class TestStopping:
             with pytest.raises((grpc.RpcError, grpc.FutureCancelledError)):
                 call.result(QUICK_SECONDS)
             storage.let_through.set()
-            eventually(lambda: server.services.submission._gate._uploads == 0, "the handler to end")
+            eventually(lambda: server.services.submission._gate._inside == set(), "the handler to end")
 
     def test_stopping_twice_and_stopping_what_never_listened_are_no_errors(self, make_settings: MakeSettings) -> None:
         with running_server(make_settings()) as server:

@@ -182,8 +182,6 @@ def test_settings_do_not_change_once_read() -> None:
 def test_the_limits_reach_the_services() -> None:
     settings = ApiSettings.of(
         max_video_bytes=1,
-        max_uploads=2,
-        max_upload_bytes=3,
         min_free_bytes=4,
         max_wait_seconds=5.0,
         max_piece_bytes=6,
@@ -192,12 +190,7 @@ def test_the_limits_reach_the_services() -> None:
         max_lost_workers=9,
     )
     submission, dispatch = settings.submission_limits, settings.dispatch_limits
-    assert (
-        submission.max_video_bytes,
-        submission.max_uploads,
-        submission.max_upload_bytes,
-        submission.min_free_bytes,
-    ) == (1, 2, 3, 4)
+    assert (submission.max_video_bytes, submission.min_free_bytes) == (1, 4)
     assert (
         dispatch.max_wait_seconds,
         dispatch.max_piece_bytes,
@@ -205,6 +198,7 @@ def test_the_limits_reach_the_services() -> None:
         dispatch.max_error_message_bytes,
         dispatch.max_lost_workers,
     ) == (5.0, 6, 7, 8, 9)
+    assert settings.largest_payload_bytes == 7
 
 
 def test_a_table_that_is_none_is_a_mistake() -> None:

@@ -17,7 +17,6 @@ from job_api.errors import (
     RequestIdReused,
     UnknownPipeline,
 )
-from job_api.services.submission import SubmissionLimits, UploadGate
 from job_api.settings import ApiSettings
 from job_api.storage.base import StorageFull
 from job_api.storage.keys import input_key
@@ -308,49 +307,7 @@ class TestFailures:
         assert take(services) == job_id
 
 
-class TestUploadGate:
-    @pytest.fixture
-    def gate(self) -> UploadGate:
-        return UploadGate(
-            SubmissionLimits(max_video_bytes=10**9, max_uploads=3, max_upload_bytes=100, min_free_bytes=0)
-        )
-
-    def test_too_many_uploads_at_once_are_refused(self, gate: UploadGate) -> None:
-        with gate.pass_through(1), gate.pass_through(1):
-            with gate.pass_through(1), pytest.raises(Overloaded) as raised, gate.pass_through(1):
-                pass
-            assert raised.value.retry_after_seconds
-            with gate.pass_through(1):
-                pass
-
-    def test_too_many_bytes_at_once_are_refused(self, gate: UploadGate) -> None:
-        with gate.pass_through(60):
-            with pytest.raises(Overloaded), gate.pass_through(41):
-                pass
-            with gate.pass_through(40):
-                pass
-
-    def test_one_upload_alone_always_passes(self, gate: UploadGate) -> None:
-        with gate.pass_through(10**9), pytest.raises(Overloaded), gate.pass_through(1):
-            pass
-        with gate.pass_through(100), gate.pass_through(0):
-            pass
-
-    def test_an_upload_that_fails_is_no_longer_counted(self, gate: UploadGate) -> None:
-        for _ in range(10):
-            with pytest.raises(LookupError), gate.pass_through(100):
-                raise LookupError
-        with gate.pass_through(100):
-            pass
-
-    def test_a_refused_upload_is_not_counted(self, gate: UploadGate) -> None:
-        with gate.pass_through(99):
-            for _ in range(10):
-                with pytest.raises(Overloaded), gate.pass_through(50):
-                    pass
-            with gate.pass_through(1):
-                pass
-
+class TestUploads:
     def test_the_service_passes_every_upload_through_its_gate(
         self, make_services: Make, make_settings: MakeSettings
     ) -> None:
@@ -363,5 +320,5 @@ class TestUploadGate:
             with pytest.raises(Overloaded):
                 submit(services)
         assert len({upload.result(10) for upload in under_way}) == 2
-        eventually(lambda: services.submission._gate._uploads == 0, "the gate to be empty")
+        eventually(lambda: services.submission._gate._inside == set(), "the gate to be empty")
         submit(services)
