@@ -4,6 +4,7 @@ Whatever is accepted can be answered in both formats: its numbers fit a double, 
 `google.protobuf.Struct`, of which protobuf reads 100 levels of messages, three to an object of JSON.
 """
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -55,6 +56,10 @@ class _RawEntry(msgspec.Struct, forbid_unknown_fields=True):
     result: dict[str, msgspec.Raw]
 
 
+_BLANKS = b" \t\r\n"
+"""White space of JSON (RFC 8259, section 2); what Python takes for blank is more."""
+_BEFORE_LIST = re.compile(rb'[ \t\r\n]*\{[ \t\r\n]*"results"[ \t\r\n]*:[ \t\r\n]*')
+
 _decode = msgspec.json.Decoder(_Document).decode
 _decode_raw = msgspec.json.Decoder(_RawDocument).decode
 _decode_raw_entries = msgspec.json.Decoder(list[_RawEntry]).decode
@@ -98,8 +103,29 @@ def results_list_of(document: bytes) -> str:
         ValueError: The document is damaged.
     """
     try:
-        results = _decode_raw(document).results
-        _decode_raw_entries(results)
+        return str(_checked_list(document), "utf-8")
     except RecursionError as error:
         raise ValueError("nested far too deep") from error
-    return bytes(results).decode()
+
+
+def _checked_list(document: bytes) -> memoryview | msgspec.Raw:
+    """Returns the list's own bytes, which make a whole document together with what stands around them.
+
+    Documents are long, so they are read once: nearly all have nothing around the list but its name. Where there is more
+    (a name that is repeated or escaped, as JSON allows), the list is found by reading the whole document first.
+    """
+    results: memoryview | msgspec.Raw = _list_as_written(document)
+    try:
+        _decode_raw_entries(results)
+    except msgspec.DecodeError:
+        results = _decode_raw(document).results
+        _decode_raw_entries(results)
+    return results
+
+
+def _list_as_written(document: bytes) -> memoryview:
+    """Returns what stands where the list is mostly written, or nothing."""
+    beginning, end = _BEFORE_LIST.match(document), document.rfind(b"]") + 1
+    if beginning is None or document[end:].strip(_BLANKS) != b"}":
+        return memoryview(b"")
+    return memoryview(document)[beginning.end() : end]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from job_api.errors import InvalidResults
 from job_api.servicers.conversions import frame_message
+from job_api.services import stored_results
 from job_api.services.stored_results import MAX_NESTING, FrameEntry, checked_results, frames_of, results_list_of
 from shared.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.reasons import Reason
@@ -56,6 +57,23 @@ def test_whatever_has_the_shape_is_accepted_and_read_back(
 def test_the_list_is_returned_as_the_very_bytes_that_were_stored(text: str) -> None:
     document = f' {{ "results" : {text} }} '.encode()
     assert results_list_of(checked_results(document)) == text
+
+
+@pytest.mark.parametrize("written", [
+    '{"results": [1], "results": %s}',
+    '{"results": [{"frame_index": 0, "result": {"a": "]}"}}], "results": %s}',
+    '{"\\u0072esults": %s}',
+    '{"results": 5, "\\u0072esults": %s}',
+])  # fmt: skip
+def test_the_list_is_found_however_the_document_is_written(written: str) -> None:
+    text = '[{"frame_index": 0, "result": {"b": "[]}"}}]'
+    assert results_list_of((written % text).encode()) == text
+
+
+def test_a_long_document_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    document = document_of([{"text": "]}"}] * 3)
+    monkeypatch.setattr(stored_results, "_decode_raw", None)  # what the other way to find the list begins with
+    assert json.loads(results_list_of(document)) == json.loads(document)["results"]
 
 
 BAD_DOCUMENTS: dict[str, bytes] = {
@@ -143,10 +161,31 @@ def test_a_damaged_document_is_a_value_error_for_its_readers(case: str) -> None:
         frames_of(BAD_DOCUMENTS[case])
 
 
-@pytest.mark.parametrize("document", [b"", b"{}", b'{"results": [', b"results", b'{"results": ["\xff"]}'])
+NO_LISTS = [
+    b"", b"{}", b'{"results": [', b"results", b'{"results": ["\xff"]}', b'{"results": []', b'{"results": []} x',
+    b'{"results": []}}', b'x{"results": []}', b'{"results": []}\x0b', b'{"results": [], "x": []}', b'{"results": ]}',
+    b'{"results": {}, "x": [{"frame_index": 0, "result": {}}]}', frame('{"a": "\xff"}').replace(b"\xc3\xbf", b"\xff"),
+    frame('{"a": [1}'), frame("{}") * 2, b'[]}', b'{"results"}: []}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("document", NO_LISTS)
 def test_a_damaged_document_has_no_list(document: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         results_list_of(document)
+
+
+@given(results=RESULTS, place=st.integers(0, 10_000), byte=st.integers(0, 255))
+def test_whatever_list_is_returned_stands_in_a_document_with_one_changed_byte(
+    results: list[dict[str, Any]], place: int, byte: int
+) -> None:
+    document = bytearray(document_of(results))
+    document[place % len(document)] = byte
+    try:
+        found = results_list_of(bytes(document))
+    except ValueError:
+        return
+    assert json.loads(found) == json.loads(document)["results"]
 
 
 @pytest.mark.parametrize(("opening", "closing"), [('{"a":', "}"), ("[", "]")])
