@@ -110,7 +110,8 @@ def _make_engine(url: str) -> Engine:
         "autoinstall_known_extensions": "false",  # a file of another kind is refused, not looked up on the network
         "autoload_known_extensions": "false",
     }
-    return create_engine(url, poolclass=NullPool, connect_args={"config": config})
+    # A connection is closed, not given back: the rollback before that would be the second one.
+    return create_engine(url, poolclass=NullPool, pool_reset_on_return=None, connect_args={"config": config})
 
 
 def _explain(file: Path | None, cause: str) -> str:

@@ -1,4 +1,4 @@
-"""The rows of the jobs table, read in short sessions and written through the one writer."""
+"""The rows of the jobs table, read over short connections and written through the one writer."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import CursorResult, Select, and_, delete, or_, select, update
+from sqlalchemy import CursorResult, Select, Table, and_, bindparam, delete, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from job_api.core.database import Database
@@ -34,53 +34,53 @@ class JobRecord:
     updated_at: datetime
 
 
-_COLUMNS = tuple(getattr(Job, name) for name in JobRecord.__slots__)
+_JOBS = cast("Table", Job.__table__)
+"""The rows are read and written as rows: an object mapped to each would double the cost of every call."""
+_SELECT = select(*(_JOBS.c[name] for name in JobRecord.__slots__))
+_BY_ID = _SELECT.where(_JOBS.c.job_id == bindparam("job_id"))
 
 
 class JobRepository:
-    """Jobs by id, by state and by age. No session outlives a method."""
+    """Jobs by id, by state and by age. No connection outlives a method."""
 
     def __init__(self, database: Database, writer: GroupWriter) -> None:
-        self._sessions = database.sessions
+        self._engine = database.engine
         self._writer = writer
 
     def add(self, job_id: UUID, pipeline_id: str, input_path: str) -> None:
         """Inserts a pending job; it is durable when this returns."""
         now = datetime.now(UTC)
-
-        def insert(session: Session) -> None:
-            session.add(
-                Job(job_id=job_id, pipeline_id=pipeline_id, input_path=input_path, created_at=now, updated_at=now)
-            )
-
-        self._writer.run(insert)
+        statement = insert(_JOBS).values(
+            job_id=job_id, pipeline_id=pipeline_id, input_path=input_path, created_at=now, updated_at=now
+        )
+        self._writer.run(lambda session: session.execute(statement))
 
     def get(self, job_id: UUID) -> JobRecord | None:
         """Returns the job, or None."""
-        found = self._read(select(*_COLUMNS).where(Job.job_id == job_id))
+        found = self._read(_BY_ID, job_id=job_id)
         return found[0] if found else None
 
     def newest(self, status: JobStatus | None, after: Position | None, count: int) -> list[JobRecord]:
         """Returns up to `count` jobs, newest first, that come after the position."""
-        query = select(*_COLUMNS).order_by(Job.created_at.desc(), Job.job_id.desc()).limit(count)
+        query = _SELECT.order_by(_JOBS.c.created_at.desc(), _JOBS.c.job_id.desc()).limit(count)
         if status:
-            query = query.where(Job.status == status)
+            query = query.where(_JOBS.c.status == status)
         if after:
             created_at, job_id = after
-            same_instant = and_(Job.created_at == created_at, Job.job_id < job_id)
-            query = query.where(or_(Job.created_at < created_at, same_instant))
+            same_instant = and_(_JOBS.c.created_at == created_at, _JOBS.c.job_id < job_id)
+            query = query.where(or_(_JOBS.c.created_at < created_at, same_instant))
         return self._read(query)
 
     def ids_with_status(self, status: JobStatus) -> list[UUID]:
         """Returns the ids of the jobs in this state, oldest first."""
-        query = select(Job.job_id).where(Job.status == status).order_by(Job.created_at, Job.job_id)
-        with self._sessions() as session:
-            return list(session.scalars(query))
+        query = select(_JOBS.c.job_id).where(_JOBS.c.status == status).order_by(_JOBS.c.created_at, _JOBS.c.job_id)
+        with self._engine.connect() as connection:
+            return list(connection.scalars(query))
 
     def missing(self, job_ids: Iterable[UUID]) -> set[UUID]:
         """Returns those of the ids that no row has."""
-        with self._sessions() as session:
-            return set(job_ids) - set(session.scalars(select(Job.job_id)))
+        with self._engine.connect() as connection:
+            return set(job_ids) - set(connection.scalars(select(_JOBS.c.job_id)))
 
     def move(self, job_id: UUID, before: JobStatus, after: JobStatus, **columns: str | None) -> bool:
         """Changes a job's state, and these columns with it, if it is in the state `before`.
@@ -88,22 +88,19 @@ class JobRepository:
         Returns:
             Whether it was; if not, nothing changed.
         """
-        statement = (
-            update(Job).where(Job.job_id == job_id, Job.status == before).values(status=after, **columns)
-        ).execution_options(synchronize_session=False)
+        is_so = (_JOBS.c.job_id == job_id, _JOBS.c.status == before)
+        statement = update(_JOBS).where(*is_so).values(status=after, **columns)
         return self._writer.run(lambda session: _rows_changed(session, statement) == 1)
 
     def delete(self, job_id: UUID) -> bool:
         """Deletes a job in a final state; returns whether there was one."""
         final = [status for status in JobStatus if status.is_final]
-        statement = (delete(Job).where(Job.job_id == job_id, Job.status.in_(final))).execution_options(
-            synchronize_session=False
-        )
+        statement = delete(_JOBS).where(_JOBS.c.job_id == job_id, _JOBS.c.status.in_(final))
         return self._writer.run(lambda session: _rows_changed(session, statement) == 1)
 
-    def _read(self, query: Select[Any]) -> list[JobRecord]:
-        with self._sessions() as session:
-            return [JobRecord(*row) for row in session.execute(query)]
+    def _read(self, query: Select[Any], **values: Any) -> list[JobRecord]:
+        with self._engine.connect() as connection:
+            return [JobRecord(*row) for row in connection.execute(query, values)]
 
 
 def _rows_changed(session: Session, statement: Any) -> int:
