@@ -231,6 +231,22 @@ class TestWaiting:
         jobs = {submit(server) for _ in waiting[1:]}
         assert {call.result(QUICK_SECONDS).job_id for call in waiting[1:]} == jobs
 
+    def test_256_waiting_workers_leave_a_thread_for_every_other_call(self, make_settings: MakeSettings) -> None:
+        with running_server(make_settings(max_concurrent_calls=1)) as server:
+            assert server.services.line._max_waiters == ApiSettings.of().max_waiting_workers == 256
+            old = submit(server)
+            assert server.workers.Dequeue(pb.DequeueRequest(worker_id="w")).job_id == old
+            waiting = [start_waiting(server, f"w{number}") for number in range(256)]
+            status = server.jobs.GetJobStatus(pb.GetJobStatusRequest(job_id=old), timeout=QUICK_SECONDS)
+            assert status.status == pb.JOB_STATUS_RUNNING
+            stub = health_pb2_grpc.HealthStub(server.channel)
+            assert stub.Check(health_pb2.HealthCheckRequest(), timeout=QUICK_SECONDS).status == SERVING
+            jobs = [submit(server) for _ in range(100)]
+            assert {call.result(QUICK_SECONDS).job_id for call in waiting[:100]} == set(jobs)
+            assert not any(call.done() for call in waiting[100:])
+            server.services.line.close()
+            assert {call.result(QUICK_SECONDS).job_id for call in waiting[100:]} == {""}
+
     def test_when_too_many_wait_the_next_is_answered_empty_and_calls_go_on(self, make_settings: MakeSettings) -> None:
         with running_server(make_settings(max_waiting_workers=2, max_concurrent_calls=2)) as server:
             waiting = [start_waiting(server, f"w{number}") for number in range(2)]

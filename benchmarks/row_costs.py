@@ -1,0 +1,53 @@
+"""What a job's row costs to write and to read, in a table with so many rows already."""
+
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from uuid import uuid4
+
+from sqlalchemy import text
+
+from benchmarks.measuring import Rows, spread, timed_ms
+from job_api.core.database import Database
+from job_api.core.group_writer import GroupWriter
+from job_api.core.migrations import migrate
+from job_api.repositories.jobs import JobRepository
+
+__all__ = ["row_table"]
+
+FILL = text(
+    "INSERT INTO jobs SELECT uuid(), 'completed', 'ocr', 'video_jobs/video.mp4', 'video_jobs/results.json', NULL, "
+    "TIMESTAMP '2020-01-01' + to_seconds(number), TIMESTAMP '2020-01-01' + to_seconds(number) "
+    "FROM range(:first, :last) AS numbers(number)"
+)
+
+
+def row_table(folder: Path, sizes: Sequence[int], calls: int, rounds: int) -> Rows:
+    """Measures one insert, one read and the newest page, in the middle of a table that grows."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rows: Rows = []
+    with closing(Database(f"duckdb:///{folder / 'rows.duckdb'}")) as database:
+        database.open()
+        migrate(database)
+        with closing(GroupWriter(database.sessions)) as writer:
+            writer.start()
+            jobs, filled = JobRepository(database, writer), 0
+            for size in sizes:
+                with database.sessions.begin() as session:
+                    session.execute(FILL, {"first": filled, "last": size})
+                filled = size
+                rows.append({"rows": size} | _costs(jobs, calls, rounds))
+    return rows
+
+
+def _costs(jobs: JobRepository, calls: int, rounds: int) -> dict[str, dict[str, float]]:
+    inserts, gets, pages = [], [], []
+    for _ in range(rounds):
+        ids = [uuid4() for _ in range(calls)]
+        inserts.append(timed_ms(lambda ids=ids: [jobs.add(job_id, "ocr", "video_jobs/video.mp4") for job_id in ids]))
+        gets.append(timed_ms(lambda ids=ids: [jobs.get(job_id) for job_id in ids]))
+        pages.append(timed_ms(lambda: [jobs.newest(None, None, 50) for _ in range(calls)]))
+    return {
+        name: spread([total / calls for total in totals])
+        for name, totals in (("insert ms", inserts), ("get ms", gets), ("newest 50 ms", pages))
+    }

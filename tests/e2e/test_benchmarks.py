@@ -1,0 +1,52 @@
+"""The benchmarks of the server run, small, and say all they must. How fast it is, is not tested."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT
+
+pytestmark = [pytest.mark.e2e]
+
+MACHINE = {"processor", "cores", "memory GiB", "Python", "duckdb", "grpcio"}
+
+
+def report_of(module: str, folder: Path, *arguments: str) -> dict[str, Any]:
+    """Runs a benchmark, quickly, and returns what it saved."""
+    file = folder / "report.json"
+    command = [sys.executable, "-m", module, "--quick", "--json", str(file), *arguments]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    report: dict[str, Any] = json.loads(file.read_text())
+    assert report["machine"].keys() >= MACHINE
+    for rows in report["tables"].values():
+        for row in rows:
+            for column in row:
+                assert column in ended.stdout
+            check_row(row)
+    return report
+
+
+def check_row(row: dict[str, Any]) -> None:
+    """Every number that was measured is there with its spread, and was measured."""
+    measured = [value for value in row.values() if isinstance(value, dict)]
+    assert measured
+    for value in measured:
+        assert 0 <= value["min"] <= value["median"] <= value["max"]
+
+
+@pytest.mark.parametrize("table", ["lives", "waiting", "uploads", "results", "rows"])
+def test_each_table_of_the_server_is_made(tmp_path: Path, table: str) -> None:
+    assert list(report_of("benchmarks.api", tmp_path, "--only", table)["tables"]) == [table]
+
+
+def test_growth_is_measured_and_drawn(tmp_path: Path) -> None:
+    plot = tmp_path / "growth.svg"
+    report = report_of("benchmarks.growth", tmp_path, "--plot", str(plot))
+    assert list(report["tables"]) == ["frames", "rows", "pairs", "waiting"]
+    assert all(len(rows) >= 2 for rows in report["tables"].values())
+    assert "<svg" in plot.read_text()
