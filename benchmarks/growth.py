@@ -67,10 +67,10 @@ def measure(plan: Plan, rounds: int, folder: Path) -> dict[str, Rows]:
 
 def draw(tables: dict[str, Rows], file: Path) -> None:
     """Draws every table: medians as lines, the extremes of the rounds as bands."""
-    import matplotlib as mpl  # noqa: PLC0415 (heavy, and not part of every environment)
+    import matplotlib as mpl
 
     mpl.use("Agg")
-    from matplotlib import pyplot  # noqa: PLC0415 (after the choice of what it draws on)
+    from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(2, 2, figsize=(11, 8), layout="constrained")
     for axis, (name, panel) in zip(axes.flat, PANELS.items(), strict=True):

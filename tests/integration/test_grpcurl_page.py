@@ -13,7 +13,7 @@ import grpc
 import pytest
 
 from tests.conftest import ROOT, TINY_MP4
-from tests.integration.test_readme_calls import Grpcurl
+from tests.support.grpcurl import Grpcurl
 
 pytestmark = pytest.mark.integration
 
@@ -58,10 +58,7 @@ def blocks(page: str) -> str:
 
 
 def test_every_rpc_of_the_contract_is_there(grpcurl: Grpcurl, calls_of: Callable[[str], list[tuple[str, str]]]) -> None:
-    services = [
-        grpcurl._pool.FindServiceByName(f"foregsyte.jobs.v1.{name}") for name in ("JobService", "WorkerService")
-    ]
-    rpcs = {f"{service.full_name}/{method.name}" for service in services for method in service.methods}
+    rpcs = grpcurl.rpcs("foregsyte.jobs.v1.JobService", "foregsyte.jobs.v1.WorkerService")
     assert rpcs | {"grpc.health.v1.Health/Check"} == {method for method, _ in calls_of(blocks(PAGE))}
 
 
