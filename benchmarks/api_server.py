@@ -52,14 +52,10 @@ class MeasuredServer:
 
     @property
     def peak_mib(self) -> float:
-        """The most memory that was resident, since the last `forget_peak`."""
+        """The most memory that was resident so far."""
         found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{self.pid}/status").read_text())
         assert found
         return int(found[1]) / 1024
-
-    def forget_peak(self) -> None:
-        """Has the peak begin anew at what is resident now (proc(5), clear_refs)."""
-        Path(f"/proc/{self.pid}/clear_refs").write_text("5")
 
     @property
     def cpu_seconds(self) -> float:
