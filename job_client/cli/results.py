@@ -83,8 +83,8 @@ def _format_of(out: Path) -> ExportFormat:
 
 def _size_of(video: Path) -> tuple[int, int]:
     with needing_extra("client-media"):
-        from job_client.media.reader import frame_size  # noqa: PLC0415 (a plain client does without)
-    return frame_size(video)
+        from job_client.media.original import OriginalVideo  # noqa: PLC0415 (a plain client does without)
+    return OriginalVideo(video).size()
 
 
 def _write(pieces: Iterable[str], out: Path) -> None:

@@ -1,6 +1,6 @@
 """A copy of a video with everything drawn on it that was found."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from itertools import zip_longest
 from pathlib import Path
@@ -9,8 +9,9 @@ from job_client.job import FrameResult
 from job_client.media.drawing import Drawing
 from job_client.media.errors import UnsuitableVideo
 from job_client.media.fonts import FontFile
-from job_client.media.reader import Picture, VideoReader
+from job_client.media.original import OriginalVideo
 from job_client.media.writer import VideoWriter
+from job_worker.video.picture import Picture
 
 __all__ = ["annotate_video", "matched"]
 
@@ -38,34 +39,31 @@ def annotate_video(
         UnsuitableVideo: The file is no video, or the results are of another one.
         OSError: A file cannot be read or written.
     """
-    reader = VideoReader(video)
+    original = OriginalVideo(video)
     with ExitStack() as stack:
         writer: VideoWriter | None = None
-        for picture, frame in matched(reader, results, video):
+        for picture, frame in matched(original, results):
             image = picture.image
             if writer is None:
                 drawing = Drawing(image.shape[1], image.shape[0], fonts)
-                writer = stack.enter_context(VideoWriter(target, video, reader.format(), picture))
+                writer = stack.enter_context(VideoWriter(target, video, original.format(), picture))
             drawing.draw(image, frame["result"])
             writer.write(picture, image)
             on_frame()
 
 
-def matched(
-    pictures: Iterable[Picture], results: Sequence[FrameResult], video: Path
-) -> Iterator[tuple[Picture, FrameResult]]:
+def matched(original: OriginalVideo, results: Sequence[FrameResult]) -> Iterator[tuple[Picture, FrameResult]]:
     """Yields each frame of the video with its result.
 
     Args:
-        pictures: The frames of the video.
+        original: The video.
         results: All of a job's results.
-        video: The file, for messages.
 
     Raises:
-        UnsuitableVideo: The frames are not those that the results are of: another number, or other times.
+        UnsuitableVideo: It is no video, or its frames are not those of the results: another number, or other times.
     """
-    wrong = UnsuitableVideo(f"{video} is not the video that the results are of ({len(results)} frames)")
-    for picture, frame in zip_longest(pictures, results):
+    wrong = UnsuitableVideo(f"{original.path} is not the video that the results are of ({len(results)} frames)")
+    for picture, frame in zip_longest(original, results):
         if picture is None or frame is None:
             raise wrong
         stated = frame["result"].get("timestamp_ms")

@@ -9,7 +9,7 @@ from supervision.config import ORIENTED_BOX_COORDINATES
 
 from job_client.media.fonts import FontFile
 from job_client.media.labels import PALETTE, TEXT_COLOR, Labels
-from job_client.media.reader import Image
+from job_worker.video.frame import Image
 
 __all__ = ["Drawing"]
 

@@ -13,7 +13,8 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
 from job_client.media.audio import AudioTracks
-from job_client.media.reader import Image, Picture, VideoFormat
+from job_worker.video.frame import Image
+from job_worker.video.picture import Picture, VideoFormat
 
 __all__ = ["VideoWriter"]
 

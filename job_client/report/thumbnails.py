@@ -8,8 +8,9 @@ import cv2
 
 from job_client.job import FrameResult
 from job_client.media.annotation import matched
-from job_client.media.reader import Image, VideoReader
+from job_client.media.original import OriginalVideo
 from job_client.report.data import Row
+from job_worker.video.frame import Image
 
 __all__ = ["Thumbnails", "best_frames", "make_thumbnails"]
 
@@ -51,7 +52,7 @@ def make_thumbnails(
     """
     made: Thumbnails = {}
     size: tuple[int, int] | None = None
-    for picture, frame in matched(VideoReader(video), results, video):
+    for picture, frame in matched(OriginalVideo(video), results):
         if size is None:
             size = picture.image.shape[1], picture.image.shape[0]
         if frame["frame_index"] in wanted:

@@ -6,7 +6,6 @@ above the limit is ever allocated.
 
 import errno
 import logging
-import struct
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,10 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import av
-import cv2
 import numpy as np
 from av.container import InputContainer
-from av.sidedata.sidedata import SideDataContainer
 from av.stream import Discard, Disposition
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
@@ -28,6 +25,8 @@ from av.video.stream import VideoStream
 from job_worker.errors import VideoError
 from job_worker.video.diagnosis import explain_no_frames, outline
 from job_worker.video.frame import Frame, Image
+from job_worker.video.orientation import Orientation
+from job_worker.video.picture import Picture, VideoFormat
 
 if TYPE_CHECKING:
     # At run time a packet takes no type argument.
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["ReaderLimits", "VideoReader"]
 
 logger = logging.getLogger(__name__)
+logger.addHandler(logging.NullHandler())  # else a program without logging, as the client is, prints warnings
 
 MAX_UNREADABLE = 1000
 """Gaps in the data after which the rest of the file counts as lost: a cut-off file is one gap after the other."""
@@ -43,8 +43,8 @@ MAX_UNREADABLE = 1000
 ROW_PADDING_PIXELS = 64 * 65536
 """What the decoders' own padding of rows and columns may add to a picture; it must not count against the limit."""
 
-DEFAULT_FRAME_MS = 40.0
-"""Distance of frames (25 a second) where neither the frame nor the track states a time."""
+DEFAULT_RATE = Fraction(25)
+"""Frames a second where the track states none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +87,42 @@ class VideoReader:
             VideoError: No frame can be had, or a picture is above the limit.
             OSError: The file is not there or cannot be read.
         """
+        for picture in self.pictures():
+            yield Frame(picture.index, picture.timestamp_ms, picture.image)
+
+    def pictures(self) -> Iterator[Picture]:
+        """Yield the same frames with what a copy of them needs.
+
+        Raises:
+            VideoError: No frame can be had, or a picture is above the limit.
+            OSError: The file is not there or cannot be read.
+        """
         self.damaged_packets = 0
-        frames = 0
-        self._refuse_what_must_not_be_decoded()
+        count = 0
         with self._open() as container:
             stream = self._select(container)
             clock = _Clock(stream)
-            for picture in self._pictures(container, stream):
-                if (image := self._image(picture)) is not None:
-                    yield Frame(frames, clock.milliseconds(picture.pts), image)
-                    frames += 1
-        self._conclude(frames)
+            for frame in self._frames(container, stream):
+                orientation = Orientation.of(frame)
+                if (image := self._image(frame, orientation)) is not None:
+                    yield Picture(count, frame.pts, clock.milliseconds(frame.pts), image, frame, orientation)
+                    count += 1
+        self._conclude(count)
+
+    def format(self) -> VideoFormat:
+        """Return what a copy of the video must keep.
+
+        Raises:
+            VideoError: There is no video to be had from the file, or its pictures are above the limit.
+            OSError: The file is not there or cannot be read.
+        """
+        with self._open() as container:
+            stream = self._select(container)
+            return VideoFormat(
+                time_base=stream.time_base or Fraction(1, 1000),
+                rate=stream.average_rate or DEFAULT_RATE,
+                sample_aspect_ratio=stream.sample_aspect_ratio,
+            )
 
     def _refuse_what_must_not_be_decoded(self) -> None:
         # An image and an encrypted video decode too: to one picture, and to noise. A false index is believed at once.
@@ -108,6 +133,7 @@ class VideoReader:
             self._check_size(track.width, track.height)
 
     def _open(self) -> InputContainer:
+        self._refuse_what_must_not_be_decoded()
         try:
             return av.open(
                 f"file:{self._path}",
@@ -137,7 +163,7 @@ class VideoReader:
         codec.options = self._codec_options()
         return tracks[0]
 
-    def _pictures(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+    def _frames(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
         for packet in self._packets(container, stream):
             yield from self._decode(stream.codec_context, packet)
         yield from self._decode(stream.codec_context, None)
@@ -166,14 +192,14 @@ class VideoReader:
             self.damaged_packets += 1
             return []
 
-    def _image(self, picture: VideoFrame) -> Image | None:
-        self._check_size(picture.width, picture.height)
+    def _image(self, frame: VideoFrame, orientation: Orientation) -> Image | None:
+        self._check_size(frame.width, frame.height)
         try:
-            converted = self._converter.reformat(picture, format="bgr24", threads=self._limits.decoder_threads)
+            converted = self._converter.reformat(frame, format="bgr24", threads=self._limits.decoder_threads)
         except av.FFmpegError:
             self.damaged_packets += 1
             return None
-        return np.ascontiguousarray(_upright(cast("Image", converted.to_ndarray()), picture))
+        return np.ascontiguousarray(orientation.upright(cast("Image", converted.to_ndarray())))
 
     def _check_size(self, width: int, height: int) -> None:
         if width * height > self._limits.max_frame_pixels:
@@ -198,7 +224,7 @@ class _Clock:
 
     def __init__(self, stream: VideoStream) -> None:
         self._tick_ms = (stream.time_base or Fraction(0)) * 1000
-        self._step_ms = float(1000 / stream.average_rate) if stream.average_rate else DEFAULT_FRAME_MS
+        self._step_ms = float(1000 / (stream.average_rate or DEFAULT_RATE))
         self._latest: float | None = None
 
     def milliseconds(self, pts: int | None) -> float:
@@ -209,32 +235,3 @@ class _Clock:
 
     def _guess(self) -> float:
         return 0.0 if self._latest is None else self._latest + self._step_ms
-
-
-_ROTATIONS = {
-    1: cv2.ROTATE_90_COUNTERCLOCKWISE,
-    -1: cv2.ROTATE_90_CLOCKWISE,
-    2: cv2.ROTATE_180,
-    -2: cv2.ROTATE_180,
-}
-"""By quarter turns against the clock; the angle of a meaningless matrix is none of these."""
-
-
-def _upright(image: Image, picture: VideoFrame) -> Image:
-    """Turn a stored picture as its display matrix says."""
-    if _is_mirrored(picture):
-        image = cast("Image", cv2.flip(image, 0))
-    rotation = _ROTATIONS.get(round(picture.rotation / 90))
-    return image if rotation is None else cast("Image", cv2.rotate(image, rotation))
-
-
-def _is_mirrored(picture: VideoFrame) -> bool:
-    """Tell whether the display matrix mirrors: its upper left 2x2 then has a negative determinant."""
-    try:
-        # Not `picture.side_data`: that ties picture and side data to each other, and memory grows until a collection.
-        matrix = SideDataContainer(picture)["DISPLAYMATRIX"]  # type: ignore[call-arg]
-    except (KeyError, ValueError):
-        # ValueError: the library has no name for another piece of side data (spatial video has such).
-        return False
-    a, b, _, c, d, *_ = struct.unpack("=9i", bytes(matrix))
-    return bool(a * d < b * c)

@@ -105,6 +105,15 @@ def test_packages_depend_in_one_direction(modules: tuple[str, ...], forbidden: t
     assert offences(modules, forbidden) == []
 
 
+def test_the_client_uses_nothing_of_the_worker_but_its_reader_and_only_where_it_reads_videos() -> None:
+    reader = ("job_worker.video", "job_worker.errors")
+    readers = ("job_client.media", "job_client.report.thumbnails", *reader)
+    used = offences(readers, ("job_worker",))
+    assert used
+    assert [use for use in used if not within(use.split(" imports ")[1], *reader)] == []
+    assert set(offences(("job_client",), ("job_worker",))) <= set(used)
+
+
 OUTER = ("job_api.servicers", "job_api.interceptors", "job_api.server", "job_api.bootstrap", "job_api.__main__")
 ADAPTERS = ("job_api.storage.local_storage", "job_api.storage.memory_storage", "job_api.queue.memory_queue")
 

@@ -225,6 +225,30 @@ def test_pictures_come_upright(tmp_path: Path, degrees: int, hflip: bool, vflip:
     assert np.abs(frame.image.astype(int) - shown).mean() < 4
 
 
+def test_pictures_are_the_frames_and_know_how_they_are_stored(tmp_path: Path) -> None:
+    path = encode(tmp_path / "turned.mp4", [quadrants()] * 2, times_ms=[0, 40], orientation={"degrees": 90})
+    reader = VideoReader(path)
+    for frame, picture in zip(reader, reader.pictures(), strict=True):
+        assert (picture.index, picture.timestamp_ms) == (frame.index, frame.timestamp_ms)
+        assert (picture.stored.width, picture.stored.height) == (128, 64)
+        assert np.array_equal(picture.image, frame.image)
+        stored = picture.stored.to_ndarray(format="bgr24")
+        assert np.array_equal(picture.orientation.as_stored(picture.image), stored)
+
+
+def test_the_format_is_that_of_the_track(video: Path) -> None:
+    reader = VideoReader(video)
+    found = reader.format()
+    assert (found.rate, found.sample_aspect_ratio) == (10, None)
+    assert [(picture.pts or 0) * found.time_base * 10 for picture in reader.pictures()] == list(range(12))
+
+
+def test_the_format_of_what_must_not_be_decoded_is_not_told(tmp_path: Path) -> None:
+    path = encode(tmp_path / "image.avif", [gray(9, 64, 64)], codec="libsvtav1", container="avif")
+    with pytest.raises(VideoError, match="image"):
+        VideoReader(path).format()
+
+
 def test_a_meaningless_display_matrix_turns_nothing(tmp_path: Path) -> None:
     (frame,) = read(encode(tmp_path / "video.mp4", [quadrants()], matrix=[0] * 9))
     assert frame.image.shape == (64, 128, 3)

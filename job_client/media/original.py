@@ -1,0 +1,64 @@
+"""The video that was submitted, read as the worker read it: its frames are those of the results."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from job_client.media.errors import UnsuitableVideo
+from job_worker.errors import VideoError
+from job_worker.video.picture import Picture, VideoFormat
+from job_worker.video.reader import ReaderLimits, VideoReader
+
+__all__ = ["OriginalVideo"]
+
+ANY_SIZE = ReaderLimits(max_frame_pixels=1 << 30)
+"""Operators can raise the limit of their workers, and what gave results can be read."""
+
+
+class OriginalVideo:
+    """The original of a job's results; each iteration begins anew.
+
+    Attributes:
+        path: The file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._reader = VideoReader(path, ANY_SIZE)
+
+    def __iter__(self) -> Iterator[Picture]:
+        """Yields every displayable frame once, in display order.
+
+        Raises:
+            UnsuitableVideo: No frame can be had from the file.
+            OSError: The file cannot be read.
+        """
+        with self._naming_the_file():
+            yield from self._reader.pictures()
+
+    def format(self) -> VideoFormat:
+        """Returns what a copy of the video must keep.
+
+        Raises:
+            UnsuitableVideo: It is no video.
+            OSError: The file cannot be read.
+        """
+        with self._naming_the_file():
+            return self._reader.format()
+
+    def size(self) -> tuple[int, int]:
+        """Returns width and height in pixels of the first frame as it is displayed.
+
+        Raises:
+            UnsuitableVideo: No frame can be had from the file.
+            OSError: The file cannot be read.
+        """
+        height, width = next(iter(self)).image.shape[:2]
+        return width, height
+
+    @contextmanager
+    def _naming_the_file(self) -> Iterator[None]:
+        try:
+            yield
+        except VideoError as error:
+            raise UnsuitableVideo(f"{self.path}: {error}") from error
