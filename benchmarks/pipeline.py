@@ -74,9 +74,10 @@ def _turns(variants: list[Variant], video: Path, frames: int, rounds: int) -> di
     for variant in variants:
         variant.run(video, 3)
     passes: dict[str, list[dict[str, float]]] = {variant.name: [] for variant in variants}
-    for _ in range(rounds):
+    for this_round in range(1, rounds + 1):
         for variant in variants:
-            passes[variant.name].append(_entry(variant.run(video, frames, floor=variant.name != PLAIN)))
+            floor = variant.name != PLAIN and this_round == rounds
+            passes[variant.name].append(_entry(variant.run(video, frames, floor=floor)))
     return passes
 
 

@@ -25,7 +25,7 @@ __all__ = ["PLAIN", "VARIANTS", "Measured", "Variant", "running"]
 
 PLAIN = "plain"
 VARIANTS = (PLAIN, *Profile)
-FLOOR_ROUNDS = 3
+FLOOR_ROUNDS = 2
 
 
 @dataclass(frozen=True, slots=True)

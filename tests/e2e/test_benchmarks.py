@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-pytestmark = [pytest.mark.e2e]
+pytestmark = [pytest.mark.e2e, pytest.mark.corpus]
 
 MACHINE = {"processor", "cores", "memory GiB", "Python", "duckdb", "grpcio"}
 

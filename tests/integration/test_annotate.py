@@ -97,6 +97,7 @@ def test_a_damaged_video_is_read_without_a_word(corpus: Path) -> None:
     assert (done.stdout, done.stderr) == ("", "")
 
 
+@pytest.mark.corpus
 @pytest.mark.parametrize("name", ANNOTATED)
 def test_size_times_rotation_and_sound_are_kept(name: str, corpus: Path, tmp_path: Path) -> None:
     source, copy = corpus / name, tmp_path / "out.mp4"
@@ -113,6 +114,7 @@ def test_size_times_rotation_and_sound_are_kept(name: str, corpus: Path, tmp_pat
         assert audio_span(copy) == pytest.approx(audio_span(source), abs=0.05)
 
 
+@pytest.mark.corpus
 @pytest.mark.parametrize("name", ["quicktime_bt601.mov", "mde_ftyp3gp5.mp4", "counter_digits.mp4", "h264_10bit.mp4"])
 def test_colours_stay_as_they_were(name: str, corpus: Path, tmp_path: Path) -> None:
     copy = tmp_path / "out.mp4"
@@ -153,6 +155,7 @@ def decode_and_encode(source: Path, target: Path) -> None:
         copy.mux(stream.encode(None))
 
 
+@pytest.mark.corpus
 def test_it_takes_less_than_three_times_the_work_of_decoding_and_encoding(corpus: Path, tmp_path: Path) -> None:
     source = corpus / "car_num_plate_uz.mp4"
     height, width = next(iter(VideoReader(source))).image.shape[:2]

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.project_copy import copy_of_project, environment_of_copy, replace_in
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration, pytest.mark.corpus, pytest.mark.timeout(300)]
 
 SUITES = (
     "tests/unit/test_documents.py",
