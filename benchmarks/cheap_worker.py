@@ -37,6 +37,8 @@ PIPELINE = "ocr"
 class FrameStamp:
     """A `TextReader` whose only line is a hash of the pixels and their mean colour."""
 
+    pictures_at_once = 2
+
     def read(self, image: Image) -> list[TextLine]:
         """Returns the stamp; the same picture gives the same line."""
         height, width = image.shape[:2]
