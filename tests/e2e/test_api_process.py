@@ -227,7 +227,8 @@ class TestSurviving:
         process = start().is_ready()
         jobs, _ = stubs(process)
         calls = [jobs.SubmitJob.future(submit_request(VIDEO + bytes(100_000))) for _ in range(200)]
-        eventually(lambda: sum(call.done() for call in calls) > 10, "some submits to be answered")
+        # Some are refused, for they are too many at a time.
+        eventually(lambda: sum(call.done() and not call.exception() for call in calls) > 5, "some to be accepted")
         process.signalled(signal.SIGKILL)
         answered = {call.result().job_id for call in calls if not call.exception(30)}
         assert answered
