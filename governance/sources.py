@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from governance.rulebook import FileException, Rulebook
@@ -70,12 +70,12 @@ class PythonSource(Source):
         Raises:
             SyntaxError: The file is no Python.
         """
-        return ast.parse(self.text, self.path)
+        return _parsed(self.text, self.path)[0]
 
     @cached_property
     def nodes(self) -> list[ast.AST]:
         """Every node of the tree."""
-        return list(ast.walk(self.tree))
+        return _parsed(self.text, self.path)[1]
 
     @cached_property
     def _imported(self) -> dict[str, str]:
@@ -108,6 +108,13 @@ class PythonSource(Source):
     def calls(self) -> Iterator[ast.Call]:
         """Yields every call."""
         return (node for node in self.nodes if isinstance(node, ast.Call))
+
+
+@lru_cache(maxsize=1024)
+def _parsed(text: str, path: str) -> tuple[ast.Module, list[ast.AST]]:
+    """Returns a file's syntax tree and its nodes; nobody changes them, so equal files share them."""
+    tree = ast.parse(text, path)
+    return tree, list(ast.walk(tree))
 
 
 def functional_sources(root: Path, rules: Rulebook) -> list[Source]:
