@@ -1,5 +1,6 @@
 """Subcommands that handle whole jobs: submit, status, list, delete, pipelines."""
 
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
@@ -93,11 +94,7 @@ def status(
         foregsyte status JOB_ID | jq -r .status
     """
     with connected(address, tls_ca_file) as client:
-        jobs = (client.job(job_id).status() for job_id in job_ids)
-        if for_people(as_json=as_json):
-            console.print(jobs_table(jobs))
-        else:
-            print_records(map(job_record, jobs))
+        _print_jobs((client.job(job_id).status() for job_id in job_ids), as_json=as_json)
 
 
 def list_jobs(
@@ -116,11 +113,14 @@ def list_jobs(
         foregsyte list --status failed | jq -r .error_message
     """
     with connected(address, tls_ca_file) as client:
-        jobs = islice(client.jobs(status), limit)
-        if for_people(as_json=as_json):
-            console.print(jobs_table(jobs))
-        else:
-            print_records(map(job_record, jobs))
+        _print_jobs(islice(client.jobs(status), limit), as_json=as_json)
+
+
+def _print_jobs(jobs: Iterable[JobInfo], *, as_json: bool) -> None:
+    if for_people(as_json=as_json):
+        console.print(jobs_table(jobs))
+    else:
+        print_records(map(job_record, jobs))
 
 
 def delete(

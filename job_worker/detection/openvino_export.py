@@ -5,12 +5,12 @@
 import hashlib
 import logging
 import shutil
-import tempfile
 from pathlib import Path
 
 from job_worker.detection.openvino_detector import is_runnable
 from job_worker.detection.ultralytics_weights import located
 from job_worker.errors import ModelLoadError
+from job_worker.made_once import made_once
 from job_worker.vendor_libraries import prepare_vendor_libraries, reason_of, user_cache_folder
 
 __all__ = ["can_become_runnable", "runnable_weights"]
@@ -55,23 +55,13 @@ def runnable_weights(weights: str, image_size: int, cache_folder: Path | None = 
 def _exported(checkpoint: Path, image_size: int, parent: Path) -> Path:
     content_hash = hashlib.sha256(checkpoint.read_bytes()).hexdigest()[:16]
     folder = parent / f"{checkpoint.stem}-{content_hash}-{image_size}-{_LAYOUT_VERSION}_openvino_model"
-    if not folder.is_dir():
-        logger.info("exporting the detector's weights, once", extra={"weights": checkpoint.name})
-        _export(checkpoint, image_size, folder)
-    return folder
+    return made_once(folder, lambda working: _export(checkpoint, image_size, working, parent.parent))
 
 
-def _export(checkpoint: Path, image_size: int, folder: Path) -> None:
-    prepare_vendor_libraries(folder.parent.parent)
+def _export(checkpoint: Path, image_size: int, working: Path, cache_folder: Path) -> Path:
+    prepare_vendor_libraries(cache_folder)
     from ultralytics.models.yolo import YOLO
 
-    # A rename shows the folder whole or not at all; whoever comes second finds it there and drops its own copy.
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".exporting-") as working:
-        copy = shutil.copy(checkpoint, Path(working) / checkpoint.name)
-        made = YOLO(copy).export(format="openvino", dynamic=True, imgsz=image_size, verbose=False)
-        try:
-            Path(made).rename(folder)
-        except OSError:
-            if not folder.is_dir():
-                raise
+    logger.info("exporting the detector's weights, once", extra={"weights": checkpoint.name})
+    copy = shutil.copy(checkpoint, working / checkpoint.name)  # Ultralytics writes beside what it exports
+    return Path(YOLO(copy).export(format="openvino", dynamic=True, imgsz=image_size, verbose=False))

@@ -8,7 +8,6 @@ The `rapidocr` wheel carries PP-OCRv6 small as two ONNX files; PaddleOCR wants e
 import hashlib
 import importlib.util
 import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 import yaml
 
 from job_worker.errors import ModelLoadError
+from job_worker.made_once import made_once
 from job_worker.openvino_models import read_model
 from job_worker.vendor_libraries import prepare_vendor_libraries, user_cache_folder
 
@@ -109,24 +109,14 @@ def _wheel_file(name: str) -> Path:
 def _model_folder(parent: Path, model: Path, config_of: Callable[[Path], dict[str, Any]]) -> Path:
     content_hash = hashlib.sha256(model.read_bytes()).hexdigest()[:16]
     folder = parent / f"{model.stem}-{content_hash}-{_LAYOUT_VERSION}"
-    if not folder.is_dir():
-        _build(folder, model, config_of(model))
+    return made_once(folder, lambda working: _built(working / "model", model, config_of(model)))
+
+
+def _built(folder: Path, model: Path, config: dict[str, Any]) -> Path:
+    folder.mkdir()
+    shutil.copyfile(model, folder / "inference.onnx")
+    (folder / "inference.yml").write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
     return folder
-
-
-def _build(folder: Path, model: Path, config: dict[str, Any]) -> None:
-    # A rename shows the folder whole or not at all; whoever comes second finds it there and drops its own copy.
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".building-") as building:
-        content = Path(building) / "model"
-        content.mkdir()
-        shutil.copyfile(model, content / "inference.onnx")
-        (content / "inference.yml").write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
-        try:
-            content.rename(folder)
-        except OSError:
-            if not folder.is_dir():
-                raise
 
 
 def _recognition_config(model: Path) -> dict[str, Any]:

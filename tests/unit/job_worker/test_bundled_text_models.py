@@ -34,7 +34,7 @@ def test_each_model_becomes_a_folder_with_its_settings(wheel: Path, tmp_path: Pa
 
 def test_the_folders_are_built_once(wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = bundled_text_models(tmp_path)
-    monkeypatch.setattr(bundled_models, "_build", lambda *_: pytest.fail("built again"))
+    monkeypatch.setattr(bundled_models, "_built", lambda *_: pytest.fail("built again"))
     assert bundled_text_models(tmp_path) == first
 
 
