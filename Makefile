@@ -11,7 +11,6 @@ VIDEO ?= tests/fixtures/tiny.mp4
 WEIGHTS ?= $(wildcard ../shared/models/yolo11n_int8_openvino_model)
 
 PROTO := foregsyte/jobs/v1/jobs.proto
-PRODUCT := job_api job_worker job_client shared migrations
 
 .PHONY: setup demo test test-fast test-corpus smoke governance lint format types protos protos-check buf-lint api worker lock clean
 
