@@ -1,0 +1,74 @@
+"""Each step from a rendered dataset to a detector that the worker runs, as small as it can be."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from job_worker.detection.openvino_detector import OpenVinoDetector
+from job_worker.detection.ultralytics_detector import UltralyticsDetector
+from job_worker.openvino_models import Compute, Precision
+from tests.conftest import ROOT
+from training.labelled import rendered_frames
+from training.scenes.patch import CLASSES
+
+pytestmark = [pytest.mark.integration, pytest.mark.models, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dataset")
+    step("build_dataset", "--to", folder, "--train", "8", "--val", "4", "--test", "4", "--processes", "1")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def models(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    data = dataset / "data.yaml"
+    step("train", "--data", data, "--to", folder, "--device", "cpu", "--epochs", "1", "--imgsz", "64", "--batch", "4")
+    step("export", folder / "train" / "weights" / "best.pt", "--to", folder / "models")
+    return folder / "models"
+
+
+def step(module: str, *arguments: object) -> str:
+    """Runs one of the documented commands."""
+    command = [sys.executable, "-m", f"training.{module}", *map(str, arguments)]
+    offline = {**os.environ, "YOLO_OFFLINE": "true"}
+    done = subprocess.run(command, cwd=ROOT, env=offline, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+def test_both_forms_are_small_enough_to_ship_and_say_nothing_of_the_host(models: Path, dataset: Path) -> None:
+    files = [file for file in models.rglob("*") if file.is_file()]
+    assert {file.suffix for file in files} == {".pt", ".xml", ".bin", ".yaml"}
+    assert (models / "text_carriers.pt").stat().st_size < 6_000_000
+    assert sum(file.stat().st_size for file in (models / "text_carriers_openvino_model").iterdir()) < 6_000_000
+    for file in files:
+        content = file.read_bytes()
+        assert str(dataset).encode() not in content
+        assert str(ROOT).encode() not in content
+        assert str(models.parent).encode() not in content
+
+
+def test_both_forms_find_the_same_classes(models: Path, dataset: Path, tmp_path: Path) -> None:
+    image = next(iter(rendered_frames(dataset))).image
+    least = 0.0005  # so that a network that has learned nothing yet finds something
+    fast = OpenVinoDetector(models / "text_carriers_openvino_model", Compute(Precision.f32, 1), confidence=least)
+    reference = UltralyticsDetector(
+        models / "text_carriers.pt", device="cpu", threads=1, confidence=least, cache_folder=tmp_path
+    )
+    for detector in (fast, reference):
+        assert {found.label for found in detector.detect(image)} <= set(CLASSES)
+
+
+def test_the_evaluation_runs_what_was_trained(models: Path, dataset: Path, tmp_path: Path) -> None:
+    out = tmp_path / "numbers.json"
+    shown = step(
+        "evaluate", "--weights", models / "text_carriers.pt", "--dataset", dataset, "--imgsz", "64", "--out", out
+    )
+    assert "4 frames" in shown
+    assert out.exists()

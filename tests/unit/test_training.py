@@ -1,0 +1,204 @@
+"""Scenes show what their labels say, the same every time; the evaluation counts as it says."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from training.build_dataset import JPEG_QUALITY, SEEDS, build_dataset
+from training.evaluate import evaluate
+from training.labelled import REAL_FRAMES, LabelledFrame, rendered_frames
+from training.materials import find_materials
+from training.scenes.codes import barcode_label, bars, qr_code, qr_label
+from training.scenes.compose import Painter
+from training.scenes.patch import CLASSES, Box, Patch, Thing, blank, place, rectangle
+from training.scenes.plates import plate, vehicle
+from training.scenes.signs import Signs
+from training.scenes.text import Fonts
+
+pytestmark = pytest.mark.unit
+
+MATERIALS = find_materials(None)
+FRAMES = 60
+
+
+@pytest.fixture(scope="module")
+def painter() -> Painter:
+    return Painter(MATERIALS)
+
+
+@pytest.fixture(scope="module")
+def fonts() -> Fonts:
+    return Fonts(MATERIALS.fonts)
+
+
+def chance(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def test_a_frame_depends_on_its_seed_and_number_alone(painter: Painter) -> None:
+    again = Painter(MATERIALS)
+    later = [again.frame(5, number) for number in (3, 2)]
+    for number, frame in zip((3, 2), later, strict=True):
+        first = painter.frame(5, number)
+        assert np.array_equal(first.pixels, frame.pixels)
+        assert first.boxes == frame.boxes
+    assert not np.array_equal(painter.frame(6, 3).pixels, later[0].pixels)
+
+
+def test_scenes_show_every_class_and_also_nothing_and_their_boxes_lie_in_the_frame(painter: Painter) -> None:
+    frames = [painter.frame(1, number) for number in range(FRAMES)]
+    assert {box.label for frame in frames for box in frame.boxes} == set(CLASSES)
+    assert any(not frame.boxes for frame in frames)
+    for frame in frames:
+        height, width = frame.pixels.shape[:2]
+        for box in frame.boxes:
+            assert 0 <= box.x1 < box.x2 <= width
+            assert 0 <= box.y1 < box.y2 <= height
+
+
+def test_captions_change_the_picture_inside_their_boxes_and_nowhere_else(painter: Painter) -> None:
+    drawn = 0
+    for seed in range(40):
+        frame = np.full((360, 640, 3), 90, np.uint8)
+        boxes = painter._captions.draw(chance(seed), frame, [])
+        changed = (frame != 90).any(axis=2)
+        for box in boxes:
+            inside = changed[int(box.y1) : int(box.y2), int(box.x1) : int(box.x2)]
+            assert inside[0].any() or inside[-1].any() or inside[:, 0].any() or inside[:, -1].any() or inside.any()
+            # Faint shadows may reach a little further than the letters.
+            changed[max(0, int(box.y1) - 12) : int(box.y2) + 12, max(0, int(box.x1) - 12) : int(box.x2) + 12] = False
+        drawn += len(boxes)
+        assert not changed.any()
+    assert drawn > 40
+
+
+def test_a_thing_is_labelled_where_it_is_seen() -> None:
+    frame = np.zeros((200, 300, 3), np.uint8)
+    pixels = blank(250, 100, (0, 0, 0))
+    pixels[25:75, 50:200, :3] = 255
+    patch = Patch(pixels, [Thing("barcode", rectangle(50, 25, 200, 75))])
+    corners = np.array([[60, 40], [250, 70], [240, 150], [70, 120]], np.float32)
+    (box,) = place(frame, patch, corners)
+    y, x = np.nonzero(frame[..., 0] > 127)
+    assert np.abs(np.array([box.x1, box.y1, box.x2, box.y2]) - (x.min(), y.min(), x.max() + 1, y.max() + 1)).max() <= 1
+
+
+def test_codes_can_be_read_and_are_labelled_where_a_reader_sees_them(fonts: Fonts) -> None:
+    content = cv2.QRCodeDetector().detectAndDecode(framed(qr_code("foregsyte 2048", "m", (0, 0, 0), (255, 255, 255))))[
+        0
+    ]
+    assert content == "foregsyte 2048"
+    # OpenCV finds no barcode whose edges are perfectly sharp.
+    lines = blurred(framed(bars("ean13", "400638133393", 200, (0, 0, 0), (255, 255, 255))))
+    assert cv2.barcode.BarcodeDetector().detectAndDecode(lines)[0] == "4006381333931"
+    seen = 0
+    for seed in range(20):
+        patch = qr_label(chance(seed), fonts)
+        found, corners = cv2.QRCodeDetector().detect(cv2.cvtColor(patch.pixels[..., :3], cv2.COLOR_RGB2GRAY))
+        if found:
+            seen += 1
+            wanted = patch.things[0].outline
+            assert np.abs(corners[0].min(axis=0) - wanted.min(axis=0)).max() < 0.06 * np.ptp(wanted)
+            assert np.abs(corners[0].max(axis=0) - wanted.max(axis=0)).max() < 0.06 * np.ptp(wanted)
+    assert seen >= 10
+
+
+@pytest.mark.parametrize(
+    ("draw", "label"),
+    [(plate, "license_plate"), (vehicle, "license_plate"), (qr_label, "qr_code"), (barcode_label, "barcode")],
+)
+def test_patches_label_what_they_are(draw: object, label: str, fonts: Fonts) -> None:
+    things = [thing for seed in range(12) for thing in draw(chance(seed), fonts).things]  # type: ignore[operator]
+    assert len(things) >= 8
+    assert {thing.label for thing in things} == {label}
+
+
+def test_signs_are_labelled_without_their_pole(fonts: Fonts) -> None:
+    signs = Signs(fonts, [], MATERIALS.symbol_font)
+    poles = 0
+    for seed in range(30):
+        patch = signs.sign(chance(seed))
+        height = patch.size[1]
+        for thing in patch.things:
+            assert thing.label == "traffic_sign"
+            assert thing.outline[:, 1].max() <= height
+        if patch.things:
+            poles += max(thing.outline[:, 1].max() for thing in patch.things) < 0.9 * height
+    assert poles >= 8
+
+
+def test_a_dataset_holds_the_frames_and_their_boxes_whatever_the_number_of_processes(
+    painter: Painter, tmp_path: Path
+) -> None:
+    build_dataset(tmp_path / "one", None, {"train": 2, "test": 5}, processes=1)
+    build_dataset(tmp_path / "two", None, {"train": 2, "test": 5}, processes=2)
+    read = list(rendered_frames(tmp_path / "one"))
+    assert len(read) == 5
+    for number, frame in enumerate(read):
+        drawn = painter.frame(SEEDS["test"], number)
+        assert [box.label for box in frame.boxes] == [box.label for box in drawn.boxes]
+        for box, wanted in zip(frame.boxes, drawn.boxes, strict=True):
+            assert (box.x1, box.y1, box.x2, box.y2) == pytest.approx(
+                (wanted.x1, wanted.y1, wanted.x2, wanted.y2), abs=0.1
+            )
+        stored = cv2.imencode(".jpg", drawn.pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
+        assert np.array_equal(frame.image, cv2.imdecode(stored, cv2.IMREAD_COLOR))
+    for file in (tmp_path / "one").rglob("*.*"):
+        if file.name != "data.yaml":
+            assert file.read_bytes() == (tmp_path / "two" / file.relative_to(tmp_path / "one")).read_bytes()
+
+
+def test_the_evaluation_counts_what_is_found_missed_mistaken_and_imagined() -> None:
+    nothing = np.zeros((100, 100, 3), np.uint8)
+    sign, caption = Box("traffic_sign", 0, 0, 20, 20), Box("caption", 50, 50, 90, 60)
+    frames = [
+        LabelledFrame("both", nothing, [sign, caption]),
+        LabelledFrame("mistaken", nothing, [sign]),
+        LabelledFrame("ignored", nothing, [], [Box("", 0, 0, 50, 50)]),
+        LabelledFrame("empty", nothing, []),
+    ]
+    answers = {
+        "both": [(Box("traffic_sign", 1, 0, 20, 20), 0.9), (Box("caption", 50, 50, 60, 60), 0.6)],
+        "mistaken": [(Box("license_plate", 0, 0, 20, 20), 0.8)],
+        "ignored": [(Box("qr_code", 5, 5, 25, 25), 0.9)],
+        "empty": [(Box("barcode", 5, 5, 25, 25), 0.5), (Box("barcode", 60, 5, 85, 25), 0.1)],
+    }
+    report = evaluate(lambda frame: answers[frame.name], frames)  # type: ignore[arg-type]
+    assert report["frames"] == 4
+    assert report["confusion"] == {
+        "caption > nothing": 1,
+        "nothing > barcode": 1,
+        "nothing > caption": 1,
+        "traffic_sign > license_plate": 1,
+        "traffic_sign > traffic_sign": 1,
+    }
+    assert report["false_alarms"] == {"frames": 1, "per_frame": 1.0}
+    assert report["classes"]["traffic_sign"]["recall"] == 0.5
+    assert report["classes"]["traffic_sign"]["precision"] == 1.0
+    assert report["classes"]["caption"] == {"ap50": 0.0, "precision": 0.0, "recall": 0.0, "labelled": 1}
+    perfect = evaluate(lambda frame: [(box, 0.9) for box in frame.boxes], frames)  # type: ignore[arg-type]
+    assert perfect["map50"] == pytest.approx(0.995)
+    assert perfect["false_alarms"]["per_frame"] == 0
+
+
+def test_labels_of_real_frames_are_whole() -> None:
+    labels = json.loads(REAL_FRAMES.read_text(encoding="utf-8"))
+    assert labels["classes"] == list(CLASSES)
+    assert len(labels["frames"]) >= 150
+    assert len({(entry["video"], entry["frame"]) for entry in labels["frames"]}) == len(labels["frames"])
+    for entry in labels["frames"]:
+        for x1, y1, x2, y2 in [*(box["box"] for box in entry["boxes"]), *entry["ignore"]]:
+            assert 0 <= x1 < x2 <= entry["width"]
+            assert 0 <= y1 < y2 <= entry["height"]
+        assert {box["label"] for box in entry["boxes"]} <= set(CLASSES)
+
+
+def framed(code: np.ndarray) -> np.ndarray:
+    return cv2.copyMakeBorder(code[..., 0], 150, 150, 200, 200, cv2.BORDER_CONSTANT, value=255)
+
+
+def blurred(picture: np.ndarray) -> np.ndarray:
+    return cv2.GaussianBlur(picture, (0, 0), 1.0)

@@ -1,0 +1,1 @@
+"""How the bundled detector is made: scenes, training, export, evaluation. No part of the installed package."""

@@ -1,0 +1,98 @@
+"""Renders a dataset in the form that Ultralytics trains on: pictures, label files, `data.yaml`.
+
+Example: `python -m training.build_dataset --materials build/materials --to build/dataset`. The same seed and materials
+give the same pictures, whatever the number of processes.
+"""
+
+import argparse
+import multiprocessing
+from functools import partial
+from pathlib import Path
+
+import cv2
+import yaml
+
+from training.materials import find_materials
+from training.scenes.compose import Frame, Painter
+from training.scenes.patch import CLASSES
+
+__all__ = ["build_dataset", "label_lines"]
+
+SEEDS = {"train": 1, "val": 2, "test": 3}
+"""The parts of a dataset and what their frames are drawn with."""
+
+JPEG_QUALITY = 95
+
+_painter: Painter
+
+
+def build_dataset(folder: Path, materials: Path | None, counts: dict[str, int], processes: int) -> None:
+    """Renders so many frames of each part; frames that are there already are left as they are.
+
+    Args:
+        folder: Where the dataset goes.
+        materials: The folder that `training.materials` filled, or None for drawn scenes alone.
+        counts: The number of frames of each part of `SEEDS`.
+        processes: How many frames are rendered at a time.
+    """
+    jobs = [(part, number) for part, count in counts.items() for number in range(count)]
+    for part in counts:
+        (folder / "images" / part).mkdir(parents=True, exist_ok=True)
+        (folder / "labels" / part).mkdir(parents=True, exist_ok=True)
+    description = {
+        "path": str(folder.resolve()),
+        **{part: f"images/{part}" for part in counts},
+        "names": dict(enumerate(CLASSES)),
+    }
+    (folder / "data.yaml").write_text(yaml.safe_dump(description, sort_keys=False))
+    context = multiprocessing.get_context("fork")
+    with context.Pool(processes, initializer=_start, initargs=(materials,)) as pool:
+        for done, _ in enumerate(pool.imap_unordered(partial(_render, folder), jobs, chunksize=16), start=1):
+            if done % 1000 == 0 or done == len(jobs):
+                print(f"{done} of {len(jobs)} frames", flush=True)
+
+
+def label_lines(frame: Frame) -> str:
+    """The frame's boxes in the form of Ultralytics: class, middle x and y, width, height as shares of the frame."""
+    height, width = frame.pixels.shape[:2]
+    return "".join(
+        f"{CLASSES.index(box.label)} {(box.x1 + box.x2) / 2 / width:.5f} {(box.y1 + box.y2) / 2 / height:.5f} "
+        f"{(box.x2 - box.x1) / width:.5f} {(box.y2 - box.y1) / height:.5f}\n"
+        for box in frame.boxes
+    )
+
+
+def _start(materials: Path | None) -> None:
+    global _painter  # noqa: PLW0603 (one painter a process)
+    cv2.setNumThreads(1)
+    _painter = Painter(find_materials(materials))
+
+
+def _render(folder: Path, job: tuple[str, int]) -> None:
+    part, number = job
+    picture = folder / "images" / part / f"{number:06}.jpg"
+    labels = folder / "labels" / part / f"{number:06}.txt"
+    if picture.exists() and labels.exists():
+        return
+    frame = _painter.frame(SEEDS[part], number)
+    cv2.imwrite(str(picture), cv2.cvtColor(frame.pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    labels.write_text(label_lines(frame))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--to", type=Path, required=True, help="the dataset's folder")
+    parser.add_argument(
+        "--materials", type=Path, help="the folder of training.materials; without it scenes are drawn alone"
+    )
+    parser.add_argument("--train", type=int, default=20_000, help="frames to train on")
+    parser.add_argument("--val", type=int, default=600, help="frames to choose the best epoch by")
+    parser.add_argument("--test", type=int, default=1_000, help="frames to evaluate on, seen by nothing else")
+    parser.add_argument("--processes", type=int, default=multiprocessing.cpu_count())
+    given = parser.parse_args()
+    counts = {"train": given.train, "val": given.val, "test": given.test}
+    build_dataset(given.to, given.materials, counts, given.processes)
+
+
+if __name__ == "__main__":
+    main()

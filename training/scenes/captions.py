@@ -1,0 +1,279 @@
+"""Text put over a picture in post-production: subtitles, lower thirds, scoreboards, clocks, watermarks, title cards."""
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from training.scenes.drawing import a_colour, a_contrast, paste, stack
+from training.scenes.patch import Box, Colour, Picture, blank
+from training.scenes.text import Fonts, a_clock, a_name, a_number, a_sentence, a_word, choose, text_picture
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Captions"]
+
+WHITE, BLACK = (250, 250, 250), (10, 10, 10)
+MARGIN = 0.04
+"""How near to the frame's edge captions come, as a share of its height."""
+
+
+class Captions:
+    """Draws captions into frames, each as one block."""
+
+    def __init__(self, fonts: Fonts) -> None:
+        self._fonts = fonts
+
+    def draw(self, rng: np.random.Generator, frame: Picture, taken: list[Box]) -> list[Box]:
+        """Draws some captions where nothing labelled is yet.
+
+        Args:
+            rng: Where chance comes from.
+            frame: What to draw into.
+            taken: The boxes that are in the frame already.
+
+        Returns:
+            Their boxes.
+        """
+        kinds: tuple[Callable[[np.random.Generator, Picture], tuple[Picture, float, float]], ...] = (
+            self._subtitle, self._subtitle, self._subtitle, self._lower_third, self._scoreboard, self._clock,
+            self._clock, self._watermark, self._watermark, self._title, self._badge, self._badge,
+            self._values, self._ticker, self._credits,
+        )  # fmt: skip
+        boxes: list[Box] = []
+        for _ in range(int(rng.choice([1, 2, 3, 4, 6], p=[0.4, 0.27, 0.18, 0.1, 0.05]))):
+            pixels, x, y = choose(rng, kinds)(rng, frame)
+            height, width = frame.shape[:2]
+            scale = min(1.0, (width * 0.98) / pixels.shape[1], (height * 0.9) / pixels.shape[0])
+            if scale < 1:
+                size = max(1, int(pixels.shape[1] * scale)), max(1, int(pixels.shape[0] * scale))
+                pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+            left, top = int(x * (width - pixels.shape[1])), int(y * (height - pixels.shape[0]))
+            shown = np.argwhere(pixels[..., 3] > 60)
+            if not len(shown):
+                continue
+            (y1, x1), (y2, x2) = shown.min(axis=0), shown.max(axis=0) + 1
+            box = Box("caption", left + x1, top + y1, left + x2, top + y2)
+            near = Box("", box.x1 - 8, box.y1 - 8, box.x2 + 8, box.y2 + 8)
+            if box.y2 - box.y1 < 5 or any(near.overlap(other) for other in (*taken, *boxes)):
+                continue
+            paste(frame, pixels, left, top)
+            boxes.append(box)
+        return boxes
+
+    def _lines(self, rng: np.random.Generator, texts: list[str], script: str, size: int, **style: object) -> Picture:
+        font = self._fonts.font(rng, script)
+        lines = [text_picture(text, font, size, **style) for text in texts]  # type: ignore[arg-type]
+        return stack(lines, int(size * rng.uniform(0.15, 0.5)), choose(rng, ("left", "centre", "centre", "right")))
+
+    def _subtitle(self, rng: np.random.Generator, frame: Picture) -> tuple[Picture, float, float]:
+        height = frame.shape[0]
+        script = self._fonts.script(rng)
+        size = max(9, int(height * rng.uniform(0.03, 0.085)))
+        fill: Colour = choose(rng, (WHITE, WHITE, WHITE, (255, 235, 80), (230, 230, 230), a_colour(rng, 1.0, 0.8)))
+        texts = [a_sentence(rng, script, 7) for _ in range(int(rng.choice([1, 2, 3], p=[0.55, 0.38, 0.07])))]
+        spacing = rng.uniform(0.1, 0.35) if rng.random() < 0.15 else 0.0
+        outline = int(rng.integers(0, max(2, size // 8) + 1))
+        block = self._lines(rng, texts, script, size, fill=fill, outline=BLACK, outline_width=outline, spacing=spacing)
+        if rng.random() < 0.3:
+            block = _on_panel(rng, block, a_colour(rng, 0.2), int(rng.choice([130, 180, 255])), size)
+        elif outline == 0:
+            block = _shadowed(block, max(1, size // 12))
+        return block, rng.normal(0.5, 0.03), rng.uniform(0.85, 0.98) if rng.random() < 0.9 else rng.uniform(0.02, 0.15)
+
+    def _lower_third(self, rng: np.random.Generator, frame: Picture) -> tuple[Picture, float, float]:
+        height = frame.shape[0]
+        script = self._fonts.script(rng)
+        size = max(9, int(height * rng.uniform(0.035, 0.07)))
+        ink, ground = a_contrast(rng)
+        name = text_picture(a_sentence(rng, script, 3).title(), self._fonts.font(rng, script), size, ink)
+        name = _on_panel(rng, name, ground, 255 if rng.random() < 0.7 else 190, size)
+        parts = [name]
+        if rng.random() < 0.7:
+            ink, ground = a_contrast(rng)
+            line = text_picture(a_sentence(rng, script, 5), self._fonts.font(rng, script), int(size * 0.7), ink)
+            line = _on_panel(rng, line, ground, 255, int(size * 0.6))
+            if line.shape[1] < name.shape[1]:
+                line = cv2.copyMakeBorder(line, 0, 0, 0, name.shape[1] - line.shape[1], cv2.BORDER_REPLICATE)
+            parts.append(line)
+        return stack(parts, 0, "left"), choose(rng, (0.05, 0.08, 0.5)), rng.uniform(0.75, 0.95)
+
+    def _scoreboard(self, rng: np.random.Generator, frame: Picture) -> tuple[Picture, float, float]:
+        size = max(8, int(frame.shape[0] * rng.uniform(0.025, 0.06)))
+        font = self._fonts.font(rng)
+        score = f"{rng.integers(0, 130)}-{rng.integers(0, 130)}"
+        words = [
+            a_word(rng, longest=4).upper(),
+            str(rng.integers(0, 9)),
+            a_word(rng, longest=4).upper(),
+            score,
+            a_clock(rng)[:5],
+            f"Q{rng.integers(1, 5)}",
+            "LIVE",
+            "HD",
+        ]
+        cells = []
+        for i in rng.permutation(len(words))[: int(rng.integers(2, 7))]:
+            ink, ground = a_contrast(rng)
+            cells.append(_on_panel(rng, text_picture(words[int(i)], font, size, ink), ground, 255, size))
+        if rng.random() < 0.35:
+            width = max(cell.shape[1] for cell in cells)
+            cells = [cv2.copyMakeBorder(c, 0, 0, 0, width - c.shape[1], cv2.BORDER_REPLICATE) for c in cells]
+            return stack(cells, 0, "left"), rng.uniform(0.02, 0.98), rng.uniform(0.02, 0.98)
+        tall = max(cell.shape[0] for cell in cells)
+        row = np.concatenate(
+            [cv2.copyMakeBorder(c, 0, tall - c.shape[0], 0, 0, cv2.BORDER_REPLICATE) for c in cells], axis=1
+        )
+        return row, choose(rng, (0.04, 0.5, 0.96)), choose(rng, (0.04, 0.04, 0.95))
+
+    def _clock(self, rng: np.random.Generator, frame: Picture) -> tuple[Picture, float, float]:
+        size = max(8, int(frame.shape[0] * rng.uniform(0.025, 0.12)))
+        text = choose(rng, (a_clock(rng), a_clock(rng), a_number(rng), f"{a_name(rng)} {a_clock(rng)}"))
+        if rng.random() < 0.35:
+            ink, ground = a_contrast(rng)
+            block = _on_panel(
+                rng, text_picture(text, self._fonts.font(rng), size, ink), ground, int(rng.choice([150, 255])), size
+            )
+        else:
+            block = text_picture(text, self._fonts.font(rng), size, *_style(rng, size))
+        return block, *self._corner(rng)
+
+    def _watermark(self, rng: np.random.Generator, frame: Picture) -> tuple[Picture, float, float]:
+        size = max(9, int(frame.shape[0] * rng.uniform(0.025, 0.09)))
+        script = self._fonts.script(rng)
+        text = choose(
+            rng,
+            (
+                a_word(rng, script).upper(),
+                a_name(rng, script),
+                f"www.{a_word(rng)}.com",
+                f"© {a_name(rng)} {a_name(rng)}",
+                f"@{a_word(rng)}",
+                f"{a_word(rng).upper()} HD",
+            ),
+        )
+        texts = [text, f"www.{a_word(rng)}.com"] if rng.random() < 0.15 else [text]
+        block = self._lines(
+            rng, texts, script, size, fill=choose(rng, (WHITE, WHITE, BLACK, (128, 128, 128), a_colour(rng, 1.0, 0.5)))
+        )
+        block[..., 3] = (block[..., 3] * rng.uniform(0.45, 1.0)).astype(np.uint8)
+        return block, *self._corner(rng)
+
+    def _title(self, rng: np.random.Generator, frame: Picture) -> tuple[Picture, float, float]:
+        script = self._fonts.script(rng)
+        size = max(12, int(frame.shape[0] * rng.uniform(0.08, 0.3)))
+        words = [a_word(rng, script) for _ in range(int(rng.integers(1, 6)))]
+        per_line = int(rng.integers(1, 4))
+        texts = [" ".join(words[i : i + per_line]) for i in range(0, len(words), per_line)][:3]
+        if rng.random() < 0.6:
+            texts = [text.upper() for text in texts]
+        fill, outline, outline_width = _style(rng, size)
+        block = self._lines(rng, texts, script, size, fill=fill, outline=outline, outline_width=outline_width)
+        if rng.random() < 0.1:
+            block = np.ascontiguousarray(np.rot90(block, choose(rng, (1, 3))))
+        return block, rng.normal(0.5, 0.15), rng.normal(0.45, 0.15)
+
+    def _badge(self, rng: np.random.Generator, frame: Picture) -> tuple[Picture, float, float]:
+        size = max(8, int(frame.shape[0] * rng.uniform(0.025, 0.07)))
+        ink, ground = a_contrast(rng)
+        text = choose(
+            rng,
+            (
+                "LIVE",
+                "SUBSCRIBE NOW",
+                "REC",
+                "NEW",
+                "BREAKING NEWS",
+                "REPLAY",
+                a_sentence(rng, words=2).upper(),
+                a_word(rng).upper(),
+            ),
+        )
+        return _on_panel(
+            rng, text_picture(text, self._fonts.font(rng), size, ink), ground, 255, size, rounded=True
+        ), *self._corner(rng)
+
+    def _values(self, rng: np.random.Generator, frame: Picture) -> tuple[Picture, float, float]:
+        size = max(8, int(frame.shape[0] * rng.uniform(0.025, 0.07)))
+        unit = choose(rng, ("", "°", "°C", " km/h", "%", " m"))
+        texts = [
+            choose(rng, ("", f"{a_name(rng)}: ")) + f"{rng.integers(0, 200)}.{rng.integers(10)}{unit}"
+            for _ in range(int(rng.integers(1, 6)))
+        ]
+        fill, outline, outline_width = _style(rng, size)
+        block = self._lines(rng, texts, "latin", size, fill=fill, outline=outline, outline_width=outline_width)
+        return block, *self._corner(rng)
+
+    def _ticker(self, rng: np.random.Generator, frame: Picture) -> tuple[Picture, float, float]:
+        size = max(8, int(frame.shape[0] * rng.uniform(0.025, 0.05)))
+        ink, ground = a_contrast(rng)
+        script = self._fonts.script(rng)
+        text = text_picture(
+            " ".join(a_sentence(rng, script, 9) for _ in range(3)), self._fonts.font(rng, script), size, ink
+        )
+        bar = blank(frame.shape[1], int(size * rng.uniform(1.4, 2.2)), ground)
+        paste(bar, text, int(rng.uniform(0, frame.shape[1] * 0.3)), (bar.shape[0] - text.shape[0]) // 2)
+        return bar, 0.5, rng.uniform(0.9, 1.0)
+
+    def _credits(self, rng: np.random.Generator, frame: Picture) -> tuple[Picture, float, float]:
+        size = max(9, int(frame.shape[0] * rng.uniform(0.03, 0.06)))
+        script = self._fonts.script(rng)
+        texts = [a_sentence(rng, script, 4) for _ in range(int(rng.integers(3, 8)))]
+        fill, outline, outline_width = _style(rng, size)
+        block = self._lines(rng, texts, script, size, fill=fill, outline=outline, outline_width=outline_width)
+        return block, rng.uniform(0.1, 0.9), rng.uniform(0.1, 0.9)
+
+    @staticmethod
+    def _corner(rng: np.random.Generator) -> tuple[float, float]:
+        """A place that is mostly near a corner or an edge."""
+        if rng.random() < 0.2:
+            return rng.uniform(0.05, 0.95), rng.uniform(0.05, 0.95)
+        return choose(rng, (MARGIN, MARGIN, 0.5, 1 - MARGIN, 1 - MARGIN)) + rng.normal(0, 0.01), choose(
+            rng, (MARGIN, 1 - MARGIN)
+        ) + rng.normal(0, 0.01)
+
+
+def _style(rng: np.random.Generator, size: int) -> tuple[Colour, Colour | None, int]:
+    """Letters that can be read over a picture: their colour, their outline's and its width."""
+    kind = int(rng.integers(4))
+    if kind == 0:
+        return WHITE, BLACK, max(1, size // 12)
+    if kind == 1:
+        return choose(rng, (WHITE, WHITE, BLACK)), None, 0
+    if kind == 2:
+        dark, light = a_contrast(rng)
+        return dark, light, max(1, size // 10)
+    return a_colour(rng, 1.0, 0.6), choose(rng, (BLACK, None)), 1
+
+
+def _shadowed(block: Picture, by: int) -> Picture:
+    shadow = cv2.copyMakeBorder(block, by, by, by, by, cv2.BORDER_CONSTANT, value=(0, 0, 0, 0))
+    shadow[..., :3] = 0
+    shadow[..., 3] = cv2.GaussianBlur(np.roll(shadow[..., 3], (by, by), (0, 1)), (0, 0), by)
+    paste(shadow, block, by, by)
+    return shadow
+
+
+def _on_panel(
+    rng: np.random.Generator, text: Picture, ground: Colour, alpha: int, size: int, *, rounded: bool = False
+) -> Picture:
+    """The text on a panel, which is a gradient now and then, with round corners where asked."""
+    across, down = int(size * rng.uniform(0.25, 1.0)), int(size * rng.uniform(0.2, 0.6))
+    panel = blank(text.shape[1] + 2 * across, text.shape[0] + 2 * down, ground)
+    if rng.random() < 0.3:
+        other = np.array(a_colour(rng, 0.9), np.float32)
+        share = np.linspace(0, rng.uniform(0, 0.5), panel.shape[1])[None, :, None]
+        panel[..., :3] = (panel[..., :3] * (1 - share) + other * share).astype(np.uint8)
+    panel[..., 3] = alpha
+    if rounded:
+        mask = np.zeros(panel.shape[:2], np.uint8)
+        radius = int(min(mask.shape) * rng.uniform(0.1, 0.5))
+        h, w = mask.shape
+        cv2.rectangle(mask, (radius, 0), (w - radius, h), 255, -1)
+        cv2.rectangle(mask, (0, radius), (w, h - radius), 255, -1)
+        for x, y in ((radius, radius), (w - radius, radius), (radius, h - radius), (w - radius, h - radius)):
+            cv2.circle(mask, (x, y), radius, 255, -1)
+        panel[..., 3] = np.minimum(panel[..., 3], mask)
+    paste(panel, text, across, down)
+    return panel
