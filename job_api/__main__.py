@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Sequence
 
+from job_api.adapters import AdapterUnusable
 from job_api.bootstrap import build_server, build_services
 from job_api.core.database import DatabaseUnavailable
 from job_api.server import AddressUnavailable, CertificateUnusable
@@ -18,6 +19,7 @@ __all__ = ["main"]
 
 PROGRAM = "foregsyte-api"
 REFUSALS: dict[type[Exception], ExitCode] = {
+    AdapterUnusable: ExitCode.SETTINGS,
     DatabaseUnavailable: ExitCode.DATABASE,
     AddressUnavailable: ExitCode.ADDRESS,
     CertificateUnusable: ExitCode.SETTINGS,
@@ -42,7 +44,8 @@ def _serve(settings: ApiSettings) -> None:
         try:
             server = build_server(settings, services)
             addresses = " and ".join(server.start())
-            where = f"data in {settings.data_dir.resolve()}, database {settings.resolved_database_url}"
+            files = f"data in {settings.data_dir.resolve()}" if settings.storage == "local" else settings.storage
+            where = f"{files}, database {settings.resolved_database_url}"
             print(f"{PROGRAM} listens on {addresses}, {where}", flush=True)  # noqa: T201 (the one line people look for)
             stopping.wait()
             logger.info("server stopping")

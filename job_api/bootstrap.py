@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
+from job_api.adapters import Port
 from job_api.core.database import Database
 from job_api.core.group_writer import GroupWriter
 from job_api.core.migrations import migrate
@@ -42,11 +43,16 @@ class Services:
     gate: UploadGate
     database: Database
     writer: GroupWriter
+    storage: StorageService
+    queue: QueueService
 
     def close(self) -> None:
-        """Writes what waits and lets go of the database."""
-        self.writer.close()
-        self.database.close()
+        """Writes what waits and lets go of the database and the adapters."""
+        with ExitStack() as stack:  # the last one first, each of them whatever the others do
+            stack.callback(self.storage.close)
+            stack.callback(self.queue.close)
+            stack.callback(self.database.close)
+            stack.callback(self.writer.close)
 
 
 def build_services(
@@ -59,20 +65,31 @@ def build_services(
 ) -> Services:
     """Opens and migrates the database, builds the services and recovers the jobs of the last run.
 
+    Args:
+        settings: What the server was told.
+        storage: Where files are kept; None for the one that the settings name.
+        queue: Where ids wait; None for the one that the settings name.
+        clock: What time it is.
+        new_id: Makes the ids of jobs.
+
     Raises:
+        AdapterUnusable: The storage or the queue that the settings name cannot be had.
         DatabaseUnavailable: The database is held by another process, damaged or newer than this code.
     """
-    database = Database(settings.resolved_database_url)
-    database.open()
-    writer = GroupWriter(database.sessions)
-    storage = storage or LocalStorage(settings.data_dir)
-    jobs = JobRepository(database, writer)
-    line = WaitingLine(queue or MemoryQueue(), settings.max_waiting_workers)
-    leases = LeaseTable(settings.lease_seconds, clock)
-    locks = JobLocks()
-    gate = UploadGate(settings.max_uploads, settings.max_upload_bytes)
     with ExitStack() as unless_recovered:
+        storage = storage or _chosen_storage(settings)
+        unless_recovered.callback(storage.close)
+        queue = queue or _chosen_queue(settings)
+        unless_recovered.callback(queue.close)
+        database = Database(settings.resolved_database_url)
+        database.open()
         unless_recovered.callback(database.close)
+        writer = GroupWriter(database.sessions)
+        jobs = JobRepository(database, writer)
+        line = WaitingLine(queue, settings.max_waiting_workers)
+        leases = LeaseTable(settings.lease_seconds, clock)
+        locks = JobLocks()
+        gate = UploadGate(settings.max_uploads, settings.max_upload_bytes)
         with database.unusable_is_explained():
             database_is_new = migrate(database)
             RecoveryService(jobs, storage, line, leases).recover(database_is_new=database_is_new)
@@ -88,7 +105,19 @@ def build_services(
         gate=gate,
         database=database,
         writer=writer,
+        storage=storage,
+        queue=queue,
     )
+
+
+def _chosen_storage(settings: ApiSettings) -> StorageService:
+    port: Port[StorageService] = Port("storage", StorageService, {"local": lambda: LocalStorage(settings.data_dir)})
+    return port.adapter(settings.storage, settings.storage_tables.get(settings.storage, {}))
+
+
+def _chosen_queue(settings: ApiSettings) -> QueueService:
+    port: Port[QueueService] = Port("queue", QueueService, {"memory": MemoryQueue})
+    return port.adapter(settings.queue, settings.queue_tables.get(settings.queue, {}))
 
 
 def build_server(settings: ApiSettings, services: Services) -> ApiServer:

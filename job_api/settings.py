@@ -9,7 +9,7 @@ from job_api.services.dispatch import DispatchLimits
 from job_api.services.submission import SubmissionLimits
 from shared.pipelines import BUILT_IN_PIPELINES, PipelineNames
 from shared.profiles import Profile
-from shared.settings import Address, ProcessSettings, Seconds
+from shared.settings import Address, ProcessSettings, Seconds, Tables, from_file
 
 __all__ = ["ApiSettings"]
 
@@ -21,6 +21,7 @@ class ApiSettings(ProcessSettings):
     """Settings of `foregsyte-api`."""
 
     table: ClassVar[str] = "api"
+    file_tables: ClassVar[dict[str, str]] = {"storage": "storage_tables", "queue": "queue_tables"}
 
     address: Address = Field("127.0.0.1:50051", description="Where to listen, host:port; port 0 takes a free one.")
     worker_address: Address | Literal[""] = Field(
@@ -29,6 +30,10 @@ class ApiSettings(ProcessSettings):
     tls_cert_file: FilePath | None = Field(None, description="Certificate chain (PEM): listen with TLS.")
     tls_key_file: FilePath | None = Field(None, description="The certificate's private key (PEM).")
     data_dir: Path = Field(Path("data"), description="Folder of videos and results.")
+    storage: str = Field("local", description="Where files are kept: local (in data_dir), or what a package brings.")
+    queue: str = Field("memory", description="Where ids of jobs wait: memory, or what a package brings.")
+    storage_tables: Tables = from_file("What each storage that a package brings is told.")
+    queue_tables: Tables = from_file("What each queue that a package brings is told.")
     database_url: str = Field(
         "",
         pattern="^(duckdb:///.+)?$",

@@ -3,28 +3,45 @@
 A setting comes from, first found wins: a command line flag (`--lease-seconds 30`), the environment
 (`FOREGSYTE_LEASE_SECONDS=30`), the process's table in a TOML file (`foregsyte.toml` in the working folder, or the file
 that `FOREGSYTE_CONFIG` names), the default. All mistakes are reported together.
+
+What is itself a table (`[storage.my_disks]`) stands in the file alone, beside the processes' tables.
 """
 
 import os
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, cast
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     CliSettingsSource,
+    CliSuppress,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
 )
 
-__all__ = ["Address", "InvalidSettings", "Names", "ProcessSettings", "Seconds", "load_settings"]
+__all__ = [
+    "Address",
+    "InvalidSettings",
+    "Names",
+    "ProcessSettings",
+    "Seconds",
+    "Tables",
+    "from_file",
+    "is_from_file",
+    "load_settings",
+    "snake_case",
+]
 
 CONFIG_FILE_VARIABLE = "FOREGSYTE_CONFIG"
 DEFAULT_CONFIG_FILE = "foregsyte.toml"
+FILE_TABLES = ("api", "worker", "storage", "queue")
+"""The tables that the file may hold; each process reads its own, and both may share one file."""
 
 MAX_PORT = 65535
 
@@ -54,14 +71,41 @@ Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_names)]
 """A list of names, written `a,b` on the command line and in the environment."""
 
 
+def snake_case(table: dict[str, Any]) -> dict[str, Any]:
+    """Returns a table of the file with its keys as the code writes them: `image-size` is `image_size`."""
+    return {name.replace("-", "_"): value for name, value in table.items()}
+
+
+Tables = CliSuppress[dict[str, Annotated[dict[str, Any], AfterValidator(snake_case)]]]
+"""Tables of the file, by their names."""
+
+_FROM_FILE: dict[str, Any] = {"from_file": True}
+
+
+def from_file(description: str) -> Any:
+    """Makes a field that is a table of tables, set by the file and not by a flag; see `ProcessSettings.file_tables`."""
+    return Field(default_factory=dict, description=description, json_schema_extra=_FROM_FILE)
+
+
+def is_from_file(field: FieldInfo) -> bool:
+    """Whether a field is one of `from_file`."""
+    return field.json_schema_extra == _FROM_FILE
+
+
 class InvalidSettings(Exception):
     """The settings of a process are wrong; the message has one line per mistake."""
 
 
 class ProcessSettings(BaseSettings):
-    """What every process can be told. Subclasses set `table`, their table in the TOML file."""
+    """What every process can be told.
+
+    Attributes:
+        table: The process's own table in the TOML file.
+        file_tables: Which other tables of the file it reads, and into which fields.
+    """
 
     table: ClassVar[str]
+    file_tables: ClassVar[dict[str, str]] = {}
 
     model_config = SettingsConfigDict(
         env_prefix="FOREGSYTE_",
@@ -101,19 +145,32 @@ class _TomlTable(PydanticBaseSettingsSource):
         return None, field_name, False
 
     def __call__(self) -> dict[str, Any]:
-        named = os.environ.get(CONFIG_FILE_VARIABLE)
-        path = Path(named or DEFAULT_CONFIG_FILE)
-        if not named and not path.exists():
-            return {}
-        try:
-            tables = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise InvalidSettings(f"the settings file {path} cannot be read: {error}") from error
-        name = getattr(self.settings_cls, "table")  # noqa: B009 (a subclass's attribute)
-        table = tables.get(name, {})
+        settings_class = cast("type[ProcessSettings]", self.settings_cls)
+        tables = _tables_of_file()
+        others = {field: tables[name] for name, field in settings_class.file_tables.items() if name in tables}
+        return snake_case(tables.get(settings_class.table, {})) | others
+
+
+def _config_file() -> Path:
+    return Path(os.environ.get(CONFIG_FILE_VARIABLE) or DEFAULT_CONFIG_FILE)
+
+
+def _tables_of_file() -> dict[str, dict[str, Any]]:
+    """Returns the tables of the TOML file; none where no file is named and the default one is absent."""
+    path = _config_file()
+    if not os.environ.get(CONFIG_FILE_VARIABLE) and not path.exists():
+        return {}
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InvalidSettings(f"the settings file {path} cannot be read: {error}") from error
+    for name, table in tables.items():
+        if name not in FILE_TABLES:
+            known = ", ".join(f"[{known}]" for known in FILE_TABLES)
+            raise InvalidSettings(f"the settings file {path} holds {name!r}, which is none of {known}")
         if not isinstance(table, dict):
             raise InvalidSettings(f"the settings file {path} must hold a table [{name}], not {name} = {table!r}")
-        return {name.replace("-", "_"): value for name, value in table.items()}
+    return tables
 
 
 S = TypeVar("S", bound=ProcessSettings)
@@ -137,14 +194,19 @@ def load_settings(settings_class: type[S], arguments: Sequence[str], program: st
         )
         return settings_class(_cli_settings_source=command_line)
     except ValidationError as error:
-        raise InvalidSettings("\n".join(_explain(mistake) for mistake in error.errors())) from error
+        raise InvalidSettings("\n".join(_explain(mistake, settings_class) for mistake in error.errors())) from error
     except SettingsError as error:
         raise InvalidSettings(str(error)) from error
 
 
-def _explain(mistake: Any) -> str:
+def _explain(mistake: Any, settings_class: type[ProcessSettings]) -> str:
     if not mistake["loc"]:  # of several settings together: the message names them
         return str(mistake["msg"]).removeprefix("Value error, ")
-    name = str(mistake["loc"][0])
+    name, *within = map(str, mistake["loc"])
+    what = mistake["msg"]
+    tables = {field: table for table, field in settings_class.file_tables.items()}
+    if name in tables:
+        where = " ".join([f"[{'.'.join([tables[name], *within[:1]])}]", ".".join(within[1:])]).strip()
+        return f"{_config_file()} {where}: {what} (got {mistake['input']!r})"
     flag, variable = "--" + name.replace("_", "-"), "FOREGSYTE_" + name.upper()
-    return f"{flag} / {variable}: {mistake['msg']} (got {mistake['input']!r})"
+    return f"{flag} / {variable}: {what} (got {mistake['input']!r})"

@@ -22,6 +22,8 @@ from tests.support.found import FAILURE, RESULTS
 from tests.support.worker_fakes import FakeRunner, raising
 from tests.support.working import free_port, working
 
+pytest_plugins = ["job_api.contracts"]
+
 ROOT = Path(__file__).parent.parent
 TINY_MP4 = ROOT / "tests" / "fixtures" / "tiny.mp4"
 

@@ -35,3 +35,6 @@ class QueueService(ABC):
     @abstractmethod
     def size(self) -> int:
         """Returns how many ids wait."""
+
+    def close(self) -> None:  # noqa: B027 (most adapters hold nothing)
+        """Lets go of what the adapter holds, once, at the end of the process; it is not called in a crash."""

@@ -76,3 +76,6 @@ class StorageService(ABC):
     @abstractmethod
     def free_bytes(self) -> int:
         """Returns how much more can be stored."""
+
+    def close(self) -> None:  # noqa: B027 (most adapters hold nothing)
+        """Lets go of what the adapter holds, once, at the end of the process; it is not called in a crash."""

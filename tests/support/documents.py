@@ -17,7 +17,7 @@ PAGE_NAMES = [path.relative_to(ROOT).as_posix() for path in PAGES]
 _SOURCES = (
     *CODE_FOLDERS,
     *("protos", ".github", ".ci/run", "Makefile", "pyproject.toml", "alembic.ini", "requirements"),
-    *("docs/phase_16/rollback.sh", "docs/clients"),
+    *("docs/phase_16/rollback.sh", "docs/clients", "docs/templates"),
 )
 _READ = {".py", ".proto", ".yaml", ".yml", ".toml", ".ini", ".txt", ".mako", ".sh", ""}
 

@@ -4,13 +4,15 @@ from pydantic_core import PydanticUndefined
 
 from job_api.settings import ApiSettings
 from job_worker.settings import WorkerSettings
-from shared.settings import ProcessSettings
+from shared.settings import ProcessSettings, is_from_file
 
 
 def table_of(settings_class: type[ProcessSettings]) -> str:
     """Returns the table, one row per setting."""
     rows = ["| setting | default | what it is |", "|---|---|---|"]
     for name, field in settings_class.model_fields.items():
+        if is_from_file(field):
+            continue
         rows.append(f"| `--{name.replace('_', '-')}` | {_default(field.default)} | {field.description} |")
     return "\n".join(rows)
 

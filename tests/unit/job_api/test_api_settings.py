@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from job_api.settings import ApiSettings
-from shared.settings import InvalidSettings, load_settings
+from shared.settings import InvalidSettings, is_from_file, load_settings
 
 pytestmark = pytest.mark.unit
 
@@ -164,8 +164,9 @@ def test_help_names_every_setting_and_ends_well(capsys: pytest.CaptureFixture[st
         load("--help")
     assert raised.value.code == 0
     shown = capsys.readouterr().out
-    missing = [name for name in ApiSettings.model_fields if "--" + name.replace("_", "-") not in shown]
-    assert missing == []
+    flags = {"--" + name.replace("_", "-"): field for name, field in ApiSettings.model_fields.items()}
+    for flag, field in flags.items():
+        assert (flag in shown) is not is_from_file(field), flag
     assert "foregsyte-api" in shown
 
 
@@ -222,3 +223,25 @@ def test_a_port_that_does_not_exist_is_refused() -> None:
 def test_a_database_url_must_be_duckdbs(url: str) -> None:
     with pytest.raises(InvalidSettings, match="FOREGSYTE_DATABASE_URL"):
         load(f"--database-url={url}")
+
+
+def test_what_an_adapter_is_told_stands_in_a_table_of_its_own() -> None:
+    write_file("[api]\nstorage = 'disks'\n[storage.disks]\nthe-folders = ['a']\n[queue.other]\nsize = 1\n[worker]\n")
+    settings = load()
+    assert settings.storage == "disks"
+    assert settings.storage_tables == {"disks": {"the_folders": ["a"]}}
+    assert settings.queue_tables == {"other": {"size": 1}}
+
+
+def test_a_mistake_in_such_a_table_is_named_by_file_and_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOREGSYTE_CONFIG", str(write_file("[storage]\ndisks = 5\n", "other.toml")))
+    with pytest.raises(InvalidSettings, match=r"^other\.toml \[storage\.disks\]: .*got 5"):
+        load()
+
+
+@pytest.mark.parametrize("content", ["[storages.disks]\n", "[queues]\n", "lease_seconds = 7\n"])
+def test_a_table_that_nobody_reads_is_refused(content: str) -> None:
+    write_file(content)
+    name = content.strip("[\n").split("]")[0].split(".")[0].split(" ")[0]
+    with pytest.raises(InvalidSettings, match=rf"foregsyte\.toml holds '{name}', which is none of \[api\], \[worker\]"):
+        load()

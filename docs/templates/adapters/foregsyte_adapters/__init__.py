@@ -1,0 +1,1 @@
+"""A storage and a queue that Foregsyte does not ship."""

@@ -1,0 +1,3 @@
+"""Failures in the contracts show their values."""
+
+pytest_plugins = ["job_api.contracts"]

@@ -1,0 +1,30 @@
+"""The contract of queues over a file, and what holds of it alone."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from foregsyte_adapters.file_queue import FileQueue
+
+from job_api.contracts.queue import QueueContract
+from job_api.queue.base import QueueService
+
+
+class TestFileQueue(QueueContract):
+    @pytest.fixture
+    def queue(self, tmp_path: Path) -> Iterator[QueueService]:
+        queue = FileQueue(str(tmp_path / "queue" / "ids"))
+        yield queue
+        queue.close()
+
+
+def test_an_emptied_queue_takes_no_space(tmp_path: Path) -> None:
+    path = tmp_path / "ids"
+    queue = FileQueue(str(path))
+    for _ in range(3):
+        queue.enqueue(str(uuid4()))
+    while queue.dequeue():
+        pass
+    queue.close()
+    assert path.stat().st_size == 0

@@ -1,0 +1,31 @@
+"""The contract of storages over several disks, and what holds of them alone."""
+
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from foregsyte_adapters.several_disks import SeveralDisks
+
+from job_api.contracts.storage import MakeStorage, StorageContract, load, save
+from job_api.storage.keys import input_key
+
+
+class TestSeveralDisks(StorageContract):
+    @pytest.fixture
+    def make_storage(self) -> MakeStorage:
+        return lambda folder: SeveralDisks([str(folder / "one"), str(folder / "two"), str(folder / "three")])
+
+
+def test_the_files_are_spread_over_the_disks_and_found_again(tmp_path: Path) -> None:
+    folders = [tmp_path / "one", tmp_path / "two"]
+    keys = [input_key(UUID(int=number)) for number in range(50)]
+    for key in keys:
+        save(SeveralDisks(list(map(str, folders))), key, key.encode())
+    assert all(10 < len(list(folder.rglob("*.mp4"))) < 40 for folder in folders)
+    assert [load(SeveralDisks(list(map(str, folders))), key) for key in keys] == [key.encode() for key in keys]
+
+
+@pytest.mark.parametrize("folders", [[], ["a", "a"]])
+def test_folders_that_make_no_sense_are_refused(folders: list[str]) -> None:
+    with pytest.raises(ValueError, match="folders"):
+        SeveralDisks(folders)

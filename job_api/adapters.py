@@ -1,0 +1,83 @@
+"""The adapters of a port, by name: those that ship, and those that other packages register as entry points."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, cast
+
+from shared.installed import InstalledUnusable, installed, load_installed
+
+__all__ = ["AdapterUnusable", "Port"]
+
+P = TypeVar("P")
+
+
+class AdapterUnusable(Exception):
+    """The adapter that was asked for cannot be had; the message says which setting to change, and to what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Port(Generic[P]):
+    """A port whose adapter is chosen by a setting.
+
+    Attributes:
+        name: The setting, and the table of the settings file that holds the adapters' own tables: `storage`.
+        kind: The class that its adapters derive from.
+        built_in: What makes each adapter that ships, by name.
+    """
+
+    name: str
+    kind: type[Any]
+    built_in: Mapping[str, Callable[..., P]]
+
+    @property
+    def group(self) -> str:
+        """The entry point group of adapters from elsewhere."""
+        return f"foregsyte.{self.name}"
+
+    def adapter(self, name: str, options: Mapping[str, Any]) -> P:
+        """Makes an adapter.
+
+        Args:
+            name: Which; one that ships cannot be replaced by another of its name.
+            options: The adapter's own table of the settings file, handed over as keyword arguments.
+
+        Raises:
+            AdapterUnusable: There is none of that name, it cannot be loaded, or it does not take the options.
+        """
+        make = self.built_in.get(name) or self._installed(name)
+        self._check_options(name, make, options)
+        try:
+            adapter: Any = make(**options)
+        except Exception as error:
+            raise AdapterUnusable(
+                f"the {self.name} {name!r} cannot be made from [{self.name}.{name}] of the settings file: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+        if not isinstance(adapter, self.kind):
+            raise AdapterUnusable(f"the {self.name} {name!r} is no {self.kind.__name__} but {type(adapter).__name__}")
+        return cast("P", adapter)
+
+    def _installed(self, name: str) -> Callable[..., Any]:
+        try:
+            points = installed(self.group)
+            if name in points:
+                make: Callable[..., Any] = load_installed(points[name])
+                return make
+        except InstalledUnusable as error:
+            raise AdapterUnusable(f"the {self.name} {error}") from error
+        known = ", ".join([*self.built_in, *points])
+        raise AdapterUnusable(
+            f"--{self.name} / FOREGSYTE_{self.name.upper()}: there is no {self.name} {name!r}; there are: {known}. "
+            f"Others come with packages that register the entry point group {self.group}"
+        )
+
+    def _check_options(self, name: str, make: Callable[..., Any], options: Mapping[str, Any]) -> None:
+        try:
+            inspect.signature(make).bind(**options)
+        except TypeError as error:
+            raise AdapterUnusable(
+                f"[{self.name}.{name}] of the settings file is not what the {self.name} {name!r} takes: {error}"
+            ) from error
+        except ValueError:  # a callable that does not tell its parameters
+            return

@@ -1,0 +1,45 @@
+"""What other packages bring: objects that they register under one of our entry point groups."""
+
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+__all__ = ["InstalledUnusable", "installed", "load_installed", "package_of"]
+
+
+class InstalledUnusable(Exception):
+    """What a package registers cannot be used; the message says what, of which package, and why."""
+
+
+def installed(group: str) -> dict[str, EntryPoint]:
+    """Returns what is registered under a group, by name, without importing any of it.
+
+    Raises:
+        InstalledUnusable: Two packages register the same name.
+    """
+    found: dict[str, EntryPoint] = {}
+    for point in sorted(entry_points(group=group), key=lambda point: point.name):
+        if (other := found.setdefault(point.name, point)).value != point.value:
+            raise InstalledUnusable(
+                f"{package_of(other)} and {package_of(point)} both bring {point.name!r} in {group}: remove one"
+            )
+    return found
+
+
+def load_installed(point: EntryPoint) -> Any:
+    """Imports what was registered.
+
+    Raises:
+        InstalledUnusable: It cannot be imported, or is not in its module.
+    """
+    try:
+        return point.load()
+    except Exception as error:
+        raise InstalledUnusable(
+            f"{point.name!r} of {package_of(point)} cannot be loaded from {point.value}: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+
+
+def package_of(point: EntryPoint) -> str:
+    """Returns the package that registers it, with its version."""
+    return f"{point.dist.name} {point.dist.version}" if point.dist else "a package without a name"
