@@ -100,15 +100,16 @@ def _plain(weights: str) -> Work:
 
 
 def _ours(profile: Profile, weights: str, threads: int) -> Work:
-    from job_worker.engines import load_detector, load_text_reader
     from job_worker.frames_in_parallel import analysed_in_order
-    from job_worker.pipelines.built_in import build_pipelines
+    from job_worker.pipelines.chosen import build_pipelines
     from job_worker.threads import limit_threads
     from job_worker.video.reader import VideoReader
 
-    settings = WorkerSettings.of(yolo_weights=weights, profile=profile, threads=threads, device="cpu")
+    settings = WorkerSettings.of(
+        pipelines="yolo_ocr", yolo_weights=weights, profile=profile, threads=threads, device="cpu"
+    )
     limit_threads(threads)
-    pipelines = build_pipelines(["yolo_ocr"], lambda: load_detector(settings), lambda: load_text_reader(settings))
+    pipelines = build_pipelines(settings)
     pipeline = pipelines["yolo_ocr"]
 
     def work(video: Path, frames: int, floor: bool) -> Measured:  # noqa: FBT001 (what came through the pipe)

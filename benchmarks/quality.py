@@ -74,12 +74,13 @@ def _judge() -> ModuleType:
 def _finder(name: str, weights: str, threads: int) -> Find:
     if name == PLAIN:
         return PlainScript(weights).result
-    from job_worker.engines import load_detector, load_text_reader
-    from job_worker.pipelines.built_in import build_pipelines
+    from job_worker.pipelines.chosen import build_pipelines
     from job_worker.settings import WorkerSettings
 
-    settings = WorkerSettings.of(yolo_weights=weights, profile=Profile(name), threads=threads, device="cpu")
-    pipelines = build_pipelines(["yolo_ocr"], lambda: load_detector(settings), lambda: load_text_reader(settings))
+    settings = WorkerSettings.of(
+        pipelines="yolo_ocr", yolo_weights=weights, profile=Profile(name), threads=threads, device="cpu"
+    )
+    pipelines = build_pipelines(settings)
     return pipelines["yolo_ocr"].analyse
 
 

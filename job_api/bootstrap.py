@@ -27,7 +27,7 @@ from job_api.settings import ApiSettings
 from job_api.storage.base import StorageService
 from job_api.storage.local_storage import LocalStorage
 from shared.clock import Clock, monotonic_clock
-from shared.pipelines import offered_pipelines
+from shared.offering import offered_pipelines
 
 __all__ = ["Services", "build_server", "build_services"]
 
@@ -122,9 +122,10 @@ def _chosen_queue(settings: ApiSettings) -> QueueService:
 
 def build_server(settings: ApiSettings, services: Services) -> ApiServer:
     """Builds the gRPC server in front of the services; it does not listen yet."""
+    offered = offered_pipelines(settings.pipelines, settings.profile, settings.pipeline_tables)
     return ApiServer(
         settings,
-        JobServicer(services.submission, services.queries, offered_pipelines(settings.pipelines, settings.profile)),
+        JobServicer(services.submission, services.queries, offered),
         WorkerServicer(services.dispatch),
         ErrorMappingInterceptor(),
         services.dispatch,

@@ -7,9 +7,10 @@ from pydantic import Field, FilePath, PositiveInt, model_validator
 
 from job_api.services.dispatch import DispatchLimits
 from job_api.services.submission import SubmissionLimits
-from shared.pipelines import BUILT_IN_PIPELINES, PipelineNames
+from shared.offering import OfferingSettings, PipelineNames
+from shared.pipelines import BUILT_IN_PIPELINES
 from shared.profiles import Profile
-from shared.settings import Address, ProcessSettings, Seconds, Tables, from_file
+from shared.settings import Address, Seconds, Tables, from_file
 
 __all__ = ["ApiSettings"]
 
@@ -17,11 +18,15 @@ MIB = 1 << 20
 GIB = 1 << 30
 
 
-class ApiSettings(ProcessSettings):
+class ApiSettings(OfferingSettings):
     """Settings of `foregsyte-api`."""
 
     table: ClassVar[str] = "api"
-    file_tables: ClassVar[dict[str, str]] = {"storage": "storage_tables", "queue": "queue_tables"}
+    file_tables: ClassVar[dict[str, str]] = {
+        **OfferingSettings.file_tables,
+        "storage": "storage_tables",
+        "queue": "queue_tables",
+    }
 
     address: Address = Field("127.0.0.1:50051", description="Where to listen, host:port; port 0 takes a free one.")
     worker_address: Address | Literal[""] = Field(
@@ -40,7 +45,8 @@ class ApiSettings(ProcessSettings):
         description="The database; default: foregsyte.duckdb in data_dir.",
     )
     pipelines: PipelineNames = Field(
-        tuple(BUILT_IN_PIPELINES), description="The pipelines offered, as a,b; every worker must run them all."
+        tuple(BUILT_IN_PIPELINES),
+        description="The pipelines offered, as a,b; default: these, and those of the settings file.",
     )
     profile: Profile = Field(
         Profile.balanced, description="The workers' --profile, told to clients: exact, balanced or fast."

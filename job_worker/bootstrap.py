@@ -4,14 +4,12 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from job_worker.api_client import WorkerApi
-from job_worker.engines import load_detector, load_text_reader
 from job_worker.job_folder import sweep_job_folders
 from job_worker.pipeline_runner import PipelineRunner, RunOnFile
-from job_worker.pipelines.built_in import build_pipelines
+from job_worker.pipelines.chosen import build_pipelines
 from job_worker.process_runner import ProcessRunner, RunLimits
 from job_worker.settings import WorkerSettings
 from job_worker.stop_signal import StopSignal
@@ -40,9 +38,7 @@ class BuildPipelines:
         configure_logging(settings.log_level, settings.log_format)
         prepare_vendor_libraries(settings.cache_dir)
         limit_threads(settings.resolved_threads)
-        pipelines = build_pipelines(
-            settings.pipelines, partial(load_detector, settings), partial(load_text_reader, settings)
-        )
+        pipelines = build_pipelines(settings)
 
         def open_video(path: Path) -> Iterator[Frame]:
             for frame in VideoReader(path, ReaderLimits(max_frame_pixels=settings.max_frame_pixels)):

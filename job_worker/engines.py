@@ -3,8 +3,8 @@
 # ruff: noqa: PLC0415 - an engine that is not chosen is not even imported
 
 import importlib.util
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from job_worker.detection.base import Detector
@@ -15,7 +15,7 @@ from job_worker.openvino_models import Compute, Precision
 from job_worker.settings import WorkerSettings
 from shared.profiles import Profile
 
-__all__ = ["PROFILES", "ProfileNumbers", "load_detector", "load_text_reader"]
+__all__ = ["PROFILES", "Engines", "ProfileNumbers", "load_detector", "load_text_reader"]
 
 NVIDIA_DEVICE = Path("/dev/nvidiactl")
 
@@ -40,6 +40,43 @@ PROFILES: Mapping[Profile, ProfileNumbers] = {
     Profile.balanced: ProfileNumbers(Precision.bf16, (960, 512), LineShape(160, width_step=32)),
     Profile.fast: ProfileNumbers(Precision.bf16, (640,), LineShape(160, width_step=32, condensed=0.8)),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """The engines of several pipelines. A network that several of them name is loaded once, whatever their limits.
+
+    Attributes:
+        load_detector: Loads the detector that settings name.
+        load_text_reader: Loads the text reader that settings name.
+    """
+
+    load_detector: Callable[[WorkerSettings], Detector] = field(default_factory=lambda: load_detector)
+    load_text_reader: Callable[[WorkerSettings], TextReader] = field(default_factory=lambda: load_text_reader)
+    _detectors: dict[tuple[object, ...], Detector] = field(default_factory=dict)
+    _text_readers: dict[tuple[object, ...], TextReader] = field(default_factory=dict)
+
+    def detector(self, settings: WorkerSettings) -> Detector:
+        """Returns the detector of one pipeline; see `WorkerSettings.of_pipeline`.
+
+        Raises:
+            ModelLoadError: It cannot be loaded.
+        """
+        network = settings.yolo_weights, settings.yolo_image_size, settings.profile
+        if network not in self._detectors:
+            self._detectors[network] = self.load_detector(settings)
+        return self._detectors[network].with_limits(settings.yolo_confidence, settings.yolo_iou)
+
+    def text_reader(self, settings: WorkerSettings) -> TextReader:
+        """Returns the text reader of one pipeline; see `WorkerSettings.of_pipeline`.
+
+        Raises:
+            ModelLoadError: It cannot be loaded.
+        """
+        networks = settings.ocr_detection_model, settings.ocr_recognition_model, settings.profile
+        if networks not in self._text_readers:
+            self._text_readers[networks] = self.load_text_reader(settings)
+        return self._text_readers[networks].with_confidence(settings.ocr_confidence)
 
 
 def load_detector(settings: WorkerSettings) -> Detector:
@@ -80,6 +117,12 @@ def load_text_reader(settings: WorkerSettings) -> TextReader:
         ModelLoadError: It cannot be loaded.
     """
     if _text_engine(settings) == "openvino":
+        if not _reads_with_bundled(settings):
+            named = settings.ocr_detection_model or settings.ocr_recognition_model
+            raise ModelLoadError(
+                f"The text model {named} does not run on OpenVINO, which reads with the bundled models: choose "
+                "--text-engine auto or paddleocr."
+            )
         from job_worker.ocr.bundled_models import bundled_text_models
         from job_worker.ocr.openvino_text_reader import OpenVinoTextReader
 
@@ -119,8 +162,11 @@ def _detection_engine(settings: WorkerSettings) -> str:
 def _text_engine(settings: WorkerSettings) -> str:
     if settings.text_engine != "auto":
         return settings.text_engine
-    is_bundled = not settings.ocr_detection_model and not settings.ocr_recognition_model
-    return "openvino" if is_bundled and not _wants_gpu(settings, "paddleocr") else "paddleocr"
+    return "openvino" if _reads_with_bundled(settings) and not _wants_gpu(settings, "paddleocr") else "paddleocr"
+
+
+def _reads_with_bundled(settings: WorkerSettings) -> bool:
+    return not settings.ocr_detection_model and not settings.ocr_recognition_model
 
 
 def _wants_gpu(settings: WorkerSettings, library: str) -> bool:

@@ -8,9 +8,11 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import DirectoryPath, Field, FilePath, NonNegativeInt, PositiveInt, model_validator
 
-from shared.pipelines import BUILT_IN_PIPELINES, PipelineNames
+from shared.languages import recogniser_for
+from shared.offering import OfferingSettings, PipelineNames
+from shared.pipelines import BUILT_IN_PIPELINES, PipelineInfo
 from shared.profiles import Profile
-from shared.settings import Address, ProcessSettings, Seconds
+from shared.settings import Address, Seconds, config_file
 
 __all__ = ["WorkerSettings"]
 
@@ -22,7 +24,20 @@ def _own_id() -> str:
     return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
-class WorkerSettings(ProcessSettings):
+_SETTING_OF_KEY = {
+    "profile": "profile",
+    "weights": "yolo_weights",
+    "confidence": "yolo_confidence",
+    "iou": "yolo_iou",
+    "image_size": "yolo_image_size",
+    "ocr_detection_model": "ocr_detection_model",
+    "ocr_recognition_model": "ocr_recognition_model",
+    "ocr_confidence": "ocr_confidence",
+}
+"""Which setting a key of a table `[pipelines.NAME]` stands for."""
+
+
+class WorkerSettings(OfferingSettings):
     """Settings of `foregsyte-worker`."""
 
     table: ClassVar[str] = "worker"
@@ -38,7 +53,8 @@ class WorkerSettings(ProcessSettings):
     cache_dir: Path | None = Field(None, description="Folder for prepared models; default: the user's cache.")
 
     pipelines: PipelineNames = Field(
-        tuple(BUILT_IN_PIPELINES), description="The pipelines to load, as a,b: all that the API offers."
+        tuple(BUILT_IN_PIPELINES),
+        description="The pipelines to load, as a,b; default: these, and those of the settings file.",
     )
     profile: Profile = Field(
         Profile.balanced, description="What is given up for speed: exact (nothing), balanced, fast (small text)."
@@ -75,11 +91,30 @@ class WorkerSettings(ProcessSettings):
 
     @model_validator(mode="after")
     def _weights_are_named(self) -> Self:
-        if not self.yolo_weights and any(BUILT_IN_PIPELINES[name].finds_objects for name in self.pipelines):
-            raise ValueError(
-                "--yolo-weights / FOREGSYTE_YOLO_WEIGHTS must name the detector's weights, or --pipelines leave it out"
-            )
+        for name in self.pipelines:
+            if self.info_of(name).finds_objects and not self.of_pipeline(name).yolo_weights:
+                where = f", {config_file()} [pipelines.{name}] weights" if name in self.pipeline_tables else ""
+                raise ValueError(
+                    f"--yolo-weights / FOREGSYTE_YOLO_WEIGHTS{where} must name the detector's weights, or --pipelines "
+                    "leave it out"
+                )
         return self
+
+    def info_of(self, pipeline: str) -> PipelineInfo:
+        """Returns what a pipeline finds."""
+        table = self.pipeline_tables.get(pipeline)
+        return table.info(pipeline) if table else BUILT_IN_PIPELINES[pipeline]
+
+    def of_pipeline(self, pipeline: str) -> Self:
+        """Returns the settings as they are for one pipeline: what its table does not say is the worker's own."""
+        table = self.pipeline_tables.get(pipeline)
+        if table is None:
+            return self
+        said = table.model_dump(include=set(_SETTING_OF_KEY), exclude_none=True)
+        changes = {_SETTING_OF_KEY[key]: value for key, value in said.items()}
+        if table.languages:
+            changes["ocr_recognition_model"] = recogniser_for(table.languages)
+        return self.model_copy(update=changes)
 
     @property
     def resolved_threads(self) -> int:

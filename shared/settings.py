@@ -32,6 +32,7 @@ __all__ = [
     "ProcessSettings",
     "Seconds",
     "Tables",
+    "config_file",
     "from_file",
     "is_from_file",
     "load_settings",
@@ -40,7 +41,7 @@ __all__ = [
 
 CONFIG_FILE_VARIABLE = "FOREGSYTE_CONFIG"
 DEFAULT_CONFIG_FILE = "foregsyte.toml"
-FILE_TABLES = ("api", "worker", "storage", "queue")
+FILE_TABLES = ("api", "worker", "pipelines", "storage", "queue")
 """The tables that the file may hold; each process reads its own, and both may share one file."""
 
 MAX_PORT = 65535
@@ -151,13 +152,14 @@ class _TomlTable(PydanticBaseSettingsSource):
         return snake_case(tables.get(settings_class.table, {})) | others
 
 
-def _config_file() -> Path:
+def config_file() -> Path:
+    """Returns the settings file, which need not exist."""
     return Path(os.environ.get(CONFIG_FILE_VARIABLE) or DEFAULT_CONFIG_FILE)
 
 
 def _tables_of_file() -> dict[str, dict[str, Any]]:
     """Returns the tables of the TOML file; none where no file is named and the default one is absent."""
-    path = _config_file()
+    path = config_file()
     if not os.environ.get(CONFIG_FILE_VARIABLE) and not path.exists():
         return {}
     try:
@@ -207,6 +209,7 @@ def _explain(mistake: Any, settings_class: type[ProcessSettings]) -> str:
     tables = {field: table for table, field in settings_class.file_tables.items()}
     if name in tables:
         where = " ".join([f"[{'.'.join([tables[name], *within[:1]])}]", ".".join(within[1:])]).strip()
-        return f"{_config_file()} {where}: {what} (got {mistake['input']!r})"
+        got = "" if isinstance(mistake["input"], dict) else f" (got {mistake['input']!r})"
+        return f"{config_file()} {where}: {what.removeprefix('Value error, ')}{got}"
     flag, variable = "--" + name.replace("_", "-"), "FOREGSYTE_" + name.upper()
     return f"{flag} / {variable}: {what} (got {mistake['input']!r})"

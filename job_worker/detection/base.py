@@ -1,6 +1,7 @@
 """What every object detector offers."""
 
-from typing import Protocol
+from collections.abc import Collection
+from typing import Protocol, Self
 
 from job_worker.findings import Detection
 from job_worker.video.frame import Image
@@ -16,6 +17,20 @@ class Detector(Protocol):
     """
 
     pictures_at_once: int
+
+    @property
+    def labels(self) -> Collection[str]:
+        """The labels that its detections can have."""
+        ...
+
+    def with_limits(self, confidence: float, iou: float) -> Self:
+        """Returns a detector with other limits on the same network, which stays in memory once.
+
+        Args:
+            confidence: Objects that the model is less sure of are dropped, 0 to 1.
+            iou: Of two boxes of a class that overlap more than this, the surer one stays, 0 to 1.
+        """
+        ...
 
     def detect(self, image: Image) -> list[Detection]:
         """Find the objects in a picture, by that picture alone.

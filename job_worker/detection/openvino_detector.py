@@ -3,9 +3,11 @@
 # ruff: noqa: PLC0415 - the heavy libraries are loaded when a model is, not when this module is
 
 import ast
+import copy
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import yaml
 
@@ -61,6 +63,17 @@ class OpenVinoDetector:
         self._fixed_size = _fixed_size(self._network)
         self._image_size = image_size
         self._model = ShapedModel(self._shaped, compute)
+
+    @property
+    def labels(self) -> Collection[str]:
+        """The labels that its detections can have; see `Detector.labels`."""
+        return self._description.names.values()
+
+    def with_limits(self, confidence: float, iou: float) -> Self:
+        """Returns a detector with other limits on the same network; see `Detector.with_limits`."""
+        other = copy.copy(self)
+        other._confidence, other._iou = confidence, iou
+        return other
 
     def detect(self, image: Image) -> list[Detection]:
         """Find the objects in a picture; see `Detector.detect`."""

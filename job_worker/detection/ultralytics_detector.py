@@ -2,9 +2,11 @@
 
 # ruff: noqa: PLC0415 - the heavy libraries are loaded when a model is, not when this module is
 
+import copy
+from collections.abc import Collection
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import numpy as np
 
@@ -76,6 +78,18 @@ class UltralyticsDetector:
                 "needs the network the first time."
             ) from error
         limit_threads(threads)
+
+    @property
+    def labels(self) -> Collection[str]:
+        """The labels that its detections can have; see `Detector.labels`."""
+        names: dict[int, str] = self._model.names
+        return names.values()
+
+    def with_limits(self, confidence: float, iou: float) -> Self:
+        """Returns a detector with other limits on the same model; see `Detector.with_limits`."""
+        other = copy.copy(self)
+        other._settings = self._settings | {"conf": confidence, "iou": iou}
+        return other
 
     def detect(self, image: Image) -> list[Detection]:
         """Find the objects in a picture; see `Detector.detect`."""

@@ -1,6 +1,6 @@
 """What every text reader offers."""
 
-from typing import Protocol
+from typing import Protocol, Self
 
 from job_worker.findings import TextLine
 from job_worker.video.frame import Image
@@ -16,6 +16,14 @@ class TextReader(Protocol):
     """
 
     pictures_at_once: int
+
+    def with_confidence(self, min_confidence: float) -> Self:
+        """Returns a reader with another limit on the same networks, which stay in memory once.
+
+        Args:
+            min_confidence: Lines that the model is less sure of are dropped, 0 to 1.
+        """
+        ...
 
     def read(self, image: Image) -> list[TextLine]:
         """Read the text in a picture, by that picture alone.

@@ -1,6 +1,8 @@
 """Text reading by PaddleOCR's networks on OpenVINO: the fast engine."""
 
+import copy
 from collections.abc import Sequence
+from typing import Self
 
 from job_worker.errors import ModelLoadError
 from job_worker.findings import TextLine, one_line
@@ -49,6 +51,12 @@ class OpenVinoTextReader:
             raise ModelLoadError(
                 f"The text models {models.detection} and {models.recognition} cannot be loaded: {reason_of(error)}."
             ) from error
+
+    def with_confidence(self, min_confidence: float) -> Self:
+        """Returns a reader with another limit on the same networks; see `TextReader.with_confidence`."""
+        other = copy.copy(self)
+        other._min_confidence = min_confidence
+        return other
 
     def read(self, image: Image) -> list[TextLine]:
         """Read the text in a picture; see `TextReader.read`."""

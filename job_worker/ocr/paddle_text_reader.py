@@ -2,10 +2,11 @@
 
 # ruff: noqa: PLC0415 - the heavy libraries are loaded when a model is, not when this module is
 
+import copy
 import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import numpy as np
 import yaml
@@ -73,6 +74,12 @@ class PaddleTextReader:
                 "first time."
             ) from error
         limit_threads(threads)
+
+    def with_confidence(self, min_confidence: float) -> Self:
+        """Returns a reader with another limit on the same networks; see `TextReader.with_confidence`."""
+        other = copy.copy(self)
+        other._min_confidence = min_confidence
+        return other
 
     def read(self, image: Image) -> list[TextLine]:
         """Read the text in a picture; see `TextReader.read`."""

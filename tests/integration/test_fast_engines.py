@@ -18,7 +18,7 @@ from job_worker.ocr.bundled_models import TextModelFolders, bundled_text_models
 from job_worker.ocr.openvino_text_reader import OpenVinoTextReader
 from job_worker.ocr.paddle_text_reader import PaddleTextReader
 from job_worker.openvino_models import Compute, Precision
-from job_worker.pipelines.built_in import build_pipelines
+from job_worker.pipelines.chosen import build_pipelines
 from job_worker.settings import WorkerSettings
 from job_worker.video.frame import Image
 from job_worker.video.reader import VideoReader
@@ -178,11 +178,29 @@ def test_the_engine_is_the_fast_one_unless_another_is_asked_for(
     assert type(load_text_reader(chosen)).__name__ == reads
 
 
+@pytest.mark.parametrize("setting", ["ocr_detection_model", "ocr_recognition_model"])
+def test_a_text_model_that_the_fast_engine_does_not_run_is_not_passed_over(
+    setting: str, yolo_weights: Path, cache_folder: Path
+) -> None:
+    chosen = settings(yolo_weights, cache_folder, text_engine="openvino", **{setting: "models/mine"})
+    with pytest.raises(ModelLoadError, match=r"models/mine does not run on OpenVINO.*--text-engine auto or paddleocr"):
+        load_text_reader(chosen)
+
+
+def test_other_limits_on_a_network_give_what_a_detector_with_them_gives(
+    yolo_weights: Path, pictures: dict[str, Image]
+) -> None:
+    limited = OpenVinoDetector(yolo_weights, EXACT).with_limits(0.6, 0.4)
+    reference = OpenVinoDetector(yolo_weights, EXACT, confidence=0.6, iou=0.4)
+    assert set(limited.labels) == set(reference.labels) >= {"person", "stop sign"}
+    for image in pictures.values():
+        assert limited.detect(image) == reference.detect(image)
+
+
 def test_a_video_is_analysed_the_same_by_one_thread_and_by_many(yolo_weights: Path, cache_folder: Path) -> None:
     def results(threads: int) -> str:
-        chosen = settings(yolo_weights, cache_folder, threads=threads)
-        pipelines = build_pipelines(["yolo_ocr"], lambda: load_detector(chosen), lambda: load_text_reader(chosen))
-        return json.dumps(VideoFilePipelineService(pipelines).run_on_file("yolo_ocr", TINY_MP4))
+        chosen = settings(yolo_weights, cache_folder, pipelines="yolo_ocr", threads=threads)
+        return json.dumps(VideoFilePipelineService(build_pipelines(chosen)).run_on_file("yolo_ocr", TINY_MP4))
 
     assert results(1) == results(4)
 

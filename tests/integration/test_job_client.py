@@ -31,7 +31,7 @@ from job_worker.pipeline_runner import results_document
 from shared.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub
 from shared.job_status import JobStatus
-from shared.pipelines import offered_pipelines
+from shared.offering import offered_pipelines
 from shared.profiles import Profile
 from tests.conftest import TINY_MP4
 from tests.support.found import RESULTS

@@ -18,7 +18,7 @@ from job_worker.errors import ModelLoadError
 from job_worker.findings import frame_result
 from job_worker.ocr.bundled_models import bundled_text_models
 from job_worker.ocr.paddle_text_reader import PaddleTextReader
-from job_worker.pipelines.built_in import build_pipelines
+from job_worker.pipelines.built_in import FrameAnalysis
 from job_worker.video.frame import Frame
 from job_worker.video.reader import VideoReader
 from job_worker.video_file_pipeline_service import VideoFilePipelineService
@@ -78,8 +78,7 @@ def text_reader(network_calls: list[str], cache_folder: Path) -> PaddleTextReade
 
 
 def analyse(detector: UltralyticsDetector, text_reader: PaddleTextReader, frame: Frame) -> dict[str, Any]:
-    pipeline = build_pipelines(["yolo_ocr"], lambda: detector, lambda: text_reader)["yolo_ocr"]
-    return frame_result(frame, pipeline.analyse(frame.image))
+    return frame_result(frame, FrameAnalysis(detector, text_reader).analyse(frame.image))
 
 
 def labels(result: dict[str, Any]) -> list[str]:
@@ -158,7 +157,7 @@ def test_the_same_picture_gives_the_same_result_again_and_from_other_instances(
 def test_a_whole_video_has_an_entry_for_every_frame(
     detector: UltralyticsDetector, text_reader: PaddleTextReader
 ) -> None:
-    service = VideoFilePipelineService(build_pipelines(["yolo"], lambda: detector, lambda: text_reader))
+    service = VideoFilePipelineService({"yolo": FrameAnalysis(detector)})
     results = service.run_on_file("yolo", video("tiny_320x240.mp4"))
     assert [entry["frame_index"] for entry in results] == list(range(len(results)))
     assert all(entry.keys() == {"frame_index", "result"} for entry in results)

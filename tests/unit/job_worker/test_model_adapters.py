@@ -32,6 +32,7 @@ class FakeYolo:
         self._boxes = boxes
         self.predictor = SimpleNamespace(model=SimpleNamespace(format="pt"))
         self.settings: dict[str, object] = {}
+        self.names = {0: "person", 11: "stop sign"}
 
     def predict(self, image: object, **settings: object) -> list[SimpleNamespace]:
         self.settings = settings
@@ -72,6 +73,25 @@ def test_objects_come_surest_first_and_equally_sure_ones_by_place(
         Detection("person", 0, 0.5, (2.0, 1.0, 9.0, 9.0)),
         Detection("person", 0, 0.5, (7.0, 1.0, 9.0, 9.0)),
     ]
+
+
+def test_other_limits_leave_the_model_and_the_other_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    model = FakeYolo(boxes((0, 0.5, (1, 1, 2, 2))))
+    first = detector(monkeypatch, tmp_path, model, confidence=0.4, iou=0.6, image_size=320)
+    other = first.with_limits(0.7, 0.2)
+    assert list(other.labels) == list(first.labels) == ["person", "stop sign"]
+    other.detect(IMAGE)
+    assert model.settings.items() >= {"conf": 0.7, "iou": 0.2, "imgsz": 320}.items()
+    first.detect(IMAGE)
+    assert model.settings.items() >= {"conf": 0.4, "iou": 0.6}.items()
+
+
+def test_a_reader_with_another_confidence_reads_with_the_same_models(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    first = text_reader(monkeypatch, tmp_path, page(("low", 0.4, WIDE), ("high", 0.9, TALL)))
+    assert [line.text for line in first.with_confidence(0.3).read(IMAGE)] == ["low", "high"]
+    assert [line.text for line in first.read(IMAGE)] == ["high"]
 
 
 def test_the_detector_passes_its_settings_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

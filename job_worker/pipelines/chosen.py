@@ -1,0 +1,60 @@
+"""The pipelines that a worker was told to run."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from job_worker.detection.base import Detector
+from job_worker.detection.chosen_classes import ChosenClasses
+from job_worker.engines import Engines
+from job_worker.errors import ModelLoadError
+from job_worker.pipelines.base import Pipeline
+from job_worker.pipelines.built_in import FrameAnalysis
+from job_worker.settings import WorkerSettings
+
+__all__ = ["build_pipelines"]
+
+
+def build_pipelines(settings: WorkerSettings, engines: Engines | None = None) -> dict[str, Pipeline]:
+    """Build the pipelines that the settings name; they share what is equal of their models.
+
+    Args:
+        settings: Which pipelines, and what the settings file says of each.
+        engines: What loads the models; None for the real ones.
+
+    Returns:
+        The pipelines by the ids that clients submit with.
+
+    Raises:
+        ModelLoadError: A model cannot be loaded, or lacks a class that is asked for; the message names the pipeline if
+            the settings file does.
+    """
+    engines = engines or Engines()
+    return {name: _built(settings, name, engines) for name in settings.pipelines}
+
+
+def _built(settings: WorkerSettings, name: str, engines: Engines) -> Pipeline:
+    info, own = settings.info_of(name), settings.of_pipeline(name)
+    with _named(name if name in settings.pipeline_tables else None):
+        return FrameAnalysis(
+            detector=_detector(settings, name, engines) if info.finds_objects else None,
+            text_reader=engines.text_reader(own) if info.reads_text else None,
+        )
+
+
+def _detector(settings: WorkerSettings, name: str, engines: Engines) -> Detector:
+    own, table = settings.of_pipeline(name), settings.pipeline_tables.get(name)
+    detector = engines.detector(own)
+    if not table or not table.classes:
+        return detector
+    try:
+        return ChosenClasses(detector, table.classes)
+    except ValueError as error:
+        raise ModelLoadError(f"The detector's weights {own.yolo_weights} have {error}.") from error
+
+
+@contextmanager
+def _named(pipeline: str | None) -> Iterator[None]:
+    try:
+        yield
+    except ModelLoadError as error:
+        raise ModelLoadError(f"pipeline {pipeline!r}: {error}" if pipeline else str(error)) from error

@@ -1,0 +1,156 @@
+"""Pipelines that one settings file names for both processes, with real models on real videos."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from job_client import JobClient
+from shared.exit_codes import ExitCode
+from tests.support.processes import Process, api_process, started, worker_process
+
+pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.worker, pytest.mark.timeout(600)]
+
+TWO_CLASSES = "vfr_torchcodec.mp4"
+"""A small video in which a traffic light is seen nearly all the time, and a television now and then."""
+JOB_SECONDS = 400.0
+
+
+def settings_file(folder: Path, weights: Path, *, more: str = "") -> None:
+    (folder / "foregsyte.toml").write_text(
+        f"""
+        [worker]
+        yolo-weights = "{weights}"
+        profile = "exact"
+        threads = 2
+
+        [api]
+        profile = "exact"
+
+        [pipelines.lights]
+        kind = "yolo"
+        description = "Traffic lights."
+        classes = ["traffic light"]
+
+        [pipelines.sure_lights]
+        kind = "yolo"
+        classes = ["traffic light"]
+        confidence = 0.6
+
+        [pipelines.captions]
+        kind = "ocr"
+        languages = ["en", "de"]
+        ocr_confidence = 0.999999
+        {more}
+        """
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, yolo_weights: Path) -> Path:
+    folder = tmp_path_factory.mktemp("named")
+    settings_file(folder, yolo_weights)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(folder: Path) -> Iterator[str]:
+    with api_process(folder) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def worker(folder: Path, address: str) -> Iterator[Process]:
+    with worker_process(folder, address, "w") as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def client(address: str, worker: Process) -> Iterator[JobClient]:
+    with JobClient(address) as client:
+        yield client
+
+
+def found(client: JobClient, video: Path, pipeline: str) -> list[dict[str, list[dict[str, object]]]]:
+    job = client.submit(video, pipeline)
+    job.wait(JOB_SECONDS)
+    return [frame["result"] for frame in job.results()]
+
+
+def test_clients_are_told_of_them_behind_the_built_in_ones(client: JobClient) -> None:
+    offered = {pipeline.pipeline_id: pipeline.description for pipeline in client.pipelines()}
+    assert list(offered) == ["yolo_ocr", "yolo", "ocr", "lights", "sure_lights", "captions"]
+    assert offered["lights"] == "Traffic lights. Profile exact."
+    assert offered["captions"].startswith("Text (PaddleOCR) in every frame. Languages: en, de. Profile exact")
+
+
+def test_each_finds_what_its_table_says_and_the_built_in_ones_all(client: JobClient, corpus: Path) -> None:
+    everything = found(client, corpus / TWO_CLASSES, "yolo")
+    lights = found(client, corpus / TWO_CLASSES, "lights")
+    sure = found(client, corpus / TWO_CLASSES, "sure_lights")
+    assert {one["label"] for result in everything for one in result["detections"]} == {"traffic light", "tv"}
+    assert [result["detections"] for result in lights] == [
+        [one for one in result["detections"] if one["label"] == "traffic light"] for result in everything
+    ]
+    assert [result["detections"] for result in sure] == [
+        [one for one in result["detections"] if float(str(one["confidence"])) >= 0.6] for result in lights
+    ]
+    assert 0 < sum(len(result["detections"]) for result in sure) < sum(len(result["detections"]) for result in lights)
+
+
+def test_a_limit_for_text_is_a_pipelines_own(client: JobClient, tiny_mp4: bytes, tmp_path: Path) -> None:
+    video = tmp_path / "tiny.mp4"
+    video.write_bytes(tiny_mp4)
+    read, dropped = found(client, video, "ocr"), found(client, video, "captions")
+    assert sum(len(result["text_lines"]) for result in read) > sum(len(result["text_lines"]) for result in dropped)
+
+
+def test_pipelines_on_one_network_do_not_load_it_again(
+    worker: Process, client: JobClient, yolo_weights: Path, tmp_path: Path, corpus: Path
+) -> None:
+    """The child that runs three more pipelines holds little more than one that runs the built-in ones."""
+    settings = ("--yolo-weights", str(yolo_weights), "--profile", "exact", "--threads", "2")
+    with api_process(tmp_path) as address, worker_process(tmp_path, address, "plain", *settings) as plain:
+        assert memory_of_child(worker) < memory_of_child(plain) + (200 << 20)
+
+
+def memory_of_child(process: Process) -> int:
+    return max(child.memory_info().rss for child in psutil.Process(process.popen.pid).children(recursive=True))
+
+
+REFUSED = {
+    "weights that are not there": (
+        '[pipelines.signs]\nkind = "yolo"\nweights = "no-such-file.onnx"',
+        "foregsyte-worker: pipeline 'signs': ",
+        "no-such-file.onnx",
+    ),
+    "a class that the weights lack": (
+        '[pipelines.signs]\nkind = "yolo"\nclasses = ["give way"]',
+        "foregsyte-worker: pipeline 'signs': ",
+        "no class 'give way'; the classes are person, bicycle,",
+    ),
+    "a text model that is not there": (
+        '[pipelines.signs]\nkind = "ocr"\nocr_recognition_model = "models/none"',
+        "foregsyte-worker: pipeline 'signs': ",
+        "models/none is not there",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_only_a_worker_can_see_ends_the_worker_and_not_the_server(
+    what: str, tmp_path: Path, yolo_weights: Path
+) -> None:
+    table, begins, names = REFUSED[what]
+    settings_file(tmp_path, yolo_weights, more=table)
+    with (
+        api_process(tmp_path) as address,
+        started(
+            tmp_path / "w.log", "job_worker.worker_runner", "--address", address, "--pipelines", "signs"
+        ) as process,
+    ):
+        assert process.exit_code(200) == ExitCode.MODELS
+        assert begins in process.text
+        assert names in process.text
+        assert "Traceback" not in process.text
