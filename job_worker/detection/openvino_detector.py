@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, cast
 
+import numpy as np
 import yaml
 
-from job_worker.detection.yolo_boxes import Fit, fitted, most_likely_boxes
+from job_worker.detection.yolo_boxes import ROW_COLUMNS, Fit, fitted, most_likely_boxes
 from job_worker.errors import ModelLoadError
 from job_worker.findings import Box, Detection
 from job_worker.openvino_models import Compute, ShapedModel, read_model
@@ -55,14 +56,15 @@ class OpenVinoDetector:
         try:
             self._network = read_model(next(weights.glob("*.xml"), weights))
             self._description = _description(weights, self._network)
+            self._fixed_size = _fixed_size(self._network)
+            self._image_size = image_size
+            self._model = ShapedModel(self._shaped, compute)
+            self._try()
         except Exception as error:
             raise ModelLoadError(
                 f"The detector's weights {weights} cannot be loaded: {reason_of(error)}. Give a whole detection model "
                 "as Ultralytics exports it."
             ) from error
-        self._fixed_size = _fixed_size(self._network)
-        self._image_size = image_size
-        self._model = ShapedModel(self._shaped, compute)
 
     @property
     def labels(self) -> Collection[str]:
@@ -83,6 +85,16 @@ class OpenVinoDetector:
         found = [self._detection(row) for row in rows.tolist()]
         # The network's own order depends on ties in its scores; this one does not.
         return sorted(found, key=lambda detection: (-detection.confidence, detection.box, detection.class_id))
+
+    def _try(self) -> None:
+        """Runs the network once, on the smallest input, so that one that does not run is known at the start."""
+        side = 2 * self._description.stride
+        with self._model.inferred(np.zeros((*(self._fixed_size or (side, side)), 3), np.uint8)) as output:
+            shape = output(0).shape
+        if shape[-1] != ROW_COLUMNS and shape[1] != 4 + len(self._description.names):
+            raise ValueError(
+                f"it gives {shape[1] - 4} scores a box, and its description names {len(self._description.names)} classes"
+            )
 
     def _fit(self, image: Image) -> Fit:
         if self._fixed_size:

@@ -74,8 +74,7 @@ class UltralyticsDetector:
         except Exception as error:
             raise ModelLoadError(
                 f"The detector's weights {weights} cannot be loaded on device {device}: {reason_of(error)}. Give a "
-                "whole detection model that Ultralytics loads, and a device that this host has; a model given by name "
-                "needs the network the first time."
+                "whole detection model that Ultralytics loads, and a device that this host has."
             ) from error
         limit_threads(threads)
 

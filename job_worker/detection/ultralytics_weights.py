@@ -2,37 +2,66 @@
 
 # ruff: noqa: PLC0415 - the heavy libraries are loaded when a model is, not when this module is
 
+import logging
 from pathlib import Path
 
 from job_worker.errors import ModelLoadError
+from job_worker.made_once import made_once
+from job_worker.vendor_libraries import prepare_vendor_libraries, reason_of
 
 __all__ = ["located"]
 
+logger = logging.getLogger(__name__)
+
 
 def located(weights: str | Path, cache_folder: Path) -> Path:
-    """Returns the path of weights.
+    """Returns the path of weights; those that Ultralytics publishes are downloaded the first time they are named.
 
     Args:
-        weights: A path, or the bare name of weights that Ultralytics publishes and downloads to where this says.
-        cache_folder: Where a download goes.
+        weights: A path, or the bare name of weights that Ultralytics publishes.
+        cache_folder: Where downloads are kept.
 
     Raises:
-        ModelLoadError: There is nothing at the path, and nothing of that name is published.
+        ModelLoadError: There is nothing at the path and nothing of that name is published, or the download failed.
     """
     path = Path(weights)
     if path.exists():
         return path
-    if path.name == str(weights) and _is_published(path.name):
-        return cache_folder / "detection_models" / path.name
+    if path.name == str(weights) and _is_published(path.name, cache_folder):
+        return _downloaded(path, cache_folder)
     raise ModelLoadError(
-        f"The detector's weights {weights} are not there: give the path of a model file or folder, or the name of a "
-        "model that Ultralytics publishes, such as yolo26n.pt."
+        f"The detector's weights {weights} are not there: give the path of a model file or folder, or, with the full "
+        "worker (the extra `worker`), the name of a model that Ultralytics publishes, such as yolo26n.pt."
     )
 
 
-def _is_published(name: str) -> bool:
+def _is_published(name: str, cache_folder: Path) -> bool:
+    prepare_vendor_libraries(cache_folder)
     try:
         from ultralytics.utils.downloads import GITHUB_ASSETS_NAMES
     except ImportError:
         return False  # nothing here could download it
     return name in GITHUB_ASSETS_NAMES
+
+
+def _downloaded(weights: Path, cache_folder: Path) -> Path:
+    folder = cache_folder / "detection_models" / f"published-{weights.stem}"
+
+    def download(working: Path) -> Path:
+        from ultralytics.utils.downloads import attempt_download_asset
+
+        logger.info("downloading the detector's weights, once", extra={"weights": weights.name})
+        file = working / weights.stem / weights.name
+        attempt_download_asset(file)
+        if not file.is_file():
+            raise FileNotFoundError(f"the download left no file {weights.name}")
+        return file.parent
+
+    try:
+        return made_once(folder, download) / weights.name
+    except Exception as error:
+        raise ModelLoadError(
+            f"The detector's weights {weights} are published by Ultralytics and could not be downloaded: "
+            f"{reason_of(error)}. Start once where there is a network, or download the file elsewhere and give its "
+            "path; without --yolo-weights the bundled detector runs."
+        ) from error

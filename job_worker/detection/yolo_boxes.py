@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from job_worker.video.frame import Image
 
-__all__ = ["Fit", "Rows", "fitted", "most_likely_boxes"]
+__all__ = ["ROW_COLUMNS", "Fit", "Rows", "fitted", "most_likely_boxes"]
 
 Rows = npt.NDArray[np.float32]
 """`(N, 6)` float32: x1, y1, x2, y2, confidence, class."""

@@ -225,6 +225,14 @@ def test_weights_of_another_task_are_named(yolo_weights: Path, tmp_path: Path) -
         OpenVinoDetector(tmp_path, EXACT)
 
 
+def test_weights_that_do_not_fit_their_description_are_named(yolo_weights: Path, tmp_path: Path) -> None:
+    for path in yolo_weights.iterdir():
+        content = path.read_bytes().replace(b"  79: toothbrush", b"")
+        (tmp_path / path.name).write_bytes(content)
+    with pytest.raises(ModelLoadError, match="it gives 80 scores a box, and its description names 79 classes"):
+        OpenVinoDetector(tmp_path, EXACT)
+
+
 def test_a_damaged_text_model_is_named(models: TextModelFolders, broken: Path) -> None:
     (broken / "inference.onnx").write_bytes(b"no model")
     with pytest.raises(ModelLoadError, match=r"text models .* cannot be loaded"):

@@ -14,11 +14,13 @@ import numpy as np
 import pytest
 
 from job_worker.detection.ultralytics_detector import UltralyticsDetector, _pin_backend
+from job_worker.engines import load_detector
 from job_worker.errors import ModelLoadError
 from job_worker.findings import frame_result
 from job_worker.ocr.bundled_models import bundled_text_models
 from job_worker.ocr.paddle_text_reader import PaddleTextReader
 from job_worker.pipelines.built_in import FrameAnalysis
+from job_worker.settings import WorkerSettings
 from job_worker.video.frame import Frame
 from job_worker.video.reader import VideoReader
 from job_worker.video_file_pipeline_service import VideoFilePipelineService
@@ -247,11 +249,41 @@ def test_weights_that_are_not_there_are_named_without_asking_the_network(
     assert network_calls == before
 
 
-def test_published_weights_that_cannot_be_downloaded_are_named(network_calls: list[str], cache_folder: Path) -> None:
-    with pytest.raises(ModelLoadError, match=r"yolo26n.pt cannot be loaded .* needs the network the first time"):
-        UltralyticsDetector("yolo26n.pt", cache_folder=cache_folder)
+@pytest.mark.parametrize("engine", ["openvino", "ultralytics"])
+def test_published_weights_that_cannot_be_downloaded_are_named(
+    engine: str, network_calls: list[str], tmp_path: Path
+) -> None:
+    settings = WorkerSettings.of(yolo_weights="yolo26n.pt", detection_engine=engine, device="cpu", cache_dir=tmp_path)
+    with pytest.raises(ModelLoadError, match=r"yolo26n.pt .* could not be downloaded: .* give its path"):
+        load_detector(settings)
     assert network_calls
     network_calls.clear()
+    assert [path for path in (tmp_path / "detection_models").iterdir() if path.is_file() or any(path.iterdir())] == []
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::UserWarning")
+def test_published_weights_are_downloaded_once_for_both_engines(
+    cache_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ultralytics import YOLO
+    from ultralytics.utils import downloads
+
+    YOLO("yolo26n.yaml").save(tmp_path / "untrained.pt")
+    asked: list[str] = []
+
+    def download(url: str, file: Path, **_: object) -> None:
+        asked.append(url)
+        file.parent.mkdir(exist_ok=True)
+        shutil.copy(tmp_path / "untrained.pt", file)
+
+    monkeypatch.setattr(downloads, "safe_download", download)
+    for engine in ("ultralytics", "openvino"):
+        settings = WorkerSettings.of(
+            yolo_weights="yolo26n.pt", detection_engine=engine, device="cpu", cache_dir=tmp_path / "cache", threads=1
+        )
+        assert load_detector(settings).detect(np.zeros((48, 64, 3), np.uint8)) == []
+    assert len(asked) == 1
+    assert asked[0].endswith("/yolo26n.pt")
 
 
 @pytest.mark.parametrize("name", ["damaged.pt", "damaged.onnx", "unknown.txt"])
