@@ -92,9 +92,8 @@ class OpenVinoDetector:
         with self._model.inferred(np.zeros((*(self._fixed_size or (side, side)), 3), np.uint8)) as output:
             shape = output(0).shape
         if shape[-1] != ROW_COLUMNS and shape[1] != 4 + len(self._description.names):
-            raise ValueError(
-                f"it gives {shape[1] - 4} scores a box, and its description names {len(self._description.names)} classes"
-            )
+            names = len(self._description.names)
+            raise ValueError(f"it gives {shape[1] - 4} scores a box, and its description names {names} classes")
 
     def _fit(self, image: Image) -> Fit:
         if self._fixed_size:
