@@ -231,9 +231,10 @@ def test_models_that_do_not_load_a_second_time_are_told(make_runner: MakeRunner,
 
 def test_a_run_whose_models_take_for_ever_can_be_abandoned(make_runner: MakeRunner, tmp_path: Path) -> None:
     said = tmp_path / "pid"
+    has_said = lambda: said.exists() and bool(said.read_text())  # noqa: E731 (a file is there before it is written)
     with pytest.raises(Stopping):
-        make_runner(builds.ModelsThatNeverLoad(said)).run("succeed", tmp_path, said.exists)
-    eventually(lambda: not is_alive(int(said.read_text() or os.getpid())), "the child's end", seconds=5)
+        make_runner(builds.ModelsThatNeverLoad(said)).run("succeed", tmp_path, has_said)
+    eventually(lambda: not is_alive(int(said.read_text())), "the child's end", seconds=5)
 
 
 def test_closing_ends_the_child_and_can_be_repeated(runner: ProcessRunner, video: Path) -> None:
