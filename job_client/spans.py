@@ -1,9 +1,11 @@
 """When each label and each line of text is in the picture: sightings in consecutive frames, merged into spans."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
+from job_client.findings import detections_of, text_lines_of, timestamp_of
 from job_client.job import FrameResult
 
 __all__ = ["FindingKind", "Span", "frame_times", "spans_of"]
@@ -24,7 +26,10 @@ class FindingKind(StrEnum):
     text = "text"
 
 
-_FIELDS = {FindingKind.label: ("detections", "label"), FindingKind.text: ("text_lines", "text")}
+_FINDINGS: dict[FindingKind, tuple[Callable[[Mapping[str, Any]], list[dict[str, Any]]], str]] = {
+    FindingKind.label: (detections_of, "label"),
+    FindingKind.text: (text_lines_of, "text"),
+}
 
 
 @dataclass(slots=True)
@@ -55,7 +60,7 @@ def frame_times(results: Sequence[FrameResult]) -> list[tuple[float, float]]:
 
     A frame ends when the next one begins; the last one is as long as the one before.
     """
-    starts = [float(frame["result"].get("timestamp_ms", frame["frame_index"] * DEFAULT_FRAME_MS)) for frame in results]
+    starts = [_start_of(frame) for frame in results]
     last = starts[-1] - starts[-2] if len(starts) > 1 else DEFAULT_FRAME_MS
     return list(zip(starts, [*starts[1:], *(start + last for start in starts[-1:])], strict=True))
 
@@ -77,7 +82,12 @@ def spans_of(results: Sequence[FrameResult], kind: FindingKind) -> list[Span]:
     return spans
 
 
+def _start_of(frame: FrameResult) -> float:
+    stated = timestamp_of(frame["result"])
+    return frame["frame_index"] * DEFAULT_FRAME_MS if stated is None else stated
+
+
 def _sightings(frame: FrameResult, kind: FindingKind) -> Iterator[tuple[str, float]]:
-    findings, name = _FIELDS[kind]
-    for finding in frame["result"].get(findings) or ():
+    findings_of, name = _FINDINGS[kind]
+    for finding in findings_of(frame["result"]):
         yield finding[name], finding["confidence"]

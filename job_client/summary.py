@@ -1,8 +1,10 @@
 """What a video's results come to: which labels and which lines of text, where and how sure."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from job_client.findings import detections_of, text_lines_of
 from job_client.job import FrameResult
 
 __all__ = ["Sighting", "labels_of", "texts_of"]
@@ -29,16 +31,16 @@ class Sighting:
 
 def labels_of(results: Sequence[FrameResult]) -> list[Sighting]:
     """Returns the labels of the detections, most frequent first."""
-    return _count((frame["frame_index"], _pairs(frame, "detections", "label")) for frame in results)
+    return _count((frame["frame_index"], _pairs(detections_of(frame["result"]), "label")) for frame in results)
 
 
 def texts_of(results: Sequence[FrameResult]) -> list[Sighting]:
     """Returns the lines of text, most frequent first."""
-    return _count((frame["frame_index"], _pairs(frame, "text_lines", "text")) for frame in results)
+    return _count((frame["frame_index"], _pairs(text_lines_of(frame["result"]), "text")) for frame in results)
 
 
-def _pairs(frame: FrameResult, findings: str, name: str) -> Iterator[tuple[str, float]]:
-    for finding in frame["result"].get(findings, ()):
+def _pairs(findings: Iterable[Mapping[str, Any]], name: str) -> Iterator[tuple[str, float]]:
+    for finding in findings:
         yield finding[name], finding["confidence"]
 
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from job_client.findings import detections_of
 from job_client.job import FrameResult
 
 __all__ = ["coco"]
@@ -30,7 +31,7 @@ def coco(results: Sequence[FrameResult], size: tuple[int, int] | None = None) ->
 
 
 def _categories(results: Sequence[FrameResult]) -> dict[str, int]:
-    names = {found["label"] for frame in results for found in frame["result"].get("detections") or ()}
+    names = {found["label"] for frame in results for found in detections_of(frame["result"])}
     return {name: number for number, name in enumerate(sorted(names), 1)}
 
 
@@ -42,7 +43,7 @@ def _image(index: int, size: tuple[int, int] | None) -> dict[str, Any]:
 def _annotations(results: Sequence[FrameResult], categories: dict[str, int]) -> Iterator[dict[str, Any]]:
     number = 0
     for frame in results:
-        for found in frame["result"].get("detections") or ():
+        for found in detections_of(frame["result"]):
             number += 1
             x1, y1, x2, y2 = found["box"]
             width, height = round(x2 - x1, 1), round(y2 - y1, 1)

@@ -2,9 +2,10 @@
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from job_client.findings import detections_of, text_lines_of, timestamp_of
 from job_client.job import FrameResult
 
 __all__ = ["COLUMNS", "table"]
@@ -31,9 +32,22 @@ def _rows(results: Sequence[FrameResult]) -> Iterator[Sequence[Any]]:
     yield COLUMNS
     for frame in results:
         result = frame["result"]
-        begin = (frame["frame_index"], result.get("timestamp_ms", ""))
-        for found in result.get("detections") or ():
-            yield *begin, "object", found["label"], found["class_id"], found["confidence"], *found["box"], *[""] * 4
-        for line in result.get("text_lines") or ():
+        begin = (frame["frame_index"], _time_of(result))
+        for found in detections_of(result):
+            yield (
+                *begin,
+                "object",
+                found["label"],
+                found.get("class_id", ""),
+                found["confidence"],
+                *found["box"],
+                *[""] * 4,
+            )
+        for line in text_lines_of(result):
             corners = [value for point in line["polygon"] for value in point]
             yield *begin, "text", line["text"], "", line["confidence"], *corners
+
+
+def _time_of(result: Mapping[str, Any]) -> float | str:
+    time = timestamp_of(result)
+    return "" if time is None else time

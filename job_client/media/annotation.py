@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from itertools import zip_longest
 from pathlib import Path
 
+from job_client.findings import timestamp_of
 from job_client.job import FrameResult
 from job_client.media.drawing import Drawing
 from job_client.media.errors import UnsuitableVideo
@@ -66,7 +67,7 @@ def matched(original: OriginalVideo, results: Sequence[FrameResult]) -> Iterator
     for picture, frame in zip_longest(original, results):
         if picture is None or frame is None:
             raise wrong
-        stated = frame["result"].get("timestamp_ms")
-        if isinstance(stated, int | float) and abs(stated - picture.timestamp_ms) > TOLERANCE_MS:
+        stated = timestamp_of(frame["result"])
+        if stated is not None and abs(stated - picture.timestamp_ms) > TOLERANCE_MS:
             raise wrong
         yield picture, frame

@@ -7,6 +7,7 @@ import numpy as np
 import supervision as sv
 from supervision.config import ORIENTED_BOX_COORDINATES
 
+from job_client.findings import detections_of, text_lines_of
 from job_client.media.fonts import FontFile
 from job_client.media.labels import PALETTE, TEXT_COLOR, Labels
 from job_worker.video.frame import Image
@@ -40,7 +41,7 @@ class Drawing:
             image: `(H, W, 3)` uint8 BGR as it is displayed; changed in place.
             result: The frame's `result`; what of `detections` and `text_lines` is in it is drawn.
         """
-        objects, lines = result.get("detections") or [], result.get("text_lines") or []
+        objects, lines = detections_of(result), text_lines_of(result)
         if objects:
             self._boxes.annotate(image, _boxes_of(objects))
         if lines:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from job_client.findings import detections_of, text_lines_of
 from job_client.job import FrameResult
 from job_client.spans import FindingKind, Span, frame_times, spans_of
 
@@ -86,11 +87,11 @@ def _findings(result: Mapping[str, Any], numbers: Mapping[tuple[FindingKind, str
     """Returns the row, the confidence and the corners of everything found in a frame."""
     objects = (
         [numbers[FindingKind.label, found["label"]], found["confidence"], *found["box"]]
-        for found in result.get("detections") or ()
+        for found in detections_of(result)
     )
     lines = (
         [numbers[FindingKind.text, line["text"]], line["confidence"], *_flat(line["polygon"])]
-        for line in result.get("text_lines") or ()
+        for line in text_lines_of(result)
     )
     return [*objects, *lines]
 
@@ -111,8 +112,8 @@ def _extent(results: Sequence[FrameResult]) -> tuple[int, int]:
     width = height = 1.0
     for frame in results:
         found = frame["result"]
-        corners = [box["box"] for box in found.get("detections") or ()]
-        corners += [_flat(line["polygon"]) for line in found.get("text_lines") or ()]
+        corners = [box["box"] for box in detections_of(found)]
+        corners += [_flat(line["polygon"]) for line in text_lines_of(found)]
         for values in corners:
             width, height = max(width, *values[::2]), max(height, *values[1::2])
     return round(width), round(height)
