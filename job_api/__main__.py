@@ -13,6 +13,7 @@ from job_api.server import AddressUnavailable, CertificateUnusable
 from job_api.settings import ApiSettings
 from shared.entry_point import run_service
 from shared.exit_codes import ExitCode
+from shared.installed import InstalledUnusable
 from shared.stop_signals import stop_signals
 
 __all__ = ["main"]
@@ -20,6 +21,7 @@ __all__ = ["main"]
 PROGRAM = "foregsyte-api"
 REFUSALS: dict[type[Exception], ExitCode] = {
     AdapterUnusable: ExitCode.SETTINGS,
+    InstalledUnusable: ExitCode.SETTINGS,
     DatabaseUnavailable: ExitCode.DATABASE,
     AddressUnavailable: ExitCode.ADDRESS,
     CertificateUnusable: ExitCode.SETTINGS,

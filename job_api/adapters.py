@@ -1,11 +1,10 @@
 """The adapters of a port, by name: those that ship, and those that other packages register as entry points."""
 
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
-from shared.installed import InstalledUnusable, installed, load_installed
+from shared.installed import InstalledUnusable, installed, load_installed, unfit_options
 
 __all__ = ["AdapterUnusable", "Port"]
 
@@ -46,7 +45,10 @@ class Port(Generic[P]):
             AdapterUnusable: There is none of that name, it cannot be loaded, or it does not take the options.
         """
         make = self.built_in.get(name) or self._installed(name)
-        self._check_options(name, make, options)
+        if problem := unfit_options(make, options):
+            raise AdapterUnusable(
+                f"[{self.name}.{name}] of the settings file is not what the {self.name} {name!r} takes: {problem}"
+            )
         try:
             adapter: Any = make(**options)
         except Exception as error:
@@ -71,13 +73,3 @@ class Port(Generic[P]):
             f"--{self.name} / FOREGSYTE_{self.name.upper()}: there is no {self.name} {name!r}; there are: {known}. "
             f"Others come with packages that register the entry point group {self.group}"
         )
-
-    def _check_options(self, name: str, make: Callable[..., Any], options: Mapping[str, Any]) -> None:
-        try:
-            inspect.signature(make).bind(**options)
-        except TypeError as error:
-            raise AdapterUnusable(
-                f"[{self.name}.{name}] of the settings file is not what the {self.name} {name!r} takes: {error}"
-            ) from error
-        except ValueError:  # a callable that does not tell its parameters
-            return

@@ -46,7 +46,7 @@ class ApiSettings(OfferingSettings):
     )
     pipelines: PipelineNames = Field(
         tuple(BUILT_IN_PIPELINES),
-        description="The pipelines offered, as a,b; default: these, and those of the settings file.",
+        description="The pipelines offered, as a,b; default: these, and what packages bring and the file names.",
     )
     profile: Profile = Field(
         Profile.balanced, description="The workers' --profile, told to clients: exact, balanced or fast."

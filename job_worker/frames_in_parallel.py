@@ -7,7 +7,7 @@ in turn.
 
 import secrets
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
@@ -16,7 +16,7 @@ import xxhash
 
 from job_worker.video.frame import Frame, Image
 
-__all__ = ["Analysis", "analysed_in_order"]
+__all__ = ["Analysis", "analysed_in_batches", "analysed_in_order"]
 
 Analysis = dict[str, object]
 """What was found in one picture, ready for JSON."""
@@ -48,19 +48,80 @@ def analysed_in_order(
         if pictures_at_once > 1:
             executor = ThreadPoolExecutor(pictures_at_once, "pictures")
             stack.callback(executor.shutdown, cancel_futures=True)
-        recent = _RecentPictures()
-        ahead: deque[tuple[Frame, Future[Analysis]]] = deque()
-        for frame in frames:
-            ahead.append((frame, recent.result_of(frame.image, lambda image: executor.submit(analyse, image))))
-            if len(ahead) > pictures_at_once or len(ahead) * frame.image.nbytes > MAX_BYTES_AHEAD:
-                yield _oldest(ahead)
-        while ahead:
-            yield _oldest(ahead)
+        yield from _in_order(frames, lambda image: executor.submit(analyse, image), pictures_at_once)
 
 
-def _oldest(ahead: deque[tuple[Frame, Future[Analysis]]]) -> tuple[Frame, Analysis]:
+def analysed_in_batches(
+    frames: Iterable[Frame], analyse_batch: Callable[[Sequence[Image]], list[Analysis]], batch_size: int
+) -> Iterator[tuple[Frame, Analysis]]:
+    """Analyses every frame, several pictures at a time, all in the calling thread.
+
+    Args:
+        frames: Read a batch ahead of what is analysed.
+        analyse_batch: Works on several pictures of one size; a batch of large pictures, or of a video that repeats
+            itself, is smaller than others.
+        batch_size: How many it is given at most, at least 1.
+
+    Yields:
+        Each frame with what was found in it, in order.
+    """
+    batch = _Batch(analyse_batch, batch_size)
+    yield from _in_order(frames, batch.add, batch_size, batch.analyse)
+
+
+def _in_order(
+    frames: Iterable[Frame],
+    start: Callable[[Image], "Future[Analysis]"],
+    frames_ahead: int,
+    finish: Callable[[], None] = lambda: None,
+) -> Iterator[tuple[Frame, Analysis]]:
+    """Yields each frame with what was found in it, having started a few more.
+
+    Args:
+        frames: The frames.
+        start: Starts the work on a picture.
+        frames_ahead: How many are started before the first of them is waited for.
+        finish: Called before a result is waited for that is not there.
+    """
+    recent = _RecentPictures()
+    ahead: deque[tuple[Frame, Future[Analysis]]] = deque()
+    for frame in frames:
+        ahead.append((frame, recent.result_of(frame.image, start)))
+        if len(ahead) > frames_ahead or len(ahead) * frame.image.nbytes > MAX_BYTES_AHEAD:
+            yield _oldest(ahead, finish)
+    while ahead:
+        yield _oldest(ahead, finish)
+
+
+def _oldest(ahead: "deque[tuple[Frame, Future[Analysis]]]", finish: Callable[[], None]) -> tuple[Frame, Analysis]:
     frame, future = ahead.popleft()
+    if not future.done():
+        finish()
     return frame, future.result()
+
+
+class _Batch:
+    """Pictures that wait to be analysed together."""
+
+    def __init__(self, analyse_batch: Callable[[Sequence[Image]], list[Analysis]], size: int) -> None:
+        self._analyse_batch = analyse_batch
+        self._size = size
+        self._waiting: list[tuple[Image, Future[Analysis]]] = []
+
+    def add(self, image: Image) -> "Future[Analysis]":
+        if self._waiting and self._waiting[0][0].shape != image.shape:
+            self.analyse()  # so that the pictures of a batch can be one array
+        future: Future[Analysis] = Future()
+        self._waiting.append((image, future))
+        if len(self._waiting) == self._size:
+            self.analyse()
+        return future
+
+    def analyse(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        results = self._analyse_batch([image for image, _ in waiting])
+        for (_, future), result in zip(waiting, results, strict=True):
+            future.set_result(result)
 
 
 class _Inline(Executor):

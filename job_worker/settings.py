@@ -10,7 +10,7 @@ from pydantic import DirectoryPath, Field, FilePath, NonNegativeInt, PositiveInt
 
 from shared.languages import recogniser_for
 from shared.offering import OfferingSettings, PipelineNames
-from shared.pipelines import BUILT_IN_PIPELINES, PipelineInfo
+from shared.pipelines import BUILT_IN_PIPELINES
 from shared.profiles import Profile
 from shared.settings import Address, Seconds, config_file
 
@@ -54,7 +54,7 @@ class WorkerSettings(OfferingSettings):
 
     pipelines: PipelineNames = Field(
         tuple(BUILT_IN_PIPELINES),
-        description="The pipelines to load, as a,b; default: these, and those of the settings file.",
+        description="The pipelines to load, as a,b; default: these, and what packages bring and the file names.",
     )
     profile: Profile = Field(
         Profile.balanced, description="What is given up for speed: exact (nothing), balanced, fast (small text)."
@@ -92,18 +92,14 @@ class WorkerSettings(OfferingSettings):
     @model_validator(mode="after")
     def _weights_are_named(self) -> Self:
         for name in self.pipelines:
-            if self.info_of(name).finds_objects and not self.of_pipeline(name).yolo_weights:
+            info = BUILT_IN_PIPELINES.get(self.kind_of(name))
+            if info and info.finds_objects and not self.of_pipeline(name).yolo_weights:
                 where = f", {config_file()} [pipelines.{name}] weights" if name in self.pipeline_tables else ""
                 raise ValueError(
                     f"--yolo-weights / FOREGSYTE_YOLO_WEIGHTS{where} must name the detector's weights, or --pipelines "
                     "leave it out"
                 )
         return self
-
-    def info_of(self, pipeline: str) -> PipelineInfo:
-        """Returns what a pipeline finds."""
-        table = self.pipeline_tables.get(pipeline)
-        return table.info(pipeline) if table else BUILT_IN_PIPELINES[pipeline]
 
     def of_pipeline(self, pipeline: str) -> Self:
         """Returns the settings as they are for one pipeline: what its table does not say is the worker's own."""

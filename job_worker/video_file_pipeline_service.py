@@ -1,13 +1,13 @@
 """From a video file and a pipeline's id to the list of results that the worker hands in."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from job_worker.errors import JobFailure
 from job_worker.findings import frame_result
-from job_worker.frames_in_parallel import analysed_in_order
-from job_worker.pipelines.base import Pipeline
+from job_worker.frames_in_parallel import Analysis, analysed_in_batches, analysed_in_order
+from job_worker.pipelines.base import AnyPipeline, BatchPipeline
 from job_worker.video.frame import Frame
 from job_worker.video.reader import VideoReader
 
@@ -23,7 +23,7 @@ class VideoFilePipelineService:
     """
 
     def __init__(
-        self, pipelines: Mapping[str, Pipeline], open_video: Callable[[Path], Iterable[Frame]] = VideoReader
+        self, pipelines: Mapping[str, AnyPipeline], open_video: Callable[[Path], Iterable[Frame]] = VideoReader
     ) -> None:
         self._pipelines = pipelines
         self._open_video = open_video
@@ -41,12 +41,17 @@ class VideoFilePipelineService:
         Raises:
             JobFailure: There is no such pipeline, or (as VideoError) no frame to be had from the file.
         """
-        pipeline = self._find(pipeline_id)
-        analysed = analysed_in_order(self._open_video(file_path), pipeline.analyse, pipeline.pictures_at_once)
+        analysed = _analysed(self._open_video(file_path), self._find(pipeline_id))
         return [{"frame_index": frame.index, "result": frame_result(frame, analysis)} for frame, analysis in analysed]
 
-    def _find(self, pipeline_id: str) -> Pipeline:
+    def _find(self, pipeline_id: str) -> AnyPipeline:
         if pipeline_id not in self._pipelines:
             known = ", ".join(sorted(self._pipelines))
             raise JobFailure(f"unknown pipeline {pipeline_id!r}; this worker runs: {known}")
         return self._pipelines[pipeline_id]
+
+
+def _analysed(frames: Iterable[Frame], pipeline: AnyPipeline) -> Iterator[tuple[Frame, Analysis]]:
+    if isinstance(pipeline, BatchPipeline):
+        return analysed_in_batches(frames, pipeline.analyse_batch, pipeline.batch_size)
+    return analysed_in_order(frames, pipeline.analyse, pipeline.pictures_at_once)

@@ -1,12 +1,14 @@
 """What other packages bring: objects that they register under one of our entry point groups."""
 
+import inspect
+from collections.abc import Callable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-__all__ = ["InstalledUnusable", "installed", "load_installed", "package_of"]
+__all__ = ["InstalledUnusable", "installed", "load_installed", "package_of", "unfit_options"]
 
 
-class InstalledUnusable(Exception):
+class InstalledUnusable(ValueError):
     """What a package registers cannot be used; the message says what, of which package, and why."""
 
 
@@ -43,3 +45,14 @@ def load_installed(point: EntryPoint) -> Any:
 def package_of(point: EntryPoint) -> str:
     """Returns the package that registers it, with its version."""
     return f"{point.dist.name} {point.dist.version}" if point.dist else "a package without a name"
+
+
+def unfit_options(make: Callable[..., Any], options: Mapping[str, Any]) -> str:
+    """Says why something cannot be made from these keyword arguments, by its parameters alone; empty where it can."""
+    try:
+        inspect.signature(make).bind(**options)
+    except TypeError as error:
+        return str(error)
+    except ValueError:  # it does not tell its parameters
+        return ""
+    return ""

@@ -7,8 +7,9 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, field_validator, model_validator
 
+from shared.brought_pipelines import brought_description, brought_pipelines
 from shared.languages import recogniser_for
-from shared.pipelines import BUILT_IN_PIPELINES, PipelineInfo
+from shared.pipelines import BUILT_IN_PIPELINES
 from shared.profiles import Profile
 from shared.settings import snake_case
 
@@ -21,13 +22,14 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 _OF_OBJECTS = {"weights", "classes", "confidence", "iou", "image_size"}
 _OF_TEXT = {"ocr_detection_model", "ocr_recognition_model", "ocr_confidence", "languages"}
+_OF_BUILT_IN = _OF_OBJECTS | _OF_TEXT | {"profile"}
 
 
 class NamedPipeline(BaseModel):
     """One table: a kind of pipeline with models and limits of its own. What it leaves out is the worker's setting.
 
     Attributes:
-        kind: A built-in pipeline, whose form the results have.
+        kind: A built-in pipeline, whose form the results have, or one that a package brings.
         description: What clients are told; empty for what follows from the rest.
         profile: What is given up for speed.
         weights: The detector, as `--yolo-weights` names it.
@@ -39,6 +41,7 @@ class NamedPipeline(BaseModel):
         ocr_recognition_model: Text recognition: a PaddleOCR model's folder or name.
         ocr_confidence: Least confidence of a line of text.
         languages: What the text is written in, in place of `ocr_recognition_model`.
+        options: What a pipeline that a package brings is told.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -55,13 +58,20 @@ class NamedPipeline(BaseModel):
     ocr_recognition_model: str | None = Field(None, min_length=1)
     ocr_confidence: Share | None = None
     languages: tuple[str, ...] = ()
+    options: dict[str, Any] = {}
 
     @field_validator("kind")
     @classmethod
     def _is_known(cls, kind: str) -> str:
-        if kind not in BUILT_IN_PIPELINES:
-            raise ValueError(f"must be one of {', '.join(BUILT_IN_PIPELINES)}")
+        known = [*BUILT_IN_PIPELINES, *brought_pipelines()]
+        if kind not in known:
+            raise ValueError(f"must be one of {', '.join(known)}")
         return kind
+
+    @field_validator("options")
+    @classmethod
+    def _as_the_code_writes_them(cls, options: dict[str, Any]) -> dict[str, Any]:
+        return snake_case(options)
 
     @field_validator("languages")
     @classmethod
@@ -71,26 +81,32 @@ class NamedPipeline(BaseModel):
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
-        info = BUILT_IN_PIPELINES[self.kind]
-        unfit = (set() if info.finds_objects else _OF_OBJECTS) | (set() if info.reads_text else _OF_TEXT)
-        if wrong := sorted(unfit & self.model_fields_set):
+        if wrong := sorted(self._unfit() & self.model_fields_set):
             raise ValueError(f"the kind {self.kind} has no use for {', '.join(wrong)}")
         if self.languages and self.ocr_recognition_model:
             raise ValueError("languages choose the model for recognition, so ocr_recognition_model must not name one")
         return self
 
-    def info(self, name: str) -> PipelineInfo:
-        """Returns the pipeline as clients see it."""
-        of_kind = BUILT_IN_PIPELINES[self.kind]
-        return PipelineInfo(
-            name, self.description or self._described(of_kind), of_kind.finds_objects, of_kind.reads_text
-        )
+    def _unfit(self) -> set[str]:
+        """Returns the keys that mean nothing to the kind."""
+        info = BUILT_IN_PIPELINES.get(self.kind)
+        if info is None:
+            return _OF_BUILT_IN
+        return {"options"} | (set() if info.finds_objects else _OF_OBJECTS) | (set() if info.reads_text else _OF_TEXT)
 
-    def _described(self, of_kind: PipelineInfo) -> str:
-        parts = [of_kind.description]
+    def described(self) -> str:
+        """Returns what clients are told of it.
+
+        Raises:
+            InstalledUnusable: A package brings it, and it cannot be used.
+        """
+        if self.kind not in BUILT_IN_PIPELINES:
+            of_package = brought_description(self.kind, self.options)
+            return self.description or of_package
+        parts = [BUILT_IN_PIPELINES[self.kind].description]
         parts += [f"Objects: {', '.join(self.classes)}."] if self.classes else []
         parts += [f"Languages: {', '.join(self.languages)}."] if self.languages else []
-        return " ".join(parts)
+        return self.description or " ".join(parts)
 
 
 def _is_no_built_in(name: str) -> str:

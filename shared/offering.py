@@ -1,12 +1,13 @@
-"""What a process offers or runs: the built-in pipelines, and those that the settings file names."""
+"""What a process offers or runs: built-in pipelines, those that packages bring, those that the settings file names."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, ValidationInfo, model_validator
+from pydantic import AfterValidator, ValidationInfo, field_validator, model_validator
 from pydantic_settings import CliSuppress
 
+from shared.brought_pipelines import brought_pipelines
 from shared.named_pipelines import NamedPipeline, PipelineTables
 from shared.pipelines import BUILT_IN_PIPELINES, PipelineInfo
 from shared.profiles import PROFILE_DESCRIPTIONS, Profile
@@ -20,14 +21,18 @@ TABLES = "pipeline_tables"
 def _known(names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
     if TABLES not in info.data:
         return names  # the tables are wrong, which is mistake enough
-    known = [*BUILT_IN_PIPELINES, *info.data[TABLES]]
+    known = _all_with(info.data[TABLES])
     if not names or not set(names) <= set(known):
         raise ValueError(f"must name one or more of {', '.join(known)}")
     return names
 
 
 PipelineNames = Annotated[Names, AfterValidator(_known)]
-"""Names of pipelines that are built in or that the settings file names; all of them unless it is said."""
+"""Names of pipelines that are built in, that packages bring or that the settings file names; all unless it is said."""
+
+
+def _all_with(tables: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([*BUILT_IN_PIPELINES, *brought_pipelines(), *tables]))
 
 
 class OfferingSettings(ProcessSettings):
@@ -37,11 +42,24 @@ class OfferingSettings(ProcessSettings):
 
     pipeline_tables: CliSuppress[PipelineTables] = from_file("The pipelines that the settings file names.")
 
+    @field_validator(TABLES)
+    @classmethod
+    def _hide_nothing(cls, tables: PipelineTables) -> PipelineTables:
+        brought = brought_pipelines()
+        if hidden := [name for name, table in tables.items() if name in brought and table.kind != name]:
+            raise ValueError(f"a package brings a pipeline {hidden[0]!r}: choose another name, or that kind")
+        return tables
+
     @model_validator(mode="before")
     @classmethod
     def _all_unless_said(cls, values: dict[str, Any]) -> dict[str, Any]:
         tables = values.get(TABLES, {})
-        return {"pipelines": (*BUILT_IN_PIPELINES, *tables), **values} if isinstance(tables, dict) else values
+        return {"pipelines": _all_with(tables), **values} if isinstance(tables, dict) else values
+
+    def kind_of(self, pipeline: str) -> str:
+        """Returns the built-in or brought pipeline that a name stands for; mostly itself."""
+        table = self.pipeline_tables.get(pipeline)
+        return table.kind if table else pipeline
 
 
 def offered_pipelines(
@@ -53,12 +71,17 @@ def offered_pipelines(
         names: Which, in their order.
         profile: The workers' profile.
         tables: Those that the settings file names; a profile of their own comes before the workers'.
+
+    Raises:
+        InstalledUnusable: A package brings one, and it cannot be used.
     """
-    return [_offered(name, profile, (tables or {}).get(name)) for name in names]
+    return [_offered(name, profile, (tables or {}).get(name) or NamedPipeline(kind=name)) for name in names]
 
 
-def _offered(name: str, profile: Profile, table: NamedPipeline | None) -> PipelineInfo:
-    info = table.info(name) if table else BUILT_IN_PIPELINES[name]
-    own = (table and table.profile) or profile
-    told = PROFILE_DESCRIPTIONS[own] if info.reads_text else own
-    return replace(info, description=f"{info.description} Profile {told}.")
+def _offered(name: str, profile: Profile, table: NamedPipeline) -> PipelineInfo:
+    of_kind = BUILT_IN_PIPELINES.get(table.kind)
+    if of_kind is None:
+        return PipelineInfo(name, table.described(), finds_objects=False, reads_text=False)
+    own = table.profile or profile
+    told = PROFILE_DESCRIPTIONS[own] if of_kind.reads_text else own
+    return replace(of_kind, pipeline_id=name, description=f"{table.described()} Profile {told}.")

@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from job_api.errors import InvalidResults
+from shared.result_form import MAX_NESTING
 
 __all__ = ["MAX_NESTING", "FrameEntry", "checked_results", "frames_of", "results_list_of"]
-
-MAX_NESTING = 10
-"""How deep objects and lists may be nested, `result` itself being the first: twice what the built-in pipelines use."""
 
 
 def _json_value(levels: int) -> Any:

@@ -1,10 +1,11 @@
 """What every pipeline offers."""
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 from job_worker.video.frame import Image
 
-__all__ = ["Pipeline"]
+__all__ = ["AnyPipeline", "BatchPipeline", "Pipeline"]
 
 
 class Pipeline(Protocol):
@@ -24,3 +25,26 @@ class Pipeline(Protocol):
             The frame's `result` but for its time, ready for JSON; the same picture gives the same result.
         """
         ...
+
+
+@runtime_checkable
+class BatchPipeline(Protocol):
+    """Analyses several pictures at a time, in one thread."""
+
+    @property
+    def batch_size(self) -> int:
+        """How many pictures `analyse_batch` is given at most."""
+
+    def analyse_batch(self, images: Sequence[Image]) -> list[dict[str, object]]:
+        """Analyse the pictures of frames, each by itself.
+
+        Args:
+            images: Each `(H, W, 3)` uint8 BGR, all of one size; no other picture of the batch has a say in its result.
+
+        Returns:
+            As `Pipeline.analyse`, one for each picture, in their order.
+        """
+        ...
+
+
+AnyPipeline = Pipeline | BatchPipeline

@@ -7,14 +7,16 @@ from job_worker.detection.base import Detector
 from job_worker.detection.chosen_classes import ChosenClasses
 from job_worker.engines import Engines
 from job_worker.errors import ModelLoadError
-from job_worker.pipelines.base import Pipeline
+from job_worker.pipelines.base import AnyPipeline
+from job_worker.pipelines.brought import brought_pipeline
 from job_worker.pipelines.built_in import FrameAnalysis
 from job_worker.settings import WorkerSettings
+from shared.pipelines import BUILT_IN_PIPELINES
 
 __all__ = ["build_pipelines"]
 
 
-def build_pipelines(settings: WorkerSettings, engines: Engines | None = None) -> dict[str, Pipeline]:
+def build_pipelines(settings: WorkerSettings, engines: Engines | None = None) -> dict[str, AnyPipeline]:
     """Build the pipelines that the settings name; they share what is equal of their models.
 
     Args:
@@ -25,16 +27,19 @@ def build_pipelines(settings: WorkerSettings, engines: Engines | None = None) ->
         The pipelines by the ids that clients submit with.
 
     Raises:
-        ModelLoadError: A model cannot be loaded, or lacks a class that is asked for; the message names the pipeline if
-            the settings file does.
+        ModelLoadError: A model cannot be loaded, or lacks a class that is asked for, or a package brings what cannot be
+            used; the message names the pipeline if the settings file does.
     """
     engines = engines or Engines()
     return {name: _built(settings, name, engines) for name in settings.pipelines}
 
 
-def _built(settings: WorkerSettings, name: str, engines: Engines) -> Pipeline:
-    info, own = settings.info_of(name), settings.of_pipeline(name)
-    with _named(name if name in settings.pipeline_tables else None):
+def _built(settings: WorkerSettings, name: str, engines: Engines) -> AnyPipeline:
+    kind, table = settings.kind_of(name), settings.pipeline_tables.get(name)
+    info, own = BUILT_IN_PIPELINES.get(kind), settings.of_pipeline(name)
+    if info is None:
+        return brought_pipeline(name, kind, table.options if table else {})
+    with _named(name if table else None):
         return FrameAnalysis(
             detector=_detector(settings, name, engines) if info.finds_objects else None,
             text_reader=engines.text_reader(own) if info.reads_text else None,

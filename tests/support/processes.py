@@ -53,8 +53,14 @@ def environment(**variables: str) -> dict[str, str]:
 
 
 @contextmanager
-def started(log: Path, *arguments: str) -> Iterator[Process]:
-    """Starts `python -m` with the arguments, in a group of its own, which is ended with the block."""
+def started(log: Path, *arguments: str, site: Path | None = None) -> Iterator[Process]:
+    """Starts `python -m` with the arguments, in a group of its own, which is ended with the block.
+
+    Args:
+        log: The file that holds all that it writes; it works in the folder of that.
+        arguments: The module and its command line.
+        site: A folder that packages were installed into, for this process to have them too.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         popen = subprocess.Popen(
@@ -62,7 +68,7 @@ def started(log: Path, *arguments: str) -> Iterator[Process]:
             cwd=log.parent,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=environment(),
+            env=environment(PYTHONPATH=os.pathsep.join(map(str, [ROOT, site] if site else [ROOT]))),
             start_new_session=True,
         )
     try:
@@ -72,9 +78,9 @@ def started(log: Path, *arguments: str) -> Iterator[Process]:
 
 
 @contextmanager
-def ready(log: Path, pattern: str, *arguments: str) -> Iterator[Process]:
+def ready(log: Path, pattern: str, *arguments: str, site: Path | None = None) -> Iterator[Process]:
     """Starts a module as `started` does and waits until it writes a line that the pattern finds."""
-    with started(log, *arguments) as process:
+    with started(log, *arguments, site=site) as process:
 
         def line() -> re.Match[str] | None:
             found = re.search(pattern, process.text)
@@ -86,18 +92,21 @@ def ready(log: Path, pattern: str, *arguments: str) -> Iterator[Process]:
 
 
 @contextmanager
-def api_process(folder: Path, *arguments: str) -> Iterator[str]:
+def api_process(folder: Path, *arguments: str, site: Path | None = None) -> Iterator[str]:
     """Runs a server on a free port with its data in `folder / "data"`; yields its address."""
     words = ("job_api", "--address", "127.0.0.1:0", "--data-dir", str(folder / "data"), *arguments)
-    with ready(folder / "api.log", r"listens on (\S+),", *words) as process:
+    with ready(folder / "api.log", r"listens on (\S+),", *words, site=site) as process:
         yield process.ready[0]
 
 
 @contextmanager
-def worker_process(folder: Path, address: str, name: str, *arguments: str) -> Iterator[Process]:
+def worker_process(
+    folder: Path, address: str, name: str, *arguments: str, site: Path | None = None
+) -> Iterator[Process]:
     """Runs a worker of that server; it has loaded its models when the block begins."""
     words = ("--address", address, "--worker-id", name, *arguments)
-    with ready(folder / f"{name}.log", r"takes jobs from (\S+)", "job_worker.worker_runner", *words) as process:
+    module = "job_worker.worker_runner"
+    with ready(folder / f"{name}.log", r"takes jobs from (\S+)", module, *words, site=site) as process:
         assert process.ready == (address,)
         yield process
 

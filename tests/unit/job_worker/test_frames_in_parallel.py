@@ -1,13 +1,13 @@
 """Frames side by side: in order, each once, bounded, and the same whatever the number of threads."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
 
 from job_worker import frames_in_parallel
-from job_worker.frames_in_parallel import PICTURES_REMEMBERED, Analysis, analysed_in_order
+from job_worker.frames_in_parallel import PICTURES_REMEMBERED, Analysis, analysed_in_batches, analysed_in_order
 from job_worker.video.frame import Frame, Image
 from tests.support.waiting import eventually
 
@@ -153,3 +153,68 @@ def test_an_error_of_the_reader_ends_the_run_with_it() -> None:
 
     with pytest.raises(OSError, match="gone"):
         list(analysed_in_order(frames(), brightness, 3))
+
+
+class Batches:
+    """Analyses batches and remembers their sizes."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+
+    def analyse(self, images: Sequence[Image]) -> list[Analysis]:
+        assert len({image.shape for image in images}) == 1
+        self.sizes.append(len(images))
+        return [brightness(image) for image in images]
+
+
+@pytest.mark.parametrize("size", [1, 4, 100])
+def test_in_batches_every_frame_comes_once_in_order_with_its_own_result(size: int) -> None:
+    batches = Batches()
+    found = list(analysed_in_batches((frame(index) for index in range(50)), batches.analyse, size))
+    assert [(one.index, result["brightness"]) for one, result in found] == [(index, index) for index in range(50)]
+    full, rest = divmod(50, size)
+    assert batches.sizes == [size] * full + ([rest] if rest else [])
+
+
+def test_no_more_frames_are_read_ahead_than_make_a_batch() -> None:
+    read: list[int] = []
+
+    def frames() -> Iterator[Frame]:
+        for index in range(30):
+            read.append(index)
+            yield frame(index)
+
+    for done, _ in analysed_in_batches(frames(), Batches().analyse, 4):
+        assert len(read) - done.index <= 5
+
+
+def test_a_batch_of_pictures_too_large_to_wait_is_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frames_in_parallel, "MAX_BYTES_AHEAD", 2 * frame(0).image.nbytes)
+    batches = Batches()
+    assert len(list(analysed_in_batches((frame(index) for index in range(20)), batches.analyse, 8))) == 20
+    assert max(batches.sizes) <= 3
+
+
+def test_a_batch_holds_pictures_of_one_size() -> None:
+    sides = [2, 2, 3, 3, 3, 2]
+    batches = Batches()
+    frames = [frame(index, side=side) for index, side in enumerate(sides)]
+    found = list(analysed_in_batches(frames, batches.analyse, 4))
+    assert [result["brightness"] for _, result in found] == list(range(6))
+    assert batches.sizes == [2, 3, 1]
+
+
+def test_a_picture_that_comes_again_is_in_one_batch_alone() -> None:
+    batches = Batches()
+    values = [1, 1, 1, 1, 1, 2, 2, 3]
+    found = list(analysed_in_batches((frame(index, value) for index, value in enumerate(values)), batches.analyse, 3))
+    assert [result["brightness"] for _, result in found] == values
+    assert sum(batches.sizes) == 3
+
+
+def test_an_error_in_a_batch_ends_the_run_with_it() -> None:
+    def fail(images: Sequence[Image]) -> list[Analysis]:
+        raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError, match="broken"):
+        list(analysed_in_batches((frame(index) for index in range(5)), fail, 2))

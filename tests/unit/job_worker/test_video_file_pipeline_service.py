@@ -1,4 +1,4 @@
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +33,21 @@ def test_every_frame_has_its_entry_in_order_with_two_keys() -> None:
         {"frame_index": 1, "result": {"brightness": 1, "timestamp_ms": 40.0}},
         {"frame_index": 2, "result": {"brightness": 2, "timestamp_ms": 80.0}},
     ]
+
+
+def test_a_pipeline_that_takes_batches_gives_the_same_list_in_fewer_calls() -> None:
+    calls: list[int] = []
+
+    class InBatches:
+        batch_size = 2
+
+        def analyse_batch(self, images: Sequence[Image]) -> list[dict[str, object]]:
+            calls.append(len(images))
+            return [Brightness().analyse(image) for image in images]
+
+    both = VideoFilePipelineService({"one": Brightness(), "batches": InBatches()}, three_frames)
+    assert both.run_on_file("batches", VIDEO) == both.run_on_file("one", VIDEO)
+    assert calls == [2, 1]
 
 
 def test_the_same_file_gives_the_same_list() -> None:

@@ -1,0 +1,1 @@
+"""Pipelines that say how bright and of what colour the frames of a video are."""

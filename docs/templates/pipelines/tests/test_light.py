@@ -1,0 +1,46 @@
+"""The contract of pipelines over both, and what each of them finds."""
+
+import numpy as np
+import pytest
+from foregsyte_light.brightness import Brightness
+from foregsyte_light.colours import Colours
+
+from job_worker.contracts import PipelineContract
+
+
+class TestBrightness(PipelineContract):
+    @pytest.fixture
+    def make(self) -> type[Brightness]:
+        return Brightness
+
+    @pytest.fixture
+    def options(self) -> dict[str, object]:
+        return {"dark_below": 100}
+
+
+class TestColours(PipelineContract):
+    @pytest.fixture
+    def make(self) -> type[Colours]:
+        return Colours
+
+
+def picture(blue: int, green: int, red: int) -> np.ndarray:
+    return np.full((4, 6, 3), (blue, green, red), np.uint8)
+
+
+def test_a_picture_is_dark_below_what_was_asked_for() -> None:
+    assert Brightness(dark_below=20).analyse(picture(10, 20, 30)) == {"brightness": 20.0, "is_dark": False}
+    assert Brightness(dark_below=21).analyse(picture(10, 20, 30)) == {"brightness": 20.0, "is_dark": True}
+
+
+@pytest.mark.parametrize("value", [-1, 256])
+def test_what_is_no_brightness_is_refused(value: int) -> None:
+    with pytest.raises(ValueError, match="dark_below"):
+        Brightness(dark_below=value)
+
+
+def test_each_picture_of_a_batch_has_its_own_colour() -> None:
+    assert Colours().analyse_batch([picture(1, 2, 3), picture(4, 5, 6)]) == [
+        {"red": 3.0, "green": 2.0, "blue": 1.0},
+        {"red": 6.0, "green": 5.0, "blue": 4.0},
+    ]
