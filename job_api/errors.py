@@ -220,7 +220,7 @@ class RequestIdReused(AlreadyExists):
 
 
 class WrongState(_AboutJob):
-    """The job is not in a state that allows this; `violation` names the broken condition."""
+    """The job is not in a state that allows this."""
 
 
 class LeaseLost(WrongState):

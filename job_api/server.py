@@ -174,24 +174,29 @@ def _credentials(settings: ApiSettings) -> grpc.ServerCredentials | None:
 
 
 class _Housekeeper:
-    """Takes the jobs of lost workers back, from a thread of its own."""
+    """Takes back the jobs whose leases have ended, from a thread of its own: now and then, and whenever it is due."""
 
     def __init__(self, dispatch: DispatchService, interval_seconds: float) -> None:
         self._dispatch = dispatch
         self._interval_seconds = interval_seconds
-        self._stopping = threading.Event()
+        self._is_stopping = False
         self._thread = threading.Thread(target=self._run, name="housekeeper", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self) -> None:
-        self._stopping.set()
+        self._is_stopping = True
+        self._dispatch.housekeeping_due.set()
         if self._thread.is_alive():
             self._thread.join()
 
     def _run(self) -> None:
-        while not self._stopping.wait(self._interval_seconds):
+        is_last = False
+        while not is_last:
+            self._dispatch.housekeeping_due.wait(self._interval_seconds)
+            self._dispatch.housekeeping_due.clear()
+            is_last = self._is_stopping  # looked up before the work, so that what was due at the stop is done
             try:
                 self._dispatch.expire_leases()
             except Exception:

@@ -21,7 +21,7 @@ class WorkerServicer(jobs_pb2_grpc.WorkerServiceServicer):
     def Dequeue(self, request: pb.DequeueRequest, context: grpc.ServicerContext) -> pb.DequeueResponse:
         """See the contract. A caller that goes away wakes its waiter, so that no job is given to nobody."""
         waiter = Waiter()
-        if not context.add_callback(waiter.leave):
+        if not context.add_callback(lambda: waiter.leave(is_answered=not _is_cancelled(context))):
             return pb.DequeueResponse()
         worker_id, wait_seconds = checked_worker_id(request.worker_id), seconds_of_wait(request.wait)
         job_id = self._dispatch.dequeue(worker_id, wait_seconds, waiter)
@@ -54,3 +54,12 @@ class WorkerServicer(jobs_pb2_grpc.WorkerServiceServicer):
         """See the contract."""
         self._dispatch.release(parse_job_id(request.job_id), checked_worker_id(request.worker_id))
         return pb.ReleaseJobResponse()
+
+
+def _is_cancelled(context: grpc.ServicerContext) -> bool:
+    """Whether a call that has ended was cut off before its answer was sent.
+
+    gRPC knows but has no public word for it. Where it does not say, the answer counts as sent: a job goes back with its
+    lease then, and is never taken from a worker that heard of it.
+    """
+    return getattr(getattr(context, "_state", None), "client", None) == "cancelled"

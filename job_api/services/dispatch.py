@@ -6,7 +6,9 @@ lease together holds the job's lock while doing so.
 
 import io
 import logging
+import threading
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 from job_api.errors import (
@@ -67,7 +69,11 @@ class VideoPiece:
 
 
 class DispatchService:
-    """The workers' side of the life of a job."""
+    """The workers' side of the life of a job.
+
+    Attributes:
+        housekeeping_due: Set when `expire_leases` has something to do at once.
+    """
 
     def __init__(
         self,
@@ -86,12 +92,13 @@ class DispatchService:
         self._locks = locks
         self._limits = limits
         self._clock = clock
+        self.housekeeping_due = threading.Event()
 
     def dequeue(self, worker_id: str, wait_seconds: float, waiter: Waiter) -> UUID | None:
         """Gives the worker a job, waiting for one if need be.
 
         A worker that was given a job and never called about it (the answer was lost) is given that job again. If the
-        caller leaves before the answer does, the job goes back at once.
+        caller leaves before it has the answer, the job goes back at once.
         """
         until = self._clock() + min(wait_seconds, self._limits.max_wait_seconds)
         while not waiter.is_gone:
@@ -199,7 +206,7 @@ class DispatchService:
         logger.info("job released", extra={"job_id": str(job_id), "worker_id": worker_id})
 
     def expire_leases(self) -> int:
-        """Takes the jobs of lost workers back; returns how many there were."""
+        """Takes back the jobs whose leases have ended; returns how many there were."""
         lost = [job_id for job_id in self._leases.expired() if not self._locks.is_held(job_id)]
         return sum(self._try_to_expire(job_id) for job_id in lost)
 
@@ -226,13 +233,18 @@ class DispatchService:
         return None
 
     def _answer(self, lease: Lease, waiter: Waiter) -> UUID | None:
-        if not waiter.is_gone:
+        if waiter.accept(partial(self._take_back, lease)):
             logger.info("job dequeued", extra={"job_id": str(lease.job_id), "worker_id": lease.worker_id})
             return lease.job_id
         with self._locks.hold(lease.job_id):
             if self._leases.holds(lease):
                 self._put_back(lease.job_id)
         return None
+
+    def _take_back(self, lease: Lease) -> None:
+        """Leaves the row to the housekeeper: on gRPC's thread, which says so, a commit would hold up every call."""
+        if self._leases.lapse(lease):
+            self.housekeeping_due.set()
 
     def _job_held_by(self, job_id: UUID, worker_id: str) -> JobRecord:
         job = self._jobs.get(job_id)
@@ -281,8 +293,13 @@ class DispatchService:
 
     def _expire(self, job_id: UUID) -> bool:
         with self._locks.hold(job_id):
-            if not self._leases.is_expired(job_id):
+            lease = self._leases.expired_of(job_id)
+            if lease is None:
                 return False
+            if lease.is_unheard:
+                self._put_back(job_id)
+                logger.info("answer lost", extra={"job_id": str(job_id), "worker_id": lease.worker_id})
+                return True
             losses = self._leases.losses(job_id) + 1
             logger.warning("worker lost", extra={"job_id": str(job_id), "losses": losses})
             if losses >= self._limits.max_lost_workers:

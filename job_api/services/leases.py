@@ -24,12 +24,14 @@ class Lease:
         worker_id: The holder; None after a restart, until the first worker to use the job says who holds it.
         deadline: When it ends, in the clock's seconds.
         used: Whether the worker has called about the job, so has certainly heard that it holds it.
+        is_unheard: Whether it ended because the worker was never told of it.
     """
 
     job_id: UUID
     worker_id: str | None
     deadline: float
     used: bool = False
+    is_unheard: bool = False
 
 
 class LeaseTable:
@@ -67,6 +69,17 @@ class LeaseTable:
         """Starts the lease's time anew."""
         lease.deadline = self._clock() + self.lease_seconds
 
+    def lapse(self, lease: Lease) -> bool:
+        """Ends the lease's time now, since its worker was not told of it; returns whether it did.
+
+        One that no longer stands, or whose worker has called about the job after all, is left as it is.
+        """
+        with self._lock:
+            if self._leases.get(lease.job_id) is not lease or lease.used:
+                return False
+            lease.deadline, lease.is_unheard = self._clock(), True
+            return True
+
     def unused_of(self, worker_id: str) -> UUID | None:
         """Returns the job that the worker was given but has not called about, if its lease lives."""
         with self._lock:
@@ -91,11 +104,11 @@ class LeaseTable:
             now = self._clock()
             return [lease.job_id for lease in self._leases.values() if lease.deadline <= now]
 
-    def is_expired(self, job_id: UUID) -> bool:
-        """Whether the job has a lease that has ended."""
+    def expired_of(self, job_id: UUID) -> Lease | None:
+        """Returns the job's lease if it has ended."""
         with self._lock:
             lease = self._leases.get(job_id)
-            return lease is not None and lease.deadline <= self._clock()
+            return lease if lease and lease.deadline <= self._clock() else None
 
     def end(self, job_id: UUID) -> None:
         """Ends the job's lease and remembers who held it."""

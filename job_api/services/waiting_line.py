@@ -2,6 +2,7 @@
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from uuid import UUID
 
 from job_api.queue.base import QueueService
@@ -17,12 +18,34 @@ class Waiter:
 
     def __init__(self) -> None:
         self._woken = threading.Event()
+        self._lock = threading.Lock()
+        self._take_back: Callable[[], None] | None = None
         self.is_gone = False
 
-    def leave(self) -> None:
-        """Says that the caller is no longer there: it wakes and gets no job."""
-        self.is_gone = True
+    def accept(self, take_back: Callable[[], None]) -> bool:
+        """Takes an answer for the caller; returns whether it may be sent, which it may not to one that has left.
+
+        Args:
+            take_back: Called where the answer does not reach the caller, by whoever says that it left; must be quick.
+        """
+        with self._lock:
+            if self.is_gone:
+                return False
+            self._take_back = take_back
+            return True
+
+    def leave(self, *, is_answered: bool = False) -> None:
+        """Says that the caller is no longer there: it wakes and gets no job, and its answer is taken back.
+
+        Args:
+            is_answered: Whether it left because it has its answer.
+        """
+        with self._lock:
+            self.is_gone = True
+            take_back = self._take_back
         self._woken.set()
+        if take_back and not is_answered:
+            take_back()
 
     def wake(self) -> None:
         """Wakes the caller to look at the queue again."""

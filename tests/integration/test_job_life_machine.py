@@ -7,6 +7,7 @@ thrown away, and a new one starts on the copy.
 import json
 import shutil
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,18 +44,9 @@ class Crash(BaseException):
 class LeavingWaiter(Waiter):
     """A caller that leaves after the row was changed for it and before the answer is sent."""
 
-    def __init__(self) -> None:
-        self.looked = 0
-        super().__init__()
-
-    @property
-    def is_gone(self) -> bool:  # type: ignore[override]
-        self.looked += 1
-        return self.looked > 1
-
-    @is_gone.setter
-    def is_gone(self, value: bool) -> None:
-        pass
+    def accept(self, take_back: Callable[[], None]) -> bool:
+        self.leave()
+        return super().accept(take_back)
 
 
 class CrashingStorage(LocalStorage):
@@ -76,6 +68,7 @@ class Lease:
     worker: str | None
     deadline: float
     used: bool = False
+    unheard: bool = False
 
 
 @dataclass
@@ -98,6 +91,7 @@ class JobLifeMachine(RuleBasedStateMachine):
         self.jobs: dict[UUID, Known] = {}
         self.deleted: set[UUID] = set()
         self.requests: dict[str, UUID] = {}
+        self.on_their_way: list[tuple[Waiter, UUID, str, Lease]] = []
         self.ids = 0
         self.start()
 
@@ -121,6 +115,7 @@ class JobLifeMachine(RuleBasedStateMachine):
 
     def restarted(self) -> None:
         """The model of a restart: leases start anew and belong to whoever calls first, counts are forgotten."""
+        self.on_their_way.clear()
         for known in self.jobs.values():
             known.losses = 0
             known.enders.clear()
@@ -172,9 +167,9 @@ class JobLifeMachine(RuleBasedStateMachine):
         self.service.dispatch.expire_leases()
         for known in self.jobs.values():
             if known.lease and known.lease.deadline <= self.clock():
-                known.lease = None
-                known.losses += 1
+                known.losses += not known.lease.unheard
                 lost = known.losses >= MAX_LOST_WORKERS
+                known.lease = None
                 known.status = JobStatus.failed if lost else JobStatus.pending
                 known.outcome = f"worker lost {MAX_LOST_WORKERS} times" if lost else None
                 known.enders.clear()
@@ -240,15 +235,31 @@ class JobLifeMachine(RuleBasedStateMachine):
     @rule(worker=st.sampled_from(WORKERS))
     def dequeue(self, worker: str) -> None:
         unheard = self.given_but_unheard(worker)
-        job_id = self.service.dispatch.dequeue(worker, 0.0, Waiter())
+        waiter, lease = Waiter(), Lease(worker, self.clock() + LEASE_SECONDS)
+        job_id = self.service.dispatch.dequeue(worker, 0.0, waiter)
         if job_id is None:
             assert not unheard
             assert not [known for known in self.jobs.values() if known.status is JobStatus.pending]
             return
         assert not unheard or job_id in unheard
         self.jobs[job_id].status = JobStatus.running
-        self.jobs[job_id].lease = Lease(worker, self.clock() + LEASE_SECONDS)
+        self.jobs[job_id].lease = lease
         self.jobs[job_id].enders.clear()
+        self.on_their_way.append((waiter, job_id, worker, lease))
+
+    @precondition(lambda self: self.on_their_way)
+    @rule(data=st.data(), is_heard=st.booleans(), is_answered=st.booleans())
+    def a_call_ends(self, data: st.DataObject, is_heard: bool, is_answered: bool) -> None:
+        """One of the last: its answer was sent, or it was cut off, whatever has become of the job meanwhile."""
+        late = data.draw(st.integers(1, min(3, len(self.on_their_way))))
+        waiter, job_id, worker, lease = self.on_their_way.pop(-late)
+        known = self.jobs.get(job_id)
+        if known and is_heard:
+            self.renew(job_id, known, worker, b"")
+        waiter.leave(is_answered=is_answered)
+        if known and known.lease is lease and not lease.used and not is_answered:
+            lease.deadline, lease.unheard = self.clock(), True
+        self.housekeeping()
 
     @rule(worker=st.sampled_from(WORKERS))
     def dequeue_and_leave(self, worker: str) -> None:

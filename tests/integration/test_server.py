@@ -4,7 +4,9 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
+from uuid import UUID
 
 import grpc
 import pytest
@@ -14,14 +16,20 @@ from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
+from job_api import server as server_module
 from job_api.bootstrap import build_server
 from job_api.server import AddressUnavailable
 from job_api.services import waiting_line
+from job_api.services.waiting_line import Waiter
 from job_api.settings import ApiSettings
 from job_api.storage.memory_storage import MemoryStorage
 from shared.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
+from shared.generated.foregsyte.jobs.v1.jobs_pb2_grpc import WorkerServiceStub
+from shared.grpc_channel import CHANNEL_OPTIONS
+from shared.job_status import JobStatus
 from tests.support.adapters import BlockingStorage
 from tests.support.errors import refusal_of
+from tests.support.lives import status
 from tests.support.running import Running, running_server
 from tests.support.samples import DOCUMENT, LONG_WAIT, VIDEO, submit_request
 from tests.support.waiting import eventually, in_thread, opened_at_the_end
@@ -286,6 +294,82 @@ class TestWaiting:
             assert answer.job_id == submitting.result(30)
             job = pb.FailJobRequest(job_id=answer.job_id, worker_id=request.worker_id, error_message="seen")
             server.workers.FailJob(job)
+
+
+@contextmanager
+def answers_held_back(server: Running) -> Iterator[threading.Event]:
+    """Holds back what brings a job to the worker "gone" until its call has ended; yields what says that it is held."""
+    dequeue, is_held_back = server.services.dispatch.dequeue, threading.Event()
+
+    def hold_back(worker_id: str, wait_seconds: float, waiter: Waiter) -> UUID | None:
+        job_id = dequeue(worker_id, wait_seconds, waiter)
+        if worker_id == "gone":
+            is_held_back.set()
+            eventually(lambda: waiter.is_gone, "the call to end")
+        return job_id
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(server.services.dispatch, "dequeue", hold_back)
+        yield is_held_back
+
+
+class TestAnswersThatAreLost:
+    """The caller goes after the server last looked whether it is there, and before the answer is sent."""
+
+    @pytest.fixture
+    def server(self, make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
+        """Neither the end of a lease nor the housekeeper's usual round would bring a job back within a test."""
+        monkeypatch.setattr(server_module, "MAX_HOUSEKEEPING_SECONDS", 60.0)
+        with running_server(make_settings(lease_seconds=600.0)) as running:
+            yield running
+
+    @pytest.mark.parametrize("how", ["cancel", "deadline", "connection"])
+    def test_the_job_is_anothers_in_less_than_a_second(self, server: Running, how: str) -> None:
+        job_id = submit(server)
+        channel = grpc.insecure_channel(server.addresses[0], options=CHANNEL_OPTIONS)
+        with channel, answers_held_back(server) as held:
+            timeout = 1.0 if how == "deadline" else None
+            call = WorkerServiceStub(channel).Dequeue.future(pb.DequeueRequest(worker_id="gone"), timeout=timeout)
+            assert held.wait(20)
+            waiting = server.workers.Dequeue.future(pb.DequeueRequest(worker_id="w2", wait=LONG_WAIT))
+            if how == "cancel":
+                call.cancel()
+            elif how == "connection":
+                channel.close()
+            with pytest.raises((grpc.RpcError, grpc.FutureCancelledError)):
+                call.result(QUICK_SECONDS)
+        began = time.monotonic()
+        assert waiting.result(QUICK_SECONDS).job_id == job_id
+        assert time.monotonic() - began < 1.0
+        server.workers.FailJob(pb.FailJobRequest(job_id=job_id, worker_id="w2", error_message="seen"))
+
+    def test_a_stop_that_cuts_the_call_off_leaves_the_job_waiting(self, make_settings: MakeSettings) -> None:
+        with running_server(make_settings(shutdown_seconds=0.1)) as server, answers_held_back(server) as held:
+            job_id = submit(server)
+            call = server.workers.Dequeue.future(pb.DequeueRequest(worker_id="gone"))
+            assert held.wait(20)
+            server.server.stop()
+            with pytest.raises((grpc.RpcError, grpc.FutureCancelledError)):
+                call.result(QUICK_SECONDS)
+            assert status(server.services, UUID(job_id)) is JobStatus.pending
+
+    def test_an_answer_that_is_sent_is_never_taken_back(self, server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+        ends: list[bool] = []
+        leave = Waiter.leave
+
+        def remember(waiter: Waiter, *, is_answered: bool = False) -> None:
+            leave(waiter, is_answered=is_answered)
+            ends.append(is_answered)
+
+        monkeypatch.setattr(Waiter, "leave", remember)
+        jobs = [submit(server) for _ in range(50)]
+        for number, job_id in enumerate(jobs):
+            assert server.workers.Dequeue(pb.DequeueRequest(worker_id=f"w{number}")).job_id == job_id
+        eventually(lambda: len(ends) == len(jobs), "all calls to end")
+        assert all(ends)
+        assert server.services.dispatch.expire_leases() == 0
+        for number, job_id in enumerate(jobs):
+            server.workers.RenewLease(pb.RenewLeaseRequest(job_id=job_id, worker_id=f"w{number}"))
 
 
 class TestLeases:

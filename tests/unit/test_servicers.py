@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -140,6 +141,22 @@ class TestJobService:
         assert bench.fake.calls == []
 
 
+class EndedCall:
+    """The context of a call, with what gRPC's own has of how the call ended."""
+
+    def __init__(self, state: object) -> None:
+        self._state = state
+        self.callbacks: list[Callable[[], None]] = []
+
+    def add_callback(self, callback: Callable[[], None]) -> bool:
+        self.callbacks.append(callback)
+        return True
+
+
+def state(client: str) -> object:
+    return SimpleNamespace(client=client)
+
+
 class TestWorkerService:
     def test_dequeue(self) -> None:
         bench = Bench(dequeue=JOB)
@@ -169,6 +186,33 @@ class TestWorkerService:
         assert entered.wait(10)
         call.cancel()
         assert left.wait(10)
+
+    @pytest.mark.parametrize(
+        ("context", "is_taken_back"),
+        [
+            (EndedCall(state("cancelled")), True),
+            (EndedCall(state("closed")), False),
+            (EndedCall(state("open")), False),
+            (EndedCall(None), False),
+        ],
+        ids=["cut off", "answered", "answered early", "not said"],
+    )
+    def test_an_answer_is_taken_back_only_from_a_call_that_was_cut_off(
+        self, context: EndedCall, is_taken_back: bool
+    ) -> None:
+        taken_back = threading.Event()
+
+        def give(_worker_id: str, _seconds: float, waiter: Waiter) -> UUID:
+            assert waiter.accept(taken_back.set)
+            return JOB
+
+        fake: Any = Fake({})
+        fake.dequeue = give
+        answer = WorkerServicer(fake).Dequeue(pb.DequeueRequest(worker_id="w"), context)  # type: ignore[arg-type]
+        assert answer.job_id == TEXT
+        [ended] = context.callbacks
+        ended()
+        assert taken_back.is_set() is is_taken_back
 
     def test_input(self) -> None:
         bench = Bench(read_input=VideoPiece("ocr", 1000, b"piece"))

@@ -68,17 +68,9 @@ each_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
 class GoesBeforeTheAnswer(Waiter):
     """A caller that is there when the search for a job begins and gone when it ends."""
 
-    def __init__(self) -> None:
-        self._looks = iter([False])
-        super().__init__()
-
-    @property  # type: ignore[override]
-    def is_gone(self) -> bool:
-        return next(self._looks, True)
-
-    @is_gone.setter
-    def is_gone(self, value: bool) -> None:
-        pass
+    def accept(self, take_back: Callable[[], None]) -> bool:
+        self.leave()
+        return super().accept(take_back)
 
 
 class TestTaking:
@@ -144,6 +136,18 @@ class TestTaking:
         assert take(services, "w9") == job
         assert leases_of(services.dispatch).count_loss(job) == 1
 
+    def test_a_caller_that_goes_while_it_is_answered_takes_nothing_from_its_next_call(self, services: Services) -> None:
+        class AsksAgainInstead(Waiter):
+            def accept(self, take_back: Callable[[], None]) -> bool:
+                assert take(services, "w1") == job
+                self.leave()
+                return super().accept(take_back)
+
+        job = submit(services)
+        assert services.dispatch.dequeue("w1", 0, AsksAgainInstead()) is None
+        assert status(services, job) is JobStatus.running
+        services.dispatch.renew(job, "w1")
+
     def test_a_job_that_comes_while_the_worker_waits_is_given_at_once(
         self, services: Services, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -171,6 +175,102 @@ class TestTaking:
         for future in [in_thread(lambda number=number: work(number)) for number in range(6)]:  # type: ignore[misc]
             future.result(60)
         assert sorted(taken) == sorted(jobs)
+
+
+class TestAnswersThatAreLost:
+    """The caller leaves when its answer is on the way already."""
+
+    def lost(self, services: Services, worker_id: str = "w1") -> Waiter:
+        """Has the worker take a job and returns the waiter of that call, which is still to end."""
+        waiter = Waiter()
+        assert services.dispatch.dequeue(worker_id, 0, waiter)
+        return waiter
+
+    def test_the_job_is_due_at_once_and_waits_for_the_next_worker(self, services: Services) -> None:
+        job = submit(services)
+        self.lost(services).leave()
+        assert status(services, job) is JobStatus.running  # nothing is written on the thread that tells of it
+        assert services.dispatch.housekeeping_due.is_set()
+        assert services.dispatch.expire_leases() == 1
+        assert status(services, job) is JobStatus.pending
+        assert take(services, "w2") == job
+
+    def test_no_attempt_is_lost(self, services: Services) -> None:
+        job = submit(services)
+        for number in range(5):
+            self.lost(services, f"w{number}").leave()
+            assert services.dispatch.expire_leases() == 1
+        assert status(services, job) is JobStatus.pending
+        assert leases_of(services.dispatch).losses(job) == 0
+
+    def test_the_worker_does_not_hold_it_from_then_on(self, services: Services) -> None:
+        job = submit(services)
+        self.lost(services).leave()
+        with pytest.raises(LeaseLost):
+            services.dispatch.renew(job, "w1")
+
+    def test_the_job_wakes_a_waiting_worker(self, services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(waiting_line, "POLL_SECONDS", 60.0)
+        job = submit(services)
+        waiter = self.lost(services)
+        waiting = in_thread(lambda: services.dispatch.dequeue("w2", 30, Waiter()))
+        eventually(lambda: services.line._waiters, "the worker to wait")
+        waiter.leave()
+        services.dispatch.expire_leases()
+        assert waiting.result(10) == job
+
+    def test_it_is_tried_again_when_the_row_cannot_be_changed(
+        self, services: Services, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        job = submit(services)
+        self.lost(services).leave()
+        with monkeypatch.context() as broken:
+            broken.setattr(services.dispatch._jobs, "move", raises(RuntimeError("the database is away")))
+            assert services.dispatch.expire_leases() == 0
+        assert status(services, job) is JobStatus.running
+        assert services.dispatch.expire_leases() == 1
+        assert leases_of(services.dispatch).losses(job) == 0
+        assert take(services, "w2") == job
+
+    def stays(self, services: Services, job: UUID) -> None:
+        assert not services.dispatch.housekeeping_due.is_set()
+        assert services.dispatch.expire_leases() == 0
+        assert status(services, job) is JobStatus.running
+
+    def test_a_caller_that_has_its_answer_keeps_its_job(self, services: Services) -> None:
+        job = submit(services)
+        self.lost(services).leave(is_answered=True)
+        self.stays(services, job)
+        services.dispatch.renew(job, "w1")
+
+    @each_call
+    def test_a_worker_that_called_about_its_job_has_heard_of_it(self, services: Services, call: Call) -> None:
+        job = submit(services)
+        waiter = self.lost(services)
+        call(services, job, "w1")
+        before = outcome(services, job)
+        waiter.leave()
+        assert not services.dispatch.housekeeping_due.is_set()
+        assert services.dispatch.expire_leases() == 0
+        assert outcome(services, job) == before
+
+    def test_a_worker_that_asked_again_meanwhile_keeps_its_job(self, services: Services) -> None:
+        job = submit(services)
+        waiter = self.lost(services)
+        assert take(services) == job
+        waiter.leave()
+        self.stays(services, job)
+        services.dispatch.renew(job, "w1")
+
+    def test_a_worker_that_has_the_job_by_then_keeps_it(self, services: Services, clock: FakeClock) -> None:
+        job = submit(services)
+        waiter = self.lost(services)
+        clock.advance(LEASE_SECONDS)
+        services.dispatch.expire_leases()
+        assert take(services, "w2") == job
+        waiter.leave()
+        self.stays(services, job)
+        services.dispatch.renew(job, "w2")
 
 
 class TestTheQueueIsAHint:

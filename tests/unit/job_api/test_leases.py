@@ -42,15 +42,15 @@ def test_another_workers_try_neither_uses_nor_takes_the_lease(table: LeaseTable,
 def test_a_lease_lives_until_its_deadline_and_is_dead_exactly_on_it(
     table: LeaseTable, job: UUID, clock: FakeClock
 ) -> None:
-    table.grant(job, "w1")
+    lease = table.grant(job, "w1")
     clock.advance(LEASE_SECONDS - 0.001)
     assert table.use(job, "w1")
     assert table.expired() == []
-    assert not table.is_expired(job)
+    assert table.expired_of(job) is None
     clock.now = 1000.0 + LEASE_SECONDS
     assert table.use(job, "w1") is None
     assert table.expired() == [job]
-    assert table.is_expired(job)
+    assert table.expired_of(job) is lease
 
 
 def test_renewing_counts_from_now(table: LeaseTable, job: UUID, clock: FakeClock) -> None:
@@ -85,6 +85,33 @@ def test_a_lease_of_nobody_expires_like_any_other(table: LeaseTable, job: UUID, 
     assert table.use(job, "w1") is None
 
 
+def test_a_lease_that_lapses_is_dead_at_once(table: LeaseTable, job: UUID) -> None:
+    lease = table.grant(job, "w1")
+    assert table.lapse(lease)
+    assert lease.is_unheard
+    assert table.expired() == [job]
+    assert table.use(job, "w1") is None
+    assert table.unused_of("w1") is None
+
+
+def test_a_lease_whose_worker_has_called_does_not_lapse(table: LeaseTable, job: UUID) -> None:
+    lease = table.grant(job, "w1")
+    table.use(job, "w1")
+    assert not table.lapse(lease)
+    assert table.expired() == []
+    assert not lease.is_unheard
+
+
+def test_a_lease_that_stands_no_more_does_not_lapse_and_the_next_goes_on(table: LeaseTable, job: UUID) -> None:
+    lease = table.grant(job, "w1")
+    table.end(job)
+    assert not table.lapse(lease)
+    table.grant(job, "w1")
+    assert not table.lapse(lease)
+    assert table.expired() == []
+    assert table.unused_of("w1") == job
+
+
 def test_a_job_the_worker_never_called_about_is_known_until_it_calls(table: LeaseTable, job: UUID) -> None:
     assert table.unused_of("w1") is None
     table.grant(job, "w1")
@@ -110,7 +137,7 @@ def test_an_ended_lease_is_over_and_its_holder_is_remembered(table: LeaseTable, 
     assert table.last_holder(job) == "w1"
     clock.advance(LEASE_SECONDS)
     assert table.expired() == []
-    assert not table.is_expired(job)
+    assert table.expired_of(job) is None
 
 
 def test_a_new_lease_forgets_the_last_holder(table: LeaseTable, job: UUID) -> None:

@@ -1,7 +1,8 @@
 """Where workers wait for a job."""
 
 import threading
-from typing import TYPE_CHECKING
+from concurrent.futures import Future
+from concurrent.futures import wait as wait_for
 from uuid import UUID, uuid4
 
 import pytest
@@ -10,9 +11,6 @@ from job_api.queue.memory_queue import MemoryQueue
 from job_api.services import waiting_line
 from job_api.services.waiting_line import Waiter, WaitingLine
 from tests.support.waiting import eventually, in_thread
-
-if TYPE_CHECKING:
-    from concurrent.futures import Future
 
 pytestmark = pytest.mark.unit
 
@@ -30,7 +28,7 @@ def line() -> WaitingLine:
     return WaitingLine(MemoryQueue(), max_waiters=10)
 
 
-def waits(line: WaitingLine, waiter: Waiter) -> "Future[bool]":
+def waits(line: WaitingLine, waiter: Waiter) -> Future[bool]:
     """Starts to wait in a thread and returns when the waiter stands in the line."""
     before = len(line._waiters)
     future = in_thread(lambda: line.wait(waiter, LONG_SECONDS))
@@ -84,6 +82,55 @@ def test_a_waiter_that_has_left_does_not_wait(line: WaitingLine) -> None:
     waiter.leave()
     line.put(uuid4())
     assert line.wait(waiter, LONG_SECONDS) is False
+
+
+class TestAnswers:
+    """What becomes of an answer whose caller leaves."""
+
+    def test_one_that_its_caller_left_without_is_taken_back(self) -> None:
+        waiter, taken_back = Waiter(), threading.Event()
+        assert waiter.accept(taken_back.set)
+        assert not taken_back.is_set()
+        waiter.leave()
+        assert taken_back.is_set()
+
+    def test_one_that_its_caller_has_stays(self) -> None:
+        waiter, taken_back = Waiter(), threading.Event()
+        assert waiter.accept(taken_back.set)
+        waiter.leave(is_answered=True)
+        assert waiter.is_gone
+        assert not taken_back.is_set()
+
+    def test_one_for_a_caller_that_has_left_is_not_accepted_and_whoever_brought_it_keeps_it(self) -> None:
+        waiter, taken_back = Waiter(), threading.Event()
+        waiter.leave()
+        assert not waiter.accept(taken_back.set)
+        assert not taken_back.is_set()
+
+    def test_none_is_lost_when_the_caller_leaves_in_the_very_instant(self) -> None:
+        waiter, taken_back = LeavesWhileItIsAsked(), threading.Event()
+        accepted = waiter.accept(taken_back.set)
+        assert waiter.leaving
+        waiter.leaving.result(10)
+        assert accepted is taken_back.is_set()
+
+
+class LeavesWhileItIsAsked(Waiter):
+    """A caller that goes away just after it was seen to be there."""
+
+    leaving: Future[None] | None = None
+
+    @property  # type: ignore[override]
+    def is_gone(self) -> bool:
+        was_gone = self._is_gone
+        if not self.leaving:
+            self.leaving = in_thread(self.leave)
+            wait_for([self.leaving], 0.1)
+        return was_gone
+
+    @is_gone.setter
+    def is_gone(self, value: bool) -> None:
+        self._is_gone = value
 
 
 class LeavesWhenWoken(Waiter):

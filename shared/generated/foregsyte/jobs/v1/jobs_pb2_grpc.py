@@ -397,8 +397,9 @@ class WorkerServiceServicer:
         """Hands out the next job and starts its lease. The answer holds the job's id and nothing else, and an empty id when
         no job came within the wait.
 
-        Called by workers. Blocks up to `wait`, which the server caps. Safe to repeat: a worker that asks again before it
-        used the job it was given (because the answer was lost) is given that same job.
+        Called by workers. Blocks up to `wait`, which the server caps. Safe to repeat: where the server sees that its answer
+        was lost, the job goes back in line at once; where it does not, a worker that asks again before it used the job it
+        was given is given that same job.
 
         Errors: INVALID_ARGUMENT (INVALID_WORKER_ID, INVALID_WAIT).
         """

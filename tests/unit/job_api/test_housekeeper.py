@@ -1,0 +1,73 @@
+"""The thread that takes jobs back: now and then, at once when it is due, and a last time at the stop."""
+
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from job_api.server import _Housekeeper
+from tests.support.waiting import eventually, in_thread
+
+pytestmark = pytest.mark.unit
+
+LONG_SECONDS = 60.0
+
+
+class CountsRounds:
+    """Stands for the dispatch: remembers how often it was asked to take jobs back."""
+
+    def __init__(self) -> None:
+        self.housekeeping_due = threading.Event()
+        self.rounds = 0
+        self.meanwhile: Callable[[], object] = lambda: None
+
+    def expire_leases(self) -> int:
+        self.rounds += 1
+        self.meanwhile()
+        return 0
+
+
+@pytest.fixture
+def dispatch() -> CountsRounds:
+    return CountsRounds()
+
+
+@pytest.fixture
+def housekeeper(dispatch: CountsRounds) -> Iterator[_Housekeeper]:
+    """One that would do nothing by itself for as long as a test takes."""
+    housekeeper = _Housekeeper(dispatch, LONG_SECONDS)  # type: ignore[arg-type]
+    housekeeper.start()
+    yield housekeeper
+    housekeeper.stop()
+
+
+def test_it_looks_now_and_then(dispatch: CountsRounds) -> None:
+    housekeeper = _Housekeeper(dispatch, 0.01)  # type: ignore[arg-type]
+    housekeeper.start()
+    eventually(lambda: dispatch.rounds > 2, "some rounds")
+    housekeeper.stop()
+
+
+def test_what_is_due_is_done_at_once_and_once(dispatch: CountsRounds, housekeeper: _Housekeeper) -> None:
+    for number in (1, 2):
+        dispatch.housekeeping_due.set()
+        eventually(lambda number=number: dispatch.rounds == number, "a round")  # type: ignore[misc]
+    assert not dispatch.housekeeping_due.is_set()
+
+
+def test_what_is_due_at_the_stop_is_done_before_it_ends(dispatch: CountsRounds, housekeeper: _Housekeeper) -> None:
+    housekeeper.stop()
+    assert dispatch.rounds == 1
+
+
+def test_what_becomes_due_in_the_middle_of_a_round_is_done_although_it_is_to_stop(
+    dispatch: CountsRounds, housekeeper: _Housekeeper
+) -> None:
+    def stop() -> None:
+        dispatch.meanwhile = lambda: None
+        in_thread(housekeeper.stop)
+        eventually(dispatch.housekeeping_due.is_set, "the stop to begin")
+
+    dispatch.meanwhile = stop
+    dispatch.housekeeping_due.set()
+    eventually(lambda: dispatch.rounds == 2, "a round after the one in which the stop began")
