@@ -126,7 +126,7 @@ def build_server(settings: ApiSettings, services: Services) -> ApiServer:
     return ApiServer(
         settings,
         JobServicer(services.submission, services.queries, offered),
-        WorkerServicer(services.dispatch),
+        WorkerServicer(services.dispatch, settings.pipelines),
         ErrorMappingInterceptor(),
         services.dispatch,
         services.line,

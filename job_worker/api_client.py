@@ -88,15 +88,7 @@ class WorkerApi:
         wait = Duration()
         wait.FromMilliseconds(int(wait_seconds * 1000))
         request = pb.DequeueRequest(worker_id=self._worker_id, wait=wait)
-        trying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(_is_not_for_good),
-            wait=_wait_for_server,
-            stop=tenacity.stop_when_event_set(self._stop.requested),
-            sleep=tenacity.sleep_using_event(self._stop.requested),
-            before_sleep=_log_retry,
-            retry_error_callback=lambda _: None,
-        )
-        return trying(self._dequeue_once, request, wait_seconds)
+        return self._until_stopped()(self._dequeue_once, request, wait_seconds)
 
     def _dequeue_once(self, request: pb.DequeueRequest, wait_seconds: float) -> str | None:
         call = self._stub.Dequeue.future(request, timeout=wait_seconds + CALL_SECONDS)
@@ -109,14 +101,54 @@ class WorkerApi:
             return None  # the server puts back what it may just have given
         return call.result().job_id or None  # the answer came together with the stop
 
-    def download(self, job_id: str, target: Path, piece_bytes: int, must_abandon: Callable[[], bool]) -> str:
+    def offered_pipelines(self) -> frozenset[str] | None:
+        """Asks which pipelines the server offers.
+
+        Returns:
+            Their ids; None when the worker was told to stop, or the server is of a version that does not say.
+
+        Raises:
+            grpc.RpcError: The server refuses this worker for good.
+        """
+        try:
+            return self._until_stopped()(self._offered_once)
+        except grpc.RpcError as error:
+            if error.code() is grpc.StatusCode.UNIMPLEMENTED:
+                return None
+            raise
+
+    def _offered_once(self) -> frozenset[str] | None:
+        call = self._stub.ListOfferedPipelines.future(pb.ListOfferedPipelinesRequest(), timeout=CALL_SECONDS)
+        while not self._stop.requested.is_set():
+            try:
+                return frozenset(call.result(timeout=STOP_CHECK_SECONDS).pipeline_ids)
+            except grpc.FutureTimeoutError:
+                continue
+        call.cancel()
+        return None
+
+    def download(
+        self,
+        job_id: str,
+        target: Path,
+        piece_bytes: int,
+        must_abandon: Callable[[], bool],
+        accept: Callable[[str], None] = lambda _: None,
+    ) -> str:
         """Fetches the job's video piece by piece into the file; returns the pipeline to run.
+
+        Args:
+            job_id: The job.
+            target: The file, which is made.
+            piece_bytes: How much is asked for at once.
+            must_abandon: Asked before every piece; once true, the download is given up.
+            accept: Called with the pipeline once the first piece is there; what it raises ends the download.
 
         Raises:
             JobLost: The job is no longer this worker's.
             JobFailure: The server does not have the video.
             NoRoom: The file cannot be written.
-            Stopping: `must_abandon`, which is asked before every piece, said so.
+            Stopping: `must_abandon` said so.
         """
         with no_room_is_explained(), target.open("wb") as file:
             while not must_abandon():
@@ -124,6 +156,8 @@ class WorkerApi:
                     job_id=job_id, worker_id=self._worker_id, offset=file.tell(), length=piece_bytes
                 )
                 piece = self._call(self._stub.GetJobInput, request, TRANSFER_SECONDS)
+                if not file.tell():
+                    accept(piece.pipeline_id)
                 file.write(piece.data)
                 if not piece.data or file.tell() >= piece.size_bytes:
                     return piece.pipeline_id
@@ -158,6 +192,17 @@ class WorkerApi:
         """Hands the job back; raises as `download` does."""
         request = pb.ReleaseJobRequest(job_id=job_id, worker_id=self._worker_id)
         self._call(self._stub.ReleaseJob, request, CALL_SECONDS)
+
+    def _until_stopped(self) -> tenacity.Retrying:
+        """Returns what tries a call again until it succeeds, and gives None once the worker was told to stop."""
+        return tenacity.Retrying(
+            retry=tenacity.retry_if_exception(_is_not_for_good),
+            wait=_wait_for_server,
+            stop=tenacity.stop_when_event_set(self._stop.requested),
+            sleep=tenacity.sleep_using_event(self._stop.requested),
+            before_sleep=_log_retry,
+            retry_error_callback=lambda _: None,
+        )
 
     def _call(self, method: Callable[..., T], request: object, seconds: float) -> T:
         """Calls until the server answers.

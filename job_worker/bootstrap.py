@@ -73,6 +73,7 @@ def build_worker(settings: WorkerSettings, runner: PipelineRunner, stop: StopSig
                 api,
                 runner,
                 stop,
+                pipelines=settings.pipelines,
                 work_dir=settings.work_dir,
                 wait_seconds=settings.wait_seconds,
                 piece_bytes=settings.piece_bytes,

@@ -5,6 +5,7 @@ WorkerError
 ├── JobFailure           the job in hand cannot be done: it ends `failed` with this message
 │   └── VideoError       the video holds no frame that can be shown
 ├── JobLost              the job in hand is no longer this worker's: drop it and go on
+├── PipelineLacking      this worker does not run the job's pipeline: hand it back
 ├── NoRoom               this host has no room for the job's video: hand it back and pause
 ├── WorkerRefused        the API refuses this worker for good: it ends
 └── Stopping             the job in hand must be handed back because the worker stops
@@ -18,6 +19,7 @@ __all__ = [
     "JobLost",
     "ModelLoadError",
     "NoRoom",
+    "PipelineLacking",
     "Stopping",
     "VideoError",
     "WorkerError",
@@ -43,6 +45,10 @@ class VideoError(JobFailure):
 
 class JobLost(WorkerError):
     """The API says that this worker no longer holds the job."""
+
+
+class PipelineLacking(WorkerError):
+    """This worker does not run the job's pipeline, which is no fault of the job; the message is the pipeline's id."""
 
 
 class NoRoom(WorkerError):

@@ -2,13 +2,14 @@
 
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import grpc
 
 from job_worker.api_client import WorkerApi
-from job_worker.errors import JobFailure, JobLost, ModelLoadError, NoRoom, Stopping
+from job_worker.declined_jobs import DeclinedJobs
+from job_worker.errors import JobFailure, JobLost, ModelLoadError, NoRoom, PipelineLacking, Stopping
 from job_worker.heartbeat import Heartbeat
 from job_worker.job_folder import job_folder
 from job_worker.pipeline_runner import PipelineRunner
@@ -36,6 +37,7 @@ class Worker:
         runner: PipelineRunner,
         stop: StopSignal,
         *,
+        pipelines: Collection[str],
         work_dir: Path | None,
         wait_seconds: float,
         piece_bytes: int,
@@ -44,6 +46,8 @@ class Worker:
         self._api = api
         self._runner = runner
         self._stop = stop
+        self._pipelines = pipelines
+        self._declined = DeclinedJobs()
         self._work_dir = work_dir
         self._wait_seconds = wait_seconds
         self._piece_bytes = piece_bytes
@@ -55,6 +59,7 @@ class Worker:
         Raises:
             grpc.RpcError: The server refuses this worker for good.
         """
+        self._say_what_is_lacking()
         while not self._stop.requested.is_set():
             asked_at = self._clock()
             if not self.run_once() and self._clock() - asked_at < self._wait_seconds:
@@ -76,10 +81,20 @@ class Worker:
         try:
             with Heartbeat(lambda: self._api.renew(job_id)) as heartbeat:
                 self._settle(job_id, heartbeat.lost.is_set)
+            self._declined.note_done()
         except NoRoom as error:
             logger.error("job handed back, pausing: %s", error, extra={"job_id": job_id})  # noqa: TRY400
             self._stop.requested.wait(NO_ROOM_PAUSE_SECONDS)
+        except PipelineLacking:
+            self._stop.requested.wait(random.uniform(0.5, 1.5) * self._declined.pause_after(job_id))  # noqa: S311
         return True
+
+    def _say_what_is_lacking(self) -> None:
+        offered = self._api.offered_pipelines() or frozenset()
+        if lacking := sorted(offered.difference(self._pipelines)):
+            logger.warning(
+                "this worker lacks pipelines that the server offers, and hands their jobs back: %s", ", ".join(lacking)
+            )
 
     def _settle(self, job_id: str, is_lost: Callable[[], bool]) -> None:
         """Does the job and tells the server how it ended; a lease that cannot be settled runs out by itself."""
@@ -102,6 +117,9 @@ class Worker:
                 raise JobLost(job_id) from None
             self._api.release(job_id)
             logger.info("job handed back", extra={"job_id": job_id})
+        except PipelineLacking as lacking:
+            self._decline(job_id, str(lacking))
+            raise
         except (ModelLoadError, NoRoom):
             self._api.release(job_id)
             raise
@@ -111,11 +129,29 @@ class Worker:
             logger.exception("job failed by an unforeseen error", extra={"job_id": job_id})
             self._api.fail(job_id, "internal error of the worker; its log has more under this job's id")
 
+    def _decline(self, job_id: str, pipeline_id: str) -> None:
+        """Leaves the job to a worker that runs its pipeline; where the server offers that to nobody, fails it."""
+        offered = self._api.offered_pipelines()
+        if offered is None or pipeline_id in offered:
+            self._api.release(job_id)
+            logger.info(
+                "job handed back: this worker lacks its pipeline", extra={"job_id": job_id, "pipeline_id": pipeline_id}
+            )
+        else:
+            self._api.fail(job_id, f"the pipeline {pipeline_id!r} is no longer offered")
+            logger.warning(
+                "job failed: nobody offers its pipeline", extra={"job_id": job_id, "pipeline_id": pipeline_id}
+            )
+
+    def _accept(self, pipeline_id: str) -> None:
+        if pipeline_id not in self._pipelines:
+            raise PipelineLacking(pipeline_id)
+
     def _results_of(self, job_id: str, is_lost: Callable[[], bool]) -> bytes:
         def must_abandon() -> bool:
             return is_lost() or self._stop.must_hand_back
 
         with job_folder(self._work_dir) as folder:
             video = folder / "video.mp4"
-            pipeline_id = self._api.download(job_id, video, self._piece_bytes, must_abandon)
+            pipeline_id = self._api.download(job_id, video, self._piece_bytes, must_abandon, self._accept)
             return self._runner.run(pipeline_id, video, must_abandon)

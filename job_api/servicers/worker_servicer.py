@@ -1,5 +1,7 @@
 """WorkerService: what workers call."""
 
+from collections.abc import Iterable
+
 import grpc
 
 from job_api.servicers.conversions import duration_of_seconds, seconds_of_wait
@@ -15,8 +17,9 @@ __all__ = ["WorkerServicer"]
 class WorkerServicer(jobs_pb2_grpc.WorkerServiceServicer):
     """Converts requests and answers; the service does the rest and raises what is wrong."""
 
-    def __init__(self, dispatch: DispatchService) -> None:
+    def __init__(self, dispatch: DispatchService, pipeline_ids: Iterable[str]) -> None:
         self._dispatch = dispatch
+        self._pipeline_ids = tuple(pipeline_ids)
 
     def Dequeue(self, request: pb.DequeueRequest, context: grpc.ServicerContext) -> pb.DequeueResponse:
         """See the contract. A caller that goes away wakes its waiter, so that no job is given to nobody."""
@@ -54,6 +57,12 @@ class WorkerServicer(jobs_pb2_grpc.WorkerServiceServicer):
         """See the contract."""
         self._dispatch.release(parse_job_id(request.job_id), checked_worker_id(request.worker_id))
         return pb.ReleaseJobResponse()
+
+    def ListOfferedPipelines(
+        self, request: pb.ListOfferedPipelinesRequest, context: grpc.ServicerContext
+    ) -> pb.ListOfferedPipelinesResponse:
+        """See the contract."""
+        return pb.ListOfferedPipelinesResponse(pipeline_ids=self._pipeline_ids)
 
 
 def _is_cancelled(context: grpc.ServicerContext) -> bool:

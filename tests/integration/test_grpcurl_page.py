@@ -68,7 +68,17 @@ def test_the_lines_do_what_they_say(grpcurl: Grpcurl, calls_of: Callable[[str], 
     job_id = ""
     # First a worker's life, in which the job is completed; then what a client may do with it.
     lines = {method.partition("/")[2]: (method, body) for method, body in calls_of(blocks(PAGE))}
-    order = ["SubmitJob", "Dequeue", "GetJobInput", "RenewLease", "ReleaseJob", "Dequeue", "CompleteJob", "FailJob"]
+    order = [
+        "SubmitJob",
+        "ListOfferedPipelines",
+        "Dequeue",
+        "GetJobInput",
+        "RenewLease",
+        "ReleaseJob",
+        "Dequeue",
+        "CompleteJob",
+        "FailJob",
+    ]
     for name in [*order, "ListPipelines", "GetJobStatus", "GetJobResults", "ListJobs", "DeleteJob", "Check"]:
         method, body = lines[name]
         try:
@@ -77,6 +87,7 @@ def test_the_lines_do_what_they_say(grpcurl: Grpcurl, calls_of: Callable[[str], 
             refused.append(f"{name} {error.code().name}")
         job_id = job_id or str(answers["SubmitJob"]["job_id"])
     assert refused == ["FailJob FAILED_PRECONDITION"]
+    assert answers["ListOfferedPipelines"] == {"pipeline_ids": ["yolo_ocr", "yolo", "ocr"]}
     assert answers["Dequeue"] == {"job_id": job_id}
     assert base64.b64decode(str(answers["GetJobInput"]["data"])) == TINY_MP4.read_bytes()[:1000]
     assert answers["GetJobStatus"]["status"] == "JOB_STATUS_COMPLETED"

@@ -1,6 +1,7 @@
 """The worker against a real server; no models, all the rest is real."""
 
 import logging
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from job_api.storage.local_storage import LocalStorage
 from job_client import JobClient
 from job_worker import api_client, worker_runner
 from job_worker.api_client import WorkerApi
-from job_worker.errors import JobFailure, JobLost, NoRoom, Stopping
+from job_worker.errors import JobFailure, JobLost, NoRoom, PipelineLacking, Stopping
 from job_worker.pipeline_runner import results_document
 from job_worker.stop_signal import StopSignal
 from shared import entry_point
@@ -476,6 +477,60 @@ def strange_server() -> Iterator[str]:
         server.start()
         yield f"127.0.0.1:{port}"
         server.stop(0).wait()
+
+
+def test_a_server_that_does_not_tell_what_it_offers_is_none_that_offers_nothing(
+    strange_server: str, make_api: MakeApi
+) -> None:
+    assert make_api(strange_server).offered_pipelines() is None
+
+
+def test_what_the_server_offers_is_what_it_was_told_to(
+    start_server: Callable[..., str], make_settings: MakeSettings, make_api: MakeApi
+) -> None:
+    address = start_server(make_settings(pipelines="ocr,yolo"))
+    assert make_api(address).offered_pipelines() == {"ocr", "yolo"}
+
+
+def test_what_the_server_offers_is_asked_until_it_is_there(
+    settings_on_disk: ApiSettings, make_api: MakeApi, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked = in_thread(make_api(settings_on_disk.address).offered_pipelines)
+    eventually(lambda: "call failed, trying again" in caplog.messages, "the first try")
+    with running_server(settings_on_disk):
+        assert asked.result(30) == {"yolo_ocr", "yolo", "ocr"}
+
+
+def test_a_stop_ends_the_asking_of_a_server_that_is_not_there(make_api: MakeApi, stop: StopSignal) -> None:
+    asked = in_thread(make_api(f"127.0.0.1:{free_port()}").offered_pipelines)
+    stop.request()
+    assert asked.result(5) is None
+
+
+def test_a_stop_ends_the_asking_of_a_server_that_does_not_answer(make_api: MakeApi, stop: StopSignal) -> None:
+    with socket.socket() as mute:
+        mute.bind(("127.0.0.1", 0))
+        mute.listen()
+        asked = in_thread(make_api(f"127.0.0.1:{mute.getsockname()[1]}").offered_pipelines)
+        with mute.accept()[0]:
+            stop.request()
+            assert asked.result(5) is None
+
+
+def test_a_video_that_is_not_accepted_is_not_fetched(
+    address: str, client: JobClient, make_api: MakeApi, tiny_mp4: bytes, tmp_path: Path
+) -> None:
+    job_id, api, target = client.submit(tiny_mp4, "yolo").job_id, make_api(address), tmp_path / "video"
+    assert api.dequeue(5) == job_id
+    asked: list[str] = []
+
+    def refuse(pipeline_id: str) -> None:
+        asked.append(pipeline_id)
+        raise PipelineLacking(pipeline_id)
+
+    with pytest.raises(PipelineLacking, match="yolo"):
+        api.download(job_id, target, 100, never, refuse)
+    assert (asked, target.read_bytes()) == (["yolo"], b"")
 
 
 def test_a_server_of_another_kind_is_refused_at_once(strange_server: str, make_api: MakeApi) -> None:

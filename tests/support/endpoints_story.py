@@ -41,6 +41,7 @@ _DEQUEUE = _call("WorkerService/Dequeue", '{"worker_id": "me", "wait": "10s"}')
 STORY = [
     _call("JobService/ListPipelines"),
     _submit("holiday-1"),
+    _call("WorkerService/ListOfferedPipelines"),
     _call("JobService/GetJobStatus", f'{{"job_id": "{_FIRST}"}}'),
     _DEQUEUE,
     _by_worker("GetJobInput", _FIRST, ', "offset": 0, "length": 12'),

@@ -60,6 +60,8 @@ class FakeApi:
         self.completed: dict[str, bytes] = {}
         self.failed: dict[str, str] = {}
         self.released: list[str] = []
+        self.offered: frozenset[str] | None = frozenset({"yolo_ocr", "yolo", "ocr"})
+        self.pipelines: dict[str, str] = {}
         self.on_empty: Callable[[], object] = lambda: None
         self.on_renew: Callable[[], float] = lambda: LEASE_SECONDS
         self.on_download: Callable[[str], object] = lambda job_id: None
@@ -76,12 +78,24 @@ class FakeApi:
     def renew(self, job_id: str) -> float:
         return self.on_renew()
 
-    def download(self, job_id: str, target: Path, piece_bytes: int, must_abandon: Callable[[], bool]) -> str:
+    def offered_pipelines(self) -> frozenset[str] | None:
+        return self.offered
+
+    def download(
+        self,
+        job_id: str,
+        target: Path,
+        piece_bytes: int,
+        must_abandon: Callable[[], bool],
+        accept: Callable[[str], None],
+    ) -> str:
+        pipeline_id = self.pipelines.get(job_id, "ocr")
+        accept(pipeline_id)
         target.write_bytes(VIDEO)
         self.on_download(job_id)
         if must_abandon():
             raise Stopping("given up")
-        return "ocr"
+        return pipeline_id
 
     def complete(self, job_id: str, results_json: bytes) -> None:
         self.on_complete(job_id)

@@ -1,7 +1,7 @@
 """A worker without models in this process, against a real server."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from job_worker.api_client import WorkerApi
 from job_worker.pipeline_runner import PipelineRunner
 from job_worker.stop_signal import StopSignal
 from job_worker.worker import Worker
+from shared.pipelines import BUILT_IN_PIPELINES
 from tests.support.waiting import in_thread
 
 STOP_SECONDS = 30.0
@@ -21,16 +22,24 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def make_worker(api: WorkerApi, runner: PipelineRunner, stop: StopSignal, work_dir: Path | None = None) -> Worker:
-    return Worker(api, runner, stop, work_dir=work_dir, wait_seconds=5, piece_bytes=1000)
+def make_worker(
+    api: WorkerApi,
+    runner: PipelineRunner,
+    stop: StopSignal,
+    work_dir: Path | None = None,
+    pipelines: Collection[str] = tuple(BUILT_IN_PIPELINES),
+) -> Worker:
+    return Worker(api, runner, stop, pipelines=pipelines, work_dir=work_dir, wait_seconds=5, piece_bytes=1000)
 
 
 @contextmanager
-def working(address: str, runner: PipelineRunner, worker_id: str = "w") -> Iterator[StopSignal]:
+def working(
+    address: str, runner: PipelineRunner, worker_id: str = "w", pipelines: Collection[str] = tuple(BUILT_IN_PIPELINES)
+) -> Iterator[StopSignal]:
     """Works in a thread until the block ends; then stops, handing back what it has in hand."""
     stop = StopSignal(drain_seconds=0)
     with WorkerApi.connect(address, worker_id, stop) as api:
-        ended = in_thread(make_worker(api, runner, stop).run_forever)
+        ended = in_thread(make_worker(api, runner, stop, pipelines=pipelines).run_forever)
         try:
             yield stop
         finally:

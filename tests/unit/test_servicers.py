@@ -61,7 +61,7 @@ class Bench:
         fake: Any = self.fake
         servicers = {
             SERVICES["JobService"]: JobServicer(fake, fake, BUILT_IN_PIPELINES.values()),
-            SERVICES["WorkerService"]: WorkerServicer(fake),
+            SERVICES["WorkerService"]: WorkerServicer(fake, BUILT_IN_PIPELINES),
         }
         self._server = grpc_testing.server_from_dictionary(servicers, grpc_testing.strict_real_time())
 
@@ -208,7 +208,7 @@ class TestWorkerService:
 
         fake: Any = Fake({})
         fake.dequeue = give
-        answer = WorkerServicer(fake).Dequeue(pb.DequeueRequest(worker_id="w"), context)  # type: ignore[arg-type]
+        answer = WorkerServicer(fake, []).Dequeue(pb.DequeueRequest(worker_id="w"), context)  # type: ignore[arg-type]
         assert answer.job_id == TEXT
         [ended] = context.callbacks
         ended()
@@ -245,6 +245,10 @@ class TestWorkerService:
         assert bench.workers("ReleaseJob", request) == pb.ReleaseJobResponse()
         assert bench.fake.calls == [("release", JOB, "w")]
 
+    def test_offered_pipelines(self) -> None:
+        answer = Bench().workers("ListOfferedPipelines", pb.ListOfferedPipelinesRequest())
+        assert list(answer.pipeline_ids) == list(BUILT_IN_PIPELINES)
+
 
 CLIENTS_REQUESTS = {
     "GetJobStatus": pb.GetJobStatusRequest,
@@ -264,7 +268,7 @@ def raised_by(service: str, rpc: str, request: Any, **answers: Any) -> tuple[typ
     """Calls the servicer's method itself, since grpc's test server shows no exception; returns what it raised."""
     bench = Bench(**answers)
     fake: Any = bench.fake
-    servicer: Any = JobServicer(fake, fake, []) if service == "JobService" else WorkerServicer(fake)
+    servicer: Any = JobServicer(fake, fake, []) if service == "JobService" else WorkerServicer(fake, [])
 
     class Context:
         def add_callback(self, _callback: object) -> bool:
@@ -309,7 +313,7 @@ def test_a_caller_that_was_gone_before_it_was_heard_takes_no_job() -> None:
 
     bench = Bench(dequeue=JOB)
     fake, gone = bench.fake, Gone()
-    servicer: Any = WorkerServicer(fake)  # type: ignore[arg-type]
+    servicer: Any = WorkerServicer(fake, [])  # type: ignore[arg-type]
     assert servicer.Dequeue(pb.DequeueRequest(worker_id="w"), gone) == pb.DequeueResponse()
     assert fake.calls == []
 

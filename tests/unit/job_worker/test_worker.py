@@ -52,6 +52,7 @@ def make_worker(stop: StopSignal, clock: FakeClock, tmp_path: Path) -> Callable[
             api,  # type: ignore[arg-type]
             runner,
             stop,
+            pipelines=("ocr", "yolo"),
             work_dir=tmp_path,
             wait_seconds=WAIT_SECONDS,
             piece_bytes=100,
@@ -382,3 +383,67 @@ def test_a_worker_told_to_stop_asks_for_nothing(make_worker: MakeWorker, stop: S
     api = FakeApi("job")
     make_worker(api, FakeRunner()).run_forever()
     assert api.dequeues == 0
+
+
+class TestPipelinesThatItLacks:
+    def test_what_it_lacks_is_said_once_at_its_start(
+        self, make_worker: MakeWorker, stop: StopSignal, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        api = FakeApi()
+        api.offered = frozenset({"yolo_ocr", "yolo", "ocr", "signs"})
+        api.on_empty = stop.request
+        make_worker(api, FakeRunner()).run_forever()
+        said = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+        assert said == [
+            "this worker lacks pipelines that the server offers, and hands their jobs back: signs, yolo_ocr"
+        ]
+
+    @pytest.mark.parametrize("offered", [frozenset({"ocr"}), frozenset({"ocr", "yolo"}), None])
+    def test_nothing_is_said_where_it_lacks_nothing_or_the_server_does_not_tell(
+        self,
+        offered: frozenset[str] | None,
+        make_worker: MakeWorker,
+        stop: StopSignal,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        api = FakeApi()
+        api.offered, api.on_empty = offered, stop.request
+        make_worker(api, FakeRunner()).run_forever()
+        assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+    @pytest.mark.parametrize("offered", [frozenset({"ocr", "signs"}), None])
+    def test_a_job_of_another_pipeline_is_handed_back_and_not_run(
+        self, offered: frozenset[str] | None, make_worker: MakeWorker
+    ) -> None:
+        api, runner = FakeApi("job"), FakeRunner()
+        api.pipelines, api.offered = {"job": "signs"}, offered
+        assert make_worker(api, runner).run_once()
+        assert (api.released, api.failed, api.completed, runner.videos) == (["job"], {}, {}, [])
+        assert heartbeats() == []
+
+    def test_a_job_of_a_pipeline_that_nobody_offers_any_more_fails_and_says_so(self, make_worker: MakeWorker) -> None:
+        api = FakeApi("job")
+        api.pipelines, api.offered = {"job": "signs"}, frozenset({"ocr"})
+        make_worker(api, FakeRunner()).run_once()
+        assert (api.released, api.failed) == ([], {"job": "the pipeline 'signs' is no longer offered"})
+
+    def test_the_jobs_behind_it_are_done_at_once_and_a_pause_comes_when_it_comes_round(
+        self, make_worker: MakeWorker, stop: StopSignal, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(worker_module.random, "uniform", lambda *_: 1.0)
+        stop.requested = CountedPauses(last=99)
+        api = FakeApi("other", "own", "other", "other", "own", "other")
+        api.pipelines = {"other": "signs"}
+        api.offered = frozenset({"ocr", "signs"})
+        worker = make_worker(api, FakeRunner())
+        while api.waiting:
+            worker.run_once()
+        assert stop.requested.pauses == [0, 1, 2, 1]
+        assert (list(api.completed), len(api.released)) == (["own"], 4)
+
+    def test_a_job_that_is_lost_while_it_is_handed_back_is_dropped(self, make_worker: MakeWorker) -> None:
+        api = FakeApi("job")
+        api.pipelines, api.offered = {"job": "signs"}, None
+        api.on_release = raising(JobLost("job"))
+        assert make_worker(api, FakeRunner()).run_once()
+        assert api.untouched

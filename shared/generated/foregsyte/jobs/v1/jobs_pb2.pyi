@@ -817,3 +817,44 @@ class ReleaseJobResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReleaseJobResponse: _TypeAlias = ReleaseJobResponse  # noqa: Y015
+
+@_typing.final
+class ListOfferedPipelinesRequest(_message.Message):
+    """ListOfferedPipelinesRequest is empty."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListOfferedPipelinesRequest: _TypeAlias = ListOfferedPipelinesRequest  # noqa: Y015
+
+@_typing.final
+class ListOfferedPipelinesResponse(_message.Message):
+    """ListOfferedPipelinesResponse names every pipeline the server accepts jobs for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PIPELINE_IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def pipeline_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What SubmitJobRequest.pipeline_id may name, in the server's order."""
+
+    def __init__(
+        self,
+        *,
+        pipeline_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["pipeline_ids", b"pipeline_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListOfferedPipelinesResponse: _TypeAlias = ListOfferedPipelinesResponse  # noqa: Y015

@@ -387,6 +387,11 @@ class WorkerServiceStub:
                 request_serializer=shared_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ReleaseJobRequest.SerializeToString,
                 response_deserializer=shared_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ReleaseJobResponse.FromString,
                 _registered_method=True)
+        self.ListOfferedPipelines = channel.unary_unary(
+                '/foregsyte.jobs.v1.WorkerService/ListOfferedPipelines',
+                request_serializer=shared_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ListOfferedPipelinesRequest.SerializeToString,
+                response_deserializer=shared_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ListOfferedPipelinesResponse.FromString,
+                _registered_method=True)
 
 
 class WorkerServiceServicer:
@@ -469,6 +474,17 @@ class WorkerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListOfferedPipelines(self, request, context):
+        """Lists the pipelines whose jobs a worker may be handed, so that one that lacks some can say so.
+
+        Called by workers, at their start and when they meet a job that they cannot run. Does not block. Safe to repeat.
+
+        Errors: none of its own.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_WorkerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -501,6 +517,11 @@ def add_WorkerServiceServicer_to_server(servicer, server):
                     servicer.ReleaseJob,
                     request_deserializer=shared_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ReleaseJobRequest.FromString,
                     response_serializer=shared_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ReleaseJobResponse.SerializeToString,
+            ),
+            'ListOfferedPipelines': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListOfferedPipelines,
+                    request_deserializer=shared_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ListOfferedPipelinesRequest.FromString,
+                    response_serializer=shared_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ListOfferedPipelinesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -666,6 +687,33 @@ class WorkerService:
             '/foregsyte.jobs.v1.WorkerService/ReleaseJob',
             shared_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ReleaseJobRequest.SerializeToString,
             shared_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ReleaseJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListOfferedPipelines(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/foregsyte.jobs.v1.WorkerService/ListOfferedPipelines',
+            shared_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ListOfferedPipelinesRequest.SerializeToString,
+            shared_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ListOfferedPipelinesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -283,6 +283,13 @@ class WorkerServiceStub:
     Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_WORKER_ID), NOT_FOUND (JOB_NOT_FOUND), FAILED_PRECONDITION
     (LEASE_LOST).
     """
+    ListOfferedPipelines: _grpc.UnaryUnaryMultiCallable[_jobs_pb2.ListOfferedPipelinesRequest, _jobs_pb2.ListOfferedPipelinesResponse]
+    """Lists the pipelines whose jobs a worker may be handed, so that one that lacks some can say so.
+
+    Called by workers, at their start and when they meet a job that they cannot run. Does not block. Safe to repeat.
+
+    Errors: none of its own.
+    """
 
 @_typing.type_check_only
 class WorkerServiceAsyncStub(WorkerServiceStub):
@@ -340,6 +347,13 @@ class WorkerServiceAsyncStub(WorkerServiceStub):
 
     Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_WORKER_ID), NOT_FOUND (JOB_NOT_FOUND), FAILED_PRECONDITION
     (LEASE_LOST).
+    """
+    ListOfferedPipelines: _aio.UnaryUnaryMultiCallable[_jobs_pb2.ListOfferedPipelinesRequest, _jobs_pb2.ListOfferedPipelinesResponse]  # type: ignore[assignment]
+    """Lists the pipelines whose jobs a worker may be handed, so that one that lacks some can say so.
+
+    Called by workers, at their start and when they meet a job that they cannot run. Does not block. Safe to repeat.
+
+    Errors: none of its own.
     """
 
 class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -431,6 +445,19 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_WORKER_ID), NOT_FOUND (JOB_NOT_FOUND), FAILED_PRECONDITION
         (LEASE_LOST).
+        """
+
+    @_abc_1.abstractmethod
+    def ListOfferedPipelines(
+        self,
+        request: _jobs_pb2.ListOfferedPipelinesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_jobs_pb2.ListOfferedPipelinesResponse, _abc.Awaitable[_jobs_pb2.ListOfferedPipelinesResponse]]:
+        """Lists the pipelines whose jobs a worker may be handed, so that one that lacks some can say so.
+
+        Called by workers, at their start and when they meet a job that they cannot run. Does not block. Safe to repeat.
+
+        Errors: none of its own.
         """
 
 def add_WorkerServiceServicer_to_server(servicer: WorkerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
