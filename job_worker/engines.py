@@ -133,7 +133,7 @@ def load_text_reader(settings: WorkerSettings) -> TextReader:
             long_sides=PROFILES[settings.profile].text_long_sides,
             line_shape=PROFILES[settings.profile].line_shape,
         )
-    _require("paddleocr", "--text-engine openvino")
+    _require("paddleocr", "--text-engine openvino" if _reads_with_bundled(settings) else "the bundled text models")
     from job_worker.ocr.paddle_text_reader import PaddleTextReader
 
     return PaddleTextReader(

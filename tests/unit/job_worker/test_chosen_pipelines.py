@@ -1,6 +1,7 @@
 """The pipelines that the settings name: what each looks for, and which of their models are one and the same."""
 
 import copy
+import importlib.util
 from collections.abc import Callable
 from typing import NoReturn, Self
 
@@ -206,3 +207,15 @@ def test_a_model_that_cannot_be_loaded_is_named_with_the_pipeline_of_the_file() 
 
 def test_a_pipeline_that_is_not_asked_for_is_not_built() -> None:
     assert list(built("german,ocr", TABLES, detector=must_not_load)) == ["german", "ocr"]
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "instead"), [("korean", "the bundled text models"), ("german", "--text-engine openvino")]
+)
+def test_a_worker_that_cannot_run_a_text_model_says_what_would_do_instead(
+    pipeline: str, instead: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    settings = of_file(TABLES, pipelines=pipeline, text_engine="paddleocr")
+    with pytest.raises(ModelLoadError, match=rf"pipeline '{pipeline}': paddleocr is not installed.*choose {instead}"):
+        build_pipelines(settings)
