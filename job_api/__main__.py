@@ -10,6 +10,7 @@ from job_api.adapters import AdapterUnusable
 from job_api.bootstrap import build_server, build_services
 from job_api.core.database import DatabaseUnavailable
 from job_api.server import AddressUnavailable, CertificateUnusable
+from job_api.services.recovery import StorageUnusable
 from job_api.settings import ApiSettings
 from shared.entry_point import run_service
 from shared.exit_codes import ExitCode
@@ -23,6 +24,7 @@ REFUSALS: dict[type[Exception], ExitCode] = {
     AdapterUnusable: ExitCode.SETTINGS,
     InstalledUnusable: ExitCode.SETTINGS,
     DatabaseUnavailable: ExitCode.DATABASE,
+    StorageUnusable: ExitCode.FAILURE,
     AddressUnavailable: ExitCode.ADDRESS,
     CertificateUnusable: ExitCode.SETTINGS,
 }

@@ -75,6 +75,7 @@ def build_services(
     Raises:
         AdapterUnusable: The storage or the queue that the settings name cannot be had.
         DatabaseUnavailable: The database is held by another process, damaged or newer than this code.
+        StorageUnusable: The storage cannot be read or written.
     """
     with ExitStack() as unless_recovered:
         storage = storage or _chosen_storage(settings)

@@ -10,9 +10,13 @@ from job_api.storage.base import StorageFull, StorageService
 from job_api.storage.keys import JOBS_FOLDER, SET_ASIDE_FOLDER, job_of_key
 from shared.job_status import JobStatus
 
-__all__ = ["RecoveryService"]
+__all__ = ["RecoveryService", "StorageUnusable"]
 
 logger = logging.getLogger(__name__)
+
+
+class StorageUnusable(Exception):
+    """The storage cannot be read or written; the message says why. The database is not what is wrong."""
 
 
 class RecoveryService:
@@ -30,6 +34,9 @@ class RecoveryService:
         Args:
             database_is_new: The database held nothing before this start. Files of jobs then mean that a database was
                 lost or the wrong one was opened: they are swept into a folder of their own and not deleted.
+
+        Raises:
+            StorageUnusable: The storage cannot be read or written.
         """
         running = self._jobs.ids_with_status(JobStatus.running)
         pending = self._jobs.ids_with_status(JobStatus.pending)
@@ -37,7 +44,10 @@ class RecoveryService:
             self._leases.grant(job_id, None)
         for job_id in pending:
             self._line.put(job_id)
-        swept = self._sweep(self._set_aside if database_is_new else self._storage.delete_file)
+        try:
+            swept = self._sweep(self._set_aside if database_is_new else self._storage.delete_file)
+        except OSError as error:
+            raise StorageUnusable(f"the storage cannot be used: {type(error).__name__}: {error}") from error
         logger.info("jobs recovered", extra={"pending": len(pending), "running": len(running), "files_swept": swept})
 
     def _sweep(self, remove: Callable[[str], None]) -> int:

@@ -9,6 +9,7 @@ from job_api.__main__ import main
 from job_api.adapters import AdapterUnusable
 from job_api.bootstrap import build_services
 from job_api.queue.memory_queue import MemoryQueue
+from job_api.services.recovery import StorageUnusable
 from job_api.settings import ApiSettings
 from job_api.storage.local_storage import LocalStorage
 from job_api.storage.memory_storage import MemoryStorage
@@ -149,3 +150,22 @@ def test_the_adapters_are_closed_where_the_database_cannot_be_used(
         build_services(make_settings(database_url=f"duckdb:///{tmp_path / 'no.duckdb'}"), storage=storage, queue=queue)
     assert storage.closed
     assert queue.closed
+
+
+def test_a_storage_that_cannot_be_reached_is_not_taken_for_a_broken_database(
+    make_settings: Callable[..., ApiSettings],
+) -> None:
+    storage = ClosableStorage()
+    storage.list_files = raises(ConnectionError("the shelf is locked"))  # type: ignore[method-assign]
+    with pytest.raises(StorageUnusable, match=r"^the storage cannot be used: ConnectionError: the shelf is locked$"):
+        build_services(make_settings(), storage=storage)
+    assert storage.closed
+
+
+def test_a_folder_of_videos_that_cannot_be_read_ends_the_process_with_that_message(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(LocalStorage, "list_files", raises(PermissionError("no entry")))
+    assert main(["--address", "127.0.0.1:0"]) == ExitCode.FAILURE
+    assert "the storage cannot be used: PermissionError: no entry" in capsys.readouterr().err
