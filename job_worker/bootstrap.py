@@ -39,9 +39,8 @@ class BuildPipelines:
         prepare_vendor_libraries(settings.cache_dir)
         limit_threads(settings.resolved_threads)
         pipelines = build_pipelines(settings)
-        limit_threads(
-            settings.resolved_threads
-        )  # again: a pipeline from elsewhere may have loaded what takes all cores
+        # Again: a pipeline from elsewhere may have loaded a library that takes all cores.
+        limit_threads(settings.resolved_threads)
 
         def open_video(path: Path) -> Iterator[Frame]:
             for frame in VideoReader(path, ReaderLimits(max_frame_pixels=settings.max_frame_pixels)):

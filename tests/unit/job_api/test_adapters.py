@@ -72,7 +72,7 @@ REFUSED = {
     "no storage": ({"storage": "nothing"}, "the storage 'nothing' is no StorageService but NoneType"),
     "an unknown option": (
         {"storage": "sized", "storage_tables": {"sized": {"size": 1}}},
-        r"\[storage\.sized\] .* unexpected keyword argument 'size'",
+        r"\[storage\.sized\] .* is not what the storage 'sized' takes: .* unexpected keyword argument 'size'",
     ),
     "a wrong option": (
         {"storage": "sized", "storage_tables": {"sized": {"capacity_bytes": -1}}},

@@ -4,6 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from job_worker import bootstrap
+from job_worker.settings import WorkerSettings
 from job_worker.threads import limit_threads
 
 pytestmark = [pytest.mark.unit, pytest.mark.worker]
@@ -33,3 +35,13 @@ def test_no_library_is_loaded_only_to_be_told(monkeypatch: pytest.MonkeyPatch) -
 def test_fewer_than_one_thread_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 1"):
         limit_threads(0)
+
+
+def test_the_threads_are_limited_again_once_the_pipelines_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[object] = []
+    monkeypatch.setattr(bootstrap, "configure_logging", lambda *_: None)
+    monkeypatch.setattr(bootstrap, "prepare_vendor_libraries", lambda *_: None)
+    monkeypatch.setattr(bootstrap, "limit_threads", steps.append)
+    monkeypatch.setattr(bootstrap, "build_pipelines", lambda _: steps.append("pipelines") or {})
+    bootstrap.BuildPipelines(WorkerSettings.of(pipelines="ocr", threads=3))(on_frame=lambda: None)
+    assert steps == [3, "pipelines", 3]
