@@ -120,16 +120,25 @@ def _load(models: dict[str, str], device: str, threads: int) -> Any:
     from paddleocr import PaddleOCR
 
     logging.getLogger("paddlex").setLevel(logging.ERROR)
+    paddle_device = _paddle_device(device)
     return PaddleOCR(
         **models,
         engine="onnxruntime",
-        engine_config={"intra_op_num_threads": threads, "inter_op_num_threads": 1},
-        device=_paddle_device(device),
+        engine_config=_engine_config(paddle_device, threads),
+        device=paddle_device,
         text_recognition_batch_size=1,
         use_doc_orientation_classify=False,
         use_doc_unwarping=False,
         use_textline_orientation=False,
     )
+
+
+def _engine_config(paddle_device: str, threads: int) -> dict[str, object]:
+    config: dict[str, object] = {"intra_op_num_threads": threads, "inter_op_num_threads": 1}
+    if paddle_device.startswith("gpu"):
+        # Else algorithms are chosen by a race between them, which may end otherwise next time.
+        config["provider_options"] = {"cudnn_conv_algo_search": "HEURISTIC", "use_tf32": "0"}
+    return config
 
 
 def _paddle_device(device: str) -> str:

@@ -1,6 +1,7 @@
 """What the two adapters make of their library's answers, with the library replaced."""
 
 import os
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -129,6 +130,26 @@ def test_a_lying_line_starts_at_its_top_left_and_a_standing_one_where_its_text_d
         TextLine("a", 0.9, ((10, 10), (90, 10), (90, 30), (10, 30))),
         TextLine("b", 0.9, ((30, 10), (30, 90), (10, 90), (10, 10))),
     ]
+
+
+@pytest.mark.parametrize(("device", "raced"), [("cpu", True), ("cuda:0", False), ("auto", True)])
+def test_text_models_on_a_gpu_do_not_race_their_algorithms(
+    device: str, raced: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    given: dict[str, Any] = {}
+
+    def paddle_ocr(**settings: Any) -> SimpleNamespace:
+        given.update(settings)
+        return SimpleNamespace(predict=lambda _: [page(("a", 0.9, WIDE))])
+
+    providers = SimpleNamespace(get_available_providers=lambda: ["CPUExecutionProvider"])
+    monkeypatch.setitem(sys.modules, "paddleocr", SimpleNamespace(PaddleOCR=paddle_ocr))
+    monkeypatch.setitem(sys.modules, "onnxruntime", providers)
+    (tmp_path / "inference.yml").write_text("Global: {model_name: some}")
+    PaddleTextReader(tmp_path, tmp_path, cache_folder=tmp_path, device=device)
+    options = given["engine_config"].get("provider_options", {})
+    assert (options.get("cudnn_conv_algo_search") != "HEURISTIC") == raced
+    assert given["device"] == ("cpu" if raced else "gpu:0")
 
 
 @pytest.mark.parametrize("missing", ["models/none", Path("none")])
