@@ -18,6 +18,8 @@ from shared.profiles import Profile
 __all__ = ["PROFILES", "Engines", "ProfileNumbers", "load_detector", "load_text_reader"]
 
 NVIDIA_DEVICE = Path("/dev/nvidiactl")
+BATCH_IMAGE_SIZE = 640
+"""The image size, in pixels, up to which a batch is as large as the settings say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,7 @@ def load_detector(settings: WorkerSettings) -> Detector:
         iou=settings.yolo_iou,
         image_size=settings.yolo_image_size,
         threads=settings.resolved_threads,
+        batch_size=_batch_size(settings) if _wants_detector_on_gpu(settings) else 1,
         cache_folder=settings.cache_dir,
     )
 
@@ -156,7 +159,21 @@ def _detection_engine(settings: WorkerSettings) -> str:
     from job_worker.detection.openvino_export import can_become_runnable
 
     fits = can_become_runnable(settings.yolo_weights)
-    return "openvino" if fits and not _wants_gpu(settings, "torch") else "ultralytics"
+    return "openvino" if fits and not _wants_detector_on_gpu(settings) else "ultralytics"
+
+
+def _wants_detector_on_gpu(settings: WorkerSettings) -> bool:
+    from job_worker.detection.openvino_export import runs_on_openvino_alone
+
+    if settings.device == "auto" and runs_on_openvino_alone(settings.yolo_weights):
+        return False
+    return _wants_gpu(settings, "torch")
+
+
+def _batch_size(settings: WorkerSettings) -> int:
+    """Returns how many pictures take no more memory than the batch of the settings at the image size 640."""
+    share = min(1.0, (BATCH_IMAGE_SIZE / settings.yolo_image_size) ** 2)
+    return max(1, int(settings.gpu_batch * share))
 
 
 def _text_engine(settings: WorkerSettings) -> str:

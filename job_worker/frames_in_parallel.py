@@ -8,12 +8,11 @@ in turn.
 import secrets
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import ExitStack
-from typing import Any
+from concurrent.futures import Future
 
 import xxhash
 
+from job_worker.pictures_at_once import working_on
 from job_worker.video.frame import Frame, Image
 
 __all__ = ["Analysis", "analysed_in_batches", "analysed_in_order"]
@@ -43,11 +42,7 @@ def analysed_in_order(
     Yields:
         Each frame with what was found in it, in order.
     """
-    with ExitStack() as stack:
-        executor: Executor = _Inline()
-        if pictures_at_once > 1:
-            executor = ThreadPoolExecutor(pictures_at_once, "pictures")
-            stack.callback(executor.shutdown, cancel_futures=True)
+    with working_on(pictures_at_once) as executor:
         yield from _in_order(frames, lambda image: executor.submit(analyse, image), pictures_at_once)
 
 
@@ -122,15 +117,6 @@ class _Batch:
         results = self._analyse_batch([image for image, _ in waiting])
         for (_, future), result in zip(waiting, results, strict=True):
             future.set_result(result)
-
-
-class _Inline(Executor):
-    """Does what it is given at once, in the thread that gives it: for engines that belong to one thread."""
-
-    def submit(self, call: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        future.set_result(call(*arguments, **named))
-        return future
 
 
 class _RecentPictures:

@@ -66,6 +66,9 @@ class WorkerSettings(OfferingSettings):
         "auto", description="What reads text; auto: OpenVINO with the bundled models on a CPU, else PaddleOCR."
     )
     device: str = Field("auto", description="Where models run: auto (a GPU if there is one), cpu, cuda:0.")
+    gpu_batch: PositiveInt = Field(
+        8, description="Pictures that the detector is given at once on a GPU; fewer where the image size is above 640."
+    )
     threads: NonNegativeInt = Field(0, description="Threads of every library; 0 takes all cores.")
     yolo_weights: str = Field("", description="Detector: any file or folder that Ultralytics loads.")
     yolo_confidence: float = Field(0.25, ge=0, le=1, description="Least confidence of a detection.")

@@ -9,7 +9,7 @@ class Profile(StrEnum):
     """What is given up for speed.
 
     Attributes:
-        exact: Nothing: the answer of the reference engines, the same on every host.
+        exact: Nothing: the answer of the reference engines, the same on every CPU.
         balanced: What does not cost what is found: 16-bit floats, text looked for in two smaller pictures.
         fast: Some small text: it is looked for in a picture that is smaller still.
     """

@@ -1,6 +1,6 @@
 """What every object detector offers."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Protocol, Self
 
 from job_worker.findings import Detection
@@ -14,9 +14,11 @@ class Detector(Protocol):
 
     Attributes:
         pictures_at_once: How many threads may use it at a time.
+        batch_size: How many pictures `detect_batch` is given at most; 1 where nothing is gained by more.
     """
 
     pictures_at_once: int
+    batch_size: int
 
     @property
     def labels(self) -> Collection[str]:
@@ -40,5 +42,16 @@ class Detector(Protocol):
 
         Returns:
             The objects, surest first, boxes in pixels of `image`; the same picture gives the same list.
+        """
+        ...
+
+    def detect_batch(self, images: Sequence[Image]) -> list[list[Detection]]:
+        """Find the objects in several pictures, in each by that picture alone.
+
+        Args:
+            images: At most `batch_size`, each `(H, W, 3)` uint8 BGR, all of one size.
+
+        Returns:
+            As `detect`, to the last bit, one list for each picture, in their order.
         """
         ...

@@ -1,6 +1,6 @@
 """A detector that keeps some of its classes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Self
 
 from job_worker.detection.base import Detector
@@ -23,6 +23,7 @@ class ChosenClasses:
 
     def __init__(self, detector: Detector, labels: Iterable[str]) -> None:
         self.pictures_at_once = detector.pictures_at_once
+        self.batch_size = detector.batch_size
         self.labels = frozenset(labels)
         self._detector = detector
         if unknown := self.labels - set(detector.labels):
@@ -36,4 +37,11 @@ class ChosenClasses:
 
     def detect(self, image: Image) -> list[Detection]:
         """Find the objects of these classes in a picture; see `Detector.detect`."""
-        return [detection for detection in self._detector.detect(image) if detection.label in self.labels]
+        return self._chosen(self._detector.detect(image))
+
+    def detect_batch(self, images: Sequence[Image]) -> list[list[Detection]]:
+        """Find the objects of these classes in several pictures; see `Detector.detect_batch`."""
+        return [self._chosen(found) for found in self._detector.detect_batch(images)]
+
+    def _chosen(self, found: list[Detection]) -> list[Detection]:
+        return [detection for detection in found if detection.label in self.labels]

@@ -13,7 +13,7 @@ from job_worker.errors import ModelLoadError
 from job_worker.made_once import made_once
 from job_worker.vendor_libraries import prepare_vendor_libraries, reason_of, user_cache_folder
 
-__all__ = ["can_become_runnable", "runnable_weights"]
+__all__ = ["can_become_runnable", "runnable_weights", "runs_on_openvino_alone"]
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +25,11 @@ _LAYOUT_VERSION = 1
 def can_become_runnable(weights: str) -> bool:
     """Tells whether the OpenVINO engine runs these weights, as they are or exported, by their form alone."""
     return is_runnable(Path(weights)) or Path(weights).suffix == CHECKPOINT_SUFFIX
+
+
+def runs_on_openvino_alone(weights: str) -> bool:
+    """Tells whether these weights are a network in OpenVINO's own form, which no other runtime takes."""
+    return Path(weights).is_dir() and is_runnable(Path(weights))
 
 
 def runnable_weights(weights: str, image_size: int, cache_folder: Path | None = None) -> Path:

@@ -3,13 +3,14 @@
 # ruff: noqa: PLC0415 - the heavy libraries are loaded when a model is, not when this module is
 
 import copy
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Self, cast
 
 import numpy as np
 
+from job_worker.detection.ultralytics_batches import keep_pictures_apart
 from job_worker.detection.ultralytics_weights import located
 from job_worker.errors import ModelLoadError
 from job_worker.findings import Box, Detection
@@ -24,8 +25,8 @@ class UltralyticsDetector:
     """Finds objects with a YOLO model.
 
     Ultralytics fits the picture into the model's input (a letterbox) and gives boxes in pixels of the picture. On
-    OpenVINO the model runs in 32-bit floats everywhere, so that every host gives the same answer. Not for use by two
-    threads at once.
+    OpenVINO the model runs in 32-bit floats everywhere, so that every host gives the same answer; on a GPU too, where
+    the answer is the same on every run for one kind of GPU and one size of batch. Not for use by two threads at once.
 
     Args:
         weights: A model file or folder (`.pt`, `.onnx`, `*_openvino_model`, `.engine`, ...), or the bare name of one
@@ -35,6 +36,9 @@ class UltralyticsDetector:
         iou: Of two boxes of a class that overlap more than this, the surer one stays, 0 to 1.
         image_size: Long side of the model's input in pixels; a model exported for one size keeps that size.
         threads: CPU threads for one picture.
+        batch_size: How many pictures the network is given at once, of which those that are missing are filled up; 1 for
+            a model that does more than find objects. How much memory it needs depends on this and `image_size`
+            alone, and it is tried at the start.
         cache_folder: Where a download and Ultralytics' own settings go; None for the user's cache folder.
 
     Raises:
@@ -52,6 +56,7 @@ class UltralyticsDetector:
         iou: float = 0.7,
         image_size: int = 640,
         threads: int = 1,
+        batch_size: int = 1,
         cache_folder: Path | None = None,
     ) -> None:
         cache_folder = cache_folder or user_cache_folder()
@@ -70,11 +75,14 @@ class UltralyticsDetector:
             self._model = _load(path)
             self.detect(_blank_image(image_size))
             _pin_backend(self._model.predictor.model, path, threads)
+            self.batch_size = batch_size if self._model.task == "detect" else 1
+            keep_pictures_apart(self._model.predictor, self.batch_size)
             self.detect(_blank_image(image_size))
         except Exception as error:
+            less = "; a smaller --gpu-batch takes less of its memory" if batch_size > 1 else ""
             raise ModelLoadError(
                 f"The detector's weights {weights} cannot be loaded on device {device}: {reason_of(error)}. Give a "
-                "whole detection model that Ultralytics loads, and a device that this host has."
+                f"whole detection model that Ultralytics loads, and a device that this host has{less}."
             ) from error
         limit_threads(threads)
 
@@ -92,13 +100,12 @@ class UltralyticsDetector:
 
     def detect(self, image: Image) -> list[Detection]:
         """Find the objects in a picture; see `Detector.detect`."""
-        (result,) = self._model.predict(image, **self._settings)
-        if result.boxes is None:
-            raise ValueError("the model does not give boxes")
-        rows = zip(result.boxes.cls.tolist(), result.boxes.conf.tolist(), result.boxes.xyxy.tolist(), strict=True)
-        found = [_detection(int(class_id), score, corners, result.names) for class_id, score, corners in rows]
-        # The model's own order depends on ties in its scores; this one does not.
-        return sorted(found, key=lambda detection: (-detection.confidence, detection.box, detection.class_id))
+        (found,) = self.detect_batch([image])
+        return found
+
+    def detect_batch(self, images: Sequence[Image]) -> list[list[Detection]]:
+        """Find the objects in several pictures; see `Detector.detect_batch`."""
+        return [_detections(result) for result in self._model.predict(list(images), **self._settings)]
 
 
 def _load(path: Path) -> Any:
@@ -142,6 +149,15 @@ def _pin_onnxruntime(backend: Any, path: Path, threads: int) -> None:
 
 def _blank_image(size: int) -> Image:
     return np.zeros((size, size, 3), np.uint8)
+
+
+def _detections(result: Any) -> list[Detection]:
+    if result.boxes is None:
+        raise ValueError("the model does not give boxes")
+    rows = zip(result.boxes.cls.tolist(), result.boxes.conf.tolist(), result.boxes.xyxy.tolist(), strict=True)
+    found = [_detection(int(class_id), score, corners, result.names) for class_id, score, corners in rows]
+    # The model's own order depends on ties in its scores; this one does not.
+    return sorted(found, key=lambda detection: (-detection.confidence, detection.box, detection.class_id))
 
 
 def _detection(class_id: int, confidence: float, corners: list[float], names: dict[int, str]) -> Detection:

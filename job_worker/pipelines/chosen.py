@@ -9,7 +9,7 @@ from job_worker.engines import Engines
 from job_worker.errors import ModelLoadError
 from job_worker.pipelines.base import AnyPipeline
 from job_worker.pipelines.brought import brought_pipeline
-from job_worker.pipelines.built_in import FrameAnalysis
+from job_worker.pipelines.built_in import frame_analysis
 from job_worker.settings import WorkerSettings
 from shared.pipelines import BUILT_IN_PIPELINES
 
@@ -40,7 +40,7 @@ def _built(settings: WorkerSettings, name: str, engines: Engines) -> AnyPipeline
     if info is None:
         return brought_pipeline(name, kind, table.options if table else {})
     with _named(name if table else None):
-        return FrameAnalysis(
+        return frame_analysis(
             detector=_detector(settings, name, engines) if info.finds_objects else None,
             text_reader=engines.text_reader(own) if info.reads_text else None,
         )

@@ -25,6 +25,7 @@ from job_worker.video.reader import VideoReader
 from job_worker.video_file_pipeline_service import VideoFilePipelineService
 from shared.profiles import Profile
 from tests.conftest import TINY_MP4
+from tests.support.checkpoints import write_checkpoint
 
 pytestmark = [pytest.mark.integration, pytest.mark.worker, pytest.mark.models]
 
@@ -104,18 +105,7 @@ def test_boxes_are_those_of_ultralytics(
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A torch checkpoint of an untrained network, made sure of itself: its boxes mean nothing, but there are some."""
-    import torch
-    from ultralytics.models.yolo import YOLO
-
-    torch.manual_seed(0)
-    path = tmp_path_factory.mktemp("checkpoint") / "untrained.pt"
-    model = YOLO("yolo11n.yaml")
-    for branch in model.model.model[-1].cv3:
-        torch.nn.init.normal_(branch[-1].weight, std=15000.0)
-        torch.nn.init.zeros_(branch[-1].bias)
-    model.save(path)
-    return path
+    return write_checkpoint(tmp_path_factory.mktemp("checkpoint") / "untrained.pt")
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::UserWarning")

@@ -2,7 +2,8 @@
 
 import copy
 import importlib.util
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from typing import NoReturn, Self
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from job_worker.engines import Engines
 from job_worker.errors import ModelLoadError
 from job_worker.findings import Detection, TextLine
-from job_worker.pipelines.base import Pipeline
+from job_worker.pipelines.base import BatchPipeline, Pipeline
 from job_worker.pipelines.chosen import build_pipelines
 from job_worker.settings import WorkerSettings
 from job_worker.video.frame import Image
@@ -25,8 +26,9 @@ IMAGE = np.zeros((8, 8, 3), np.uint8)
 class APersonAndADog:
     """A detector whose network is `images`, which copies with other limits share."""
 
-    def __init__(self, pictures_at_once: int = 4) -> None:
+    def __init__(self, pictures_at_once: int = 4, batch_size: int = 1) -> None:
         self.pictures_at_once = pictures_at_once
+        self.batch_size = batch_size
         self.labels = ("person", "dog")
         self.images: list[Image] = []
         self.limits = (0.25, 0.7)
@@ -45,11 +47,16 @@ class APersonAndADog:
             if sure[label] >= self.limits[0]
         ]
 
+    def detect_batch(self, images: Sequence[Image]) -> list[list[Detection]]:
+        assert self.batch_size > 1
+        return [self.detect(image) for image in images]
+
 
 class OneLine:
     def __init__(self, pictures_at_once: int = 4) -> None:
         self.pictures_at_once = pictures_at_once
         self.images: list[Image] = []
+        self.threads: set[threading.Thread] = set()
         self.min_confidence = 0.5
 
     def with_confidence(self, min_confidence: float) -> Self:
@@ -59,6 +66,7 @@ class OneLine:
 
     def read(self, image: Image) -> list[TextLine]:
         self.images.append(image)
+        self.threads.add(threading.current_thread())
         line = TextLine("STOP", 0.8, ((0, 0), (4, 0), (4, 2), (0, 2)))
         return [line] if line.confidence >= self.min_confidence else []
 
@@ -122,6 +130,24 @@ def test_a_pipeline_takes_as_many_pictures_at_once_as_its_every_engine_does() ->
     assert {name: pipeline.pictures_at_once for name, pipeline in pipelines.items()} == {
         "yolo_ocr": 1, "yolo": 1, "ocr": 4
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("texts_at_once", [1, 4])
+def test_a_detector_that_takes_batches_gives_what_one_does_that_takes_single_pictures(texts_at_once: int) -> None:
+    tables: dict[str, dict[str, object]] = {"dogs": {"kind": "yolo_ocr", "classes": ["dog"]}}
+    images = [np.full_like(IMAGE, value) for value in range(3)]
+    text_reader = OneLine(texts_at_once)
+    in_batches = built(None, tables, detector=lambda _: APersonAndADog(batch_size=4), text_reader=lambda _: text_reader)
+    for name, pipeline in built(None, tables).items():
+        batched = in_batches[name]
+        if name == "ocr":
+            assert not isinstance(batched, BatchPipeline)
+            continue
+        assert isinstance(batched, BatchPipeline)
+        assert batched.batch_size == 4
+        assert batched.analyse_batch(images) == [pipeline.analyse(image) for image in images]
+    assert (threading.current_thread() in text_reader.threads) == (texts_at_once == 1)
+    assert len(text_reader.threads) == 1 or texts_at_once > 1
 
 
 TABLES: dict[str, dict[str, object]] = {

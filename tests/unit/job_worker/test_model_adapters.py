@@ -2,9 +2,10 @@
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -29,15 +30,16 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 class FakeYolo:
     """Answers every picture with the same boxes."""
 
-    def __init__(self, boxes: Any) -> None:
+    def __init__(self, boxes: Any, task: str = "detect") -> None:
         self._boxes = boxes
-        self.predictor = SimpleNamespace(model=SimpleNamespace(format="pt"))
+        self.task = task
+        self.predictor = SimpleNamespace(model=SimpleNamespace(format="pt"), inference=None, postprocess=None)
         self.settings: dict[str, object] = {}
         self.names = {0: "person", 11: "stop sign"}
 
-    def predict(self, image: object, **settings: object) -> list[SimpleNamespace]:
+    def predict(self, images: list[object], **settings: object) -> list[SimpleNamespace]:
         self.settings = settings
-        return [SimpleNamespace(boxes=self._boxes, names={0: "person", 11: "stop sign"})]
+        return [SimpleNamespace(boxes=self._boxes, names=self.names) for _ in images]
 
 
 def boxes(*rows: tuple[int, float, tuple[float, ...]]) -> SimpleNamespace:
@@ -85,6 +87,37 @@ def test_other_limits_leave_the_model_and_the_other_settings(monkeypatch: pytest
     assert model.settings.items() >= {"conf": 0.7, "iou": 0.2, "imgsz": 320}.items()
     first.detect(IMAGE)
     assert model.settings.items() >= {"conf": 0.4, "iou": 0.6}.items()
+
+
+def test_each_picture_of_a_batch_has_a_list_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    batched = detector(monkeypatch, tmp_path, FakeYolo(boxes((0, 0.5, (1, 1, 2, 2)))), batch_size=4)
+    assert batched.batch_size == batched.with_limits(0.1, 0.1).batch_size == 4
+    assert batched.detect_batch([IMAGE] * 3) == 3 * [batched.detect(IMAGE)]
+
+
+def test_a_batch_that_is_too_large_for_the_device_is_known_at_the_start_and_says_what_helps(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    model = FakeYolo(boxes((0, 0.5, (1, 1, 2, 2))))
+    monkeypatch.setattr(ultralytics_detector, "keep_pictures_apart", fails("out of memory"))
+    with pytest.raises(ModelLoadError, match=r"out of memory\. .* host has; a smaller --gpu-batch takes less"):
+        detector(monkeypatch, tmp_path, model, batch_size=64)
+    with pytest.raises(ModelLoadError, match=r"out of memory\. .* host has\.$"):
+        detector(monkeypatch, tmp_path, model)
+
+
+def fails(reason: str) -> Callable[..., NoReturn]:
+    def fail(*_: object) -> NoReturn:
+        raise RuntimeError(reason)
+
+    return fail
+
+
+def test_a_model_that_does_more_than_find_objects_is_given_one_picture_at_a_time(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    model = FakeYolo(boxes((0, 0.5, (1, 1, 2, 2))), task="segment")
+    assert detector(monkeypatch, tmp_path, model, batch_size=4).batch_size == 1
 
 
 def test_a_reader_with_another_confidence_reads_with_the_same_models(

@@ -1,0 +1,273 @@
+"""Pictures in batches against the same pictures one by one, bit for bit; on a CPU, and on a GPU where there is one."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from job_worker import engines, frames_in_parallel
+from job_worker.detection.chosen_classes import ChosenClasses
+from job_worker.detection.ultralytics_detector import UltralyticsDetector
+from job_worker.findings import Detection, frame_result
+from job_worker.frames_in_parallel import PICTURES_REMEMBERED, analysed_in_batches
+from job_worker.pipelines.built_in import BatchFrameAnalysis, FrameAnalysis
+from job_worker.pipelines.chosen import build_pipelines
+from job_worker.settings import WorkerSettings
+from job_worker.vendor_libraries import prepare_vendor_libraries
+from job_worker.video.frame import Frame, Image
+from job_worker.video.reader import VideoReader
+from job_worker.video_file_pipeline_service import VideoFilePipelineService
+from tests.conftest import OPTIONAL, TINY_MP4
+from tests.support.checkpoints import write_checkpoint
+
+pytestmark = [pytest.mark.integration, pytest.mark.worker, pytest.mark.models]
+
+NO_GPU = f"{OPTIONAL} torch sees no GPU"
+BATCH = 4
+IMAGE_SIZE = 160
+LIMITS: dict[str, Any] = {"confidence": 0.501, "image_size": IMAGE_SIZE, "threads": 1}
+
+
+def sees_gpu() -> bool:
+    import torch
+
+    return bool(torch.cuda.is_available())
+
+
+@pytest.fixture(scope="module", params=["cpu", "cuda:0"])
+def device(request: pytest.FixtureRequest) -> str:
+    """Where the network runs: every test here is made for both."""
+    if request.param != "cpu" and not sees_gpu():
+        pytest.skip(NO_GPU)
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cache")
+    prepare_vendor_libraries(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def checkpoint(cache_folder: Path) -> Path:
+    return write_checkpoint(cache_folder / "untrained.pt")
+
+
+Make = Callable[..., UltralyticsDetector]
+
+
+@pytest.fixture(scope="module")
+def make(checkpoint: Path, cache_folder: Path, device: str) -> Make:
+    """Makes a detector; the settings can be handed in."""
+
+    return partial(
+        UltralyticsDetector, checkpoint, device=device, batch_size=BATCH, cache_folder=cache_folder, **LIMITS
+    )
+
+
+@pytest.fixture(scope="module")
+def detector(make: Make) -> UltralyticsDetector:
+    return make()
+
+
+def picture(seed: int, height: int = 48, width: int = 80) -> Image:
+    """Returns tiles of 8 pixels in colours that are the same in every run."""
+    colours = np.random.default_rng(seed).integers(0, 256, (height // 8, width // 8, 3), np.uint8)
+    return np.ascontiguousarray(colours.repeat(8, axis=0).repeat(8, axis=1))
+
+
+PICTURES = [picture(seed) for seed in range(2 * BATCH)]
+BLACK, WHITE = (np.full_like(PICTURES[0], value) for value in (0, 255))
+
+
+@pytest.fixture(scope="module")
+def alone(detector: UltralyticsDetector) -> list[list[Detection]]:
+    """What is found in each of the pictures by itself."""
+    found = [detector.detect(image) for image in PICTURES]
+    assert min(map(len, found)) > 10
+    assert all(found[0] != other for other in found[1:])
+    return found
+
+
+@pytest.mark.parametrize("count", range(1, BATCH + 1))
+def test_a_batch_gives_what_its_pictures_give_one_by_one(
+    count: int, detector: UltralyticsDetector, alone: list[list[Detection]]
+) -> None:
+    assert detector.detect_batch(PICTURES[:count]) == alone[:count]
+
+
+@pytest.mark.parametrize("place", range(BATCH))
+@pytest.mark.parametrize(
+    "neighbours",
+    [PICTURES[BATCH : 2 * BATCH - 1], [BLACK, WHITE, BLACK], [PICTURES[0]] * (BATCH - 1)],
+    ids=["others", "plain ones", "itself"],
+)
+def test_neither_its_place_in_the_batch_nor_its_neighbours_have_a_say(
+    place: int, neighbours: list[Image], detector: UltralyticsDetector, alone: list[list[Detection]]
+) -> None:
+    batch = [*neighbours[:place], PICTURES[0], *neighbours[place:]]
+    assert detector.detect_batch(batch)[place] == alone[0]
+
+
+def test_another_detector_gives_the_same(make: Make, alone: list[list[Detection]]) -> None:
+    assert make().detect_batch(PICTURES[:3]) == alone[:3]
+
+
+def test_batches_of_another_size_find_the_same_but_for_the_last_bits(make: Make, alone: list[list[Detection]]) -> None:
+    one_by_one = make(batch_size=1)
+    assert one_by_one.batch_size == 1
+    for image, expected in zip(PICTURES, alone, strict=True):
+        assert surest(one_by_one.detect(image)) == pytest.approx(surest(expected), abs=1e-4)
+
+
+def surest(found: list[Detection]) -> list[float]:
+    return [detection.confidence for detection in found][:5]
+
+
+def test_the_network_is_given_full_batches_whatever_the_pictures(detector: UltralyticsDetector) -> None:
+    given: list[tuple[int, ...]] = []
+    network = detector._model.predictor.model.backend.model
+    handle = network.register_forward_pre_hook(lambda _, inputs: given.append(tuple(inputs[0].shape)))
+    try:
+        detector.detect(picture(0))
+        detector.detect_batch([picture(0, 2160, 3840), picture(1, 2160, 3840)])
+        detector.detect_batch([picture(seed, 80, 48) for seed in range(BATCH)])
+    finally:
+        handle.remove()
+    assert given == [(BATCH, 3, 96, 160), (BATCH, 3, 96, 160), (BATCH, 3, 160, 96)]
+
+
+def test_algorithms_are_not_raced_and_floats_have_all_their_bits(detector: UltralyticsDetector) -> None:
+    from torch.backends import cudnn
+
+    def flags() -> tuple[bool, bool, bool]:
+        return cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32
+
+    seen: list[tuple[bool, bool, bool]] = []
+    network = detector._model.predictor.model.backend.model
+    handle = network.register_forward_pre_hook(lambda *_: seen.append(flags()))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cudnn, "benchmark", True)  # as another pipeline of the same process may like it
+        before = flags()
+        detector.detect(PICTURES[0])
+        assert flags() == before
+    handle.remove()
+    assert seen == [(True, False, False)]
+
+
+def test_a_slow_host_leaves_no_picture_of_a_batch_out(
+    detector: UltralyticsDetector, alone: list[list[Detection]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ultralytics.utils import nms
+
+    clock = iter(range(0, 10_000, 60))
+    monkeypatch.setattr(nms, "time", SimpleNamespace(time=lambda: next(clock)))  # a minute passes at every look
+    assert detector.detect_batch(PICTURES[:BATCH]) == alone[:BATCH]
+
+
+def test_other_limits_and_chosen_classes_hold_in_a_batch(
+    detector: UltralyticsDetector, make: Make, alone: list[list[Detection]]
+) -> None:
+    label = alone[0][0].label
+    chosen = ChosenClasses(detector, [label]).with_limits(0.505, 0.3)
+    assert chosen.batch_size == BATCH
+    expected = make(confidence=0.505, iou=0.3)
+    found = chosen.detect_batch(PICTURES[:3])
+    assert found == [chosen.detect(image) for image in PICTURES[:3]]
+    assert found == [[one for one in expected.detect(image) if one.label == label] for image in PICTURES[:3]]
+    assert found[0]
+    assert detector.detect_batch(PICTURES[:3]) == alone[:3]
+
+
+def frames(images: Sequence[Image]) -> Iterator[Frame]:
+    return (Frame(index, 40.0 * index, image) for index, image in enumerate(images))
+
+
+def found_in(detector: UltralyticsDetector, images: Sequence[Image]) -> list[object]:
+    """Returns what is found in the frames of a video, before it is rounded."""
+
+    def analyse(batch: Sequence[Image]) -> list[dict[str, object]]:
+        return [{"found": found} for found in detector.detect_batch(batch)]
+
+    return [found["found"] for _, found in analysed_in_batches(frames(images), analyse, detector.batch_size)]
+
+
+A, B, C, D, E = PICTURES[:5]
+VIDEOS: dict[str, list[Image]] = {
+    "less than a batch": [A, B],
+    "a short last batch": PICTURES[: BATCH + 1],
+    "pictures that come again": [A, A, B, A, C, C, D, B, E, E, A],
+    "one picture all the time": [A] * 9,
+    "a picture that is forgotten and comes again": [A, *map(picture, range(20, 20 + PICTURES_REMEMBERED)), A],
+    "another size in the middle": [A, B, *(picture(seed, 80, 48) for seed in range(5)), B, A, C, D, E],
+}
+
+
+@pytest.mark.parametrize("name", VIDEOS)
+def test_the_frames_of_a_video_give_what_they_give_one_by_one(name: str, detector: UltralyticsDetector) -> None:
+    images = VIDEOS[name]
+    expected = [detector.detect(image) for image in images]
+    assert found_in(detector, images) == expected
+    for first in (1, 3):  # the batches begin elsewhere
+        assert found_in(detector, images[first:]) == expected[first:]
+
+
+def test_smaller_batches_of_large_pictures_give_the_same(
+    detector: UltralyticsDetector, alone: list[list[Detection]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frames_in_parallel, "MAX_BYTES_AHEAD", 2 * PICTURES[0].nbytes)
+    assert found_in(detector, PICTURES) == alone
+
+
+TABLES = {"chosen": {"kind": "yolo", "classes": ["0", "10", "75"]}, "sure": {"kind": "yolo", "confidence": 0.505}}
+
+
+def test_a_worker_gives_the_same_bytes_on_every_run_and_those_of_one_by_one(
+    checkpoint: Path, cache_folder: Path, device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # On a CPU the worker is made to believe that it has a GPU.
+    monkeypatch.setattr(engines, "_wants_detector_on_gpu", lambda _: True)
+    settings = WorkerSettings.of(
+        pipelines=",".join(["yolo", "yolo_ocr", *TABLES]), pipeline_tables=TABLES, yolo_weights=str(checkpoint),
+        yolo_confidence=0.501, yolo_image_size=IMAGE_SIZE, gpu_batch=5, device=device, text_engine="openvino",
+        cache_dir=cache_folder, threads=2,
+    )  # fmt: skip
+
+    first, second = build_pipelines(settings), build_pipelines(settings)
+    for name, pipeline in first.items():
+        assert isinstance(pipeline, BatchFrameAnalysis)
+        assert pipeline.batch_size == 5
+        found = json.dumps(VideoFilePipelineService(first).run_on_file(name, TINY_MP4))
+        assert json.dumps(VideoFilePipelineService(second).run_on_file(name, TINY_MP4)) == found
+        assert found == json.dumps(one_by_one(FrameAnalysis(pipeline.detector, pipeline.text_reader)))
+        assert '"label"' in found
+
+
+def one_by_one(pipeline: FrameAnalysis) -> list[dict[str, object]]:
+    return [
+        {"frame_index": frame.index, "result": frame_result(frame, pipeline.analyse(frame.image))}
+        for frame in VideoReader(TINY_MP4)
+    ]
+
+
+def test_a_device_that_is_left_open_is_a_gpu_where_there_is_one(checkpoint: Path, cache_folder: Path) -> None:
+    found = UltralyticsDetector(checkpoint, device="auto", cache_folder=cache_folder)
+    assert found._model.predictor.device.type == ("cuda" if sees_gpu() else "cpu")
+
+
+def test_a_gpu_finds_what_a_cpu_finds(checkpoint: Path, cache_folder: Path) -> None:
+    if not sees_gpu():
+        pytest.skip(NO_GPU)
+    detectors = [
+        UltralyticsDetector(checkpoint, device=device, batch_size=BATCH, cache_folder=cache_folder, **LIMITS)
+        for device in ("cpu", "cuda:0")
+    ]
+    for image in PICTURES:
+        on_cpu, on_gpu = (surest(detector.detect(image)) for detector in detectors)
+        assert on_gpu == pytest.approx(on_cpu, abs=1e-3)
