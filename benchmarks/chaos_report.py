@@ -15,7 +15,7 @@ from benchmarks.chaos_processes import FaultKind, Incident
 __all__ = ["Event", "duplicated", "read_events", "recoveries", "show", "spread"]
 
 DEQUEUED = "job dequeued"
-TAKEN_BACK = {"worker lost", "job released"}
+TAKEN_BACK = {"worker lost", "answer lost", "job released"}
 
 
 @dataclass(frozen=True, slots=True)
