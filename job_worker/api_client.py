@@ -36,6 +36,8 @@ LAST_CALLS_SECONDS = 15.0
 """How long the report of a job is still tried once the worker has been told to stop."""
 LAST_CALLS_PAUSE_SECONDS = 0.5
 """Longest pause between them."""
+LAST_QUESTION_SECONDS = 2.0
+"""Deadline of the calls of a worker that was told to stop while it waited."""
 STOP_CHECK_SECONDS = 0.1
 """How soon a waiting Dequeue notices that the worker was told to stop."""
 
@@ -98,8 +100,23 @@ class WorkerApi:
             except grpc.FutureTimeoutError:
                 continue
         if call.cancel():
-            return None  # the server puts back what it may just have given
+            self._hand_back_what_was_on_its_way()
+            return None
         return call.result().job_id or None  # the answer came together with the stop
+
+    def _hand_back_what_was_on_its_way(self) -> None:
+        """Hands back the job of an answer that the server had sent before it heard of the cancel.
+
+        Asked again without waiting, the server gives that job again, which nobody else would see before its lease ends.
+        """
+        asked = pb.DequeueRequest(worker_id=self._worker_id)
+        try:
+            if job_id := self._stub.Dequeue(asked, timeout=LAST_QUESTION_SECONDS).job_id:
+                self._stub.ReleaseJob(
+                    pb.ReleaseJobRequest(job_id=job_id, worker_id=self._worker_id), timeout=LAST_QUESTION_SECONDS
+                )
+        except grpc.RpcError as error:
+            logger.info("what was on its way is left to its lease", extra={"error": str(error.code())})
 
     def offered_pipelines(self) -> frozenset[str] | None:
         """Asks which pipelines the server offers.

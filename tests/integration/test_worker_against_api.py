@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 import grpc
 import pytest
@@ -366,6 +366,32 @@ def test_a_job_that_comes_together_with_the_stop_is_not_left_to_its_lease(
     api._stub.Dequeue = SimpleNamespace(future=answered)
     stop.request()
     assert api.dequeue(5) == job_id
+
+
+def test_a_job_whose_answer_the_stop_has_crossed_is_handed_back(
+    address: str, client: JobClient, make_api: MakeApi, stop: StopSignal, tiny_mp4: bytes
+) -> None:
+    job_id, api = client.submit(tiny_mp4).job_id, make_api(address)
+    dequeue = api._stub.Dequeue
+
+    class Crossed:
+        """A call whose answer was sent, and that was cancelled before it was read."""
+
+        def future(self, *arguments: object, **options: object) -> Self:
+            dequeue(*arguments, **options)
+            return self
+
+        def cancel(self) -> bool:
+            return True
+
+        def __call__(self, *arguments: object, **options: object) -> object:
+            return dequeue(*arguments, **options)
+
+    api._stub.Dequeue = Crossed()
+    stop.request()
+    assert api.dequeue(5) is None
+    assert client.job(job_id).status().status is JobStatus.pending
+    assert make_api(address, "next", stop=StopSignal(0)).dequeue(1) == job_id
 
 
 def test_a_video_that_cannot_be_written_is_no_fault_of_the_job(
