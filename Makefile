@@ -6,9 +6,9 @@ INSTALLED := $(VENV)/.installed
 # The same with the light worker alone.
 LIGHT := .venv-light
 
-# The demo's video and the detector's weights; without weights the demo reads text alone.
-VIDEO ?= tests/fixtures/tiny.mp4
-WEIGHTS ?= $(wildcard ../shared/models/yolo11n_int8_openvino_model)
+# The demo's video and the detector's weights; by default what ships.
+VIDEO ?= data/samples/road_and_parcel.mp4
+WEIGHTS ?=
 
 PROTO := foregsyte/jobs/v1/jobs.proto
 
@@ -75,7 +75,7 @@ api: setup  ## A server on this checkout's data folder
 	$(BIN)/foregsyte-api
 
 worker: setup  ## A worker for it
-	$(BIN)/foregsyte-worker $(if $(WEIGHTS),--yolo-weights "$(WEIGHTS)",--pipelines ocr)
+	$(BIN)/foregsyte-worker $(if $(WEIGHTS),--yolo-weights "$(WEIGHTS)")
 
 COMPILE = $(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --no-header --no-annotate --no-emit-index-url \
     --no-emit-find-links --no-emit-trusted-host --output-file

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from job_worker.detection.base import Detector
+from job_worker.detection.bundled_detector import BUNDLED_CHECKPOINT, BUNDLED_NETWORK
 from job_worker.errors import ModelLoadError
 from job_worker.ocr.base import TextReader
 from job_worker.ocr.text_recogniser import LineShape
@@ -67,7 +68,7 @@ class Engines:
         network = settings.yolo_weights, settings.yolo_image_size, settings.profile
         if network not in self._detectors:
             self._detectors[network] = self.load_detector(settings)
-        return self._detectors[network].with_limits(settings.yolo_confidence, settings.yolo_iou)
+        return self._detectors[network].with_limits(settings.resolved_confidence, settings.yolo_iou)
 
     def text_reader(self, settings: WorkerSettings) -> TextReader:
         """Returns the text reader of one pipeline; see `WorkerSettings.of_pipeline`.
@@ -92,9 +93,11 @@ def load_detector(settings: WorkerSettings) -> Detector:
         from job_worker.detection.openvino_export import runnable_weights
 
         return OpenVinoDetector(
-            runnable_weights(settings.yolo_weights, settings.yolo_image_size, settings.cache_dir),
+            runnable_weights(
+                settings.yolo_weights or str(BUNDLED_NETWORK), settings.yolo_image_size, settings.cache_dir
+            ),
             _compute(settings),
-            confidence=settings.yolo_confidence,
+            confidence=settings.resolved_confidence,
             iou=settings.yolo_iou,
             image_size=settings.yolo_image_size,
         )
@@ -102,9 +105,9 @@ def load_detector(settings: WorkerSettings) -> Detector:
     from job_worker.detection.ultralytics_detector import UltralyticsDetector
 
     return UltralyticsDetector(
-        settings.yolo_weights,
+        settings.yolo_weights or str(BUNDLED_CHECKPOINT),
         device=settings.device,
-        confidence=settings.yolo_confidence,
+        confidence=settings.resolved_confidence,
         iou=settings.yolo_iou,
         image_size=settings.yolo_image_size,
         threads=settings.resolved_threads,
@@ -158,14 +161,14 @@ def _detection_engine(settings: WorkerSettings) -> str:
         return settings.detection_engine
     from job_worker.detection.openvino_export import can_become_runnable
 
-    fits = can_become_runnable(settings.yolo_weights)
+    fits = not settings.yolo_weights or can_become_runnable(settings.yolo_weights)
     return "openvino" if fits and not _wants_detector_on_gpu(settings) else "ultralytics"
 
 
 def _wants_detector_on_gpu(settings: WorkerSettings) -> bool:
     from job_worker.detection.openvino_export import runs_on_openvino_alone
 
-    if settings.device == "auto" and runs_on_openvino_alone(settings.yolo_weights):
+    if settings.device == "auto" and settings.yolo_weights and runs_on_openvino_alone(settings.yolo_weights):
         return False
     return _wants_gpu(settings, "torch")
 

@@ -6,18 +6,23 @@ import socket
 from pathlib import Path
 from typing import ClassVar, Literal, Self
 
-from pydantic import DirectoryPath, Field, FilePath, NonNegativeInt, PositiveInt, model_validator
+from pydantic import DirectoryPath, Field, FilePath, NonNegativeInt, PositiveInt
 
 from shared.languages import recogniser_for
 from shared.offering import OfferingSettings, PipelineNames
 from shared.pipelines import BUILT_IN_PIPELINES
 from shared.profiles import Profile
-from shared.settings import Address, Seconds, config_file
+from shared.settings import Address, Seconds
 
-__all__ = ["WorkerSettings"]
+__all__ = ["BUNDLED_CONFIDENCE", "WorkerSettings"]
 
 MIB = 1 << 20
 GIB = 1 << 30
+
+USUAL_CONFIDENCE = 0.25
+"""Ultralytics' own default."""
+BUNDLED_CONFIDENCE = 0.45
+"""Where the bundled detector is about as good as anywhere on rendered frames, and makes up little."""
 
 
 def _own_id() -> str:
@@ -70,8 +75,12 @@ class WorkerSettings(OfferingSettings):
         8, description="Pictures that the detector is given at once on a GPU; fewer where the image size is above 640."
     )
     threads: NonNegativeInt = Field(0, description="Threads of every library; 0 takes all cores.")
-    yolo_weights: str = Field("", description="Detector: any file or folder that Ultralytics loads.")
-    yolo_confidence: float = Field(0.25, ge=0, le=1, description="Least confidence of a detection.")
+    yolo_weights: str = Field(
+        "", description="Detector: any file or folder that Ultralytics loads; default: the bundled one."
+    )
+    yolo_confidence: float | None = Field(
+        None, ge=0, le=1, description="Least confidence of a detection; default: 0.25, with the bundled detector 0.45."
+    )
     yolo_iou: float = Field(0.7, ge=0, le=1, description="Overlap above which two boxes are one object.")
     yolo_image_size: PositiveInt = Field(640, description="Side that frames are fitted into for detection, in pixels.")
     ocr_detection_model: str = Field("", description="Text detection: a PaddleOCR model's folder or name.")
@@ -92,18 +101,6 @@ class WorkerSettings(OfferingSettings):
         description="How long the job in hand may take after a stop before it is handed back.",
     )
 
-    @model_validator(mode="after")
-    def _weights_are_named(self) -> Self:
-        for name in self.pipelines:
-            info = BUILT_IN_PIPELINES.get(self.kind_of(name))
-            if info and info.finds_objects and not self.of_pipeline(name).yolo_weights:
-                where = f", {config_file()} [pipelines.{name}] weights" if name in self.pipeline_tables else ""
-                raise ValueError(
-                    f"--yolo-weights / FOREGSYTE_YOLO_WEIGHTS{where} must name the detector's weights, or --pipelines "
-                    "leave it out"
-                )
-        return self
-
     def of_pipeline(self, pipeline: str) -> Self:
         """Returns the settings as they are for one pipeline: what its table does not say is the worker's own."""
         table = self.pipeline_tables.get(pipeline)
@@ -114,6 +111,13 @@ class WorkerSettings(OfferingSettings):
         if table.languages:
             changes["ocr_recognition_model"] = recogniser_for(table.languages)
         return self.model_copy(update=changes)
+
+    @property
+    def resolved_confidence(self) -> float:
+        """Least confidence of a detection, 0 to 1: what is said, or what suits the detector."""
+        if self.yolo_confidence is not None:
+            return self.yolo_confidence
+        return USUAL_CONFIDENCE if self.yolo_weights else BUNDLED_CONFIDENCE
 
     @property
     def resolved_threads(self) -> int:

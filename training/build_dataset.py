@@ -45,7 +45,7 @@ def build_dataset(folder: Path, materials: Path | None, counts: dict[str, int], 
         "names": dict(enumerate(CLASSES)),
     }
     (folder / "data.yaml").write_text(yaml.safe_dump(description, sort_keys=False))
-    context = multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("spawn")  # OpenCV's threads do not survive a fork
     with context.Pool(processes, initializer=_start, initargs=(materials,)) as pool:
         for done, _ in enumerate(pool.imap_unordered(partial(_render, folder), jobs, chunksize=16), start=1):
             if done % 1000 == 0 or done == len(jobs):

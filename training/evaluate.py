@@ -4,6 +4,8 @@ Average precision is Ultralytics' own (101 points, IoU 0.5). Precision, recall, 
 the confidence at which a worker runs the detector.
 """
 
+# ruff: noqa: PLC0415 - what only looks at labels loads no model library
+
 import argparse
 import json
 from collections import Counter
@@ -14,16 +16,14 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 from rich.table import Table
-from ultralytics import YOLO
-from ultralytics.utils.metrics import ap_per_class
 
+from job_worker.settings import BUNDLED_CONFIDENCE
 from training.labelled import LabelledFrame, real_frames, rendered_frames
 from training.scenes.patch import CLASSES, Box
 
 __all__ = ["evaluate", "overlap_of_union"]
 
-CONFIDENCE = 0.25
-"""The worker's default."""
+CONFIDENCE = BUNDLED_CONFIDENCE
 
 LEAST_CONFIDENCE = 0.001
 IOU = 0.5
@@ -67,6 +67,8 @@ def evaluate(find: "Finder", frames: Iterable[LabelledFrame]) -> dict[str, Any]:
             alarms += len(sure_ones)
     classes: dict[str, dict[str, float]] = {}
     if hits:
+        from ultralytics.utils.metrics import ap_per_class
+
         result = ap_per_class(np.array(hits)[:, None], np.array(confidences), np.array(predicted), np.array(labelled))
         for number, ap in zip(result[6].tolist(), result[5][:, 0].tolist(), strict=True):
             classes[CLASSES[number]] = {"ap50": round(ap, 3)}
@@ -92,6 +94,8 @@ class Finder:
     """Runs weights by way of Ultralytics."""
 
     def __init__(self, weights: Path, image_size: int, device: str) -> None:
+        from ultralytics import YOLO
+
         self._model = YOLO(str(weights), task="detect")
         self._settings = {"imgsz": image_size, "device": device, "conf": LEAST_CONFIDENCE, "iou": 0.7, "verbose": False}
 

@@ -5,15 +5,15 @@ Writes, into `data/models`, `text_carriers.pt` (16-bit weights, for Ultralytics 
 the training host knows, such as its paths, is left out of both.
 """
 
+# ruff: noqa: PLC0415 - what only looks at the files loads no model library
+
 import argparse
 import hashlib
 import shutil
 import tempfile
 from pathlib import Path
 
-import torch
 import yaml
-from ultralytics import YOLO, __version__
 
 from training.scenes.patch import CLASSES
 
@@ -34,6 +34,9 @@ def export(checkpoint: Path, folder: Path) -> None:
         checkpoint: What training left.
         folder: Where the files go; those of before are replaced.
     """
+    import torch
+    from ultralytics import YOLO, __version__
+
     folder.mkdir(parents=True, exist_ok=True)
     network = YOLO(str(checkpoint)).model.float().eval()
     network.names = dict(enumerate(CLASSES))

@@ -109,11 +109,16 @@ def _car() -> Patch:
     for x in (50, 730):
         cv2.rectangle(pixels, (x, 340), (x + 120, 420), (120, 12, 16, 255), -1)
     cv2.rectangle(pixels, (20, 520), (880, 625), (40, 40, 44, 255), -1)
-    plate = blank(300, 74, WHITE)
-    cv2.rectangle(plate, (3, 3), (296, 70), (*BLACK, 255), 3)
-    paste_centred(plate, text_picture("KLM 482", BOLD, 60, BLACK), 150, 37, (256, 48))
-    paste(pixels, plate, 300, 424)
-    return Patch(pixels, [Thing("license_plate", rectangle(300, 424, 600, 498))])
+    cv2.rectangle(pixels, (302, 416), (598, 568), (24, 24, 26, 255), -1)
+    plate = blank(280, 136, (236, 238, 240))
+    cv2.rectangle(plate, (4, 4), (275, 131), (40, 60, 130, 255), 3)
+    for x in (50, 230):
+        cv2.circle(plate, (x, 16), 6, (120, 120, 120, 255), -1)
+    paste_centred(plate, text_picture("RIVERLAND", BOLD, 30, (190, 40, 40)), 140, 22, (120, 20))
+    paste_centred(plate, text_picture("KLM 482", BOLD, 80, (30, 40, 110)), 140, 72, (236, 62))
+    paste_centred(plate, text_picture("THE QUIET STATE", SANS, 24, (60, 60, 80)), 140, 120, (150, 14))
+    paste(pixels, plate, 310, 424)
+    return Patch(pixels, [Thing("license_plate", rectangle(310, 424, 590, 560))])
 
 
 def _on_pole(sign: Picture) -> Patch:
@@ -130,7 +135,7 @@ def _car_and_signs(time: float) -> Shown:
     near = 0.35 + time
     shown.put(_on_pole(stop_sign("STOP", BOLD)), (600 + 190 * near, 250 - 20 * near), 88 * near, "STOP")
     shown.put(_on_pole(limit_sign(50, BOLD)), (330 - 180 * near, 250 - 20 * near), 88 * near, "50")
-    shown.put(_car(), (480 + 20 * np.sin(6 * time), 300 + 40 * near), 190 + 130 * near, "KLM 482")
+    shown.put(_car(), (480 + 20 * np.sin(6 * time), 310 + 30 * near), 300 + 90 * near, "KLM 482")
     return shown
 
 
@@ -143,7 +148,7 @@ def _guide_sign(time: float) -> Shown:
     gantry = np.array([[left, 310], [left, beam], [right, beam], [right, 310]])
     cv2.polylines(shown.pixels, [gantry], isClosed=False, color=(110, 112, 116), thickness=max(2, int(9 * near)))
     shown.put(patch, (480, 215 - 60 * near), 380 * near, "Harbour 4 km Old Town")
-    shown.put(_car(), (560 - 40 * time, 330), 190, "KLM 482")
+    shown.put(_car(), (560 - 40 * time, 340), 330, "KLM 482")
     return shown
 
 

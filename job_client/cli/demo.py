@@ -17,10 +17,15 @@ from job_client.pair import running_pair
 
 __all__ = ["demo"]
 
+SAMPLE = Path(__file__).parent.parent / "samples" / "road_and_parcel.mp4"
+"""A video of our own, in which there is something of every class of the bundled detector."""
+
+PIPELINE = "yolo_ocr"
+
 
 def demo(
-    video: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="An MP4 file.")],
-    yolo_weights: Annotated[str, typer.Option(help="Detector weights; without them only text is read.")] = "",
+    video: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="An MP4 file.")] = SAMPLE,
+    yolo_weights: Annotated[str, typer.Option(help="Detector weights; default: the bundled ones.")] = "",
     data_dir: Annotated[Path | None, typer.Option(help="Keep the data here; default: a temporary folder.")] = None,
 ) -> None:
     """Start a server and a worker, run a video through them, show what was found, stop both.
@@ -29,18 +34,18 @@ def demo(
 
     For example:
 
+        foregsyte demo
         foregsyte demo video.mp4 --yolo-weights yolo11n.pt
     """
-    pipeline = "yolo_ocr" if yolo_weights else "ocr"
     arguments = ["--yolo-weights", yolo_weights] if yolo_weights else []
     with ending_on_signals(), tempfile.TemporaryDirectory(prefix="foregsyte-demo-") as temporary:
-        console.print(f"Starting the pair and loading the models for pipeline [bold]{pipeline}[/bold] ...")
-        with running_pair(data_dir or Path(temporary), arguments, pipeline) as address, JobClient(address) as client:
-            _run(client, video, pipeline, address)
+        console.print(f"Starting the pair and loading the models for pipeline [bold]{PIPELINE}[/bold] ...")
+        with running_pair(data_dir or Path(temporary), arguments, PIPELINE) as address, JobClient(address) as client:
+            _run(client, video, address)
 
 
-def _run(client: JobClient, video: Path, pipeline: str, address: str) -> None:
-    job = client.submit(video, pipeline)
+def _run(client: JobClient, video: Path, address: str) -> None:
+    job = client.submit(video, PIPELINE)
     console.print(f"Submitted {video.name} to {address}: job {job}", markup=False)
     if code := told_how_it_ended(wait_for(job, video.name, timeout=None)):
         raise typer.Exit(code)

@@ -54,7 +54,8 @@ def _detector(settings: WorkerSettings, name: str, engines: Engines) -> Detector
     try:
         return ChosenClasses(detector, table.classes)
     except ValueError as error:
-        raise ModelLoadError(f"The detector's weights {own.yolo_weights} have {error}.") from error
+        weights = f"The detector's weights {own.yolo_weights} have" if own.yolo_weights else "The bundled detector has"
+        raise ModelLoadError(f"{weights} {error}.") from error
 
 
 @contextmanager

@@ -5,16 +5,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from job_worker.detection.openvino_detector import OpenVinoDetector
 from job_worker.detection.ultralytics_detector import UltralyticsDetector
 from job_worker.openvino_models import Compute, Precision
 from tests.conftest import ROOT
-from training.labelled import rendered_frames
-from training.scenes.patch import CLASSES
+from training.evaluate import evaluate
+from training.labelled import LabelledFrame, rendered_frames
+from training.scenes.patch import CLASSES, Box
 
-pytestmark = [pytest.mark.integration, pytest.mark.models, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration, pytest.mark.models, pytest.mark.corpus, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
@@ -72,3 +74,36 @@ def test_the_evaluation_runs_what_was_trained(models: Path, dataset: Path, tmp_p
     )
     assert "4 frames" in shown
     assert out.exists()
+
+
+def test_the_evaluation_counts_what_is_found_missed_mistaken_and_imagined() -> None:
+    nothing = np.zeros((100, 100, 3), np.uint8)
+    sign, caption = Box("traffic_sign", 0, 0, 20, 20), Box("caption", 50, 50, 90, 60)
+    frames = [
+        LabelledFrame("both", nothing, [sign, caption]),
+        LabelledFrame("mistaken", nothing, [sign]),
+        LabelledFrame("ignored", nothing, [], [Box("", 0, 0, 50, 50)]),
+        LabelledFrame("empty", nothing, []),
+    ]
+    answers = {
+        "both": [(Box("traffic_sign", 1, 0, 20, 20), 0.9), (Box("caption", 50, 50, 60, 60), 0.6)],
+        "mistaken": [(Box("license_plate", 0, 0, 20, 20), 0.8)],
+        "ignored": [(Box("qr_code", 5, 5, 25, 25), 0.9)],
+        "empty": [(Box("barcode", 5, 5, 25, 25), 0.5), (Box("barcode", 60, 5, 85, 25), 0.1)],
+    }
+    report = evaluate(lambda frame: answers[frame.name], frames)  # type: ignore[arg-type]
+    assert report["frames"] == 4
+    assert report["confusion"] == {
+        "caption > nothing": 1,
+        "nothing > barcode": 1,
+        "nothing > caption": 1,
+        "traffic_sign > license_plate": 1,
+        "traffic_sign > traffic_sign": 1,
+    }
+    assert report["false_alarms"] == {"frames": 1, "per_frame": 1.0}
+    assert report["classes"]["traffic_sign"]["recall"] == 0.5
+    assert report["classes"]["traffic_sign"]["precision"] == 1.0
+    assert report["classes"]["caption"] == {"ap50": 0.0, "precision": 0.0, "recall": 0.0, "labelled": 1}
+    perfect = evaluate(lambda frame: [(box, 0.9) for box in frame.boxes], frames)  # type: ignore[arg-type]
+    assert perfect["map50"] == pytest.approx(0.995)
+    assert perfect["false_alarms"]["per_frame"] == 0

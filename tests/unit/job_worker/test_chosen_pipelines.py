@@ -220,6 +220,12 @@ def test_a_class_that_the_weights_do_not_have_is_named_with_those_that_they_have
         built("cats", tables)
 
 
+def test_a_class_that_the_bundled_detector_does_not_have_is_named_too() -> None:
+    tables: dict[str, dict[str, object]] = {"cats": {"kind": "yolo", "classes": ["cat"]}}
+    with pytest.raises(ModelLoadError, match=r"pipeline 'cats': The bundled detector has no class 'cat'; the classes"):
+        built("cats", tables, yolo_weights="")
+
+
 def fails(_: WorkerSettings) -> NoReturn:
     raise ModelLoadError("The detector's weights signs.pt are not there.")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from job_worker.settings import WorkerSettings
+from job_worker.settings import BUNDLED_CONFIDENCE, WorkerSettings
 from shared.pipelines import BUILT_IN_PIPELINES
 from shared.settings import InvalidSettings, load_settings
 
@@ -30,24 +30,15 @@ def mistake_in(*arguments: str) -> str:
     return str(raised.value)
 
 
-def test_missing_weights_are_named_by_flag_and_variable() -> None:
-    message = mistake_in()
-    assert "--yolo-weights" in message
-    assert "FOREGSYTE_YOLO_WEIGHTS" in message
-
-
-@pytest.mark.parametrize("pipelines", ["yolo", "yolo_ocr", "ocr,yolo"])
-def test_every_pipeline_that_finds_objects_needs_weights(pipelines: str) -> None:
-    assert "--yolo-weights" in mistake_in("--pipelines", pipelines)
-    assert load("--pipelines", pipelines, "--yolo-weights", "w.pt").yolo_weights == "w.pt"
-
-
-def test_text_alone_needs_no_weights() -> None:
+def test_a_worker_needs_no_settings_and_loads_every_pipeline() -> None:
+    assert load().pipelines == tuple(BUILT_IN_PIPELINES)
     assert load("--pipelines", "ocr").pipelines == ("ocr",)
 
 
-def test_a_worker_loads_every_pipeline_unless_told() -> None:
-    assert load("--yolo-weights", "w.pt").pipelines == tuple(BUILT_IN_PIPELINES)
+def test_the_least_confidence_is_what_is_said_or_suits_the_detector() -> None:
+    assert load("--yolo-confidence", "0").resolved_confidence == 0
+    assert load("--yolo-weights", "w.pt").resolved_confidence == 0.25
+    assert load().resolved_confidence == BUNDLED_CONFIDENCE > 0.25
 
 
 def test_no_number_of_threads_takes_the_cores_this_process_may_use() -> None:

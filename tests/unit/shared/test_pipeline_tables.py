@@ -138,13 +138,6 @@ def test_what_a_table_does_not_say_is_the_workers_own() -> None:
     assert worker.of_pipeline("yolo") is worker
 
 
-def test_a_pipeline_of_the_file_without_weights_names_both_places_for_them() -> None:
-    text = '[worker]\npipelines = "people"\n[pipelines.people]\nkind = "yolo"\n'
-    Path("foregsyte.toml").write_text(text)
-    with pytest.raises(InvalidSettings, match=r"--yolo-weights .*foregsyte\.toml \[pipelines\.people\] weights must"):
-        load_settings(WorkerSettings, [], "foregsyte-worker")
-
-
 def test_languages_that_the_bundled_model_reads_need_no_other() -> None:
     assert recogniser_for(["de", "fr", "zh"]) == recogniser_for([]) == BUNDLED
     worker = load(WorkerSettings, '[pipelines.de]\nkind="ocr"\nlanguages=["de"]\n', "--ocr-recognition-model", "m")
