@@ -207,19 +207,19 @@ def test_damaged_weights_are_named(broken: Path) -> None:
         OpenVinoDetector(broken, EXACT)
 
 
-def test_weights_of_another_task_are_named(yolo_weights: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("said", "instead", "wrong"),
+    [
+        (b"task: detect", b"task: segment", "a model for the task segment"),
+        (b"  79: toothbrush", b"", "it gives 80 scores a box, and its description names 79 classes"),
+    ],
+)
+def test_weights_that_do_not_fit_their_description_are_named(
+    said: bytes, instead: bytes, wrong: str, yolo_weights: Path, tmp_path: Path
+) -> None:
     for path in yolo_weights.iterdir():
-        content = path.read_bytes().replace(b"task: detect", b"task: segment")
-        (tmp_path / path.name).write_bytes(content)
-    with pytest.raises(ModelLoadError, match="a model for the task segment"):
-        OpenVinoDetector(tmp_path, EXACT)
-
-
-def test_weights_that_do_not_fit_their_description_are_named(yolo_weights: Path, tmp_path: Path) -> None:
-    for path in yolo_weights.iterdir():
-        content = path.read_bytes().replace(b"  79: toothbrush", b"")
-        (tmp_path / path.name).write_bytes(content)
-    with pytest.raises(ModelLoadError, match="it gives 80 scores a box, and its description names 79 classes"):
+        (tmp_path / path.name).write_bytes(path.read_bytes().replace(said, instead))
+    with pytest.raises(ModelLoadError, match=wrong):
         OpenVinoDetector(tmp_path, EXACT)
 
 
