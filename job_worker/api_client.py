@@ -94,11 +94,8 @@ class WorkerApi:
 
     def _dequeue_once(self, request: pb.DequeueRequest, wait_seconds: float) -> str | None:
         call = self._stub.Dequeue.future(request, timeout=wait_seconds + CALL_SECONDS)
-        while not self._stop.requested.is_set():
-            try:
-                return call.result(timeout=STOP_CHECK_SECONDS).job_id or None
-            except grpc.FutureTimeoutError:
-                continue
+        if (answer := self._awaited(call)) is not None:
+            return answer.job_id or None
         if call.cancel():
             self._hand_back_what_was_on_its_way()
             return None
@@ -136,11 +133,8 @@ class WorkerApi:
 
     def _offered_once(self) -> frozenset[str] | None:
         call = self._stub.ListOfferedPipelines.future(pb.ListOfferedPipelinesRequest(), timeout=CALL_SECONDS)
-        while not self._stop.requested.is_set():
-            try:
-                return frozenset(call.result(timeout=STOP_CHECK_SECONDS).pipeline_ids)
-            except grpc.FutureTimeoutError:
-                continue
+        if (answer := self._awaited(call)) is not None:
+            return frozenset(answer.pipeline_ids)
         call.cancel()
         return None
 
@@ -209,6 +203,15 @@ class WorkerApi:
         """Hands the job back; raises as `download` does."""
         request = pb.ReleaseJobRequest(job_id=job_id, worker_id=self._worker_id)
         self._call(self._stub.ReleaseJob, request, CALL_SECONDS)
+
+    def _awaited(self, call: "grpc.Future[T]") -> T | None:
+        """Returns the answer of a call, or None where the worker is told to stop before it comes."""
+        while not self._stop.requested.is_set():
+            try:
+                return call.result(timeout=STOP_CHECK_SECONDS)
+            except grpc.FutureTimeoutError:
+                continue
+        return None
 
     def _until_stopped(self) -> tenacity.Retrying:
         """Returns what tries a call again until it succeeds, and gives None once the worker was told to stop."""

@@ -66,7 +66,7 @@ def test_captions_change_the_picture_inside_their_boxes_and_nowhere_else(painter
         changed = (frame != 90).any(axis=2)
         for box in boxes:
             inside = changed[int(box.y1) : int(box.y2), int(box.x1) : int(box.x2)]
-            assert inside[0].any() or inside[-1].any() or inside[:, 0].any() or inside[:, -1].any() or inside.any()
+            assert inside.any()
             # Faint shadows may reach a little further than the letters.
             changed[max(0, int(box.y1) - 12) : int(box.y2) + 12, max(0, int(box.x1) - 12) : int(box.x2) + 12] = False
         drawn += len(boxes)

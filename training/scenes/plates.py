@@ -73,7 +73,6 @@ def plate(rng: np.random.Generator, fonts: Fonts) -> Patch:
             (left * 0.7, height * 0.3),
         )
     number, font = _number(rng), fonts.font(rng)
-    low = 0.86
     if width / height < 1.8 and rng.random() < 0.5:
         upper, _, lower = number.partition(" ")
         for text, y in ((upper, 0.3), (lower or "123", 0.72)):
