@@ -8,10 +8,13 @@ import argparse
 import os
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch.utils._pytree import tree_map
 from ultralytics import YOLO
+from ultralytics.data.dataset import YOLODataset
 from ultralytics.engine.trainer import BaseTrainer
+from ultralytics.models.yolo.detect import DetectionTrainer
 
 __all__ = ["train"]
 
@@ -64,11 +67,34 @@ def train(data: Path, folder: Path, device: str, start: str, **settings: object)
         device=device,
         amp=not on_cpu,
         pretrained=start.endswith(".pt"),
+        rect=True,
+        trainer=_Trainer,
         seed=SEED,
         plots=False,
         **{**RECIPE, **settings},
     )
     return Path(model.trainer.best)
+
+
+class _Trainer(DetectionTrainer):
+    """Trains on rectangles: pictures of one shape are batched, so that nothing is computed for empty borders."""
+
+    def build_dataset(self, img_path: str, mode: str = "train", batch: int | None = None) -> YOLODataset:
+        dataset = super().build_dataset(img_path, mode, batch)
+        if mode == "train":
+            _mix(dataset, batch)
+        return dataset
+
+
+def _mix(dataset: YOLODataset, size: int) -> None:
+    """Puts the batches into a random order: Ultralytics sorts a dataset of rectangles by shape, and keeps it so."""
+    whole = len(dataset.labels) // size
+    batches = np.arange(whole * size).reshape(whole, size)
+    mixed = np.random.default_rng(SEED).permutation(whole)
+    order = [*batches[mixed].flatten(), *range(whole * size, len(dataset.labels))]
+    for name in ("im_files", "npy_files", "labels"):
+        setattr(dataset, name, [getattr(dataset, name)[i] for i in order])
+    dataset.batch_shapes[:whole] = dataset.batch_shapes[mixed]
 
 
 def _quicken(trainer: BaseTrainer) -> None:

@@ -9,8 +9,13 @@ from training.scenes.patch import Picture
 __all__ = ["compressed", "filmed"]
 
 
-def filmed(rng: np.random.Generator, frame: Picture) -> Picture:
-    """The scene as a camera sees it: light, haze, blur, noise, and no colour now and then."""
+def filmed(rng: np.random.Generator, frame: Picture) -> tuple[Picture, float]:
+    """The scene as a camera sees it: light, haze, blur, noise, and no colour now and then.
+
+    Returns:
+        The picture, and over how many pixels a point was smeared.
+    """
+    spot = 1.0
     height, width = frame.shape[:2]
     seen = frame.astype(np.float32)
     if rng.random() < 0.4:  # uneven light and shadows
@@ -18,32 +23,47 @@ def filmed(rng: np.random.Generator, frame: Picture) -> Picture:
     if rng.random() < 0.15:  # haze
         haze = rng.uniform(0.1, 0.55)
         seen = seen * (1 - haze) + 215 * haze
-    seen *= rng.normal(1, 0.08, 3).astype(np.float32) * rng.uniform(0.55, 1.25)
+    seen *= rng.normal(1, 0.08, 3).astype(np.float32) * _exposure(rng)
     seen = 255 * (np.clip(seen, 0, 255) / 255) ** rng.uniform(0.7, 1.5)
     if rng.random() < 0.3:  # out of focus
-        seen = cv2.GaussianBlur(seen, (0, 0), rng.uniform(0.4, 1.8))
+        sigma = rng.uniform(3, 10) if rng.random() < 0.1 else rng.uniform(0.4, 1.8)
+        seen = cv2.GaussianBlur(seen, (0, 0), sigma)
+        spot = max(spot, 2.35 * sigma)  # the width at half its height
     if rng.random() < 0.3:  # moved
-        seen = cv2.filter2D(seen, -1, _streak(int(rng.integers(3, 10)), rng.uniform(0, 180)))
+        length = int(rng.integers(3, 10))
+        seen = cv2.filter2D(seen, -1, _streak(length, rng.uniform(0, 180)))
+        spot = float(np.hypot(spot, length))
     if rng.random() < 0.5:
         seen += rng.normal(0, rng.uniform(1, 14), seen.shape).astype(np.float32)
     seen = np.clip(seen, 0, 255)
     if rng.random() < 0.1:
         seen = np.repeat(seen.mean(axis=2, keepdims=True), 3, axis=2)
-    return seen.astype(np.uint8)
+    return seen.astype(np.uint8), spot
 
 
-def compressed(rng: np.random.Generator, frame: Picture) -> Picture:
-    """The picture after having been stored small, or with loss, as most videos are."""
+def compressed(rng: np.random.Generator, frame: Picture) -> tuple[Picture, float]:
+    """The picture after having been stored small, or with loss, as most videos are.
+
+    Returns:
+        The picture, and over how many pixels a point was smeared.
+    """
     height, width = frame.shape[:2]
+    spot = 1.0
     if rng.random() < 0.35:
         scale = rng.uniform(0.4, 0.95)
+        spot = 1 / scale
         small = cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         frame = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
     if rng.random() < 0.7:
         quality = int(rng.uniform(12, 90))
         _, coded = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, quality])
         frame = cv2.imdecode(coded, cv2.IMREAD_COLOR)
-    return frame
+    return frame, spot
+
+
+def _exposure(rng: np.random.Generator) -> float:
+    """How bright a picture is: one in eight is taken at dusk or of something unlit."""
+    return rng.uniform(0.15, 0.55) if rng.random() < 0.125 else rng.uniform(0.55, 1.25)
 
 
 def _streak(length: int, angle: float) -> np.ndarray:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from training.scenes.drawing import a_colour, a_contrast, paste, stack
+from training.scenes.drawing import a_colour, a_contrast, paste, rounded, stack
 from training.scenes.patch import Box, Colour, Picture, blank
 from training.scenes.text import Fonts, a_clock, a_name, a_number, a_sentence, a_word, choose, text_picture
 
@@ -191,7 +191,7 @@ class Captions:
             ),
         )
         return _on_panel(
-            rng, text_picture(text, self._fonts.font(rng), size, ink), ground, 255, size, rounded=True
+            rng, text_picture(text, self._fonts.font(rng), size, ink), ground, 255, size, smooth=True
         ), *self._corner(rng)
 
     def _values(self, rng: np.random.Generator, frame: Picture) -> tuple[Picture, float, float]:
@@ -256,7 +256,7 @@ def _shadowed(block: Picture, by: int) -> Picture:
 
 
 def _on_panel(
-    rng: np.random.Generator, text: Picture, ground: Colour, alpha: int, size: int, *, rounded: bool = False
+    rng: np.random.Generator, text: Picture, ground: Colour, alpha: int, size: int, *, smooth: bool = False
 ) -> Picture:
     """The text on a panel, which is a gradient now and then, with round corners where asked."""
     across, down = int(size * rng.uniform(0.25, 1.0)), int(size * rng.uniform(0.2, 0.6))
@@ -266,14 +266,9 @@ def _on_panel(
         share = np.linspace(0, rng.uniform(0, 0.5), panel.shape[1])[None, :, None]
         panel[..., :3] = (panel[..., :3] * (1 - share) + other * share).astype(np.uint8)
     panel[..., 3] = alpha
-    if rounded:
+    if smooth:
         mask = np.zeros(panel.shape[:2], np.uint8)
-        radius = int(min(mask.shape) * rng.uniform(0.1, 0.5))
-        h, w = mask.shape
-        cv2.rectangle(mask, (radius, 0), (w - radius, h), 255, -1)
-        cv2.rectangle(mask, (0, radius), (w, h - radius), 255, -1)
-        for x, y in ((radius, radius), (w - radius, radius), (radius, h - radius), (w - radius, h - radius)):
-            cv2.circle(mask, (x, y), radius, 255, -1)
+        rounded(mask, 0, int(min(mask.shape) * rng.uniform(0.1, 0.5)), 255)
         panel[..., 3] = np.minimum(panel[..., 3], mask)
     paste(panel, text, across, down)
     return panel

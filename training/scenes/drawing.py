@@ -8,7 +8,7 @@ import numpy as np
 
 from training.scenes.patch import Colour, Picture
 
-__all__ = ["a_colour", "a_contrast", "noise", "paste", "paste_centred", "read_rgba", "stack", "weathered"]
+__all__ = ["a_colour", "a_contrast", "noise", "paste", "paste_centred", "read_rgba", "rounded", "stack", "weathered"]
 
 
 def a_colour(rng: np.random.Generator, lightest: float = 1.0, darkest: float = 0.0) -> Colour:
@@ -82,6 +82,16 @@ def weathered(rng: np.random.Generator, pixels: Picture) -> Picture:
     wash = rng.uniform(0, 0.35)
     faded = faded * (1 - wash) + np.array(a_colour(rng, 0.8, 0.4)) * wash
     return np.dstack([faded.astype(np.uint8), pixels[..., 3]])
+
+
+def rounded(onto: Picture, inset: int, radius: int, colour: int | tuple[int, ...]) -> None:
+    """Fills a rectangle with round corners, so many pixels inside the picture's edge."""
+    x1, y1, x2, y2 = inset, inset, onto.shape[1] - 1 - inset, onto.shape[0] - 1 - inset
+    cv2.rectangle(onto, (x1 + radius, y1), (x2 - radius, y2), colour, -1)
+    cv2.rectangle(onto, (x1, y1 + radius), (x2, y2 - radius), colour, -1)
+    for x in (x1 + radius, x2 - radius):
+        for y in (y1 + radius, y2 - radius):
+            cv2.circle(onto, (x, y), radius, colour, -1, cv2.LINE_AA)
 
 
 def read_rgba(file: Path) -> Picture:

@@ -6,7 +6,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["CLASSES", "Box", "Colour", "Patch", "Picture", "Points", "Thing", "blank", "place", "rectangle"]
+__all__ = [
+    "CLASSES", "Box", "Colour", "Patch", "Picture", "Points", "Thing", "blank", "place", "put", "rectangle", "view",
+]  # fmt: skip
 
 CLASSES = ("license_plate", "traffic_sign", "caption", "qr_code", "barcode")
 """What is labelled, in the order of the class numbers."""
@@ -90,6 +92,41 @@ def blank(width: int, height: int, colour: Colour | None = None) -> Picture:
     return pixels
 
 
+def view(rng: np.random.Generator, width: float, height: float, turn: float, lean: float = 1.0) -> Points:
+    """The corners of a rectangle of the given size about the origin, turned in space and seen through a lens.
+
+    Args:
+        rng: Where chance comes from.
+        width: Its width in pixels, seen from the front.
+        height: Its height.
+        turn: The spread of its turn in the picture's plane, in degrees.
+        lean: How far it turns away from the viewer: 1 for 22 degrees sideways and 12 backwards.
+    """
+    yaw, pitch, roll = rng.normal(0, [22 * lean, 12 * lean, turn]) * np.pi / 180
+    yaw, pitch = np.clip([yaw, pitch], -1.1, 1.1)
+    if rng.random() < 0.04 and turn > 5:
+        roll += float(rng.choice([np.pi / 2, -np.pi / 2, np.pi]))
+    x = np.array([-1, 1, 1, -1]) * width / 2
+    y = np.array([-1, -1, 1, 1]) * height / 2
+    far = 3.5 * max(width, height)
+    z = far + x * np.sin(yaw) + y * np.sin(pitch)
+    seen = np.stack([x * np.cos(yaw), y * np.cos(pitch)], axis=1) * (far / z)[:, None]
+    rotation = np.array([[np.cos(roll), -np.sin(roll)], [np.sin(roll), np.cos(roll)]])
+    return (seen @ rotation.T).astype(np.float32)
+
+
+def put(frame: Picture, patch: Patch, corners: Points, boxes: list[Box]) -> None:
+    """Places a patch unless it would hide what is labelled, and adds the boxes of which enough is inside the frame."""
+    height, width = frame.shape[:2]
+    around = Box("", *corners.min(axis=0).tolist(), *corners.max(axis=0).tolist())
+    if any(around.overlap(box) > 0.05 * box.area for box in boxes):
+        return
+    for box in place(frame, patch, corners):
+        shown = box.cut_to(width, height)
+        if shown.area >= 0.25 * box.area:
+            boxes.append(shown)
+
+
 def place(frame: Picture, patch: Patch, corners: Points, opacity: float = 1.0) -> list[Box]:
     """Draws the patch into the frame, its corners onto the four given ones.
 
@@ -103,7 +140,9 @@ def place(frame: Picture, patch: Patch, corners: Points, opacity: float = 1.0) -
     left, top = max(left, 0), max(top, 0)
     right, bottom = min(right, frame.shape[1]), min(bottom, frame.shape[0])
     if right > left and bottom > top:
-        shift = np.array([[1, 0, -left], [0, 1, -top], [0, 0, 1]], np.float64)
+        # OpenCV's transforms map the middles of pixels, which lie half a pixel from their corners.
+        to_corner = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]], np.float64)
+        shift = np.array([[1, 0, -left - 0.5], [0, 1, -top - 0.5], [0, 0, 1]], np.float64)
         pixels = patch.pixels
         shrink = max(width, height) / max(float(np.ptp(corners, axis=0).max()), 1.0)
         scale = np.eye(3)
@@ -111,7 +150,7 @@ def place(frame: Picture, patch: Patch, corners: Points, opacity: float = 1.0) -
             pixels = cv2.resize(pixels, None, fx=1 / shrink, fy=1 / shrink, interpolation=cv2.INTER_AREA)
             scale = np.diag([width / pixels.shape[1], height / pixels.shape[0], 1.0])
         seen = cv2.warpPerspective(
-            pixels, shift @ to_frame @ scale, (right - left, bottom - top), flags=cv2.INTER_LINEAR
+            pixels, shift @ to_frame @ scale @ to_corner, (right - left, bottom - top), flags=cv2.INTER_LINEAR
         )
         alpha = seen[..., 3:].astype(np.float32) * (opacity / 255)
         part = frame[top:bottom, left:right]

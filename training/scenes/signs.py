@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from training.scenes.drawing import a_colour, paste, paste_centred, read_rgba, stack, weathered
-from training.scenes.patch import Colour, Patch, Picture, Thing, blank
+from training.scenes.drawing import a_colour, paste, paste_centred, read_rgba, rounded, stack, weathered
+from training.scenes.patch import Colour, Patch, Picture, Thing, blank, rectangle
 from training.scenes.text import Fonts, a_sentence, choose, text_picture
 
 if TYPE_CHECKING:
@@ -65,6 +65,12 @@ class Signs:
             panels = [self._one(rng) for _ in range(2 if rng.random() < 0.15 else 1)]
         panels = [weathered(rng, panel) for panel in panels]
         return _mounted(rng, panels)
+
+    def panel(self, rng: np.random.Generator) -> tuple[Picture, list[Thing]]:
+        """A panel with places and distances, without a pole."""
+        pixels = weathered(rng, self._panel(rng))
+        height, width = pixels.shape[:2]
+        return pixels, [Thing("traffic_sign", rectangle(0, 0, width, height))]
 
     def _one(self, rng: np.random.Generator) -> Picture:
         if self._clipart and rng.random() < 0.3:
@@ -282,11 +288,7 @@ def _board(width: int, height: int, ground: Colour, edge: Colour) -> Picture:
     """A rectangle with rounded corners and a line along its edge."""
     pixels, radius = blank(width, height), max(4, min(width, height) // 14)
     for inset, colour in ((0, ground), (radius // 2 + 2, edge), (radius // 2 + 6, ground)):
-        x2, y2, r = width - 1 - inset, height - 1 - inset, max(1, radius - inset // 2)
-        cv2.rectangle(pixels, (inset + r, inset), (x2 - r, y2), (*colour, 255), -1)
-        cv2.rectangle(pixels, (inset, inset + r), (x2, y2 - r), (*colour, 255), -1)
-        for x, y in ((inset + r, inset + r), (x2 - r, inset + r), (inset + r, y2 - r), (x2 - r, y2 - r)):
-            cv2.circle(pixels, (x, y), r, (*colour, 255), -1, cv2.LINE_AA)
+        rounded(pixels, inset, max(1, radius - inset // 2), (*colour, 255))
     return pixels
 
 
