@@ -25,9 +25,6 @@ __all__ = ["main"]
 
 ROOT = Path(__file__).parents[1]
 VIDEOS = Path(os.environ.get("FOREGSYTE_TEST_VIDEOS", ROOT.parent / "shared" / "videos"))
-WEIGHTS = Path(
-    os.environ.get("FOREGSYTE_TEST_WEIGHTS", ROOT.parent / "shared" / "models" / "yolo11n_int8_openvino_model")
-)
 STREET = "people_walking_1080p.mp4"
 
 
@@ -49,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("videos", nargs="*", help=f"default: {STREET} and a rendered clip full of text")
-    parser.add_argument("--weights", default=str(WEIGHTS), help="weights of the detector")
+    parser.add_argument("--weights", help="weights of the detector for all; default: the bundled ones")
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--frames", type=int, default=20, help="frames of each video")
@@ -59,7 +56,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _measure(
-    videos: list[Path], names: list[str], weights: str, threads: int, frames: int, rounds: int
+    videos: list[Path], names: list[str], weights: str | None, threads: int, frames: int, rounds: int
 ) -> dict[str, Any]:
     with ExitStack() as stack:
         variants = [stack.enter_context(running(name, weights, threads)) for name in names]

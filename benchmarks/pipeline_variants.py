@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.plain_script import PlainScript
+from job_worker.detection.bundled_detector import BUNDLED_CHECKPOINT
 from job_worker.settings import WorkerSettings
 from shared.profiles import Profile
 
@@ -65,7 +66,7 @@ class Variant:
 
 
 @contextmanager
-def running(name: str, weights: str, threads: int) -> Iterator[Variant]:
+def running(name: str, weights: str | None, threads: int) -> Iterator[Variant]:
     """Runs a variant's process until the block ends; its models are loaded when the block begins."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
@@ -80,7 +81,7 @@ def running(name: str, weights: str, threads: int) -> Iterator[Variant]:
         process.join()
 
 
-def _serve(connection: Connection, name: str, weights: str, threads: int) -> None:
+def _serve(connection: Connection, name: str, weights: str | None, threads: int) -> None:
     work = _plain(weights) if name == PLAIN else _ours(Profile(name), weights, threads)
     connection.send("ready")
     while True:
@@ -94,19 +95,19 @@ def _serve(connection: Connection, name: str, weights: str, threads: int) -> Non
 Work = Callable[[Path, int, bool], Measured]
 
 
-def _plain(weights: str) -> Work:
-    script = PlainScript(weights)
+def _plain(weights: str | None) -> Work:
+    script = PlainScript(weights or str(BUNDLED_CHECKPOINT))
     return lambda video, frames, _: _timed(lambda: itertools.islice(script.frames(video), frames))
 
 
-def _ours(profile: Profile, weights: str, threads: int) -> Work:
+def _ours(profile: Profile, weights: str | None, threads: int) -> Work:
     from job_worker.frames_in_parallel import analysed_in_order
     from job_worker.pipelines.chosen import build_pipelines
     from job_worker.threads import limit_threads
     from job_worker.video.reader import VideoReader
 
     settings = WorkerSettings.of(
-        pipelines="yolo_ocr", yolo_weights=weights, profile=profile, threads=threads, device="cpu"
+        pipelines="yolo_ocr", yolo_weights=weights or "", profile=profile, threads=threads, device="cpu"
     )
     limit_threads(threads)
     pipelines = build_pipelines(settings)

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.machine import machine_facts
-from benchmarks.pipeline import ROOT, VIDEOS, WEIGHTS
+from benchmarks.pipeline import ROOT, VIDEOS
 from benchmarks.pipeline_variants import PLAIN, VARIANTS
 from benchmarks.plain_script import PlainScript
 from job_worker.video.frame import Frame, Image
@@ -26,6 +26,11 @@ from job_worker.video.reader import VideoReader
 from shared.profiles import Profile
 
 __all__ = ["main"]
+
+WEIGHTS = Path(
+    os.environ.get("FOREGSYTE_TEST_WEIGHTS", ROOT.parent / "shared" / "models" / "yolo11n_int8_openvino_model")
+)
+"""General weights: what is known of the videos is told in their labels."""
 
 FRAMES_WITHOUT_TEXT = 5
 """Frames looked at of a video that must give no text."""

@@ -15,6 +15,8 @@ WIDTH, HEIGHT = 1280, 720
 FRAMES_PER_SECOND = 25
 ROWS = 7
 ROW_HEIGHT = HEIGHT // ROWS
+LINE_WIDTHS = (100, 1050)
+"""Lines are as long as on slides and boards: from one word to the picture's width, in pixels."""
 WORDS = [
     "Invoice",
     "total",
@@ -52,7 +54,7 @@ WORDS = [
 
 
 def write_text_clip(path: Path, frames: int, seed: int = 1) -> None:
-    """Writes an H.264 video of 1280x720 with seven moving lines of text in every frame.
+    """Writes an H.264 video of 1280x720 with seven moving lines of text in every frame, short and long ones.
 
     Args:
         path: The file to write.
@@ -72,11 +74,18 @@ def write_text_clip(path: Path, frames: int, seed: int = 1) -> None:
 
 class _Line:
     def __init__(self, drawn: random.Random, row: int) -> None:
-        self.text = " ".join(drawn.choices(WORDS, k=drawn.randint(3, 6)))
         self.size = drawn.uniform(0.8, 1.3)
+        self.text = drawn.choice(WORDS)
+        most = drawn.uniform(*LINE_WIDTHS)
+        while _width(longer := f"{self.text} {drawn.choice(WORDS)}", self.size) <= most:
+            self.text = longer
         self.left = drawn.randint(20, 200)
         self.baseline = row * ROW_HEIGHT + ROW_HEIGHT // 2
         self.pixels_a_frame = drawn.uniform(-1.5, 1.5)
+
+
+def _width(text: str, size: float) -> int:
+    return int(cv2.getTextSize(text, cv2.FONT_HERSHEY_DUPLEX, size, 2)[0][0])
 
 
 def _picture(lines: list[_Line], index: int) -> Image:

@@ -5,14 +5,12 @@ frame whose picture equals that of a frame shortly before takes its result: enco
 in turn.
 """
 
-import secrets
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 
-import xxhash
-
 from job_worker.pictures_at_once import working_on
+from job_worker.recent_pictures import RecentPictures
 from job_worker.video.frame import Frame, Image
 
 __all__ = ["Analysis", "analysed_in_batches", "analysed_in_order"]
@@ -24,9 +22,6 @@ MAX_BYTES_AHEAD = 512 << 20
 """Pictures that wait or are worked on take at most this, or else are only one."""
 PICTURES_REMEMBERED = 16
 """Results kept for pictures that come again."""
-
-_SEED = secrets.randbits(64)
-"""Drawn anew by every process, so that nobody can make two pictures that this one takes for equal."""
 
 
 def analysed_in_order(
@@ -78,7 +73,7 @@ def _in_order(
         frames_ahead: How many are started before the first of them is waited for.
         finish: Called before a result is waited for that is not there.
     """
-    recent = _RecentPictures()
+    recent: RecentPictures[Future[Analysis]] = RecentPictures(PICTURES_REMEMBERED)
     ahead: deque[tuple[Frame, Future[Analysis]]] = deque()
     for frame in frames:
         ahead.append((frame, recent.result_of(frame.image, start)))
@@ -117,19 +112,3 @@ class _Batch:
         results = self._analyse_batch([image for image, _ in waiting])
         for (_, future), result in zip(waiting, results, strict=True):
             future.set_result(result)
-
-
-class _RecentPictures:
-    """The latest pictures' results, by what is in the pictures."""
-
-    def __init__(self) -> None:
-        self._results: OrderedDict[tuple[tuple[int, ...], bytes], Future[Analysis]] = OrderedDict()
-
-    def result_of(self, image: Image, start: Callable[[Image], Future[Analysis]]) -> Future[Analysis]:
-        key = image.shape, xxhash.xxh3_128_digest(image.data, _SEED)
-        if key not in self._results:
-            self._results[key] = start(image)
-        self._results.move_to_end(key)
-        if len(self._results) > PICTURES_REMEMBERED:
-            self._results.popitem(last=False)
-        return self._results[key]

@@ -19,7 +19,7 @@ from typing import Any
 from job_worker.vendor_libraries import prepare_vendor_libraries
 from job_worker.video.frame import Image
 
-__all__ = ["CompiledModel", "Compute", "Precision", "ShapedModel", "compile_model", "read_model"]
+__all__ = ["CompiledModel", "Compute", "Precision", "ShapedModel", "compile_model", "cpu_has_bf16", "read_model"]
 
 
 class Precision(StrEnum):
@@ -28,10 +28,13 @@ class Precision(StrEnum):
     Attributes:
         f32: 32-bit floats: the same answer on every host.
         bf16: 16-bit floats with the range of 32-bit ones, where the CPU has them (AVX-512 BF16, AMX), else as f32.
+        int8: As bf16, and in integers where a network has layers that may be; else as f32. CPUs without bf16 are left
+            out because the sums of products of bytes overflow on some of them.
     """
 
     f32 = "f32"
     bf16 = "bf16"
+    int8 = "int8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +137,11 @@ def compile_model(model: Any, compute: Compute) -> CompiledModel:
         "ENABLE_CPU_PINNING": False,  # else two workers end up on the same core
     }
     return CompiledModel(_core().compile_model(model, "CPU", config))
+
+
+def cpu_has_bf16() -> bool:
+    """Whether this CPU multiplies 16-bit floats itself, and so also bytes without overflow."""
+    return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def _core() -> Any:

@@ -12,16 +12,22 @@ import numpy as np
 import numpy.typing as npt
 import yaml
 
-from job_worker.openvino_models import Compute, compile_model, read_model
+from job_worker.ocr.quantised import in_integers, ranges_for
+from job_worker.openvino_models import Compute, Precision, compile_model, cpu_has_bf16, read_model
+from job_worker.recent_pictures import RecentPictures
 from job_worker.video.frame import Image
 
-__all__ = ["LineShape", "ReadLine", "TextRecogniser"]
+__all__ = ["LineShape", "ReadLine", "TextRecogniser", "network_input"]
 
 LINE_HEIGHT = 48
 """Rows of the network's input, in pixels."""
 MOST_WIDTH = 3200
 CONDENSED_FROM_WIDTH = 320
 """Lines up to this width are never condensed."""
+HEAD_STEPS = 32
+"""Steps (of 8 pixels) for which the last layer is computed at a time: their probabilities take 1.2 MB."""
+LINES_REMEMBERED = 512
+"""Lines kept in case they come again; a screen full of text has some hundred."""
 BLANK = 0
 """The network's number for no character."""
 
@@ -59,7 +65,9 @@ class TextRecogniser:
     """Reads lines, each at its own width: beside a wider one it would be padded, which changes what is read.
 
     The largest of the network's 18,710 probabilities a step is taken inside the network, so that the rest is never
-    copied. For use from any number of threads.
+    copied. The network runs in two parts: one for a line of any width, and its last layer, which makes of a few
+    features a step those many probabilities, for some steps at a time, so that they stay in the CPU's cache. For use
+    from any number of threads.
 
     Args:
         folder: A PaddleOCR model folder: `inference.onnx`, and `inference.yml` with its alphabet.
@@ -71,17 +79,35 @@ class TextRecogniser:
         self._shape = shape
         config = yaml.safe_load((folder / "inference.yml").read_text(encoding="utf-8"))
         self._alphabet = ["", *config["PostProcess"]["character_dict"], " "]
-        self._model = compile_model(_with_most_likely(read_model(folder / "inference.onnx")), compute)
+        network = read_model(folder / "inference.onnx")
+        in_bytes = compute.precision is Precision.int8 and cpu_has_bf16()
+        if in_bytes and (measured := ranges_for(folder / "inference.onnx")):
+            network = in_integers(network, measured)
+        self._features = compile_model(_without_head(network), compute)
+        self._head = compile_model(_head(network), compute)
+        self._recent: RecentPictures[ReadLine] = RecentPictures(LINES_REMEMBERED)
 
     def read(self, line: Image) -> ReadLine:
-        """Reads a line.
+        """Reads a line, or remembers it: on screens and slides most lines stay as they are, to the last bit.
 
         Args:
             line: `(H, W, 3)` uint8 BGR, upright.
         """
-        with self._model.inferred(_prepared(line, self._shape)) as output:
-            probabilities, characters = output(0)[0, :, 0], output(1)[0, :, 0]
-            return self._decoded(characters, probabilities)
+        return self._recent.result_of(line, self._read)
+
+    def _read(self, line: Image) -> ReadLine:
+        with self._features.inferred(network_input(line, self._shape)) as output:
+            features = output()
+            steps = features.shape[1]
+            probabilities, characters = np.empty(steps, np.float32), np.empty(steps, np.int32)
+            for start in range(0, steps, HEAD_STEPS):
+                count = min(HEAD_STEPS, steps - start)
+                piece = np.zeros((1, HEAD_STEPS, features.shape[2]), np.float32)
+                piece[:, :count] = features[:, start : start + count]
+                with self._head.inferred(piece) as most_likely:
+                    probabilities[start : start + count] = most_likely(0)[0, :count, 0]
+                    characters[start : start + count] = most_likely(1)[0, :count, 0]
+        return self._decoded(characters, probabilities)
 
     def _decoded(self, characters: npt.NDArray[np.int32], probabilities: npt.NDArray[np.float32]) -> ReadLine:
         """Takes the steps apart as CTC says: a character lasts until another or a blank comes."""
@@ -93,19 +119,40 @@ class TextRecogniser:
         return ReadLine(text, min(float(probabilities[begins].mean()), 1.0))
 
 
-def _with_most_likely(network: Any) -> Any:
-    """Returns the network with two outputs a step: the largest probability, and which character it is of."""
+def _without_head(network: Any) -> Any:
+    """Returns the network up to the features that its last layer takes: `(1, steps, features)`."""
     import openvino
     from openvino import opset13
 
+    return openvino.Model([opset13.result(_head_input(network).get_source_output())], network.get_parameters(), "body")
+
+
+def _head(network: Any) -> Any:
+    """Returns the last layer, for a number of steps, with two outputs: the largest probability, and whose it is."""
+    import openvino
+    from openvino import opset13
+
+    network = network.clone()
+    entry = _head_input(network)
+    *_, width = entry.get_partial_shape()
+    features = opset13.parameter([1, HEAD_STEPS, width.get_length()], openvino.Type.f32)
+    entry.replace_source_output(features.output(0))
     probabilities = network.output(0).get_node().input_value(0)
     most_likely = opset13.topk(probabilities, opset13.constant(np.int64(1)), -1, "max", "none")
-    results = [opset13.result(most_likely.output(number)) for number in (0, 1)]
-    return openvino.Model(results, network.get_parameters(), "recogniser")
+    return openvino.Model([opset13.result(most_likely.output(number)) for number in (0, 1)], [features], "head")
 
 
-def _prepared(line: Image, shape: LineShape) -> npt.NDArray[np.float32]:
-    """Returns the network's input: `(1, 3, 48, W)` float32 BGR from -1 to 1."""
+def _head_input(network: Any) -> Any:
+    """Returns the input at which the last layer, a product with a constant, takes its features."""
+    entry = network.output(0).get_node().input(0)
+    while (node := entry.get_source_output().get_node()).get_type_name() != "MatMul":
+        entry = node.input(0)
+    quantised = node.input_value(0).get_node()
+    return quantised.input(0) if quantised.get_type_name() == "FakeQuantize" else node.input(0)
+
+
+def network_input(line: Image, shape: LineShape) -> npt.NDArray[np.float32]:
+    """Returns what the network takes for a line: `(1, 3, 48, W)` float32 BGR from -1 to 1."""
     ratio = line.shape[1] / line.shape[0]
     if LINE_HEIGHT * ratio > CONDENSED_FROM_WIDTH:
         ratio = max(ratio * shape.condensed, CONDENSED_FROM_WIDTH / LINE_HEIGHT)

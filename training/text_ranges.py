@@ -1,0 +1,122 @@
+"""Measures what enters the text recogniser's largest layers, so that they can compute in 8-bit integers.
+
+Example: `python -m training.text_ranges --materials build/materials`. It reads rendered lines of text with the network
+in 32-bit floats and writes the ranges to the bundled models; `job_worker.ocr.quantised` says what they are for. With
+`--compare` it reads other lines in each precision and prints how many are right.
+"""
+
+import argparse
+import hashlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import yaml
+
+from job_worker.ocr.bundled_models import bundled_text_models
+from job_worker.ocr.quantised import RANGES_FILE, is_quantised_layer
+from job_worker.ocr.text_recogniser import (
+    CONDENSED_FROM_WIDTH,
+    LINE_HEIGHT,
+    LineShape,
+    TextRecogniser,
+    network_input,
+)
+from job_worker.openvino_models import Compute, Precision, compile_model, read_model
+from job_worker.video.frame import Image
+from training.materials import Materials, find_materials
+from training.scenes.backgrounds import Backgrounds
+from training.scenes.camera import compressed
+from training.scenes.drawing import a_contrast, paste
+from training.scenes.text import Fonts, a_clock, a_number, a_sentence, a_word, choose, text_picture
+
+__all__ = ["Lines", "lines_right", "measured_ranges"]
+
+SEED, COMPARED_SEED = 1, 2
+SHAPE = LineShape(160, width_step=32)
+
+
+class Lines:
+    """Renders lines of text as they are cut out of frames, with the same number always the same."""
+
+    def __init__(self, materials: Materials) -> None:
+        self._fonts = Fonts(materials.fonts)
+        self._backgrounds = Backgrounds(materials.photos, materials.textures)
+
+    def line(self, seed: int, number: int) -> tuple[Image, str]:
+        """Returns a line, BGR, and what it says."""
+        rng = np.random.default_rng([seed, number])
+        script = self._fonts.script(rng)
+        text = choose(
+            rng,
+            (a_sentence(rng, script, 8), a_sentence(rng, script, 3), a_word(rng, script), a_clock(rng), a_number(rng)),
+        )
+        size = int(np.exp(rng.uniform(np.log(9), np.log(80))))
+        ink, ground = a_contrast(rng)
+        edge = (ground, max(1, size // 12)) if rng.random() < 0.3 else (None, 0)
+        letters = text_picture(text, self._fonts.font(rng, script), size, ink, *edge)
+        height, width = int(letters.shape[0] * rng.uniform(1.1, 1.5)) + 2, letters.shape[1] + size // 2 + 2
+        line = np.full((height, width, 3), ground, np.uint8)
+        if rng.random() < 0.4:
+            line = self._backgrounds.piece(rng, width, height) // 2 + line // 2
+        paste(line, letters, (width - letters.shape[1]) // 2, (height - letters.shape[0]) // 2)
+        if rng.random() < 0.5:
+            line = cv2.GaussianBlur(line, (0, 0), rng.uniform(0.3, 1.2))
+        line, _ = compressed(rng, line)
+        return np.ascontiguousarray(line[..., ::-1]), text
+
+
+def measured_ranges(model: Path, lines: list[Image]) -> dict[str, tuple[float, float]]:
+    """The range of what enters each layer that is to be quantised: the mean of the lines' least and largest values."""
+    network = read_model(model)
+    layers = [node for node in network.get_ordered_ops() if is_quantised_layer(node)]
+    network.add_outputs([layer.input_value(0) for layer in layers])
+    compiled = compile_model(network, Compute())
+    extremes = []
+    for line in lines:
+        with compiled.inferred(network_input(line, SHAPE)) as output:
+            entering = [output(number) for number in range(1, len(layers) + 1)]
+            extremes.append([(float(values.min()), float(values.max())) for values in entering])
+    middle = np.mean(extremes, axis=0)
+    return {
+        layer.get_friendly_name(): (float(f"{low:.4g}"), float(f"{high:.4g}"))
+        for layer, (low, high) in zip(layers, middle, strict=True)
+    }
+
+
+def lines_right(precision: Precision, lines: list[tuple[Image, str]]) -> int:
+    """How many lines are read letter by letter; blanks do not count, because some fonts hardly show them."""
+    recogniser = TextRecogniser(bundled_text_models().recognition, Compute(precision), SHAPE)
+    return sum(recogniser.read(line).text.replace(" ", "") == said.replace(" ", "") for line, said in lines)
+
+
+def _is_long(line: Image) -> bool:
+    return line.shape[1] / line.shape[0] > CONDENSED_FROM_WIDTH / LINE_HEIGHT
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--materials", type=Path, help="the folder of training.materials")
+    parser.add_argument("--lines", type=int, default=300, help="how many lines are read")
+    parser.add_argument("--out", type=Path, default=RANGES_FILE)
+    parser.add_argument("--compare", type=int, help="measure nothing, and read so many lines in each precision")
+    given = parser.parse_args()
+    renderer = Lines(find_materials(given.materials))
+    if given.compare:
+        lines = [renderer.line(COMPARED_SEED, number) for number in range(given.compare)]
+        long = [(line, said) for line, said in lines if _is_long(line)]
+        for precision in Precision:
+            print(f"{precision}: {lines_right(precision, long)} of {len(long)} long lines are right")
+        return
+    model = bundled_text_models().recognition / "inference.onnx"
+    ranges = measured_ranges(model, [renderer.line(SEED, number)[0] for number in range(given.lines)])
+    content = {
+        "sha256": hashlib.sha256(model.read_bytes()).hexdigest(),
+        "ranges": {name: list(pair) for name, pair in ranges.items()},
+    }
+    given.out.write_text(yaml.safe_dump(content, sort_keys=False, default_flow_style=None), encoding="utf-8")
+    print(f"{len(ranges)} layers of {model}: {given.out}")
+
+
+if __name__ == "__main__":
+    main()
