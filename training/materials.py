@@ -26,8 +26,9 @@ PACKAGES = {
         "mate-backgrounds",
         "opencv-doc", "plasma-workspace-wallpapers", "ukui-wallpapers",
     ),
-    "textures": ("supertuxkart-data",),
+    "textures": ("supertuxkart-data", "torcs-data"),
     "cutouts": ("tuxpaint-stamps-default",),
+    "roadside": ("torcs-data",),
     "signs": ("openclipart-png",),
     "fonts": (
         "fonts-arkpandora", "fonts-breip", "fonts-cabin", "fonts-cantarell", "fonts-comfortaa",
@@ -46,11 +47,15 @@ FONTS = {".ttf", ".otf", ".ttc"}
 LEAST_SIDE = 200
 """Photographs are at least so many pixels high and wide."""
 
+LEAST_CUTOUT_SIDE = 128
+"""What stands at roadsides likewise."""
+
 TAKEN_FROM = {
     "photos": re.compile(r"/(usr/share/backgrounds|contents/images|examples/data)/"),
     "textures": re.compile(
-        r"/supertuxkart/data/textures/(?!.*(sign|panel|banner|text|font|logo|sponsor|gfx|alpha|pub))"
+        r"/supertuxkart/data/textures/(?!.*(sign|panel|banner|text|font|logo|sponsor|gfx|alpha|pub))|/torcs/tracks/"
     ),
+    "roadside": re.compile(r"/torcs/tracks/\w+/[^/]+/(tree(?!bit)|ppl)[^/]*$"),
     "cutouts": re.compile(
         r"/stamps/(animals|clothes|food|hobbies|household|plants|seasonal|space|sports|vehicles|medical)/"
     ),
@@ -87,6 +92,7 @@ class Materials:
         photos: Photographs.
         textures: Surfaces.
         cutouts: Objects with transparent surroundings.
+        roadside: Trees and people, likewise.
         signs: Traffic signs with transparent surroundings.
         symbol_font: A font with arrows and pictograms.
     """
@@ -95,6 +101,7 @@ class Materials:
     photos: list[Path]
     textures: list[Path]
     cutouts: list[Path]
+    roadside: list[Path]
     signs: list[Path]
     symbol_font: Path
 
@@ -110,6 +117,7 @@ def find_materials(folder: Path | None) -> Materials:
         photos=found["photos"],
         textures=found["textures"],
         cutouts=found["cutouts"],
+        roadside=found["roadside"],
         signs=found["signs"],
         symbol_font=dejavu / "DejaVuSans-Bold.ttf",
     )
@@ -146,6 +154,8 @@ def _taken(files: Path, kind: str, into: Path) -> Iterator[Path]:
             continue
         if kind in ("photos", "textures") and not _is_photo(path):
             continue
+        if kind == "roadside" and not _is_cutout(path):
+            continue
         target = into / f"{path.parent.name}_{path.name}"
         shutil.copyfile(path, target)
         yield target
@@ -169,6 +179,12 @@ def _carved(bundle: Path, into: Path) -> Iterator[Path]:
 def _is_photo(path: Path) -> bool:
     with Image.open(path) as picture:
         return picture.mode in ("RGB", "L") and min(picture.size) >= LEAST_SIDE
+
+
+def _is_cutout(path: Path) -> bool:
+    with Image.open(path) as picture:
+        least, _ = picture.getchannel("A").getextrema() if picture.mode == "RGBA" else (255, 255)
+        return least == 0 and min(picture.size) >= LEAST_CUTOUT_SIDE
 
 
 def main() -> None:

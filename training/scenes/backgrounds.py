@@ -45,7 +45,13 @@ class Backgrounds:
 
     def piece(self, rng: np.random.Generator, width: int, height: int) -> Picture:
         """A piece of a photograph, or of a texture, mirrored now and then."""
-        files = self._textures if self._textures and rng.random() < 0.1 else self._photos
+        return self._cut(rng, self._textures if self._textures and rng.random() < 0.1 else self._photos, width, height)
+
+    def texture(self, rng: np.random.Generator, width: int, height: int) -> Picture:
+        """A piece of a surface."""
+        return self._cut(rng, self._textures, width, height)
+
+    def _cut(self, rng: np.random.Generator, files: list[Path], width: int, height: int) -> Picture:
         if not files:
             return _clouds(rng, width, height)
         photo = _photo(choose(rng, files))

@@ -50,8 +50,8 @@ class Painter:
         self._backgrounds = Backgrounds(materials.photos, materials.textures)
         self._signs = Signs(self._fonts, materials.signs, materials.symbol_font)
         self._captions = Captions(self._fonts)
-        self._roads = Roads(self._fonts, self._signs, self._backgrounds)
-        self._clutter = Clutter(self._fonts, self._backgrounds, materials.cutouts)
+        self._roads = Roads(self._fonts, self._signs, self._backgrounds, materials.roadside)
+        self._clutter = Clutter(self._fonts, self._backgrounds, materials.cutouts + materials.roadside)
 
     def frame(self, seed: int, number: int) -> Frame:
         """Renders one frame."""

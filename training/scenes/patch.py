@@ -115,15 +115,21 @@ def view(rng: np.random.Generator, width: float, height: float, turn: float, lea
     return (seen @ rotation.T).astype(np.float32)
 
 
+LEAST_SHOWN = 0.25
+"""The share of a thing that must be inside the frame for it to be drawn, and labelled."""
+
+
 def put(frame: Picture, patch: Patch, corners: Points, boxes: list[Box]) -> None:
-    """Places a patch unless it would hide what is labelled, and adds the boxes of which enough is inside the frame."""
+    """Places a patch unless it would hide what is labelled or be hardly seen, and adds the boxes that are inside."""
     height, width = frame.shape[:2]
     around = Box("", *corners.min(axis=0).tolist(), *corners.max(axis=0).tolist())
+    if around.cut_to(width, height).area < LEAST_SHOWN * around.area:
+        return
     if any(around.overlap(box) > 0.05 * box.area for box in boxes):
         return
     for box in place(frame, patch, corners):
         shown = box.cut_to(width, height)
-        if shown.area >= 0.25 * box.area:
+        if shown.area >= LEAST_SHOWN * box.area:
             boxes.append(shown)
 
 

@@ -1,13 +1,14 @@
 """Roads as a driver sees them: vehicles ahead, signs beside and above, each as large as its distance makes it."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from training.scenes.backgrounds import Backgrounds
-from training.scenes.drawing import a_colour, noise
-from training.scenes.patch import Box, Patch, Picture, put, view
+from training.scenes.drawing import a_colour, noise, read_rgba
+from training.scenes.patch import Box, Patch, Picture, place, put, rectangle, view
 from training.scenes.plates import vehicle
 from training.scenes.signs import Signs
 from training.scenes.text import Fonts, choose
@@ -53,8 +54,9 @@ class _View(NamedTuple):
 class Roads:
     """Draws roads with what stands and drives there."""
 
-    def __init__(self, fonts: Fonts, signs: Signs, backgrounds: Backgrounds) -> None:
+    def __init__(self, fonts: Fonts, signs: Signs, backgrounds: Backgrounds, roadside: list[Path]) -> None:
         self._fonts = fonts
+        self._roadside = roadside
         self._signs = signs
         self._backgrounds = backgrounds
 
@@ -70,6 +72,7 @@ class Roads:
         )
         lanes = int(rng.integers(1, 5))
         pixels = self._surroundings(rng, seen)
+        self._along(rng, pixels, seen, lanes)
         _surface(rng, pixels, seen, lanes)
         boxes: list[Box] = []
         if rng.random() < 0.35:
@@ -85,7 +88,8 @@ class Roads:
     def _surroundings(self, rng: np.random.Generator, seen: _View) -> Picture:
         """The sky, what rises at the horizon, and the ground."""
         width, height, horizon = seen.width, seen.height, seen.horizon
-        top = np.array(a_colour(rng, 1.0, 0.25), np.float32)
+        blue = np.array([90, 140, 215], np.float32) * rng.uniform(0.4, 1.1)
+        top = blue + rng.uniform(0, 0.9) * (blue.mean() - blue) if rng.random() < 0.7 else np.float32(a_colour(rng))
         low = np.array([225, 230, 235], np.float32) * rng.uniform(0.4, 1)
         share = np.linspace(0, 1, horizon)[:, None, None]
         pixels = np.zeros((height, width, 3), np.uint8)
@@ -103,7 +107,7 @@ class Roads:
             texture = 0.35 + noise(rng, width, horizon, 8)[..., None] * 1.2
             pixels[:horizon][mask] = np.clip(leaves * texture, 0, 255).astype(np.uint8)[mask]
         for _ in range(int(rng.choice([0, 0, 1, 2, 4]))):
-            _building(rng, pixels, seen)
+            self._building(rng, pixels, seen)
         texture = (
             self._backgrounds.piece(rng, width, height - horizon)
             if rng.random() < 0.5
@@ -112,6 +116,34 @@ class Roads:
         ground = np.array(choose(rng, ((75, 95, 50), (120, 110, 90), (110, 110, 112))), np.float32)
         pixels[horizon:] = np.clip(0.35 * texture + 0.65 * ground * rng.uniform(0.4, 1.4), 0, 255).astype(np.uint8)
         return pixels
+
+    def _along(self, rng: np.random.Generator, pixels: Picture, seen: _View, lanes: int) -> None:
+        """Trees and people beside the road, the far ones first."""
+        if not self._roadside:
+            return
+        for near in sorted(np.exp(rng.uniform(np.log(0.04), np.log(0.8), int(rng.integers(0, 14))))):
+            file = choose(rng, self._roadside)
+            patch = Patch(read_rgba(file))
+            metres = rng.uniform(1.5, 1.9) if "_ppl" in file.name else rng.uniform(3, 13)
+            high = metres * seen.metre(near)
+            wide = high * patch.size[0] / patch.size[1]
+            aside = (lanes * LANE / 2 + wide / seen.metre(near) / 2 + rng.uniform(0.5, 18)) * choose(rng, (-1, 1))
+            x, y = seen.point(aside, -0.1, near)
+            place(pixels, patch, rectangle(x - wide / 2, y - high, x + wide / 2, y))
+
+    def _building(self, rng: np.random.Generator, pixels: Picture, seen: _View) -> None:
+        """A block behind the road: a wall, or one with rows of windows."""
+        left, wide = int(rng.uniform(-0.1, 0.9) * seen.width), int(rng.uniform(0.08, 0.4) * seen.width)
+        top = int(seen.horizon * rng.uniform(0.05, 0.8))
+        block = pixels[top : seen.horizon, max(left, 0) : left + wide]
+        if rng.random() < 0.5:
+            block[:] = self._backgrounds.texture(rng, block.shape[1], block.shape[0])
+            return
+        block[:] = a_colour(rng, 0.9, 0.2)
+        glass, step = a_colour(rng, 0.7), int(rng.uniform(8, 30))
+        for x in range(step // 3, block.shape[1] - step // 2, step):
+            for y in range(step // 3, block.shape[0] - step // 2, step):
+                block[y : y + step // 2, x : x + step // 2] = glass
 
     def _above(
         self,
@@ -168,18 +200,6 @@ class Roads:
         aside = (int(rng.integers(lanes + 1)) - lanes / 2) * LANE + rng.normal(0, 0.4)
         x, y = seen.point(aside, 0, near)
         put(pixels, patch, view(rng, size, high, turn=1.0, lean=0.6) + np.float32([x, y - high / 2]), boxes)
-
-
-def _building(rng: np.random.Generator, pixels: Picture, seen: _View) -> None:
-    """A block with rows of windows behind the road."""
-    wall, glass = a_colour(rng, 0.9, 0.2), a_colour(rng, 0.7)
-    x, wide = int(rng.uniform(-0.1, 0.9) * seen.width), int(rng.uniform(0.08, 0.4) * seen.width)
-    top = int(seen.horizon * rng.uniform(0.05, 0.8))
-    cv2.rectangle(pixels, (x, top), (x + wide, seen.horizon), wall, -1)
-    step = int(rng.uniform(8, 30))
-    for left in range(x + step // 3, x + wide - step // 2, step):
-        for upper in range(top + step // 3, seen.horizon - step // 2, step):
-            cv2.rectangle(pixels, (left, upper), (left + step // 2, upper + step // 2), glass, -1)
 
 
 def _surface(rng: np.random.Generator, pixels: Picture, seen: _View, lanes: int) -> None:
