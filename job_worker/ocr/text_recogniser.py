@@ -64,10 +64,7 @@ class LineShape:
 class TextRecogniser:
     """Reads lines, each at its own width: beside a wider one it would be padded, which changes what is read.
 
-    The largest of the network's 18,710 probabilities a step is taken inside the network, so that the rest is never
-    copied. The network runs in two parts: one for a line of any width, and its last layer, which makes of a few
-    features a step those many probabilities, for some steps at a time, so that they stay in the CPU's cache. For use
-    from any number of threads.
+    For use from any number of threads.
 
     Args:
         folder: A PaddleOCR model folder: `inference.onnx`, and `inference.yml` with its alphabet.
@@ -83,8 +80,7 @@ class TextRecogniser:
         in_bytes = compute.precision is Precision.int8 and cpu_has_bf16()
         if in_bytes and (measured := ranges_for(folder / "inference.onnx")):
             network = in_integers(network, measured)
-        self._features = compile_model(_without_head(network), compute)
-        self._head = compile_model(_head(network), compute)
+        self._network = _Network(network, compute)
         self._recent: RecentPictures[ReadLine] = RecentPictures(LINES_REMEMBERED)
 
     def read(self, line: Image) -> ReadLine:
@@ -96,18 +92,7 @@ class TextRecogniser:
         return self._recent.result_of(line, self._read)
 
     def _read(self, line: Image) -> ReadLine:
-        with self._features.inferred(network_input(line, self._shape)) as output:
-            features = output()
-            steps = features.shape[1]
-            probabilities, characters = np.empty(steps, np.float32), np.empty(steps, np.int32)
-            for start in range(0, steps, HEAD_STEPS):
-                count = min(HEAD_STEPS, steps - start)
-                piece = np.zeros((1, HEAD_STEPS, features.shape[2]), np.float32)
-                piece[:, :count] = features[:, start : start + count]
-                with self._head.inferred(piece) as most_likely:
-                    probabilities[start : start + count] = most_likely(0)[0, :count, 0]
-                    characters[start : start + count] = most_likely(1)[0, :count, 0]
-        return self._decoded(characters, probabilities)
+        return self._decoded(*self._network.most_likely(network_input(line, self._shape)))
 
     def _decoded(self, characters: npt.NDArray[np.int32], probabilities: npt.NDArray[np.float32]) -> ReadLine:
         """Takes the steps apart as CTC says: a character lasts until another or a blank comes."""
@@ -117,6 +102,33 @@ class TextRecogniser:
             return ReadLine("", 0.0)
         text = "".join(self._alphabet[number] for number in characters[begins])
         return ReadLine(text, min(float(probabilities[begins].mean()), 1.0))
+
+
+class _Network:
+    """The network in two parts: one for a line of any width, and its last layer, for some steps at a time.
+
+    The last layer makes 18,710 probabilities a step of a few features. The largest of them is taken inside it, so that
+    the others are never copied and do not leave the CPU's cache.
+    """
+
+    def __init__(self, network: Any, compute: Compute) -> None:
+        self._features = compile_model(_without_head(network), compute)
+        self._head = compile_model(_head(network), compute)
+
+    def most_likely(self, prepared: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+        """Returns each step's most likely character, as its number, and its probability."""
+        with self._features.inferred(prepared) as output:
+            features = output()
+            steps = features.shape[1]
+            characters, probabilities = np.empty(steps, np.int32), np.empty(steps, np.float32)
+            for start in range(0, steps, HEAD_STEPS):
+                count = min(HEAD_STEPS, steps - start)
+                piece = np.zeros((1, HEAD_STEPS, features.shape[2]), np.float32)
+                piece[:, :count] = features[:, start : start + count]
+                with self._head.inferred(piece) as largest:
+                    probabilities[start : start + count] = largest(0)[0, :count, 0]
+                    characters[start : start + count] = largest(1)[0, :count, 0]
+        return characters, probabilities
 
 
 def _without_head(network: Any) -> Any:
