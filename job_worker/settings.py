@@ -21,7 +21,7 @@ GIB = 1 << 30
 
 USUAL_CONFIDENCE = 0.25
 """Ultralytics' own default."""
-BUNDLED_CONFIDENCE = 0.45
+BUNDLED_CONFIDENCE = 0.5
 """Where the bundled detector is about as good as anywhere on rendered frames, and makes up little."""
 
 
@@ -79,7 +79,7 @@ class WorkerSettings(OfferingSettings):
         "", description="Detector: any file or folder that Ultralytics loads; default: the bundled one."
     )
     yolo_confidence: float | None = Field(
-        None, ge=0, le=1, description="Least confidence of a detection; default: 0.25, with the bundled detector 0.45."
+        None, ge=0, le=1, description="Least confidence of a detection; default: 0.25, with the bundled detector 0.5."
     )
     yolo_iou: float = Field(0.7, ge=0, le=1, description="Overlap above which two boxes are one object.")
     yolo_image_size: PositiveInt = Field(640, description="Side that frames are fitted into for detection, in pixels.")

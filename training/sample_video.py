@@ -72,7 +72,7 @@ def draw_frame(index: int) -> Shown:
     grain = np.random.default_rng(index).normal(0, 1.5, shown.pixels.shape)
     shown.pixels = np.clip(cv2.GaussianBlur(shown.pixels, (0, 0), 0.6) + grain, 0, 255).astype(np.uint8)
     clock = f"2026-05-14 08:30:{index // FRAMES_PER_SECOND:02}"
-    shown.overlay(text_picture(clock, MONO, 26, WHITE, BLACK, 2), 24, 20, clock)
+    shown.overlay(text_picture(clock, MONO, 36, WHITE, BLACK, 2), 24, 20, clock)
     subtitle = text_picture(SUBTITLES[act], SANS, 34, WHITE, BLACK, 3)
     shown.overlay(subtitle, (WIDTH - subtitle.shape[1]) // 2, HEIGHT - 62, SUBTITLES[act])
     return shown

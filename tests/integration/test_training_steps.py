@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import yaml
@@ -13,8 +14,10 @@ from job_worker.detection.openvino_detector import OpenVinoDetector
 from job_worker.detection.ultralytics_detector import UltralyticsDetector
 from job_worker.ocr.quantised import RANGES_FILE
 from job_worker.openvino_models import Compute, Precision
+from job_worker.video.reader import VideoReader
 from tests.conftest import ROOT
-from training.evaluate import evaluate
+from training.calibrate import calibrated, least_confidences
+from training.evaluate import Finder, Found, evaluate
 from training.labelled import LabelledFrame, rendered_frames
 from training.scenes.patch import CLASSES, Box
 
@@ -44,6 +47,31 @@ def test_the_ranges_of_the_text_recogniser_are_measured_again(tmp_path: Path) ->
     assert list(again["ranges"]) == list(shipped["ranges"])
     for name, (low, high) in shipped["ranges"].items():  # other lines, with other fonts
         assert again["ranges"][name] == pytest.approx([low, high], rel=0.4, abs=0.1), name
+
+
+def test_classes_are_made_equally_careful(tmp_path: Path) -> None:
+    shipped = ROOT / "data" / "models" / "text_carriers.pt"
+    least = dict.fromkeys(CLASSES, 0.5) | {"caption": 0.7, "qr_code": 0.3}
+    calibrated(shipped, least, tmp_path / "shifted.pt")
+    image = cv2.resize(next(iter(VideoReader(ROOT / "data" / "samples" / "road_and_parcel.mp4"))).image, (640, 360))
+    before, after = (
+        {(b.label): sure for b, sure in reversed(Finder(weights, 640, "cpu")(LabelledFrame("", image, [])))}
+        for weights in (shipped, tmp_path / "shifted.pt")
+    )
+    assert {"caption", "traffic_sign"} <= set(before)
+    assert after["traffic_sign"] == pytest.approx(before["traffic_sign"], abs=0.01)
+    odds = {name: sure / (1 - sure) for name, sure in before.items()}
+    assert after["caption"] == pytest.approx(odds["caption"] / (odds["caption"] + 0.7 / 0.3), abs=0.02)
+
+
+def test_the_least_confidence_of_a_class_leaves_one_false_alarm_in_a_hundred_frames() -> None:
+    box = Box("caption", 0, 0, 9, 9)
+    found: list[list[Found]] = [[] for _ in range(200)]
+    for number, sure in enumerate((0.33, 0.52, 0.61, 0.72)):
+        found[number] = [(box, sure)]
+    least = least_confidences(found)
+    assert least["caption"] == pytest.approx(0.55)  # two of 200 are left
+    assert least["barcode"] == pytest.approx(0.3)
 
 
 def step(module: str, *arguments: object) -> str:
