@@ -4,6 +4,7 @@ A process waits for `(video, frames)` and answers with what it measured, so that
 machine without sharing threads, caches or memory.
 """
 
+import gc
 import itertools
 import multiprocessing
 import resource
@@ -115,6 +116,7 @@ def _ours(profile: Profile, weights: str | None, threads: int) -> Work:
 
     def work(video: Path, frames: int, floor: bool) -> Measured:  # noqa: FBT001 (what came through the pipe)
         def run() -> Iterable[Any]:
+            _forget_lines()
             chosen = itertools.islice(VideoReader(video), frames)
             return analysed_in_order(chosen, pipeline.analyse, pipeline.pictures_at_once)
 
@@ -125,6 +127,15 @@ def _ours(profile: Profile, weights: str | None, threads: int) -> Work:
         return Measured(measured.seconds, measured.cpu_seconds, measured.frames, seconds)
 
     return work
+
+
+def _forget_lines() -> None:
+    """Has the readers forget the lines of the pass before, which no video that comes once would find in memory."""
+    from job_worker.recent_pictures import RecentPictures
+
+    for thing in gc.get_objects():
+        if isinstance(thing, RecentPictures):
+            thing.forget()
 
 
 def _timed(run: Callable[[], Iterable[Any]]) -> Measured:

@@ -31,6 +31,11 @@ class RecentPictures(Generic[Result]):
         self._lock = threading.Lock()
         self._results: OrderedDict[tuple[tuple[int, ...], bytes], Result] = OrderedDict()
 
+    def forget(self) -> None:
+        """Begins anew, with nothing remembered."""
+        with self._lock:
+            self._results.clear()
+
     def result_of(self, image: Image, make: Callable[[Image], Result]) -> Result:
         """Returns what was made of an equal picture, or else makes it: outside the lock, so now and then twice."""
         key = image.shape, xxhash.xxh3_128_digest(np.ascontiguousarray(image).data, _SEED)

@@ -50,6 +50,13 @@ def test_the_picture_that_was_not_seen_longest_is_forgotten() -> None:
     assert recent.result_of(picture(2), make) == 4
 
 
+def test_nothing_is_remembered_after_forgetting() -> None:
+    recent, make = RecentPictures[int](2), Counter()
+    recent.result_of(picture(1), make)
+    recent.forget()
+    assert recent.result_of(picture(1), make) == 2
+
+
 def test_what_failed_is_tried_again() -> None:
     recent = RecentPictures[int](2)
 
