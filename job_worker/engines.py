@@ -40,7 +40,7 @@ class ProfileNumbers:
 
 PROFILES: Mapping[Profile, ProfileNumbers] = {
     Profile.exact: ProfileNumbers(Precision.f32, (4000,), LineShape(320)),
-    Profile.balanced: ProfileNumbers(Precision.int8, (960, 512), LineShape(160, width_step=32)),
+    Profile.balanced: ProfileNumbers(Precision.bf16, (960, 512), LineShape(160, width_step=32)),
     Profile.fast: ProfileNumbers(Precision.int8, (640,), LineShape(160, width_step=32, condensed=0.8)),
 }
 

@@ -10,8 +10,8 @@ class Profile(StrEnum):
 
     Attributes:
         exact: Nothing: the answer of the reference engines, the same on every CPU.
-        balanced: What does not cost what is found: 16-bit floats and bytes, text looked for in two smaller pictures.
-        fast: Some small text: it is looked for in a picture that is smaller still.
+        balanced: What does not cost what is found: 16-bit floats, text looked for in two smaller pictures.
+        fast: Some small text: it is looked for in a picture that is smaller still, and read in integers.
     """
 
     exact = "exact"
