@@ -1,5 +1,7 @@
 """Renders a dataset in the form that Ultralytics trains on: pictures, label files, `data.yaml`.
 
+The folder `ignored` holds, in the form of label files, what is in the pictures and cannot be told.
+
 Example: `python -m training.build_dataset --materials build/materials --to build/dataset`. The same seed and materials
 give the same pictures, whatever the number of processes.
 """
@@ -13,8 +15,8 @@ import cv2
 import yaml
 
 from training.materials import find_materials
-from training.scenes.compose import Frame, Painter
-from training.scenes.patch import CLASSES
+from training.scenes.compose import Painter
+from training.scenes.patch import CLASSES, Box
 
 __all__ = ["build_dataset", "label_lines"]
 
@@ -26,7 +28,9 @@ JPEG_QUALITY = 95
 _painter: Painter
 
 
-def build_dataset(folder: Path, materials: Path | None, counts: dict[str, int], processes: int) -> None:
+def build_dataset(
+    folder: Path, materials: Path | None, counts: dict[str, int], processes: int, first_of_train: int = 0
+) -> None:
     """Renders so many frames of each part; frames that are there already are left as they are.
 
     Args:
@@ -34,11 +38,14 @@ def build_dataset(folder: Path, materials: Path | None, counts: dict[str, int], 
         materials: The folder that `training.materials` filled, or None for drawn scenes alone.
         counts: The number of frames of each part of `SEEDS`.
         processes: How many frames are rendered at a time.
+        first_of_train: The number of the first frame to train on; a detector that goes on learns more from new ones.
     """
-    jobs = [(part, number) for part, count in counts.items() for number in range(count)]
+    first = {"train": first_of_train}
+    jobs = [(part, first.get(part, 0) + number) for part, count in counts.items() for number in range(count)]
     for part in counts:
         (folder / "images" / part).mkdir(parents=True, exist_ok=True)
         (folder / "labels" / part).mkdir(parents=True, exist_ok=True)
+        (folder / "ignored" / part).mkdir(parents=True, exist_ok=True)
     description = {
         "path": str(folder.resolve()),
         **{part: f"images/{part}" for part in counts},
@@ -52,13 +59,12 @@ def build_dataset(folder: Path, materials: Path | None, counts: dict[str, int], 
                 print(f"{done} of {len(jobs)} frames", flush=True)
 
 
-def label_lines(frame: Frame) -> str:
-    """The frame's boxes in the form of Ultralytics: class, middle x and y, width, height as shares of the frame."""
-    height, width = frame.pixels.shape[:2]
+def label_lines(boxes: list[Box], width: int, height: int) -> str:
+    """Boxes in the form of Ultralytics: class, middle x and y, width, height as shares of the frame's size."""
     return "".join(
         f"{CLASSES.index(box.label)} {(box.x1 + box.x2) / 2 / width:.5f} {(box.y1 + box.y2) / 2 / height:.5f} "
         f"{(box.x2 - box.x1) / width:.5f} {(box.y2 - box.y1) / height:.5f}\n"
-        for box in frame.boxes
+        for box in boxes
     )
 
 
@@ -71,12 +77,14 @@ def _start(materials: Path | None) -> None:
 def _render(folder: Path, job: tuple[str, int]) -> None:
     part, number = job
     picture = folder / "images" / part / f"{number:06}.jpg"
-    labels = folder / "labels" / part / f"{number:06}.txt"
+    labels, ignored = (folder / kind / part / f"{number:06}.txt" for kind in ("labels", "ignored"))
     if picture.exists() and labels.exists():
         return
     frame = _painter.frame(SEEDS[part], number)
     cv2.imwrite(str(picture), cv2.cvtColor(frame.pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    labels.write_text(label_lines(frame))
+    height, width = frame.pixels.shape[:2]
+    ignored.write_text(label_lines(frame.ignored, width, height))
+    labels.write_text(label_lines(frame.boxes, width, height))
 
 
 def main() -> None:
@@ -86,12 +94,13 @@ def main() -> None:
         "--materials", type=Path, help="the folder of training.materials; without it scenes are drawn alone"
     )
     parser.add_argument("--train", type=int, default=20_000, help="frames to train on")
+    parser.add_argument("--first", type=int, default=0, help="the number of the first frame to train on")
     parser.add_argument("--val", type=int, default=600, help="frames to choose the best epoch by")
     parser.add_argument("--test", type=int, default=1_000, help="frames to evaluate on, seen by nothing else")
     parser.add_argument("--processes", type=int, default=multiprocessing.cpu_count())
     given = parser.parse_args()
     counts = {"train": given.train, "val": given.val, "test": given.test}
-    build_dataset(given.to, given.materials, counts, given.processes)
+    build_dataset(given.to, given.materials, counts, given.processes, given.first)
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--to", type=Path, required=True, help="the checkpoint to write")
     given = parser.parse_args()
     find = Finder(given.checkpoint, 640, "cpu")
-    found = [find(frame) for frame in rendered_frames(given.dataset, "val") if not frame.boxes]
+    found = [find(frame) for frame in rendered_frames(given.dataset, "val") if frame.is_empty]
     least = least_confidences(found)
     calibrated(given.checkpoint, least, given.to)
     print(f"{len(found)} frames without any class:", {name: round(value, 2) for name, value in least.items()})

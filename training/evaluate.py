@@ -62,7 +62,7 @@ def evaluate(find: "Finder", frames: Iterable[LabelledFrame]) -> dict[str, Any]:
         predicted += [CLASSES.index(box.label) for box, _ in found]
         sure_ones = [box for box, sure in found if sure >= CONFIDENCE]
         confusion.update(_confusions(sure_ones, frame.boxes))
-        if not frame.boxes and not frame.ignored:
+        if frame.is_empty:
             empty_frames += 1
             alarms += len(sure_ones)
     classes: dict[str, dict[str, float]] = {}

@@ -33,18 +33,30 @@ class LabelledFrame:
     boxes: list[Box]
     ignored: list[Box] = field(default_factory=list)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it shows no class at all."""
+        return not self.boxes and not self.ignored
+
 
 def rendered_frames(dataset: Path, part: str = "test") -> Iterator[LabelledFrame]:
     """The frames of one part of a rendered dataset."""
     for picture in sorted((dataset / "images" / part).glob("*.jpg")):
         image = cv2.imread(str(picture))
         height, width = image.shape[:2]
-        boxes = []
-        for line in (dataset / "labels" / part / f"{picture.stem}.txt").read_text().splitlines():
-            number, x, y, w, h = (float(value) for value in line.split())
-            corners = ((x - w / 2) * width, (y - h / 2) * height, (x + w / 2) * width, (y + h / 2) * height)
-            boxes.append(Box(CLASSES[int(number)], *corners))
-        yield LabelledFrame(picture.stem, image, boxes)
+        boxes, ignored = (
+            _boxes(dataset / kind / part / f"{picture.stem}.txt", width, height) for kind in ("labels", "ignored")
+        )
+        yield LabelledFrame(picture.stem, image, boxes, ignored)
+
+
+def _boxes(file: Path, width: int, height: int) -> list[Box]:
+    boxes = []
+    for line in file.read_text().splitlines():
+        number, x, y, w, h = (float(value) for value in line.split())
+        corners = ((x - w / 2) * width, (y - h / 2) * height, (x + w / 2) * width, (y + h / 2) * height)
+        boxes.append(Box(CLASSES[int(number)], *corners))
+    return boxes
 
 
 def real_frames(videos: Path, labels: Path = REAL_FRAMES) -> Iterator[LabelledFrame]:

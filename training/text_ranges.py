@@ -27,7 +27,7 @@ from job_worker.video.frame import Image
 from training.materials import Materials, find_materials
 from training.scenes.backgrounds import Backgrounds
 from training.scenes.camera import compressed
-from training.scenes.drawing import a_contrast, paste
+from training.scenes.drawing import a_contrast, log_uniform, paste
 from training.scenes.text import Fonts, a_clock, a_number, a_sentence, a_word, choose, text_picture
 
 __all__ = ["Lines", "lines_right", "measured_ranges"]
@@ -51,7 +51,7 @@ class Lines:
             rng,
             (a_sentence(rng, script, 8), a_sentence(rng, script, 3), a_word(rng, script), a_clock(rng), a_number(rng)),
         )
-        size = int(np.exp(rng.uniform(np.log(9), np.log(80))))
+        size = int(log_uniform(rng, 9, 80))
         ink, ground = a_contrast(rng)
         edge = (ground, max(1, size // 12)) if rng.random() < 0.3 else (None, 0)
         letters = text_picture(text, self._fonts.font(rng, script), size, ink, *edge)

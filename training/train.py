@@ -37,7 +37,7 @@ RECIPE = {
     "hsv_v": 0.3,
     "degrees": 0.0,
     "translate": 0.1,
-    "scale": 0.4,
+    "scale": 0.25,
 }
 """Ultralytics' settings that are not its defaults."""
 

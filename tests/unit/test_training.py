@@ -11,7 +11,7 @@ from training.build_dataset import JPEG_QUALITY, SEEDS, build_dataset
 from training.labelled import REAL_FRAMES, rendered_frames
 from training.materials import find_materials
 from training.scenes.codes import barcode_label, bars, qr_code, qr_label
-from training.scenes.compose import Painter
+from training.scenes.compose import SMALLEST, Painter
 from training.scenes.patch import CLASSES, Patch, Thing, blank, place, rectangle
 from training.scenes.plates import plate, vehicle
 from training.scenes.signs import Signs
@@ -44,6 +44,7 @@ def test_a_frame_depends_on_its_seed_and_number_alone(painter: Painter) -> None:
         first = painter.frame(5, number)
         assert np.array_equal(first.pixels, frame.pixels)
         assert first.boxes == frame.boxes
+        assert first.ignored == frame.ignored
     assert not np.array_equal(painter.frame(6, 3).pixels, later[0].pixels)
 
 
@@ -56,6 +57,17 @@ def test_scenes_show_every_class_and_also_nothing_and_their_boxes_lie_in_the_fra
         for box in frame.boxes:
             assert 0 <= box.x1 < box.x2 <= width
             assert 0 <= box.y1 < box.y2 <= height
+
+
+def test_what_cannot_be_told_is_ignored_and_not_labelled(painter: Painter) -> None:
+    frames = [painter.frame(1, number) for number in range(FRAMES)]
+    assert sum(len(frame.ignored) for frame in frames) >= 5
+    for frame in frames:
+        assert not set(frame.boxes) & set(frame.ignored)
+        for box in frame.ignored:
+            small = box.y2 - box.y1 < 2.5 * SMALLEST[box.label]
+            faint = frame.pixels[int(box.y1) : int(box.y2) + 1, int(box.x1) : int(box.x2) + 1].mean(axis=2).std() < 6
+            assert small or faint, box
 
 
 def test_captions_change_the_picture_inside_their_boxes_and_nowhere_else(painter: Painter) -> None:
@@ -138,16 +150,25 @@ def test_a_dataset_holds_the_frames_and_their_boxes_whatever_the_number_of_proce
     assert len(read) == 5
     for number, frame in enumerate(read):
         drawn = painter.frame(SEEDS["test"], number)
-        assert [box.label for box in frame.boxes] == [box.label for box in drawn.boxes]
-        for box, wanted in zip(frame.boxes, drawn.boxes, strict=True):
-            assert (box.x1, box.y1, box.x2, box.y2) == pytest.approx(
-                (wanted.x1, wanted.y1, wanted.x2, wanted.y2), abs=0.1
-            )
+        for boxes, wanted in ((frame.boxes, drawn.boxes), (frame.ignored, drawn.ignored)):
+            assert [box.label for box in boxes] == [box.label for box in wanted]
+            for box, other in zip(boxes, wanted, strict=True):
+                assert (box.x1, box.y1, box.x2, box.y2) == pytest.approx(
+                    (other.x1, other.y1, other.x2, other.y2), abs=0.1
+                )
         stored = cv2.imencode(".jpg", drawn.pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
         assert np.array_equal(frame.image, cv2.imdecode(stored, cv2.IMREAD_COLOR))
     for file in (tmp_path / "one").rglob("*.*"):
         if file.name != "data.yaml":
             assert file.read_bytes() == (tmp_path / "two" / file.relative_to(tmp_path / "one")).read_bytes()
+
+
+def test_a_dataset_can_begin_with_frames_that_were_not_trained_on(painter: Painter, tmp_path: Path) -> None:
+    build_dataset(tmp_path, None, {"train": 2, "val": 1}, processes=1, first_of_train=7)
+    assert [file.stem for file in sorted((tmp_path / "images").rglob("*.jpg"))] == ["000007", "000008", "000000"]
+    (first, _), (val,) = (list(rendered_frames(tmp_path, part)) for part in ("train", "val"))
+    assert [box.label for box in first.boxes] == [box.label for box in painter.frame(SEEDS["train"], 7).boxes]
+    assert [box.label for box in val.boxes] == [box.label for box in painter.frame(SEEDS["val"], 0).boxes]
 
 
 def test_labels_of_real_frames_are_whole() -> None:

@@ -10,6 +10,7 @@ from training.scenes.camera import compressed, filmed
 from training.scenes.captions import Captions
 from training.scenes.clutter import Clutter
 from training.scenes.codes import barcode_label, qr_label
+from training.scenes.drawing import log_uniform
 from training.scenes.patch import Box, Patch, Picture, put, view
 from training.scenes.plates import plate, vehicle
 from training.scenes.road import Roads
@@ -36,10 +37,17 @@ ALONE = 0.25
 
 @dataclass(frozen=True)
 class Frame:
-    """A rendered frame and what is labelled in it."""
+    """A rendered frame.
+
+    Attributes:
+        pixels: What is seen.
+        boxes: What is labelled in it.
+        ignored: What is there too, too small or too faint to be told: it is neither to be found nor wrong to find.
+    """
 
     pixels: Picture
     boxes: list[Box]
+    ignored: list[Box]
 
 
 class Painter:
@@ -66,23 +74,18 @@ class Painter:
         spot = 1.0
         if rng.random() < 0.85:
             pixels, spot = filmed(rng, pixels)
-        boxes = [box for box in boxes if _can_be_told(box, spot)]
+        told = [box for box in boxes if _can_be_told(box, spot)]
         if not empty and rng.random() < 0.5:
-            boxes += self._captions.draw(rng, pixels, boxes)
-        pixels, wider = compressed(rng, pixels)
-        return Frame(
-            pixels,
-            [
-                box
-                for box in boxes
-                if _can_be_told(box, max(spot * (box.label != "caption"), wider)) and _stands_out(box, pixels)
-            ],
-        )
+            captions = self._captions.draw(rng, pixels, told)
+            told, boxes = told + captions, boxes + captions
+        pixels, spot = compressed(rng, pixels)
+        told = [box for box in told if _can_be_told(box, spot) and _stands_out(box, pixels)]
+        return Frame(pixels, told, [box for box in boxes if box not in told])
 
     def _things(self, rng: np.random.Generator, pixels: Picture, boxes: list[Box], *, empty: bool) -> None:
         """Things here and there, in front of anything."""
         for _ in range(int(rng.integers(0, 5))):
-            _put(rng, pixels, self._clutter.thing(rng), boxes, _log_uniform(rng, 20, 420))
+            _put(rng, pixels, self._clutter.thing(rng), boxes, log_uniform(rng, 20, 420))
         if not empty and rng.random() < 0.9:
             for _ in range(int(rng.choice([1, 2, 3, 5, 8], p=[0.15, 0.25, 0.25, 0.2, 0.15]))):
                 self._labelled(rng, pixels, boxes)
@@ -90,15 +93,15 @@ class Painter:
     def _labelled(self, rng: np.random.Generator, pixels: Picture, boxes: list[Box]) -> None:
         kind = rng.random()
         if kind < 0.2:
-            _put(rng, pixels, vehicle(rng, self._fonts), boxes, _log_uniform(rng, 50, 520), turn=4.0)
+            _put(rng, pixels, vehicle(rng, self._fonts), boxes, log_uniform(rng, 50, 520), turn=4.0)
         elif kind < 0.3:
-            _put(rng, pixels, plate(rng, self._fonts), boxes, _log_uniform(rng, 20, 260))
+            _put(rng, pixels, plate(rng, self._fonts), boxes, log_uniform(rng, 20, 260))
         elif kind < 0.65:
-            _put(rng, pixels, self._signs.sign(rng), boxes, _log_uniform(rng, 16, 300), turn=4.0)
+            _put(rng, pixels, self._signs.sign(rng), boxes, log_uniform(rng, 16, 300), turn=4.0)
         elif kind < 0.83:
-            _put(rng, pixels, qr_label(rng, self._fonts), boxes, _log_uniform(rng, 30, 400))
+            _put(rng, pixels, qr_label(rng, self._fonts), boxes, log_uniform(rng, 30, 400))
         else:
-            _put(rng, pixels, barcode_label(rng, self._fonts), boxes, _log_uniform(rng, 40, 400))
+            _put(rng, pixels, barcode_label(rng, self._fonts), boxes, log_uniform(rng, 40, 400))
 
 
 def _can_be_told(box: Box, spot: float) -> bool:
@@ -109,10 +112,6 @@ def _can_be_told(box: Box, spot: float) -> bool:
 def _stands_out(box: Box, frame: Picture) -> bool:
     part = frame[int(box.y1) : int(np.ceil(box.y2)), int(box.x1) : int(np.ceil(box.x2))]
     return float(part.mean(axis=2).std()) >= FAINTEST
-
-
-def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
-    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
 def _put(

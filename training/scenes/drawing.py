@@ -8,7 +8,18 @@ import numpy as np
 
 from training.scenes.patch import Colour, Picture
 
-__all__ = ["a_colour", "a_contrast", "noise", "paste", "paste_centred", "read_rgba", "rounded", "stack", "weathered"]
+__all__ = [
+    "a_colour",
+    "a_contrast",
+    "log_uniform",
+    "noise",
+    "paste",
+    "paste_centred",
+    "read_rgba",
+    "rounded",
+    "stack",
+    "weathered",
+]
 
 
 def a_colour(rng: np.random.Generator, lightest: float = 1.0, darkest: float = 0.0) -> Colour:
@@ -22,6 +33,11 @@ def a_contrast(rng: np.random.Generator) -> tuple[Colour, Colour]:
     dark, light = a_colour(rng, lightest=0.35), tuple(255 - value // 4 for value in a_colour(rng))
     pair = (dark, (light[0], light[1], light[2]))
     return pair if rng.random() < 0.5 else (pair[1], pair[0])
+
+
+def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
+    """A number between two, each of its magnitudes as likely as the others."""
+    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
 def paste(onto: Picture, pixels: Picture, x: int, y: int) -> None:

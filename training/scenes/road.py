@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from training.scenes.backgrounds import Backgrounds
-from training.scenes.drawing import a_colour, noise, read_rgba
+from training.scenes.drawing import a_colour, log_uniform, noise, read_rgba
 from training.scenes.patch import Box, Patch, Picture, place, put, rectangle, view
 from training.scenes.plates import vehicle
 from training.scenes.signs import Signs
@@ -156,7 +156,7 @@ class Roads:
         empty: bool,
     ) -> None:
         """A bridge or a gantry over the road, with panels side by side."""
-        near = float(np.exp(rng.uniform(np.log(0.1), np.log(0.6))))
+        near = log_uniform(rng, 0.1, 0.6)
         side = lanes * LANE / 2 + rng.uniform(1, 4)
         tall = rng.uniform(0.8, 2.2) if rng.random() < 0.4 else 0.3
         wide = 40.0 if tall > 0.5 else side
@@ -172,34 +172,45 @@ class Roads:
             return
         aside = -side + rng.uniform(0, side)
         for _ in range(int(rng.integers(1, 4))):
-            panel = Patch(*self._signs.panel(rng))
+            panel = self._signs.panel(rng)
             metres = rng.uniform(2.2, 4.5)
-            size = metres * seen.metre(near)
-            x, y = seen.point(aside + metres / 2, HIGH + rng.uniform(0, 0.5), near)
-            high = size * panel.size[1] / panel.size[0]
-            put(pixels, panel, view(rng, size, high, turn=1.0, lean=0.3) + np.float32([x, y - high / 2]), boxes)
+            foot = seen.point(aside + metres / 2, HIGH + rng.uniform(0, 0.5), near)
+            _stand(rng, pixels, boxes, panel, metres * seen.metre(near), foot, turn=1.0, lean=0.3)
             aside += metres + rng.uniform(0.2, 2.0)
 
     def _beside(self, rng: np.random.Generator, pixels: Picture, boxes: list[Box], seen: _View, lanes: int) -> None:
         """A sign on its pole."""
         patch = self._signs.sign(rng)
-        near = float(np.exp(rng.uniform(np.log(0.08), np.log(0.9))))
+        near = log_uniform(rng, 0.08, 0.9)
         high = rng.uniform(2.2, 4.2) * seen.metre(near)
-        size = high * patch.size[0] / patch.size[1]
         aside = (lanes * LANE / 2 + rng.uniform(0.8, 5)) * choose(rng, (1, 1, -1))
-        x, y = seen.point(aside, rng.uniform(-0.3, 1.5), near)
-        put(pixels, patch, view(rng, size, high, turn=2.0, lean=0.5) + np.float32([x, y - high / 2]), boxes)
+        foot = seen.point(aside, rng.uniform(-0.3, 1.5), near)
+        _stand(rng, pixels, boxes, patch, high * patch.size[0] / patch.size[1], foot, turn=2.0, lean=0.5)
 
     def _ahead(
         self, rng: np.random.Generator, pixels: Picture, boxes: list[Box], seen: _View, lanes: int, near: float
     ) -> None:
         """A vehicle in one of the lanes, or at the kerb."""
         patch = vehicle(rng, self._fonts)
-        size = rng.uniform(1.6, 2.3) * seen.metre(near)
-        high = size * patch.size[1] / patch.size[0]
+        wide = rng.uniform(1.6, 2.3) * seen.metre(near)
         aside = (int(rng.integers(lanes + 1)) - lanes / 2) * LANE + rng.normal(0, 0.4)
-        x, y = seen.point(aside, 0, near)
-        put(pixels, patch, view(rng, size, high, turn=1.0, lean=0.6) + np.float32([x, y - high / 2]), boxes)
+        _stand(rng, pixels, boxes, patch, wide, seen.point(aside, 0, near), turn=1.0, lean=0.6)
+
+
+def _stand(
+    rng: np.random.Generator,
+    pixels: Picture,
+    boxes: list[Box],
+    patch: Patch,
+    wide: float,
+    foot: tuple[float, float],
+    *,
+    turn: float,
+    lean: float,
+) -> None:
+    """Puts up a patch, so many pixels wide, on the point of its lower edge's middle; turned as `view` says."""
+    high = wide * patch.size[1] / patch.size[0]
+    put(pixels, patch, view(rng, wide, high, turn, lean) + np.float32([foot[0], foot[1] - high / 2]), boxes)
 
 
 def _surface(rng: np.random.Generator, pixels: Picture, seen: _View, lanes: int) -> None:

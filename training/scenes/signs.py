@@ -66,11 +66,11 @@ class Signs:
         panels = [weathered(rng, panel) for panel in panels]
         return _mounted(rng, panels)
 
-    def panel(self, rng: np.random.Generator) -> tuple[Picture, list[Thing]]:
+    def panel(self, rng: np.random.Generator) -> Patch:
         """A panel with places and distances, without a pole."""
         pixels = weathered(rng, self._panel(rng))
         height, width = pixels.shape[:2]
-        return pixels, [Thing("traffic_sign", rectangle(0, 0, width, height))]
+        return Patch(pixels, [Thing("traffic_sign", rectangle(0, 0, width, height))])
 
     def _one(self, rng: np.random.Generator) -> Picture:
         if self._clipart and rng.random() < 0.3:
