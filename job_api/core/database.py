@@ -111,7 +111,10 @@ def _make_engine(url: str) -> Engine:
         "autoload_known_extensions": "false",
     }
     # A connection is closed, not given back: the rollback before that would be the second one.
-    return create_engine(url, poolclass=NullPool, pool_reset_on_return=None, connect_args={"config": config})
+    engine = create_engine(url, poolclass=NullPool, pool_reset_on_return=None, connect_args={"config": config})
+    # The dialect leaves this off. It compiles statements as PostgreSQL's does, which has it on.
+    type(engine.dialect).supports_statement_cache = True
+    return engine
 
 
 def _explain(file: Path | None, cause: str) -> str:
