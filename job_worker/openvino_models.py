@@ -70,14 +70,20 @@ class CompiledModel:
         """
         import openvino
 
+        with self.request() as request:
+            request.set_input_tensor(openvino.Tensor(data, shared_memory=True))
+            request.infer()
+            yield lambda number=0: request.get_output_tensor(number).data
+
+    @contextmanager
+    def request(self) -> Iterator[Any]:
+        """Lends one of OpenVINO's inference requests until the block ends, to run it several times."""
         try:
             request = self._idle.pop()
         except IndexError:
             request = self._compiled.create_infer_request()
         try:
-            request.set_input_tensor(openvino.Tensor(data, shared_memory=True))
-            request.infer()
-            yield lambda number=0: request.get_output_tensor(number).data
+            yield request
         finally:
             self._idle.append(request)
 

@@ -142,12 +142,22 @@ def straightened(image: Image, quad: Quad) -> Image | None:
     width, height = _size(corners)
     if not width or not height:
         return None
-    target = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
-    transform = cv2.getPerspectiveTransform(corners, target)
-    crop = cv2.warpPerspective(
-        image, transform, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-    )
-    return np.ascontiguousarray(np.rot90(crop)) if _is_turned(width, height) else cast("Image", crop)
+    crop = _cut_out(image, corners)
+    if crop is None:
+        target = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+        transform = cv2.getPerspectiveTransform(corners, target)
+        warped = cv2.warpPerspective(
+            image, transform, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+        )
+        crop = cast("Image", warped)
+    return np.ascontiguousarray(np.rot90(crop)) if _is_turned(width, height) else crop
+
+
+def _cut_out(image: Image, corners: _Corners) -> Image | None:
+    """Returns the part between corners that stand upright on whole pixels, as a warp would; None for others."""
+    (x1, y1), (x2, y2) = corners[0].astype(int).tolist(), corners[2].astype(int).tolist()
+    is_upright = np.array_equal(corners, [[x1, y1], [x2, y1], [x2, y2], [x1, y2]])
+    return image[y1:y2, x1:x2] if is_upright else None
 
 
 def corners_of_line(quad: Quad) -> Polygon:

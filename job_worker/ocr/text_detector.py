@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from job_worker.ocr.network_rewrites import without_concatenations, without_upsampling
 from job_worker.ocr.quadrilaterals import Logits, Quad, quads_in
 from job_worker.openvino_models import Compute, ShapedModel, read_model
 from job_worker.video.frame import Image
@@ -36,7 +37,7 @@ class TextDetector:
     """
 
     def __init__(self, folder: Path, compute: Compute) -> None:
-        self._network = _without_upsampling(read_model(folder / "inference.onnx"))
+        self._network = without_concatenations(without_upsampling(read_model(folder / "inference.onnx")))
         self._model = ShapedModel(self._shaped, compute)
 
     def find(self, image: Image, long_side: int = MAX_SIDE) -> list[Quad]:
@@ -89,50 +90,6 @@ def _scaled(image: Image, long_side: int) -> Image:
 
 
 def _depth_to_space(output: npt.NDArray[np.float32], height: int, width: int) -> Logits:
-    """Puts the 16 channels of `_without_upsampling` into their places: `(16, H/4, W/4)` to `(H, W)`."""
+    """Puts the 16 channels of `without_upsampling` into their places: `(16, H/4, W/4)` to `(H, W)`."""
     places = output.reshape(2, 2, 2, 2, height // 4, width // 4)
     return np.ascontiguousarray(places.transpose(4, 0, 2, 5, 1, 3).reshape(height, width), np.float32)
-
-
-def _without_upsampling(network: Any) -> Any:
-    """Rewrites the network's end without changing what it computes.
-
-    It ends in two transposed convolutions with kernel 2 and stride 2 and a sigmoid. No output pixel of such a
-    convolution depends on more than one input pixel, so the first is a pointwise one with a channel for each of four
-    places, and the second a pointwise one within each of these groups: both at a quarter of the picture's size. What
-    is left is to put 16 channels into their places. The sigmoid is left to the few pixels that need it.
-    """
-    import openvino
-    from openvino import opset13
-
-    first, second = [node for node in network.get_ordered_ops() if node.get_type_name() == _TRANSPOSED][-2:]
-    kernel, last_kernel = (_constant(node.input_value(1).get_node()) for node in (first, second))
-    channels_in, channels, *_ = kernel.shape
-    # From (in, out, row, column) to (row, column, out, in): places first.
-    pointwise = kernel.transpose(2, 3, 1, 0).reshape(4 * channels, channels_in, 1, 1)
-    bias = np.tile(_bias_after(first), 4).reshape(1, -1, 1, 1)
-    within_group = last_kernel.transpose(2, 3, 1, 0).reshape(4, channels, 1, 1)
-    ones, zeros = [1, 1], [0, 0]
-    middle = opset13.convolution(first.input_value(0), opset13.constant(pointwise), ones, zeros, zeros, ones)
-    middle = opset13.relu(opset13.add(middle, opset13.constant(bias)))
-    groups = opset13.constant(np.stack([within_group] * 4))
-    logits = opset13.group_convolution(middle, groups, ones, zeros, zeros, ones)
-    logits = opset13.add(logits, opset13.constant(_bias_after(second).reshape(1, 1, 1, 1)))
-    return openvino.Model([opset13.result(logits)], network.get_parameters(), "detector")
-
-
-_TRANSPOSED = "ConvolutionBackpropData"
-
-
-def _constant(node: Any) -> npt.NDArray[np.float32]:
-    while node.get_type_name() != "Constant":
-        node = node.input_value(0).get_node()
-    return np.asarray(node.data, np.float32)
-
-
-def _bias_after(node: Any) -> npt.NDArray[np.float32]:
-    """Returns the constant that is added next to what a node computes."""
-    while node.get_type_name() != "Add":
-        node = next(iter(node.output(0).get_target_inputs())).get_node()
-    operands = [node.input_value(number).get_node() for number in (0, 1)]
-    return next(_constant(operand) for operand in operands if operand.get_type_name() == "Constant").ravel()

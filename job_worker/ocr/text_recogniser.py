@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import yaml
 
+from job_worker.ocr.network_rewrites import without_concatenations
 from job_worker.ocr.quantised import in_integers, ranges_for
 from job_worker.openvino_models import Compute, Precision, compile_model, cpu_has_bf16, read_model
 from job_worker.recent_pictures import RecentPictures
@@ -24,8 +25,8 @@ LINE_HEIGHT = 48
 MOST_WIDTH = 3200
 CONDENSED_FROM_WIDTH = 320
 """Lines up to this width are never condensed."""
-HEAD_STEPS = 32
-"""Steps (of 8 pixels) for which the last layer is computed at a time: their probabilities take 1.2 MB."""
+HEAD_STEPS = 16
+"""Steps (of 8 pixels) for which the last layer is computed at a time; their probabilities take 1.2 MB as floats."""
 LINES_REMEMBERED = 512
 """Lines kept in case they come again; a screen full of text has some hundred."""
 BLANK = 0
@@ -76,7 +77,7 @@ class TextRecogniser:
         self._shape = shape
         config = yaml.safe_load((folder / "inference.yml").read_text(encoding="utf-8"))
         self._alphabet = ["", *config["PostProcess"]["character_dict"], " "]
-        network = read_model(folder / "inference.onnx")
+        network = without_concatenations(read_model(folder / "inference.onnx"))
         in_bytes = compute.precision is Precision.int8 and cpu_has_bf16()
         if in_bytes and (measured := ranges_for(folder / "inference.onnx")):
             network = in_integers(network, measured)
@@ -100,7 +101,7 @@ class TextRecogniser:
         begins[1:] &= characters[1:] != characters[:-1]
         if not begins.any():
             return ReadLine("", 0.0)
-        text = "".join(self._alphabet[number] for number in characters[begins])
+        text = "".join(self._alphabet[number] for number in characters[begins].tolist())
         return ReadLine(text, min(float(probabilities[begins].mean()), 1.0))
 
 
@@ -117,17 +118,18 @@ class _Network:
 
     def most_likely(self, prepared: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
         """Returns each step's most likely character, as its number, and its probability."""
-        with self._features.inferred(prepared) as output:
-            features = output()
-            steps = features.shape[1]
-            characters, probabilities = np.empty(steps, np.int32), np.empty(steps, np.float32)
-            for start in range(0, steps, HEAD_STEPS):
-                count = min(HEAD_STEPS, steps - start)
-                piece = np.zeros((1, HEAD_STEPS, features.shape[2]), np.float32)
-                piece[:, :count] = features[:, start : start + count]
-                with self._head.inferred(piece) as largest:
-                    probabilities[start : start + count] = largest(0)[0, :count, 0]
-                    characters[start : start + count] = largest(1)[0, :count, 0]
+        with self._features.inferred(prepared) as output, self._head.request() as head:
+            features = output()[0]
+            characters, probabilities = np.empty(len(features), np.int32), np.empty(len(features), np.float32)
+            entering = head.get_input_tensor().data
+            probability, character = (head.get_output_tensor(number).data for number in (0, 1))
+            for start in range(0, len(features), HEAD_STEPS):
+                piece = features[start : start + HEAD_STEPS]
+                entering[0, : len(piece)] = piece
+                entering[0, len(piece) :] = 0
+                head.infer()
+                probabilities[start : start + HEAD_STEPS] = probability[0, : len(piece), 0]
+                characters[start : start + HEAD_STEPS] = character[0, : len(piece), 0]
         return characters, probabilities
 
 

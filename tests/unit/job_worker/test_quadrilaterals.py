@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from job_worker.ocr import quadrilaterals
 from job_worker.ocr.quadrilaterals import Quad, corners_of_line, is_covered, quads_in, reading_order, straightened
 
 pytestmark = [pytest.mark.unit, pytest.mark.worker]
@@ -86,6 +87,23 @@ def test_a_line_is_cut_out_upright() -> None:
     assert crop is not None
     assert crop.shape == (20, 100, 3)
     assert np.abs(crop[1:-1, 1:-1].astype(int) - (10, 20, 30)).max() <= 1
+
+
+def test_an_upright_line_is_copied_pixel_by_pixel_as_a_warp_would(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = np.random.default_rng(0).integers(0, 255, (90, 200, 3)).astype(np.uint8)
+    lines = [
+        quad(x, y, x + w, y + h) for x, y, w, h in ((0, 0, 200, 40), (3, 5, 90, 21), (150, 60, 50, 30), (7, 8, 9, 60))
+    ]
+    lines.append(np.array([[10, 10], [60, 11], [60, 31], [10, 30]], np.int16))  # a little turned
+    copied = [straightened(image, line) for line in lines]
+    monkeypatch.setattr(quadrilaterals, "_cut_out", lambda *_: None)
+    for line, crop in zip(lines, copied, strict=True):
+        warped = straightened(image, line)
+        assert crop is not None
+        assert warped is not None
+        assert np.array_equal(crop, warped)
+    assert copied[1] is not None
+    assert np.array_equal(copied[1], image[5:26, 3:93])
 
 
 def test_a_standing_line_is_turned_to_the_left_and_its_corners_begin_where_its_text_does() -> None:
