@@ -25,8 +25,8 @@ LINE_HEIGHT = 48
 MOST_WIDTH = 3200
 CONDENSED_FROM_WIDTH = 320
 """Lines up to this width are never condensed."""
-HEAD_STEPS = 16
-"""Steps (of 8 pixels) for which the last layer is computed at a time; their probabilities take 1.2 MB as floats."""
+HEAD_STEPS = 32
+"""Steps (of 8 pixels) for which the last layer is computed at a time; their probabilities take 2.4 MB as floats."""
 LINES_REMEMBERED = 512
 """Lines kept in case they come again; a screen full of text has some hundred."""
 BLANK = 0
