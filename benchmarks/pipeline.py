@@ -11,6 +11,7 @@ import statistics
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--weights", help="weights of the detector for all; default: the bundled ones")
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--frames", type=int, default=20, help="frames of each video")
+    parser.add_argument("--frames", type=int, default=40, help="frames of each video")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", default=str(ROOT / "build" / "pipeline.json"), help="where the numbers go")
     return parser.parse_args(arguments)
@@ -60,21 +61,19 @@ def _measure(
 ) -> dict[str, Any]:
     with ExitStack() as stack:
         variants = [stack.enter_context(running(name, weights, threads)) for name in names]
-        found = {video.name: _turns(variants, video, frames, rounds) for video in videos}
         started = {variant.name: variant.started_seconds for variant in variants}
-        peaks = {variant.name: variant.peak_bytes() for variant in variants}
+        for variant, video in product(variants, videos):
+            variant.run(video, frames)  # warms caches, and is not counted
+        peaks = {variant.name: variant.peak_bytes() for variant in variants}  # before what measuring floors takes
+        found = {video.name: _turns(variants, video, frames, rounds) for video in videos}
     return {"machine": machine_facts(threads), "videos": found, "start_seconds": started, "peak_bytes": peaks}
 
 
 def _turns(variants: list[Variant], video: Path, frames: int, rounds: int) -> dict[str, list[dict[str, float]]]:
-    """Lets each variant analyse the video in each round; the pass before the first warms caches and is not counted."""
-    for variant in variants:
-        variant.run(video, 3)
+    """Lets each variant analyse the video in each round."""
     passes: dict[str, list[dict[str, float]]] = {variant.name: [] for variant in variants}
-    for this_round in range(1, rounds + 1):
-        for variant in variants:
-            floor = variant.name != PLAIN and this_round == rounds
-            passes[variant.name].append(_entry(variant.run(video, frames, floor=floor)))
+    for variant in rounds * variants:
+        passes[variant.name].append(_entry(variant.run(video, frames, floor=variant.name != PLAIN)))
     return passes
 
 
@@ -88,7 +87,7 @@ def _entry(measured: Measured) -> dict[str, float]:
 
 def _show(report: dict[str, Any]) -> None:
     table = Table(title=report["machine"]["text"])
-    for column in ("video", "variant", "ms a frame", "frames/s", "against plain (spread)", "share of floor"):
+    for column in ("video", "variant", "ms a frame", "frames/s", "against plain (spread)", "share of floor (spread)"):
         table.add_column(column)
     for video, passes in report["videos"].items():
         for name, entries in passes.items():
@@ -105,13 +104,16 @@ def _ratio(passes: dict[str, list[dict[str, float]]], name: str) -> str:
     if PLAIN not in passes:
         return ""
     pairs = zip(passes[PLAIN], passes[name], strict=True)
-    ratios = sorted(plain["ms"] / entry["ms"] for plain, entry in pairs)
-    return f"{statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+    return _spread([plain["ms"] / entry["ms"] for plain, entry in pairs])
 
 
 def _share(entries: list[dict[str, float]]) -> str:
     shares = [entry["floor_ms"] / entry["ms"] for entry in entries if entry["floor_ms"]]
-    return f"{statistics.median(shares):.0%}" if shares else ""
+    return _spread(shares) if shares else ""
+
+
+def _spread(ratios: list[float]) -> str:
+    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
 
 
 def _plot(report: dict[str, Any], path: Path) -> None:

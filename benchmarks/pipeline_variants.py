@@ -8,12 +8,11 @@ import gc
 import itertools
 import multiprocessing
 import resource
-import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,6 @@ __all__ = ["PLAIN", "VARIANTS", "Measured", "Variant", "running"]
 
 PLAIN = "plain"
 VARIANTS = (PLAIN, *Profile)
-FLOOR_ROUNDS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +118,10 @@ def _ours(profile: Profile, weights: str | None, threads: int) -> Work:
             chosen = itertools.islice(VideoReader(video), frames)
             return analysed_in_order(chosen, pipeline.analyse, pipeline.pictures_at_once)
 
-        measured = _timed(run)
         if not floor:
-            return measured
-        seconds = _floor(video, frames, run, threads)
-        return Measured(measured.seconds, measured.cpu_seconds, measured.frames, seconds)
+            return _timed(run)
+        loans = _loans_of(run)
+        return replace(_timed(run), floor_seconds=_floor(video, frames, loans, threads))
 
     return work
 
@@ -144,34 +141,63 @@ def _timed(run: Callable[[], Iterable[Any]]) -> Measured:
     return Measured(time.perf_counter() - began_at, time.process_time() - cpu_before, frames)
 
 
-def _floor(video: Path, frames: int, run: Callable[[], Iterable[Any]], threads: int) -> float:
-    """Returns the time that the networks alone take for a pass, on what they were given in it, and that of decoding."""
+Loan = tuple[Any, list[Any]]
+"""A model, and what one of its inference requests was given before it went back."""
+
+
+def _loans_of(run: Callable[[], Iterable[Any]]) -> list[Loan]:
+    """Returns what the networks are given in a pass."""
     from job_worker import openvino_models
-    from job_worker.video.reader import VideoReader
 
-    calls: list[tuple[Any, Any]] = []
-    infer = openvino_models.CompiledModel.inferred
+    loans: list[Loan] = []
+    lend = openvino_models.CompiledModel.request
 
-    def recorded(model: Any, data: Any) -> Any:
-        calls.append((model, data.copy()))
-        return infer(model, data)
+    @contextmanager
+    def lend_recording(model: Any) -> Iterator[Any]:
+        with lend(model) as request:
+            loans.append((model, []))
+            yield _RecordingRequest(request, loans[-1][1])
 
-    openvino_models.CompiledModel.inferred = recorded  # type: ignore[assignment, method-assign]
+    openvino_models.CompiledModel.request = lend_recording  # type: ignore[assignment, method-assign]
     try:
         _timed(run)
     finally:
-        openvino_models.CompiledModel.inferred = infer  # type: ignore[method-assign]
+        openvino_models.CompiledModel.request = lend  # type: ignore[method-assign]
+    return loans
 
-    def repeat(call: tuple[Any, Any]) -> None:
-        with infer(*call):
-            pass
 
-    def networks() -> float:
-        with ThreadPoolExecutor(threads) as pool:
-            began_at = time.perf_counter()
-            list(pool.map(repeat, calls))
-            return time.perf_counter() - began_at
+class _RecordingRequest:
+    """An inference request of OpenVINO that keeps a copy of each input."""
 
-    decoding = _timed(lambda: itertools.islice(VideoReader(video), frames)).seconds
+    def __init__(self, request: Any, inputs: list[Any]) -> None:
+        self._request = request
+        self._inputs = inputs
+
+    def infer(self) -> None:
+        entering = self._request.get_input_tensor()
+        copy = type(entering)(entering.element_type, entering.shape)
+        entering.copy_to(copy)
+        self._inputs.append(copy)
+        self._request.infer()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._request, name)
+
+
+def _floor(video: Path, frames: int, loans: list[Loan], threads: int) -> float:
+    """Returns the time that the networks alone take for a pass, on what they are given in it, and that of decoding."""
+    from job_worker.video.reader import VideoReader
+
+    def repeat(loan: Loan) -> None:
+        model, inputs = loan
+        with model.request() as request:
+            for data in inputs:
+                request.set_input_tensor(data)
+                request.infer()
+
+    with ThreadPoolExecutor(threads) as pool:
+        began_at = time.perf_counter()
+        list(pool.map(repeat, loans))
+        networks = time.perf_counter() - began_at
     # Decoding runs beside the networks, on the same cores.
-    return statistics.median(networks() for _ in range(FLOOR_ROUNDS)) + decoding / threads
+    return networks + _timed(lambda: itertools.islice(VideoReader(video), frames)).seconds / threads

@@ -43,7 +43,7 @@ class Compute:
 
     Attributes:
         precision: What they compute in.
-        threads: CPU threads, at least 1. So many pictures are computed side by side, each on one of them: less is
+        threads: CPU threads, at least 1. So many pictures are computed side by side, each in one of them: less is
             lost than when the threads share a picture.
     """
 
@@ -52,11 +52,20 @@ class Compute:
 
 
 class CompiledModel:
-    """A model ready to run, from any number of threads."""
+    """A model ready to run from any number of threads, each of which computes what it asks for.
 
-    def __init__(self, compiled: Any) -> None:
-        self._compiled = compiled
-        self._idle: list[Any] = []
+    OpenVINO computes in the thread that asks where a model is compiled for a single thread. For more of them it has
+    threads of its own, and every inference wakes one of those: often on the core of the thread that now waits, while
+    another core idles. So a model is compiled once for each thread that runs it at the same time as others; that takes
+    little more memory, because most of it goes to what is computed on the way.
+
+    Args:
+        compile_once: Compiles the model for a single thread; called from several threads at once.
+    """
+
+    def __init__(self, compile_once: Callable[[], Any]) -> None:
+        self._compile_once = compile_once
+        self._idle = [self._compile_once().create_infer_request()]
 
     @contextmanager
     def inferred(self, data: Any) -> Iterator[Any]:
@@ -81,7 +90,7 @@ class CompiledModel:
         try:
             request = self._idle.pop()
         except IndexError:
-            request = self._compiled.create_infer_request()
+            request = self._compile_once().create_infer_request()
         try:
             yield request
         finally:
@@ -97,12 +106,12 @@ class ShapedModel:
 
     Args:
         shaped: Returns the model for pictures of a height and width, taking `(1, H, W, 3)` uint8 BGR.
-        compute: How it runs.
+        precision: What it computes in.
     """
 
-    def __init__(self, shaped: Callable[[int, int], Any], compute: Compute) -> None:
+    def __init__(self, shaped: Callable[[int, int], Any], precision: Precision) -> None:
         self._shaped = shaped
-        self._compute = compute
+        self._precision = precision
         self._lock = threading.Lock()
         self._compiled: OrderedDict[tuple[int, int], CompiledModel] = OrderedDict()
 
@@ -117,7 +126,7 @@ class ShapedModel:
         size = height, width
         with self._lock:
             if size not in self._compiled:
-                self._compiled[size] = compile_model(self._shaped(height, width), self._compute)
+                self._compiled[size] = compile_model(self._shaped(height, width), self._precision)
             self._compiled.move_to_end(size)
             if len(self._compiled) > KEPT_SIZES:
                 self._compiled.popitem(last=False)
@@ -129,20 +138,27 @@ def read_model(path: Path) -> Any:
     return _core().read_model(path)
 
 
-def compile_model(model: Any, compute: Compute) -> CompiledModel:
+def compile_model(model: Any, precision: Precision) -> CompiledModel:
     """Makes a model ready to run on the CPU."""
     import openvino
 
     hint = openvino.properties.hint
-    exact = compute.precision is Precision.f32
+    exact = precision is Precision.f32
     config = {
         "INFERENCE_PRECISION_HINT": openvino.Type.f32 if exact else openvino.Type.bf16,
         "EXECUTION_MODE_HINT": hint.ExecutionMode.ACCURACY if exact else hint.ExecutionMode.PERFORMANCE,
-        "INFERENCE_NUM_THREADS": compute.threads,
-        "NUM_STREAMS": compute.threads,
+        "INFERENCE_NUM_THREADS": 1,
+        "NUM_STREAMS": 1,
         "ENABLE_CPU_PINNING": False,  # else two workers end up on the same core
     }
-    return CompiledModel(_core().compile_model(model, "CPU", config))
+    cloning = threading.Lock()
+
+    def compile_once() -> Any:
+        with cloning:
+            own = model.clone()
+        return _core().compile_model(own, "CPU", config)
+
+    return CompiledModel(compile_once)
 
 
 def cpu_has_bf16() -> bool:

@@ -22,7 +22,7 @@ from job_worker.ocr.text_recogniser import (
     TextRecogniser,
     network_input,
 )
-from job_worker.openvino_models import Compute, Precision, compile_model, read_model
+from job_worker.openvino_models import Precision, compile_model, read_model
 from job_worker.video.frame import Image
 from training.materials import Materials, find_materials
 from training.scenes.backgrounds import Backgrounds
@@ -71,7 +71,7 @@ def measured_ranges(model: Path, lines: list[Image]) -> dict[str, tuple[float, f
     network = read_model(model)
     layers = [node for node in network.get_ordered_ops() if is_quantised_layer(node)]
     network.add_outputs([layer.input_value(0) for layer in layers])
-    compiled = compile_model(network, Compute())
+    compiled = compile_model(network, Precision.f32)
     extremes = []
     for line in lines:
         with compiled.inferred(network_input(line, SHAPE)) as output:
@@ -86,7 +86,7 @@ def measured_ranges(model: Path, lines: list[Image]) -> dict[str, tuple[float, f
 
 def lines_right(precision: Precision, lines: list[tuple[Image, str]]) -> int:
     """How many lines are read letter by letter; blanks do not count, because some fonts hardly show them."""
-    recogniser = TextRecogniser(bundled_text_models().recognition, Compute(precision), SHAPE)
+    recogniser = TextRecogniser(bundled_text_models().recognition, precision, SHAPE)
     return sum(recogniser.read(line).text.replace(" ", "") == said.replace(" ", "") for line, said in lines)
 
 

@@ -60,7 +60,7 @@ class OpenVinoDetector:
             self._description = _description(weights, self._network)
             self._fixed_size = _fixed_size(self._network)
             self._image_size = image_size
-            self._model = ShapedModel(self._shaped, compute)
+            self._model = ShapedModel(self._shaped, compute.precision)
             self._try()
         except Exception as error:
             raise ModelLoadError(

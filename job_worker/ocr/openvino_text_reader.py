@@ -45,8 +45,8 @@ class OpenVinoTextReader:
         self._min_confidence = min_confidence
         self._long_sides = long_sides
         try:
-            self._detector = TextDetector(models.detection, compute)
-            self._recogniser = TextRecogniser(models.recognition, compute, line_shape)
+            self._detector = TextDetector(models.detection, compute.precision)
+            self._recogniser = TextRecogniser(models.recognition, compute.precision, line_shape)
         except Exception as error:
             raise ModelLoadError(
                 f"The text models {models.detection} and {models.recognition} cannot be loaded: {reason_of(error)}."

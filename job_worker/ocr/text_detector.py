@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from job_worker.ocr.network_rewrites import without_concatenations, without_upsampling
 from job_worker.ocr.quadrilaterals import Logits, Quad, quads_in
-from job_worker.openvino_models import Compute, ShapedModel, read_model
+from job_worker.openvino_models import Precision, ShapedModel, read_model
 from job_worker.video.frame import Image
 
 __all__ = ["TextDetector"]
@@ -33,12 +33,12 @@ class TextDetector:
 
     Args:
         folder: A PaddleOCR model folder: `inference.onnx`.
-        compute: How it runs.
+        precision: What it computes in.
     """
 
-    def __init__(self, folder: Path, compute: Compute) -> None:
+    def __init__(self, folder: Path, precision: Precision) -> None:
         self._network = without_concatenations(without_upsampling(read_model(folder / "inference.onnx")))
-        self._model = ShapedModel(self._shaped, compute)
+        self._model = ShapedModel(self._shaped, precision)
 
     def find(self, image: Image, long_side: int = MAX_SIDE) -> list[Quad]:
         """Finds the lines in a picture.

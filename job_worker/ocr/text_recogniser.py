@@ -14,7 +14,7 @@ import yaml
 
 from job_worker.ocr.network_rewrites import without_concatenations
 from job_worker.ocr.quantised import in_integers, ranges_for
-from job_worker.openvino_models import Compute, Precision, compile_model, cpu_has_bf16, read_model
+from job_worker.openvino_models import Precision, compile_model, cpu_has_bf16, read_model
 from job_worker.recent_pictures import RecentPictures
 from job_worker.video.frame import Image
 
@@ -69,19 +69,19 @@ class TextRecogniser:
 
     Args:
         folder: A PaddleOCR model folder: `inference.onnx`, and `inference.yml` with its alphabet.
-        compute: How it runs.
+        precision: What it computes in.
         shape: How lines are brought into its input's shape.
     """
 
-    def __init__(self, folder: Path, compute: Compute, shape: LineShape) -> None:
+    def __init__(self, folder: Path, precision: Precision, shape: LineShape) -> None:
         self._shape = shape
         config = yaml.safe_load((folder / "inference.yml").read_text(encoding="utf-8"))
         self._alphabet = ["", *config["PostProcess"]["character_dict"], " "]
         network = without_concatenations(read_model(folder / "inference.onnx"))
-        in_bytes = compute.precision is Precision.int8 and cpu_has_bf16()
+        in_bytes = precision is Precision.int8 and cpu_has_bf16()
         if in_bytes and (measured := ranges_for(folder / "inference.onnx")):
             network = in_integers(network, measured)
-        self._network = _Network(network, compute)
+        self._network = _Network(network, precision)
         self._recent: RecentPictures[ReadLine] = RecentPictures(LINES_REMEMBERED)
 
     def read(self, line: Image) -> ReadLine:
@@ -112,16 +112,19 @@ class _Network:
     the others are never copied and do not leave the CPU's cache.
     """
 
-    def __init__(self, network: Any, compute: Compute) -> None:
-        self._features = compile_model(_without_head(network), compute)
-        self._head = compile_model(_head(network), compute)
+    def __init__(self, network: Any, precision: Precision) -> None:
+        self._features = compile_model(_without_head(network), precision)
+        self._head = compile_model(_head(network), precision)
 
     def most_likely(self, prepared: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
         """Returns each step's most likely character, as its number, and its probability."""
+        import openvino
+
         with self._features.inferred(prepared) as output, self._head.request() as head:
             features = output()[0]
             characters, probabilities = np.empty(len(features), np.int32), np.empty(len(features), np.float32)
-            entering = head.get_input_tensor().data
+            entering = np.empty((1, HEAD_STEPS, features.shape[1]), np.float32)
+            head.set_input_tensor(openvino.Tensor(entering, shared_memory=True))
             probability, character = (head.get_output_tensor(number).data for number in (0, 1))
             for start in range(0, len(features), HEAD_STEPS):
                 piece = features[start : start + HEAD_STEPS]

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -144,6 +145,22 @@ def test_a_picture_gives_the_same_bytes_on_any_number_of_threads(
     alone = answers(1)
     assert answers(3) == alone
     assert alone[:2] == alone[2:4]
+
+
+def test_networks_compute_in_the_thread_that_asks(
+    pictures: dict[str, Image], yolo_weights: Path, models: TextModelFolders
+) -> None:
+    finder, reader = OpenVinoDetector(yolo_weights, EXACT), OpenVinoTextReader(models, EXACT)
+    picture = pictures["cricket_ball_tracking.mp4 2"]
+
+    def analyse() -> None:
+        finder.detect(picture)
+        reader.read(picture)
+
+    analyse()
+    here, everywhere = time.thread_time(), time.process_time()
+    analyse()
+    assert time.thread_time() - here > 0.8 * (time.process_time() - everywhere)
 
 
 def settings(yolo_weights: Path, cache_folder: Path, **values: object) -> WorkerSettings:

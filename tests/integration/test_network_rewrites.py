@@ -8,7 +8,7 @@ import pytest
 
 from job_worker.ocr.bundled_models import TextModelFolders, bundled_text_models
 from job_worker.ocr.network_rewrites import without_concatenations, without_upsampling
-from job_worker.openvino_models import Compute, compile_model, read_model
+from job_worker.openvino_models import Precision, compile_model, read_model
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,7 @@ def folders() -> TextModelFolders:
 
 
 def output_of(network: Any, data: np.ndarray) -> np.ndarray:
-    with compile_model(network, Compute()).inferred(data) as output:
+    with compile_model(network, Precision.f32).inferred(data) as output:
         return np.array(output())
 
 

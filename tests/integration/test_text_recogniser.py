@@ -12,7 +12,7 @@ from job_worker.ocr import text_recogniser
 from job_worker.ocr.bundled_models import bundled_text_models
 from job_worker.ocr.quantised import in_integers, ranges_for
 from job_worker.ocr.text_recogniser import LineShape, ReadLine, TextRecogniser
-from job_worker.openvino_models import CompiledModel, Compute, Precision, compile_model, cpu_has_bf16, read_model
+from job_worker.openvino_models import CompiledModel, Precision, compile_model, cpu_has_bf16, read_model
 from job_worker.video.frame import Image
 from shared.profiles import Profile
 
@@ -40,7 +40,7 @@ def folder() -> Path:
 
 @pytest.fixture
 def floats(folder: Path) -> TextRecogniser:
-    return TextRecogniser(folder, Compute(), LineShape())
+    return TextRecogniser(folder, Precision.f32, LineShape())
 
 
 def read(recogniser: TextRecogniser) -> list[ReadLine]:
@@ -54,7 +54,7 @@ def test_the_last_layer_in_pieces_of_any_length_gives_the_same(
     expected = [floats.read(line(text)) for text in TEXTS[::5]]
     assert [found.text for found in expected] == TEXTS[::5]
     monkeypatch.setattr(text_recogniser, "HEAD_STEPS", steps)
-    in_pieces = TextRecogniser(folder, Compute(), LineShape())
+    in_pieces = TextRecogniser(folder, Precision.f32, LineShape())
     for text, whole in zip(TEXTS[::5], expected, strict=True):
         found = in_pieces.read(line(text))
         assert found.text == whole.text
@@ -78,10 +78,11 @@ def test_the_named_layers_compute_in_integers_and_no_others_do(folder: Path) -> 
     assert measured is not None
     network = in_integers(read_model(folder / "inference.onnx"), measured)
     network.reshape([1, 3, 48, 320])
-    compiled = compile_model(network, Compute(Precision.int8))._compiled
+    with compile_model(network, Precision.int8).request() as request:
+        layers = request.get_compiled_model().get_runtime_model().get_ops()
     in_bytes = {
         node.get_friendly_name()
-        for node in compiled.get_runtime_model().get_ops()
+        for node in layers
         if node.get_rt_info()["layerType"].astype(str) == "Convolution"
         and node.get_rt_info()["runtimePrecision"].astype(str) in {"u8", "i8"}
     }
@@ -90,7 +91,7 @@ def test_the_named_layers_compute_in_integers_and_no_others_do(folder: Path) -> 
 
 
 def test_in_integers_lines_say_what_they_say_in_floats(folder: Path, floats: TextRecogniser) -> None:
-    in_integers = TextRecogniser(folder, Compute(Precision.int8), SHAPE)
+    in_integers = TextRecogniser(folder, Precision.int8, SHAPE)
     expected = [found.text for found in read(floats)]
     found = read(in_integers)
     assert sum(one.text == other for one, other in zip(found, expected, strict=True)) >= 0.95 * len(TEXTS)
@@ -103,7 +104,7 @@ def test_on_a_cpu_that_would_overflow_there_are_no_integers(
 ) -> None:
     monkeypatch.setattr(text_recogniser, "cpu_has_bf16", lambda: False)
     monkeypatch.setattr(text_recogniser, "in_integers", lambda *_: pytest.fail("computes in integers"))
-    TextRecogniser(folder, Compute(Precision.int8), SHAPE)
+    TextRecogniser(folder, Precision.int8, SHAPE)
 
 
 def test_a_line_that_stays_is_read_once(floats: TextRecogniser, monkeypatch: pytest.MonkeyPatch) -> None:
