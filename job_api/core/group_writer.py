@@ -58,7 +58,8 @@ class GroupWriter:
         """Runs a write and returns its result once it is committed.
 
         Args:
-            write: Uses the session and nothing else: where a group fails, its writes are run again one by one.
+            write: Uses the session, and beside it only what may happen twice: where a group fails, its writes are run
+                again one by one.
 
         Raises:
             DiskLow: There is no space for it; nothing of it was written.

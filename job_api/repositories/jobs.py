@@ -1,12 +1,14 @@
 """The rows of the jobs table, read over short connections and written through the one writer."""
 
+import threading
+from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import CursorResult, Select, Table, and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import CursorResult, Delete, Select, Table, Update, and_, bindparam, delete, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from job_api.core.database import Database
@@ -34,6 +36,9 @@ class JobRecord:
     updated_at: datetime
 
 
+REMEMBERED_JOBS = 4096
+"""How many of the jobs that changed last are known without asking the database; a kilobyte each."""
+
 _JOBS = cast("Table", Job.__table__)
 """The rows are read and written as rows: an object mapped to each would double the cost of every call."""
 _SELECT = select(*(_JOBS.c[name] for name in JobRecord.__slots__))
@@ -41,22 +46,30 @@ _BY_ID = _SELECT.where(_JOBS.c.job_id == bindparam("job_id"))
 
 
 class JobRepository:
-    """Jobs by id, by state and by age. No connection outlives a method."""
+    """Jobs by id, by state and by age. No connection outlives a method.
+
+    The jobs that changed last are remembered as their rows stand, because their clients ask for them again and again.
+    That holds because nobody else writes to the database, and because changes of one job do not overlap: whoever makes
+    one holds the job's lock.
+    """
 
     def __init__(self, database: Database, writer: GroupWriter) -> None:
         self._engine = database.engine
         self._writer = writer
+        self._recent = _RecentJobs()
 
     def add(self, job_id: UUID, pipeline_id: str, input_path: str) -> None:
         """Inserts a pending job; it is durable when this returns."""
         now = datetime.now(UTC)
-        statement = insert(_JOBS).values(
-            job_id=job_id, pipeline_id=pipeline_id, input_path=input_path, created_at=now, updated_at=now
-        )
+        job = JobRecord(job_id, JobStatus.pending, pipeline_id, input_path, None, None, now, now)
+        statement = insert(_JOBS).values({name: getattr(job, name) for name in JobRecord.__slots__})
         self._writer.run(lambda session: session.execute(statement))
+        self._recent.put(job)
 
     def get(self, job_id: UUID) -> JobRecord | None:
         """Returns the job, or None."""
+        if recent := self._recent.get(job_id):
+            return recent
         found = self._read(_BY_ID, job_id=job_id)
         return found[0] if found else None
 
@@ -89,19 +102,54 @@ class JobRepository:
             Whether it was; if not, nothing changed.
         """
         is_so = (_JOBS.c.job_id == job_id, _JOBS.c.status == before)
-        statement = update(_JOBS).where(*is_so).values(status=after, **columns)
-        return self._writer.run(lambda session: _rows_changed(session, statement) == 1)
+        values: dict[str, Any] = {"status": after, "updated_at": datetime.now(UTC), **columns}
+        statement = update(_JOBS).where(*is_so).values(values)
+        recent = self._recent.get(job_id)
+        is_moved = self._change(job_id, statement)
+        if recent:
+            self._recent.put(replace(recent, **values) if is_moved else recent)
+        return is_moved
 
     def delete(self, job_id: UUID) -> bool:
         """Deletes a job in a final state; returns whether there was one."""
         final = [status for status in JobStatus if status.is_final]
         statement = delete(_JOBS).where(_JOBS.c.job_id == job_id, _JOBS.c.status.in_(final))
-        return self._writer.run(lambda session: _rows_changed(session, statement) == 1)
+        return self._change(job_id, statement)
+
+    def _change(self, job_id: UUID, statement: Update | Delete) -> bool:
+        """Changes a job's row; returns whether there was one to change."""
+
+        def write(session: Session) -> bool:
+            self._recent.forget(job_id)
+            return cast("CursorResult[Any]", session.execute(statement)).rowcount == 1
+
+        return self._writer.run(write)
 
     def _read(self, query: Select[Any], **values: Any) -> list[JobRecord]:
         with self._engine.connect() as connection:
             return [JobRecord(*row) for row in connection.execute(query, values)]
 
 
-def _rows_changed(session: Session, statement: Any) -> int:
-    return cast("CursorResult[Any]", session.execute(statement)).rowcount
+class _RecentJobs:
+    """The jobs that changed last. A job is forgotten when its row changes and put back after the commit.
+
+    What is only read is not put here: between the reading and the putting its row might change.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._jobs: OrderedDict[UUID, JobRecord] = OrderedDict()
+
+    def get(self, job_id: UUID) -> JobRecord | None:
+        with self._lock:
+            return self._jobs.get(job_id)
+
+    def put(self, job: JobRecord) -> None:
+        with self._lock:
+            self._jobs[job.job_id] = job
+            if len(self._jobs) > REMEMBERED_JOBS:
+                self._jobs.popitem(last=False)
+
+    def forget(self, job_id: UUID) -> None:
+        with self._lock:
+            self._jobs.pop(job_id, None)

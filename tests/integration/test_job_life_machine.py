@@ -21,6 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from job_api.bootstrap import Services, build_services
 from job_api.errors import ApiError, JobNotFinished, LeaseLost, RequestIdReused
+from job_api.repositories.jobs import JobRepository
 from job_api.services.waiting_line import Waiter
 from job_api.settings import ApiSettings
 from job_api.storage.keys import JOBS_FOLDER, job_of_key
@@ -361,6 +362,7 @@ class JobLifeMachine(RuleBasedStateMachine):
         for job_id, known in self.jobs.items():
             job = self.service.queries.job(job_id)
             assert job.status is known.status
+            assert job == JobRepository(self.service.database, self.service.writer).get(job_id)  # remembers nothing
             if known.status is JobStatus.completed:
                 assert json.loads(self.service.queries.results_json(job_id)) == json.loads(known.outcome)["results"]
             assert job.error_message == (known.outcome if known.status is JobStatus.failed else None)
