@@ -8,8 +8,10 @@ give the same pictures, whatever the number of processes.
 
 import argparse
 import multiprocessing
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 import cv2
 import yaml
@@ -29,7 +31,11 @@ _painter: Painter
 
 
 def build_dataset(
-    folder: Path, materials: Path | None, counts: dict[str, int], processes: int, first_of_train: int = 0
+    folder: Path,
+    materials: Path | None,
+    counts: dict[str, int],
+    processes: int,
+    first: Mapping[str, int] = MappingProxyType({}),
 ) -> None:
     """Renders so many frames of each part; frames that are there already are left as they are.
 
@@ -38,9 +44,9 @@ def build_dataset(
         materials: The folder that `training.materials` filled, or None for drawn scenes alone.
         counts: The number of frames of each part of `SEEDS`.
         processes: How many frames are rendered at a time.
-        first_of_train: The number of the first frame to train on; a detector that goes on learns more from new ones.
+        first: The number of the first frame of a part, 0 where it is not named. A detector that goes on learns more
+            from new frames, and is judged better by such as nobody has looked at.
     """
-    first = {"train": first_of_train}
     jobs = [(part, first.get(part, 0) + number) for part, count in counts.items() for number in range(count)]
     for part in counts:
         (folder / "images" / part).mkdir(parents=True, exist_ok=True)
@@ -95,12 +101,14 @@ def main() -> None:
     )
     parser.add_argument("--train", type=int, default=20_000, help="frames to train on")
     parser.add_argument("--first", type=int, default=0, help="the number of the first frame to train on")
+    parser.add_argument("--first-test", type=int, default=0, help="the number of the first frame to evaluate on")
     parser.add_argument("--val", type=int, default=600, help="frames to choose the best epoch by")
     parser.add_argument("--test", type=int, default=1_000, help="frames to evaluate on, seen by nothing else")
     parser.add_argument("--processes", type=int, default=multiprocessing.cpu_count())
     given = parser.parse_args()
     counts = {"train": given.train, "val": given.val, "test": given.test}
-    build_dataset(given.to, given.materials, counts, given.processes, given.first)
+    first = {"train": given.first, "test": given.first_test}
+    build_dataset(given.to, given.materials, counts, given.processes, first)
 
 
 if __name__ == "__main__":

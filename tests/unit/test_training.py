@@ -163,9 +163,15 @@ def test_a_dataset_holds_the_frames_and_their_boxes_whatever_the_number_of_proce
             assert file.read_bytes() == (tmp_path / "two" / file.relative_to(tmp_path / "one")).read_bytes()
 
 
-def test_a_dataset_can_begin_with_frames_that_were_not_trained_on(painter: Painter, tmp_path: Path) -> None:
-    build_dataset(tmp_path, None, {"train": 2, "val": 1}, processes=1, first_of_train=7)
-    assert [file.stem for file in sorted((tmp_path / "images").rglob("*.jpg"))] == ["000007", "000008", "000000"]
+def test_a_dataset_can_begin_with_frames_that_nobody_has_seen(painter: Painter, tmp_path: Path) -> None:
+    build_dataset(tmp_path, None, {"train": 2, "val": 1, "test": 1}, processes=1, first={"train": 7, "test": 4})
+    pictures = sorted((tmp_path / "images").rglob("*.jpg"))
+    assert [(file.parent.name, file.stem) for file in pictures] == [
+        ("test", "000004"),
+        ("train", "000007"),
+        ("train", "000008"),
+        ("val", "000000"),
+    ]
     (first, _), (val,) = (list(rendered_frames(tmp_path, part)) for part in ("train", "val"))
     assert [box.label for box in first.boxes] == [box.label for box in painter.frame(SEEDS["train"], 7).boxes]
     assert [box.label for box in val.boxes] == [box.label for box in painter.frame(SEEDS["val"], 0).boxes]
