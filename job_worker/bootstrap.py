@@ -52,7 +52,9 @@ class BuildPipelines:
 
 def build_runner(settings: WorkerSettings) -> PipelineRunner:
     """Builds what runs the pipelines, in a process of its own; its models are not loaded yet."""
-    return ProcessRunner(BuildPipelines(settings), RunLimits(settings.max_frame_seconds, settings.max_memory_bytes))
+    return ProcessRunner(
+        BuildPipelines(settings), RunLimits(settings.max_frame_seconds, settings.resolved_max_memory_bytes)
+    )
 
 
 @contextlib.contextmanager

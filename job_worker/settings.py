@@ -88,8 +88,10 @@ class WorkerSettings(OfferingSettings):
     ocr_confidence: float = Field(0.5, ge=0, le=1, description="Least confidence of a line of text.")
 
     max_frame_pixels: PositiveInt = Field(8192 * 4320, description="Largest frame, width times height.")
-    max_memory_bytes: PositiveInt = Field(
-        8 * GIB, description="A job is failed when its process holds more memory than this."
+    max_memory_bytes: int | None = Field(
+        None,
+        gt=0,
+        description="A job is failed when its process holds more memory; default: 4 GiB, and 2 for each thread.",
     )
     max_frame_seconds: Seconds = Field(300.0, description="A job is failed when no frame is done for so long.")
     piece_bytes: PositiveInt = Field(4 * MIB, description="Piece in which a video is fetched.")
@@ -123,3 +125,8 @@ class WorkerSettings(OfferingSettings):
     def resolved_threads(self) -> int:
         """Threads of every library, at least 1."""
         return self.threads or len(os.sched_getaffinity(0))
+
+    @property
+    def resolved_max_memory_bytes(self) -> int:
+        """The most memory of a job's process: what is said, or what its threads need for frames of 4K."""
+        return self.max_memory_bytes or (4 + 2 * self.resolved_threads) * GIB

@@ -49,6 +49,12 @@ def test_a_number_of_threads_is_taken_as_it_is() -> None:
     assert load("--pipelines", "ocr", "--threads", "3").resolved_threads == 3
 
 
+def test_more_threads_may_take_more_memory_unless_a_limit_is_said() -> None:
+    assert load("--threads", "2").resolved_max_memory_bytes == 8 << 30
+    assert load("--threads", "64").resolved_max_memory_bytes == 132 << 30
+    assert load("--threads", "64", "--max-memory-bytes", "7").resolved_max_memory_bytes == 7
+
+
 def test_every_worker_has_a_name_of_its_own() -> None:
     assert load("--pipelines", "ocr").worker_id != load("--pipelines", "ocr").worker_id
 
