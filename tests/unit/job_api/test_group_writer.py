@@ -1,7 +1,6 @@
 """Writes to the database, committed in groups by one thread."""
 
 import threading
-from collections.abc import Iterator
 from uuid import UUID, uuid4
 
 import duckdb
@@ -13,29 +12,11 @@ from sqlalchemy.orm import Session
 from job_api.core import group_writer
 from job_api.core.database import Database
 from job_api.core.group_writer import GroupWriter
-from job_api.core.migrations import migrate
 from job_api.errors import DiskLow
 from job_api.models.job import Job
 from tests.support.waiting import eventually, in_thread, opened_at_the_end
 
 pytestmark = pytest.mark.unit
-
-
-@pytest.fixture
-def database() -> Iterator[Database]:
-    database = Database(f"duckdb:///:memory:{uuid4().hex}")
-    database.open()
-    migrate(database)
-    yield database
-    database.close()
-
-
-@pytest.fixture
-def writer(database: Database) -> Iterator[GroupWriter]:
-    writer = GroupWriter(database.sessions)
-    writer.start()
-    yield writer
-    writer.close()
 
 
 def insert(session: Session) -> UUID:

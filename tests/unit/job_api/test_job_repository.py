@@ -1,13 +1,13 @@
 """The rows of jobs: what is remembered of them is what the database says."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import event
 
-from job_api.core.database import Base, Database
+from job_api.core.database import Database
 from job_api.core.group_writer import GroupWriter
 from job_api.repositories import jobs
 from job_api.repositories.jobs import JobRecord, JobRepository
@@ -16,23 +16,6 @@ from shared.job_status import JobStatus
 pytestmark = pytest.mark.unit
 
 pending, running, completed, failed = JobStatus.pending, JobStatus.running, JobStatus.completed, JobStatus.failed
-
-
-@pytest.fixture
-def database() -> Iterator[Database]:
-    database = Database("duckdb:///:memory:")
-    database.open()
-    Base.metadata.create_all(database.engine)
-    yield database
-    database.close()
-
-
-@pytest.fixture
-def writer(database: Database) -> Iterator[GroupWriter]:
-    writer = GroupWriter(database.sessions)
-    writer.start()
-    yield writer
-    writer.close()
 
 
 @pytest.fixture
