@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.machine import machine_facts
+from benchmarks.measuring import spread
 from benchmarks.pipeline_variants import PLAIN, VARIANTS, Measured, Variant, running
 from benchmarks.text_clip import write_text_clip
 
@@ -113,7 +114,8 @@ def _share(entries: list[dict[str, float]]) -> str:
 
 
 def _spread(ratios: list[float]) -> str:
-    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+    found = spread(ratios)
+    return f"{found['median']:.2f} ({found['min']:.2f} to {found['max']:.2f})"
 
 
 def _plot(report: dict[str, Any], path: Path) -> None:

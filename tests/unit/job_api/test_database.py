@@ -5,18 +5,17 @@ from uuid import uuid4
 
 import pytest
 
-from job_api.core.database import Base, Database
+from job_api.core.database import Database
 from job_api.core.group_writer import GroupWriter
 from job_api.repositories.jobs import JobRepository
 
 pytestmark = pytest.mark.unit
 
 
-def test_a_query_is_turned_into_sql_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    database = Database("duckdb:///:memory:")
-    database.open()
-    Base.metadata.create_all(database.engine)
-    repository = JobRepository(database, GroupWriter(database.sessions))
+def test_a_query_is_turned_into_sql_once(
+    database: Database, writer: GroupWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = JobRepository(database, writer)
     compiler: Any = database.engine.dialect.statement_compiler
     made = []
 
@@ -30,4 +29,3 @@ def test_a_query_is_turned_into_sql_once(monkeypatch: pytest.MonkeyPatch) -> Non
     assert len(made) == 1
     assert [repository.newest(None, None, count) for count in (1, 2, 3)] == [[], [], []]
     assert len(made) == 2
-    database.close()
