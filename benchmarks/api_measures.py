@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -71,7 +72,7 @@ def _latencies(server: MeasuredServer, caller: Caller, workers: int, calls: int)
             job_id = submit(caller, content)
             times["submit"].append((time.perf_counter() - began) * 1000)
             request = pb.GetJobStatusRequest(job_id=job_id)
-            times["status"].append(timed_ms(lambda request=request: caller.jobs.GetJobStatus(request)))
+            times["status"].append(timed_ms(partial(caller.jobs.GetJobStatus, request)))
             times["submit to worker"].append((idle.wait_for(job_id) - began) * 1000)
     return times
 
@@ -168,7 +169,7 @@ def _results(server: MeasuredServer, caller: Caller, request: pb.GetJobResultsRe
         walls.append((time.perf_counter() - began) * 1000)
         costs.append((server.cpu_seconds - before) * 1000)
         sizes.append(answer.ByteSize())
-        reads.append(timed_ms(lambda answer=answer: _read(answer)))
+        reads.append(timed_ms(partial(_read, answer)))
     return {
         "format": pb.ResultsFormat.Name(request.format).rpartition("_")[2],
         "server's CPU ms": spread(costs, 0),

@@ -71,7 +71,7 @@ class BuildCheapPipelines:
 
 def build_cheap_runner(settings: WorkerSettings) -> PipelineRunner:
     """Builds what `job_worker.bootstrap.build_runner` builds, without models."""
-    limits = RunLimits(settings.max_frame_seconds, settings.max_memory_bytes)
+    limits = RunLimits(settings.max_frame_seconds, settings.resolved_max_memory_bytes)
     return ProcessRunner(BuildCheapPipelines(settings), limits)
 
 

@@ -15,12 +15,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from benchmarks.plain_script import PlainScript
 from job_worker.detection.bundled_detector import BUNDLED_CHECKPOINT
 from job_worker.settings import WorkerSettings
 from shared.profiles import Profile
+
+if TYPE_CHECKING:
+    from job_worker.pipelines.base import Pipeline
 
 __all__ = ["PLAIN", "VARIANTS", "Measured", "Variant", "running"]
 
@@ -110,7 +113,7 @@ def _ours(profile: Profile, weights: str | None, threads: int) -> Work:
     )
     limit_threads(threads)
     pipelines = build_pipelines(settings)
-    pipeline = pipelines["yolo_ocr"]
+    pipeline = cast("Pipeline", pipelines["yolo_ocr"])
 
     def work(video: Path, frames: int, floor: bool) -> Measured:  # noqa: FBT001 (what came through the pipe)
         def run() -> Iterable[Any]:

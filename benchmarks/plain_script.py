@@ -6,7 +6,7 @@ project's text reader, from the same files.
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from job_worker.ocr.bundled_models import bundled_text_models
 from job_worker.vendor_libraries import prepare_vendor_libraries
@@ -52,7 +52,8 @@ class PlainScript:
 
     def result(self, image: Any) -> dict[str, Any]:
         """Returns what is in a picture, with the keys that the judge of the videos reads."""
-        (boxes,) = (found.boxes for found in self._yolo.predict(image, verbose=False))
+        (found,) = cast("list[Any]", self._yolo.predict(image, verbose=False))
+        boxes = found.boxes
         (page,) = self._ocr.predict(image)
         labels = [self._yolo.names[int(number)] for number in boxes.cls.tolist()]
         detections = zip(labels, boxes.conf.tolist(), boxes.xyxy.tolist(), strict=True)

@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from rich.console import Console
 from rich.table import Table
@@ -24,6 +24,9 @@ from benchmarks.plain_script import PlainScript
 from job_worker.video.frame import Frame, Image
 from job_worker.video.reader import VideoReader
 from shared.profiles import Profile
+
+if TYPE_CHECKING:
+    from job_worker.pipelines.base import Pipeline
 
 __all__ = ["main"]
 
@@ -86,7 +89,7 @@ def _finder(name: str, weights: str, threads: int) -> Find:
         pipelines="yolo_ocr", yolo_weights=weights, profile=Profile(name), threads=threads, device="cpu"
     )
     pipelines = build_pipelines(settings)
-    return pipelines["yolo_ocr"].analyse
+    return cast("Pipeline", pipelines["yolo_ocr"]).analyse
 
 
 def _sampled(video: dict[str, Any], judge: ModuleType) -> Iterator[Frame]:

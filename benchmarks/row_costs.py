@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from sqlalchemy import text
 
@@ -43,10 +44,19 @@ def row_table(folder: Path, sizes: Sequence[int], calls: int, rounds: int) -> Ro
 
 def _costs(jobs: JobRepository, reader: JobRepository, calls: int, rounds: int) -> dict[str, dict[str, float]]:
     inserts, gets, pages = [], [], []
+
+    def insert(ids: list[UUID]) -> None:
+        for job_id in ids:
+            jobs.add(job_id, "ocr", "video_jobs/video.mp4")
+
+    def get(ids: list[UUID]) -> None:
+        for job_id in ids:
+            reader.get(job_id)
+
     for _ in range(rounds):
         ids = [uuid4() for _ in range(calls)]
-        inserts.append(timed_ms(lambda ids=ids: [jobs.add(job_id, "ocr", "video_jobs/video.mp4") for job_id in ids]))
-        gets.append(timed_ms(lambda ids=ids: [reader.get(job_id) for job_id in ids]))
+        inserts.append(timed_ms(partial(insert, ids)))
+        gets.append(timed_ms(partial(get, ids)))
         pages.append(timed_ms(lambda: [jobs.newest(None, None, 50) for _ in range(calls)]))
     return {
         name: spread([total / calls for total in totals])

@@ -1,7 +1,7 @@
 """Running a pipeline on a video file: what a worker needs of whatever does it."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -45,6 +45,6 @@ class PipelineRunner(Protocol):
         """Lets go of the models; the runner cannot be used again."""
 
 
-def results_document(results: list[dict[str, Any]]) -> bytes:
+def results_document(results: Sequence[Mapping[str, Any]]) -> bytes:
     """Returns what storage keeps: `{"results": [...]}`, the same bytes for the same results."""
     return json.dumps({"results": results}, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
