@@ -1,7 +1,8 @@
 """How fast the pipeline is, against a plain script and against its own networks: `python -m benchmarks.pipeline`.
 
 All variants take turns on the same frames, round after round, so that what else the machine does disturbs all alike;
-ratios are formed within a round. Quality is judged by what is really in the videos: `python -m benchmarks.quality`.
+ratios are formed within a round. At the end the videos' judge counts what each variant finds in those of them whose
+content is known; in all such videos: `python -m benchmarks.quality`.
 """
 
 import argparse
@@ -21,12 +22,12 @@ from rich.table import Table
 from benchmarks.machine import machine_facts
 from benchmarks.measuring import spread
 from benchmarks.pipeline_variants import PLAIN, VARIANTS, Measured, Variant, running
-from benchmarks.text_clip import write_text_clip
+from benchmarks.recall import Content, found, known_videos, recall_table
+from benchmarks.small_videos import OUTSIDE, ROOT
+from benchmarks.text_clip import text_clip_content, write_text_clip
 
 __all__ = ["main"]
 
-ROOT = Path(__file__).parents[1]
-VIDEOS = Path(os.environ.get("FOREGSYTE_TEST_VIDEOS", ROOT.parent / "shared" / "videos"))
 STREET = "people_walking_1080p.mp4"
 
 
@@ -36,8 +37,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="foregsyte-benchmark-") as folder:
         clip = Path(folder) / "text_720p.mp4"
         write_text_clip(clip, asked.frames)
-        videos = [Path(video) for video in asked.videos] or [VIDEOS / STREET, clip]
+        videos = [Path(video) for video in asked.videos] or [OUTSIDE / STREET, clip]
         report = _measure(videos, asked.variants, asked.weights, asked.threads, asked.frames, asked.rounds)
+        known = known_videos() | {clip: text_clip_content(clip, asked.frames)}
+        told = {video: known[video] for video in videos if video in known}
+        report["found"] = _found(told, asked.variants, asked.weights, asked.threads, Path(folder))
     _show(report)
     Path(asked.json).parent.mkdir(parents=True, exist_ok=True)
     Path(asked.json).write_text(json.dumps(report, indent=1), encoding="utf-8")
@@ -51,7 +55,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--weights", help="weights of the detector for all; default: the bundled ones")
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--frames", type=int, default=40, help="frames of each video")
+    parser.add_argument("--frames", type=int, default=120, help="frames of each video")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", default=str(ROOT / "build" / "pipeline.json"), help="where the numbers go")
     return parser.parse_args(arguments)
@@ -68,6 +72,18 @@ def _measure(
         peaks = {variant.name: variant.peak_bytes() for variant in variants}  # before what measuring floors takes
         found = {video.name: _turns(variants, video, frames, rounds) for video in videos}
     return {"machine": machine_facts(threads), "videos": found, "start_seconds": started, "peak_bytes": peaks}
+
+
+def _found(
+    videos: dict[Path, Content], names: list[str], weights: str | None, threads: int, folder: Path
+) -> dict[str, dict[str, Any]]:
+    """Has the judge count what each variant finds in the videos whose content is known.
+
+    What is known of objects is told in the labels of general weights, which the bundled ones do not have.
+    """
+    if weights is None:
+        videos = {video: content | {"labels": []} for video, content in videos.items()}
+    return {name: found(name, weights, threads, videos, folder / name) for name in names} if videos else {}
 
 
 def _turns(variants: list[Variant], video: Path, frames: int, rounds: int) -> dict[str, list[dict[str, float]]]:
@@ -97,6 +113,8 @@ def _show(report: dict[str, Any]) -> None:
             table.add_row(video, name, *cells)
     console = Console()
     console.print(table)
+    if report["found"]:
+        console.print(recall_table("what is found in those whose content is known", report["found"]))
     for name, seconds in report["start_seconds"].items():
         console.print(f"{name}: models loaded in {seconds:.1f} s, peak {report['peak_bytes'][name] / 2**20:.0f} MiB")
 

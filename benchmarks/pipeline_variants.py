@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from benchmarks.plain_script import PlainScript
-from job_worker.detection.bundled_detector import BUNDLED_CHECKPOINT
 from job_worker.settings import WorkerSettings
 from shared.profiles import Profile
 
@@ -98,7 +97,7 @@ Work = Callable[[Path, int, bool], Measured]
 
 
 def _plain(weights: str | None) -> Work:
-    script = PlainScript(weights or str(BUNDLED_CHECKPOINT))
+    script = PlainScript(weights)
     return lambda video, frames, _: _timed(lambda: itertools.islice(script.frames(video), frames))
 
 

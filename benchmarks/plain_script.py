@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
+from job_worker.detection.bundled_detector import BUNDLED_CHECKPOINT
 from job_worker.ocr.bundled_models import bundled_text_models
 from job_worker.vendor_libraries import prepare_vendor_libraries
 
@@ -18,16 +19,16 @@ class PlainScript:
     """The script, with its models loaded.
 
     Args:
-        weights: Any weights that Ultralytics loads.
+        weights: Any weights that Ultralytics loads; None for the bundled ones.
     """
 
-    def __init__(self, weights: str) -> None:
+    def __init__(self, weights: str | None) -> None:
         prepare_vendor_libraries()
         from paddleocr import PaddleOCR
         from ultralytics.models.yolo import YOLO
 
         models = bundled_text_models()
-        self._yolo = YOLO(weights, task="detect")
+        self._yolo = YOLO(weights or str(BUNDLED_CHECKPOINT), task="detect")
         self._ocr = PaddleOCR(
             text_detection_model_name="PP-OCRv6_small_det",
             text_detection_model_dir=str(models.detection),

@@ -2,6 +2,7 @@
 
 import random
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -9,7 +10,7 @@ import numpy as np
 
 from job_worker.video.frame import Image
 
-__all__ = ["write_text_clip"]
+__all__ = ["text_clip_content", "write_text_clip"]
 
 WIDTH, HEIGHT = 1280, 720
 FRAMES_PER_SECOND = 25
@@ -61,8 +62,7 @@ def write_text_clip(path: Path, frames: int, seed: int = 1) -> None:
         frames: How many frames.
         seed: Of the words and how they move.
     """
-    drawn = random.Random(seed)
-    lines = [_Line(drawn, row) for row in range(ROWS)]
+    lines = _lines(seed)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=FRAMES_PER_SECOND, options={"crf": "20"})
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
@@ -70,6 +70,24 @@ def write_text_clip(path: Path, frames: int, seed: int = 1) -> None:
             picture = av.VideoFrame.from_ndarray(_picture(lines, index), format="bgr24")
             container.mux(stream.encode(picture))
         container.mux(stream.encode(None))
+
+
+def text_clip_content(path: Path, frames: int, seed: int = 1) -> dict[str, Any]:
+    """Returns what is in the video that `write_text_clip` wrote, as `benchmarks.recall` knows it.
+
+    A line counts while all of it is in the picture.
+    """
+    texts = []
+    for line in _lines(seed):
+        whole = [index for index in range(frames) if line.is_whole(index)]
+        if whole:
+            texts.append({"value": line.text, "first_frame": whole[0], "last_frame": whole[-1]})
+    return {"file": path.name, "frames": frames, "text": texts, "labels": [], "empty_text": False}
+
+
+def _lines(seed: int) -> "list[_Line]":
+    drawn = random.Random(seed)
+    return [_Line(drawn, row) for row in range(ROWS)]
 
 
 class _Line:
@@ -83,6 +101,12 @@ class _Line:
         self.baseline = row * ROW_HEIGHT + ROW_HEIGHT // 2
         self.pixels_a_frame = drawn.uniform(-1.5, 1.5)
 
+    def left_at(self, index: int) -> int:
+        return int(self.left + index * self.pixels_a_frame)
+
+    def is_whole(self, index: int) -> bool:
+        return 0 <= self.left_at(index) <= WIDTH - _width(self.text, self.size)
+
 
 def _width(text: str, size: float) -> int:
     return int(cv2.getTextSize(text, cv2.FONT_HERSHEY_DUPLEX, size, 2)[0][0])
@@ -92,6 +116,6 @@ def _picture(lines: list[_Line], index: int) -> Image:
     across = np.linspace(40, 90, WIDTH, dtype=np.uint8)
     picture = np.repeat(np.broadcast_to(across[None, :, None], (HEIGHT, WIDTH, 1)), 3, axis=2).copy()
     for line in lines:
-        place = (int(line.left + index * line.pixels_a_frame), line.baseline)
+        place = (line.left_at(index), line.baseline)
         cv2.putText(picture, line.text, place, cv2.FONT_HERSHEY_DUPLEX, line.size, (235, 235, 235), 2, cv2.LINE_AA)
     return picture

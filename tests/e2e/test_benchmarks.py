@@ -1,6 +1,7 @@
-"""The benchmarks of the server run, small, and say all they must. How fast it is, is not tested."""
+"""The benchmarks run, small, and say all they must. How fast anything is, is not tested."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -50,3 +51,26 @@ def test_growth_is_measured_and_drawn(tmp_path: Path) -> None:
     assert list(report["tables"]) == ["frames", "rows", "pairs", "waiting"]
     assert all(len(rows) >= 2 for rows in report["tables"].values())
     assert "<svg" in plot.read_text()
+
+
+def test_the_pipeline_is_measured_against_the_plain_script_and_judged(tmp_path: Path, corpus: Path) -> None:
+    file = tmp_path / "report.json"
+    variants = ["plain", "fast"]
+    small = ("--frames", "3", "--rounds", "2", "--variants", *variants)
+    command = [sys.executable, "-m", "benchmarks.pipeline", *small, "--json", str(file)]
+    environment = os.environ | {"FOREGSYTE_TEST_VIDEOS": str(corpus)}
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    report = json.loads(file.read_text())
+    assert list(report["videos"]) == ["people_walking_1080p.mp4", "text_720p.mp4"]
+    for passes in report["videos"].values():
+        assert [len(passes[name]) for name in variants] == [2, 2]
+        assert all(entry["ms"] > 0 for name in variants for entry in passes[name])
+        assert all(entry["floor_ms"] > 0 for entry in passes["fast"])
+    for name in variants:
+        text = report["found"][name]["text"]
+        assert text["items"] >= 9  # three signs of the street and the lines of the clip
+        assert text["recall_any"] >= 0.5
+        assert report["start_seconds"][name] > 0
+        assert report["peak_bytes"][name] > 100 << 20
+    assert file.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
