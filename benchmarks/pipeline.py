@@ -55,7 +55,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--weights", help="weights of the detector for all; default: the bundled ones")
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--frames", type=int, default=120, help="frames of each video")
+    parser.add_argument("--frames", type=int, default=60, help="frames of each video")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", default=str(ROOT / "build" / "pipeline.json"), help="where the numbers go")
     return parser.parse_args(arguments)

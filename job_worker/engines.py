@@ -65,7 +65,7 @@ class Engines:
         Raises:
             ModelLoadError: It cannot be loaded.
         """
-        network = settings.yolo_weights, settings.yolo_image_size, settings.profile
+        network = settings.yolo_weights, settings.resolved_image_size, settings.profile
         if network not in self._detectors:
             self._detectors[network] = self.load_detector(settings)
         return self._detectors[network].with_limits(settings.resolved_confidence, settings.yolo_iou)
@@ -94,12 +94,12 @@ def load_detector(settings: WorkerSettings) -> Detector:
 
         return OpenVinoDetector(
             runnable_weights(
-                settings.yolo_weights or str(BUNDLED_NETWORK), settings.yolo_image_size, settings.cache_dir
+                settings.yolo_weights or str(BUNDLED_NETWORK), settings.resolved_image_size, settings.cache_dir
             ),
             _compute(settings),
             confidence=settings.resolved_confidence,
             iou=settings.yolo_iou,
-            image_size=settings.yolo_image_size,
+            image_size=settings.resolved_image_size,
         )
     _require("ultralytics", "--detection-engine openvino")
     from job_worker.detection.ultralytics_detector import UltralyticsDetector
@@ -109,7 +109,7 @@ def load_detector(settings: WorkerSettings) -> Detector:
         device=settings.device,
         confidence=settings.resolved_confidence,
         iou=settings.yolo_iou,
-        image_size=settings.yolo_image_size,
+        image_size=settings.resolved_image_size,
         threads=settings.resolved_threads,
         batch_size=_batch_size(settings) if _wants_detector_on_gpu(settings) else 1,
         cache_folder=settings.cache_dir,
@@ -175,7 +175,7 @@ def _wants_detector_on_gpu(settings: WorkerSettings) -> bool:
 
 def _batch_size(settings: WorkerSettings) -> int:
     """Returns how many pictures take no more memory than the batch of the settings at the image size 640."""
-    share = min(1.0, (BATCH_IMAGE_SIZE / settings.yolo_image_size) ** 2)
+    share = min(1.0, (BATCH_IMAGE_SIZE / settings.resolved_image_size) ** 2)
     return max(1, int(settings.gpu_batch * share))
 
 

@@ -14,7 +14,7 @@ from shared.pipelines import BUILT_IN_PIPELINES
 from shared.profiles import Profile
 from shared.settings import Address, Seconds
 
-__all__ = ["BUNDLED_CONFIDENCE", "WorkerSettings"]
+__all__ = ["BUNDLED_CONFIDENCE", "BUNDLED_IMAGE_SIZE", "WorkerSettings"]
 
 MIB = 1 << 20
 GIB = 1 << 30
@@ -23,6 +23,11 @@ USUAL_CONFIDENCE = 0.25
 """Ultralytics' own default."""
 BUNDLED_CONFIDENCE = 0.5
 """Where the bundled detector is about as good as anywhere on rendered frames, and makes up little."""
+
+USUAL_IMAGE_SIZE = 640
+"""Ultralytics' own default."""
+BUNDLED_IMAGE_SIZE = 768
+"""Where the bundled detector finds small plates and signs that it misses at 640, for a few milliseconds a frame."""
 
 
 def _own_id() -> str:
@@ -82,7 +87,10 @@ class WorkerSettings(OfferingSettings):
         None, ge=0, le=1, description="Least confidence of a detection; default: 0.25, with the bundled detector 0.5."
     )
     yolo_iou: float = Field(0.7, ge=0, le=1, description="Overlap above which two boxes are one object.")
-    yolo_image_size: PositiveInt = Field(640, description="Side that frames are fitted into for detection, in pixels.")
+    yolo_image_size: PositiveInt | None = Field(
+        None,
+        description="Side that frames are fitted into for detection, in pixels; default: 640, bundled detector 768.",
+    )
     ocr_detection_model: str = Field("", description="Text detection: a PaddleOCR model's folder or name.")
     ocr_recognition_model: str = Field("", description="Text recognition: a PaddleOCR model's folder or name.")
     ocr_confidence: float = Field(0.5, ge=0, le=1, description="Least confidence of a line of text.")
@@ -120,6 +128,13 @@ class WorkerSettings(OfferingSettings):
         if self.yolo_confidence is not None:
             return self.yolo_confidence
         return USUAL_CONFIDENCE if self.yolo_weights else BUNDLED_CONFIDENCE
+
+    @property
+    def resolved_image_size(self) -> int:
+        """Side that frames are fitted into for detection, in pixels: what is said, or what suits the detector."""
+        if self.yolo_image_size is not None:
+            return self.yolo_image_size
+        return USUAL_IMAGE_SIZE if self.yolo_weights else BUNDLED_IMAGE_SIZE
 
     @property
     def resolved_threads(self) -> int:

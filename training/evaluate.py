@@ -17,7 +17,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from job_worker.settings import BUNDLED_CONFIDENCE
+from job_worker.settings import BUNDLED_CONFIDENCE, BUNDLED_IMAGE_SIZE
 from training.labelled import LabelledFrame, real_frames, rendered_frames
 from training.scenes.patch import CLASSES, Box
 
@@ -168,7 +168,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, default=Path("data/models/text_carriers.pt"))
     parser.add_argument("--dataset", type=Path, help="a rendered dataset; its test part is used")
     parser.add_argument("--videos", type=Path, help="the folder with the videos of labels/real_frames.json")
-    parser.add_argument("--imgsz", type=int, default=640)
+    parser.add_argument("--imgsz", type=int, default=BUNDLED_IMAGE_SIZE, help="the longer side of the pictures")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--out", type=Path, help="save the numbers to this JSON file")
     given = parser.parse_args()

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import yaml
 
+from job_worker.settings import BUNDLED_IMAGE_SIZE
 from training.scenes.patch import CLASSES
 
 __all__ = ["LICENSE", "NAME", "export", "hashes"]
 
 NAME = "text_carriers"
 LICENSE = "AGPL-3.0-or-later"
-IMAGE_SIZE = 640
 
 TOLD = ("stride", "task", "batch", "imgsz", "names", "channels")
 """What of Ultralytics' description of an export is kept."""
@@ -40,7 +40,7 @@ def export(checkpoint: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     network = YOLO(str(checkpoint)).model.float().eval()
     network.names = dict(enumerate(CLASSES))
-    network.args = {"task": "detect", "imgsz": IMAGE_SIZE}
+    network.args = {"task": "detect", "imgsz": BUNDLED_IMAGE_SIZE}
     network.yaml.pop("yaml_file", None)
     for name in ("pt_path", "criterion", "yaml_file"):
         if hasattr(network, name):
@@ -52,7 +52,7 @@ def export(checkpoint: Path, folder: Path) -> None:
         {
             "epoch": -1,
             "model": network.half(),
-            "train_args": {"task": "detect", "imgsz": IMAGE_SIZE, "model": NAME, "data": NAME},
+            "train_args": {"task": "detect", "imgsz": BUNDLED_IMAGE_SIZE, "model": NAME, "data": NAME},
             "version": __version__,
             "license": LICENSE,
         },
@@ -60,7 +60,9 @@ def export(checkpoint: Path, folder: Path) -> None:
     )
     with tempfile.TemporaryDirectory() as temporary:
         copy = shutil.copy(shipped, temporary)
-        made = Path(YOLO(copy).export(format="openvino", dynamic=True, half=True, imgsz=IMAGE_SIZE, verbose=False))
+        made = Path(
+            YOLO(copy).export(format="openvino", dynamic=True, half=True, imgsz=BUNDLED_IMAGE_SIZE, verbose=False)
+        )
         target = folder / f"{NAME}_openvino_model"
         shutil.rmtree(target, ignore_errors=True)
         target.mkdir()

@@ -16,6 +16,8 @@ from ultralytics.data.dataset import YOLODataset
 from ultralytics.engine.trainer import BaseTrainer
 from ultralytics.models.yolo.detect import DetectionTrainer
 
+from job_worker.settings import BUNDLED_IMAGE_SIZE
+
 __all__ = ["train"]
 
 ARCHITECTURE = "yolo11n.yaml"
@@ -121,7 +123,7 @@ def main() -> None:
     parser.add_argument("--device", default="0" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--hours", type=float, help="train for so long instead of for a number of epochs")
-    parser.add_argument("--imgsz", type=int, default=640, help="the longer side of the pictures")
+    parser.add_argument("--imgsz", type=int, default=BUNDLED_IMAGE_SIZE, help="the longer side of the pictures")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--lr0", type=float, default=RECIPE["lr0"], help="the learning rate to begin with")
     parser.add_argument("--warmup", type=float, default=RECIPE["warmup_epochs"], help="epochs until it is reached")

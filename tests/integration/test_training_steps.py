@@ -64,13 +64,13 @@ def test_classes_are_made_equally_careful(tmp_path: Path) -> None:
     assert after["caption"] == pytest.approx(odds["caption"] / (odds["caption"] + 0.7 / 0.3), abs=0.02)
 
 
-def test_the_least_confidence_of_a_class_leaves_one_false_alarm_in_a_hundred_frames() -> None:
+def test_the_least_confidence_of_a_class_leaves_three_false_alarms_in_two_hundred_frames() -> None:
     box = Box("caption", 0, 0, 9, 9)
     found: list[list[Found]] = [[] for _ in range(200)]
-    for number, sure in enumerate((0.33, 0.52, 0.61, 0.72)):
+    for number, sure in enumerate((0.33, 0.42, 0.52, 0.61, 0.72)):
         found[number] = [(box, sure)]
     least = least_confidences(found)
-    assert least["caption"] == pytest.approx(0.55)  # two of 200 are left
+    assert least["caption"] == pytest.approx(0.45)  # three are left
     assert least["barcode"] == pytest.approx(0.3)
 
 

@@ -12,7 +12,7 @@ from training.labelled import REAL_FRAMES, rendered_frames
 from training.materials import find_materials
 from training.scenes.codes import barcode_label, bars, qr_code, qr_label
 from training.scenes.compose import SMALLEST, Painter
-from training.scenes.patch import CLASSES, Patch, Thing, blank, place, rectangle
+from training.scenes.patch import CLASSES, Box, Patch, Thing, blank, place, rectangle
 from training.scenes.plates import plate, vehicle
 from training.scenes.signs import Signs
 from training.scenes.text import Fonts
@@ -84,6 +84,28 @@ def test_captions_change_the_picture_inside_their_boxes_and_nowhere_else(painter
         drawn += len(boxes)
         assert not changed.any()
     assert drawn > 40
+
+
+@pytest.mark.parametrize(("top", "shown"), [(0.0, 40), (-10 / 320, 30), (-34 / 320, 0)])
+def test_a_caption_that_reaches_out_of_the_frame_is_labelled_where_it_shows(
+    painter: Painter, monkeypatch: pytest.MonkeyPatch, top: float, shown: int
+) -> None:
+    letters = blank(100, 40, (255, 255, 255))
+    monkeypatch.setattr("training.scenes.captions.choose", lambda *_: lambda *_: (letters, 0.0, top))
+    frame = np.zeros((360, 640, 3), np.uint8)
+    boxes = painter._captions.draw(chance(1), frame, [])
+    assert boxes == [Box("caption", 0, 0, 100, shown)][: len(boxes)]
+    assert len(boxes) == (shown > 0)
+    assert int(frame[..., 0].any(axis=1).sum()) == shown
+
+
+def test_a_screen_fills_its_frame_and_follows_from_its_seed(painter: Painter) -> None:
+    for seed in range(20):
+        screen = painter._screens.screen(chance(seed), 320, 200)
+        assert screen.shape == (200, 320, 4)
+        assert (screen[..., 3] == 255).all()
+        assert screen[..., :3].std() > 1
+        assert np.array_equal(screen, painter._screens.screen(chance(seed), 320, 200))
 
 
 def test_a_thing_is_labelled_where_it_is_seen() -> None:

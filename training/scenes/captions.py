@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from training.scenes.drawing import a_colour, a_contrast, paste, rounded, stack
-from training.scenes.patch import Box, Colour, Picture, blank
+from training.scenes.patch import LEAST_SHOWN, Box, Colour, Picture, blank
 from training.scenes.text import Fonts, a_clock, a_name, a_number, a_sentence, a_word, choose, text_picture
 
 if TYPE_CHECKING:
@@ -54,7 +54,10 @@ class Captions:
             if not len(shown):
                 continue
             (y1, x1), (y2, x2) = shown.min(axis=0), shown.max(axis=0) + 1
-            box = Box("caption", left + x1, top + y1, left + x2, top + y2)
+            whole = Box("caption", left + x1, top + y1, left + x2, top + y2)
+            box = whole.cut_to(width, height)
+            if box.area < LEAST_SHOWN * whole.area:
+                continue
             near = Box("", box.x1 - 8, box.y1 - 8, box.x2 + 8, box.y2 + 8)
             if box.y2 - box.y1 < 5 or any(near.overlap(other) for other in (*taken, *boxes)):
                 continue

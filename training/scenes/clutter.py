@@ -9,6 +9,7 @@ from training.scenes.backgrounds import Backgrounds
 from training.scenes.codes import code_lookalike
 from training.scenes.drawing import a_colour, a_contrast, paste_centred, read_rgba, stack, weathered
 from training.scenes.patch import Patch, Picture, blank
+from training.scenes.screens import Screens
 from training.scenes.text import Fonts, a_number, a_sentence, a_word, choose, text_picture
 
 __all__ = ["Clutter"]
@@ -21,6 +22,7 @@ class Clutter:
         self._fonts = fonts
         self._backgrounds = backgrounds
         self._cutouts = cutouts
+        self._screens = Screens(fonts, backgrounds)
 
     def thing(self, rng: np.random.Generator) -> Patch:
         """One thing."""
@@ -29,9 +31,19 @@ class Clutter:
             return Patch(read_rgba(choose(rng, self._cutouts)))
         if chance < 0.65:
             return self._with_text(rng)
-        if chance < 0.8:
+        if chance < 0.76:
             return code_lookalike(rng)
+        if chance < 0.8:
+            return self._display(rng)
         return Patch(self._shape(rng))
+
+    def _display(self, rng: np.random.Generator) -> Patch:
+        """A screen in its frame, on a desk or in a hand: wide or upright."""
+        width, height = choose(rng, ((640, 400), (640, 480), (320, 560)))
+        edge = int(rng.uniform(0, 40))
+        body = blank(width + 2 * edge, height + 2 * edge, a_colour(rng, lightest=0.4))
+        paste_centred(body, self._screens.screen(rng, width, height), body.shape[1] / 2, body.shape[0] / 2)
+        return Patch(weathered(rng, body))
 
     def _with_text(self, rng: np.random.Generator) -> Patch:
         """A shop's sign, a poster, a page, a shirt, letters on a wall: text of the scene, which is no caption."""

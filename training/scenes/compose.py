@@ -14,6 +14,7 @@ from training.scenes.drawing import log_uniform
 from training.scenes.patch import Box, Patch, Picture, put, view
 from training.scenes.plates import plate, vehicle
 from training.scenes.road import Roads
+from training.scenes.screens import Screens
 from training.scenes.signs import Signs
 from training.scenes.text import Fonts, choose
 
@@ -30,6 +31,9 @@ FAINTEST = 5.0
 
 ROADS = 0.3
 """The share of frames that show a road."""
+
+SCREENS = 0.05
+"""The share of the other frames that a screen fills, as recordings of screens do."""
 
 ALONE = 0.25
 """The share of frames that show no class at all."""
@@ -59,6 +63,7 @@ class Painter:
         self._signs = Signs(self._fonts, materials.signs, materials.symbol_font)
         self._captions = Captions(self._fonts)
         self._roads = Roads(self._fonts, self._signs, self._backgrounds, materials.roadside)
+        self._screens = Screens(self._fonts, self._backgrounds)
         self._clutter = Clutter(self._fonts, self._backgrounds, materials.cutouts + materials.roadside)
 
     def frame(self, seed: int, number: int) -> Frame:
@@ -69,7 +74,7 @@ class Painter:
         if rng.random() < ROADS:
             pixels, boxes = self._roads.draw(rng, width, height, empty=empty)
         else:
-            pixels, boxes = self._backgrounds.draw(rng, width, height), []
+            pixels, boxes = self._ground(rng, width, height), []
             self._things(rng, pixels, boxes, empty=empty)
         spot = 1.0
         if rng.random() < 0.85:
@@ -81,6 +86,11 @@ class Painter:
         pixels, spot = compressed(rng, pixels)
         told = [box for box in told if _can_be_told(box, spot) and _stands_out(box, pixels)]
         return Frame(pixels, told, [box for box in boxes if box not in told])
+
+    def _ground(self, rng: np.random.Generator, width: int, height: int) -> Picture:
+        if rng.random() < SCREENS:
+            return self._screens.screen(rng, width, height)[..., :3].copy()
+        return self._backgrounds.draw(rng, width, height)
 
     def _things(self, rng: np.random.Generator, pixels: Picture, boxes: list[Box], *, empty: bool) -> None:
         """Things here and there, in front of anything."""

@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
-    "CLASSES", "Box", "Colour", "Patch", "Picture", "Points", "Thing", "blank", "place", "put", "rectangle", "view",
+    "CLASSES", "LEAST_SHOWN", "Box", "Colour", "Patch", "Picture", "Points", "Thing", "blank", "place", "put",
+    "rectangle", "view",
 ]  # fmt: skip
 
 CLASSES = ("license_plate", "traffic_sign", "caption", "qr_code", "barcode")

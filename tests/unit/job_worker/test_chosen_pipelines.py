@@ -167,7 +167,7 @@ def test_what_is_equal_of_the_models_of_all_pipelines_is_loaded_once() -> None:
     readers: list[tuple[object, ...]] = []
 
     def detector(settings: WorkerSettings) -> APersonAndADog:
-        detectors.append((settings.yolo_weights, settings.yolo_image_size, settings.profile.value))
+        detectors.append((settings.yolo_weights, settings.resolved_image_size, settings.profile.value))
         return APersonAndADog()
 
     def text_reader(settings: WorkerSettings) -> OneLine:

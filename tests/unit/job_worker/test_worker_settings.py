@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from job_worker.settings import BUNDLED_CONFIDENCE, WorkerSettings
+from job_worker.settings import BUNDLED_CONFIDENCE, BUNDLED_IMAGE_SIZE, WorkerSettings
 from shared.pipelines import BUILT_IN_PIPELINES
 from shared.settings import InvalidSettings, load_settings
 
@@ -39,6 +39,12 @@ def test_the_least_confidence_is_what_is_said_or_suits_the_detector() -> None:
     assert load("--yolo-confidence", "0").resolved_confidence == 0
     assert load("--yolo-weights", "w.pt").resolved_confidence == 0.25
     assert load().resolved_confidence == BUNDLED_CONFIDENCE > 0.25
+
+
+def test_the_image_size_is_what_is_said_or_suits_the_detector() -> None:
+    assert load("--yolo-image-size", "320").resolved_image_size == 320
+    assert load("--yolo-weights", "w.pt").resolved_image_size == 640
+    assert load().resolved_image_size == BUNDLED_IMAGE_SIZE > 640
 
 
 def test_no_number_of_threads_takes_the_cores_this_process_may_use() -> None:
