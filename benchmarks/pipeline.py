@@ -39,8 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         write_text_clip(clip, asked.frames)
         videos = [Path(video) for video in asked.videos] or [OUTSIDE / STREET, clip]
         report = _measure(videos, asked.variants, asked.weights, asked.threads, asked.frames, asked.rounds)
-        known = known_videos() | {clip: text_clip_content(clip, asked.frames)}
-        told = {video: known[video] for video in videos if video in known}
+        known = known_videos() | {clip.resolve(): text_clip_content(clip, asked.frames)}
+        told = {video: known[video.resolve()] for video in videos if video.resolve() in known}
         report["found"] = _found(told, asked.variants, asked.weights, asked.threads, Path(folder))
     _show(report)
     Path(asked.json).parent.mkdir(parents=True, exist_ok=True)

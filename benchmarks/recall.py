@@ -35,11 +35,11 @@ FRAMES_WITHOUT_TEXT = 5
 
 
 def known_videos() -> dict[Path, Content]:
-    """Returns the videos whose content is known; none where there is no folder of them."""
+    """Returns the videos whose content is known, by their absolute paths; none where there is no folder of them."""
     truth = OUTSIDE / "TRUTH.json"
     if not truth.exists():
         return {}
-    return {OUTSIDE / content["file"]: content for content in json.loads(truth.read_text(encoding="utf-8"))}
+    return {(OUTSIDE / content["file"]).resolve(): content for content in json.loads(truth.read_text(encoding="utf-8"))}
 
 
 def found(name: str, weights: str | None, threads: int, videos: dict[Path, Content], folder: Path) -> dict[str, Any]:
