@@ -14,10 +14,10 @@ from typing import Self
 
 import cv2
 
+from job_worker.bootstrap import build_runner
 from job_worker.findings import TextLine
 from job_worker.pipeline_runner import PipelineRunner, RunOnFile
 from job_worker.pipelines.built_in import FrameAnalysis
-from job_worker.process_runner import ProcessRunner, RunLimits
 from job_worker.settings import WorkerSettings
 from job_worker.video.frame import Frame, Image
 from job_worker.video.reader import ReaderLimits, VideoReader
@@ -71,8 +71,7 @@ class BuildCheapPipelines:
 
 def build_cheap_runner(settings: WorkerSettings) -> PipelineRunner:
     """Builds what `job_worker.bootstrap.build_runner` builds, without models."""
-    limits = RunLimits(settings.max_frame_seconds, settings.resolved_max_memory_bytes)
-    return ProcessRunner(BuildCheapPipelines(settings), limits)
+    return build_runner(settings, BuildCheapPipelines(settings))
 
 
 def main() -> int:

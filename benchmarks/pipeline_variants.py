@@ -24,7 +24,7 @@ from shared.profiles import Profile
 if TYPE_CHECKING:
     from job_worker.pipelines.base import Pipeline
 
-__all__ = ["PLAIN", "VARIANTS", "Measured", "Variant", "running"]
+__all__ = ["PLAIN", "VARIANTS", "Measured", "Variant", "pipeline_of", "running"]
 
 PLAIN = "plain"
 VARIANTS = (PLAIN, *Profile)
@@ -101,18 +101,23 @@ def _plain(weights: str | None) -> Work:
     return lambda video, frames, _: _timed(lambda: itertools.islice(script.frames(video), frames))
 
 
-def _ours(profile: Profile, weights: str | None, threads: int) -> Work:
-    from job_worker.frames_in_parallel import analysed_in_order
+def pipeline_of(profile: Profile, weights: str | None, threads: int) -> "Pipeline":
+    """Builds the pipeline of a profile on the CPU, with the bundled weights where none are named."""
     from job_worker.pipelines.chosen import build_pipelines
-    from job_worker.threads import limit_threads
-    from job_worker.video.reader import VideoReader
 
     settings = WorkerSettings.of(
         pipelines="yolo_ocr", yolo_weights=weights or "", profile=profile, threads=threads, device="cpu"
     )
+    return cast("Pipeline", build_pipelines(settings)["yolo_ocr"])
+
+
+def _ours(profile: Profile, weights: str | None, threads: int) -> Work:
+    from job_worker.frames_in_parallel import analysed_in_order
+    from job_worker.threads import limit_threads
+    from job_worker.video.reader import VideoReader
+
     limit_threads(threads)
-    pipelines = build_pipelines(settings)
-    pipeline = cast("Pipeline", pipelines["yolo_ocr"])
+    pipeline = pipeline_of(profile, weights, threads)
 
     def work(video: Path, frames: int, floor: bool) -> Measured:  # noqa: FBT001 (what came through the pipe)
         def run() -> Iterable[Any]:

@@ -9,19 +9,16 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from rich.table import Table
 
-from benchmarks.pipeline_variants import PLAIN
+from benchmarks.pipeline_variants import PLAIN, pipeline_of
 from benchmarks.plain_script import PlainScript
 from benchmarks.small_videos import OUTSIDE
 from job_worker.video.frame import Frame, Image
 from job_worker.video.reader import VideoReader
 from shared.profiles import Profile
-
-if TYPE_CHECKING:
-    from job_worker.pipelines.base import Pipeline
 
 __all__ = ["Content", "found", "known_videos", "recall_table"]
 
@@ -92,14 +89,7 @@ def _judge() -> ModuleType:
 def _finder(name: str, weights: str | None, threads: int) -> Find:
     if name == PLAIN:
         return PlainScript(weights).result
-    from job_worker.pipelines.chosen import build_pipelines
-    from job_worker.settings import WorkerSettings
-
-    settings = WorkerSettings.of(
-        pipelines="yolo_ocr", yolo_weights=weights or "", profile=Profile(name), threads=threads, device="cpu"
-    )
-    pipelines = build_pipelines(settings)
-    return cast("Pipeline", pipelines["yolo_ocr"]).analyse
+    return pipeline_of(Profile(name), weights, threads).analyse
 
 
 def _sampled(video: Path, content: Content, judge: ModuleType) -> Iterator[Frame]:

@@ -10,7 +10,7 @@ from job_worker.api_client import WorkerApi
 from job_worker.job_folder import sweep_job_folders
 from job_worker.pipeline_runner import PipelineRunner, RunOnFile
 from job_worker.pipelines.chosen import build_pipelines
-from job_worker.process_runner import ProcessRunner, RunLimits
+from job_worker.process_runner import Build, ProcessRunner, RunLimits
 from job_worker.settings import WorkerSettings
 from job_worker.stop_signal import StopSignal
 from job_worker.threads import limit_threads
@@ -50,11 +50,15 @@ class BuildPipelines:
         return VideoFilePipelineService(pipelines, open_video).run_on_file
 
 
-def build_runner(settings: WorkerSettings) -> PipelineRunner:
-    """Builds what runs the pipelines, in a process of its own; its models are not loaded yet."""
-    return ProcessRunner(
-        BuildPipelines(settings), RunLimits(settings.max_frame_seconds, settings.resolved_max_memory_bytes)
-    )
+def build_runner(settings: WorkerSettings, build: Build | None = None) -> PipelineRunner:
+    """Builds what runs the pipelines, in a process of its own; its models are not loaded yet.
+
+    Args:
+        settings: The worker's.
+        build: What loads the pipelines; by default those that the settings name.
+    """
+    limits = RunLimits(settings.max_frame_seconds, settings.resolved_max_memory_bytes)
+    return ProcessRunner(build or BuildPipelines(settings), limits)
 
 
 @contextlib.contextmanager
