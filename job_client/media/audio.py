@@ -10,6 +10,8 @@ from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.stream import Discard
 
+from job_worker.video.container import exact, open_mp4
+
 if TYPE_CHECKING:
     from av.packet import Packet
 
@@ -27,7 +29,7 @@ class AudioTracks:
     def __init__(self, source: Path, output: OutputContainer) -> None:
         self._output = output
         with ExitStack() as stack:
-            container = stack.enter_context(av.open(f"file:{source}", format="mov", metadata_errors="replace"))
+            container = stack.enter_context(open_mp4(source))
             tracks = [track for track in container.streams.audio if track.codec_context]
             for other in container.streams:
                 other.discard = Discard.none if other in tracks else Discard.all
@@ -73,4 +75,4 @@ class AudioTracks:
 
 
 def _seconds(packet: "Packet[AudioStream]") -> float:
-    return float((packet.dts or 0) * (packet.time_base or 0))
+    return float((packet.dts or 0) * (exact(packet.time_base) or 0))

@@ -23,6 +23,7 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from job_worker.errors import VideoError
+from job_worker.video.container import exact, open_mp4
 from job_worker.video.diagnosis import explain_no_frames, outline
 from job_worker.video.frame import Frame, Image
 from job_worker.video.orientation import Orientation
@@ -119,9 +120,9 @@ class VideoReader:
         with self._open() as container:
             stream = self._select(container)
             return VideoFormat(
-                time_base=stream.time_base or Fraction(1, 1000),
-                rate=stream.average_rate or DEFAULT_RATE,
-                sample_aspect_ratio=stream.sample_aspect_ratio,
+                time_base=exact(stream.time_base) or Fraction(1, 1000),
+                rate=exact(stream.average_rate) or DEFAULT_RATE,
+                sample_aspect_ratio=exact(stream.sample_aspect_ratio),
             )
 
     def _refuse_what_must_not_be_decoded(self) -> None:
@@ -135,12 +136,7 @@ class VideoReader:
     def _open(self) -> InputContainer:
         self._refuse_what_must_not_be_decoded()
         try:
-            return av.open(
-                f"file:{self._path}",
-                format="mov",
-                metadata_errors="replace",
-                options={"protocol_whitelist": "file", "enable_drefs": "0", **self._codec_options()},
-            )
+            return open_mp4(self._path, {"protocol_whitelist": "file", "enable_drefs": "0", **self._codec_options()})
         except av.FFmpegError as error:
             raise self._no_frames() from error
 
@@ -223,8 +219,8 @@ class _Clock:
     """Turns presentation times into milliseconds that never run backwards."""
 
     def __init__(self, stream: VideoStream) -> None:
-        self._tick_ms = (stream.time_base or Fraction(0)) * 1000
-        self._step_ms = float(1000 / (stream.average_rate or DEFAULT_RATE))
+        self._tick_ms = (exact(stream.time_base) or Fraction(0)) * 1000
+        self._step_ms = float(1000 / (exact(stream.average_rate) or DEFAULT_RATE))
         self._latest: float | None = None
 
     def milliseconds(self, pts: int | None) -> float:
