@@ -51,9 +51,10 @@ smoke: setup  ## One video through the real pair, in under a minute
 governance: setup  ## The rules of Phase 16
 	$(BIN)/python governance/validate_phase16_path.py
 
-lint: setup  ## Style and types
+lint: setup  ## Style, which module may import which, and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
 	$(BIN)/mypy
 
 format: setup
@@ -61,12 +62,12 @@ format: setup
 	$(BIN)/ruff format .
 
 protos: setup  ## Makes the stubs anew
-	$(BIN)/python -m grpc_tools.protoc -Ishared/generated=protos --python_out=. --grpc_python_out=. \
+	$(BIN)/python -m grpc_tools.protoc -Ishared/contract/generated=protos --python_out=. --grpc_python_out=. \
 	    --mypy_out=. --mypy_grpc_out=. --plugin=protoc-gen-mypy=$(BIN)/protoc-gen-mypy \
-	    --plugin=protoc-gen-mypy_grpc=$(BIN)/protoc-gen-mypy_grpc shared/generated/$(PROTO)
+	    --plugin=protoc-gen-mypy_grpc=$(BIN)/protoc-gen-mypy_grpc shared/contract/generated/$(PROTO)
 
 protos-check: protos  ## Fails when the committed stubs are not those of the contract
-	git diff --exit-code -- shared/generated
+	git diff --exit-code -- shared/contract/generated
 
 buf-lint:  ## Lints the contract; needs npm
 	cd protos && npx --yes @bufbuild/buf@1.75.0 lint

@@ -14,7 +14,7 @@ import grpc
 from google.protobuf.duration_pb2 import Duration
 
 from benchmarks.api_server import Caller, MeasuredServer
-from shared.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
+from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 
 __all__ = ["Idle", "complete", "idle_workers", "lifecycles", "no_op_workers", "submit", "video"]
 

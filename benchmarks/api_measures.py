@@ -17,7 +17,7 @@ from benchmarks.api_load import complete, idle_workers, lifecycles, no_op_worker
 from benchmarks.api_server import MIB, Caller, MeasuredServer, serving
 from benchmarks.measuring import Rows, percentile, spread, timed_ms
 from job_api.services.stored_results import frames_of, results_list_of
-from shared.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
+from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 
 __all__ = ["latency_table", "lifecycle_table", "results_document", "results_table", "upload_table"]
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import grpc
 
 from benchmarks.small_videos import ROOT
-from shared.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub, WorkerServiceStub
-from shared.grpc_channel import CHANNEL_OPTIONS
+from shared.contract.channel import CHANNEL_OPTIONS
+from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub, WorkerServiceStub
 
 __all__ = ["MIB", "Caller", "MeasuredServer", "serving"]
 

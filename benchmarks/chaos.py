@@ -47,9 +47,9 @@ from benchmarks.small_videos import OUTSIDE, ROOT, small_videos
 from job_client import JobClient
 from job_worker.bootstrap import build_runner
 from job_worker.settings import WorkerSettings
-from shared.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
-from shared.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub
-from shared.job_status import JobStatus
+from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
+from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub
+from shared.contract.job_status import JobStatus
 
 __all__ = ["main"]
 

@@ -13,10 +13,10 @@ import grpc
 
 from benchmarks.chaos_processes import Violation
 from job_client import JobClient, JobInfo, ServiceError
-from job_worker.errors import JobFailure
-from job_worker.pipeline_runner import PipelineRunner, results_document
-from shared.grpc_errors import STOPPED_SERVER_CODES
-from shared.job_status import JobStatus
+from job_worker.errors import JobFailed
+from job_worker.runtime.pipeline_runner import PipelineRunner, results_document
+from shared.contract.errors import STOPPED_SERVER_CODES
+from shared.contract.job_status import JobStatus
 
 __all__ = ["Client", "Promise", "Truth", "insist", "truths"]
 
@@ -70,7 +70,7 @@ def truths(runner: PipelineRunner, pipeline: str, videos: Iterable[Path]) -> Ite
     for path in videos:
         try:
             status, outcome = JobStatus.completed, runner.run(pipeline, path, lambda: False)
-        except JobFailure as failure:
+        except JobFailed as failure:
             status, outcome = JobStatus.failed, str(failure).encode()
         yield Truth(path.name, path.read_bytes(), status, outcome)
 

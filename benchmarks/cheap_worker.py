@@ -14,17 +14,17 @@ from typing import Self
 
 import cv2
 
+from job_worker.analysis.frame_analysis import FrameAnalysis
+from job_worker.analysis.video_file_pipeline_service import VideoFilePipelineService
 from job_worker.bootstrap import build_runner
 from job_worker.findings import TextLine
-from job_worker.pipeline_runner import PipelineRunner, RunOnFile
-from job_worker.pipelines.built_in import FrameAnalysis
+from job_worker.runtime.pipeline_runner import PipelineRunner, RunOnFile
 from job_worker.settings import WorkerSettings
-from job_worker.video.frame import Frame, Image
-from job_worker.video.reader import ReaderLimits, VideoReader
-from job_worker.video_file_pipeline_service import VideoFilePipelineService
 from job_worker.worker_runner import REFUSALS, run_worker
-from shared.entry_point import run_service
-from shared.logging_setup import configure_logging
+from shared.process.entry_point import run_service
+from shared.process.logging_setup import configure_logging
+from shared.video.frame import Frame, Image
+from shared.video.reader import ReaderLimits, VideoReader
 
 __all__ = ["PIPELINE", "build_cheap_runner", "main"]
 
@@ -36,7 +36,7 @@ PIPELINE = "ocr"
 class FrameStamp:
     """A `TextReader` whose only line is a hash of the pixels and their mean colour."""
 
-    pictures_at_once = 2
+    concurrency = 2
 
     def with_confidence(self, min_confidence: float) -> Self:  # noqa: ARG002 (a stamp is sure of itself)
         """Returns itself."""
@@ -52,7 +52,7 @@ class FrameStamp:
 
 @dataclass(frozen=True, slots=True)
 class BuildCheapPipelines:
-    """Builds the pipelines in the child process; see `job_worker.process_runner.Build`."""
+    """Builds the pipelines in the child process; see `job_worker.runtime.child_process.Build`."""
 
     settings: WorkerSettings
 

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from benchmarks.plain_script import PlainScript
 from job_worker.settings import WorkerSettings
-from shared.profiles import Profile
+from shared.pipelines.profiles import Profile
 
 if TYPE_CHECKING:
-    from job_worker.pipelines.base import Pipeline
+    from job_worker.analysis.pipeline import Pipeline
 
 __all__ = ["PLAIN", "VARIANTS", "Measured", "Variant", "pipeline_of", "running"]
 
@@ -103,7 +103,7 @@ def _plain(weights: str | None) -> Work:
 
 def pipeline_of(profile: Profile, weights: str | None, threads: int) -> "Pipeline":
     """Builds the pipeline of a profile on the CPU, with the bundled weights where none are named."""
-    from job_worker.pipelines.chosen import build_pipelines
+    from job_worker.analysis.build_pipelines import build_pipelines
 
     settings = WorkerSettings.of(
         pipelines="yolo_ocr", yolo_weights=weights or "", profile=profile, threads=threads, device="cpu"
@@ -112,9 +112,9 @@ def pipeline_of(profile: Profile, weights: str | None, threads: int) -> "Pipelin
 
 
 def _ours(profile: Profile, weights: str | None, threads: int) -> Work:
-    from job_worker.frames_in_parallel import analysed_in_order
-    from job_worker.threads import limit_threads
-    from job_worker.video.reader import VideoReader
+    from job_worker.analysis.scheduling import analysed_in_order
+    from job_worker.inference.threads import limit_threads
+    from shared.video.reader import VideoReader
 
     limit_threads(threads)
     pipeline = pipeline_of(profile, weights, threads)
@@ -123,7 +123,7 @@ def _ours(profile: Profile, weights: str | None, threads: int) -> Work:
         def run() -> Iterable[Any]:
             _forget_lines()
             chosen = itertools.islice(VideoReader(video), frames)
-            return analysed_in_order(chosen, pipeline.analyse, pipeline.pictures_at_once)
+            return analysed_in_order(chosen, pipeline.analyse, pipeline.concurrency)
 
         if not floor:
             return _timed(run)
@@ -135,10 +135,10 @@ def _ours(profile: Profile, weights: str | None, threads: int) -> Work:
 
 def _forget_lines() -> None:
     """Has the readers forget the lines of the pass before, which no video that comes once would find in memory."""
-    from job_worker.recent_pictures import RecentPictures
+    from job_worker.inference.image_cache import ImageCache
 
     for thing in gc.get_objects():
-        if isinstance(thing, RecentPictures):
+        if isinstance(thing, ImageCache):
             thing.forget()
 
 
@@ -154,7 +154,7 @@ Loan = tuple[Any, list[Any]]
 
 def _loans_of(run: Callable[[], Iterable[Any]]) -> list[Loan]:
     """Returns what the networks are given in a pass."""
-    from job_worker import openvino_models
+    from job_worker.inference import openvino_models
 
     loans: list[Loan] = []
     lend = openvino_models.CompiledModel.request
@@ -193,7 +193,7 @@ class _RecordingRequest:
 
 def _floor(video: Path, frames: int, loans: list[Loan], threads: int) -> float:
     """Returns the time that the networks alone take for a pass, on what they are given in it, and that of decoding."""
-    from job_worker.video.reader import VideoReader
+    from shared.video.reader import VideoReader
 
     def repeat(loan: Loan) -> None:
         model, inputs = loan

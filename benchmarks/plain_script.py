@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from job_worker.detection.bundled_detector import BUNDLED_CHECKPOINT
+from job_worker.inference.vendor_libraries import prepare_vendor_libraries
 from job_worker.ocr.bundled_models import bundled_text_models
-from job_worker.vendor_libraries import prepare_vendor_libraries
 
 __all__ = ["PlainScript"]
 

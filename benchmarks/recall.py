@@ -16,9 +16,9 @@ from rich.table import Table
 from benchmarks.pipeline_variants import PLAIN, pipeline_of
 from benchmarks.plain_script import PlainScript
 from benchmarks.small_videos import OUTSIDE
-from job_worker.video.frame import Frame, Image
-from job_worker.video.reader import VideoReader
-from shared.profiles import Profile
+from shared.pipelines.profiles import Profile
+from shared.video.frame import Frame, Image
+from shared.video.reader import VideoReader
 
 __all__ = ["Content", "found", "known_videos", "recall_table"]
 

@@ -8,7 +8,7 @@ import av
 import cv2
 import numpy as np
 
-from job_worker.video.frame import Image
+from shared.video.frame import Image
 
 __all__ = ["text_clip_content", "write_text_clip"]
 

@@ -25,9 +25,9 @@ import numpy as np
 
 from benchmarks.small_videos import OUTSIDE, ROOT, small_videos
 from benchmarks.video_mutations import mutant
-from job_worker.errors import VideoError
-from job_worker.video.frame import Frame
-from job_worker.video.reader import VideoReader
+from shared.video.errors import VideoError
+from shared.video.frame import Frame
+from shared.video.reader import VideoReader
 
 __all__ = ["Finding", "FuzzLimits", "FuzzReport", "default_sources", "fuzz", "look_at"]
 

@@ -9,7 +9,7 @@ from governance.sources import PythonSource, Violation
 __all__ = ["payload_violations", "status_violations"]
 
 STATUS_ENUM = "JobStatus"
-STATUS_MODULE = "shared/job_status.py"
+STATUS_MODULE = "shared/contract/job_status.py"
 STATUS_TYPE = "job_status"
 """Its name in the database."""
 

@@ -12,17 +12,17 @@ from job_api.core.database import DatabaseUnavailable
 from job_api.server import AddressUnavailable, CertificateUnusable
 from job_api.services.recovery import StorageUnusable
 from job_api.settings import ApiSettings
-from shared.entry_point import run_service
-from shared.exit_codes import ExitCode
-from shared.installed import InstalledUnusable
-from shared.stop_signals import stop_signals
+from shared.process.entry_point import run_service
+from shared.process.exit_codes import ExitCode
+from shared.process.plugins import PluginUnusable
+from shared.process.signals import stop_signals
 
 __all__ = ["main"]
 
 PROGRAM = "foregsyte-api"
 REFUSALS: dict[type[Exception], ExitCode] = {
     AdapterUnusable: ExitCode.SETTINGS,
-    InstalledUnusable: ExitCode.SETTINGS,
+    PluginUnusable: ExitCode.SETTINGS,
     DatabaseUnavailable: ExitCode.DATABASE,
     StorageUnusable: ExitCode.FAILURE,
     AddressUnavailable: ExitCode.ADDRESS,
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the server until SIGINT or SIGTERM.
 
     Returns:
-        The process's exit code, see `shared.exit_codes`.
+        The process's exit code, see `shared.process.exit_codes`.
     """
     return run_service(PROGRAM, arguments, ApiSettings, _serve, REFUSALS)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
-from shared.installed import InstalledUnusable, installed, load_installed, unfit_options
+from shared.process.plugins import PluginUnusable, installed, load_plugin, unfit_options
 
 __all__ = ["AdapterUnusable", "Port"]
 
@@ -64,9 +64,9 @@ class Port(Generic[P]):
         try:
             points = installed(self.group)
             if name in points:
-                make: Callable[..., Any] = load_installed(points[name])
+                make: Callable[..., Any] = load_plugin(points[name])
                 return make
-        except InstalledUnusable as error:
+        except PluginUnusable as error:
             raise AdapterUnusable(f"the {self.name} {error}") from error
         known = ", ".join([*self.built_in, *points])
         raise AdapterUnusable(

@@ -17,17 +17,17 @@ from job_api.server import ApiServer
 from job_api.servicers.job_servicer import JobServicer
 from job_api.servicers.worker_servicer import WorkerServicer
 from job_api.services.dispatch import DispatchService
+from job_api.services.job_queue import JobQueue
 from job_api.services.leases import JobLocks, LeaseTable
 from job_api.services.queries import QueryService
 from job_api.services.recovery import RecoveryService
 from job_api.services.submission import SubmissionService
 from job_api.services.upload_gate import UploadGate
-from job_api.services.waiting_line import WaitingLine
 from job_api.settings import ApiSettings
 from job_api.storage.base import StorageService
 from job_api.storage.local_storage import LocalStorage
-from shared.clock import Clock, monotonic_clock
-from shared.offering import offered_pipelines
+from shared.pipelines.settings import offered_pipelines
+from shared.process.clock import Clock, monotonic_clock
 
 __all__ = ["Services", "build_server", "build_services"]
 
@@ -39,7 +39,7 @@ class Services:
     submission: SubmissionService
     queries: QueryService
     dispatch: DispatchService
-    line: WaitingLine
+    line: JobQueue
     gate: UploadGate
     database: Database
     writer: GroupWriter
@@ -87,7 +87,7 @@ def build_services(
         unless_recovered.callback(database.close)
         writer = GroupWriter(database.sessions)
         jobs = JobRepository(database, writer)
-        line = WaitingLine(queue, settings.max_waiting_workers)
+        line = JobQueue(queue, settings.max_waiting_workers)
         leases = LeaseTable(settings.lease_seconds, clock)
         locks = JobLocks()
         gate = UploadGate(settings.max_uploads, settings.max_upload_bytes)

@@ -26,7 +26,7 @@ messages are read by callers: plain words, what to do, never a path.
 
 from typing import ClassVar
 
-from shared.reasons import Reason
+from shared.contract.reasons import Reason
 
 __all__ = [
     "AlreadyExists",

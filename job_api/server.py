@@ -17,10 +17,10 @@ from job_api.interceptors.own_pool import OwnPoolInterceptor
 from job_api.servicers.job_servicer import JobServicer
 from job_api.servicers.worker_servicer import WorkerServicer
 from job_api.services.dispatch import DispatchService
+from job_api.services.job_queue import JobQueue
 from job_api.services.upload_gate import UploadGate
-from job_api.services.waiting_line import WaitingLine
 from job_api.settings import MIB, ApiSettings
-from shared.generated.foregsyte.jobs.v1 import jobs_pb2, jobs_pb2_grpc
+from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2, jobs_pb2_grpc
 
 __all__ = ["AddressUnavailable", "ApiServer", "CertificateUnusable"]
 
@@ -61,7 +61,7 @@ class ApiServer:
         worker_servicer: WorkerServicer,
         interceptor: ErrorMappingInterceptor,
         dispatch: DispatchService,
-        line: WaitingLine,
+        line: JobQueue,
         gate: UploadGate,
     ) -> None:
         self._settings = settings

@@ -7,10 +7,10 @@ from pydantic import Field, FilePath, PositiveInt, model_validator
 
 from job_api.services.dispatch import DispatchLimits
 from job_api.services.submission import SubmissionLimits
-from shared.offering import OfferingSettings, PipelineNames
-from shared.pipelines import BUILT_IN_PIPELINES
-from shared.profiles import Profile
-from shared.settings import Address, Seconds, Tables, from_file
+from shared.pipelines.catalogue import BUILT_IN_PIPELINES
+from shared.pipelines.profiles import Profile
+from shared.pipelines.settings import PipelineNames, PipelineSettings
+from shared.process.settings import Address, Seconds, Tables, from_file
 
 __all__ = ["ApiSettings"]
 
@@ -18,12 +18,12 @@ MIB = 1 << 20
 GIB = 1 << 30
 
 
-class ApiSettings(OfferingSettings):
+class ApiSettings(PipelineSettings):
     """Settings of `foregsyte-api`."""
 
     table: ClassVar[str] = "api"
     file_tables: ClassVar[dict[str, str]] = {
-        **OfferingSettings.file_tables,
+        **PipelineSettings.file_tables,
         "storage": "storage_tables",
         "queue": "queue_tables",
     }
@@ -58,7 +58,7 @@ class ApiSettings(OfferingSettings):
     max_uploads: PositiveInt = Field(16, description="Most uploads at one time.")
     max_upload_bytes: PositiveInt = Field(GIB, description="Most bytes of video in uploads at one time.")
     min_free_bytes: int = Field(GIB, ge=0, description="Disk floor: what must stay free after a submit.")
-    max_piece_bytes: PositiveInt = Field(4 * MIB, description="Largest piece of a video sent to a worker at once.")
+    max_chunk_bytes: PositiveInt = Field(4 * MIB, description="Largest piece of a video sent to a worker at once.")
     default_page_size: PositiveInt = Field(50, description="Jobs in a page of ListJobs unless the caller says.")
     max_page_size: PositiveInt = Field(1000, description="Most jobs in a page of ListJobs.")
 
@@ -95,7 +95,7 @@ class ApiSettings(OfferingSettings):
         """The settings that bound what workers ask for and bring."""
         return DispatchLimits(
             self.max_wait_seconds,
-            self.max_piece_bytes,
+            self.max_chunk_bytes,
             self.max_results_bytes,
             self.max_error_message_bytes,
             self.max_lost_workers,

@@ -14,7 +14,7 @@ from job_client.errors import (
     Unreachable,
 )
 from job_client.job import FrameResult, Job, JobInfo
-from shared.job_status import JobStatus
+from shared.contract.job_status import JobStatus
 
 __all__ = [
     "FrameResult",

@@ -14,8 +14,8 @@ from job_client.cli.report import report
 from job_client.cli.results import results
 from job_client.errors import ServiceError
 from job_client.exit_codes import ExitCode, exit_code_of
+from job_client.local_cluster import ClusterFailed
 from job_client.media.errors import UnsuitableFile
-from job_client.pair import DemoFailed
 
 __all__ = ["app", "main"]
 
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code, or leaves with it as the library does for `--help` and wrong usage."""
     try:
         app(args=arguments, prog_name="foregsyte")
-    except (ServiceError, UnsuitableFile, ExtraMissing, DemoFailed, OSError) as error:
+    except (ServiceError, UnsuitableFile, ExtraMissing, ClusterFailed, OSError) as error:
         complain(error)
         return exit_code_of(error)
     return ExitCode.OK

@@ -8,12 +8,12 @@ from types import TracebackType
 from typing import Self
 from uuid import uuid4
 
-from job_client.calls import TRANSFER_SECONDS, call
 from job_client.job import Job, JobInfo, job_info
-from shared.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
-from shared.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub
-from shared.grpc_channel import open_channel
-from shared.job_status import JobStatus
+from job_client.retry import TRANSFER_SECONDS, call
+from shared.contract.channel import open_channel
+from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
+from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub
+from shared.contract.job_status import JobStatus
 
 __all__ = ["DEFAULT_ADDRESS", "DEFAULT_PIPELINE", "JobClient", "PipelineInfo"]
 

@@ -21,8 +21,8 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
-from shared.grpc_errors import STOPPED_SERVER_CODES, reason_of, retry_delay_seconds
-from shared.reasons import Reason
+from shared.contract.errors import STOPPED_SERVER_CODES, reason_of, retry_delay_seconds
+from shared.contract.reasons import Reason
 
 __all__ = [
     "InvalidRequest",

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypedDict
 
-from job_client.calls import FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS, TRANSFER_SECONDS, call
 from job_client.errors import Unreachable
-from shared.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
-from shared.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub
-from shared.job_status import JobStatus
+from job_client.retry import FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS, TRANSFER_SECONDS, call
+from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
+from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub
+from shared.contract.job_status import JobStatus
 
 __all__ = ["FrameResult", "Job", "JobInfo", "job_info"]
 

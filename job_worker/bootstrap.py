@@ -6,20 +6,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from job_worker.api_client import WorkerApi
-from job_worker.job_folder import sweep_job_folders
-from job_worker.pipeline_runner import PipelineRunner, RunOnFile
-from job_worker.pipelines.chosen import build_pipelines
-from job_worker.process_runner import Build, ProcessRunner, RunLimits
+from job_worker.analysis.build_pipelines import build_pipelines
+from job_worker.analysis.video_file_pipeline_service import VideoFilePipelineService
+from job_worker.inference.threads import limit_threads
+from job_worker.inference.vendor_libraries import prepare_vendor_libraries
+from job_worker.runtime.api_client import WorkerApi
+from job_worker.runtime.child_process import Build, ProcessRunner, RunLimits
+from job_worker.runtime.job_folder import sweep_job_folders
+from job_worker.runtime.pipeline_runner import PipelineRunner, RunOnFile
+from job_worker.runtime.stop_signal import StopSignal
+from job_worker.runtime.worker import Worker
 from job_worker.settings import WorkerSettings
-from job_worker.stop_signal import StopSignal
-from job_worker.threads import limit_threads
-from job_worker.vendor_libraries import prepare_vendor_libraries
-from job_worker.video.frame import Frame
-from job_worker.video.reader import ReaderLimits, VideoReader
-from job_worker.video_file_pipeline_service import VideoFilePipelineService
-from job_worker.worker import Worker
-from shared.logging_setup import configure_logging
+from shared.process.logging_setup import configure_logging
+from shared.video.frame import Frame
+from shared.video.reader import ReaderLimits, VideoReader
 
 __all__ = ["BuildPipelines", "build_runner", "build_worker"]
 
@@ -33,7 +33,7 @@ class BuildPipelines:
     settings: WorkerSettings
 
     def __call__(self, on_frame: Callable[[], None]) -> RunOnFile:
-        """Loads the models; see `job_worker.process_runner.Build`."""
+        """Loads the models; see `job_worker.runtime.child_process.Build`."""
         settings = self.settings
         configure_logging(settings.log_level, settings.log_format)
         prepare_vendor_libraries(settings.cache_dir)
@@ -81,5 +81,5 @@ def build_worker(settings: WorkerSettings, runner: PipelineRunner, stop: StopSig
                 pipelines=settings.pipelines,
                 work_dir=settings.work_dir,
                 wait_seconds=settings.wait_seconds,
-                piece_bytes=settings.piece_bytes,
+                chunk_bytes=settings.chunk_bytes,
             )

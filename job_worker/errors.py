@@ -2,26 +2,24 @@
 
 WorkerError
 ├── ModelLoadError       a model cannot be loaded: the worker does not start
-├── JobFailure           the job in hand cannot be done: it ends `failed` with this message
-│   └── VideoError       the video holds no frame that can be shown
-├── JobLost              the job in hand is no longer this worker's: drop it and go on
-├── PipelineLacking      this worker does not run the job's pipeline: hand it back
-├── NoRoom               this host has no room for the job's video: hand it back and pause
+├── JobFailed           the job in hand cannot be done: it ends `failed` with this message
+├── LeaseLost              the job in hand is no longer this worker's: drop it and go on
+├── UnsupportedPipeline      this worker does not run the job's pipeline: hand it back
+├── InsufficientSpace               this host has no room for the job's video: hand it back and pause
 ├── WorkerRefused        the API refuses this worker for good: it ends
 └── Stopping             the job in hand must be handed back because the worker stops
 
-The messages are read by operators (ModelLoadError, NoRoom, WorkerRefused) and by clients (JobFailure), so they are
-plain words without paths, stacks or library names.
+Clients read the messages of JobFailed, operators those of ModelLoadError, InsufficientSpace and WorkerRefused: plain
+words without paths, stacks or library names.
 """
 
 __all__ = [
-    "JobFailure",
-    "JobLost",
+    "InsufficientSpace",
+    "JobFailed",
+    "LeaseLost",
     "ModelLoadError",
-    "NoRoom",
-    "PipelineLacking",
     "Stopping",
-    "VideoError",
+    "UnsupportedPipeline",
     "WorkerError",
     "WorkerRefused",
 ]
@@ -35,23 +33,19 @@ class ModelLoadError(WorkerError):
     """A model cannot be loaded; the message says which, why and what to do."""
 
 
-class JobFailure(WorkerError):
+class JobFailed(WorkerError):
     """The job in hand cannot be done; the message becomes the job's `error_message`."""
 
 
-class VideoError(JobFailure):
-    """The video holds no frame that can be shown; the message says why in plain words."""
-
-
-class JobLost(WorkerError):
+class LeaseLost(WorkerError):
     """The API says that this worker no longer holds the job."""
 
 
-class PipelineLacking(WorkerError):
+class UnsupportedPipeline(WorkerError):
     """This worker does not run the job's pipeline, which is no fault of the job; the message is the pipeline's id."""
 
 
-class NoRoom(WorkerError):
+class InsufficientSpace(WorkerError):
     """This host cannot keep the job's video, which is no fault of the job; the message says why."""
 
 

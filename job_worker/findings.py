@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from job_worker.video.frame import Frame, Image
+from shared.video.frame import Frame, Image
 
 __all__ = ["Box", "Detection", "Point", "Polygon", "TextLine", "frame_result", "one_line", "picture_result"]
 

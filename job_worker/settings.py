@@ -8,11 +8,11 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import DirectoryPath, Field, FilePath, NonNegativeInt, PositiveInt
 
-from shared.languages import recogniser_for
-from shared.offering import OfferingSettings, PipelineNames
-from shared.pipelines import BUILT_IN_PIPELINES
-from shared.profiles import Profile
-from shared.settings import Address, Seconds
+from shared.pipelines.catalogue import BUILT_IN_PIPELINES
+from shared.pipelines.languages import recogniser_for
+from shared.pipelines.profiles import Profile
+from shared.pipelines.settings import PipelineNames, PipelineSettings
+from shared.process.settings import Address, Seconds
 
 __all__ = ["BUNDLED_CONFIDENCE", "BUNDLED_IMAGE_SIZE", "WorkerSettings"]
 
@@ -47,7 +47,7 @@ _SETTING_OF_KEY = {
 """Which setting a key of a table `[pipelines.NAME]` stands for."""
 
 
-class WorkerSettings(OfferingSettings):
+class WorkerSettings(PipelineSettings):
     """Settings of `foregsyte-worker`."""
 
     table: ClassVar[str] = "worker"
@@ -102,7 +102,7 @@ class WorkerSettings(OfferingSettings):
         description="A job is failed when its process holds more memory; default: 4 GiB, and 2 for each thread.",
     )
     max_frame_seconds: Seconds = Field(300.0, description="A job is failed when no frame is done for so long.")
-    piece_bytes: PositiveInt = Field(4 * MIB, description="Piece in which a video is fetched.")
+    chunk_bytes: PositiveInt = Field(4 * MIB, description="Piece in which a video is fetched.")
     wait_seconds: Seconds = Field(20.0, description="How long one question for a job waits at the server.")
     drain_seconds: float = Field(
         30.0,

@@ -8,12 +8,12 @@ import grpc
 
 from job_worker.bootstrap import build_runner, build_worker
 from job_worker.errors import ModelLoadError, Stopping, WorkerRefused
-from job_worker.pipeline_runner import PipelineRunner
+from job_worker.runtime.pipeline_runner import PipelineRunner
+from job_worker.runtime.stop_signal import StopSignal
 from job_worker.settings import WorkerSettings
-from job_worker.stop_signal import StopSignal
-from shared.entry_point import run_service
-from shared.exit_codes import ExitCode
-from shared.stop_signals import stop_signals
+from shared.process.entry_point import run_service
+from shared.process.exit_codes import ExitCode
+from shared.process.signals import stop_signals
 
 __all__ = ["REFUSALS", "main", "run_worker"]
 
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Works until SIGINT or SIGTERM; a second one hands the job in hand back at once.
 
     Returns:
-        The process's exit code, see `shared.exit_codes`.
+        The process's exit code, see `shared.process.exit_codes`.
     """
     return run_service(
         PROGRAM, arguments, WorkerSettings, lambda settings: run_worker(settings, build_runner(settings)), REFUSALS

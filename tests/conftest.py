@@ -13,16 +13,16 @@ import pytest
 from job_api.bootstrap import Services, build_server, build_services
 from job_api.settings import ApiSettings
 from job_client import JobClient
-from job_worker.errors import JobFailure
-from job_worker.pipeline_runner import results_document
-from shared.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub, WorkerServiceStub
-from shared.grpc_channel import CHANNEL_OPTIONS
+from job_worker.errors import JobFailed
+from job_worker.runtime.pipeline_runner import results_document
+from shared.contract.channel import CHANNEL_OPTIONS
+from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub, WorkerServiceStub
 from tests.support.clock import FakeClock
 from tests.support.found import FAILURE, RESULTS
 from tests.support.worker_fakes import FakeRunner, raising
 from tests.support.working import free_port, working
 
-pytest_plugins = ["job_api.contracts"]
+pytest_plugins = ["job_api.testing"]
 
 ROOT = Path(__file__).parent.parent
 TINY_MP4 = ROOT / "tests" / "fixtures" / "tiny.mp4"
@@ -168,7 +168,7 @@ def worker(address: str) -> Iterator[None]:
 @pytest.fixture
 def failing_worker(address: str) -> Iterator[None]:
     """A worker of that server that can do no job."""
-    with working(address, FakeRunner(raising(JobFailure(FAILURE)))):
+    with working(address, FakeRunner(raising(JobFailed(FAILURE)))):
         yield
 
 

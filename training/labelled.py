@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from job_worker.video.reader import VideoReader
+from shared.video.reader import VideoReader
 from training.scenes.patch import CLASSES, Box
 
 __all__ = ["REAL_FRAMES", "LabelledFrame", "real_frames", "rendered_frames"]

@@ -19,7 +19,7 @@ import numpy as np
 
 from training.scenes.codes import bars, qr_code
 from training.scenes.drawing import noise, paste, paste_centred
-from training.scenes.patch import Box, Colour, Patch, Picture, Points, Thing, blank, place, rectangle
+from training.scenes.patch import Box, Colour, Patch, Pixels, Points, Thing, blank, place, rectangle
 from training.scenes.signs import guide_sign, limit_sign, stop_sign
 from training.scenes.text import text_picture
 
@@ -46,7 +46,7 @@ SUBTITLES = ("Keep your distance.", "The harbour is straight ahead.", "Every cod
 class Shown:
     """One frame: its picture, what it shows, and the text of each of those things."""
 
-    pixels: Picture
+    pixels: Pixels
     things: list[tuple[Box, str]] = field(default_factory=list)
 
     def put(self, patch: Patch, centre: tuple[float, float], width: float, text: str, skew: float = 0.0) -> None:
@@ -58,7 +58,7 @@ class Shown:
         for box in place(self.pixels, patch, corners):
             self.things.append((box.cut_to(WIDTH, HEIGHT), text))
 
-    def overlay(self, text: Picture, x: int, y: int, content: str) -> None:
+    def overlay(self, text: Pixels, x: int, y: int, content: str) -> None:
         """Draws a caption with its upper left corner at a point."""
         paste(self.pixels, text, x, y)
         self.things.append((Box("caption", x, y, x + text.shape[1], y + text.shape[0]), content))
@@ -78,7 +78,7 @@ def draw_frame(index: int) -> Shown:
     return shown
 
 
-def _road(travelled: float) -> Picture:
+def _road(travelled: float) -> Pixels:
     frame = blank(WIDTH, HEIGHT)[..., :3].copy()
     horizon = 210
     share = np.linspace(0, 1, horizon)[:, None, None]
@@ -121,7 +121,7 @@ def _car() -> Patch:
     return Patch(pixels, [Thing("license_plate", rectangle(310, 424, 590, 560))])
 
 
-def _on_pole(sign: Picture) -> Patch:
+def _on_pole(sign: Pixels) -> Patch:
     height, width = sign.shape[:2]
     pixels = blank(width, int(height * 2.2))
     cv2.rectangle(pixels, (width // 2 - 7, 30), (width // 2 + 7, pixels.shape[0]), (120, 124, 126, 255), -1)

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import yaml
 
+from job_worker.inference.openvino_models import Precision, compile_model, read_model
 from job_worker.ocr.bundled_models import bundled_text_models
 from job_worker.ocr.quantised import RANGES_FILE, is_quantised_layer
 from job_worker.ocr.text_recogniser import (
@@ -22,8 +23,7 @@ from job_worker.ocr.text_recogniser import (
     TextRecogniser,
     network_input,
 )
-from job_worker.openvino_models import Precision, compile_model, read_model
-from job_worker.video.frame import Image
+from shared.video.frame import Image
 from training.materials import Materials, find_materials
 from training.scenes.backgrounds import Backgrounds
 from training.scenes.camera import compressed

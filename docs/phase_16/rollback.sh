@@ -49,5 +49,5 @@ PYTHON
 "$environment/bin/python" -m pip uninstall --yes $packages
 
 # 6. The files of the checkout: what git knows of these paths. Committing it is left to a person.
-git rm -r --quiet -- .ci .github alembic.ini benchmarks CHANGELOG.md CONTRIBUTING.md data docs governance job_api \
+git rm -r --quiet -- .ci .github .importlinter alembic.ini benchmarks CHANGELOG.md CONTRIBUTING.md data docs governance job_api \
     job_client job_worker Makefile migrations NOTICE protos pyproject.toml README.md requirements shared tests training

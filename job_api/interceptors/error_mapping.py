@@ -25,7 +25,7 @@ from job_api.errors import (
     Unavailable,
     WrongState,
 )
-from shared.reasons import ERROR_DOMAIN, Reason
+from shared.contract.reasons import ERROR_DOMAIN, Reason
 
 __all__ = ["STATUS_CODES", "ErrorMappingInterceptor", "status_of"]
 

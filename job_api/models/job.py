@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from job_api.core.column_types import UtcDateTime
 from job_api.core.database import Base
-from shared.job_status import JobStatus
+from shared.contract.job_status import JobStatus
 
 __all__ = ["Job", "JobStatus"]
 

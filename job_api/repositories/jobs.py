@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from job_api.core.database import Database
 from job_api.core.group_writer import GroupWriter
 from job_api.models.job import Job
-from shared.job_status import JobStatus
+from shared.contract.job_status import JobStatus
 
 __all__ = ["JobRecord", "JobRepository", "Position"]
 

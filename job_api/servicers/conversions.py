@@ -9,8 +9,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from job_api.errors import InvalidFormat, InvalidStatus, InvalidWait
 from job_api.repositories.jobs import JobRecord
 from job_api.services.stored_results import FrameEntry
-from shared.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
-from shared.job_status import JobStatus
+from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
+from shared.contract.job_status import JobStatus
 
 __all__ = [
     "duration_of_seconds",

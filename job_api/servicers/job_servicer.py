@@ -6,11 +6,11 @@ import grpc
 
 from job_api.servicers.conversions import frame_message, status_message, status_of_filter, summary_message, wants_json
 from job_api.services.queries import QueryService
-from job_api.services.request_checks import parse_job_id
 from job_api.services.submission import SubmissionService
-from shared.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
-from shared.generated.foregsyte.jobs.v1 import jobs_pb2_grpc
-from shared.pipelines import PipelineInfo
+from job_api.services.validation import parse_job_id
+from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
+from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2_grpc
+from shared.pipelines.catalogue import PipelineInfo
 
 __all__ = ["JobServicer"]
 

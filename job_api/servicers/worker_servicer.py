@@ -6,10 +6,10 @@ import grpc
 
 from job_api.servicers.conversions import duration_of_seconds, seconds_of_wait
 from job_api.services.dispatch import DispatchService
-from job_api.services.request_checks import checked_worker_id, parse_job_id
-from job_api.services.waiting_line import Waiter
-from shared.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
-from shared.generated.foregsyte.jobs.v1 import jobs_pb2_grpc
+from job_api.services.job_queue import Waiter
+from job_api.services.validation import checked_worker_id, parse_job_id
+from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
+from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2_grpc
 
 __all__ = ["WorkerServicer"]
 

@@ -21,15 +21,15 @@ from job_api.errors import (
     PayloadTooLarge,
 )
 from job_api.repositories.jobs import JobRecord, JobRepository
+from job_api.services.job_queue import JobQueue, Waiter
 from job_api.services.leases import JobLocks, Lease, LeaseTable
 from job_api.services.stored_results import checked_results
-from job_api.services.waiting_line import Waiter, WaitingLine
 from job_api.storage.base import StorageFull, StorageService
 from job_api.storage.keys import results_key
-from shared.clock import Clock
-from shared.job_status import JobStatus
+from shared.contract.job_status import JobStatus
+from shared.process.clock import Clock
 
-__all__ = ["DispatchLimits", "DispatchService", "VideoPiece"]
+__all__ = ["DispatchLimits", "DispatchService", "VideoChunk"]
 
 logger = logging.getLogger(__name__)
 
@@ -40,21 +40,21 @@ class DispatchLimits:
 
     Attributes:
         max_wait_seconds: The longest a Dequeue waits.
-        max_piece_bytes: The largest piece of a video in one answer.
+        max_chunk_bytes: The largest piece of a video in one answer.
         max_results_bytes: The largest results.
         max_error_message_bytes: The longest error message, in UTF-8.
         max_lost_workers: After so many workers lost on one job, the job is failed.
     """
 
     max_wait_seconds: float
-    max_piece_bytes: int
+    max_chunk_bytes: int
     max_results_bytes: int
     max_error_message_bytes: int
     max_lost_workers: int
 
 
 @dataclass(frozen=True, slots=True)
-class VideoPiece:
+class VideoChunk:
     """One piece of a job's video.
 
     Attributes:
@@ -79,7 +79,7 @@ class DispatchService:
         self,
         jobs: JobRepository,
         storage: StorageService,
-        line: WaitingLine,
+        line: JobQueue,
         leases: LeaseTable,
         locks: JobLocks,
         limits: DispatchLimits,
@@ -109,7 +109,7 @@ class DispatchService:
                 break
         return None
 
-    def read_input(self, job_id: UUID, worker_id: str, offset: int, length: int) -> VideoPiece:
+    def read_input(self, job_id: UUID, worker_id: str, offset: int, length: int) -> VideoChunk:
         """Reads one piece of the job's video.
 
         Raises:
@@ -126,10 +126,10 @@ class DispatchService:
                 if offset > size_bytes:
                     raise InvalidRange(f"offset {offset} lies behind the video's end at {size_bytes} bytes")
                 video.seek(offset)
-                data = video.read(min(length or self._limits.max_piece_bytes, self._limits.max_piece_bytes))
+                data = video.read(min(length or self._limits.max_chunk_bytes, self._limits.max_chunk_bytes))
         except FileNotFoundError:
             raise InputUnreadable(str(job_id), "the job's stored video is missing") from None
-        return VideoPiece(job.pipeline_id, size_bytes, data)
+        return VideoChunk(job.pipeline_id, size_bytes, data)
 
     def renew(self, job_id: UUID, worker_id: str) -> float:
         """Starts the worker's lease anew and returns its length in seconds.

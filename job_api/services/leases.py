@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
-from shared.clock import Clock
+from shared.process.clock import Clock
 
 __all__ = ["JobLocks", "Lease", "LeaseTable"]
 

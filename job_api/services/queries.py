@@ -20,7 +20,7 @@ from job_api.services.leases import JobLocks
 from job_api.services.stored_results import FrameEntry, frames_of, results_list_of
 from job_api.storage.base import StorageService
 from job_api.storage.keys import input_key, results_key
-from shared.job_status import JobStatus
+from shared.contract.job_status import JobStatus
 
 __all__ = ["QueryService"]
 

@@ -4,11 +4,11 @@ import logging
 from collections.abc import Callable
 
 from job_api.repositories.jobs import JobRepository
+from job_api.services.job_queue import JobQueue
 from job_api.services.leases import LeaseTable
-from job_api.services.waiting_line import WaitingLine
 from job_api.storage.base import StorageFull, StorageService
 from job_api.storage.keys import JOBS_FOLDER, SET_ASIDE_FOLDER, job_of_key
-from shared.job_status import JobStatus
+from shared.contract.job_status import JobStatus
 
 __all__ = ["RecoveryService", "StorageUnusable"]
 
@@ -22,7 +22,7 @@ class StorageUnusable(Exception):
 class RecoveryService:
     """Brings memory and storage in line with the rows."""
 
-    def __init__(self, jobs: JobRepository, storage: StorageService, line: WaitingLine, leases: LeaseTable) -> None:
+    def __init__(self, jobs: JobRepository, storage: StorageService, line: JobQueue, leases: LeaseTable) -> None:
         self._jobs = jobs
         self._storage = storage
         self._line = line

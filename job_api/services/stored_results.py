@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from job_api.errors import InvalidResults
-from shared.result_form import MAX_NESTING
+from shared.results.limits import MAX_NESTING
 
 __all__ = ["MAX_NESTING", "FrameEntry", "checked_results", "frames_of", "results_list_of"]
 

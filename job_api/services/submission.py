@@ -15,10 +15,10 @@ from job_api.errors import (
     UnknownPipeline,
 )
 from job_api.repositories.jobs import JobRecord, JobRepository
+from job_api.services.job_queue import JobQueue
 from job_api.services.leases import JobLocks
-from job_api.services.request_checks import MAX_ID_CHARACTERS
 from job_api.services.upload_gate import UploadGate
-from job_api.services.waiting_line import WaitingLine
+from job_api.services.validation import MAX_ID_CHARACTERS
 from job_api.storage.base import StorageFull, StorageService
 from job_api.storage.keys import input_key
 
@@ -58,7 +58,7 @@ class SubmissionService:
         self,
         jobs: JobRepository,
         storage: StorageService,
-        line: WaitingLine,
+        line: JobQueue,
         locks: JobLocks,
         pipelines: Collection[str],
         limits: SubmissionLimits,

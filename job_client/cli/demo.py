@@ -13,7 +13,7 @@ from job_client.cli.progress import wait_for
 from job_client.cli.results import show_summary
 from job_client.cli.signals import ending_on_signals
 from job_client.client import JobClient
-from job_client.pair import running_pair
+from job_client.local_cluster import local_cluster
 
 __all__ = ["demo"]
 
@@ -40,7 +40,7 @@ def demo(
     arguments = ["--yolo-weights", yolo_weights] if yolo_weights else []
     with ending_on_signals(), tempfile.TemporaryDirectory(prefix="foregsyte-demo-") as temporary:
         console.print(f"Starting the pair and loading the models for pipeline [bold]{PIPELINE}[/bold] ...")
-        with running_pair(data_dir or Path(temporary), arguments, PIPELINE) as address, JobClient(address) as client:
+        with local_cluster(data_dir or Path(temporary), arguments, PIPELINE) as address, JobClient(address) as client:
             _run(client, video, address)
 
 

@@ -15,7 +15,7 @@ from job_client.client import DEFAULT_ADDRESS, DEFAULT_PIPELINE, JobClient
 from job_client.errors import InvalidRequest
 from job_client.exit_codes import ExitCode
 from job_client.job import Job, JobInfo
-from shared.job_status import JobStatus
+from shared.contract.job_status import JobStatus
 
 __all__ = ["delete", "list_jobs", "pipelines", "status", "submit", "told_how_it_ended"]
 

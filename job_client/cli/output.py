@@ -12,7 +12,7 @@ from rich.table import Table
 
 from job_client.job import JobInfo
 from job_client.summary import Sighting
-from shared.job_status import JobStatus
+from shared.contract.job_status import JobStatus
 
 __all__ = [
     "STATUS_STYLES",

@@ -12,7 +12,7 @@ from job_client.job import Job, JobInfo
 
 __all__ = ["counting_bar", "upload", "wait_for"]
 
-PIECE_BYTES = 4 << 20
+CHUNK_BYTES = 4 << 20
 
 
 def upload(client: JobClient, video: Path, pipeline_id: str) -> Job:
@@ -64,7 +64,7 @@ def _progress(*columns: DownloadColumn | TextColumn) -> Progress:
 def _read(video: Path, advance: Callable[[int], None]) -> bytes:
     pieces: list[bytes] = []
     with video.open("rb") as file:
-        while piece := file.read(PIECE_BYTES):
+        while piece := file.read(CHUNK_BYTES):
             pieces.append(piece)
             advance(len(piece))
     return b"".join(pieces)

@@ -12,7 +12,7 @@ from job_client.media.errors import UnsuitableVideo
 from job_client.media.fonts import FontFile
 from job_client.media.original import OriginalVideo
 from job_client.media.writer import VideoWriter
-from job_worker.video.picture import Picture
+from shared.video.decoded_frame import DecodedFrame
 
 __all__ = ["annotate_video", "matched"]
 
@@ -53,7 +53,7 @@ def annotate_video(
             on_frame()
 
 
-def matched(original: OriginalVideo, results: Sequence[FrameResult]) -> Iterator[tuple[Picture, FrameResult]]:
+def matched(original: OriginalVideo, results: Sequence[FrameResult]) -> Iterator[tuple[DecodedFrame, FrameResult]]:
     """Yields each frame of the video with its result.
 
     Args:

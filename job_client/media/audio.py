@@ -10,7 +10,7 @@ from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.stream import Discard
 
-from job_worker.video.container import exact, open_mp4
+from shared.video.container import exact, open_mp4
 
 if TYPE_CHECKING:
     from av.packet import Packet

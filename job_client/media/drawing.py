@@ -10,7 +10,7 @@ from supervision.config import ORIENTED_BOX_COORDINATES
 from job_client.findings import detections_of, text_lines_of
 from job_client.media.fonts import FontFile
 from job_client.media.labels import PALETTE, TEXT_COLOR, Labels
-from job_worker.video.frame import Image
+from shared.video.frame import Image
 
 __all__ = ["Drawing"]
 

@@ -7,7 +7,7 @@ import numpy as np
 import supervision as sv
 
 from job_client.media.fonts import FontFile, load_font, packaged_fonts, suitable_font
-from job_worker.video.frame import Image
+from shared.video.frame import Image
 
 __all__ = ["PALETTE", "TEXT_COLOR", "Labels"]
 

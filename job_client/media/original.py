@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from job_client.media.errors import UnsuitableVideo
-from job_worker.errors import VideoError
-from job_worker.video.picture import Picture, VideoFormat
-from job_worker.video.reader import ReaderLimits, VideoReader
+from shared.video.decoded_frame import DecodedFrame, VideoFormat
+from shared.video.errors import VideoError
+from shared.video.reader import ReaderLimits, VideoReader
 
 __all__ = ["OriginalVideo"]
 
@@ -26,7 +26,7 @@ class OriginalVideo:
         self.path = path
         self._reader = VideoReader(path, ANY_SIZE)
 
-    def __iter__(self) -> Iterator[Picture]:
+    def __iter__(self) -> Iterator[DecodedFrame]:
         """Yields every displayable frame once, in display order.
 
         Raises:
@@ -34,7 +34,7 @@ class OriginalVideo:
             OSError: The file cannot be read.
         """
         with self._naming_the_file():
-            yield from self._reader.pictures()
+            yield from self._reader.decoded_frames()
 
     def format(self) -> VideoFormat:
         """Returns what a copy of the video must keep.

@@ -13,8 +13,8 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
 from job_client.media.audio import AudioTracks
-from job_worker.video.frame import Image
-from job_worker.video.picture import Picture, VideoFormat
+from shared.video.decoded_frame import DecodedFrame, VideoFormat
+from shared.video.frame import Image
 
 __all__ = ["VideoWriter"]
 
@@ -33,7 +33,7 @@ class VideoWriter:
         first: The original's first frame: all frames get its size and orientation.
     """
 
-    def __init__(self, target: Path, source: Path, like: VideoFormat, first: Picture) -> None:
+    def __init__(self, target: Path, source: Path, like: VideoFormat, first: DecodedFrame) -> None:
         self._like = like
         self._first = first
         self._converter = VideoReformatter()
@@ -58,7 +58,7 @@ class VideoWriter:
                 self._audio.write_until(math.inf)
             self._audio.close()
 
-    def write(self, picture: Picture, image: Image) -> None:
+    def write(self, picture: DecodedFrame, image: Image) -> None:
         """Writes a frame.
 
         Args:
@@ -104,7 +104,7 @@ class VideoWriter:
     def _stated(value: int, unspecified: int = UNSPECIFIED) -> int | None:
         return None if value == unspecified else value
 
-    def _pts(self, picture: Picture) -> int:
+    def _pts(self, picture: DecodedFrame) -> int:
         """Returns the frame's own time, or a later one where the file has two frames at one time."""
         stated = picture.pts
         if stated is None:

@@ -10,7 +10,7 @@ from job_client.job import FrameResult
 from job_client.media.annotation import matched
 from job_client.media.original import OriginalVideo
 from job_client.report.data import Row
-from job_worker.video.frame import Image
+from shared.video.frame import Image
 
 __all__ = ["Thumbnails", "best_frames", "make_thumbnails"]
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Protocol, Self
 
 from job_worker.findings import Detection
-from job_worker.video.frame import Image
+from shared.video.frame import Image
 
 __all__ = ["Detector"]
 
@@ -13,11 +13,11 @@ class Detector(Protocol):
     """Finds objects in one picture.
 
     Attributes:
-        pictures_at_once: How many threads may use it at a time.
+        concurrency: How many threads may use it at a time.
         batch_size: How many pictures `detect_batch` is given at most; 1 where nothing is gained by more.
     """
 
-    pictures_at_once: int
+    concurrency: int
     batch_size: int
 
     @property

@@ -5,7 +5,7 @@ from typing import Self
 
 from job_worker.detection.base import Detector
 from job_worker.findings import Detection
-from job_worker.video.frame import Image
+from shared.video.frame import Image
 
 __all__ = ["ChosenClasses"]
 
@@ -22,7 +22,7 @@ class ChosenClasses:
     """
 
     def __init__(self, detector: Detector, labels: Iterable[str]) -> None:
-        self.pictures_at_once = detector.pictures_at_once
+        self.concurrency = detector.concurrency
         self.batch_size = detector.batch_size
         self.labels = frozenset(labels)
         self._detector = detector

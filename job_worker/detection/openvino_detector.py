@@ -12,12 +12,13 @@ from typing import Any, Self, cast
 import numpy as np
 import yaml
 
-from job_worker.detection.yolo_boxes import ROW_COLUMNS, Fit, fitted, most_likely_boxes
+from job_worker.detection.letterbox import Letterbox, letterbox
+from job_worker.detection.nms import ROW_COLUMNS, non_maximum_suppression
 from job_worker.errors import ModelLoadError
 from job_worker.findings import Box, Detection
-from job_worker.openvino_models import Compute, ShapedModel, read_model
-from job_worker.vendor_libraries import reason_of
-from job_worker.video.frame import Image
+from job_worker.inference.openvino_models import Compute, ShapedModel, read_model
+from job_worker.inference.vendor_libraries import reason_of
+from shared.video.frame import Image
 
 __all__ = ["OpenVinoDetector", "is_runnable"]
 
@@ -52,7 +53,7 @@ class OpenVinoDetector:
     def __init__(
         self, weights: Path, compute: Compute, *, confidence: float = 0.25, iou: float = 0.7, image_size: int = 640
     ) -> None:
-        self.pictures_at_once = compute.threads
+        self.concurrency = compute.threads
         self._confidence = confidence
         self._iou = iou
         try:
@@ -81,9 +82,9 @@ class OpenVinoDetector:
 
     def detect(self, image: Image) -> list[Detection]:
         """Find the objects in a picture; see `Detector.detect`."""
-        fit = self._fit(image)
-        with self._model.inferred(fit.image) as output:
-            rows = fit.scaled_back(most_likely_boxes(output(0)[0], self._confidence, self._iou))
+        boxed = self._letterbox(image)
+        with self._model.inferred(boxed.image) as output:
+            rows = boxed.scaled_back(non_maximum_suppression(output(0)[0], self._confidence, self._iou))
         found = [self._detection(row) for row in rows.tolist()]
         # The network's own order depends on ties in its scores; this one does not.
         return sorted(found, key=lambda detection: (-detection.confidence, detection.box, detection.class_id))
@@ -101,10 +102,10 @@ class OpenVinoDetector:
             names = len(self._description.names)
             raise ValueError(f"it gives {shape[1] - 4} scores a box, and its description names {names} classes")
 
-    def _fit(self, image: Image) -> Fit:
+    def _letterbox(self, image: Image) -> Letterbox:
         if self._fixed_size:
-            return fitted(image, *self._fixed_size)
-        return fitted(image, self._image_size, self._image_size, self._description.stride)
+            return letterbox(image, *self._fixed_size)
+        return letterbox(image, self._image_size, self._image_size, self._description.stride)
 
     def _detection(self, row: list[float]) -> Detection:
         *corners, score, class_id = row

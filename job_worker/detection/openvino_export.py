@@ -10,8 +10,8 @@ from pathlib import Path
 from job_worker.detection.openvino_detector import is_runnable
 from job_worker.detection.ultralytics_weights import located
 from job_worker.errors import ModelLoadError
-from job_worker.made_once import made_once
-from job_worker.vendor_libraries import prepare_vendor_libraries, reason_of, user_cache_folder
+from job_worker.inference.build_cache import cached_build
+from job_worker.inference.vendor_libraries import prepare_vendor_libraries, reason_of, user_cache_folder
 
 __all__ = ["can_become_runnable", "runnable_weights", "runs_on_openvino_alone"]
 
@@ -60,7 +60,7 @@ def runnable_weights(weights: str, image_size: int, cache_folder: Path | None = 
 def _exported(checkpoint: Path, image_size: int, parent: Path) -> Path:
     content_hash = hashlib.sha256(checkpoint.read_bytes()).hexdigest()[:16]
     folder = parent / f"{checkpoint.stem}-{content_hash}-{image_size}-{_LAYOUT_VERSION}_openvino_model"
-    return made_once(folder, lambda working: _export(checkpoint, image_size, working, parent.parent))
+    return cached_build(folder, lambda working: _export(checkpoint, image_size, working, parent.parent))
 
 
 def _export(checkpoint: Path, image_size: int, working: Path, cache_folder: Path) -> Path:

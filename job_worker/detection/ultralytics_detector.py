@@ -14,9 +14,9 @@ from job_worker.detection.ultralytics_batches import keep_pictures_apart
 from job_worker.detection.ultralytics_weights import located
 from job_worker.errors import ModelLoadError
 from job_worker.findings import Box, Detection
-from job_worker.threads import limit_threads
-from job_worker.vendor_libraries import prepare_vendor_libraries, reason_of, user_cache_folder
-from job_worker.video.frame import Image
+from job_worker.inference.threads import limit_threads
+from job_worker.inference.vendor_libraries import prepare_vendor_libraries, reason_of, user_cache_folder
+from shared.video.frame import Image
 
 __all__ = ["UltralyticsDetector"]
 
@@ -45,7 +45,7 @@ class UltralyticsDetector:
         ModelLoadError: The model cannot be loaded, does not run, or does not find objects.
     """
 
-    pictures_at_once = 1
+    concurrency = 1
 
     def __init__(
         self,

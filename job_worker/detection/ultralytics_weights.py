@@ -6,8 +6,8 @@ import logging
 from pathlib import Path
 
 from job_worker.errors import ModelLoadError
-from job_worker.made_once import made_once
-from job_worker.vendor_libraries import prepare_vendor_libraries, reason_of
+from job_worker.inference.build_cache import cached_build
+from job_worker.inference.vendor_libraries import prepare_vendor_libraries, reason_of
 
 __all__ = ["located"]
 
@@ -58,7 +58,7 @@ def _downloaded(weights: Path, cache_folder: Path) -> Path:
         return file.parent
 
     try:
-        return made_once(folder, download) / weights.name
+        return cached_build(folder, download) / weights.name
     except Exception as error:
         raise ModelLoadError(
             f"The detector's weights {weights} are published by Ultralytics and could not be downloaded: "

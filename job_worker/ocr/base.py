@@ -3,7 +3,7 @@
 from typing import Protocol, Self
 
 from job_worker.findings import TextLine
-from job_worker.video.frame import Image
+from shared.video.frame import Image
 
 __all__ = ["TextReader"]
 
@@ -12,10 +12,10 @@ class TextReader(Protocol):
     """Reads the text in one picture.
 
     Attributes:
-        pictures_at_once: How many threads may use it at a time.
+        concurrency: How many threads may use it at a time.
     """
 
-    pictures_at_once: int
+    concurrency: int
 
     def with_confidence(self, min_confidence: float) -> Self:
         """Returns a reader with another limit on the same networks, which stay in memory once.

@@ -16,9 +16,9 @@ from typing import Any
 import yaml
 
 from job_worker.errors import ModelLoadError
-from job_worker.made_once import made_once
-from job_worker.openvino_models import read_model
-from job_worker.vendor_libraries import prepare_vendor_libraries, user_cache_folder
+from job_worker.inference.build_cache import cached_build
+from job_worker.inference.openvino_models import read_model
+from job_worker.inference.vendor_libraries import prepare_vendor_libraries, user_cache_folder
 
 __all__ = ["TextModelFolders", "bundled_text_models"]
 
@@ -109,7 +109,7 @@ def _wheel_file(name: str) -> Path:
 def _model_folder(parent: Path, model: Path, config_of: Callable[[Path], dict[str, Any]]) -> Path:
     content_hash = hashlib.sha256(model.read_bytes()).hexdigest()[:16]
     folder = parent / f"{model.stem}-{content_hash}-{_LAYOUT_VERSION}"
-    return made_once(folder, lambda working: _built(working / "model", model, config_of(model)))
+    return cached_build(folder, lambda working: _built(working / "model", model, config_of(model)))
 
 
 def _built(folder: Path, model: Path, config: dict[str, Any]) -> Path:

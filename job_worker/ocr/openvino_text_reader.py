@@ -6,13 +6,13 @@ from typing import Self
 
 from job_worker.errors import ModelLoadError
 from job_worker.findings import TextLine, one_line
+from job_worker.inference.openvino_models import Compute
+from job_worker.inference.vendor_libraries import reason_of
 from job_worker.ocr.bundled_models import TextModelFolders
 from job_worker.ocr.quadrilaterals import Quad, corners_of_line, is_covered, reading_order, straightened
 from job_worker.ocr.text_detector import MAX_SIDE, TextDetector
 from job_worker.ocr.text_recogniser import LineShape, TextRecogniser
-from job_worker.openvino_models import Compute
-from job_worker.vendor_libraries import reason_of
-from job_worker.video.frame import Image
+from shared.video.frame import Image
 
 __all__ = ["OpenVinoTextReader"]
 
@@ -41,7 +41,7 @@ class OpenVinoTextReader:
         long_sides: Sequence[int] = (MAX_SIDE,),
         line_shape: LineShape = LineShape(),  # noqa: B008 (frozen)
     ) -> None:
-        self.pictures_at_once = compute.threads
+        self.concurrency = compute.threads
         self._min_confidence = min_confidence
         self._long_sides = long_sides
         try:

@@ -13,11 +13,11 @@ import yaml
 
 from job_worker.errors import ModelLoadError
 from job_worker.findings import TextLine, one_line
+from job_worker.inference.threads import limit_threads
+from job_worker.inference.vendor_libraries import prepare_vendor_libraries, reason_of
 from job_worker.ocr.bundled_models import bundled_text_models
 from job_worker.ocr.quadrilaterals import corners_of_line
-from job_worker.threads import limit_threads
-from job_worker.vendor_libraries import prepare_vendor_libraries, reason_of
-from job_worker.video.frame import Image
+from shared.video.frame import Image
 
 __all__ = ["PaddleTextReader"]
 
@@ -42,7 +42,7 @@ class PaddleTextReader:
         ModelLoadError: A model cannot be loaded or does not run.
     """
 
-    pictures_at_once = 1
+    concurrency = 1
 
     def __init__(
         self,

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyclipper
 
 from job_worker.findings import Polygon
-from job_worker.video.frame import Image
+from shared.video.frame import Image
 
 __all__ = ["Logits", "Quad", "corners_of_line", "is_covered", "quads_in", "reading_order", "straightened"]
 

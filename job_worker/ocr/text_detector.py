@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from job_worker.inference.openvino_models import Precision, ShapedModel, read_model
 from job_worker.ocr.network_rewrites import without_concatenations, without_upsampling
 from job_worker.ocr.quadrilaterals import Logits, Quad, quads_in
-from job_worker.openvino_models import Precision, ShapedModel, read_model
-from job_worker.video.frame import Image
+from shared.video.frame import Image
 
 __all__ = ["TextDetector"]
 

@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import yaml
 
+from job_worker.inference.image_cache import ImageCache
+from job_worker.inference.openvino_models import Precision, compile_model, cpu_has_bf16, read_model
 from job_worker.ocr.network_rewrites import without_concatenations
 from job_worker.ocr.quantised import in_integers, ranges_for
-from job_worker.openvino_models import Precision, compile_model, cpu_has_bf16, read_model
-from job_worker.recent_pictures import RecentPictures
-from job_worker.video.frame import Image
+from shared.video.frame import Image
 
 __all__ = ["LineShape", "ReadLine", "TextRecogniser", "network_input"]
 
@@ -82,7 +82,7 @@ class TextRecogniser:
         if in_bytes and (measured := ranges_for(folder / "inference.onnx")):
             network = in_integers(network, measured)
         self._network = _Network(network, precision)
-        self._recent: RecentPictures[ReadLine] = RecentPictures(LINES_REMEMBERED)
+        self._recent: ImageCache[ReadLine] = ImageCache(LINES_REMEMBERED)
 
     def read(self, line: Image) -> ReadLine:
         """Reads a line, or remembers it: on screens and slides most lines stay as they are, to the last bit.

@@ -9,23 +9,23 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from job_api.contracts.storage import JOB, KEY, BrokenSource, MakeStorage, StorageContract, files_under, load, save
 from job_api.storage import local_storage
 from job_api.storage.base import StorageFull
 from job_api.storage.keys import JOBS_FOLDER, results_key
 from job_api.storage.local_storage import LocalStorage
 from job_api.storage.memory_storage import MemoryStorage
+from job_api.testing.storage import JOB, KEY, BrokenSource, MakeStorage, StorageConformance, files_under, load, save
 
 pytestmark = pytest.mark.unit
 
 
-class TestLocalStorage(StorageContract):
+class TestLocalStorage(StorageConformance):
     @pytest.fixture
     def make_storage(self) -> MakeStorage:
         return LocalStorage
 
 
-class TestMemoryStorage(StorageContract):
+class TestMemoryStorage(StorageConformance):
     @pytest.fixture
     def make_storage(self) -> MakeStorage:
         return lambda _root: MemoryStorage()

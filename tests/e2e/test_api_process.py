@@ -16,10 +16,10 @@ from typing import Any
 import grpc
 import pytest
 
-from shared.exit_codes import ExitCode
-from shared.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
-from shared.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub, WorkerServiceStub
-from shared.grpc_channel import CHANNEL_OPTIONS
+from shared.contract.channel import CHANNEL_OPTIONS
+from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
+from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub, WorkerServiceStub
+from shared.process.exit_codes import ExitCode
 from tests.conftest import ROOT
 from tests.support.samples import DOCUMENT, LONG_WAIT, VIDEO, submit_request
 from tests.support.waiting import eventually

@@ -10,7 +10,7 @@ import grpc
 import pytest
 
 from job_client import JobClient, ServiceError
-from shared.job_status import JobStatus
+from shared.contract.job_status import JobStatus
 from tests.support.plain_words import is_plain
 from tests.support.processes import api_process, worker_process
 

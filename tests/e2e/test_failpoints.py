@@ -13,9 +13,9 @@ import pytest
 
 from job_api.settings import ApiSettings
 from job_api.storage.keys import JOBS_FOLDER
-from shared.exit_codes import ExitCode
-from shared.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
-from shared.reasons import Reason
+from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
+from shared.contract.reasons import Reason
+from shared.process.exit_codes import ExitCode
 from tests.support.errors import refusal_of
 from tests.support.failpoint_server import FILE_SWEPT, STUCK
 from tests.support.processes import started

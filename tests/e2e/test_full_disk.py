@@ -8,9 +8,9 @@ from pathlib import Path
 import grpc
 import pytest
 
-from shared.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
-from shared.grpc_errors import reason_of
-from shared.reasons import Reason
+from shared.contract.errors import reason_of
+from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
+from shared.contract.reasons import Reason
 from tests.support.errors import refusal_of
 from tests.support.samples import VIDEO, submit_request
 from tests.support.serving import Served, serving, stored

@@ -17,10 +17,10 @@ import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
-from shared.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
-from shared.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub, WorkerServiceStub
-from shared.grpc_errors import reason_of
-from shared.reasons import Reason
+from shared.contract.errors import reason_of
+from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
+from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub, WorkerServiceStub
+from shared.contract.reasons import Reason
 from tests.support.samples import VIDEO, submit_request
 from tests.support.serving import KILLED, Served, serving, stored
 from tests.support.waiting import eventually, in_thread

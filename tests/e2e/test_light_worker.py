@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.exit_codes import ExitCode
+from shared.process.exit_codes import ExitCode
 from tests.conftest import ROOT, TINY_MP4
 from tests.support.processes import environment
 

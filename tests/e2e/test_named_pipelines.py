@@ -7,7 +7,7 @@ import psutil
 import pytest
 
 from job_client import JobClient
-from shared.exit_codes import ExitCode
+from shared.process.exit_codes import ExitCode
 from tests.support.processes import Process, api_process, started, worker_process
 
 pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.worker, pytest.mark.timeout(600)]

@@ -16,11 +16,11 @@ import pytest
 
 from job_client import JobClient
 from job_client.exit_codes import ExitCode as ClientExitCode
-from job_worker import process_runner
 from job_worker.bootstrap import BuildPipelines
+from job_worker.runtime import child_process
 from job_worker.settings import WorkerSettings
-from shared.exit_codes import ExitCode
-from shared.job_status import JobStatus
+from shared.contract.job_status import JobStatus
+from shared.process.exit_codes import ExitCode
 from tests.conftest import TINY_MP4
 from tests.support.plain_words import is_plain
 from tests.support.processes import Process, api_process, environment, members_of_group, ready, started, worker_process
@@ -250,7 +250,7 @@ def test_the_process_of_the_models_does_its_work_and_ends_with_its_pipe(yolo_wei
     with ExitStack() as stack:
         ours, theirs = context.Pipe()
         stack.callback(ours.close)
-        child = context.Process(target=process_runner._serve, args=(theirs, BuildPipelines(settings)), daemon=True)
+        child = context.Process(target=child_process._serve, args=(theirs, BuildPipelines(settings)), daemon=True)
         child.start()
         stack.callback(child.kill)
         theirs.close()

@@ -5,8 +5,8 @@ from pathlib import Path
 import grpc
 import pytest
 
-from shared.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
-from shared.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub
+from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
+from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub
 from tests.support.processes import api_process, worker_process
 from tests.support.waiting import eventually
 

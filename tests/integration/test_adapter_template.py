@@ -7,7 +7,7 @@ import pytest
 
 from job_api.settings import ApiSettings
 from job_client import JobClient
-from job_worker.pipeline_runner import results_document
+from job_worker.runtime.pipeline_runner import results_document
 from tests.support.found import RESULTS
 from tests.support.packages import copy_template, install_template, run_tests_of
 from tests.support.project_copy import replace_in
@@ -57,10 +57,10 @@ def test_a_contract_without_an_adapter_says_what_it_wants(template: tuple[Path, 
     tests = tmp_path / "tests"
     tests.mkdir()
     (tests / "test_it.py").write_text(
-        "from job_api.contracts.queue import QueueContract\nclass TestMine(QueueContract): ...\n"
+        "from job_api.testing.queue import QueueConformance\nclass TestMine(QueueConformance): ...\n"
     )
     done = run_tests_of(tmp_path, template[1])
-    assert "has a fixture `queue` that returns an empty one" in done.stdout
+    assert "override the fixture `queue`: return an empty one" in done.stdout
 
 
 def test_a_server_told_to_use_it_keeps_its_files_there_and_does_its_jobs(

@@ -25,9 +25,9 @@ from job_client.media.annotation import annotate_video
 from job_client.media.errors import UnsuitableVideo
 from job_client.media.original import OriginalVideo
 from job_client.media.writer import ENCODER_OPTIONS, VideoWriter
-from job_worker.pipeline_runner import results_document
-from job_worker.video.picture import Picture
-from job_worker.video.reader import VideoReader
+from job_worker.runtime.pipeline_runner import results_document
+from shared.video.decoded_frame import DecodedFrame
+from shared.video.reader import VideoReader
 from tests.conftest import ROOT, TINY_MP4
 from tests.support.processes import environment
 from tests.support.waiting import eventually
@@ -77,7 +77,7 @@ def audio_span(path: Path) -> tuple[float, float]:
         return times[0], times[-1]
 
 
-def pictures(path: Path) -> list[Picture]:
+def pictures(path: Path) -> list[DecodedFrame]:
     return list(OriginalVideo(path))
 
 

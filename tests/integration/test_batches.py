@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from job_worker import engines, frames_in_parallel
+from job_worker.analysis import engines, scheduling
+from job_worker.analysis.build_pipelines import build_pipelines
+from job_worker.analysis.frame_analysis import BatchFrameAnalysis, FrameAnalysis
+from job_worker.analysis.scheduling import PICTURES_REMEMBERED, analysed_in_batches
+from job_worker.analysis.video_file_pipeline_service import VideoFilePipelineService
 from job_worker.detection.chosen_classes import ChosenClasses
 from job_worker.detection.ultralytics_detector import UltralyticsDetector
 from job_worker.findings import Detection, frame_result
-from job_worker.frames_in_parallel import PICTURES_REMEMBERED, analysed_in_batches
-from job_worker.pipelines.built_in import BatchFrameAnalysis, FrameAnalysis
-from job_worker.pipelines.chosen import build_pipelines
+from job_worker.inference.vendor_libraries import prepare_vendor_libraries
 from job_worker.settings import WorkerSettings
-from job_worker.vendor_libraries import prepare_vendor_libraries
-from job_worker.video.frame import Frame, Image
-from job_worker.video.reader import VideoReader
-from job_worker.video_file_pipeline_service import VideoFilePipelineService
+from shared.video.frame import Frame, Image
+from shared.video.reader import VideoReader
 from tests.conftest import OPTIONAL, TINY_MP4
 from tests.support.checkpoints import write_checkpoint
 
@@ -221,7 +221,7 @@ def test_the_frames_of_a_video_give_what_they_give_one_by_one(name: str, detecto
 def test_smaller_batches_of_large_pictures_give_the_same(
     detector: UltralyticsDetector, alone: list[list[Detection]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(frames_in_parallel, "MAX_BYTES_AHEAD", 2 * PICTURES[0].nbytes)
+    monkeypatch.setattr(scheduling, "MAX_BYTES_AHEAD", 2 * PICTURES[0].nbytes)
     assert found_in(detector, PICTURES) == alone
 
 

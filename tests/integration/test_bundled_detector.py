@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from job_worker.analysis.engines import load_detector, load_text_reader
 from job_worker.detection.bundled_detector import BUNDLED_CHECKPOINT, BUNDLED_NETWORK
-from job_worker.engines import load_detector, load_text_reader
 from job_worker.settings import WorkerSettings
-from job_worker.video.frame import Frame
-from job_worker.video.reader import VideoReader
+from shared.video.frame import Frame
+from shared.video.reader import VideoReader
 from tests.conftest import ROOT
 from training.card import CARD, filled
 from training.evaluate import overlap_of_union

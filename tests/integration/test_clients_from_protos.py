@@ -11,7 +11,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from shared.generated.foregsyte.jobs.v1.jobs_pb2_grpc import WorkerServiceStub
+from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import WorkerServiceStub
 from tests.conftest import OPTIONAL, ROOT, TINY_MP4
 from tests.support.one_job import RESULTS, one_job_done
 from tests.support.processes import environment

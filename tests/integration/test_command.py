@@ -20,7 +20,7 @@ from job_client.__main__ import main
 from job_client.cli.output import ROWS_SHOWN, sightings_table
 from job_client.exit_codes import ExitCode
 from job_client.summary import Sighting
-from shared.job_status import JobStatus
+from shared.contract.job_status import JobStatus
 from tests.conftest import TINY_MP4
 from tests.support.certificates import make_certificate
 from tests.support.found import FAILURE, RESULTS
@@ -274,7 +274,7 @@ class TestExitCodes:
             assert UNKNOWN_JOB in line
 
     def test_a_server_that_is_not_there_is_unreachable(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("job_client.calls.PATIENCE_SECONDS", 0.1)
+        monkeypatch.setattr("job_client.retry.PATIENCE_SECONDS", 0.1)
         code, _, err = run("status", UNKNOWN_JOB, "--address", f"127.0.0.1:{free_port()}")
         assert code == ExitCode.UNREACHABLE
         assert err.startswith("foregsyte: UNAVAILABLE")

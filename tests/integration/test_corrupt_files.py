@@ -10,8 +10,8 @@ import pytest
 
 from job_api.settings import ApiSettings
 from job_api.storage.keys import JOBS_FOLDER
-from shared.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
-from shared.reasons import Reason
+from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
+from shared.contract.reasons import Reason
 from tests.support.errors import refusal_of
 from tests.support.running import Running, running_server
 from tests.support.samples import DOCUMENT, OTHER_DOCUMENT, OTHER_VIDEO, UNKNOWN_JOB, VIDEO, submit_request

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from job_client.__main__ import app
-from job_worker.pipeline_runner import results_document
+from job_worker.runtime.pipeline_runner import results_document
 from tests.conftest import TINY_MP4
 from tests.support.documents import ROOT, blocks_of, commands_of
 from tests.support.project_copy import environment_of_copy

@@ -7,8 +7,8 @@ import pytest
 
 from job_api import errors
 from job_api.interceptors.error_mapping import STATUS_CODES
-from shared.generated.foregsyte.jobs.v1 import jobs_pb2
-from shared.reasons import Reason
+from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2
+from shared.contract.reasons import Reason
 from tests.support.endpoints_page import PAGE, page
 from tests.support.grpcurl import lines_of
 

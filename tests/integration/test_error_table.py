@@ -16,9 +16,9 @@ from google.protobuf.duration_pb2 import Duration
 from job_api.settings import ApiSettings
 from job_api.storage.base import StorageFull
 from job_api.storage.memory_storage import MemoryStorage
-from shared.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
-from shared.grpc_errors import reason_of, retry_delay_seconds
-from shared.reasons import ERROR_DOMAIN, Reason
+from shared.contract.errors import reason_of, retry_delay_seconds
+from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
+from shared.contract.reasons import ERROR_DOMAIN, Reason
 from tests.support.adapters import BlockingStorage, HookedStorage, raises
 from tests.support.errors import Refusal, refusal_of
 from tests.support.running import Running, running_server

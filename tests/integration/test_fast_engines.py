@@ -10,21 +10,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from job_worker.analysis.build_pipelines import build_pipelines
+from job_worker.analysis.engines import PROFILES, load_detector, load_text_reader
+from job_worker.analysis.video_file_pipeline_service import VideoFilePipelineService
 from job_worker.detection.openvino_detector import OpenVinoDetector
 from job_worker.detection.openvino_export import runnable_weights
 from job_worker.detection.ultralytics_detector import UltralyticsDetector
-from job_worker.engines import PROFILES, load_detector, load_text_reader
 from job_worker.errors import ModelLoadError
+from job_worker.inference.openvino_models import Compute, Precision
 from job_worker.ocr.bundled_models import TextModelFolders, bundled_text_models
 from job_worker.ocr.openvino_text_reader import OpenVinoTextReader
 from job_worker.ocr.paddle_text_reader import PaddleTextReader
-from job_worker.openvino_models import Compute, Precision
-from job_worker.pipelines.chosen import build_pipelines
 from job_worker.settings import WorkerSettings
-from job_worker.video.frame import Image
-from job_worker.video.reader import VideoReader
-from job_worker.video_file_pipeline_service import VideoFilePipelineService
-from shared.profiles import Profile
+from shared.pipelines.profiles import Profile
+from shared.video.frame import Image
+from shared.video.reader import VideoReader
 from tests.conftest import TINY_MP4
 from tests.support.checkpoints import write_checkpoint
 

@@ -27,12 +27,12 @@ from job_client import (
     ServiceError,
     Unreachable,
 )
-from job_worker.pipeline_runner import results_document
-from shared.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
-from shared.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub
-from shared.job_status import JobStatus
-from shared.offering import offered_pipelines
-from shared.profiles import Profile
+from job_worker.runtime.pipeline_runner import results_document
+from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
+from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub
+from shared.contract.job_status import JobStatus
+from shared.pipelines.profiles import Profile
+from shared.pipelines.settings import offered_pipelines
 from tests.conftest import TINY_MP4
 from tests.support.found import RESULTS
 from tests.support.running import running_server
@@ -270,7 +270,7 @@ def test_a_server_that_is_not_there_is_told_after_a_few_tries() -> None:
 def test_waiting_survives_a_restart_of_the_server(
     settings_on_disk: ApiSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("job_client.calls.PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr("job_client.retry.PATIENCE_SECONDS", 0.2)
     settings = settings_on_disk
     away = threading.Event()
     with JobClient(settings.address) as client:
@@ -293,7 +293,7 @@ def test_waiting_survives_a_restart_of_the_server(
 
 
 def test_waiting_for_a_server_that_stays_away_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("job_client.calls.PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr("job_client.retry.PATIENCE_SECONDS", 0.1)
     monkeypatch.setattr("job_client.job.OUTAGE_SECONDS", 0.5)
     began_at = time.monotonic()
     with JobClient(f"127.0.0.1:{free_port()}") as client:

@@ -6,8 +6,8 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import MessageToDict
 
-from shared.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
-from shared.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub, WorkerServiceStub
+from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
+from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub, WorkerServiceStub
 
 pytestmark = pytest.mark.integration
 

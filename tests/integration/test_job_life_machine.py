@@ -22,11 +22,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from job_api.bootstrap import Services, build_services
 from job_api.errors import ApiError, JobNotFinished, LeaseLost, RequestIdReused
 from job_api.repositories.jobs import JobRepository
-from job_api.services.waiting_line import Waiter
+from job_api.services.job_queue import Waiter
 from job_api.settings import ApiSettings
 from job_api.storage.keys import JOBS_FOLDER, job_of_key
 from job_api.storage.local_storage import LocalStorage
-from shared.job_status import JobStatus
+from shared.contract.job_status import JobStatus
 from tests.support.clock import FakeClock
 
 pytestmark = pytest.mark.integration

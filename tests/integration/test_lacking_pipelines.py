@@ -8,9 +8,9 @@ import pytest
 
 from job_api.settings import ApiSettings
 from job_client import JobClient
-from job_worker import declined_jobs
-from job_worker.pipeline_runner import results_document
-from shared.job_status import JobStatus
+from job_worker.runtime import declined_jobs
+from job_worker.runtime.pipeline_runner import results_document
+from shared.contract.job_status import JobStatus
 from tests.support.found import RESULTS
 from tests.support.processes import api_process, worker_process
 from tests.support.running import running_server

@@ -13,17 +13,17 @@ from typing import Any
 import numpy as np
 import pytest
 
+from job_worker.analysis.engines import load_detector
+from job_worker.analysis.frame_analysis import FrameAnalysis
+from job_worker.analysis.video_file_pipeline_service import VideoFilePipelineService
 from job_worker.detection.ultralytics_detector import UltralyticsDetector, _pin_backend
-from job_worker.engines import load_detector
 from job_worker.errors import ModelLoadError
 from job_worker.findings import frame_result
 from job_worker.ocr.bundled_models import bundled_text_models
 from job_worker.ocr.paddle_text_reader import PaddleTextReader
-from job_worker.pipelines.built_in import FrameAnalysis
 from job_worker.settings import WorkerSettings
-from job_worker.video.frame import Frame
-from job_worker.video.reader import VideoReader
-from job_worker.video_file_pipeline_service import VideoFilePipelineService
+from shared.video.frame import Frame
+from shared.video.reader import VideoReader
 
 pytestmark = [pytest.mark.integration, pytest.mark.worker, pytest.mark.models]
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from job_worker.inference.openvino_models import Precision, compile_model, read_model
 from job_worker.ocr.bundled_models import TextModelFolders, bundled_text_models
 from job_worker.ocr.network_rewrites import without_concatenations, without_upsampling
-from job_worker.openvino_models import Precision, compile_model, read_model
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -21,7 +21,7 @@ PLANTED = [
     ("docs/phase_16/overview.md", "(architecture.md)", "(arkitecture.md)", "test_every_link_leads_somewhere"),
     ("CONTRIBUTING.md", "docs/decisions/README.md", "docs/decisions/README.md#none", "test_every_link_leads_somewhere"),
     ("job_api/settings.py", "    max_page_size: PositiveInt", "    largest_page: PositiveInt", "test_the_readme_lists"),
-    ("job_worker/pipelines/built_in.py", '"""', '"""For a websocket. ', "test_the_project_keeps_every_rule"),
+    ("job_worker/analysis/frame_analysis.py", '"""', '"""For a websocket. ', "test_the_project_keeps_every_rule"),
     ("docs/phase_16/release_notes.md", "`--min-free-bytes`", "`--min-free-byte`", "test_every_flag_and_variable"),
     (
         "docs/phase_16/architecture.md",

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from job_worker.errors import VideoError
-from job_worker.video.reader import VideoReader
+from shared.video.errors import VideoError
+from shared.video.reader import VideoReader
 
 pytestmark = [pytest.mark.integration, pytest.mark.worker]
 

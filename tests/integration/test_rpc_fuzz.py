@@ -23,9 +23,9 @@ from google.protobuf.message_factory import GetMessageClass
 
 from job_api.services.stored_results import MAX_NESTING
 from job_api.settings import ApiSettings
-from shared.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
-from shared.grpc_errors import reason_of
-from shared.reasons import Reason
+from shared.contract.errors import reason_of
+from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
+from shared.contract.reasons import Reason
 from tests.support.errors import Refusal, refusal_of
 from tests.support.running import Running, running_server
 from tests.support.samples import DOCUMENT, OTHER_DOCUMENT, OTHER_VIDEO, UNKNOWN_JOB, VIDEO, submit_request

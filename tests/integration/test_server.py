@@ -19,14 +19,14 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 from job_api import server as server_module
 from job_api.bootstrap import build_server
 from job_api.server import AddressUnavailable
-from job_api.services import waiting_line
-from job_api.services.waiting_line import Waiter
+from job_api.services import job_queue
+from job_api.services.job_queue import Waiter
 from job_api.settings import ApiSettings
 from job_api.storage.memory_storage import MemoryStorage
-from shared.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
-from shared.generated.foregsyte.jobs.v1.jobs_pb2_grpc import WorkerServiceStub
-from shared.grpc_channel import CHANNEL_OPTIONS
-from shared.job_status import JobStatus
+from shared.contract.channel import CHANNEL_OPTIONS
+from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
+from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import WorkerServiceStub
+from shared.contract.job_status import JobStatus
 from tests.support.adapters import BlockingStorage
 from tests.support.errors import refusal_of
 from tests.support.lives import status
@@ -48,7 +48,7 @@ JOB_SERVICE, WORKER_SERVICE = "foregsyte.jobs.v1.JobService", "foregsyte.jobs.v1
 @pytest.fixture(autouse=True)
 def _no_polling(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waiting workers go on because they were woken, not because time passed."""
-    monkeypatch.setattr(waiting_line, "POLL_SECONDS", 60.0)
+    monkeypatch.setattr(job_queue, "POLL_SECONDS", 60.0)
 
 
 @pytest.fixture

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from benchmarks.text_clip import WORDS
-from job_worker.engines import PROFILES
+from job_worker.analysis.engines import PROFILES
+from job_worker.inference.openvino_models import CompiledModel, Precision, compile_model, cpu_has_bf16, read_model
 from job_worker.ocr import text_recogniser
 from job_worker.ocr.bundled_models import bundled_text_models
 from job_worker.ocr.quantised import in_integers, ranges_for
 from job_worker.ocr.text_recogniser import LineShape, ReadLine, TextRecogniser
-from job_worker.openvino_models import CompiledModel, Precision, compile_model, cpu_has_bf16, read_model
-from job_worker.video.frame import Image
-from shared.profiles import Profile
+from shared.pipelines.profiles import Profile
+from shared.video.frame import Image
 
 pytestmark = [pytest.mark.integration, pytest.mark.worker, pytest.mark.models]
 

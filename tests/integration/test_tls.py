@@ -15,14 +15,14 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 from job_api.server import CertificateUnusable
 from job_api.settings import ApiSettings
 from job_client import JobClient, ServiceError
-from job_worker.api_client import WorkerApi
-from job_worker.stop_signal import StopSignal
-from shared.exit_codes import ExitCode
-from shared.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
-from shared.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub, WorkerServiceStub
-from shared.grpc_channel import open_channel
-from shared.job_status import JobStatus
-from shared.settings import InvalidSettings, load_settings
+from job_worker.runtime.api_client import WorkerApi
+from job_worker.runtime.stop_signal import StopSignal
+from shared.contract.channel import open_channel
+from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
+from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub, WorkerServiceStub
+from shared.contract.job_status import JobStatus
+from shared.process.exit_codes import ExitCode
+from shared.process.settings import InvalidSettings, load_settings
 from tests.support.certificates import make_certificate
 from tests.support.errors import refusal_of
 from tests.support.processes import environment

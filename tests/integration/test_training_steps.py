@@ -12,9 +12,9 @@ import yaml
 
 from job_worker.detection.openvino_detector import OpenVinoDetector
 from job_worker.detection.ultralytics_detector import UltralyticsDetector
+from job_worker.inference.openvino_models import Compute, Precision
 from job_worker.ocr.quantised import RANGES_FILE
-from job_worker.openvino_models import Compute, Precision
-from job_worker.video.reader import VideoReader
+from shared.video.reader import VideoReader
 from tests.conftest import ROOT
 from training.calibrate import calibrated, least_confidences
 from training.evaluate import Finder, Found, evaluate

@@ -9,10 +9,10 @@ import grpc
 import pytest
 
 from job_api.settings import ApiSettings
-from shared.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
-from shared.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub
-from shared.grpc_channel import CHANNEL_OPTIONS
-from shared.reasons import Reason
+from shared.contract.channel import CHANNEL_OPTIONS
+from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
+from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub
+from shared.contract.reasons import Reason
 from tests.support.adapters import BlockingStorage
 from tests.support.errors import refusal_of
 from tests.support.running import Running, running_server

@@ -19,15 +19,16 @@ from job_api.settings import ApiSettings
 from job_api.storage.base import StorageFull
 from job_api.storage.local_storage import LocalStorage
 from job_client import JobClient
-from job_worker import api_client, worker_runner
-from job_worker.api_client import WorkerApi
-from job_worker.errors import JobFailure, JobLost, NoRoom, PipelineLacking, Stopping
-from job_worker.pipeline_runner import results_document
-from job_worker.stop_signal import StopSignal
-from shared import entry_point
-from shared.exit_codes import ExitCode
-from shared.grpc_errors import retry_delay_seconds
-from shared.job_status import JobStatus
+from job_worker import worker_runner
+from job_worker.errors import InsufficientSpace, JobFailed, LeaseLost, Stopping, UnsupportedPipeline
+from job_worker.runtime import api_client
+from job_worker.runtime.api_client import WorkerApi
+from job_worker.runtime.pipeline_runner import results_document
+from job_worker.runtime.stop_signal import StopSignal
+from shared.contract.errors import retry_delay_seconds
+from shared.contract.job_status import JobStatus
+from shared.process import entry_point
+from shared.process.exit_codes import ExitCode
 from tests.support.running import running_server
 from tests.support.waiting import eventually, in_thread, opened_at_the_end
 from tests.support.worker_fakes import FakeRunner, one_empty_frame, raising, until_told
@@ -65,21 +66,21 @@ def dequeued(api: WorkerApi) -> str:
     return job_id
 
 
-@pytest.mark.parametrize("piece_bytes", [1, 99, 100, 1 << 20])
+@pytest.mark.parametrize("chunk_bytes", [1, 99, 100, 1 << 20])
 def test_a_video_comes_in_pieces_and_is_the_one_that_was_submitted(
-    piece_bytes: int, address: str, client: JobClient, make_api: MakeApi, tiny_mp4: bytes, tmp_path: Path
+    chunk_bytes: int, address: str, client: JobClient, make_api: MakeApi, tiny_mp4: bytes, tmp_path: Path
 ) -> None:
     video = tiny_mp4[:300]
     job_id, api, target = client.submit(video, "ocr").job_id, make_api(address), tmp_path / "video"
     assert dequeued(api) == job_id
-    assert api.download(job_id, target, piece_bytes, never) == "ocr"
+    assert api.download(job_id, target, chunk_bytes, never) == "ocr"
     assert target.read_bytes() == video
 
 
 def test_a_video_comes_whole_where_the_server_gives_smaller_pieces_than_asked(
     start_server: Callable[..., str], make_settings: MakeSettings, make_api: MakeApi, tiny_mp4: bytes, tmp_path: Path
 ) -> None:
-    address = start_server(make_settings(max_piece_bytes=64))
+    address = start_server(make_settings(max_chunk_bytes=64))
     with JobClient(address) as client:
         job_id = client.submit(tiny_mp4, "yolo").job_id
     api = make_api(address)
@@ -126,7 +127,7 @@ def test_one_worker_does_many_jobs_in_their_order(address: str, client: JobClien
 
 
 def test_a_job_that_cannot_be_done_fails_with_the_reason(address: str, client: JobClient, tiny_mp4: bytes) -> None:
-    with working(address, FakeRunner(raising(JobFailure("the file holds only audio, кадров нет")))):
+    with working(address, FakeRunner(raising(JobFailed("the file holds only audio, кадров нет")))):
         job = client.submit(tiny_mp4).wait(20)
     assert (job.status, job.error_message) == (JobStatus.failed, "the file holds only audio, кадров нет")
 
@@ -135,7 +136,7 @@ def test_a_job_that_cannot_be_done_fails_with_the_reason(address: str, client: J
 def test_even_the_longest_reason_is_taken_by_the_server(
     letter: str, address: str, client: JobClient, tiny_mp4: bytes
 ) -> None:
-    with working(address, FakeRunner(raising(JobFailure(letter * 1_000_000)))):
+    with working(address, FakeRunner(raising(JobFailed(letter * 1_000_000)))):
         job = client.submit(tiny_mp4).wait(20)
     assert job.status is JobStatus.failed
     assert set(job.error_message) == {letter}
@@ -202,12 +203,12 @@ def test_a_lost_lease_is_told_by_every_call_about_the_job(
         lambda: late.release(job_id),
     ]
     for call in calls:
-        with pytest.raises(JobLost):
+        with pytest.raises(LeaseLost):
             call()
 
 
 def test_a_job_that_was_deleted_is_lost(address: str, client: JobClient, make_api: MakeApi) -> None:
-    with pytest.raises(JobLost):
+    with pytest.raises(LeaseLost):
         make_api(address).renew("00000000-0000-4000-8000-000000000000")
 
 
@@ -399,7 +400,7 @@ def test_a_video_that_cannot_be_written_is_no_fault_of_the_job(
 ) -> None:
     job_id, api = client.submit(tiny_mp4).job_id, make_api(address)
     dequeued(api)
-    with pytest.raises(NoRoom, match=r"cannot be kept on this host .*--work-dir"):
+    with pytest.raises(InsufficientSpace, match=r"cannot be kept on this host .*--work-dir"):
         api.download(job_id, tmp_path / "gone" / "video", 100, never)
 
 
@@ -467,8 +468,8 @@ def test_a_refusal_that_no_repeat_can_change_is_not_repeated(
 def test_a_report_that_was_tried_for_long_is_still_tried_once_the_worker_is_told_to_stop(
     make_api: MakeApi, settings_on_disk: ApiSettings, stop: StopSignal, tiny_mp4: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("job_worker.api_client.LAST_CALLS_SECONDS", 5.0)
-    monkeypatch.setattr("job_worker.api_client.LAST_CALLS_PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr("job_worker.runtime.api_client.LAST_CALLS_SECONDS", 5.0)
+    monkeypatch.setattr("job_worker.runtime.api_client.LAST_CALLS_PAUSE_SECONDS", 0.05)
     settings = settings_on_disk
     with running_server(settings), JobClient(settings.address) as client:
         job_id, api = client.submit(tiny_mp4, "ocr").job_id, make_api(settings.address)
@@ -485,7 +486,7 @@ def test_a_report_that_was_tried_for_long_is_still_tried_once_the_worker_is_told
 def test_a_stopping_worker_that_cannot_reach_the_server_ends_within_its_bound(
     make_api: MakeApi, stop: StopSignal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("job_worker.api_client.LAST_CALLS_SECONDS", 0.3)
+    monkeypatch.setattr("job_worker.runtime.api_client.LAST_CALLS_SECONDS", 0.3)
     api = make_api(f"127.0.0.1:{free_port()}")
     stop.request()
     began_at = time.monotonic()
@@ -552,9 +553,9 @@ def test_a_video_that_is_not_accepted_is_not_fetched(
 
     def refuse(pipeline_id: str) -> None:
         asked.append(pipeline_id)
-        raise PipelineLacking(pipeline_id)
+        raise UnsupportedPipeline(pipeline_id)
 
-    with pytest.raises(PipelineLacking, match="yolo"):
+    with pytest.raises(UnsupportedPipeline, match="yolo"):
         api.download(job_id, target, 100, never, refuse)
     assert (asked, target.read_bytes()) == (["yolo"], b"")
 

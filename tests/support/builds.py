@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from job_worker.errors import JobFailure, ModelLoadError
-from job_worker.pipeline_runner import RunOnFile
+from job_worker.errors import JobFailed, ModelLoadError
+from job_worker.runtime.pipeline_runner import RunOnFile
 
 MUCH_MEMORY_BYTES = 200 << 20
 """Far above what a child with nothing loaded takes."""
@@ -88,7 +88,7 @@ class ModelsThatLoadOnce:
 
 
 def _fail(*_: object) -> None:
-    raise JobFailure(f"no frame can be decoded: {NOT_ENGLISH}")
+    raise JobFailed(f"no frame can be decoded: {NOT_ENGLISH}")
 
 
 def _err(*_: object) -> None:

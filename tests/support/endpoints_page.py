@@ -16,7 +16,7 @@ from governance.rpc_rules import read_contract
 from job_api import errors
 from job_api.interceptors.error_mapping import STATUS_CODES
 from job_api.settings import ApiSettings
-from shared.reasons import Reason
+from shared.contract.reasons import Reason
 from tests.support.endpoints_story import INTRODUCTION, REFUSED_CALL, STORY
 from tests.support.grpcurl import Grpcurl, lines_of, refusal_as_json
 from tests.support.running import running_server

@@ -28,7 +28,7 @@ from job_api.settings import ApiSettings
 from job_api.storage import local_storage
 from job_api.storage.keys import JOBS_FOLDER
 from job_api.storage.local_storage import LocalStorage
-from shared.job_status import JobStatus
+from shared.contract.job_status import JobStatus
 
 FILE_SWEPT = "file swept"
 """The one failpoint that is passed while the server starts."""

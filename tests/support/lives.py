@@ -7,9 +7,9 @@ from sqlalchemy import func, select
 from job_api.bootstrap import Services
 from job_api.models.job import Job
 from job_api.services.dispatch import DispatchService
+from job_api.services.job_queue import Waiter
 from job_api.services.leases import LeaseTable
-from job_api.services.waiting_line import Waiter
-from shared.job_status import JobStatus
+from shared.contract.job_status import JobStatus
 from tests.support.samples import DOCUMENT, VIDEO
 
 

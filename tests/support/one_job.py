@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 from google.protobuf.duration_pb2 import Duration
 
-from shared.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
-from shared.generated.foregsyte.jobs.v1.jobs_pb2_grpc import WorkerServiceStub
+from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
+from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import WorkerServiceStub
 
 RESULTS = [{"frame_index": 0, "result": {"detections": [], "text": "Frame 1"}}]
 

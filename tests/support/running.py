@@ -9,8 +9,8 @@ import grpc
 from job_api.bootstrap import Services, build_server, build_services
 from job_api.server import ApiServer
 from job_api.settings import ApiSettings
-from shared.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub, WorkerServiceStub
-from shared.grpc_channel import CHANNEL_OPTIONS
+from shared.contract.channel import CHANNEL_OPTIONS
+from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub, WorkerServiceStub
 
 
 @dataclass

@@ -4,7 +4,7 @@ import json
 
 from google.protobuf.duration_pb2 import Duration
 
-from shared.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
+from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 
 VIDEO = b"\x00\x00\x00\x18ftypisom" + bytes(range(256))
 """The least that passes for an MP4."""

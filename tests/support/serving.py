@@ -9,9 +9,9 @@ from uuid import uuid4
 import grpc
 
 from job_api.storage.keys import JOBS_FOLDER
-from shared.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
-from shared.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub, WorkerServiceStub
-from shared.grpc_channel import CHANNEL_OPTIONS
+from shared.contract.channel import CHANNEL_OPTIONS
+from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
+from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub, WorkerServiceStub
 from tests.support.processes import Process, ready
 
 KILLED = -9

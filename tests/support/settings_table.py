@@ -4,7 +4,7 @@ from pydantic_core import PydanticUndefined
 
 from job_api.settings import ApiSettings
 from job_worker.settings import WorkerSettings
-from shared.settings import ProcessSettings, is_from_file
+from shared.process.settings import ProcessSettings, is_from_file
 
 
 def table_of(settings_class: type[ProcessSettings]) -> str:

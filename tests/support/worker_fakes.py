@@ -6,7 +6,7 @@ from pathlib import Path
 import grpc
 
 from job_worker.errors import Stopping
-from job_worker.pipeline_runner import results_document
+from job_worker.runtime.pipeline_runner import results_document
 from tests.support.waiting import eventually
 
 VIDEO = b"the video"
@@ -85,7 +85,7 @@ class FakeApi:
         self,
         job_id: str,
         target: Path,
-        piece_bytes: int,
+        chunk_bytes: int,
         must_abandon: Callable[[], bool],
         accept: Callable[[str], None],
     ) -> str:

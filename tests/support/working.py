@@ -5,11 +5,11 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from job_worker.api_client import WorkerApi
-from job_worker.pipeline_runner import PipelineRunner
-from job_worker.stop_signal import StopSignal
-from job_worker.worker import Worker
-from shared.pipelines import BUILT_IN_PIPELINES
+from job_worker.runtime.api_client import WorkerApi
+from job_worker.runtime.pipeline_runner import PipelineRunner
+from job_worker.runtime.stop_signal import StopSignal
+from job_worker.runtime.worker import Worker
+from shared.pipelines.catalogue import BUILT_IN_PIPELINES
 from tests.support.waiting import in_thread
 
 STOP_SECONDS = 30.0
@@ -29,7 +29,7 @@ def make_worker(
     work_dir: Path | None = None,
     pipelines: Collection[str] = tuple(BUILT_IN_PIPELINES),
 ) -> Worker:
-    return Worker(api, runner, stop, pipelines=pipelines, work_dir=work_dir, wait_seconds=5, piece_bytes=1000)
+    return Worker(api, runner, stop, pipelines=pipelines, work_dir=work_dir, wait_seconds=5, chunk_bytes=1000)
 
 
 @contextmanager

@@ -16,10 +16,10 @@ from job_api.settings import ApiSettings
 from job_api.storage.keys import JOBS_FOLDER, SET_ASIDE_FOLDER
 from job_client.__main__ import app
 from job_worker.settings import WorkerSettings
-from shared.exit_codes import ExitCode
-from shared.generated.foregsyte.jobs.v1 import jobs_pb2
-from shared.job_status import JobStatus
-from shared.settings import CONFIG_FILE_VARIABLE, DEFAULT_CONFIG_FILE
+from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2
+from shared.contract.job_status import JobStatus
+from shared.process.exit_codes import ExitCode
+from shared.process.settings import CONFIG_FILE_VARIABLE, DEFAULT_CONFIG_FILE
 from tests.support.documents import (
     PAGE_NAMES,
     ROOT,

@@ -6,8 +6,8 @@ import pytest
 
 from job_api.settings import ApiSettings
 from job_worker.settings import WorkerSettings
-from shared.exit_codes import ExitCode
-from shared.settings import ProcessSettings
+from shared.process.exit_codes import ExitCode
+from shared.process.settings import ProcessSettings
 from tests.conftest import ROOT
 from tests.support.settings_table import table_of
 

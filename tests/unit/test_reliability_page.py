@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from shared.exit_codes import ExitCode
+from shared.process.exit_codes import ExitCode
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.unit

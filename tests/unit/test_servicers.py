@@ -18,12 +18,12 @@ from job_api.errors import InvalidFormat, InvalidJobId, InvalidStatus, InvalidWa
 from job_api.repositories.jobs import JobRecord
 from job_api.servicers.job_servicer import JobServicer
 from job_api.servicers.worker_servicer import WorkerServicer
-from job_api.services.dispatch import VideoPiece
+from job_api.services.dispatch import VideoChunk
+from job_api.services.job_queue import Waiter
 from job_api.services.stored_results import FrameEntry
-from job_api.services.waiting_line import Waiter
-from shared.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
-from shared.job_status import JobStatus
-from shared.pipelines import BUILT_IN_PIPELINES
+from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
+from shared.contract.job_status import JobStatus
+from shared.pipelines.catalogue import BUILT_IN_PIPELINES
 from tests.support.samples import DOCUMENT, VIDEO
 
 pytestmark = pytest.mark.unit
@@ -215,7 +215,7 @@ class TestWorkerService:
         assert taken_back.is_set() is is_taken_back
 
     def test_input(self) -> None:
-        bench = Bench(read_input=VideoPiece("ocr", 1000, b"piece"))
+        bench = Bench(read_input=VideoChunk("ocr", 1000, b"piece"))
         request = pb.GetJobInputRequest(job_id=TEXT, worker_id="w", offset=5, length=10)
         answer = bench.workers("GetJobInput", request)
         assert answer == pb.GetJobInputResponse(pipeline_id="ocr", size_bytes=1000, data=b"piece")

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from training.scenes.drawing import a_colour, noise
-from training.scenes.patch import Picture
+from training.scenes.patch import Pixels
 from training.scenes.text import choose
 
 __all__ = ["Backgrounds"]
@@ -17,7 +17,7 @@ LARGEST = 900
 
 
 @lru_cache(maxsize=600)
-def _photo(file: Path) -> Picture:
+def _photo(file: Path) -> Pixels:
     pixels = cv2.imread(str(file), cv2.IMREAD_COLOR)
     if pixels is None:
         raise ValueError(f"{file} is no picture")
@@ -34,7 +34,7 @@ class Backgrounds:
         self._photos = photos
         self._textures = textures
 
-    def draw(self, rng: np.random.Generator, width: int, height: int) -> Picture:
+    def draw(self, rng: np.random.Generator, width: int, height: int) -> Pixels:
         """A background of the given size."""
         chance = rng.random()
         if chance < 0.8 and self._photos:
@@ -43,15 +43,15 @@ class Backgrounds:
             return np.full((height, width, 3), choose(rng, ((0, 0, 0), (255, 255, 255), a_colour(rng))), np.uint8)
         return _clouds(rng, width, height)
 
-    def piece(self, rng: np.random.Generator, width: int, height: int) -> Picture:
+    def piece(self, rng: np.random.Generator, width: int, height: int) -> Pixels:
         """A piece of a photograph, or of a texture, mirrored now and then."""
         return self._cut(rng, self._textures if self._textures and rng.random() < 0.1 else self._photos, width, height)
 
-    def texture(self, rng: np.random.Generator, width: int, height: int) -> Picture:
+    def texture(self, rng: np.random.Generator, width: int, height: int) -> Pixels:
         """A piece of a surface."""
         return self._cut(rng, self._textures, width, height)
 
-    def _cut(self, rng: np.random.Generator, files: list[Path], width: int, height: int) -> Picture:
+    def _cut(self, rng: np.random.Generator, files: list[Path], width: int, height: int) -> Pixels:
         if not files:
             return _clouds(rng, width, height)
         photo = _photo(choose(rng, files))
@@ -66,7 +66,7 @@ class Backgrounds:
         )
 
 
-def _clouds(rng: np.random.Generator, width: int, height: int) -> Picture:
+def _clouds(rng: np.random.Generator, width: int, height: int) -> Pixels:
     one, other = np.array(a_colour(rng), np.float32), np.array(a_colour(rng), np.float32)
     share = noise(rng, width, height, int(rng.integers(2, 7)))[..., None]
     return (one * (1 - share) + other * share).astype(np.uint8)

@@ -4,12 +4,12 @@ import cv2
 import numpy as np
 
 from training.scenes.drawing import noise
-from training.scenes.patch import Picture
+from training.scenes.patch import Pixels
 
 __all__ = ["compressed", "filmed"]
 
 
-def filmed(rng: np.random.Generator, frame: Picture) -> tuple[Picture, float]:
+def filmed(rng: np.random.Generator, frame: Pixels) -> tuple[Pixels, float]:
     """The scene as a camera sees it: light, haze, blur, noise, and no colour now and then.
 
     Returns:
@@ -41,7 +41,7 @@ def filmed(rng: np.random.Generator, frame: Picture) -> tuple[Picture, float]:
     return seen.astype(np.uint8), spot
 
 
-def compressed(rng: np.random.Generator, frame: Picture) -> tuple[Picture, float]:
+def compressed(rng: np.random.Generator, frame: Pixels) -> tuple[Pixels, float]:
     """The picture after having been stored small, or with loss, as most videos are.
 
     Returns:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from training.scenes.drawing import a_colour, a_contrast, paste, rounded, stack
-from training.scenes.patch import LEAST_SHOWN, Box, Colour, Picture, blank
+from training.scenes.patch import LEAST_SHOWN, Box, Colour, Pixels, blank
 from training.scenes.text import Fonts, a_clock, a_name, a_number, a_sentence, a_word, choose, text_picture
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Captions:
     def __init__(self, fonts: Fonts) -> None:
         self._fonts = fonts
 
-    def draw(self, rng: np.random.Generator, frame: Picture, taken: list[Box]) -> list[Box]:
+    def draw(self, rng: np.random.Generator, frame: Pixels, taken: list[Box]) -> list[Box]:
         """Draws some captions where nothing labelled is yet.
 
         Args:
@@ -36,7 +36,7 @@ class Captions:
         Returns:
             Their boxes.
         """
-        kinds: tuple[Callable[[np.random.Generator, Picture], tuple[Picture, float, float]], ...] = (
+        kinds: tuple[Callable[[np.random.Generator, Pixels], tuple[Pixels, float, float]], ...] = (
             self._subtitle, self._subtitle, self._subtitle, self._lower_third, self._scoreboard, self._clock,
             self._clock, self._watermark, self._watermark, self._title, self._badge, self._badge,
             self._values, self._ticker, self._credits,
@@ -65,12 +65,12 @@ class Captions:
             boxes.append(box)
         return boxes
 
-    def _lines(self, rng: np.random.Generator, texts: list[str], script: str, size: int, **style: object) -> Picture:
+    def _lines(self, rng: np.random.Generator, texts: list[str], script: str, size: int, **style: object) -> Pixels:
         font = self._fonts.font(rng, script)
         lines = [text_picture(text, font, size, **style) for text in texts]  # type: ignore[arg-type]
         return stack(lines, int(size * rng.uniform(0.15, 0.5)), choose(rng, ("left", "centre", "centre", "right")))
 
-    def _subtitle(self, rng: np.random.Generator, frame: Picture) -> tuple[Picture, float, float]:
+    def _subtitle(self, rng: np.random.Generator, frame: Pixels) -> tuple[Pixels, float, float]:
         height = frame.shape[0]
         script = self._fonts.script(rng)
         size = max(9, int(height * rng.uniform(0.03, 0.085)))
@@ -85,7 +85,7 @@ class Captions:
             block = _shadowed(block, max(1, size // 12))
         return block, rng.normal(0.5, 0.03), rng.uniform(0.85, 0.98) if rng.random() < 0.9 else rng.uniform(0.02, 0.15)
 
-    def _lower_third(self, rng: np.random.Generator, frame: Picture) -> tuple[Picture, float, float]:
+    def _lower_third(self, rng: np.random.Generator, frame: Pixels) -> tuple[Pixels, float, float]:
         height = frame.shape[0]
         script = self._fonts.script(rng)
         size = max(9, int(height * rng.uniform(0.035, 0.07)))
@@ -102,7 +102,7 @@ class Captions:
             parts.append(line)
         return stack(parts, 0, "left"), choose(rng, (0.05, 0.08, 0.5)), rng.uniform(0.75, 0.95)
 
-    def _scoreboard(self, rng: np.random.Generator, frame: Picture) -> tuple[Picture, float, float]:
+    def _scoreboard(self, rng: np.random.Generator, frame: Pixels) -> tuple[Pixels, float, float]:
         size = max(8, int(frame.shape[0] * rng.uniform(0.025, 0.06)))
         font = self._fonts.font(rng)
         score = f"{rng.integers(0, 130)}-{rng.integers(0, 130)}"
@@ -130,7 +130,7 @@ class Captions:
         )
         return row, choose(rng, (0.04, 0.5, 0.96)), choose(rng, (0.04, 0.04, 0.95))
 
-    def _clock(self, rng: np.random.Generator, frame: Picture) -> tuple[Picture, float, float]:
+    def _clock(self, rng: np.random.Generator, frame: Pixels) -> tuple[Pixels, float, float]:
         size = max(8, int(frame.shape[0] * rng.uniform(0.025, 0.12)))
         text = choose(rng, (a_clock(rng), a_clock(rng), a_number(rng), f"{a_name(rng)} {a_clock(rng)}"))
         if rng.random() < 0.35:
@@ -142,7 +142,7 @@ class Captions:
             block = text_picture(text, self._fonts.font(rng), size, *_style(rng, size))
         return block, *self._corner(rng)
 
-    def _watermark(self, rng: np.random.Generator, frame: Picture) -> tuple[Picture, float, float]:
+    def _watermark(self, rng: np.random.Generator, frame: Pixels) -> tuple[Pixels, float, float]:
         size = max(9, int(frame.shape[0] * rng.uniform(0.025, 0.09)))
         script = self._fonts.script(rng)
         text = choose(
@@ -163,7 +163,7 @@ class Captions:
         block[..., 3] = (block[..., 3] * rng.uniform(0.45, 1.0)).astype(np.uint8)
         return block, *self._corner(rng)
 
-    def _title(self, rng: np.random.Generator, frame: Picture) -> tuple[Picture, float, float]:
+    def _title(self, rng: np.random.Generator, frame: Pixels) -> tuple[Pixels, float, float]:
         script = self._fonts.script(rng)
         size = max(12, int(frame.shape[0] * rng.uniform(0.08, 0.3)))
         words = [a_word(rng, script) for _ in range(int(rng.integers(1, 6)))]
@@ -177,7 +177,7 @@ class Captions:
             block = np.ascontiguousarray(np.rot90(block, choose(rng, (1, 3))))
         return block, rng.normal(0.5, 0.15), rng.normal(0.45, 0.15)
 
-    def _badge(self, rng: np.random.Generator, frame: Picture) -> tuple[Picture, float, float]:
+    def _badge(self, rng: np.random.Generator, frame: Pixels) -> tuple[Pixels, float, float]:
         size = max(8, int(frame.shape[0] * rng.uniform(0.025, 0.07)))
         ink, ground = a_contrast(rng)
         text = choose(
@@ -197,7 +197,7 @@ class Captions:
             rng, text_picture(text, self._fonts.font(rng), size, ink), ground, 255, size, smooth=True
         ), *self._corner(rng)
 
-    def _values(self, rng: np.random.Generator, frame: Picture) -> tuple[Picture, float, float]:
+    def _values(self, rng: np.random.Generator, frame: Pixels) -> tuple[Pixels, float, float]:
         size = max(8, int(frame.shape[0] * rng.uniform(0.025, 0.07)))
         unit = choose(rng, ("", "°", "°C", " km/h", "%", " m"))
         texts = [
@@ -208,7 +208,7 @@ class Captions:
         block = self._lines(rng, texts, "latin", size, fill=fill, outline=outline, outline_width=outline_width)
         return block, *self._corner(rng)
 
-    def _ticker(self, rng: np.random.Generator, frame: Picture) -> tuple[Picture, float, float]:
+    def _ticker(self, rng: np.random.Generator, frame: Pixels) -> tuple[Pixels, float, float]:
         size = max(8, int(frame.shape[0] * rng.uniform(0.025, 0.05)))
         ink, ground = a_contrast(rng)
         script = self._fonts.script(rng)
@@ -219,7 +219,7 @@ class Captions:
         paste(bar, text, int(rng.uniform(0, frame.shape[1] * 0.3)), (bar.shape[0] - text.shape[0]) // 2)
         return bar, 0.5, rng.uniform(0.9, 1.0)
 
-    def _credits(self, rng: np.random.Generator, frame: Picture) -> tuple[Picture, float, float]:
+    def _credits(self, rng: np.random.Generator, frame: Pixels) -> tuple[Pixels, float, float]:
         size = max(9, int(frame.shape[0] * rng.uniform(0.03, 0.06)))
         script = self._fonts.script(rng)
         texts = [a_sentence(rng, script, 4) for _ in range(int(rng.integers(3, 8)))]
@@ -250,7 +250,7 @@ def _style(rng: np.random.Generator, size: int) -> tuple[Colour, Colour | None, 
     return a_colour(rng, 1.0, 0.6), choose(rng, (BLACK, None)), 1
 
 
-def _shadowed(block: Picture, by: int) -> Picture:
+def _shadowed(block: Pixels, by: int) -> Pixels:
     shadow = cv2.copyMakeBorder(block, by, by, by, by, cv2.BORDER_CONSTANT, value=(0, 0, 0, 0))
     shadow[..., :3] = 0
     shadow[..., 3] = cv2.GaussianBlur(np.roll(shadow[..., 3], (by, by), (0, 1)), (0, 0), by)
@@ -259,8 +259,8 @@ def _shadowed(block: Picture, by: int) -> Picture:
 
 
 def _on_panel(
-    rng: np.random.Generator, text: Picture, ground: Colour, alpha: int, size: int, *, smooth: bool = False
-) -> Picture:
+    rng: np.random.Generator, text: Pixels, ground: Colour, alpha: int, size: int, *, smooth: bool = False
+) -> Pixels:
     """The text on a panel, which is a gradient now and then, with round corners where asked."""
     across, down = int(size * rng.uniform(0.25, 1.0)), int(size * rng.uniform(0.2, 0.6))
     panel = blank(text.shape[1] + 2 * across, text.shape[0] + 2 * down, ground)

@@ -8,7 +8,7 @@ import numpy as np
 from training.scenes.backgrounds import Backgrounds
 from training.scenes.codes import code_lookalike
 from training.scenes.drawing import a_colour, a_contrast, paste_centred, read_rgba, stack, weathered
-from training.scenes.patch import Patch, Picture, blank
+from training.scenes.patch import Patch, Pixels, blank
 from training.scenes.screens import Screens
 from training.scenes.text import Fonts, a_number, a_sentence, a_word, choose, text_picture
 
@@ -64,7 +64,7 @@ class Clutter:
         paste_centred(board, block, width / 2, height / 2)
         return Patch(weathered(rng, board))
 
-    def _shape(self, rng: np.random.Generator) -> Picture:
+    def _shape(self, rng: np.random.Generator) -> Pixels:
         """A disc, a ring, a polygon or a panel of any colour or surface: what could be taken for a sign or a plate."""
         size = 240
         pixels = blank(size, size)

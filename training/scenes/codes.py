@@ -6,7 +6,7 @@ import numpy as np
 import segno
 
 from training.scenes.drawing import a_colour, noise, paste, paste_centred, stack, weathered
-from training.scenes.patch import Colour, Patch, Picture, Thing, blank, rectangle
+from training.scenes.patch import Colour, Patch, Pixels, Thing, blank, rectangle
 from training.scenes.text import Fonts, a_name, a_number, a_sentence, choose, text_picture
 
 __all__ = ["barcode_label", "bars", "code_lookalike", "qr_code", "qr_label"]
@@ -20,7 +20,7 @@ def _ink_and_paper(rng: np.random.Generator) -> tuple[Colour, Colour]:
     return (paper, ink) if rng.random() < 0.1 else (ink, paper)
 
 
-def _qr(rng: np.random.Generator, ink: Colour, paper: Colour) -> Picture:
+def _qr(rng: np.random.Generator, ink: Colour, paper: Colour) -> Pixels:
     content = choose(rng, ("https://", "WIFI:S:", "tel:+", "")) + a_sentence(rng, words=int(rng.integers(1, 14)))
     pixels = qr_code(content, choose(rng, ("l", "m", "q", "h")), ink, paper)
     size = len(pixels)
@@ -36,7 +36,7 @@ def _qr(rng: np.random.Generator, ink: Colour, paper: Colour) -> Picture:
     return pixels
 
 
-def _bars(rng: np.random.Generator, ink: Colour, paper: Colour) -> Picture:
+def _bars(rng: np.random.Generator, ink: Colour, paper: Colour) -> Pixels:
     digits = "".join(str(digit) for digit in rng.integers(10, size=12))
     kind = choose(rng, ("ean13", "ean13", "code128", "code128", "code39", "itf", "upca", "ean8"))
     text = {
@@ -49,7 +49,7 @@ def _bars(rng: np.random.Generator, ink: Colour, paper: Colour) -> Picture:
     return bars(kind, text, int(rng.uniform(60, 420)), ink, paper)
 
 
-def qr_code(content: str, error_correction: str, ink: Colour, paper: Colour) -> Picture:
+def qr_code(content: str, error_correction: str, ink: Colour, paper: Colour) -> Pixels:
     """A QR code without its quiet zone; error correction `l`, `m`, `q` or `h`."""
     modules = np.array(list(segno.make(content, micro=False, error=error_correction).matrix), np.uint8)
     size = len(modules) * max(4, 320 // len(modules))
@@ -59,7 +59,7 @@ def qr_code(content: str, error_correction: str, ink: Colour, paper: Colour) -> 
     return pixels
 
 
-def bars(kind: str, text: str, height: int, ink: Colour, paper: Colour) -> Picture:
+def bars(kind: str, text: str, height: int, ink: Colour, paper: Colour) -> Pixels:
     """A barcode of a kind that python-barcode knows, without its quiet zones and its digits."""
     pattern = barcode.get(kind, text).build()[0].replace("G", "1")
     row = np.repeat(np.array([module == "1" for module in pattern]), 4)
@@ -84,7 +84,7 @@ def barcode_label(rng: np.random.Generator, fonts: Fonts) -> Patch:
     return _on_label(rng, fonts, "barcode", code, ink, paper)
 
 
-def _on_label(rng: np.random.Generator, fonts: Fonts, label: str, code: Picture, ink: Colour, paper: Colour) -> Patch:
+def _on_label(rng: np.random.Generator, fonts: Fonts, label: str, code: Pixels, ink: Colour, paper: Colour) -> Patch:
     height, width = code.shape[:2]
     margin = int(max(width, height) * rng.uniform(0.04, 0.15))
     above, below = [], []

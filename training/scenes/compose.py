@@ -11,7 +11,7 @@ from training.scenes.captions import Captions
 from training.scenes.clutter import Clutter
 from training.scenes.codes import barcode_label, qr_label
 from training.scenes.drawing import log_uniform
-from training.scenes.patch import Box, Patch, Picture, put, view
+from training.scenes.patch import Box, Patch, Pixels, put, view
 from training.scenes.plates import plate, vehicle
 from training.scenes.road import Roads
 from training.scenes.screens import Screens
@@ -49,7 +49,7 @@ class Frame:
         ignored: What is there too, too small or too faint to be told: it is neither to be found nor wrong to find.
     """
 
-    pixels: Picture
+    pixels: Pixels
     boxes: list[Box]
     ignored: list[Box]
 
@@ -87,12 +87,12 @@ class Painter:
         told = [box for box in told if _can_be_told(box, spot) and _stands_out(box, pixels)]
         return Frame(pixels, told, [box for box in boxes if box not in told])
 
-    def _ground(self, rng: np.random.Generator, width: int, height: int) -> Picture:
+    def _ground(self, rng: np.random.Generator, width: int, height: int) -> Pixels:
         if rng.random() < SCREENS:
             return self._screens.screen(rng, width, height)[..., :3].copy()
         return self._backgrounds.draw(rng, width, height)
 
-    def _things(self, rng: np.random.Generator, pixels: Picture, boxes: list[Box], *, empty: bool) -> None:
+    def _things(self, rng: np.random.Generator, pixels: Pixels, boxes: list[Box], *, empty: bool) -> None:
         """Things here and there, in front of anything."""
         for _ in range(int(rng.integers(0, 5))):
             _put(rng, pixels, self._clutter.thing(rng), boxes, log_uniform(rng, 20, 420))
@@ -100,7 +100,7 @@ class Painter:
             for _ in range(int(rng.choice([1, 2, 3, 5, 8], p=[0.15, 0.25, 0.25, 0.2, 0.15]))):
                 self._labelled(rng, pixels, boxes)
 
-    def _labelled(self, rng: np.random.Generator, pixels: Picture, boxes: list[Box]) -> None:
+    def _labelled(self, rng: np.random.Generator, pixels: Pixels, boxes: list[Box]) -> None:
         kind = rng.random()
         if kind < 0.2:
             _put(rng, pixels, vehicle(rng, self._fonts), boxes, log_uniform(rng, 50, 520), turn=4.0)
@@ -119,13 +119,13 @@ def _can_be_told(box: Box, spot: float) -> bool:
     return box.y2 - box.y1 >= SMALLEST[box.label] * (0.75 + spot / 4)
 
 
-def _stands_out(box: Box, frame: Picture) -> bool:
+def _stands_out(box: Box, frame: Pixels) -> bool:
     part = frame[int(box.y1) : int(np.ceil(box.y2)), int(box.x1) : int(np.ceil(box.x2))]
     return float(part.mean(axis=2).std()) >= FAINTEST
 
 
 def _put(
-    rng: np.random.Generator, pixels: Picture, patch: Patch, boxes: list[Box], long_side: float, turn: float = 14.0
+    rng: np.random.Generator, pixels: Pixels, patch: Patch, boxes: list[Box], long_side: float, turn: float = 14.0
 ) -> None:
     """Puts a patch somewhere in the frame."""
     height, width = pixels.shape[:2]

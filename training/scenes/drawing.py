@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from training.scenes.patch import Colour, Picture
+from training.scenes.patch import Colour, Pixels
 
 __all__ = [
     "a_colour",
@@ -40,7 +40,7 @@ def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
-def paste(onto: Picture, pixels: Picture, x: int, y: int) -> None:
+def paste(onto: Pixels, pixels: Pixels, x: int, y: int) -> None:
     """Puts an RGBA picture over another one, cut to it; the one below keeps its alpha or becomes opaque."""
     x1, y1 = max(x, 0), max(y, 0)
     x2, y2 = min(x + pixels.shape[1], onto.shape[1]), min(y + pixels.shape[0], onto.shape[0])
@@ -54,7 +54,7 @@ def paste(onto: Picture, pixels: Picture, x: int, y: int) -> None:
         below[..., 3] = np.maximum(below[..., 3], source[..., 3])
 
 
-def paste_centred(onto: Picture, pixels: Picture, x: float, y: float, fit: tuple[float, float] | None = None) -> None:
+def paste_centred(onto: Pixels, pixels: Pixels, x: float, y: float, fit: tuple[float, float] | None = None) -> None:
     """Puts a picture with its middle at a point, made smaller where it is larger than `fit` (width, height)."""
     if fit is not None:
         scale = min(fit[0] / pixels.shape[1], fit[1] / pixels.shape[0])
@@ -63,7 +63,7 @@ def paste_centred(onto: Picture, pixels: Picture, x: float, y: float, fit: tuple
     paste(onto, pixels, int(x - pixels.shape[1] / 2), int(y - pixels.shape[0] / 2))
 
 
-def stack(lines: list[Picture], gap: int, align: str) -> Picture:
+def stack(lines: list[Pixels], gap: int, align: str) -> Pixels:
     """Puts pictures of lines below each other: `left`, `centre` or `right`."""
     width = max(line.shape[1] for line in lines)
     height = sum(line.shape[0] for line in lines) + gap * (len(lines) - 1)
@@ -90,7 +90,7 @@ def noise(rng: np.random.Generator, width: int, height: int, octaves: int = 5) -
     return (cloud - low) / max(high - low, 1e-6)
 
 
-def weathered(rng: np.random.Generator, pixels: Picture) -> Picture:
+def weathered(rng: np.random.Generator, pixels: Pixels) -> Pixels:
     """The same under dirt, fading and uneven light."""
     strength = rng.uniform(0, 0.5)
     light = 1 - strength * noise(rng, pixels.shape[1], pixels.shape[0], 4)
@@ -100,7 +100,7 @@ def weathered(rng: np.random.Generator, pixels: Picture) -> Picture:
     return np.dstack([faded.astype(np.uint8), pixels[..., 3]])
 
 
-def rounded(onto: Picture, inset: int, radius: int, colour: int | tuple[int, ...]) -> None:
+def rounded(onto: Pixels, inset: int, radius: int, colour: int | tuple[int, ...]) -> None:
     """Fills a rectangle with round corners, so many pixels inside the picture's edge."""
     x1, y1, x2, y2 = inset, inset, onto.shape[1] - 1 - inset, onto.shape[0] - 1 - inset
     cv2.rectangle(onto, (x1 + radius, y1), (x2 - radius, y2), colour, -1)
@@ -110,7 +110,7 @@ def rounded(onto: Picture, inset: int, radius: int, colour: int | tuple[int, ...
             cv2.circle(onto, (x, y), radius, colour, -1, cv2.LINE_AA)
 
 
-def read_rgba(file: Path) -> Picture:
+def read_rgba(file: Path) -> Pixels:
     """Reads a picture with its alpha channel."""
     pixels = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
     if pixels is None:

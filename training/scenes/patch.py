@@ -7,14 +7,25 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
-    "CLASSES", "LEAST_SHOWN", "Box", "Colour", "Patch", "Picture", "Points", "Thing", "blank", "place", "put",
-    "rectangle", "view",
+    "CLASSES",
+    "LEAST_SHOWN",
+    "Box",
+    "Colour",
+    "Patch",
+    "Pixels",
+    "Points",
+    "Thing",
+    "blank",
+    "place",
+    "put",
+    "rectangle",
+    "view",
 ]  # fmt: skip
 
 CLASSES = ("license_plate", "traffic_sign", "caption", "qr_code", "barcode")
 """What is labelled, in the order of the class numbers."""
 
-Picture = npt.NDArray[np.uint8]
+Pixels = npt.NDArray[np.uint8]
 """RGB or RGBA, height x width x 3 or 4."""
 
 Colour = tuple[int, int, int]
@@ -46,7 +57,7 @@ class Patch:
         things: What is labelled on it.
     """
 
-    pixels: Picture
+    pixels: Pixels
     things: list[Thing] = field(default_factory=list)
 
     @property
@@ -85,7 +96,7 @@ def rectangle(x1: float, y1: float, x2: float, y2: float) -> Points:
     return np.array([[x1, y1], [x2, y1], [x2, y2], [x1, y2]], np.float32)
 
 
-def blank(width: int, height: int, colour: Colour | None = None) -> Picture:
+def blank(width: int, height: int, colour: Colour | None = None) -> Pixels:
     """A patch's pixels: transparent, or of one opaque colour."""
     pixels = np.zeros((height, width, 4), np.uint8)
     if colour is not None:
@@ -120,7 +131,7 @@ LEAST_SHOWN = 0.25
 """The share of a thing that must be inside the frame for it to be drawn, and labelled."""
 
 
-def put(frame: Picture, patch: Patch, corners: Points, boxes: list[Box]) -> None:
+def put(frame: Pixels, patch: Patch, corners: Points, boxes: list[Box]) -> None:
     """Places a patch unless it would hide what is labelled or be hardly seen, and adds the boxes that are inside."""
     height, width = frame.shape[:2]
     around = Box("", *corners.min(axis=0).tolist(), *corners.max(axis=0).tolist())
@@ -134,7 +145,7 @@ def put(frame: Picture, patch: Patch, corners: Points, boxes: list[Box]) -> None
             boxes.append(shown)
 
 
-def place(frame: Picture, patch: Patch, corners: Points, opacity: float = 1.0) -> list[Box]:
+def place(frame: Pixels, patch: Patch, corners: Points, opacity: float = 1.0) -> list[Box]:
     """Draws the patch into the frame, its corners onto the four given ones.
 
     Returns:

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from training.scenes.drawing import a_colour, a_contrast, noise, paste, paste_centred, weathered
-from training.scenes.patch import Colour, Patch, Picture, Thing, blank, rectangle
+from training.scenes.patch import Colour, Patch, Pixels, Thing, blank, rectangle
 from training.scenes.text import Fonts, a_name, a_sentence, choose, text_picture
 
 __all__ = ["plate", "vehicle"]
@@ -165,6 +165,6 @@ def vehicle(rng: np.random.Generator, fonts: Fonts) -> Patch:
     return Patch(pixels, things)
 
 
-def _frame(pixels: Picture, x: int, y: int, w: int, h: int, rng: np.random.Generator) -> None:
+def _frame(pixels: Pixels, x: int, y: int, w: int, h: int, rng: np.random.Generator) -> None:
     edge = int(rng.integers(2, 12))
     cv2.rectangle(pixels, (x - edge, y - edge), (x + w + edge, y + h + edge), (*a_contrast(rng)[0], 255), -1)

@@ -8,7 +8,7 @@ import numpy as np
 
 from training.scenes.backgrounds import Backgrounds
 from training.scenes.drawing import a_colour, log_uniform, noise, read_rgba
-from training.scenes.patch import Box, Patch, Picture, place, put, rectangle, view
+from training.scenes.patch import Box, Patch, Pixels, place, put, rectangle, view
 from training.scenes.plates import vehicle
 from training.scenes.signs import Signs
 from training.scenes.text import Fonts, choose
@@ -60,7 +60,7 @@ class Roads:
         self._signs = signs
         self._backgrounds = backgrounds
 
-    def draw(self, rng: np.random.Generator, width: int, height: int, *, empty: bool) -> tuple[Picture, list[Box]]:
+    def draw(self, rng: np.random.Generator, width: int, height: int, *, empty: bool) -> tuple[Pixels, list[Box]]:
         """A road of the given size and the boxes of its plates and signs; an empty one has neither."""
         seen = _View(
             width,
@@ -85,7 +85,7 @@ class Roads:
         shade = 0.75 + 0.35 * noise(rng, width, height, 6)
         return np.clip(pixels * shade[..., None], 0, 255).astype(np.uint8), boxes
 
-    def _surroundings(self, rng: np.random.Generator, seen: _View) -> Picture:
+    def _surroundings(self, rng: np.random.Generator, seen: _View) -> Pixels:
         """The sky, what rises at the horizon, and the ground."""
         width, height, horizon = seen.width, seen.height, seen.horizon
         blue = np.array([90, 140, 215], np.float32) * rng.uniform(0.4, 1.1)
@@ -117,7 +117,7 @@ class Roads:
         pixels[horizon:] = np.clip(0.35 * texture + 0.65 * ground * rng.uniform(0.4, 1.4), 0, 255).astype(np.uint8)
         return pixels
 
-    def _along(self, rng: np.random.Generator, pixels: Picture, seen: _View, lanes: int) -> None:
+    def _along(self, rng: np.random.Generator, pixels: Pixels, seen: _View, lanes: int) -> None:
         """Trees and people beside the road, the far ones first."""
         if not self._roadside:
             return
@@ -131,7 +131,7 @@ class Roads:
             x, y = seen.point(aside, -0.1, near)
             place(pixels, patch, rectangle(x - wide / 2, y - high, x + wide / 2, y))
 
-    def _building(self, rng: np.random.Generator, pixels: Picture, seen: _View) -> None:
+    def _building(self, rng: np.random.Generator, pixels: Pixels, seen: _View) -> None:
         """A block behind the road: a wall, or one with rows of windows."""
         left, wide = int(rng.uniform(-0.1, 0.9) * seen.width), int(rng.uniform(0.08, 0.4) * seen.width)
         top = int(seen.horizon * rng.uniform(0.05, 0.8))
@@ -148,7 +148,7 @@ class Roads:
     def _above(
         self,
         rng: np.random.Generator,
-        pixels: Picture,
+        pixels: Pixels,
         boxes: list[Box],
         seen: _View,
         lanes: int,
@@ -178,7 +178,7 @@ class Roads:
             _stand(rng, pixels, boxes, panel, metres * seen.metre(near), foot, turn=1.0, lean=0.3)
             aside += metres + rng.uniform(0.2, 2.0)
 
-    def _beside(self, rng: np.random.Generator, pixels: Picture, boxes: list[Box], seen: _View, lanes: int) -> None:
+    def _beside(self, rng: np.random.Generator, pixels: Pixels, boxes: list[Box], seen: _View, lanes: int) -> None:
         """A sign on its pole."""
         patch = self._signs.sign(rng)
         near = log_uniform(rng, 0.08, 0.9)
@@ -188,7 +188,7 @@ class Roads:
         _stand(rng, pixels, boxes, patch, high * patch.size[0] / patch.size[1], foot, turn=2.0, lean=0.5)
 
     def _ahead(
-        self, rng: np.random.Generator, pixels: Picture, boxes: list[Box], seen: _View, lanes: int, near: float
+        self, rng: np.random.Generator, pixels: Pixels, boxes: list[Box], seen: _View, lanes: int, near: float
     ) -> None:
         """A vehicle in one of the lanes, or at the kerb."""
         patch = vehicle(rng, self._fonts)
@@ -199,7 +199,7 @@ class Roads:
 
 def _stand(
     rng: np.random.Generator,
-    pixels: Picture,
+    pixels: Pixels,
     boxes: list[Box],
     patch: Patch,
     wide: float,
@@ -213,7 +213,7 @@ def _stand(
     put(pixels, patch, view(rng, wide, high, turn, lean) + np.float32([foot[0], foot[1] - high / 2]), boxes)
 
 
-def _surface(rng: np.random.Generator, pixels: Picture, seen: _View, lanes: int) -> None:
+def _surface(rng: np.random.Generator, pixels: Pixels, seen: _View, lanes: int) -> None:
     """The road and its lines."""
     grey, half = int(rng.uniform(45, 150)), lanes * LANE / 2
     corners = [seen.point(-half, 0, 0.01), seen.point(half, 0, 0.01), seen.point(half, 0, 1), seen.point(-half, 0, 1)]

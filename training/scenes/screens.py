@@ -7,12 +7,12 @@ import numpy as np
 
 from training.scenes.backgrounds import Backgrounds
 from training.scenes.drawing import a_colour, a_contrast, paste, paste_centred, rounded
-from training.scenes.patch import Picture, blank
+from training.scenes.patch import Pixels, blank
 from training.scenes.text import Fonts, a_name, a_number, a_sentence, choose, text_picture
 
 __all__ = ["Screens"]
 
-Write = Callable[[str, int], Picture]
+Write = Callable[[str, int], Pixels]
 """Draws a line of text in a size of pixels."""
 
 
@@ -23,7 +23,7 @@ class Screens:
         self._fonts = fonts
         self._backgrounds = backgrounds
 
-    def screen(self, rng: np.random.Generator, width: int, height: int) -> Picture:
+    def screen(self, rng: np.random.Generator, width: int, height: int) -> Pixels:
         """An opaque screen of the given size: RGBA."""
         ink, ground = a_contrast(rng)
         pixels = blank(width, height, ground)
@@ -40,7 +40,7 @@ class Screens:
             paste(pixels, bar, 0, 0 if rng.random() < 0.5 else height - bar.shape[0])
         return pixels
 
-    def _icons(self, rng: np.random.Generator, pixels: Picture, text: Write, script: str) -> None:
+    def _icons(self, rng: np.random.Generator, pixels: Pixels, text: Write, script: str) -> None:
         """A grid of icons or folders, mostly of one kind, with a name below each."""
         height, width = pixels.shape[:2]
         step = width / int(rng.integers(3, 10))
@@ -56,7 +56,7 @@ class Screens:
                     name = text(a_name(rng, script), max(6, size // 5))
                     paste_centred(pixels, name, x, y + size * 0.7, fit=(min(step * 0.9, name.shape[1]), name.shape[0]))
 
-    def _window(self, rng: np.random.Generator, pixels: Picture, text: Write, script: str) -> None:
+    def _window(self, rng: np.random.Generator, pixels: Pixels, text: Write, script: str) -> None:
         """A title and lines below it: a page, a list with marks before its lines, or a table."""
         height, width = pixels.shape[:2]
         size = int(np.clip(height / rng.uniform(10, 34), 7, 40))
@@ -75,7 +75,7 @@ class Screens:
             if rng.random() < 0.2:
                 cv2.line(pixels, (int(left), int(y)), (width, int(y)), (*a_colour(rng), 255), 1)
 
-    def _keys(self, rng: np.random.Generator, pixels: Picture, text: Write, script: str) -> None:
+    def _keys(self, rng: np.random.Generator, pixels: Pixels, text: Write, script: str) -> None:
         """Rows of keys or buttons with a letter or a word on each."""
         height, width = pixels.shape[:2]
         columns = int(rng.integers(3, 13))
@@ -89,7 +89,7 @@ class Screens:
                 paste_centred(pixels, text(label, int(key.shape[0] * 0.5)), x, y, fit=(step * 0.7, key.shape[0] * 0.6))
 
 
-def _icon(rng: np.random.Generator, size: int) -> Picture:
+def _icon(rng: np.random.Generator, size: int) -> Pixels:
     """A folder, a tile, a disc or a sheet with a figure on it."""
     large = 96
     icon = blank(large, large)

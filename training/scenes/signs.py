@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from training.scenes.drawing import a_colour, paste, paste_centred, read_rgba, rounded, stack, weathered
-from training.scenes.patch import Colour, Patch, Picture, Thing, blank, rectangle
+from training.scenes.patch import Colour, Patch, Pixels, Thing, blank, rectangle
 from training.scenes.text import Fonts, a_sentence, choose, text_picture
 
 if TYPE_CHECKING:
@@ -72,29 +72,29 @@ class Signs:
         height, width = pixels.shape[:2]
         return Patch(pixels, [Thing("traffic_sign", rectangle(0, 0, width, height))])
 
-    def _one(self, rng: np.random.Generator) -> Picture:
+    def _one(self, rng: np.random.Generator) -> Pixels:
         if self._clipart and rng.random() < 0.3:
             picture = choose(rng, self._clipart)
             x, y, w, h = cv2.boundingRect((picture[..., 3] > 128).astype(np.uint8))
             return picture[y : y + h, x : x + w].copy()
-        kinds: tuple[Callable[[np.random.Generator], Picture], ...] = (
+        kinds: tuple[Callable[[np.random.Generator], Pixels], ...] = (
             self._stop, self._stop, self._give_way, self._warning, self._diamond, self._diamond, self._ring, self._ring,
             self._no_entry, self._mandatory, self._rule, self._rule, self._square, self._shield, self._chevron,
         )  # fmt: skip
         return choose(rng, kinds)(rng)
 
-    def _symbol(self, rng: np.random.Generator, colour: Colour) -> Picture:
+    def _symbol(self, rng: np.random.Generator, colour: Colour) -> Pixels:
         if rng.random() < 0.3:
             return text_picture(str(int(rng.integers(2, 130))), self._fonts.font(rng), 150, colour)
         return text_picture(choose(rng, list(SYMBOLS)), self._symbol_font, 180, colour)
 
-    def _text(self, rng: np.random.Generator, text: str, colour: Colour) -> Picture:
+    def _text(self, rng: np.random.Generator, text: str, colour: Colour) -> Pixels:
         return text_picture(text, self._fonts.font(rng), 90, colour)
 
-    def _stop(self, rng: np.random.Generator) -> Picture:
+    def _stop(self, rng: np.random.Generator) -> Pixels:
         return stop_sign(choose(rng, WORDS), self._fonts.font(rng))
 
-    def _give_way(self, rng: np.random.Generator) -> Picture:
+    def _give_way(self, rng: np.random.Generator) -> Pixels:
         pixels = _polygon(3, np.pi / 2, RED)
         _fill(pixels, _corners(3, np.pi / 2, rng.uniform(0.55, 0.75)), WHITE)
         if rng.random() < 0.3:
@@ -107,13 +107,13 @@ class Signs:
             )
         return pixels
 
-    def _warning(self, rng: np.random.Generator) -> Picture:
+    def _warning(self, rng: np.random.Generator) -> Pixels:
         pixels = _polygon(3, -np.pi / 2, RED)
         _fill(pixels, _corners(3, -np.pi / 2, rng.uniform(0.65, 0.8)), choose(rng, (WHITE, WHITE, YELLOW)))
         paste_centred(pixels, self._symbol(rng, BLACK), SIZE / 2, SIZE * 0.56, (SIZE * 0.3, SIZE * 0.3))
         return pixels
 
-    def _diamond(self, rng: np.random.Generator) -> Picture:
+    def _diamond(self, rng: np.random.Generator) -> Pixels:
         ground = choose(rng, (YELLOW, YELLOW, ORANGE, (180, 220, 40)))
         pixels = _polygon(4, 0.0, ground if rng.random() < 0.7 else WHITE)
         _fill(pixels, _corners(4, 0.0, 0.94), BLACK)
@@ -127,7 +127,7 @@ class Signs:
             paste_centred(pixels, stack(lines, 10, "centre"), SIZE / 2, SIZE / 2, (SIZE * 0.5, SIZE * 0.4))
         return pixels
 
-    def _ring(self, rng: np.random.Generator) -> Picture:
+    def _ring(self, rng: np.random.Generator) -> Pixels:
         edge = RED if rng.random() < 0.9 else (120, 120, 120)
         pixels = _polygon(64, 0.0, edge)
         _fill(pixels, _corners(64, 0.0, rng.uniform(0.72, 0.84)), choose(rng, (WHITE, WHITE, WHITE, YELLOW, BLUE)))
@@ -139,19 +139,19 @@ class Signs:
             cv2.line(pixels, (70, 70), (SIZE - 70, SIZE - 70), (*edge, 255), 22, cv2.LINE_AA)
         return pixels
 
-    def _no_entry(self, rng: np.random.Generator) -> Picture:
+    def _no_entry(self, rng: np.random.Generator) -> Pixels:
         pixels = _polygon(64, 0.0, RED)
         half = int(SIZE * rng.uniform(0.06, 0.1))
         cv2.rectangle(pixels, (45, SIZE // 2 - half), (SIZE - 45, SIZE // 2 + half), (*WHITE, 255), -1)
         return pixels
 
-    def _mandatory(self, rng: np.random.Generator) -> Picture:
+    def _mandatory(self, rng: np.random.Generator) -> Pixels:
         pixels = _polygon(64, 0.0, WHITE)
         _fill(pixels, _corners(64, 0.0, 0.95), BLUE)
         paste_centred(pixels, self._symbol(rng, WHITE), SIZE / 2, SIZE / 2, (SIZE * 0.55, SIZE * 0.55))
         return pixels
 
-    def _rule(self, rng: np.random.Generator) -> Picture:
+    def _rule(self, rng: np.random.Generator) -> Pixels:
         ground, letters = choose(rng, ((WHITE, BLACK), (WHITE, BLACK), (WHITE, RED), (BLACK, WHITE), (YELLOW, BLACK)))
         width, height = int(rng.uniform(180, 320)), int(rng.uniform(120, 320))
         pixels = _board(width, height, ground, letters)
@@ -163,7 +163,7 @@ class Signs:
         paste_centred(pixels, stack(lines, 12, "centre"), width / 2, height / 2, (width * 0.82, height * 0.82))
         return pixels
 
-    def _square(self, rng: np.random.Generator) -> Picture:
+    def _square(self, rng: np.random.Generator) -> Pixels:
         pixels = _board(260, choose(rng, (260, 340)), BLUE, WHITE)
         inside = (
             self._text(rng, choose(rng, ("P", "H", "i", "M")), WHITE)
@@ -173,7 +173,7 @@ class Signs:
         paste_centred(pixels, inside, 130, pixels.shape[0] / 2, (170, 170))
         return pixels
 
-    def _shield(self, rng: np.random.Generator) -> Picture:
+    def _shield(self, rng: np.random.Generator) -> Pixels:
         pixels = blank(SIZE, SIZE)
         outline = np.array([[30, 40], [90, 20], [160, 45], [230, 20], [290, 40], [300, 170], [160, 300], [20, 170]])
         ground, letters = choose(rng, ((BLUE, WHITE), (WHITE, BLACK), ((0, 105, 70), WHITE)))
@@ -184,7 +184,7 @@ class Signs:
         paste_centred(pixels, self._text(rng, str(int(rng.integers(1, 400))), letters), 160, 170, (200, 120))
         return pixels
 
-    def _chevron(self, rng: np.random.Generator) -> Picture:
+    def _chevron(self, rng: np.random.Generator) -> Pixels:
         ground, arrow = choose(rng, ((YELLOW, BLACK), (RED, WHITE), (WHITE, RED), (BLACK, YELLOW)))
         count = int(rng.integers(1, 5))
         pixels = blank(180 * count, 240, ground)
@@ -196,7 +196,7 @@ class Signs:
             cv2.fillPoly(pixels, [points], (*arrow, 255), cv2.LINE_AA)
         return pixels if rng.random() < 0.5 else np.ascontiguousarray(pixels[:, ::-1])
 
-    def _panel(self, rng: np.random.Generator) -> Picture:
+    def _panel(self, rng: np.random.Generator) -> Pixels:
         ground, letters = choose(rng, GROUNDS)
         font = self._fonts.font(rng)
         lines = []
@@ -239,7 +239,7 @@ class Signs:
         return pixels
 
 
-def stop_sign(word: str, font: Path) -> Picture:
+def stop_sign(word: str, font: Path) -> Pixels:
     """A red octagon with a word."""
     pixels = _polygon(8, np.pi / 8, WHITE)
     _fill(pixels, _corners(8, np.pi / 8, 0.93), RED)
@@ -247,7 +247,7 @@ def stop_sign(word: str, font: Path) -> Picture:
     return pixels
 
 
-def limit_sign(number: int, font: Path) -> Picture:
+def limit_sign(number: int, font: Path) -> Pixels:
     """A speed limit: a red ring with a number."""
     pixels = _polygon(64, 0.0, RED)
     _fill(pixels, _corners(64, 0.0, 0.78), WHITE)
@@ -255,7 +255,7 @@ def limit_sign(number: int, font: Path) -> Picture:
     return pixels
 
 
-def guide_sign(lines: list[str], font: Path) -> Picture:
+def guide_sign(lines: list[str], font: Path) -> Pixels:
     """A blue panel with the names of places."""
     inside = stack([text_picture(line, font, 64, WHITE) for line in lines], 28, "left")
     pixels = _board(inside.shape[1] + 90, inside.shape[0] + 90, BLUE, WHITE)
@@ -274,17 +274,17 @@ def _corners(count: int, turned: float, size: float = 1.0) -> np.ndarray:
     return np.round(middle + points * (middle - 4) * size).astype(np.int32)
 
 
-def _polygon(count: int, turned: float, colour: Colour) -> Picture:
+def _polygon(count: int, turned: float, colour: Colour) -> Pixels:
     pixels = blank(SIZE, SIZE)
     _fill(pixels, _corners(count, turned), colour)
     return pixels
 
 
-def _fill(pixels: Picture, corners: np.ndarray, colour: Colour) -> None:
+def _fill(pixels: Pixels, corners: np.ndarray, colour: Colour) -> None:
     cv2.fillPoly(pixels, [corners], (*colour, 255), cv2.LINE_AA)
 
 
-def _board(width: int, height: int, ground: Colour, edge: Colour) -> Picture:
+def _board(width: int, height: int, ground: Colour, edge: Colour) -> Pixels:
     """A rectangle with rounded corners and a line along its edge."""
     pixels, radius = blank(width, height), max(4, min(width, height) // 14)
     for inset, colour in ((0, ground), (radius // 2 + 2, edge), (radius // 2 + 6, ground)):
@@ -292,7 +292,7 @@ def _board(width: int, height: int, ground: Colour, edge: Colour) -> Picture:
     return pixels
 
 
-def _mounted(rng: np.random.Generator, panels: list[Picture]) -> Patch:
+def _mounted(rng: np.random.Generator, panels: list[Pixels]) -> Patch:
     """The panels above one another on a pole, a gantry or nothing."""
     width = max(panel.shape[1] for panel in panels)
     gap = int(rng.uniform(0, 20))

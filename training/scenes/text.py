@@ -9,7 +9,7 @@ import numpy as np
 from fontTools.ttLib import TTFont
 from PIL import Image, ImageDraw, ImageFont
 
-from training.scenes.patch import Colour, Picture
+from training.scenes.patch import Colour, Pixels
 
 __all__ = ["Fonts", "a_clock", "a_name", "a_number", "a_sentence", "a_word", "choose", "text_picture"]
 
@@ -129,7 +129,7 @@ def text_picture(
     outline: Colour | None = None,
     outline_width: int = 0,
     spacing: float = 0.0,
-) -> Picture:
+) -> Pixels:
     """Draws one line of text.
 
     Args:

@@ -54,7 +54,7 @@ def test_nothing_is_excused_but_standard_services_and_generated_files() -> None:
     assert [entry["service"] for entry in exceptions["grpc_services"]] == [
         "grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection",
     ]  # fmt: skip
-    assert [entry["files"] for entry in exceptions["generated_files"]] == ["shared/generated/*_pb2*.py*"]
+    assert [entry["files"] for entry in exceptions["generated_files"]] == ["shared/contract/generated/*_pb2*.py*"]
     assert exceptions["third_party_files"] == []
 
 

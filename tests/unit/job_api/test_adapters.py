@@ -13,7 +13,7 @@ from job_api.services.recovery import StorageUnusable
 from job_api.settings import ApiSettings
 from job_api.storage.local_storage import LocalStorage
 from job_api.storage.memory_storage import MemoryStorage
-from shared.exit_codes import ExitCode
+from shared.process.exit_codes import ExitCode
 from tests.support.adapters import raises
 from tests.support.packages import make_package
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from job_api.settings import ApiSettings
-from shared.settings import InvalidSettings, is_from_file, load_settings
+from shared.process.settings import InvalidSettings, is_from_file, load_settings
 
 pytestmark = pytest.mark.unit
 
@@ -185,7 +185,7 @@ def test_the_limits_reach_the_services() -> None:
         max_video_bytes=1,
         min_free_bytes=4,
         max_wait_seconds=5.0,
-        max_piece_bytes=6,
+        max_chunk_bytes=6,
         max_results_bytes=7,
         max_error_message_bytes=8,
         max_lost_workers=9,
@@ -194,7 +194,7 @@ def test_the_limits_reach_the_services() -> None:
     assert (submission.max_video_bytes, submission.min_free_bytes) == (1, 4)
     assert (
         dispatch.max_wait_seconds,
-        dispatch.max_piece_bytes,
+        dispatch.max_chunk_bytes,
         dispatch.max_results_bytes,
         dispatch.max_error_message_bytes,
         dispatch.max_lost_workers,

@@ -20,13 +20,13 @@ from job_api.errors import (
     PayloadTooLarge,
 )
 from job_api.queue.memory_queue import MemoryQueue
-from job_api.services import waiting_line
-from job_api.services.waiting_line import Waiter
+from job_api.services import job_queue
+from job_api.services.job_queue import Waiter
 from job_api.settings import ApiSettings
 from job_api.storage.base import StorageFull
 from job_api.storage.keys import input_key, results_key
 from job_api.storage.memory_storage import MemoryStorage
-from shared.job_status import JobStatus
+from shared.contract.job_status import JobStatus
 from tests.support.adapters import HookedStorage, raises
 from tests.support.clock import FakeClock
 from tests.support.lives import completed, failed, leases_of, outcome, running, status, submit, take
@@ -151,7 +151,7 @@ class TestTaking:
     def test_a_job_that_comes_while_the_worker_waits_is_given_at_once(
         self, services: Services, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(waiting_line, "POLL_SECONDS", 60.0)
+        monkeypatch.setattr(job_queue, "POLL_SECONDS", 60.0)
         waiting = in_thread(lambda: services.dispatch.dequeue("w1", 30, Waiter()))
         eventually(lambda: services.line._waiters, "the worker to wait")
         job = submit(services)
@@ -210,7 +210,7 @@ class TestAnswersThatAreLost:
             services.dispatch.renew(job, "w1")
 
     def test_the_job_wakes_a_waiting_worker(self, services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(waiting_line, "POLL_SECONDS", 60.0)
+        monkeypatch.setattr(job_queue, "POLL_SECONDS", 60.0)
         job = submit(services)
         waiter = self.lost(services)
         waiting = in_thread(lambda: services.dispatch.dequeue("w2", 30, Waiter()))
@@ -341,7 +341,7 @@ class TestReading:
         length: int,
         expected: bytes,
     ) -> None:
-        services = make_services(make_settings(max_piece_bytes=50), storage=MemoryStorage())
+        services = make_services(make_settings(max_chunk_bytes=50), storage=MemoryStorage())
         job = running(services)
         assert services.dispatch.read_input(job, "w1", offset, length).data == expected
 
@@ -399,7 +399,7 @@ class TestLeases:
     def test_a_job_that_is_given_back_wakes_a_waiting_worker(
         self, services: Services, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, how: str
     ) -> None:
-        monkeypatch.setattr(waiting_line, "POLL_SECONDS", 60.0)
+        monkeypatch.setattr(job_queue, "POLL_SECONDS", 60.0)
         job = running(services)
         waiting = in_thread(lambda: services.dispatch.dequeue("w2", 30, Waiter()))
         eventually(lambda: services.line._waiters, "the worker to wait")

@@ -14,7 +14,7 @@ from google.rpc import status_pb2
 from job_api import errors
 from job_api.errors import ApiError, DataLoss, InvalidRequest, NotFound, Overloaded, WrongState
 from job_api.interceptors.error_mapping import STATUS_CODES, ErrorMappingInterceptor, status_of
-from shared.reasons import ERROR_DOMAIN, Reason
+from shared.contract.reasons import ERROR_DOMAIN, Reason
 from tests.support.samples import UNKNOWN_JOB
 
 pytestmark = pytest.mark.unit
@@ -118,7 +118,7 @@ def test_the_code_comes_from_the_nearest_base() -> None:
 
 
 def test_the_field_of_a_wrong_request_is_one_of_the_contract() -> None:
-    from shared.generated.foregsyte.jobs.v1 import jobs_pb2
+    from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2
 
     requests = [m for name, m in jobs_pb2.DESCRIPTOR.message_types_by_name.items() if name.endswith("Request")]
     fields = {field.name for request in requests for field in request.fields}

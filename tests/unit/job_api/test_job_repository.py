@@ -11,7 +11,7 @@ from job_api.core.database import Database
 from job_api.core.group_writer import GroupWriter
 from job_api.repositories import jobs
 from job_api.repositories.jobs import JobRecord, JobRepository
-from shared.job_status import JobStatus
+from shared.contract.job_status import JobStatus
 
 pytestmark = pytest.mark.unit
 

@@ -26,7 +26,7 @@ from job_api.errors import (
 from job_api.models.job import Job
 from job_api.settings import ApiSettings
 from job_api.storage.keys import input_key, results_key
-from shared.job_status import JobStatus
+from shared.contract.job_status import JobStatus
 from tests.support.adapters import HookedStorage
 from tests.support.lives import completed, failed, rows, running, submit, take
 from tests.support.samples import DOCUMENT

@@ -11,7 +11,7 @@ from job_api.bootstrap import Services
 from job_api.errors import LeaseLost
 from job_api.settings import ApiSettings
 from job_api.storage.keys import input_key, results_key
-from shared.job_status import JobStatus
+from shared.contract.job_status import JobStatus
 from tests.support.adapters import RecordingQueue
 from tests.support.clock import FakeClock
 from tests.support.lives import completed, failed, outcome, rows, running, status, submit, take

@@ -12,8 +12,8 @@ from job_api.errors import InvalidResults
 from job_api.servicers.conversions import frame_message
 from job_api.services import stored_results
 from job_api.services.stored_results import MAX_NESTING, FrameEntry, checked_results, frames_of, results_list_of
-from shared.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
-from shared.reasons import Reason
+from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
+from shared.contract.reasons import Reason
 
 pytestmark = pytest.mark.unit
 

@@ -21,7 +21,7 @@ from job_api.settings import ApiSettings
 from job_api.storage.base import StorageFull
 from job_api.storage.keys import input_key
 from job_api.storage.memory_storage import MemoryStorage
-from shared.job_status import JobStatus
+from shared.contract.job_status import JobStatus
 from tests.support.adapters import BlockingStorage, HookedStorage, RecordingQueue, raises
 from tests.support.lives import completed, rows, running, status, submit, take
 from tests.support.samples import OTHER_VIDEO, VIDEO

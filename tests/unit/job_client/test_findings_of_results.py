@@ -18,8 +18,8 @@ from job_client.media.annotation import annotate_video
 from job_client.report.data import page_data, rows_of
 from job_client.report.page import render_report
 from job_client.summary import labels_of, texts_of
-from job_worker.video.reader import VideoReader
-from shared.job_status import JobStatus
+from shared.contract.job_status import JobStatus
+from shared.video.reader import VideoReader
 from tests.conftest import TINY_MP4
 from tests.support.found import RESULTS, frame
 

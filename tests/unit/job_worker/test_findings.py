@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from job_worker.findings import Detection, Polygon, TextLine, frame_result, one_line, picture_result
-from job_worker.video.frame import Frame
+from shared.video.frame import Frame
 
 pytestmark = [pytest.mark.unit, pytest.mark.worker]
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from job_worker.settings import BUNDLED_CONFIDENCE, BUNDLED_IMAGE_SIZE, WorkerSettings
-from shared.pipelines import BUILT_IN_PIPELINES
-from shared.settings import InvalidSettings, load_settings
+from shared.pipelines.catalogue import BUILT_IN_PIPELINES
+from shared.process.settings import InvalidSettings, load_settings
 
 pytestmark = [pytest.mark.unit, pytest.mark.worker]
 
@@ -72,7 +72,7 @@ BAD_VALUES = {
     "--pipelines": "yolo,nonsense",
     "--drain-seconds": "-1",
     "--wait-seconds": "0",
-    "--piece-bytes": "0",
+    "--chunk-bytes": "0",
     "--max-frame-seconds": "soon",
     "--max-memory-bytes": "0",
     "--worker-id": "",

@@ -1,15 +1,17 @@
-"""The small words that both sides share: states, exit codes, reasons, pipelines, channel options."""
+"""The small words that both sides share: states, exit codes, reasons, catalogue, channel options."""
 
 import time
 
 import grpc
 import pytest
 
-from shared import clock, grpc_channel, grpc_errors, pipelines
-from shared.exit_codes import ExitCode
-from shared.generated.foregsyte.jobs.v1 import jobs_pb2
-from shared.job_status import JobStatus
-from shared.reasons import ERROR_DOMAIN, Reason
+from shared.contract import channel, errors
+from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2
+from shared.contract.job_status import JobStatus
+from shared.contract.reasons import ERROR_DOMAIN, Reason
+from shared.pipelines.catalogue import BUILT_IN_PIPELINES
+from shared.process import clock
+from shared.process.exit_codes import ExitCode
 
 pytestmark = pytest.mark.unit
 
@@ -45,21 +47,20 @@ def test_a_reason_is_its_own_name() -> None:
 
 
 def test_the_catalogue_offers_three_pipelines() -> None:
-    catalogue = pipelines.BUILT_IN_PIPELINES
-    assert {name: (info.finds_objects, info.reads_text) for name, info in catalogue.items()} == {
+    assert {name: (info.finds_objects, info.reads_text) for name, info in BUILT_IN_PIPELINES.items()} == {
         "yolo_ocr": (True, True),
         "yolo": (True, False),
         "ocr": (False, True),
     }
-    assert all(info.pipeline_id == name and info.description for name, info in catalogue.items())
+    assert all(info.pipeline_id == name and info.description for name, info in BUILT_IN_PIPELINES.items())
 
 
 def test_the_channel_options_are_options() -> None:
-    with grpc.insecure_channel("localhost:1", options=grpc_channel.CHANNEL_OPTIONS):
+    with grpc.insecure_channel("localhost:1", options=channel.CHANNEL_OPTIONS):
         pass
-    options = dict(grpc_channel.CHANNEL_OPTIONS)
+    options = dict(channel.CHANNEL_OPTIONS)
     assert options["grpc.max_receive_message_length"] == options["grpc.max_send_message_length"] == -1
-    assert options["grpc.keepalive_time_ms"] == 1000 * grpc_channel.KEEPALIVE_SECONDS
+    assert options["grpc.keepalive_time_ms"] == 1000 * channel.KEEPALIVE_SECONDS
 
 
 def test_the_clock_is_one_that_never_goes_back() -> None:
@@ -69,5 +70,5 @@ def test_the_clock_is_one_that_never_goes_back() -> None:
 def test_an_error_that_no_server_made_has_no_reason_and_no_delay() -> None:
     with grpc.insecure_channel("127.0.0.1:1") as channel, pytest.raises(grpc.RpcError) as raised:
         channel.unary_unary("/none/None", lambda b: b, lambda b: b)(b"", timeout=10)
-    assert grpc_errors.reason_of(raised.value) is None
-    assert grpc_errors.retry_delay_seconds(raised.value) is None
+    assert errors.reason_of(raised.value) is None
+    assert errors.retry_delay_seconds(raised.value) is None

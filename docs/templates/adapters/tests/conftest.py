@@ -1,3 +1,3 @@
 """Failures in the contracts show their values."""
 
-pytest_plugins = ["job_api.contracts"]
+pytest_plugins = ["job_api.testing"]

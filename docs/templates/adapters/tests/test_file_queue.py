@@ -7,11 +7,11 @@ from uuid import uuid4
 import pytest
 from foregsyte_adapters.file_queue import FileQueue
 
-from job_api.contracts.queue import QueueContract
 from job_api.queue.base import QueueService
+from job_api.testing.queue import QueueConformance
 
 
-class TestFileQueue(QueueContract):
+class TestFileQueue(QueueConformance):
     @pytest.fixture
     def queue(self, tmp_path: Path) -> Iterator[QueueService]:
         queue = FileQueue(str(tmp_path / "queue" / "ids"))

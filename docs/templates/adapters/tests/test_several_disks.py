@@ -6,11 +6,11 @@ from uuid import UUID
 import pytest
 from foregsyte_adapters.several_disks import SeveralDisks
 
-from job_api.contracts.storage import MakeStorage, StorageContract, load, save
 from job_api.storage.keys import input_key
+from job_api.testing.storage import MakeStorage, StorageConformance, load, save
 
 
-class TestSeveralDisks(StorageContract):
+class TestSeveralDisks(StorageConformance):
     @pytest.fixture
     def make_storage(self) -> MakeStorage:
         return lambda folder: SeveralDisks([str(folder / "one"), str(folder / "two"), str(folder / "three")])

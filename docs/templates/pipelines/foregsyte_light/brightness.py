@@ -16,7 +16,7 @@ class Brightness:
     """
 
     description = "How bright every frame is, from 0 to 255, and whether it is dark."
-    pictures_at_once = 4
+    concurrency = 4
 
     def __init__(self, dark_below: float = 40.0) -> None:
         if not 0 <= dark_below <= BRIGHTEST:

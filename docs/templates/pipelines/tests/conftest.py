@@ -1,3 +1,3 @@
 """Failures in the contract show their values."""
 
-pytest_plugins = ["job_worker.contracts"]
+pytest_plugins = ["job_worker.testing"]

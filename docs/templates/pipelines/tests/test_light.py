@@ -5,10 +5,10 @@ import pytest
 from foregsyte_light.brightness import Brightness
 from foregsyte_light.colours import Colours
 
-from job_worker.contracts import PipelineContract
+from job_worker.testing import PipelineConformance
 
 
-class TestBrightness(PipelineContract):
+class TestBrightness(PipelineConformance):
     @pytest.fixture
     def make(self) -> type[Brightness]:
         return Brightness
@@ -18,7 +18,7 @@ class TestBrightness(PipelineContract):
         return {"dark_below": 100}
 
 
-class TestColours(PipelineContract):
+class TestColours(PipelineConformance):
     @pytest.fixture
     def make(self) -> type[Colours]:
         return Colours

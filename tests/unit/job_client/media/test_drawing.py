@@ -10,7 +10,7 @@ from job_client.media.drawing import Drawing
 from job_client.media.errors import UnsuitableFont
 from job_client.media.fonts import FontFile, packaged_fonts, suitable_font
 from job_client.media.labels import PALETTE, TEXT_COLOR, Labels
-from job_worker.video.frame import Image
+from shared.video.frame import Image
 
 pytestmark = pytest.mark.unit
 

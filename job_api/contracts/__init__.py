@@ -1,8 +1,0 @@
-"""What every adapter must hold, as tests that any package can run over its own.
-
-A pytest plugin: `pytest_plugins = ["job_api.contracts"]` in the outermost `conftest.py` lets failures in it show their
-values. The suites are `job_api.contracts.storage.StorageContract` and `job_api.contracts.queue.QueueContract`; derive a
-test class from one and say, in its one fixture, how the adapter is made. They need the extra `contracts`.
-"""
-
-__all__: list[str] = []

@@ -1,0 +1,72 @@
+"""Calls that are tried again while the server cannot be reached, or has too much in hand."""
+
+import random
+from collections.abc import Callable
+from typing import TypeVar
+
+import grpc
+import tenacity
+
+from job_client.errors import service_error
+from shared.contract.errors import STOPPED_SERVER_CODES, reason_of, retry_delay_seconds
+from shared.contract.reasons import Reason
+
+__all__ = ["CALL_SECONDS", "FIRST_PAUSE_SECONDS", "MAX_PAUSE_SECONDS", "TRANSFER_SECONDS", "call"]
+
+T = TypeVar("T")
+
+CALL_SECONDS = 60.0
+TRANSFER_SECONDS = 600.0
+"""How long a call may take that carries a video or results."""
+PATIENCE_SECONDS = 3.0
+"""How long a call is tried again while the server cannot be reached."""
+BUSY_PATIENCE_SECONDS = 60.0
+"""How long a call is tried again while the server has too much in hand."""
+FIRST_PAUSE_SECONDS = 0.1
+MAX_PAUSE_SECONDS = 2.0
+
+
+def call(method: Callable[..., T], request: object, seconds: float = CALL_SECONDS) -> T:
+    """Makes a call that is safe to repeat.
+
+    Args:
+        method: The stub's method.
+        request: Its request.
+        seconds: The deadline of each try.
+
+    Raises:
+        ServiceError: The server refuses, or cannot be reached.
+    """
+    trying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception(lambda error: _patience(error) > 0),
+        wait=_pause,
+        stop=lambda state: (state.seconds_since_start or 0.0) + state.upcoming_sleep > _patience(_error_of(state)),
+        reraise=True,
+    )
+    try:
+        return trying(method, request, timeout=seconds)
+    except grpc.RpcError as error:
+        raise service_error(error) from error
+
+
+def _patience(error: BaseException | None) -> float:
+    """Returns how long a call that fails so is tried again, in seconds; 0 where trying again is of no use."""
+    if not isinstance(error, grpc.RpcError):
+        return 0.0
+    if error.code() in STOPPED_SERVER_CODES:
+        return PATIENCE_SECONDS
+    return BUSY_PATIENCE_SECONDS if reason_of(error) == Reason.OVERLOADED else 0.0
+
+
+def _pause(state: tenacity.RetryCallState) -> float:
+    """Returns how long to wait before the next try: what the server asks for, up to twice that, or longer each time."""
+    error = _error_of(state)
+    asked = retry_delay_seconds(error) if isinstance(error, grpc.RpcError) else None
+    return asked * random.uniform(1, 2) if asked else _BACKOFF(state)  # noqa: S311 (so that clients spread out)
+
+
+def _error_of(state: tenacity.RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome else None
+
+
+_BACKOFF = tenacity.wait_random_exponential(multiplier=FIRST_PAUSE_SECONDS, max=MAX_PAUSE_SECONDS)

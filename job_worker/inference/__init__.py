@@ -1,0 +1,1 @@
+"""What runs networks: OpenVINO, threads, prepared models."""

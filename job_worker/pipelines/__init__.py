@@ -1,1 +1,0 @@
-"""Pipelines: what is done with each frame."""

@@ -1,0 +1,1 @@
+"""The worker's process: loop, API client, lease renewal, child process."""

@@ -1,1 +1,0 @@
-"""Reading video: every displayable frame once, in display order."""

@@ -1,0 +1,1 @@
+"""Which pipelines there are: built in, from the settings file, from plugins; profiles and languages."""

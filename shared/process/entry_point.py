@@ -1,0 +1,49 @@
+"""What the entry points of both services do around their work: settings, log, and the reason why it cannot go on."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+from shared.process.exit_codes import ExitCode
+from shared.process.logging_setup import configure_logging
+from shared.process.settings import InvalidSettings, ProcessSettings, load_settings
+
+__all__ = ["run_service"]
+
+S = TypeVar("S", bound=ProcessSettings)
+
+
+def run_service(
+    program: str,
+    arguments: Sequence[str] | None,
+    settings_class: type[S],
+    serve: Callable[[S], None],
+    refusals: Mapping[type[Exception], ExitCode],
+) -> int:
+    """Runs a service process until it is told to stop.
+
+    Args:
+        program: The command's name, which its messages begin with.
+        arguments: The command line without the program's name; None for that of this process.
+        settings_class: What the process can be told.
+        serve: The work; returns once told to stop.
+        refusals: The errors that end the process with their message alone, and the exit code of each.
+
+    Returns:
+        The process's exit code, see `shared.process.exit_codes`.
+    """
+    try:
+        settings = load_settings(settings_class, sys.argv[1:] if arguments is None else arguments, program)
+    except InvalidSettings as error:
+        return _refuse(program, error, ExitCode.SETTINGS)
+    configure_logging(settings.log_level, settings.log_format)
+    try:
+        serve(settings)
+    except tuple(refusals) as error:
+        return _refuse(program, error, next(code for kind, code in refusals.items() if isinstance(error, kind)))
+    return ExitCode.OK
+
+
+def _refuse(program: str, reason: Exception, code: ExitCode) -> int:
+    print(f"{program}: {reason}", file=sys.stderr)  # noqa: T201 (there may be no log yet)
+    return code

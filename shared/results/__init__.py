@@ -1,0 +1,1 @@
+"""The result of one frame: its types, its JSON, its validation."""

@@ -1,0 +1,220 @@
+"""Frames side by side: in order, each once, bounded, and the same whatever the number of threads."""
+
+import threading
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pytest
+
+from job_worker.analysis import scheduling
+from job_worker.analysis.scheduling import PICTURES_REMEMBERED, Analysis, analysed_in_batches, analysed_in_order
+from shared.video.frame import Frame, Image
+from tests.support.waiting import eventually
+
+pytestmark = [pytest.mark.unit, pytest.mark.worker]
+
+
+def frame(index: int, value: int | None = None, side: int = 2) -> Frame:
+    return Frame(index, index * 40.0, np.full((side, side, 3), index if value is None else value, np.uint8))
+
+
+def brightness(image: Image) -> Analysis:
+    return {"brightness": int(image.max())}
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 7])
+def test_every_frame_comes_once_in_order_with_its_own_result(at_once: int) -> None:
+    found = list(analysed_in_order((frame(index) for index in range(50)), brightness, at_once))
+    assert [(one.index, result["brightness"]) for one, result in found] == [(index, index) for index in range(50)]
+
+
+def test_so_many_pictures_are_worked_on_at_a_time() -> None:
+    meeting = threading.Barrier(3, timeout=10)
+
+    def meet(image: Image) -> Analysis:
+        meeting.wait()
+        return brightness(image)
+
+    assert len(list(analysed_in_order((frame(index) for index in range(9)), meet, 3))) == 9
+
+
+def test_an_engine_that_belongs_to_one_thread_is_called_from_the_calling_one() -> None:
+    threads = set()
+
+    def note(image: Image) -> Analysis:
+        threads.add(threading.current_thread())
+        return {}
+
+    list(analysed_in_order((frame(index) for index in range(3)), note, 1))
+    assert threads == {threading.current_thread()}
+
+
+def test_a_slow_frame_holds_back_the_reading_of_more_than_a_few() -> None:
+    slow = threading.Event()
+    read: list[int] = []
+
+    def frames() -> Iterator[Frame]:
+        for index in range(100):
+            read.append(index)
+            yield frame(index)
+
+    def analyse(image: Image) -> Analysis:
+        if not image.max():
+            slow.wait(10)
+        return {}
+
+    found = analysed_in_order(frames(), analyse, 2)
+    reader = threading.Thread(target=lambda: list(found))
+    reader.start()
+    eventually(lambda: len(read) >= 3, "the frames ahead")
+    slow.wait(0.1)
+    assert len(read) == 3
+    slow.set()
+    reader.join(10)
+    assert len(read) == 100
+
+
+def test_pictures_too_large_to_wait_come_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scheduling, "MAX_BYTES_AHEAD", frame(0).image.nbytes)
+    working, most = [], []
+
+    def analyse(image: Image) -> Analysis:
+        working.append(None)
+        most.append(len(working))
+        working.pop()
+        return {}
+
+    read = []
+
+    def frames() -> Iterator[Frame]:
+        for index in range(20):
+            read.append(index)
+            yield frame(index)
+
+    for done, _ in analysed_in_order(frames(), analyse, 8):
+        assert len(read) - done.index <= 2
+
+
+def test_a_picture_that_comes_again_is_analysed_once() -> None:
+    seen: list[int] = []
+
+    def analyse(image: Image) -> Analysis:
+        seen.append(int(image.max()))
+        return brightness(image)
+
+    values = [1, 2, 1, 2, 3, 1]
+    found = list(analysed_in_order((frame(index, value) for index, value in enumerate(values)), analyse, 1))
+    assert seen == [1, 2, 3]
+    assert [result["brightness"] for _, result in found] == values
+    assert [one.index for one, _ in found] == [0, 1, 2, 3, 4, 5]
+
+
+def test_pictures_of_equal_bytes_and_other_sizes_are_different_ones() -> None:
+    shapes: list[tuple[int, ...]] = []
+
+    def analyse(image: Image) -> Analysis:
+        shapes.append(image.shape)
+        return {}
+
+    wide, high = np.zeros((2, 8, 3), np.uint8), np.zeros((8, 2, 3), np.uint8)
+    list(analysed_in_order([Frame(0, 0.0, wide), Frame(1, 0.0, high)], analyse, 1))
+    assert shapes == [(2, 8, 3), (8, 2, 3)]
+
+
+def test_a_picture_that_comes_again_after_many_others_is_forgotten() -> None:
+    seen: list[int] = []
+
+    def analyse(image: Image) -> Analysis:
+        seen.append(int(image.max()))
+        return {}
+
+    values = [*range(PICTURES_REMEMBERED + 1), 0]
+    list(analysed_in_order((frame(index, value) for index, value in enumerate(values)), analyse, 1))
+    assert seen.count(0) == 2
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_an_error_in_one_frame_ends_the_run_with_it(at_once: int) -> None:
+    def analyse(image: Image) -> Analysis:
+        if image.max() == 5:
+            raise RuntimeError("broken")
+        return {}
+
+    before = threading.active_count()
+    with pytest.raises(RuntimeError, match="broken"):
+        list(analysed_in_order((frame(index) for index in range(50)), analyse, at_once))
+    assert threading.active_count() == before
+
+
+def test_an_error_of_the_reader_ends_the_run_with_it() -> None:
+    def frames() -> Iterator[Frame]:
+        yield frame(0)
+        raise OSError("gone")
+
+    with pytest.raises(OSError, match="gone"):
+        list(analysed_in_order(frames(), brightness, 3))
+
+
+class Batches:
+    """Analyses batches and remembers their sizes."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+
+    def analyse(self, images: Sequence[Image]) -> list[Analysis]:
+        assert len({image.shape for image in images}) == 1
+        self.sizes.append(len(images))
+        return [brightness(image) for image in images]
+
+
+@pytest.mark.parametrize("size", [1, 4, 100])
+def test_in_batches_every_frame_comes_once_in_order_with_its_own_result(size: int) -> None:
+    batches = Batches()
+    found = list(analysed_in_batches((frame(index) for index in range(50)), batches.analyse, size))
+    assert [(one.index, result["brightness"]) for one, result in found] == [(index, index) for index in range(50)]
+    full, rest = divmod(50, size)
+    assert batches.sizes == [size] * full + ([rest] if rest else [])
+
+
+def test_no_more_frames_are_read_ahead_than_make_a_batch() -> None:
+    read: list[int] = []
+
+    def frames() -> Iterator[Frame]:
+        for index in range(30):
+            read.append(index)
+            yield frame(index)
+
+    for done, _ in analysed_in_batches(frames(), Batches().analyse, 4):
+        assert len(read) - done.index <= 5
+
+
+def test_a_batch_of_pictures_too_large_to_wait_is_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scheduling, "MAX_BYTES_AHEAD", 2 * frame(0).image.nbytes)
+    batches = Batches()
+    assert len(list(analysed_in_batches((frame(index) for index in range(20)), batches.analyse, 8))) == 20
+    assert max(batches.sizes) <= 3
+
+
+def test_a_batch_holds_pictures_of_one_size() -> None:
+    sides = [2, 2, 3, 3, 3, 2]
+    batches = Batches()
+    frames = [frame(index, side=side) for index, side in enumerate(sides)]
+    found = list(analysed_in_batches(frames, batches.analyse, 4))
+    assert [result["brightness"] for _, result in found] == list(range(6))
+    assert batches.sizes == [2, 3, 1]
+
+
+def test_a_picture_that_comes_again_is_in_one_batch_alone() -> None:
+    batches = Batches()
+    values = [1, 1, 1, 1, 1, 2, 2, 3]
+    found = list(analysed_in_batches((frame(index, value) for index, value in enumerate(values)), batches.analyse, 3))
+    assert [result["brightness"] for _, result in found] == values
+    assert sum(batches.sizes) == 3
+
+
+def test_an_error_in_a_batch_ends_the_run_with_it() -> None:
+    def fail(images: Sequence[Image]) -> list[Analysis]:
+        raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError, match="broken"):
+        list(analysed_in_batches((frame(index) for index in range(5)), fail, 2))

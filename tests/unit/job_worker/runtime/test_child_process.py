@@ -1,0 +1,332 @@
+"""The runner in a child process: real children, with every way in which work can go wrong in place of models."""
+
+import json
+import math
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from job_worker.errors import JobFailed, ModelLoadError, Stopping
+from job_worker.runtime import child_process
+from job_worker.runtime.child_process import Build, ProcessRunner, RunLimits
+from job_worker.runtime.pipeline_runner import results_document
+from tests.support import builds
+from tests.support.waiting import eventually, in_thread
+
+pytestmark = [pytest.mark.unit, pytest.mark.worker]
+
+ROOT = Path(__file__).parents[4]
+PATIENCE_SECONDS = 60.0
+
+MakeRunner = Callable[..., ProcessRunner]
+
+
+@pytest.fixture
+def make_runner() -> Iterator[MakeRunner]:
+    """Makes runners, not started; ends their children at the end."""
+    with ExitStack() as stack:
+
+        def make(
+            build: Build = builds.Anything(),  # noqa: B008 (frozen)
+            max_frame_seconds: float = PATIENCE_SECONDS,
+            max_memory_bytes: int = 1 << 40,
+        ) -> ProcessRunner:
+            runner = ProcessRunner(build, RunLimits(max_frame_seconds, max_memory_bytes))
+            stack.callback(runner.close)
+            return runner
+
+        yield make
+
+
+@pytest.fixture
+def runner(make_runner: MakeRunner) -> ProcessRunner:
+    """A runner whose child is ready."""
+    runner = make_runner()
+    runner.start(never)
+    return runner
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    return tmp_path / "video.mp4"
+
+
+def never() -> bool:
+    return False
+
+
+def result_of(runner: ProcessRunner, video: Path) -> dict[str, Any]:
+    [entry] = json.loads(runner.run("succeed", video, never))["results"]
+    return dict(entry["result"])
+
+
+def is_alive(pid: int) -> bool:
+    """Whether the process runs; a zombie does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_a_run_gives_the_results_document(runner: ProcessRunner, video: Path) -> None:
+    document = runner.run("succeed", video, never)
+    pid = json.loads(document)["results"][0]["result"]["pid"]
+    result = {"text": builds.NOT_ENGLISH, "video": str(video), "pid": pid}
+    assert document == results_document([{"frame_index": 0, "result": result}])
+
+
+def test_the_work_happens_in_another_process_that_serves_many_runs(runner: ProcessRunner, video: Path) -> None:
+    pids = {result_of(runner, video)["pid"] for _ in range(3)}
+    assert len(pids) == 1
+    assert os.getpid() not in pids
+
+
+def test_a_runner_that_was_not_started_starts_with_its_first_run(make_runner: MakeRunner, video: Path) -> None:
+    assert result_of(make_runner(), video)
+
+
+def test_a_job_failure_crosses_with_its_words_and_leaves_the_child_alive(runner: ProcessRunner, video: Path) -> None:
+    pid = result_of(runner, video)["pid"]
+    with pytest.raises(JobFailed) as raised:
+        runner.run("fail", video, never)
+    assert str(raised.value) == f"no frame can be decoded: {builds.NOT_ENGLISH}"
+    assert result_of(runner, video)["pid"] == pid
+
+
+def test_an_unforeseen_error_is_no_job_failure_and_leaves_the_child_alive(runner: ProcessRunner, video: Path) -> None:
+    pid = result_of(runner, video)["pid"]
+    with pytest.raises(RuntimeError, match="KeyError: 'a bug'"):
+        runner.run("err", video, never)
+    assert result_of(runner, video)["pid"] == pid
+
+
+def test_want_of_memory_fails_the_job(runner: ProcessRunner, video: Path) -> None:
+    with pytest.raises(JobFailed, match="ran out of memory"):
+        runner.run("out of memory", video, never)
+
+
+@pytest.mark.parametrize(
+    ("way", "words"),
+    [
+        ("crash", "ended by SIGSEGV$"),
+        ("be killed", "ended by SIGKILL, most likely for want of memory$"),
+        ("exit", "ended with exit code 7$"),
+        ("leave", "ended with exit code 3$"),
+    ],
+)
+def test_the_end_of_the_child_fails_the_job_and_the_next_run_gets_a_fresh_child(
+    way: str, words: str, runner: ProcessRunner, video: Path
+) -> None:
+    pid = result_of(runner, video)["pid"]
+    with pytest.raises(JobFailed, match=words):
+        runner.run(way, video, never)
+    assert not is_alive(pid)
+    assert result_of(runner, video)["pid"] not in {pid, os.getpid()}
+
+
+def test_a_child_that_died_between_two_jobs_fails_neither(runner: ProcessRunner, video: Path) -> None:
+    pid = result_of(runner, video)["pid"]
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: not is_alive(pid), "the child's end")
+    assert result_of(runner, video)["pid"] != pid
+
+
+def test_a_hang_fails_the_job_in_time_and_the_next_run_gets_a_fresh_child(make_runner: MakeRunner, video: Path) -> None:
+    runner = make_runner(max_frame_seconds=0.5)
+    runner.start(never)
+    began_at = time.monotonic()
+    with pytest.raises(JobFailed, match=r"hung: no frame was done for 0\.5 seconds"):
+        runner.run("hang", video, never)
+    assert 0.5 <= time.monotonic() - began_at < 5
+    assert not is_alive(int(video.read_text()))
+    assert result_of(runner, video)
+
+
+def test_a_run_that_takes_too_much_memory_fails_the_job_and_the_next_run_gets_a_fresh_child(
+    make_runner: MakeRunner, video: Path
+) -> None:
+    runner = make_runner(max_memory_bytes=builds.MUCH_MEMORY_BYTES)
+    pid = result_of(runner, video)["pid"]
+    with pytest.raises(JobFailed, match=f"more memory than the limit of {builds.MUCH_MEMORY_BYTES} bytes"):
+        runner.run("take memory", video, never)
+    assert not is_alive(pid)
+    assert result_of(runner, video)["pid"] != pid
+
+
+def test_memory_is_looked_at_while_frames_come_fast(make_runner: MakeRunner, video: Path) -> None:
+    runner = make_runner(max_memory_bytes=builds.MUCH_MEMORY_BYTES)
+    with pytest.raises(JobFailed, match="more memory than the limit"):
+        runner.run("take memory with every frame", video, never)
+
+
+def test_models_that_take_too_much_memory_are_told(make_runner: MakeRunner) -> None:
+    with pytest.raises(ModelLoadError, match="more memory than the limit"):
+        make_runner(builds.ModelsThatTakeMemory(), max_memory_bytes=builds.MUCH_MEMORY_BYTES).start(never)
+
+
+def test_every_frame_gives_the_next_one_its_whole_time(
+    make_runner: MakeRunner, video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child_process, "CHECK_SECONDS", 0.01)
+    limit = 1.0
+    whole_run = builds.SLOW_FRAMES * builds.SLOW_FRAME_SECONDS
+    assert whole_run > 1.4 * limit
+    runner = make_runner(max_frame_seconds=limit)
+    runner.start(never)
+    assert runner.run("slow", video, never)
+
+
+def test_a_run_that_must_be_abandoned_is_given_up_at_once(runner: ProcessRunner, video: Path) -> None:
+    began_at = time.monotonic()
+    with pytest.raises(Stopping):
+        runner.run("hang", video, video.exists)
+    assert time.monotonic() - began_at < 5
+    eventually(lambda: not is_alive(int(video.read_text() or os.getpid())), "the child's end", seconds=5)
+    assert result_of(runner, video)
+
+
+def test_a_run_that_must_be_abandoned_is_given_up_while_its_frames_come(runner: ProcessRunner, video: Path) -> None:
+    answers = iter([False, False])
+    with pytest.raises(Stopping):
+        runner.run("slow", video, lambda: next(answers, True))
+
+
+@pytest.mark.parametrize(
+    ("build", "words"),
+    [
+        (builds.NoModels(), "^the weights weights.pt are not there; set --yolo-weights$"),
+        (builds.CrashingModels(), "^the models could not be loaded: .* SIGSEGV$"),
+    ],
+)
+def test_models_that_do_not_load_are_told(build: Build, words: str, make_runner: MakeRunner) -> None:
+    with pytest.raises(ModelLoadError, match=words):
+        make_runner(build).start(never)
+
+
+def test_a_start_can_be_given_up(make_runner: MakeRunner, tmp_path: Path) -> None:
+    runner = make_runner(builds.ModelsThatLoadOnce(tmp_path / "seen"))
+    with pytest.raises(Stopping):
+        runner.start(lambda: True)
+    assert not multiprocessing.active_children()
+
+
+def test_models_that_do_not_load_a_second_time_are_told(make_runner: MakeRunner, tmp_path: Path, video: Path) -> None:
+    runner = make_runner(builds.ModelsThatLoadOnce(tmp_path / "seen"))
+    runner.start(never)
+    with pytest.raises(JobFailed):
+        runner.run("crash", video, never)
+    with pytest.raises(ModelLoadError, match="the weights are gone"):
+        runner.run("succeed", video, never)
+
+
+def test_a_run_whose_models_take_for_ever_can_be_abandoned(make_runner: MakeRunner, tmp_path: Path) -> None:
+    said = tmp_path / "pid"
+    has_said = lambda: said.exists() and bool(said.read_text())  # noqa: E731 (a file is there before it is written)
+    with pytest.raises(Stopping):
+        make_runner(builds.ModelsThatNeverLoad(said)).run("succeed", tmp_path, has_said)
+    eventually(lambda: not is_alive(int(said.read_text())), "the child's end", seconds=5)
+
+
+def test_closing_ends_the_child_and_can_be_repeated(runner: ProcessRunner, video: Path) -> None:
+    pid = result_of(runner, video)["pid"]
+    runner.close()
+    assert not is_alive(pid)
+    runner.close()
+
+
+def test_the_child_leaves_signals_to_its_parent(runner: ProcessRunner, video: Path) -> None:
+    pid = result_of(runner, video)["pid"]
+    for number in (signal.SIGINT, signal.SIGTERM):
+        os.kill(pid, number)
+        assert result_of(runner, video)["pid"] == pid
+
+
+PARENT = """
+import sys
+from pathlib import Path
+from job_worker.runtime.child_process import ProcessRunner, RunLimits
+from tests.support.builds import Anything
+
+if __name__ == "__main__":
+    runner = ProcessRunner(Anything(), RunLimits(600, 1 << 40))
+    runner.start(lambda: False)
+    runner.run("hang", Path(sys.argv[1]), lambda: False)
+"""
+
+
+def test_a_child_at_work_ends_when_its_parent_is_killed(video: Path, tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT)
+    parent = subprocess.Popen([sys.executable, script, video], env=os.environ | {"PYTHONPATH": str(ROOT)})
+    try:
+        pid = eventually(lambda: video.exists() and int(video.read_text() or 0), "the child's pid")
+        assert is_alive(pid)
+    finally:
+        parent.kill()
+        parent.wait()
+    eventually(lambda: not is_alive(pid), "the child's end")
+
+
+def test_the_child_serves_until_its_pipe_is_closed_and_ends_by_itself(video: Path) -> None:
+    context = get_context("spawn")
+    ours, theirs = context.Pipe()
+    child = context.Process(target=child_process._serve, args=(theirs, builds.Anything()), daemon=True)
+    child.start()
+    theirs.close()
+    words = []
+    for way in (None, "fail", "err", "succeed"):
+        if way:
+            ours.send((way, video))
+        assert ours.poll(PATIENCE_SECONDS)
+        words.append(ours.recv())
+        ours.recv_bytes()
+    ours.close()
+    child.join(PATIENCE_SECONDS)
+    assert words == ["ready", "failure", "unforeseen", "results"]
+    assert child.exitcode == 0
+
+
+def test_the_child_says_why_its_models_do_not_load_and_ends_by_itself() -> None:
+    context = get_context("spawn")
+    ours, theirs = context.Pipe()
+    child = context.Process(target=child_process._serve, args=(theirs, builds.NoModels()), daemon=True)
+    child.start()
+    theirs.close()
+    assert ours.poll(PATIENCE_SECONDS)
+    assert (ours.recv(), ours.recv_bytes().decode().split()[0]) == ("model_error", "the")
+    child.join(PATIENCE_SECONDS)
+    ours.close()
+    assert child.exitcode == 0
+
+
+def test_two_runners_do_not_disturb_each_other(make_runner: MakeRunner, tmp_path: Path) -> None:
+    one, other = make_runner(), make_runner()
+    hanging = in_thread(lambda: one.run("hang", tmp_path / "one", (tmp_path / "enough").exists))
+    assert result_of(other, tmp_path / "other")
+    (tmp_path / "enough").touch()
+    with pytest.raises(Stopping):
+        hanging.result(PATIENCE_SECONDS)
+
+
+def test_a_results_document_is_compact_json_in_utf_8_and_always_the_same() -> None:
+    results = [{"frame_index": 0, "result": {"text": "да\n“”", "boxes": [1.0, 0.1]}}, {"frame_index": 1, "result": {}}]
+    expected = (
+        '{"results":[{"frame_index":0,"result":{"text":"да\\n“”","boxes":[1.0,0.1]}},{"frame_index":1,"result":{}}]}'
+    )
+    assert results_document(results) == results_document(results) == expected.encode()
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_a_results_document_holds_no_number_that_json_does_not_have(number: float) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        results_document([{"frame_index": 0, "result": {"confidence": number}}])

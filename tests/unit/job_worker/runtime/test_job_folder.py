@@ -1,0 +1,61 @@
+"""The folder of the video in hand, and what killed workers left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from job_worker.runtime.job_folder import MIN_AGE_SECONDS, job_folder, sweep_job_folders
+
+pytestmark = [pytest.mark.unit, pytest.mark.worker]
+
+HOLDER = """
+import sys
+from pathlib import Path
+from job_worker.runtime.job_folder import job_folder
+
+with job_folder(Path(sys.argv[1])) as folder:
+    (folder / "video.mp4").write_bytes(b"x")
+    print(folder, flush=True)
+    sys.stdin.read()
+"""
+
+
+def grow_old(folder: Path) -> None:
+    long_ago = time.time() - 2 * MIN_AGE_SECONDS
+    os.utime(folder, (long_ago, long_ago))
+
+
+def test_the_folder_is_gone_when_the_block_ends(tmp_path: Path) -> None:
+    with job_folder(tmp_path) as folder:
+        (folder / "video.mp4").write_bytes(b"x")
+    assert not folder.exists()
+
+
+def test_the_folder_of_a_killed_worker_is_swept_and_that_of_a_live_one_is_not(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", HOLDER, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout
+        folder = Path(holder.stdout.readline().strip())
+        grow_old(folder)
+        assert sweep_job_folders(tmp_path) == 0
+        holder.send_signal(signal.SIGKILL)
+        holder.wait(30)
+    grow_old(folder)
+    assert sweep_job_folders(tmp_path) == 1
+    assert not folder.exists()
+
+
+def test_young_folders_and_folders_of_others_are_left_alone(tmp_path: Path) -> None:
+    young, foreign = tmp_path / "foregsyte-job-1", tmp_path / "foregsyte-job-2"
+    young.mkdir()
+    (young / "in-use").touch()
+    foreign.mkdir()
+    grow_old(foreign)
+    assert sweep_job_folders(tmp_path) == 0
+    assert young.exists()
+    assert foreign.exists()

@@ -1,0 +1,448 @@
+"""One worker's life, with neither a server nor models."""
+
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import grpc
+import pytest
+
+from job_worker.errors import InsufficientSpace, JobFailed, LeaseLost, ModelLoadError, Stopping
+from job_worker.runtime import worker as worker_module
+from job_worker.runtime.pipeline_runner import PipelineRunner, results_document
+from job_worker.runtime.stop_signal import StopSignal
+from job_worker.runtime.worker import Worker
+from tests.support.clock import FakeClock
+from tests.support.waiting import eventually
+from tests.support.worker_fakes import VIDEO, CallFailed, FakeApi, FakeRunner, one_empty_frame, raising, until_told
+
+pytestmark = [pytest.mark.unit, pytest.mark.worker]
+
+WAIT_SECONDS = 20.0
+EMPTY_DOCUMENT = results_document([{"frame_index": 0, "result": {}}])
+
+SECRET = "/srv/secret/video.mp4 broke libfoo"
+
+
+class CountedPauses(threading.Event):
+    """An event that is set by its last wait and never waits."""
+
+    def __init__(self, last: int) -> None:
+        super().__init__()
+        self.pauses: list[float | None] = []
+        self._last = last
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.pauses.append(timeout)
+        if len(self.pauses) >= self._last:
+            self.set()
+        return self.is_set()
+
+
+@pytest.fixture
+def stop(clock: FakeClock) -> StopSignal:
+    return StopSignal(drain_seconds=30, clock=clock)
+
+
+@pytest.fixture
+def make_worker(stop: StopSignal, clock: FakeClock, tmp_path: Path) -> Callable[[FakeApi, PipelineRunner], Worker]:
+    def make(api: FakeApi, runner: PipelineRunner) -> Worker:
+        return Worker(
+            api,  # type: ignore[arg-type]
+            runner,
+            stop,
+            pipelines=("ocr", "yolo"),
+            work_dir=tmp_path,
+            wait_seconds=WAIT_SECONDS,
+            chunk_bytes=100,
+            clock=clock,
+        )
+
+    return make
+
+
+MakeWorker = Callable[[FakeApi, PipelineRunner], Worker]
+
+
+def heartbeats() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "heartbeat"]
+
+
+def test_a_job_is_completed_with_what_the_runner_found(make_worker: MakeWorker) -> None:
+    api, runner = FakeApi("job"), FakeRunner()
+    assert make_worker(api, runner).run_once()
+    assert api.completed == {"job": EMPTY_DOCUMENT}
+    assert (api.failed, api.released) == ({}, [])
+
+
+def test_the_runner_gets_the_pipeline_and_the_whole_video(make_worker: MakeWorker) -> None:
+    seen: list[tuple[str, bytes, str]] = []
+
+    def run(pipeline_id: str, video: Path, _: Callable[[], bool]) -> bytes:
+        seen.append((pipeline_id, video.read_bytes(), video.suffix))
+        return EMPTY_DOCUMENT
+
+    make_worker(FakeApi("job"), FakeRunner(run)).run_once()
+    assert seen == [("ocr", VIDEO, ".mp4")]
+
+
+def test_no_job_is_no_work(make_worker: MakeWorker) -> None:
+    api, runner = FakeApi(), FakeRunner()
+    assert not make_worker(api, runner).run_once()
+    assert api.untouched
+    assert not runner.videos
+
+
+def test_a_job_that_cannot_be_done_fails_with_that_message(make_worker: MakeWorker) -> None:
+    api = FakeApi("job")
+    assert make_worker(api, FakeRunner(raising(JobFailed("the file holds only audio")))).run_once()
+    assert api.failed == {"job": "the file holds only audio"}
+    assert (api.completed, api.released) == ({}, [])
+
+
+def test_results_that_the_server_refuses_fail_the_job(make_worker: MakeWorker) -> None:
+    api = FakeApi("job")
+    api.on_complete = raising(JobFailed("the results have 9 bytes, the limit is 8"))
+    make_worker(api, FakeRunner()).run_once()
+    assert api.failed == {"job": "the results have 9 bytes, the limit is 8"}
+
+
+def test_a_video_that_the_server_does_not_have_fails_the_job(make_worker: MakeWorker) -> None:
+    api = FakeApi("job")
+    api.on_download = raising(JobFailed("the job's stored video is missing"))
+    make_worker(api, FakeRunner()).run_once()
+    assert api.failed == {"job": "the job's stored video is missing"}
+
+
+def test_a_long_message_is_cut(make_worker: MakeWorker) -> None:
+    api = FakeApi("job")
+    make_worker(api, FakeRunner(raising(JobFailed("é" * 100_000)))).run_once()
+    assert api.failed == {"job": "é" * worker_module.MAX_ERROR_CHARACTERS}
+
+
+def test_an_unforeseen_error_fails_the_job_and_tells_the_client_nothing_of_it(make_worker: MakeWorker) -> None:
+    api = FakeApi("job")
+    make_worker(api, FakeRunner(raising(RuntimeError(SECRET)))).run_once()
+    assert list(api.failed) == ["job"]
+    assert api.failed["job"].startswith("internal error")
+    assert not set(SECRET.split()) & set(api.failed["job"].split())
+
+
+def test_an_unforeseen_error_is_logged_with_its_job(make_worker: MakeWorker, caplog: pytest.LogCaptureFixture) -> None:
+    make_worker(FakeApi("job"), FakeRunner(raising(RuntimeError(SECRET)))).run_once()
+    [record] = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert record.job_id == "job"  # type: ignore[attr-defined]
+    assert record.exc_info
+    assert str(record.exc_info[1]) == SECRET
+
+
+def test_a_worker_goes_on_after_an_unforeseen_error(make_worker: MakeWorker, stop: StopSignal) -> None:
+    api = FakeApi("first", "second")
+    api.on_empty = stop.request
+    make_worker(api, FakeRunner(raising(RuntimeError(SECRET)), one_empty_frame)).run_forever()
+    assert (list(api.failed), list(api.completed)) == (["first"], ["second"])
+
+
+def test_a_job_lost_while_its_video_comes_is_dropped_and_the_worker_goes_on(
+    make_worker: MakeWorker, stop: StopSignal
+) -> None:
+    api = FakeApi("first", "second")
+    api.on_download = lambda job_id: raising(LeaseLost(job_id))() if job_id == "first" else None
+    api.on_empty = stop.request
+    runner = FakeRunner()
+    make_worker(api, runner).run_forever()
+    assert (list(api.completed), api.failed, api.released) == (["second"], {}, [])
+    assert len(runner.videos) == 1
+
+
+def test_a_job_lost_on_completion_is_dropped_and_the_worker_goes_on(make_worker: MakeWorker, stop: StopSignal) -> None:
+    api = FakeApi("first", "second")
+    api.on_complete = lambda job_id: raising(LeaseLost(job_id))() if job_id == "first" else None
+    api.on_empty = stop.request
+    make_worker(api, FakeRunner()).run_forever()
+    assert (list(api.completed), api.failed, api.released) == (["second"], {}, [])
+
+
+def test_a_job_whose_lease_is_lost_while_its_video_comes_is_not_run(make_worker: MakeWorker, stop: StopSignal) -> None:
+    api, runner, asked = FakeApi("job"), FakeRunner(), threading.Event()
+
+    def renew() -> float:
+        asked.set()
+        raise LeaseLost("another has it")
+
+    def wait_until_lost(_: str) -> None:
+        assert asked.wait(5)
+        eventually(lambda: not heartbeats(), "the heartbeat's end")
+
+    api.on_renew, api.on_download, api.on_empty = renew, wait_until_lost, stop.request
+    make_worker(api, runner).run_forever()
+    assert api.untouched
+    assert not runner.videos
+
+
+def test_a_job_whose_lease_is_lost_in_the_middle_is_given_up_and_not_reported(
+    make_worker: MakeWorker, stop: StopSignal
+) -> None:
+    api, runner = FakeApi("first", "second"), FakeRunner(until_told, one_empty_frame)
+
+    losses = iter([raising(LeaseLost("another has it"))])
+
+    def renew() -> float:
+        if runner.videos:
+            next(losses, lambda: None)()
+        return 0.003
+
+    api.on_renew = renew
+    api.on_empty = stop.request
+    make_worker(api, runner).run_forever()
+    assert (list(api.completed), api.failed, api.released) == (["second"], {}, [])
+
+
+def test_a_stop_lets_the_job_in_hand_finish_and_takes_no_other(make_worker: MakeWorker, stop: StopSignal) -> None:
+    def run(_pipeline_id: str, _video: Path, must_abandon: Callable[[], bool]) -> bytes:
+        stop.request()
+        assert not must_abandon()
+        return EMPTY_DOCUMENT
+
+    api = FakeApi("first", "second")
+    make_worker(api, FakeRunner(run)).run_forever()
+    assert (list(api.completed), api.failed, api.released, api.waiting) == (["first"], {}, [], ["second"])
+
+
+def test_a_job_that_outlasts_the_drain_time_is_handed_back_and_not_failed(
+    make_worker: MakeWorker, stop: StopSignal, clock: FakeClock
+) -> None:
+    def run(pipeline_id: str, video: Path, must_abandon: Callable[[], bool]) -> bytes:
+        stop.request()
+        clock.advance(30)
+        return until_told(pipeline_id, video, must_abandon)
+
+    api = FakeApi("first", "second")
+    make_worker(api, FakeRunner(run)).run_forever()
+    assert (api.completed, api.failed, api.released, api.waiting) == ({}, {}, ["first"], ["second"])
+
+
+def test_a_stop_while_the_video_comes_hands_the_job_back(make_worker: MakeWorker, stop: StopSignal) -> None:
+    api, runner = FakeApi("job"), FakeRunner()
+    api.on_download = lambda _: [stop.request(), stop.request()]
+    make_worker(api, runner).run_forever()
+    assert (api.completed, api.failed, api.released) == ({}, {}, ["job"])
+    assert not runner.videos
+
+
+def test_a_second_stop_hands_the_job_back_at_once(make_worker: MakeWorker, stop: StopSignal) -> None:
+    def run(pipeline_id: str, video: Path, must_abandon: Callable[[], bool]) -> bytes:
+        stop.request()
+        stop.request()
+        return until_told(pipeline_id, video, must_abandon)
+
+    api = FakeApi("job")
+    make_worker(api, FakeRunner(run)).run_forever()
+    assert (api.completed, api.failed, api.released) == ({}, {}, ["job"])
+
+
+def test_a_stop_with_the_server_out_of_reach_leaves_the_job_to_its_lease(
+    make_worker: MakeWorker, stop: StopSignal, caplog: pytest.LogCaptureFixture
+) -> None:
+    def run(pipeline_id: str, video: Path, must_abandon: Callable[[], bool]) -> bytes:
+        stop.request()
+        stop.request()
+        return until_told(pipeline_id, video, must_abandon)
+
+    api = FakeApi("job")
+    api.on_release = raising(Stopping("the server cannot be reached"))
+    make_worker(api, FakeRunner(run)).run_forever()
+    assert api.untouched
+    assert "job not reported, its lease will run out" in caplog.messages
+
+
+def test_a_report_that_the_server_cannot_take_does_not_end_the_worker(
+    make_worker: MakeWorker, stop: StopSignal
+) -> None:
+    api = FakeApi("first", "second")
+    api.on_complete = lambda job_id: raising(CallFailed(grpc.StatusCode.INTERNAL))() if job_id == "first" else None
+    api.on_empty = stop.request
+    make_worker(api, FakeRunner()).run_forever()
+    assert (list(api.completed), api.failed, api.released) == (["second"], {}, [])
+
+
+def test_a_worker_that_can_no_longer_load_its_models_hands_the_job_back_and_ends(make_worker: MakeWorker) -> None:
+    api = FakeApi("first", "second")
+    with pytest.raises(ModelLoadError, match="the weights are gone"):
+        make_worker(api, FakeRunner(raising(ModelLoadError("the weights are gone")))).run_forever()
+    assert (api.completed, api.failed, api.released, api.waiting) == ({}, {}, ["first"], ["second"])
+
+
+def test_a_job_for_which_there_is_no_room_is_handed_back_and_the_worker_pauses_and_goes_on(
+    make_worker: MakeWorker, stop: StopSignal, caplog: pytest.LogCaptureFixture
+) -> None:
+    stop.requested = pauses = CountedPauses(last=2)
+    api, runner = FakeApi("large", "small"), FakeRunner()
+    api.on_download = lambda job_id: raising(InsufficientSpace("no space is left"))() if job_id == "large" else None
+    make_worker(api, runner).run_forever()
+    assert (list(api.completed), api.failed, api.released) == (["small"], {}, ["large"])
+    assert pauses.pauses[0] == worker_module.NO_ROOM_PAUSE_SECONDS
+    assert "job handed back, pausing: no space is left" in caplog.messages
+
+
+def test_a_worker_whose_folder_is_gone_hands_the_job_back(
+    make_worker: MakeWorker, stop: StopSignal, tmp_path: Path
+) -> None:
+    stop.requested = CountedPauses(last=1)
+    api, runner = FakeApi("job"), FakeRunner()
+    worker = make_worker(api, runner)
+    tmp_path.rmdir()
+    worker.run_forever()
+    assert (api.completed, api.failed, api.released, runner.videos) == ({}, {}, ["job"], [])
+
+
+def test_a_refused_worker_ends(make_worker: MakeWorker) -> None:
+    api = FakeApi()
+    api.on_empty = raising(CallFailed(grpc.StatusCode.UNIMPLEMENTED))
+    with pytest.raises(grpc.RpcError):
+        make_worker(api, FakeRunner()).run_forever()
+
+
+def test_the_lease_is_kept_alive_during_the_run_and_not_after(make_worker: MakeWorker) -> None:
+    renewals: list[None] = []
+    api = FakeApi("job")
+
+    def renew() -> float:
+        renewals.append(None)
+        return 0.003
+
+    api.on_renew = renew
+    make_worker(api, FakeRunner(lambda *_: until_renewed_often(renewals))).run_once()
+    renewed = len(renewals)
+    assert api.completed
+    assert not heartbeats()
+    assert len(renewals) == renewed
+
+
+def until_renewed_often(renewals: list[None]) -> bytes:
+    eventually(lambda: len(renewals) >= 5, "five renewals")
+    return EMPTY_DOCUMENT
+
+
+OUTCOMES = {
+    "completed": one_empty_frame,
+    "failed": raising(JobFailed("no")),
+    "unforeseen": raising(RuntimeError("no")),
+    "lost": raising(LeaseLost("no")),
+    "handed back": raising(Stopping("no")),
+}
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES)
+def test_the_video_is_gone_however_the_job_ended(outcome: str, make_worker: MakeWorker, tmp_path: Path) -> None:
+    runner = FakeRunner(OUTCOMES[outcome])
+    make_worker(FakeApi("job"), runner).run_once()
+    [(_, video)] = runner.videos
+    assert video.is_relative_to(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_empty_queue_that_answers_at_once_is_asked_with_pauses(make_worker: MakeWorker, stop: StopSignal) -> None:
+    stop.requested = CountedPauses(last=50)
+    api = FakeApi()
+    make_worker(api, FakeRunner()).run_forever()
+    assert api.dequeues == 50
+    mean = worker_module.IDLE_PAUSE_SECONDS
+    assert all(pause is not None and 0.5 * mean <= pause <= 1.5 * mean for pause in stop.requested.pauses)
+    assert len(set(stop.requested.pauses)) > 10, "workers that were answered together must not come back together"
+
+
+def test_an_empty_answer_after_the_whole_wait_is_followed_by_the_next_question(
+    make_worker: MakeWorker, stop: StopSignal, clock: FakeClock
+) -> None:
+    stop.requested = pauses = CountedPauses(last=1)
+    api = FakeApi()
+
+    def whole_wait() -> None:
+        clock.advance(WAIT_SECONDS)
+        if api.dequeues == 3:
+            pauses.set()
+
+    api.on_empty = whole_wait
+    make_worker(api, FakeRunner()).run_forever()
+    assert (api.dequeues, pauses.pauses) == (3, [])
+
+
+def test_the_next_job_is_asked_for_without_a_pause(make_worker: MakeWorker, stop: StopSignal) -> None:
+    stop.requested = pauses = CountedPauses(last=1)
+    api = FakeApi("first", "second", "third")
+    make_worker(api, FakeRunner()).run_forever()
+    assert list(api.completed) == ["first", "second", "third"]
+    assert len(pauses.pauses) == 1
+
+
+def test_a_worker_told_to_stop_asks_for_nothing(make_worker: MakeWorker, stop: StopSignal) -> None:
+    stop.request()
+    api = FakeApi("job")
+    make_worker(api, FakeRunner()).run_forever()
+    assert api.dequeues == 0
+
+
+class TestPipelinesThatItLacks:
+    def test_what_it_lacks_is_said_once_at_its_start(
+        self, make_worker: MakeWorker, stop: StopSignal, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        api = FakeApi()
+        api.offered = frozenset({"yolo_ocr", "yolo", "ocr", "signs"})
+        api.on_empty = stop.request
+        make_worker(api, FakeRunner()).run_forever()
+        said = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+        assert said == [
+            "this worker lacks pipelines that the server offers, and hands their jobs back: signs, yolo_ocr"
+        ]
+
+    @pytest.mark.parametrize("offered", [frozenset({"ocr"}), frozenset({"ocr", "yolo"}), None])
+    def test_nothing_is_said_where_it_lacks_nothing_or_the_server_does_not_tell(
+        self,
+        offered: frozenset[str] | None,
+        make_worker: MakeWorker,
+        stop: StopSignal,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        api = FakeApi()
+        api.offered, api.on_empty = offered, stop.request
+        make_worker(api, FakeRunner()).run_forever()
+        assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+    @pytest.mark.parametrize("offered", [frozenset({"ocr", "signs"}), None])
+    def test_a_job_of_another_pipeline_is_handed_back_and_not_run(
+        self, offered: frozenset[str] | None, make_worker: MakeWorker
+    ) -> None:
+        api, runner = FakeApi("job"), FakeRunner()
+        api.pipelines, api.offered = {"job": "signs"}, offered
+        assert make_worker(api, runner).run_once()
+        assert (api.released, api.failed, api.completed, runner.videos) == (["job"], {}, {}, [])
+        assert heartbeats() == []
+
+    def test_a_job_of_a_pipeline_that_nobody_offers_any_more_fails_and_says_so(self, make_worker: MakeWorker) -> None:
+        api = FakeApi("job")
+        api.pipelines, api.offered = {"job": "signs"}, frozenset({"ocr"})
+        make_worker(api, FakeRunner()).run_once()
+        assert (api.released, api.failed) == ([], {"job": "the pipeline 'signs' is no longer offered"})
+
+    def test_the_jobs_behind_it_are_done_at_once_and_a_pause_comes_when_it_comes_round(
+        self, make_worker: MakeWorker, stop: StopSignal, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(worker_module.random, "uniform", lambda *_: 1.0)
+        stop.requested = CountedPauses(last=99)
+        api = FakeApi("other", "own", "other", "other", "own", "other")
+        api.pipelines = {"other": "signs"}
+        api.offered = frozenset({"ocr", "signs"})
+        worker = make_worker(api, FakeRunner())
+        while api.waiting:
+            worker.run_once()
+        assert stop.requested.pauses == [0, 1, 2, 1]
+        assert (list(api.completed), len(api.released)) == (["own"], 4)
+
+    def test_a_job_that_is_lost_while_it_is_handed_back_is_dropped(self, make_worker: MakeWorker) -> None:
+        api = FakeApi("job")
+        api.pipelines, api.offered = {"job": "signs"}, None
+        api.on_release = raising(LeaseLost("job"))
+        assert make_worker(api, FakeRunner()).run_once()
+        assert api.untouched

@@ -1,0 +1,150 @@
+"""The tables `[pipelines.NAME]`: what both sides refuse, and how they say where it stands."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from job_api.settings import ApiSettings
+from job_worker.settings import WorkerSettings
+from shared.pipelines.languages import BUNDLED, LANGUAGES_OF, recogniser_for
+from shared.pipelines.settings import PipelineSettings, offered_pipelines
+from shared.process.settings import InvalidSettings, load_settings
+
+pytestmark = pytest.mark.unit
+
+both_sides = pytest.mark.parametrize("side", [ApiSettings, WorkerSettings], ids=["api", "worker"])
+
+SIGNS = """
+[pipelines.signs]
+kind = "yolo"
+description = "Road signs, one class a sign."
+weights = "signs.pt"
+classes = ["stop", "yield"]
+confidence = 0.4
+iou = 0.6
+image-size = 960
+
+[pipelines.captions]
+kind = "ocr"
+languages = ["ko", "en"]
+ocr_confidence = 0.7
+profile = "fast"
+"""
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No FOREGSYTE_* variable and no settings file."""
+    for name in [name for name in os.environ if name.startswith("FOREGSYTE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def load(side: type[PipelineSettings], text: str, *arguments: str) -> PipelineSettings:
+    Path("foregsyte.toml").write_text(text, encoding="utf-8")
+    weights = ["--yolo-weights", "w.pt"] if side is WorkerSettings else []
+    return load_settings(side, [*weights, *arguments], "foregsyte")
+
+
+def mistake(side: type[PipelineSettings], text: str, *arguments: str) -> str:
+    with pytest.raises(InvalidSettings) as raised:
+        load(side, text, *arguments)
+    return str(raised.value)
+
+
+@both_sides
+def test_all_pipelines_of_the_file_are_offered_and_run_unless_it_is_said(side: type[PipelineSettings]) -> None:
+    assert load(side, SIGNS).pipelines == ("yolo_ocr", "yolo", "ocr", "signs", "captions")  # type: ignore[attr-defined]
+    assert load(side, SIGNS, "--pipelines", "signs,ocr").pipelines == ("signs", "ocr")  # type: ignore[attr-defined]
+
+
+@both_sides
+def test_a_pipeline_that_nobody_names_is_refused_with_those_that_there_are(side: type[PipelineSettings]) -> None:
+    message = mistake(side, SIGNS, "--pipelines", "sings")
+    assert "must name one or more of yolo_ocr, yolo, ocr, signs, captions" in message
+
+
+WRONG = {
+    'kind = "yollo"': "kind: must be one of yolo_ocr, yolo, ocr (got 'yollo')",
+    "weights = 'w.pt'": "kind: Field required",
+    'kind = "yolo"\nwieghts = "x"': "wieghts: Extra inputs are not permitted (got 'x')",
+    'kind = "yolo"\nconfidence = 40': "confidence: Input should be less than or equal to 1 (got 40)",
+    'kind = "yolo"\nimage_size = 0': "image_size: Input should be greater than 0 (got 0)",
+    'kind = "yolo"\nclasses = "stop"': "classes: Input should be a valid tuple (got 'stop')",
+    'kind = "yolo"\nclasses = [1]': "classes.0: Input should be a valid string (got 1)",
+    'kind = "yolo"\nweights = ""': "weights: String should have at least 1 character (got '')",
+    'kind = "yolo"\nlanguages = ["ko"]': "the kind yolo has no use for languages",
+    'kind = "ocr"\nweights = "w.pt"\nclasses = ["a"]': "the kind ocr has no use for classes, weights",
+    'kind = "ocr"\nlanguages = ["xx"]': "languages: xx is no language that a model reads; there are af, ar,",
+    'kind = "ocr"\nlanguages = ["ko", "el"]': "languages: no one model reads el, ko: make a pipeline for each script",
+    'kind = "ocr"\nlanguages = ["ko"]\nocr_recognition_model = "m"': "languages choose the model for recognition",
+    'kind = "ocr"\nprofile = "slow"': "profile: Input should be 'exact', 'balanced' or 'fast' (got 'slow')",
+}
+
+
+@both_sides
+@pytest.mark.parametrize("table", WRONG)
+def test_a_table_that_makes_no_sense_is_named_by_file_table_and_key(side: type[PipelineSettings], table: str) -> None:
+    message = mistake(side, f"[pipelines.signs]\n{table}\n")
+    assert message.startswith("foregsyte.toml [pipelines.signs]")
+    assert WRONG[table] in message
+    assert len(message.splitlines()) == 1
+
+
+@both_sides
+def test_the_mistakes_of_all_tables_are_reported_together(
+    side: type[PipelineSettings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("other.toml").write_text("[pipelines.a]\nkind = 'a'\n[pipelines.b]\nkind = 'ocr'\niou = 2\n[pipelines]\nc = 1")
+    monkeypatch.setenv("FOREGSYTE_CONFIG", "other.toml")
+    lines = mistake(side, "", "--log-level", "LOUD").splitlines()
+    assert [line.split(":")[0] for line in sorted(lines)] == [
+        "--log-level / FOREGSYTE_LOG_LEVEL",
+        "other.toml [pipelines.a] kind",
+        "other.toml [pipelines.b] iou",
+        "other.toml [pipelines.c]",
+    ]
+
+
+@both_sides
+@pytest.mark.parametrize("name", ["yolo", "a name", "", "-x", "x" * 65, "a,b"])
+def test_a_name_that_cannot_be_told_apart_or_written_is_refused(side: type[PipelineSettings], name: str) -> None:
+    assert mistake(side, f'[pipelines."{name}"]\nkind = "ocr"\n').startswith(f"foregsyte.toml [pipelines.{name}]")
+
+
+def test_clients_are_told_what_the_file_says_or_else_what_follows_from_it() -> None:
+    text = SIGNS + '[pipelines.people]\nkind = "yolo"\nclasses = ["person"]\n'
+    settings = load(ApiSettings, text)
+    told = offered_pipelines(settings.pipelines, settings.profile, settings.pipeline_tables)  # type: ignore[attr-defined]
+    assert {info.pipeline_id: info.description for info in told[3:]} == {
+        "signs": "Road signs, one class a sign. Profile balanced.",
+        "captions": "Text (PaddleOCR) in every frame. Languages: ko, en. Profile fast: text is looked for at a long "
+        "side of 640 pixels, so small text is missed.",
+        "people": "Objects (YOLO detection) in every frame. Objects: person. Profile balanced.",
+    }
+
+
+def test_what_a_table_does_not_say_is_the_workers_own() -> None:
+    worker = load(WorkerSettings, SIGNS, "--yolo-iou", "0.9", "--ocr-confidence", "0.2", "--profile", "exact")
+    assert isinstance(worker, WorkerSettings)
+    signs, captions = worker.of_pipeline("signs"), worker.of_pipeline("captions")
+    assert (signs.yolo_weights, signs.yolo_confidence, signs.yolo_iou, signs.yolo_image_size) == (
+        "signs.pt", 0.4, 0.6, 960
+    )  # fmt: skip
+    assert (signs.profile.value, signs.ocr_confidence) == ("exact", 0.2)
+    assert (captions.yolo_weights, captions.yolo_iou, captions.ocr_confidence) == ("w.pt", 0.9, 0.7)
+    assert (captions.profile.value, captions.ocr_recognition_model) == ("fast", "korean_PP-OCRv5_mobile_rec")
+    assert worker.of_pipeline("yolo") is worker
+
+
+def test_languages_that_the_bundled_model_reads_need_no_other() -> None:
+    assert recogniser_for(["de", "fr", "zh"]) == recogniser_for([]) == BUNDLED
+    worker = load(WorkerSettings, '[pipelines.de]\nkind="ocr"\nlanguages=["de"]\n', "--ocr-recognition-model", "m")
+    assert isinstance(worker, WorkerSettings)
+    assert worker.of_pipeline("de").ocr_recognition_model == BUNDLED
+
+
+def test_each_language_is_read_by_the_first_model_that_reads_it() -> None:
+    for name, languages in LANGUAGES_OF.items():
+        assert recogniser_for(languages) == name
