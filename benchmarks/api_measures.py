@@ -1,5 +1,6 @@
 """What is measured of the server: each function returns one table."""
 
+import io
 import json
 import time
 from collections import defaultdict
@@ -16,8 +17,8 @@ from google.protobuf.struct_pb2 import ListValue, Struct
 from benchmarks.api_load import complete, idle_workers, lifecycles, no_op_workers, submit, video
 from benchmarks.api_server import MIB, Caller, MeasuredServer, serving
 from benchmarks.measuring import Rows, percentile, spread, timed_ms
-from job_api.services.stored_results import frames_of, results_list_of
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
+from shared.results import check_document, list_of_document
 
 __all__ = ["latency_table", "lifecycle_table", "results_document", "results_table", "upload_table"]
 
@@ -193,4 +194,4 @@ def _plain(value: Any) -> Any:
 
 
 def _check_decoders(document: bytes, frames: int) -> None:
-    assert len(json.loads(results_list_of(document))) == len(frames_of(document)) == frames
+    assert len(json.loads(list_of_document(document))) == check_document(io.BytesIO(document)) == frames

@@ -1,9 +1,10 @@
 """Clients that go on submitting whatever happens, and know what each job must come to."""
 
+import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -12,9 +13,9 @@ from typing import TypeVar
 import grpc
 
 from benchmarks.chaos_processes import Violation
-from job_client import JobClient, JobInfo, ServiceError
+from job_client import FrameResult, JobClient, JobInfo, ServiceError
 from job_worker.errors import JobFailed
-from job_worker.runtime.pipeline_runner import PipelineRunner, results_document
+from job_worker.runtime.pipeline_runner import PipelineRunner
 from shared.contract.errors import STOPPED_SERVER_CODES
 from shared.contract.job_status import JobStatus
 
@@ -167,9 +168,14 @@ class Client:
     def _check(self, truth: Truth, job: JobInfo) -> None:
         outcome = job.error_message.encode()
         if job.status is JobStatus.completed:
-            outcome = results_document(self._insist(lambda: self._client.job(job.job_id).results()))
+            outcome = _document_of(self._insist(lambda: self._client.job(job.job_id).results()))
         if (job.status, outcome) != (truth.status, truth.outcome):
             raise Violation(f"job {job.job_id} of {truth.name} must not come to: {job.status} {outcome[:200]!r}")
 
     def _insist(self, call: Callable[[], T]) -> T:
         return insist(call, self.refusals)
+
+
+def _document_of(results: Sequence[FrameResult]) -> bytes:
+    """Return the document that a worker stored to give these results."""
+    return json.dumps({"results": results}, ensure_ascii=False, separators=(",", ":")).encode()

@@ -17,12 +17,12 @@ import cv2
 from job_worker.analysis.frame_analysis import FrameAnalysis
 from job_worker.analysis.video_file_pipeline_service import VideoFilePipelineService
 from job_worker.bootstrap import build_runner
-from job_worker.findings import TextLine
-from job_worker.runtime.pipeline_runner import PipelineRunner, RunOnFile
+from job_worker.runtime.pipeline_runner import EncodeFrames, PipelineRunner
 from job_worker.settings import WorkerSettings
 from job_worker.worker_runner import REFUSALS, run_worker
 from shared.process.entry_point import run_service
 from shared.process.logging_setup import configure_logging
+from shared.results import TextLine
 from shared.video.frame import Frame, Image
 from shared.video.reader import ReaderLimits, VideoReader
 
@@ -47,7 +47,7 @@ class FrameStamp:
         height, width = image.shape[:2]
         blue, green, red, _ = cv2.mean(image)
         text = f"{hashlib.blake2b(image.data, digest_size=8).hexdigest()} {red:.2f} {green:.2f} {blue:.2f}"
-        return [TextLine(text, 1.0, ((0, 0), (width, 0), (width, height), (0, height)))]
+        return [TextLine(text=text, confidence=1.0, polygon=((0, 0), (width, 0), (width, height), (0, height)))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class BuildCheapPipelines:
 
     settings: WorkerSettings
 
-    def __call__(self, on_frame: Callable[[], None]) -> RunOnFile:
+    def __call__(self, on_frame: Callable[[], None]) -> EncodeFrames:
         """Builds the pipelines on the real video reader."""
         configure_logging(self.settings.log_level, self.settings.log_format)
 
@@ -66,7 +66,7 @@ class BuildCheapPipelines:
                 yield frame
 
         pipelines = {PIPELINE: FrameAnalysis(text_reader=FrameStamp())}
-        return VideoFilePipelineService(pipelines, open_video).run_on_file
+        return VideoFilePipelineService(pipelines, open_video).encoded_frames
 
 
 def build_cheap_runner(settings: WorkerSettings) -> PipelineRunner:

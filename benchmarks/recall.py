@@ -17,6 +17,7 @@ from benchmarks.pipeline_variants import PLAIN, pipeline_of
 from benchmarks.plain_script import PlainScript
 from benchmarks.small_videos import OUTSIDE
 from shared.pipelines.profiles import Profile
+from shared.results import encode_frame
 from shared.video.frame import Frame, Image
 from shared.video.reader import VideoReader
 
@@ -89,7 +90,8 @@ def _judge() -> ModuleType:
 def _finder(name: str, weights: str | None, threads: int) -> Find:
     if name == PLAIN:
         return PlainScript(weights).result
-    return pipeline_of(Profile(name), weights, threads).analyse
+    pipeline = pipeline_of(Profile(name), weights, threads)
+    return lambda image: dict(json.loads(encode_frame(0, 0.0, pipeline.analyse(image)))["result"])
 
 
 def _sampled(video: Path, content: Content, judge: ModuleType) -> Iterator[Frame]:

@@ -13,7 +13,7 @@ from job_worker.inference.vendor_libraries import prepare_vendor_libraries
 from job_worker.runtime.api_client import WorkerApi
 from job_worker.runtime.child_process import Build, ProcessRunner, RunLimits
 from job_worker.runtime.job_folder import sweep_job_folders
-from job_worker.runtime.pipeline_runner import PipelineRunner, RunOnFile
+from job_worker.runtime.pipeline_runner import EncodeFrames, PipelineRunner
 from job_worker.runtime.stop_signal import StopSignal
 from job_worker.runtime.worker import Worker
 from job_worker.settings import WorkerSettings
@@ -32,7 +32,7 @@ class BuildPipelines:
 
     settings: WorkerSettings
 
-    def __call__(self, on_frame: Callable[[], None]) -> RunOnFile:
+    def __call__(self, on_frame: Callable[[], None]) -> EncodeFrames:
         """Loads the models; see `job_worker.runtime.child_process.Build`."""
         settings = self.settings
         configure_logging(settings.log_level, settings.log_format)
@@ -47,7 +47,7 @@ class BuildPipelines:
                 on_frame()
                 yield frame
 
-        return VideoFilePipelineService(pipelines, open_video).run_on_file
+        return VideoFilePipelineService(pipelines, open_video).encoded_frames
 
 
 def build_runner(settings: WorkerSettings, build: Build | None = None) -> PipelineRunner:

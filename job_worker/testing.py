@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from job_worker.analysis.pipeline import AnyPipeline, BatchPipeline
+from job_worker.analysis.pipeline import Analysis, AnyPipeline, BatchPipeline
 from job_worker.analysis.plugin_pipeline import checked
 from shared.pipelines.plugins import MakePipeline, described_by
 from shared.process.plugins import unfit_options
@@ -92,7 +92,7 @@ def _pictures(height: int, width: int) -> list[Image]:
     return [*plain, *(noise.integers(0, 256, (height, width, 3), np.uint8) for _ in range(3))]
 
 
-def _results(pipeline: AnyPipeline, pictures: list[Image]) -> list[dict[str, object]]:
+def _results(pipeline: AnyPipeline, pictures: list[Image]) -> list[Analysis]:
     if not isinstance(pipeline, BatchPipeline):
         return [pipeline.analyse(picture) for picture in pictures]
     size = pipeline.batch_size

@@ -14,11 +14,11 @@ from job_api.bootstrap import Services, build_server, build_services
 from job_api.settings import ApiSettings
 from job_client import JobClient
 from job_worker.errors import JobFailed
-from job_worker.runtime.pipeline_runner import results_document
 from shared.contract.channel import CHANNEL_OPTIONS
 from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub, WorkerServiceStub
 from tests.support.clock import FakeClock
 from tests.support.found import FAILURE, RESULTS
+from tests.support.samples import results_document
 from tests.support.worker_fakes import FakeRunner, raising
 from tests.support.working import free_port, working
 

@@ -1,5 +1,6 @@
 """Between the contract's messages and the services' types."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
@@ -8,7 +9,6 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from job_api.errors import InvalidFormat, InvalidStatus, InvalidWait
 from job_api.repositories.jobs import JobRecord
-from job_api.services.stored_results import FrameEntry
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.job_status import JobStatus
 
@@ -58,11 +58,11 @@ def _status_fields(job: JobRecord) -> dict[str, Any]:
     }
 
 
-def frame_message(entry: FrameEntry) -> pb.FrameResult:
-    """Returns one frame's result as a Struct."""
-    result = Struct()
-    result.update(entry.result)
-    return pb.FrameResult(frame_index=entry.frame_index, result=result)
+def frame_message(frame_index: int, result: Mapping[str, Any]) -> pb.FrameResult:
+    """Return one frame's result as a Struct."""
+    struct = Struct()
+    struct.update(result)
+    return pb.FrameResult(frame_index=frame_index, result=struct)
 
 
 def status_of_filter(status: int) -> JobStatus | None:

@@ -1,6 +1,7 @@
 """JobService: what clients call."""
 
 from collections.abc import Iterable
+from itertools import starmap
 
 import grpc
 
@@ -39,7 +40,7 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
         job_id = parse_job_id(request.job_id)
         if wants_json(request.format):
             return pb.GetJobResultsResponse(job_id=str(job_id), results_json=self._queries.results_json(job_id))
-        frames = [frame_message(entry) for entry in self._queries.frames(job_id)]
+        frames = starmap(frame_message, enumerate(self._queries.frames(job_id)))
         return pb.GetJobResultsResponse(job_id=str(job_id), results=frames)
 
     def ListJobs(self, request: pb.ListJobsRequest, context: grpc.ServicerContext) -> pb.ListJobsResponse:

@@ -16,6 +16,7 @@ from job_api.errors import (
     InputUnreadable,
     InvalidErrorMessage,
     InvalidRange,
+    InvalidResults,
     JobNotFound,
     LeaseLost,
     PayloadTooLarge,
@@ -23,11 +24,11 @@ from job_api.errors import (
 from job_api.repositories.jobs import JobRecord, JobRepository
 from job_api.services.job_queue import JobQueue, Waiter
 from job_api.services.leases import JobLocks, Lease, LeaseTable
-from job_api.services.stored_results import checked_results
 from job_api.storage.base import StorageFull, StorageService
 from job_api.storage.keys import results_key
 from shared.contract.job_status import JobStatus
 from shared.process.clock import Clock
+from shared.results import InvalidDocument, check_document
 
 __all__ = ["DispatchLimits", "DispatchService", "VideoChunk"]
 
@@ -156,15 +157,18 @@ class DispatchService:
             raise PayloadTooLarge(
                 f"the results have {len(results)} bytes, the limit is {self._limits.max_results_bytes}"
             )
-        document = checked_results(results)
+        try:
+            check_document(io.BytesIO(results))
+        except InvalidDocument as error:
+            raise InvalidResults(f"results_json: {error}") from error
         with self._locks.hold(job_id):
             if not self._leases.use(job_id, worker_id):
-                if self._was_ended_so(job_id, worker_id, JobStatus.completed, document):
+                if self._was_ended_so(job_id, worker_id, JobStatus.completed, results):
                     return
                 raise self._not_holding(job_id)
             key = results_key(job_id)
             try:
-                self._storage.save_file(io.BytesIO(document), key)
+                self._storage.save_file(io.BytesIO(results), key)
             except StorageFull as error:
                 raise DiskLow("the server's disk is full; try again later") from error
             self._end(job_id, JobStatus.completed, output_path=key)

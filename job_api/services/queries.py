@@ -2,8 +2,11 @@
 
 import base64
 import binascii
+import io
 import logging
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from job_api.errors import (
@@ -17,10 +20,10 @@ from job_api.errors import (
 )
 from job_api.repositories.jobs import JobRecord, JobRepository, Position
 from job_api.services.leases import JobLocks
-from job_api.services.stored_results import FrameEntry, frames_of, results_list_of
 from job_api.storage.base import StorageService
 from job_api.storage.keys import input_key, results_key
 from shared.contract.job_status import JobStatus
+from shared.results import InvalidDocument, check_frame, list_of_document, read_document
 
 __all__ = ["QueryService"]
 
@@ -53,23 +56,20 @@ class QueryService:
             raise JobNotFound(str(job_id))
         return job
 
-    def frames(self, job_id: UUID) -> list[FrameEntry]:
-        """Returns what was found in each frame of a completed job.
+    def frames(self, job_id: UUID) -> Iterator[dict[str, Any]]:
+        """Yield the `result` of each frame of a completed job, in display order.
 
         Raises:
             JobNotFound, JobNotCompleted, JobFailed: There are no results.
             ResultsUnreadable: The stored results are missing or damaged.
         """
-        try:
-            return frames_of(self._document(job_id))
-        except ValueError as error:
-            raise _damaged(job_id) from error
+        return _frames(job_id, self._document(job_id))
 
     def results_json(self, job_id: UUID) -> str:
         """Returns the stored list of a completed job as it is; raises as `frames` does."""
         try:
-            return results_list_of(self._document(job_id))
-        except ValueError as error:
+            return list_of_document(self._document(job_id)).decode()
+        except InvalidDocument as error:
             raise _damaged(job_id) from error
 
     def page(self, status: JobStatus | None, page_size: int, page_token: str) -> tuple[list[JobRecord], str]:
@@ -114,6 +114,13 @@ class QueryService:
         except FileNotFoundError:
             self.job(job_id)  # it may have been deleted just now
             raise ResultsUnreadable(str(job_id), f"the stored results of job {job_id} are missing") from None
+
+
+def _frames(job_id: UUID, document: bytes) -> Iterator[dict[str, Any]]:
+    try:
+        yield from read_document(io.BytesIO(document), check_frame)
+    except InvalidDocument as error:
+        raise _damaged(job_id) from error
 
 
 def _damaged(job_id: UUID) -> ResultsUnreadable:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from job_worker.analysis.executors import working_on
 from job_worker.detection.base import Detector
-from job_worker.findings import picture_result
 from job_worker.ocr.base import TextReader
+from shared.results import Detection, ImageResult, TextLine
 from shared.video.frame import Image
 
 __all__ = ["BatchFrameAnalysis", "FrameAnalysis", "frame_analysis"]
@@ -29,12 +29,12 @@ class FrameAnalysis:
         """How many threads may call `analyse` at a time; see `Pipeline.concurrency`."""
         return min(engine.concurrency for engine in (self.detector, self.text_reader) if engine)
 
-    def analyse(self, image: Image) -> dict[str, object]:
-        """Analyse a picture by itself; see `Pipeline.analyse`."""
-        return picture_result(
+    def analyse(self, image: Image) -> ImageResult:
+        """Analyse an image by itself; see `Pipeline.analyse`."""
+        return _result(
             image,
-            detections=self.detector.detect(image) if self.detector else None,
-            text_lines=self.text_reader.read(image) if self.text_reader else None,
+            self.detector.detect(image) if self.detector else None,
+            self.text_reader.read(image) if self.text_reader else None,
         )
 
 
@@ -55,15 +55,22 @@ class BatchFrameAnalysis:
         """How many pictures `analyse_batch` is given at most; see `BatchPipeline.batch_size`."""
         return self.detector.batch_size
 
-    def analyse_batch(self, images: Sequence[Image]) -> list[dict[str, object]]:
+    def analyse_batch(self, images: Sequence[Image]) -> list[ImageResult]:
         """Analyse pictures, each by itself; see `BatchPipeline.analyse_batch`."""
         if self.text_reader is None:
             found = self.detector.detect_batch(images)
-            return [picture_result(image, detections) for image, detections in zip(images, found, strict=True)]
+            return [_result(image, detections) for image, detections in zip(images, found, strict=True)]
         with working_on(self.text_reader.concurrency) as executor:
             read = executor.map(self.text_reader.read, images)  # on a CPU, while the detector is at work on a GPU
             found = self.detector.detect_batch(images)
-            return [picture_result(*of_one) for of_one in zip(images, found, read, strict=True)]
+            return [_result(*of_one) for of_one in zip(images, found, read, strict=True)]
+
+
+def _result(
+    image: Image, detections: Sequence[Detection] | None, text_lines: Sequence[TextLine] | None = None
+) -> ImageResult:
+    height, width = image.shape[:2]
+    return ImageResult.of(width, height, detections, text_lines)
 
 
 def frame_analysis(

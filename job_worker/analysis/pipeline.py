@@ -1,11 +1,15 @@
 """What every pipeline offers."""
 
-from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
 
+from shared.results import ImageResult
 from shared.video.frame import Image
 
-__all__ = ["AnyPipeline", "BatchPipeline", "Pipeline"]
+__all__ = ["Analysis", "AnyPipeline", "BatchPipeline", "Pipeline"]
+
+Analysis = ImageResult | Mapping[str, Any]
+"""What was found in one image: by a built-in pipeline, or by a plugin, whose dict JSON can hold."""
 
 
 class Pipeline(Protocol):
@@ -15,7 +19,7 @@ class Pipeline(Protocol):
     def concurrency(self) -> int:
         """How many threads may call `analyse` at a time; where it is 1, all calls come from one thread."""
 
-    def analyse(self, image: Image) -> dict[str, object]:
+    def analyse(self, image: Image) -> Analysis:
         """Analyse the picture of a frame by itself.
 
         Args:
@@ -35,7 +39,7 @@ class BatchPipeline(Protocol):
     def batch_size(self) -> int:
         """How many pictures `analyse_batch` is given at most."""
 
-    def analyse_batch(self, images: Sequence[Image]) -> list[dict[str, object]]:
+    def analyse_batch(self, images: Sequence[Image]) -> Sequence[Analysis]:
         """Analyse the pictures of frames, each by itself.
 
         Args:

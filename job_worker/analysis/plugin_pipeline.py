@@ -12,7 +12,6 @@ comes again may not be asked about again. `job_worker.errors.JobFailed` fails th
 exception fails it too, and only the log says more.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,7 +19,7 @@ from job_worker.analysis.pipeline import AnyPipeline
 from job_worker.errors import JobFailed, ModelLoadError
 from shared.pipelines.plugins import load_plugin_pipeline
 from shared.process.plugins import PluginUnusable
-from shared.results.limits import MAX_NESTING
+from shared.results import plugin_result
 from shared.video.frame import Image
 
 __all__ = ["PluginBatchPipeline", "PluginPipeline", "checked", "plugin_pipeline"]
@@ -74,7 +73,7 @@ class PluginPipeline:
         self._name = name
         self._pipeline = pipeline
 
-    def analyse(self, image: Image) -> dict[str, object]:
+    def analyse(self, image: Image) -> dict[str, Any]:
         """Analyse a picture by itself; see `Pipeline.analyse`.
 
         Raises:
@@ -91,7 +90,7 @@ class PluginBatchPipeline:
         self._name = name
         self._pipeline = pipeline
 
-    def analyse_batch(self, images: Sequence[Image]) -> list[dict[str, object]]:
+    def analyse_batch(self, images: Sequence[Image]) -> list[dict[str, Any]]:
         """Analyse pictures, each by itself; see `BatchPipeline.analyse_batch`.
 
         Raises:
@@ -100,7 +99,7 @@ class PluginBatchPipeline:
         results = list(self._pipeline.analyse_batch(images))
         if len(results) != len(images):
             raise JobFailed(
-                f"the pipeline {self._name!r} gave {len(results)} results for {len(images)} pictures: it must be mended"
+                f"the pipeline {self._name!r} gave {len(results)} results for {len(images)} images: it must be fixed"
             )
         return [_storable(self._name, result) for result in results]
 
@@ -114,42 +113,8 @@ def _count(name: str, pipeline: Any, attribute: str) -> int:
     return count
 
 
-def _storable(name: str, result: Any) -> dict[str, object]:
-    problem = "is no dict" if not isinstance(result, dict) else _problem(result, MAX_NESTING)
-    if problem:
-        raise JobFailed(f"the pipeline {name!r} gave a result that {problem}: it must be mended")
-    return dict(result)
-
-
-def _problem(value: Any, levels: int) -> str:
-    """Say what of a value JSON cannot hold; empty where there is nothing."""
-    if isinstance(value, dict | list | tuple):
-        return _problem_within(value, levels)
-    if isinstance(value, float) and not math.isfinite(value):
-        return f"holds {value}"
-    if isinstance(value, str) and not _is_text(value):
-        return "holds text with half a character in it"
-    is_plain = value is None or isinstance(value, bool | int | float | str)
-    return "" if is_plain else f"holds a value of the type {type(value).__name__}"
-
-
-def _problem_within(values: dict[Any, Any] | list[Any] | tuple[Any, ...], levels: int) -> str:
-    if levels == 0:
-        return f"is nested more than {MAX_NESTING} deep"
-    if isinstance(values, dict):
-        for name in values:
-            if not _is_text(name):
-                return f"has {name!r} as a name"
-        values = list(values.values())
-    return next((problem for value in values if (problem := _problem(value, levels - 1))), "")
-
-
-def _is_text(value: Any) -> bool:
-    """Tell whether a value is text, and no half of a character that UTF-8 cannot write."""
-    if not isinstance(value, str):
-        return False
+def _storable(name: str, result: Any) -> dict[str, Any]:
     try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+        return plugin_result(result)
+    except ValueError as error:
+        raise JobFailed(f"the pipeline {name!r} gave a result that {error}: it must be fixed") from error

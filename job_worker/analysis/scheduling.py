@@ -10,13 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 
 from job_worker.analysis.executors import working_on
+from job_worker.analysis.pipeline import Analysis
 from job_worker.inference.image_cache import ImageCache
 from shared.video.frame import Frame, Image
 
-__all__ = ["Analysis", "analysed_in_batches", "analysed_in_order"]
-
-Analysis = dict[str, object]
-"""What was found in one picture, ready for JSON."""
+__all__ = ["analysed_in_batches", "analysed_in_order"]
 
 MAX_BYTES_AHEAD = 512 << 20
 """Pictures that wait or are worked on take at most this, or else are only one."""
@@ -42,7 +40,7 @@ def analysed_in_order(
 
 
 def analysed_in_batches(
-    frames: Iterable[Frame], analyse_batch: Callable[[Sequence[Image]], list[Analysis]], batch_size: int
+    frames: Iterable[Frame], analyse_batch: Callable[[Sequence[Image]], Sequence[Analysis]], batch_size: int
 ) -> Iterator[tuple[Frame, Analysis]]:
     """Analyses every frame, several pictures at a time, all in the calling thread.
 
@@ -93,7 +91,7 @@ def _oldest(ahead: "deque[tuple[Frame, Future[Analysis]]]", finish: Callable[[],
 class _Batch:
     """Pictures that wait to be analysed together."""
 
-    def __init__(self, analyse_batch: Callable[[Sequence[Image]], list[Analysis]], size: int) -> None:
+    def __init__(self, analyse_batch: Callable[[Sequence[Image]], Sequence[Analysis]], size: int) -> None:
         self._analyse_batch = analyse_batch
         self._size = size
         self._waiting: list[tuple[Image, Future[Analysis]]] = []

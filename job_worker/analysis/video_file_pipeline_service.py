@@ -1,13 +1,14 @@
 """From a video file and a pipeline's id to the list of results that the worker hands in."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from job_worker.analysis.pipeline import AnyPipeline, BatchPipeline
-from job_worker.analysis.scheduling import Analysis, analysed_in_batches, analysed_in_order
+from job_worker.analysis.pipeline import Analysis, AnyPipeline, BatchPipeline
+from job_worker.analysis.scheduling import analysed_in_batches, analysed_in_order
 from job_worker.errors import JobFailed
-from job_worker.findings import frame_result
+from shared.results import encode_frame
 from shared.video.frame import Frame
 from shared.video.reader import VideoReader
 
@@ -29,21 +30,29 @@ class VideoFilePipelineService:
         self._open_video = open_video
 
     def run_on_file(self, pipeline_id: str, file_path: Path) -> list[dict[str, Any]]:
-        """Analyse every frame of a video, each by itself; the same file gives the same list.
+        """Return the results of a whole video as a list; see `encoded_frames`.
+
+        Returns:
+            One `{"frame_index": int, "result": {...}}` a frame, in display order.
+        """
+        return [json.loads(frame) for frame in self.encoded_frames(pipeline_id, file_path)]
+
+    def encoded_frames(self, pipeline_id: str, file_path: Path) -> Iterator[bytes]:
+        """Analyse every frame of a video, each by itself; the same file gives the same bytes.
 
         Args:
             pipeline_id: Which pipeline.
             file_path: The video.
 
-        Returns:
-            One `{"frame_index": int, "result": {...}}` a frame, in display order.
+        Yields:
+            The JSON of each frame, in display order.
 
         Raises:
             JobFailed: There is no such pipeline.
             VideoError: The file gives no frame.
         """
-        analysed = _analysed(self._open_video(file_path), self._find(pipeline_id))
-        return [{"frame_index": frame.index, "result": frame_result(frame, analysis)} for frame, analysis in analysed]
+        for frame, found in _analysed(self._open_video(file_path), self._find(pipeline_id)):
+            yield encode_frame(frame.index, frame.timestamp_ms, found)
 
     def _find(self, pipeline_id: str) -> AnyPipeline:
         if pipeline_id not in self._pipelines:

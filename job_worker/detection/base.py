@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Protocol, Self
 
-from job_worker.findings import Detection
+from shared.results import Detection
 from shared.video.frame import Image
 
 __all__ = ["Detector"]

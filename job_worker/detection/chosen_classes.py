@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Self
 
 from job_worker.detection.base import Detector
-from job_worker.findings import Detection
+from shared.results import Detection
 from shared.video.frame import Image
 
 __all__ = ["ChosenClasses"]

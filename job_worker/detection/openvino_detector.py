@@ -15,9 +15,9 @@ import yaml
 from job_worker.detection.letterbox import Letterbox, letterbox
 from job_worker.detection.nms import ROW_COLUMNS, non_maximum_suppression
 from job_worker.errors import ModelLoadError
-from job_worker.findings import Box, Detection
 from job_worker.inference.openvino_models import Compute, ShapedModel, read_model
 from job_worker.inference.vendor_libraries import reason_of
+from shared.results import Box, Detection
 from shared.video.frame import Image
 
 __all__ = ["OpenVinoDetector", "is_runnable"]
@@ -110,7 +110,8 @@ class OpenVinoDetector:
     def _detection(self, row: list[float]) -> Detection:
         *corners, score, class_id = row
         name = self._description.names[int(class_id)]
-        return Detection(name, int(class_id), min(score, 1.0), cast("Box", tuple(corners)))
+        box = cast("Box", tuple(corners))
+        return Detection(label=name, class_id=int(class_id), confidence=min(score, 1.0), box=box)
 
     def _shaped(self, height: int, width: int) -> Any:
         """Returns the network for one size of input, taking BGR bytes: the scaling of values is part of it."""

@@ -13,9 +13,9 @@ import numpy as np
 from job_worker.detection.ultralytics_batches import keep_pictures_apart
 from job_worker.detection.ultralytics_weights import located
 from job_worker.errors import ModelLoadError
-from job_worker.findings import Box, Detection
 from job_worker.inference.threads import limit_threads
 from job_worker.inference.vendor_libraries import prepare_vendor_libraries, reason_of, user_cache_folder
+from shared.results import Box, Detection
 from shared.video.frame import Image
 
 __all__ = ["UltralyticsDetector"]
@@ -161,4 +161,5 @@ def _detections(result: Any) -> list[Detection]:
 
 
 def _detection(class_id: int, confidence: float, corners: list[float], names: dict[int, str]) -> Detection:
-    return Detection(names[class_id], class_id, min(confidence, 1.0), cast("Box", tuple(corners)))
+    box = cast("Box", tuple(corners))
+    return Detection(label=names[class_id], class_id=class_id, confidence=min(confidence, 1.0), box=box)

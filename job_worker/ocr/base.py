@@ -2,7 +2,7 @@
 
 from typing import Protocol, Self
 
-from job_worker.findings import TextLine
+from shared.results import TextLine
 from shared.video.frame import Image
 
 __all__ = ["TextReader"]

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from typing import Self
 
 from job_worker.errors import ModelLoadError
-from job_worker.findings import TextLine, one_line
 from job_worker.inference.openvino_models import Compute
 from job_worker.inference.vendor_libraries import reason_of
 from job_worker.ocr.bundled_models import TextModelFolders
 from job_worker.ocr.quadrilaterals import Quad, corners_of_line, is_covered, reading_order, straightened
 from job_worker.ocr.text_detector import MAX_SIDE, TextDetector
 from job_worker.ocr.text_recogniser import LineShape, TextRecogniser
+from shared.results import TextLine, one_line
 from shared.video.frame import Image
 
 __all__ = ["OpenVinoTextReader"]
@@ -82,4 +82,4 @@ class OpenVinoTextReader:
         text = one_line(read.text)
         if not text or read.confidence < self._min_confidence:
             return None
-        return TextLine(text, read.confidence, corners_of_line(quad))
+        return TextLine(text=text, confidence=read.confidence, polygon=corners_of_line(quad))

@@ -12,11 +12,11 @@ import numpy as np
 import yaml
 
 from job_worker.errors import ModelLoadError
-from job_worker.findings import TextLine, one_line
 from job_worker.inference.threads import limit_threads
 from job_worker.inference.vendor_libraries import prepare_vendor_libraries, reason_of
 from job_worker.ocr.bundled_models import bundled_text_models
 from job_worker.ocr.quadrilaterals import corners_of_line
+from shared.results import TextLine, one_line
 from shared.video.frame import Image
 
 __all__ = ["PaddleTextReader"]
@@ -90,7 +90,7 @@ class PaddleTextReader:
         for raw_text, score, corners in zip(texts, scores, polygons, strict=True):
             text = one_line(raw_text)
             if text and score >= self._min_confidence:
-                yield TextLine(text, min(float(score), 1.0), corners_of_line(corners))
+                yield TextLine(text=text, confidence=min(float(score), 1.0), polygon=corners_of_line(corners))
 
 
 def _model_arguments(part: str, model: str | Path) -> dict[str, str]:

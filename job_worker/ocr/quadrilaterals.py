@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyclipper
 
-from job_worker.findings import Polygon
+from shared.results import Polygon
 from shared.video.frame import Image
 
 __all__ = ["Logits", "Quad", "corners_of_line", "is_covered", "quads_in", "reading_order", "straightened"]

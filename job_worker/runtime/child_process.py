@@ -20,8 +20,9 @@ from typing import Literal, Protocol
 import psutil
 
 from job_worker.errors import JobFailed, ModelLoadError, Stopping
-from job_worker.runtime.pipeline_runner import RunOnFile, results_document
+from job_worker.runtime.pipeline_runner import EncodeFrames
 from shared.process.clock import Clock, monotonic_clock
+from shared.results import encoded_document
 from shared.video.errors import VideoError
 
 __all__ = ["Build", "ProcessRunner", "RunLimits"]
@@ -32,7 +33,7 @@ logger = logging.getLogger(__name__)
 class Build(Protocol):
     """Loads the models in the child; a picklable callable, for the child starts afresh."""
 
-    def __call__(self, on_frame: Callable[[], None]) -> RunOnFile:
+    def __call__(self, on_frame: Callable[[], None]) -> EncodeFrames:
         """Returns what runs a pipeline on a file and calls `on_frame` at every frame it reads.
 
         Raises:
@@ -199,13 +200,13 @@ def _serve(connection: Connection, build: Build) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # a terminal's Ctrl-C reaches the child too; the parent decides
     try:
-        run_on_file = build(on_frame=lambda: connection.send("frame"))
+        encode_frames = build(on_frame=lambda: connection.send("frame"))
     except ModelLoadError as error:
         _say(connection, "model_error", str(error).encode())
         return
     _say(connection, "ready", b"")
     for pipeline_id, video in _jobs(connection):
-        _say(connection, *_outcome(run_on_file, pipeline_id, video))
+        _say(connection, *_outcome(encode_frames, pipeline_id, video))
 
 
 def _jobs(connection: Connection) -> Iterator[tuple[str, Path]]:
@@ -216,9 +217,9 @@ def _jobs(connection: Connection) -> Iterator[tuple[str, Path]]:
             return
 
 
-def _outcome(run_on_file: RunOnFile, pipeline_id: str, video: Path) -> tuple[_Kind, bytes]:
+def _outcome(encode_frames: EncodeFrames, pipeline_id: str, video: Path) -> tuple[_Kind, bytes]:
     try:
-        return "results", results_document(run_on_file(pipeline_id, video))
+        return "results", b"".join(encoded_document(encode_frames(pipeline_id, video)))
     except (JobFailed, VideoError) as failure:
         return "failure", str(failure).encode()
     except MemoryError:

@@ -1,14 +1,13 @@
 """Running a pipeline on a video file: what a worker needs of whatever does it."""
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-__all__ = ["PipelineRunner", "RunOnFile", "results_document"]
+__all__ = ["EncodeFrames", "PipelineRunner"]
 
-RunOnFile = Callable[[str, Path], list[dict[str, Any]]]
-"""`VideoFilePipelineService.run_on_file`: pipeline id and file in, one dict a frame out."""
+EncodeFrames = Callable[[str, Path], Iterator[bytes]]
+"""`VideoFilePipelineService.encoded_frames`: pipeline id and file in, the JSON of each frame out."""
 
 
 class PipelineRunner(Protocol):
@@ -34,7 +33,7 @@ class PipelineRunner(Protocol):
             must_abandon: Asked now and then; once true, the run is given up.
 
         Returns:
-            The results document, see `results_document`.
+            The results document, see `shared.results`.
 
         Raises:
             JobFailed: The job cannot be done; the runner can do the next.
@@ -43,8 +42,3 @@ class PipelineRunner(Protocol):
 
     def close(self) -> None:
         """Lets go of the models; the runner cannot be used again."""
-
-
-def results_document(results: Sequence[Mapping[str, Any]]) -> bytes:
-    """Returns what storage keeps: `{"results": [...]}`, the same bytes for the same results."""
-    return json.dumps({"results": results}, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()

@@ -1,1 +1,44 @@
-"""The result of one frame: its types, its JSON, its validation."""
+"""The result of a frame: its types, and its JSON, written, checked and read frame by frame.
+
+A results document is `{"results": [{"frame_index": 0, "result": {...}}, ...]}`: one entry a frame, in display order.
+Engines make `Detection` and `TextLine`, the worker encodes one frame after the other, the server checks a document in
+the same steps, and readers get `FrameResult`. Nothing here holds a whole document in objects.
+"""
+
+from shared.results.document import (
+    MAX_FRAME_BYTES,
+    MAX_NESTING,
+    InvalidDocument,
+    check_document,
+    check_frame,
+    encoded_document,
+    list_of_document,
+    read_document,
+    read_list,
+)
+from shared.results.frame import FrameResult, read_frame
+from shared.results.image import ImageResult, encode_frame, plugin_result
+from shared.results.types import Box, Detection, Point, Polygon, TextLine, one_line
+
+__all__ = [
+    "MAX_FRAME_BYTES",
+    "MAX_NESTING",
+    "Box",
+    "Detection",
+    "FrameResult",
+    "ImageResult",
+    "InvalidDocument",
+    "Point",
+    "Polygon",
+    "TextLine",
+    "check_document",
+    "check_frame",
+    "encode_frame",
+    "encoded_document",
+    "list_of_document",
+    "one_line",
+    "plugin_result",
+    "read_document",
+    "read_frame",
+    "read_list",
+]

@@ -7,10 +7,10 @@ import pytest
 
 from job_api.settings import ApiSettings
 from job_client import JobClient
-from job_worker.runtime.pipeline_runner import results_document
 from tests.support.found import RESULTS
 from tests.support.packages import copy_template, install_template, run_tests_of
 from tests.support.project_copy import replace_in
+from tests.support.samples import results_document
 from tests.support.worker_fakes import FakeRunner
 from tests.support.working import working
 

@@ -25,11 +25,11 @@ from job_client.media.annotation import annotate_video
 from job_client.media.errors import UnsuitableVideo
 from job_client.media.original import OriginalVideo
 from job_client.media.writer import ENCODER_OPTIONS, VideoWriter
-from job_worker.runtime.pipeline_runner import results_document
 from shared.video.decoded_frame import DecodedFrame
 from shared.video.reader import VideoReader
 from tests.conftest import ROOT, TINY_MP4
 from tests.support.processes import environment
+from tests.support.samples import results_document
 from tests.support.waiting import eventually
 from tests.support.worker_fakes import FakeRunner
 from tests.support.working import working

@@ -17,9 +17,9 @@ from job_worker.analysis.scheduling import PICTURES_REMEMBERED, analysed_in_batc
 from job_worker.analysis.video_file_pipeline_service import VideoFilePipelineService
 from job_worker.detection.chosen_classes import ChosenClasses
 from job_worker.detection.ultralytics_detector import UltralyticsDetector
-from job_worker.findings import Detection, frame_result
 from job_worker.inference.vendor_libraries import prepare_vendor_libraries
 from job_worker.settings import WorkerSettings
+from shared.results import Detection, encode_frame
 from shared.video.frame import Frame, Image
 from shared.video.reader import VideoReader
 from tests.conftest import OPTIONAL, TINY_MP4
@@ -251,7 +251,7 @@ def test_a_worker_gives_the_same_bytes_on_every_run_and_those_of_one_by_one(
 
 def one_by_one(pipeline: FrameAnalysis) -> list[dict[str, object]]:
     return [
-        {"frame_index": frame.index, "result": frame_result(frame, pipeline.analyse(frame.image))}
+        json.loads(encode_frame(frame.index, frame.timestamp_ms, pipeline.analyse(frame.image)))
         for frame in VideoReader(TINY_MP4)
     ]
 

@@ -10,9 +10,9 @@ import pytest
 from job_client import JobClient
 from job_client.__main__ import app, main
 from job_client.exit_codes import ExitCode
-from job_worker.runtime.pipeline_runner import results_document
 from shared.video.reader import VideoReader
 from tests.conftest import ROOT, TINY_MP4
+from tests.support.samples import results_document
 from tests.support.worker_fakes import FakeRunner
 from tests.support.working import working
 

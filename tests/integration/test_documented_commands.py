@@ -11,10 +11,10 @@ import pytest
 from typer.testing import CliRunner
 
 from job_client.__main__ import app
-from job_worker.runtime.pipeline_runner import results_document
 from tests.conftest import TINY_MP4
 from tests.support.documents import ROOT, blocks_of, commands_of
 from tests.support.project_copy import environment_of_copy
+from tests.support.samples import results_document
 from tests.support.worker_fakes import FakeRunner
 from tests.support.working import working
 

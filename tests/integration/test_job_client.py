@@ -27,7 +27,6 @@ from job_client import (
     ServiceError,
     Unreachable,
 )
-from job_worker.runtime.pipeline_runner import results_document
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub
 from shared.contract.job_status import JobStatus
@@ -36,6 +35,7 @@ from shared.pipelines.settings import offered_pipelines
 from tests.conftest import TINY_MP4
 from tests.support.found import RESULTS
 from tests.support.running import running_server
+from tests.support.samples import results_document
 from tests.support.waiting import eventually, in_thread
 from tests.support.worker_fakes import CallFailed, FakeRunner
 from tests.support.working import free_port, working

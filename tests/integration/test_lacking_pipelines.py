@@ -9,11 +9,11 @@ import pytest
 from job_api.settings import ApiSettings
 from job_client import JobClient
 from job_worker.runtime import declined_jobs
-from job_worker.runtime.pipeline_runner import results_document
 from shared.contract.job_status import JobStatus
 from tests.support.found import RESULTS
 from tests.support.processes import api_process, worker_process
 from tests.support.running import running_server
+from tests.support.samples import results_document
 from tests.support.waiting import eventually
 from tests.support.worker_fakes import FakeRunner
 from tests.support.working import working

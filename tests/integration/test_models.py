@@ -18,10 +18,10 @@ from job_worker.analysis.frame_analysis import FrameAnalysis
 from job_worker.analysis.video_file_pipeline_service import VideoFilePipelineService
 from job_worker.detection.ultralytics_detector import UltralyticsDetector, _pin_backend
 from job_worker.errors import ModelLoadError
-from job_worker.findings import frame_result
 from job_worker.ocr.bundled_models import bundled_text_models
 from job_worker.ocr.paddle_text_reader import PaddleTextReader
 from job_worker.settings import WorkerSettings
+from shared.results import encode_frame
 from shared.video.frame import Frame
 from shared.video.reader import VideoReader
 
@@ -80,7 +80,8 @@ def text_reader(network_calls: list[str], cache_folder: Path) -> PaddleTextReade
 
 
 def analyse(detector: UltralyticsDetector, text_reader: PaddleTextReader, frame: Frame) -> dict[str, Any]:
-    return frame_result(frame, FrameAnalysis(detector, text_reader).analyse(frame.image))
+    found = FrameAnalysis(detector, text_reader).analyse(frame.image)
+    return dict(json.loads(encode_frame(frame.index, frame.timestamp_ms, found))["result"])
 
 
 def labels(result: dict[str, Any]) -> list[str]:

@@ -17,11 +17,11 @@ from job_client.exit_codes import ExitCode
 from job_client.report.data import rows_of
 from job_client.report.page import render_report
 from job_client.report.thumbnails import best_frames, make_thumbnails
-from job_worker.runtime.pipeline_runner import results_document
 from shared.video.reader import VideoReader
 from tests.conftest import TINY_MP4
 from tests.support.browser import Browser, chromium
 from tests.support.found import RESULTS, frame
+from tests.support.samples import results_document
 from tests.support.waiting import eventually
 from tests.support.worker_fakes import FakeRunner
 from tests.support.working import working

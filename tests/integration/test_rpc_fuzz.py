@@ -21,11 +21,11 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from job_api.services.stored_results import MAX_NESTING
 from job_api.settings import ApiSettings
 from shared.contract.errors import reason_of
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.reasons import Reason
+from shared.results import MAX_NESTING
 from tests.support.errors import Refusal, refusal_of
 from tests.support.running import Running, running_server
 from tests.support.samples import DOCUMENT, OTHER_DOCUMENT, OTHER_VIDEO, UNKNOWN_JOB, VIDEO, submit_request

@@ -31,7 +31,7 @@ from tests.support.adapters import BlockingStorage
 from tests.support.errors import refusal_of
 from tests.support.lives import status
 from tests.support.running import Running, running_server
-from tests.support.samples import DOCUMENT, LONG_WAIT, VIDEO, submit_request
+from tests.support.samples import DOCUMENT, LONG_WAIT, VIDEO, results_document, submit_request
 from tests.support.waiting import eventually, in_thread, opened_at_the_end
 
 pytestmark = pytest.mark.integration
@@ -207,13 +207,13 @@ class TestMessageSize:
         assert first.data + rest.data == video
 
     def test_results_far_above_the_librarys_own_default_are_answered(self, server: Running) -> None:
-        text = "x" * (6 << 20)
-        document = json.dumps({"results": [{"frame_index": 0, "result": {"text": text}}]}).encode()
+        text = "x" * (1 << 19)
+        document = results_document([{"frame_index": index, "result": {"text": text}} for index in range(12)])
         job_id = submit(server)
         server.workers.Dequeue(pb.DequeueRequest(worker_id="w"))
         server.workers.CompleteJob(pb.CompleteJobRequest(job_id=job_id, worker_id="w", results_json=document))
-        [frame] = server.jobs.GetJobResults(pb.GetJobResultsRequest(job_id=job_id)).results
-        assert frame.result["text"] == text
+        frames = server.jobs.GetJobResults(pb.GetJobResultsRequest(job_id=job_id)).results
+        assert [frame.result["text"] for frame in frames] == [text] * 12
 
 
 class TestWaiting:

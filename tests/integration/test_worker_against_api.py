@@ -23,13 +23,13 @@ from job_worker import worker_runner
 from job_worker.errors import InsufficientSpace, JobFailed, LeaseLost, Stopping, UnsupportedPipeline
 from job_worker.runtime import api_client
 from job_worker.runtime.api_client import WorkerApi
-from job_worker.runtime.pipeline_runner import results_document
 from job_worker.runtime.stop_signal import StopSignal
 from shared.contract.errors import retry_delay_seconds
 from shared.contract.job_status import JobStatus
 from shared.process import entry_point
 from shared.process.exit_codes import ExitCode
 from tests.support.running import running_server
+from tests.support.samples import results_document
 from tests.support.waiting import eventually, in_thread, opened_at_the_end
 from tests.support.worker_fakes import FakeRunner, one_empty_frame, raising, until_told
 from tests.support.working import free_port, working

@@ -7,13 +7,13 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from job_worker.errors import JobFailed, ModelLoadError
-from job_worker.runtime.pipeline_runner import RunOnFile
+from job_worker.runtime.pipeline_runner import EncodeFrames
+from shared.results import encode_frame
 
 MUCH_MEMORY_BYTES = 200 << 20
 """Far above what a child with nothing loaded takes."""
@@ -36,30 +36,30 @@ def _sleep_for_ever() -> None:
 class Anything:
     """Builds what does, in place of running a pipeline, what the pipeline's id says."""
 
-    def __call__(self, on_frame: Callable[[], None]) -> RunOnFile:
-        def run(pipeline_id: str, video: Path) -> list[dict[str, Any]]:
+    def __call__(self, on_frame: Callable[[], None]) -> EncodeFrames:
+        def run(pipeline_id: str, video: Path) -> Iterator[bytes]:
             _WAYS[pipeline_id](on_frame, video)
-            return [{"frame_index": 0, "result": {"text": NOT_ENGLISH, "video": str(video), "pid": os.getpid()}}]
+            yield encode_frame(0, 0.0, {"text": NOT_ENGLISH, "video": str(video), "pid": os.getpid()})
 
         return run
 
 
 @dataclass(frozen=True)
 class NoModels:
-    def __call__(self, on_frame: Callable[[], None]) -> RunOnFile:
+    def __call__(self, on_frame: Callable[[], None]) -> EncodeFrames:
         raise ModelLoadError("the weights weights.pt are not there; set --yolo-weights")
 
 
 @dataclass(frozen=True)
 class CrashingModels:
-    def __call__(self, on_frame: Callable[[], None]) -> RunOnFile:
+    def __call__(self, on_frame: Callable[[], None]) -> EncodeFrames:
         _crash()
         raise AssertionError
 
 
 @dataclass(frozen=True)
 class ModelsThatTakeMemory:
-    def __call__(self, on_frame: Callable[[], None]) -> RunOnFile:
+    def __call__(self, on_frame: Callable[[], None]) -> EncodeFrames:
         _take_memory()
         raise AssertionError
 
@@ -68,7 +68,7 @@ class ModelsThatTakeMemory:
 class ModelsThatNeverLoad:
     said: Path
 
-    def __call__(self, on_frame: Callable[[], None]) -> RunOnFile:
+    def __call__(self, on_frame: Callable[[], None]) -> EncodeFrames:
         self.said.write_text(str(os.getpid()))
         _sleep_for_ever()
         raise AssertionError
@@ -80,7 +80,7 @@ class ModelsThatLoadOnce:
 
     seen: Path
 
-    def __call__(self, on_frame: Callable[[], None]) -> RunOnFile:
+    def __call__(self, on_frame: Callable[[], None]) -> EncodeFrames:
         if self.seen.exists():
             raise ModelLoadError("the weights are gone")
         self.seen.touch()

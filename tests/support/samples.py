@@ -1,6 +1,8 @@
 """Small videos, results and waits that tests hand in."""
 
 import json
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
 
@@ -22,3 +24,8 @@ LONG_WAIT = Duration(seconds=25)
 
 def submit_request(video: bytes = VIDEO, pipeline_id: str = "ocr", request_id: str = "") -> pb.SubmitJobRequest:
     return pb.SubmitJobRequest(pipeline_id=pipeline_id, video=video, request_id=request_id)
+
+
+def results_document(results: Sequence[Mapping[str, Any]]) -> bytes:
+    """Returns the document of these frames, as a worker writes it."""
+    return json.dumps({"results": results}, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()

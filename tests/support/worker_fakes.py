@@ -6,7 +6,7 @@ from pathlib import Path
 import grpc
 
 from job_worker.errors import Stopping
-from job_worker.runtime.pipeline_runner import results_document
+from tests.support.samples import results_document
 from tests.support.waiting import eventually
 
 VIDEO = b"the video"

@@ -20,7 +20,6 @@ from job_api.servicers.job_servicer import JobServicer
 from job_api.servicers.worker_servicer import WorkerServicer
 from job_api.services.dispatch import VideoChunk
 from job_api.services.job_queue import Waiter
-from job_api.services.stored_results import FrameEntry
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.job_status import JobStatus
 from shared.pipelines.catalogue import BUILT_IN_PIPELINES
@@ -104,7 +103,7 @@ class TestJobService:
 
     @pytest.mark.parametrize("results_format", [pb.RESULTS_FORMAT_UNSPECIFIED, pb.RESULTS_FORMAT_FRAMES])
     def test_results_as_frames(self, results_format: Any) -> None:
-        bench = Bench(frames=[FrameEntry(0, {"text": "a"}), FrameEntry(1, {})])
+        bench = Bench(frames=[{"text": "a"}, {}])
         answer = bench.jobs("GetJobResults", pb.GetJobResultsRequest(job_id=TEXT, format=results_format))
         assert (answer.job_id, answer.results_json) == (TEXT, "")
         assert [(frame.frame_index, MessageToDict(frame.result)) for frame in answer.results] == [

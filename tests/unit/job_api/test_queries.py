@@ -89,8 +89,7 @@ def test_a_job_that_does_not_exist_is_not_found(services: Services) -> None:
 class TestResults:
     def test_a_completed_job_has_its_frames_and_its_list(self, services: Services) -> None:
         job_id = completed(services)
-        [frame] = services.queries.frames(job_id)
-        assert (frame.frame_index, frame.result) == (0, {"text": "one"})
+        assert list(services.queries.frames(job_id)) == [{"text": "one"}]
         assert json.loads(services.queries.results_json(job_id)) == json.loads(DOCUMENT)["results"]
 
     def test_results_are_read_from_storage_each_time(self, services: Services, storage: HookedStorage) -> None:
@@ -125,7 +124,7 @@ class TestResults:
         if content is not None:
             storage._files[results_key(job_id)] = content
         with pytest.raises(ResultsUnreadable) as raised:
-            getattr(services.queries, ask)(job_id)
+            list(getattr(services.queries, ask)(job_id))
         assert raised.value.job_id == str(job_id)
         assert "video_jobs" not in raised.value.message
         assert getattr(services.queries, ask)(other)

@@ -13,9 +13,9 @@ import pytest
 from job_worker.detection import ultralytics_detector
 from job_worker.detection.ultralytics_detector import UltralyticsDetector
 from job_worker.errors import ModelLoadError
-from job_worker.findings import Detection, TextLine
 from job_worker.ocr import paddle_text_reader
 from job_worker.ocr.paddle_text_reader import PaddleTextReader
+from shared.results import Detection, TextLine
 
 pytestmark = [pytest.mark.unit, pytest.mark.worker]
 
@@ -72,9 +72,9 @@ def test_objects_come_surest_first_and_equally_sure_ones_by_place(
 ) -> None:
     rows = boxes((0, 0.5, (7, 1, 9, 9)), (11, 0.9, (5, 5, 9, 9)), (0, 0.5, (2, 1, 9, 9)))
     assert detector(monkeypatch, tmp_path, FakeYolo(rows)).detect(IMAGE) == [
-        Detection("stop sign", 11, 0.9, (5.0, 5.0, 9.0, 9.0)),
-        Detection("person", 0, 0.5, (2.0, 1.0, 9.0, 9.0)),
-        Detection("person", 0, 0.5, (7.0, 1.0, 9.0, 9.0)),
+        Detection(label="stop sign", class_id=11, confidence=0.9, box=(5.0, 5.0, 9.0, 9.0)),
+        Detection(label="person", class_id=0, confidence=0.5, box=(2.0, 1.0, 9.0, 9.0)),
+        Detection(label="person", class_id=0, confidence=0.5, box=(7.0, 1.0, 9.0, 9.0)),
     ]
 
 
@@ -160,8 +160,8 @@ def test_a_lying_line_starts_at_its_top_left_and_a_standing_one_where_its_text_d
 ) -> None:
     lines = text_reader(monkeypatch, tmp_path, page(("a", 0.9, WIDE), ("b", 0.9, TALL))).read(IMAGE)
     assert lines == [
-        TextLine("a", 0.9, ((10, 10), (90, 10), (90, 30), (10, 30))),
-        TextLine("b", 0.9, ((30, 10), (30, 90), (10, 90), (10, 10))),
+        TextLine(text="a", confidence=0.9, polygon=((10, 10), (90, 10), (90, 30), (10, 30))),
+        TextLine(text="b", confidence=0.9, polygon=((30, 10), (30, 90), (10, 90), (10, 10))),
     ]
 
 

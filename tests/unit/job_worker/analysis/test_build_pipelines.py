@@ -6,16 +6,17 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import NoReturn, Self
 
+import msgspec
 import numpy as np
 import pytest
 
 from job_worker.analysis.build_pipelines import build_pipelines
 from job_worker.analysis.engines import Engines
-from job_worker.analysis.pipeline import BatchPipeline, Pipeline
+from job_worker.analysis.pipeline import Analysis, BatchPipeline, Pipeline
 from job_worker.errors import ModelLoadError
-from job_worker.findings import Detection, TextLine
 from job_worker.settings import WorkerSettings
 from shared.pipelines.catalogue import BUILT_IN_PIPELINES
+from shared.results import Detection, ImageResult, TextLine
 from shared.video.frame import Image
 
 pytestmark = [pytest.mark.unit, pytest.mark.worker]
@@ -42,7 +43,7 @@ class APersonAndADog:
         self.images.append(image)
         sure = {"person": 0.9, "dog": 0.4}
         return [
-            Detection(label, number, sure[label], (1, 1, 4, 4))
+            Detection(label=label, class_id=number, confidence=sure[label], box=(1, 1, 4, 4))
             for number, label in enumerate(self.labels)
             if sure[label] >= self.limits[0]
         ]
@@ -67,7 +68,7 @@ class OneLine:
     def read(self, image: Image) -> list[TextLine]:
         self.images.append(image)
         self.threads.add(threading.current_thread())
-        line = TextLine("STOP", 0.8, ((0, 0), (4, 0), (4, 2), (0, 2)))
+        line = TextLine(text="STOP", confidence=0.8, polygon=((0, 0), (4, 0), (4, 2), (0, 2)))
         return [line] if line.confidence >= self.min_confidence else []
 
 
@@ -99,6 +100,10 @@ def test_a_model_that_no_pipeline_uses_is_not_loaded() -> None:
     assert list(built("yolo", text_reader=must_not_load)) == ["yolo"]
 
 
+def names_in(found: Analysis) -> set[str]:
+    return set(msgspec.to_builtins(found))
+
+
 @pytest.mark.parametrize(
     ("pipeline_id", "keys"),
     [
@@ -110,7 +115,7 @@ def test_a_model_that_no_pipeline_uses_is_not_loaded() -> None:
 def test_a_pipeline_gives_only_what_it_looks_for(pipeline_id: str, keys: set[str]) -> None:
     detector, text_reader = APersonAndADog(), OneLine()
     pipelines = built(detector=lambda _: detector, text_reader=lambda _: text_reader)
-    assert pipelines[pipeline_id].analyse(IMAGE).keys() == keys
+    assert names_in(pipelines[pipeline_id].analyse(IMAGE)) == keys
     assert len(detector.images) == ("detections" in keys)
     assert len(text_reader.images) == ("text" in keys)
 
@@ -185,9 +190,15 @@ def test_what_is_equal_of_the_models_of_all_pipelines_is_loaded_once() -> None:
 
 
 def labels(pipeline: Pipeline) -> list[object]:
-    found = pipeline.analyse(IMAGE)["detections"]
-    assert isinstance(found, list)
-    return [detection["label"] for detection in found]
+    found = pipeline.analyse(IMAGE)
+    assert isinstance(found, ImageResult)
+    return [detection.label for detection in found.detections or ()]
+
+
+def text_of(pipeline: Pipeline) -> object:
+    found = pipeline.analyse(IMAGE)
+    assert isinstance(found, ImageResult)
+    return found.text
 
 
 def test_pipelines_on_one_network_have_limits_of_their_own() -> None:
@@ -201,8 +212,7 @@ def test_pipelines_on_one_network_have_limits_of_their_own() -> None:
     assert labels(pipelines["sure"]) == ["person"]
     assert labels(pipelines["all"]) == labels(pipelines["yolo"]) == ["person", "dog"]
     assert len(detector.images) == 3
-    assert pipelines["sure_text"].analyse(IMAGE)["text"] == ""
-    assert pipelines["ocr"].analyse(IMAGE)["text"] == "STOP"
+    assert [text_of(pipelines[name]) for name in ("sure_text", "ocr")] == ["", "STOP"]
 
 
 def test_a_pipeline_keeps_the_classes_that_it_names() -> None:

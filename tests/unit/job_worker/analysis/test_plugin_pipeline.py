@@ -16,7 +16,7 @@ from shared.pipelines.profiles import Profile
 from shared.pipelines.settings import offered_pipelines
 from shared.process.plugins import PluginUnusable
 from shared.process.settings import InvalidSettings, load_settings
-from shared.results.limits import MAX_NESTING
+from shared.results import MAX_NESTING
 from tests.support.packages import make_package
 
 pytestmark = [pytest.mark.unit, pytest.mark.worker]
@@ -172,16 +172,16 @@ FIT = [
 ]
 UNFIT = {
     "is no dict": ["brightness", 3],
-    "holds a value of the type float32": {"a": [np.float32(1)]},
-    "holds a value of the type ndarray": {"a": np.zeros(3)},
-    "holds a value of the type int64": {"a": np.int64(1)},
-    "holds a value of the type set": {"a": {1}},
-    "holds nan": {"a": {"b": float("nan")}},
-    "holds inf": {"a": [float("inf")]},
+    "cannot be stored: Object of type float32 is not JSON serializable": {"a": [np.float32(1)]},
+    "cannot be stored: Object of type ndarray is not JSON serializable": {"a": np.zeros(3)},
+    "cannot be stored: Object of type int64 is not JSON serializable": {"a": np.int64(1)},
+    "cannot be stored: Object of type set is not JSON serializable": {"a": {1}},
+    "cannot be stored: Out of range float values are not JSON compliant": {"a": {"b": float("nan")}},
+    "cannot be stored: Out of range float values": {"a": [float("inf")]},
     "has 1 as a name": {"a": {1: "b"}},
-    "holds a value of the type bytes": {"a": b"x"},
-    "holds text with half a character": {"a": "\ud800"},
-    f"is nested more than {MAX_NESTING} deep": nested(MAX_NESTING),
+    "cannot be stored: Object of type bytes is not JSON serializable": {"a": b"x"},
+    "cannot be stored: .*surrogates not allowed": {"a": "\ud800"},
+    f"cannot be stored: .*nested at most {MAX_NESTING} deep": nested(MAX_NESTING),
 }
 
 
@@ -206,7 +206,7 @@ def test_a_result_that_cannot_be_stored_fails_the_job_and_says_why(problem: str)
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_a_batch_has_a_result_for_every_picture(count: int) -> None:
     pipeline = checked("mine", Giving([{}] * count, batch_size=4))
-    with pytest.raises(JobFailed, match=f"'mine' gave {count} results for 2 pictures"):
+    with pytest.raises(JobFailed, match=f"'mine' gave {count} results for 2 images"):
         pipeline.analyse_batch([IMAGE] * 2)  # type: ignore[union-attr]
 
 

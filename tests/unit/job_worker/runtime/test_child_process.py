@@ -1,7 +1,6 @@
 """The runner in a child process: real children, with every way in which work can go wrong in place of models."""
 
 import json
-import math
 import multiprocessing
 import os
 import signal
@@ -19,8 +18,8 @@ import pytest
 from job_worker.errors import JobFailed, ModelLoadError, Stopping
 from job_worker.runtime import child_process
 from job_worker.runtime.child_process import Build, ProcessRunner, RunLimits
-from job_worker.runtime.pipeline_runner import results_document
 from tests.support import builds
+from tests.support.samples import results_document
 from tests.support.waiting import eventually, in_thread
 
 pytestmark = [pytest.mark.unit, pytest.mark.worker]
@@ -81,7 +80,7 @@ def is_alive(pid: int) -> bool:
 def test_a_run_gives_the_results_document(runner: ProcessRunner, video: Path) -> None:
     document = runner.run("succeed", video, never)
     pid = json.loads(document)["results"][0]["result"]["pid"]
-    result = {"text": builds.NOT_ENGLISH, "video": str(video), "pid": pid}
+    result = {"text": builds.NOT_ENGLISH, "video": str(video), "pid": pid, "timestamp_ms": 0.0}
     assert document == results_document([{"frame_index": 0, "result": result}])
 
 
@@ -316,17 +315,3 @@ def test_two_runners_do_not_disturb_each_other(make_runner: MakeRunner, tmp_path
     (tmp_path / "enough").touch()
     with pytest.raises(Stopping):
         hanging.result(PATIENCE_SECONDS)
-
-
-def test_a_results_document_is_compact_json_in_utf_8_and_always_the_same() -> None:
-    results = [{"frame_index": 0, "result": {"text": "да\n“”", "boxes": [1.0, 0.1]}}, {"frame_index": 1, "result": {}}]
-    expected = (
-        '{"results":[{"frame_index":0,"result":{"text":"да\\n“”","boxes":[1.0,0.1]}},{"frame_index":1,"result":{}}]}'
-    )
-    assert results_document(results) == results_document(results) == expected.encode()
-
-
-@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
-def test_a_results_document_holds_no_number_that_json_does_not_have(number: float) -> None:
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        results_document([{"frame_index": 0, "result": {"confidence": number}}])

@@ -10,10 +10,11 @@ import pytest
 
 from job_worker.errors import InsufficientSpace, JobFailed, LeaseLost, ModelLoadError, Stopping
 from job_worker.runtime import worker as worker_module
-from job_worker.runtime.pipeline_runner import PipelineRunner, results_document
+from job_worker.runtime.pipeline_runner import PipelineRunner
 from job_worker.runtime.stop_signal import StopSignal
 from job_worker.runtime.worker import Worker
 from tests.support.clock import FakeClock
+from tests.support.samples import results_document
 from tests.support.waiting import eventually
 from tests.support.worker_fakes import VIDEO, CallFailed, FakeApi, FakeRunner, one_empty_frame, raising, until_told
 

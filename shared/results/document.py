@@ -1,0 +1,272 @@
+"""A results document, `{"results": [...]}`, in steps of one frame: no step takes long, whatever the document's size.
+
+A frame's end is found without decoding what is behind it: the next frame mostly begins at the next `, {"frame_index"`,
+which no JSON string can hold. Where that does not give a frame, the document is scanned for the bracket that ends it.
+
+Whatever is accepted can be answered in both formats: numbers fit a double, and the nesting fits a
+`google.protobuf.Struct`, of which protobuf reads 100 levels of messages, three to an object of JSON.
+"""
+
+import io
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+
+import msgspec
+
+__all__ = [
+    "MAX_FRAME_BYTES",
+    "MAX_NESTING",
+    "InvalidDocument",
+    "check_document",
+    "check_frame",
+    "encoded_document",
+    "list_of_document",
+    "read_document",
+    "read_list",
+]
+
+T = TypeVar("T")
+
+MAX_NESTING = 10
+"""How deep objects and lists may be nested, `result` being the first: twice what the built-in pipelines use."""
+
+MAX_FRAME_BYTES = 1 << 20
+"""The largest frame: thirty times what the built-in pipelines give, and still checked in one short step."""
+
+READ_BYTES = 1 << 18
+"""How much of a document is read at once."""
+
+_BLANKS = re.compile(rb"[ \t\r\n]*")
+"""White space of JSON (RFC 8259, section 2); what Python takes for blank is more."""
+_DOCUMENT = (re.compile(rb'\{[ \t\r\n]*"results"[ \t\r\n]*:[ \t\r\n]*\['), re.compile(rb"\][ \t\r\n]*\}[ \t\r\n]*"))
+_LIST = (re.compile(rb"\["), re.compile(rb"\][ \t\r\n]*"))
+"""What stands before the first frame and behind the last one, in a document and in its list alone."""
+_COMMA = re.compile(rb",")
+_INDEX_KEY = b'"frame_index"'
+MAX_BLANKS = 64
+"""How far before a frame's first key the comma is looked for, so that no document makes the search long."""
+_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|["{}\[\]]', re.DOTALL)
+"""A string, the beginning of one that is cut off, or a bracket: all that matters for where a value ends."""
+_TOO_LARGE = f"results must hold no frame of more than {MAX_FRAME_BYTES} bytes"
+_DEPTH = {b"{": 1, b"[": 1, b"}": -1, b"]": -1}
+
+
+class InvalidDocument(ValueError):
+    """The bytes are not a results document; the message says where and why."""
+
+
+def _json_value(levels: int) -> Any:
+    """Return the type of a JSON value with at most so many levels of objects and lists; numbers are doubles."""
+    if levels == 0:
+        return float | str | bool | None
+    inner = _json_value(levels - 1)
+    return float | str | bool | list[inner] | dict[str, inner] | None  # type: ignore[valid-type]
+
+
+if TYPE_CHECKING:
+    _Value = Any
+else:
+    _Value = _json_value(MAX_NESTING - 1)
+
+
+class _Frame(msgspec.Struct, forbid_unknown_fields=True):
+    frame_index: int
+    result: dict[str, _Value]
+
+
+_decode = msgspec.json.Decoder(_Frame).decode
+
+
+def encoded_document(frames: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the document that holds these encoded frames, chunk by chunk."""
+    yield b'{"results":['
+    for number, frame in enumerate(frames):
+        yield b"," + frame if number else frame
+    yield b"]}"
+
+
+def check_frame(encoded: bytes, index: int) -> dict[str, Any]:
+    """Return the `result` of an encoded frame.
+
+    Raises:
+        InvalidDocument: It has not the frozen shape, or not this index.
+    """
+    try:
+        frame = _decode(encoded)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise InvalidDocument(f"results[{index}], nested at most {MAX_NESTING} deep: {error}") from error
+    if frame.frame_index != index:
+        raise InvalidDocument(
+            f"results must hold every frame once and in order: entry {index} has frame_index {frame.frame_index}"
+        )
+    return frame.result
+
+
+def check_document(source: BinaryIO) -> int:
+    """Read a document to its end and return how many frames it holds.
+
+    Raises:
+        InvalidDocument: It has not the frozen shape, with a frame for every index from 0 on.
+        OSError: It cannot be read.
+    """
+    return sum(1 for _ in read_document(source, check_frame))
+
+
+def list_of_document(document: bytes) -> bytes:
+    """Return the list of a document as it was stored; raises as `check_document` does."""
+    check_document(io.BytesIO(document))
+    return document[document.index(b"[") : document.rindex(b"]") + 1]
+
+
+def read_document(source: BinaryIO, decode: Callable[[bytes, int], T]) -> Iterator[T]:
+    """Yield what `decode` makes of each encoded frame and its index.
+
+    Args:
+        source: The document.
+        decode: Raises InvalidDocument for what is no frame; see `check_frame`.
+
+    Raises:
+        InvalidDocument: It is no results document.
+        OSError: It cannot be read.
+    """
+    return _read_frames(_Scanner(source, *_DOCUMENT), decode)
+
+
+def read_list(source: BinaryIO, decode: Callable[[bytes, int], T]) -> Iterator[T]:
+    """Yield the same of the list that a document holds, as `list_of_document` returns it."""
+    return _read_frames(_Scanner(source, *_LIST), decode)
+
+
+def _read_frames(scanner: "_Scanner", decode: Callable[[bytes, int], T]) -> Iterator[T]:
+    scanner.begin()
+    index = 0
+    while not scanner.at_end():
+        if index:
+            scanner.expect(_COMMA, f"must have a comma or ] behind results[{index - 1}]")
+        yield scanner.frame(partial(_decoded, decode, index))
+        index += 1
+
+
+def _decoded(decode: Callable[[bytes, int], T], index: int, encoded: bytes) -> T:
+    return decode(encoded, index)
+
+
+class _Scanner:
+    """Where reading has come to in a document. Keeps no more of it than one frame and the block read last."""
+
+    def __init__(self, source: BinaryIO, beginning: re.Pattern[bytes], end: re.Pattern[bytes]) -> None:
+        self._source = source
+        self._beginning = beginning
+        self._end = end
+        self._left = b""
+        self._at = 0
+        self._is_read = False
+        self._has_index_first = True
+
+    def begin(self) -> None:
+        """Go to the first frame.
+
+        Raises:
+            InvalidDocument: No list of results begins here.
+        """
+        self.expect(self._beginning, 'must be {"results": [{"frame_index", "result"}, ...]}')
+
+    def expect(self, pattern: re.Pattern[bytes], problem: str) -> None:
+        """Go on behind what matches the pattern, after blanks.
+
+        Raises:
+            InvalidDocument: Something else stands there.
+        """
+        self._skip_blanks()
+        found = pattern.match(self._left, self._at)
+        if found is None:
+            raise InvalidDocument(problem)
+        self._at = found.end()
+
+    def at_end(self) -> bool:
+        """Return whether the list ends here.
+
+        Raises:
+            InvalidDocument: It does, and is not all that the document holds.
+        """
+        self._skip_blanks()
+        if self._left[self._at : self._at + 1] != b"]":
+            return False
+        while len(self._left) - self._at < READ_BYTES and self._read():
+            pass
+        if not (self._is_read and self._end.fullmatch(self._left, self._at)):
+            raise InvalidDocument("must hold nothing behind the list of results")
+        return True
+
+    def frame(self, decode: Callable[[bytes], T]) -> T:
+        """Go on behind the frame that begins here, and return what is decoded of it."""
+        self._skip_blanks()
+        if self._has_index_first:
+            with suppress(InvalidDocument):
+                return self._taken(self._likely_end(), decode)
+        return self._taken(self._end_by_brackets(), decode)
+
+    def _taken(self, end: int, decode: Callable[[bytes], T]) -> T:
+        if end - self._at > MAX_FRAME_BYTES:
+            raise InvalidDocument(_TOO_LARGE)
+        found = decode(self._left[self._at : end])
+        self._at = end
+        return found
+
+    def _likely_end(self) -> int:
+        """Return where the next frame seems to begin, at the comma before it, or the list to end."""
+        offset = len(_INDEX_KEY)
+        while True:
+            key = self._left.find(_INDEX_KEY, self._at + offset)
+            if key >= 0:
+                offset = key + 1 - self._at
+                comma = self._left.rfind(b",", max(self._at, key - MAX_BLANKS), key)
+                if comma >= 0 and self._left[comma + 1 : key].strip() == b"{":
+                    return comma
+            elif not self._has_room():
+                self._has_index_first = False
+                raise InvalidDocument("no frame begins in reach")
+            elif not self._read():
+                return self._left.rfind(b"]")
+
+    def _end_by_brackets(self) -> int:
+        depth, offset = 0, 0
+        while token := self._next_token(offset):
+            offset = token.end() - self._at
+            depth += _DEPTH.get(token[0], 0)
+            if depth <= 0:
+                break
+        return self._at + offset
+
+    def _next_token(self, offset: int) -> re.Match[bytes] | None:
+        """Return the next string or bracket, reading on where one is cut off; None at the end of the document."""
+        while True:
+            token = _TOKEN.search(self._left, self._at + offset)
+            if token and token[0] != b'"':
+                return token
+            if not self._has_room():
+                raise InvalidDocument(_TOO_LARGE)
+            if not self._read():
+                return None
+
+    def _has_room(self) -> bool:
+        return len(self._left) - self._at <= MAX_FRAME_BYTES
+
+    def _skip_blanks(self) -> None:
+        while True:
+            blanks = _BLANKS.match(self._left, self._at)
+            self._at = blanks.end() if blanks else self._at
+            if self._at < len(self._left) or not self._read():
+                return
+
+    def _read(self) -> bool:
+        """Read the next block behind what is left; return whether there was one."""
+        block = b""
+        while len(block) < READ_BYTES and (more := self._source.read(READ_BYTES - len(block))):
+            block += more
+        self._left, self._at = self._left[self._at :] + block, 0
+        self._is_read = not block
+        return bool(block)

@@ -1,0 +1,95 @@
+"""A frame's result as its readers get it.
+
+A plugin may put anything into `result`, under the names of the built-in pipelines too. What has the documented form is
+typed here; everything stays in `fields` as it was stored.
+"""
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from shared.results.document import InvalidDocument
+from shared.results.types import Detection, TextLine
+
+__all__ = ["FrameResult", "read_frame"]
+
+T = TypeVar("T")
+
+_DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+class FrameResult(msgspec.Struct, frozen=True):
+    """What was found in one frame.
+
+    Attributes:
+        frame_index: The frame's place in display order, counted from 0.
+        timestamp_ms: Its presentation time in milliseconds; None where the result states none.
+        detections: The objects; empty where there are none or none were looked for.
+        text_lines: The lines of text in reading order; empty likewise.
+        fields: All of the result by name, as the JSON that was stored, undecoded.
+    """
+
+    frame_index: int
+    timestamp_ms: float | None
+    detections: tuple[Detection, ...]
+    text_lines: tuple[TextLine, ...]
+    fields: dict[str, msgspec.Raw]
+
+    @property
+    def text(self) -> str:
+        """The lines of text, joined by line ends."""
+        return "\n".join(line.text for line in self.text_lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return `{"frame_index": int, "result": {...}}` with everything that was stored."""
+        return {"frame_index": self.frame_index, "result": {k: msgspec.json.decode(v) for k, v in self.fields.items()}}
+
+    def to_json(self) -> str:
+        """Return the same as JSON on one line."""
+        return msgspec.json.encode({"frame_index": self.frame_index, "result": self.fields}).decode()
+
+
+class _Frame(msgspec.Struct):
+    frame_index: int
+    result: dict[str, msgspec.Raw]
+
+
+_decode_frame = msgspec.json.Decoder(_Frame).decode
+_NULL = msgspec.Raw(b"null")
+
+
+def read_frame(encoded: bytes, index: int) -> FrameResult:
+    """Return an encoded frame.
+
+    Raises:
+        InvalidDocument: It is no frame, or not the one at this place.
+    """
+    try:
+        frame = _decode_frame(encoded)
+    except _DECODE_ERRORS as error:
+        raise InvalidDocument(f"results[{index}]: {error}") from error
+    if frame.frame_index != index:
+        raise InvalidDocument(f"results[{index}] has frame_index {frame.frame_index}")
+    fields = frame.result
+    return FrameResult(
+        frame_index=index,
+        timestamp_ms=_decoded(fields.get("timestamp_ms", _NULL), float),
+        detections=_entries(fields.get("detections", _NULL), Detection),
+        text_lines=_entries(fields.get("text_lines", _NULL), TextLine),
+        fields=fields,
+    )
+
+
+def _entries(raw: msgspec.Raw, kind: type[T]) -> tuple[T, ...]:
+    """Return the entries of a list that have the documented form."""
+    if (entries := _decoded(raw, tuple[kind, ...])) is not None:  # type: ignore[valid-type]
+        return entries
+    each = (_decoded(entry, kind) for entry in _decoded(raw, list[msgspec.Raw]) or ())
+    return tuple(entry for entry in each if entry is not None)
+
+
+def _decoded(raw: msgspec.Raw, kind: type[T]) -> T | None:
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except _DECODE_ERRORS:
+        return None

@@ -1,0 +1,95 @@
+"""What engines find in one image. A new field of either stands here and in the engine that fills it."""
+
+import math
+import unicodedata
+from collections.abc import Iterable
+
+import msgspec
+
+from shared.results.coordinates import Box, Point, Polygon, clipped, clockwise, rounded
+
+__all__ = ["Box", "Detection", "Point", "Polygon", "TextLine", "one_line"]
+
+CONFIDENCE_DIGITS = 4
+
+# Control characters, lone surrogates and the two Unicode line ends: none may stand inside one line of JSON text.
+_BREAKING_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
+
+
+class Detection(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One object found.
+
+    Attributes:
+        label: The class in words, as the model names it; never empty.
+        class_id: The model's number for the class; None where a plugin states none.
+        confidence: How sure the model is, 0 to 1.
+        box: `(x1, y1, x2, y2)` in pixels of the frame, `x1 <= x2` and `y1 <= y2`.
+    """
+
+    label: str
+    class_id: int | None = None
+    confidence: float
+    box: Box
+
+    def within(self, width: int, height: int) -> "Detection":
+        """Return it as it is stored: clipped to an image of this size in pixels, rounded.
+
+        Raises:
+            ValueError: A value is outside what is stated above.
+        """
+        x1, y1, x2, y2 = self.box
+        _require(bool(self.label), "a label is empty")
+        _require(self.class_id is None or self.class_id >= 0, "a class number is negative")
+        _require_confidence(self.confidence)
+        _require_finite(self.box)
+        _require(x1 <= x2 and y1 <= y2, "a box has its corners in the wrong order")
+        box = (*clipped((x1, y1), width, height), *clipped((x2, y2), width, height))
+        return msgspec.structs.replace(self, confidence=rounded(self.confidence, CONFIDENCE_DIGITS), box=box)
+
+
+class TextLine(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One line of text read.
+
+    Attributes:
+        text: The characters; never empty, never more than one line.
+        confidence: How sure the model is, 0 to 1.
+        polygon: The line's four corners, clockwise from its own top left, in pixels of the frame.
+    """
+
+    text: str
+    confidence: float
+    polygon: Polygon
+
+    def within(self, width: int, height: int) -> "TextLine":
+        """Return it as it is stored: one line of text, corners clockwise, clipped to an image of this size, rounded.
+
+        Raises:
+            ValueError: A value is outside what is stated above.
+        """
+        text = one_line(self.text)
+        _require(bool(text), "a line of text is empty")
+        _require_confidence(self.confidence)
+        _require_finite(value for point in self.polygon for value in point)
+        first, second, third, fourth = clockwise(self.polygon)
+        polygon = tuple(clipped(point, width, height) for point in (first, second, third, fourth))
+        return msgspec.structs.replace(
+            self, text=text, confidence=rounded(self.confidence, CONFIDENCE_DIGITS), polygon=polygon
+        )
+
+
+def one_line(text: str) -> str:
+    """Return recognised text with control characters, line ends and lone surrogates as spaces, stripped."""
+    return "".join(" " if unicodedata.category(char) in _BREAKING_CATEGORIES else char for char in text).strip()
+
+
+def _require_confidence(confidence: float) -> None:
+    _require(0 <= confidence <= 1, "a confidence is not between 0 and 1")  # refuses NaN too
+
+
+def _require_finite(values: Iterable[float]) -> None:
+    _require(all(map(math.isfinite, values)), "a coordinate or time is not a finite number")
+
+
+def _require(condition: bool, problem: str) -> None:  # noqa: FBT001 - reads as an assertion
+    if not condition:
+        raise ValueError(problem)
