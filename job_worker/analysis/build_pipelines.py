@@ -1,7 +1,4 @@
-"""The pipelines that a worker was told to run."""
-
-from collections.abc import Iterator
-from contextlib import contextmanager
+"""Build the pipelines that a worker runs."""
 
 from job_worker.analysis.engines import Engines
 from job_worker.analysis.frame_analysis import frame_analysis
@@ -17,7 +14,7 @@ __all__ = ["build_pipelines"]
 
 
 def build_pipelines(settings: WorkerSettings, engines: Engines | None = None) -> dict[str, AnyPipeline]:
-    """Build the pipelines that the settings name; they share what is equal of their models.
+    """Build the pipelines that the settings name; equal models are loaded once and shared.
 
     Args:
         settings: Which pipelines, and what the settings file says of each.
@@ -39,11 +36,14 @@ def _built(settings: WorkerSettings, name: str, engines: Engines) -> AnyPipeline
     built_in = definition.built_in
     if built_in is None:
         return plugin_pipeline(name, definition.kind, definition.options)
-    with _named(name if name != definition.kind else None):
+    try:
         return frame_analysis(
             detector=_detector(own, definition, engines) if built_in.finds_objects else None,
             text_reader=engines.text_reader(own) if built_in.reads_text else None,
         )
+    except ModelLoadError as error:
+        of_file = name != definition.kind
+        raise ModelLoadError(f"pipeline {name!r}: {error}" if of_file else str(error)) from error
 
 
 def _detector(own: WorkerSettings, definition: PipelineDefinition, engines: Engines) -> Detector:
@@ -55,11 +55,3 @@ def _detector(own: WorkerSettings, definition: PipelineDefinition, engines: Engi
     except ValueError as error:
         weights = f"The detector's weights {own.yolo_weights} have" if own.yolo_weights else "The bundled detector has"
         raise ModelLoadError(f"{weights} {error}.") from error
-
-
-@contextmanager
-def _named(pipeline: str | None) -> Iterator[None]:
-    try:
-        yield
-    except ModelLoadError as error:
-        raise ModelLoadError(f"pipeline {pipeline!r}: {error}" if pipeline else str(error)) from error

@@ -10,16 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PositiveInt,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
 from shared.pipelines.languages import recognition_model_for
 from shared.pipelines.profiles import PROFILE_DESCRIPTIONS, Profile
@@ -74,7 +65,7 @@ def _plugins() -> Mapping[str, Plugin]:
     plugins = find_plugins("pipeline", "foregsyte.pipelines")
     if taken := sorted(BUILT_IN_PIPELINES.keys() & plugins.keys()):
         package = plugins[taken[0]].package
-        raise PluginUnusable(f"the package {package} provides the pipeline {taken[0]!r}, which is built in")
+        raise PluginUnusable(f"the plugin package {package} provides the pipeline {taken[0]!r}, which is built in")
     return plugins
 
 
@@ -107,6 +98,18 @@ MAX_DESCRIPTION_CHARACTERS = 500
 _DETECTION_KEYS = {"weights", "classes", "confidence", "iou", "image_size"}
 _TEXT_KEYS = {"ocr_detection_model", "ocr_recognition_model", "ocr_confidence", "languages"}
 
+
+def _is_known(kind: str) -> str:
+    if kind not in (known := PipelineCatalogue().names):
+        raise ValueError(f"must be one of {', '.join(known)}")
+    return kind
+
+
+def _are_read_by_one_model(languages: tuple[str, ...]) -> tuple[str, ...]:
+    recognition_model_for(languages)
+    return languages
+
+
 Share = Annotated[float, Field(ge=0, le=1)]
 """A confidence or an overlap, 0 to 1."""
 Text = Annotated[str, Field(min_length=1)]
@@ -131,9 +134,15 @@ class PipelineDefinition(BaseModel):
         options: The keyword arguments of a plugin.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        alias_generator=lambda key: key.replace("_", "-"),  # both `image-size` and `image_size` are read
+        populate_by_name=True,
+        loc_by_alias=False,
+    )
 
-    kind: str
+    kind: Annotated[str, AfterValidator(_is_known)]
     description: str = Field("", max_length=MAX_DESCRIPTION_CHARACTERS)
     profile: Profile | None = None
     weights: Text | None = None
@@ -144,21 +153,8 @@ class PipelineDefinition(BaseModel):
     ocr_detection_model: Text | None = None
     ocr_recognition_model: Text | None = None
     ocr_confidence: Share | None = None
-    languages: tuple[str, ...] = ()
+    languages: Annotated[tuple[str, ...], AfterValidator(_are_read_by_one_model)] = ()
     options: Annotated[dict[str, Any], AfterValidator(snake_case)] = {}
-
-    @field_validator("kind")
-    @classmethod
-    def _is_known(cls, kind: str) -> str:
-        if kind not in (known := PipelineCatalogue().names):
-            raise ValueError(f"must be one of {', '.join(known)}")
-        return kind
-
-    @field_validator("languages")
-    @classmethod
-    def _are_read_by_one_model(cls, languages: tuple[str, ...]) -> tuple[str, ...]:
-        recognition_model_for(languages)
-        return languages
 
     @model_validator(mode="after")
     def _has_the_keys_of_its_kind(self) -> Self:
@@ -242,24 +238,21 @@ def _is_not_built_in(name: str) -> str:
     return name
 
 
-def _with_snake_case_keys(table: Any) -> Any:
-    return snake_case(table) if isinstance(table, dict) else table
-
-
 def _hide_no_plugin(tables: dict[str, PipelineDefinition]) -> dict[str, PipelineDefinition]:
     plugins = _plugins()
     for name, table in tables.items():
         if name in plugins and table.kind != name:
             raise ValueError(
-                f"the package {plugins[name].package} provides the pipeline {name!r}: choose another name, or that kind"
+                f"the plugin package {plugins[name].package} provides the pipeline {name!r}: choose another name, or "
+                "that kind"
             )
     return tables
 
 
 PipelineTables = Annotated[
     dict[
-        Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]{0,63}$"), BeforeValidator(_is_not_built_in)],
-        Annotated[PipelineDefinition, BeforeValidator(_with_snake_case_keys)],
+        Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]{0,63}$"), AfterValidator(_is_not_built_in)],
+        PipelineDefinition,
     ],
     AfterValidator(_hide_no_plugin),
 ]

@@ -70,7 +70,8 @@ def _find_plugins(noun: str, group: str, _path: tuple[str, ...]) -> Mapping[str,
         plugin = Plugin(noun, point)
         if (other := found.setdefault(point.name, plugin)).entry_point.value != point.value:
             raise PluginUnusable(
-                f"the packages {other.package} and {plugin.package} both provide the {noun} {point.name!r}: remove one"
+                f"the plugin packages {other.package} and {plugin.package} both provide the {noun} {point.name!r}: "
+                "remove one"
             )
     return found
 

@@ -86,6 +86,7 @@ WRONG = {
     'kind = "yolo"\nwieghts = "x"': "wieghts: Extra inputs are not permitted (got 'x')",
     'kind = "yolo"\nconfidence = 40': "confidence: Input should be less than or equal to 1 (got 40)",
     'kind = "yolo"\nimage_size = 0': "image_size: Input should be greater than 0 (got 0)",
+    'kind = "yolo"\nimage-size = 1\nimage_size = 2': "image_size: Extra inputs are not permitted (got 2)",
     'kind = "yolo"\nclasses = "stop"': "classes: Input should be a valid tuple (got 'stop')",
     'kind = "yolo"\nclasses = [1]': "classes.0: Input should be a valid string (got 1)",
     'kind = "yolo"\nweights = ""': "weights: String should have at least 1 character (got '')",

@@ -47,4 +47,4 @@ def test_two_packages_that_provide_one_name_are_both_named(tmp_path: Path, monke
         monkeypatch.syspath_prepend(make_package(tmp_path / name, name, GROUP, {"b": f"{name}:B"}))
     with pytest.raises(PluginUnusable) as raised:
         find_plugins("trial", GROUP)
-    assert str(raised.value) == "the packages trial_c 1.2 and trial_d 1.2 both provide the trial 'b': remove one"
+    assert str(raised.value) == "the plugin packages trial_c 1.2 and trial_d 1.2 both provide the trial 'b': remove one"
