@@ -124,6 +124,12 @@ def test_the_mistakes_of_all_tables_are_reported_together(
 
 
 @both_sides
+def test_tables_that_are_none_are_a_mistake(side: type[PipelineSettings], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOREGSYTE_PIPELINE_TABLES", "5")
+    assert mistake(side, "") == "foregsyte.toml [pipelines]: Input should be a valid dictionary (got 5)"
+
+
+@both_sides
 @pytest.mark.parametrize("name", ["yolo", "a name", "", "-x", "x" * 65, "a,b"])
 def test_a_name_that_cannot_be_told_apart_or_written_is_refused(side: type[PipelineSettings], name: str) -> None:
     assert mistake(side, f'[pipelines."{name}"]\nkind = "ocr"\n').startswith(f"foregsyte.toml [pipelines.{name}]")
