@@ -83,12 +83,12 @@ Tables = CliSuppress[dict[str, Annotated[dict[str, Any], AfterValidator(snake_ca
 
 
 def from_file(table: str, description: str) -> Any:
-    """Return a field that holds a table of tables of the file, as `storage`, and has no flag."""
+    """Return a field that the file alone sets, from its tables `[TABLE.NAME]`; it has no flag."""
     return Field(default_factory=dict, description=description, json_schema_extra={"file_table": table})
 
 
 def file_table(field: FieldInfo) -> str | None:
-    """Return the table of the file that a field of `from_file` holds; None for another field."""
+    """Return the table of the file that sets a field of `from_file`; None for any other field."""
     extra = field.json_schema_extra
     return str(extra["file_table"]) if isinstance(extra, dict) else None
 
@@ -138,7 +138,7 @@ class ProcessSettings(BaseSettings):
 
 
 class _TomlTable(PydanticBaseSettingsSource):
-    """The process's own table of the TOML file, and the tables of its fields of `from_file`."""
+    """Reads the process's own table of the TOML file, and those of its fields of `from_file`."""
 
     def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
         return None, field_name, False
