@@ -1,10 +1,10 @@
-"""The adapters of a port, by name: those that ship, and those that other packages register as entry points."""
+"""The adapters of a port, by name: built in or plugins."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
-from shared.process.plugins import PluginUnusable, installed, load_plugin, unfit_options
+from shared.process.plugins import find_plugins, unfit_options
 
 __all__ = ["AdapterUnusable", "Port"]
 
@@ -12,7 +12,7 @@ P = TypeVar("P")
 
 
 class AdapterUnusable(Exception):
-    """The adapter that was asked for cannot be had; the message says which setting to change, and to what."""
+    """The adapter that the settings name cannot be used; the message says which setting to change, and to what."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,55 +21,46 @@ class Port(Generic[P]):
 
     Attributes:
         name: The setting, and the table of the settings file that holds the adapters' own tables: `storage`.
-        kind: The class that its adapters derive from.
-        built_in: What makes each adapter that ships, by name.
+        base: The class that its adapters derive from.
+        built_in: What makes each built-in adapter, by name.
     """
 
     name: str
-    kind: type[Any]
+    base: type[Any]
     built_in: Mapping[str, Callable[..., P]]
 
-    @property
-    def group(self) -> str:
-        """The entry point group of adapters from elsewhere."""
-        return f"foregsyte.{self.name}"
-
     def adapter(self, name: str, options: Mapping[str, Any]) -> P:
-        """Makes an adapter.
+        """Make an adapter.
 
         Args:
-            name: Which; one that ships cannot be replaced by another of its name.
-            options: The adapter's own table of the settings file, handed over as keyword arguments.
+            name: Which; a plugin with the name of a built-in adapter is ignored.
+            options: The adapter's own table of the settings file, its keyword arguments.
 
         Raises:
-            AdapterUnusable: There is none of that name, it cannot be loaded, or it does not take the options.
+            AdapterUnusable: There is none of that name, or it cannot be made from the options.
+            PluginUnusable: Its plugin cannot be loaded.
         """
-        make = self.built_in.get(name) or self._installed(name)
+        make, table = self.built_in.get(name) or self._plugin(name), f"[{self.name}.{name}] of the settings file"
         if problem := unfit_options(make, options):
-            raise AdapterUnusable(
-                f"[{self.name}.{name}] of the settings file is not what the {self.name} {name!r} takes: {problem}"
-            )
+            raise AdapterUnusable(f"{table} is not what the {self.name} {name!r} takes: {problem}")
         try:
             adapter: Any = make(**options)
         except Exception as error:
             raise AdapterUnusable(
-                f"the {self.name} {name!r} cannot be made from [{self.name}.{name}] of the settings file: "
-                f"{type(error).__name__}: {error}"
+                f"the {self.name} {name!r} cannot be made from {table}: {type(error).__name__}: {error}"
             ) from error
-        if not isinstance(adapter, self.kind):
-            raise AdapterUnusable(f"the {self.name} {name!r} is no {self.kind.__name__} but {type(adapter).__name__}")
+        if not isinstance(adapter, self.base):
+            raise AdapterUnusable(f"the {self.name} {name!r} is no {self.base.__name__} but {type(adapter).__name__}")
         return cast("P", adapter)
 
-    def _installed(self, name: str) -> Callable[..., Any]:
-        try:
-            points = installed(self.group)
-            if name in points:
-                make: Callable[..., Any] = load_plugin(points[name])
-                return make
-        except PluginUnusable as error:
-            raise AdapterUnusable(f"the {self.name} {error}") from error
-        known = ", ".join([*self.built_in, *points])
-        raise AdapterUnusable(
-            f"--{self.name} / FOREGSYTE_{self.name.upper()}: there is no {self.name} {name!r}; there are: {known}. "
-            f"Others come with packages that register the entry point group {self.group}"
-        )
+    def _plugin(self, name: str) -> Callable[..., Any]:
+        group = f"foregsyte.{self.name}"
+        plugins = find_plugins(self.name, group)
+        if name not in plugins:
+            raise AdapterUnusable(
+                f"--{self.name} / FOREGSYTE_{self.name.upper()}: there is no {self.name} {name!r}; there are: "
+                f"{', '.join([*self.built_in, *plugins])}. Plugin packages register others in the entry point group "
+                f"{group}"
+            )
+        make: Callable[..., Any] = plugins[name].load()
+        return make

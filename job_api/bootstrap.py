@@ -26,7 +26,6 @@ from job_api.services.upload_gate import UploadGate
 from job_api.settings import ApiSettings
 from job_api.storage.base import StorageService
 from job_api.storage.local_storage import LocalStorage
-from shared.pipelines.settings import offered_pipelines
 from shared.process.clock import Clock, monotonic_clock
 
 __all__ = ["Services", "build_server", "build_services"]
@@ -74,6 +73,7 @@ def build_services(
 
     Raises:
         AdapterUnusable: The storage or the queue that the settings name cannot be had.
+        PluginUnusable: It is a plugin that cannot be loaded.
         DatabaseUnavailable: The database is held by another process, damaged or newer than this code.
         StorageUnusable: The storage cannot be read or written.
     """
@@ -123,10 +123,10 @@ def _chosen_queue(settings: ApiSettings) -> QueueService:
 
 def build_server(settings: ApiSettings, services: Services) -> ApiServer:
     """Builds the gRPC server in front of the services; it does not listen yet."""
-    offered = offered_pipelines(settings.pipelines, settings.profile, settings.pipeline_tables)
+    descriptions = settings.catalogue.describe(settings.pipelines, settings.profile)
     return ApiServer(
         settings,
-        JobServicer(services.submission, services.queries, offered),
+        JobServicer(services.submission, services.queries, descriptions),
         WorkerServicer(services.dispatch, settings.pipelines),
         ErrorMappingInterceptor(),
         services.dispatch,

@@ -22,11 +22,6 @@ class ApiSettings(PipelineSettings):
     """Settings of `foregsyte-api`."""
 
     table: ClassVar[str] = "api"
-    file_tables: ClassVar[dict[str, str]] = {
-        **PipelineSettings.file_tables,
-        "storage": "storage_tables",
-        "queue": "queue_tables",
-    }
 
     address: Address = Field("127.0.0.1:50051", description="Where to listen, host:port; port 0 takes a free one.")
     worker_address: Address | Literal[""] = Field(
@@ -35,10 +30,10 @@ class ApiSettings(PipelineSettings):
     tls_cert_file: FilePath | None = Field(None, description="Certificate chain (PEM): listen with TLS.")
     tls_key_file: FilePath | None = Field(None, description="The certificate's private key (PEM).")
     data_dir: Path = Field(Path("data"), description="Folder of videos and results.")
-    storage: str = Field("local", description="Where files are kept: local (in data_dir), or what a package brings.")
-    queue: str = Field("memory", description="Where ids of jobs wait: memory, or what a package brings.")
-    storage_tables: Tables = from_file("What each storage that a package brings is told.")
-    queue_tables: Tables = from_file("What each queue that a package brings is told.")
+    storage: str = Field("local", description="Where files are kept: local (in data_dir), or a plugin.")
+    queue: str = Field("memory", description="Where ids of jobs wait: memory, or a plugin.")
+    storage_tables: Tables = from_file("storage", "The options of each storage.")
+    queue_tables: Tables = from_file("queue", "The options of each queue.")
     database_url: str = Field(
         "",
         pattern="^(duckdb:///.+)?$",
@@ -46,7 +41,7 @@ class ApiSettings(PipelineSettings):
     )
     pipelines: PipelineNames = Field(
         tuple(BUILT_IN_PIPELINES),
-        description="The pipelines offered, as a,b; default: these, and what packages bring and the file names.",
+        description="The pipelines offered, as a,b; default: these, the plugins and those of the settings file.",
     )
     profile: Profile = Field(
         Profile.balanced, description="The workers' --profile, told to clients: exact, balanced or fast."

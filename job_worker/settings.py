@@ -9,7 +9,6 @@ from typing import ClassVar, Literal, Self
 from pydantic import DirectoryPath, Field, FilePath, NonNegativeInt, PositiveInt
 
 from shared.pipelines.catalogue import BUILT_IN_PIPELINES
-from shared.pipelines.languages import recogniser_for
 from shared.pipelines.profiles import Profile
 from shared.pipelines.settings import PipelineNames, PipelineSettings
 from shared.process.settings import Address, Seconds
@@ -34,19 +33,6 @@ def _own_id() -> str:
     return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
-_SETTING_OF_KEY = {
-    "profile": "profile",
-    "weights": "yolo_weights",
-    "confidence": "yolo_confidence",
-    "iou": "yolo_iou",
-    "image_size": "yolo_image_size",
-    "ocr_detection_model": "ocr_detection_model",
-    "ocr_recognition_model": "ocr_recognition_model",
-    "ocr_confidence": "ocr_confidence",
-}
-"""Which setting a key of a table `[pipelines.NAME]` stands for."""
-
-
 class WorkerSettings(PipelineSettings):
     """Settings of `foregsyte-worker`."""
 
@@ -64,7 +50,7 @@ class WorkerSettings(PipelineSettings):
 
     pipelines: PipelineNames = Field(
         tuple(BUILT_IN_PIPELINES),
-        description="The pipelines to load, as a,b; default: these, and what packages bring and the file names.",
+        description="The pipelines to load, as a,b; default: these, the plugins and those of the settings file.",
     )
     profile: Profile = Field(
         Profile.balanced, description="What is given up for speed: exact (nothing), balanced, fast (small text)."
@@ -112,15 +98,19 @@ class WorkerSettings(PipelineSettings):
     )
 
     def of_pipeline(self, pipeline: str) -> Self:
-        """Returns the settings as they are for one pipeline: what its table does not say is the worker's own."""
-        table = self.pipeline_tables.get(pipeline)
-        if table is None:
-            return self
-        said = table.model_dump(include=set(_SETTING_OF_KEY), exclude_none=True)
-        changes = {_SETTING_OF_KEY[key]: value for key, value in said.items()}
-        if table.languages:
-            changes["ocr_recognition_model"] = recogniser_for(table.languages)
-        return self.model_copy(update=changes)
+        """Return the settings of one pipeline: what its table leaves out is the worker's own."""
+        definition = self.catalogue.get(pipeline)
+        own = {
+            "profile": definition.profile,
+            "yolo_weights": definition.weights,
+            "yolo_confidence": definition.confidence,
+            "yolo_iou": definition.iou,
+            "yolo_image_size": definition.image_size,
+            "ocr_detection_model": definition.ocr_detection_model,
+            "ocr_recognition_model": definition.recognition_model,
+            "ocr_confidence": definition.ocr_confidence,
+        }
+        return self.model_copy(update={name: value for name, value in own.items() if value is not None})
 
     @property
     def resolved_confidence(self) -> float:

@@ -13,7 +13,7 @@ import pytest
 
 from job_worker.analysis.pipeline import Analysis, AnyPipeline, BatchPipeline
 from job_worker.analysis.plugin_pipeline import checked
-from shared.pipelines.plugins import MakePipeline, described_by
+from shared.pipelines.catalogue import MakePipeline, description_of
 from shared.process.plugins import unfit_options
 from shared.video.frame import Image
 
@@ -46,7 +46,7 @@ class PipelineConformance:
         return checked("mine", make(**options))
 
     def test_it_says_what_it_finds(self, make: MakePipeline) -> None:
-        assert described_by(make)
+        assert description_of(make)
 
     def test_it_takes_its_options(self, make: MakePipeline, options: Mapping[str, Any]) -> None:
         assert unfit_options(make, options) == ""

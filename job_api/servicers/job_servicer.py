@@ -1,6 +1,6 @@
 """JobService: what clients call."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from itertools import starmap
 
 import grpc
@@ -11,18 +11,23 @@ from job_api.services.submission import SubmissionService
 from job_api.services.validation import parse_job_id
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2_grpc
-from shared.pipelines.catalogue import PipelineInfo
 
 __all__ = ["JobServicer"]
 
 
 class JobServicer(jobs_pb2_grpc.JobServiceServicer):
-    """Converts requests and answers; the services do the rest and raise what is wrong."""
+    """Converts requests and answers; the services do the rest and raise what is wrong.
 
-    def __init__(self, submission: SubmissionService, queries: QueryService, pipelines: Iterable[PipelineInfo]) -> None:
+    Args:
+        submission: What submits a job.
+        queries: What answers questions about jobs.
+        pipelines: The descriptions of the pipelines offered, by id.
+    """
+
+    def __init__(self, submission: SubmissionService, queries: QueryService, pipelines: Mapping[str, str]) -> None:
         self._submission = submission
         self._queries = queries
-        self._pipelines = list(pipelines)
+        self._pipelines = pipelines
 
     def SubmitJob(self, request: pb.SubmitJobRequest, context: grpc.ServicerContext) -> pb.SubmitJobResponse:
         """See the contract."""
@@ -60,6 +65,7 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
         """See the contract."""
         return pb.ListPipelinesResponse(
             pipelines=[
-                pb.Pipeline(pipeline_id=info.pipeline_id, description=info.description) for info in self._pipelines
+                pb.Pipeline(pipeline_id=pipeline_id, description=description)
+                for pipeline_id, description in self._pipelines.items()
             ]
         )

@@ -1,7 +1,4 @@
-"""The pipelines that a worker was told to run."""
-
-from collections.abc import Iterator
-from contextlib import contextmanager
+"""Build the pipelines that a worker runs."""
 
 from job_worker.analysis.engines import Engines
 from job_worker.analysis.frame_analysis import frame_analysis
@@ -11,13 +8,13 @@ from job_worker.detection.base import Detector
 from job_worker.detection.chosen_classes import ChosenClasses
 from job_worker.errors import ModelLoadError
 from job_worker.settings import WorkerSettings
-from shared.pipelines.catalogue import BUILT_IN_PIPELINES
+from shared.pipelines.catalogue import PipelineDefinition
 
 __all__ = ["build_pipelines"]
 
 
 def build_pipelines(settings: WorkerSettings, engines: Engines | None = None) -> dict[str, AnyPipeline]:
-    """Build the pipelines that the settings name; they share what is equal of their models.
+    """Build the pipelines that the settings name; equal models are loaded once and shared.
 
     Args:
         settings: Which pipelines, and what the settings file says of each.
@@ -27,40 +24,34 @@ def build_pipelines(settings: WorkerSettings, engines: Engines | None = None) ->
         The pipelines by the ids that clients submit with.
 
     Raises:
-        ModelLoadError: A model cannot be loaded, or lacks a class that is asked for, or a package brings what cannot be
-            used; the message names the pipeline if the settings file does.
+        ModelLoadError: A model cannot be loaded, or lacks a class that is asked for, or a plugin cannot be used; the
+            message names the pipeline if the settings file does.
     """
     engines = engines or Engines()
     return {name: _built(settings, name, engines) for name in settings.pipelines}
 
 
 def _built(settings: WorkerSettings, name: str, engines: Engines) -> AnyPipeline:
-    kind, table = settings.kind_of(name), settings.pipeline_tables.get(name)
-    info, own = BUILT_IN_PIPELINES.get(kind), settings.of_pipeline(name)
-    if info is None:
-        return plugin_pipeline(name, kind, table.options if table else {})
-    with _named(name if table else None):
+    definition, own = settings.catalogue.get(name), settings.of_pipeline(name)
+    built_in = definition.built_in
+    if built_in is None:
+        return plugin_pipeline(name, definition.kind, definition.options)
+    try:
         return frame_analysis(
-            detector=_detector(settings, name, engines) if info.finds_objects else None,
-            text_reader=engines.text_reader(own) if info.reads_text else None,
+            detector=_detector(own, definition, engines) if built_in.finds_objects else None,
+            text_reader=engines.text_reader(own) if built_in.reads_text else None,
         )
+    except ModelLoadError as error:
+        of_file = name != definition.kind
+        raise ModelLoadError(f"pipeline {name!r}: {error}" if of_file else str(error)) from error
 
 
-def _detector(settings: WorkerSettings, name: str, engines: Engines) -> Detector:
-    own, table = settings.of_pipeline(name), settings.pipeline_tables.get(name)
+def _detector(own: WorkerSettings, definition: PipelineDefinition, engines: Engines) -> Detector:
     detector = engines.detector(own)
-    if not table or not table.classes:
+    if not definition.classes:
         return detector
     try:
-        return ChosenClasses(detector, table.classes)
+        return ChosenClasses(detector, definition.classes)
     except ValueError as error:
         weights = f"The detector's weights {own.yolo_weights} have" if own.yolo_weights else "The bundled detector has"
         raise ModelLoadError(f"{weights} {error}.") from error
-
-
-@contextmanager
-def _named(pipeline: str | None) -> Iterator[None]:
-    try:
-        yield
-    except ModelLoadError as error:
-        raise ModelLoadError(f"pipeline {pipeline!r}: {error}" if pipeline else str(error)) from error

@@ -1,6 +1,6 @@
-"""Pipelines that other packages bring, and what keeps their results to what can be stored.
+"""Plugin pipelines: how they are made, and the check that their results can be stored.
 
-What such a package registers in the group `foregsyte.pipelines` is a class, or a function, with a `description`. It is
+A plugin is a class or function with a `description`, registered in the entry point group `foregsyte.pipelines`. It is
 called once in the process that analyses, with the options of its table as keyword arguments, and returns an object with
 
 - `analyse(image)`: `(H, W, 3)` uint8 BGR in, a dict out that JSON can hold; or, with `batch_size` above 1,
@@ -17,7 +17,7 @@ from typing import Any
 
 from job_worker.analysis.pipeline import AnyPipeline
 from job_worker.errors import JobFailed, ModelLoadError
-from shared.pipelines.plugins import load_plugin_pipeline
+from shared.pipelines.catalogue import load_plugin_pipeline
 from shared.process.plugins import PluginUnusable
 from shared.results import plugin_result
 from shared.video.frame import Image
@@ -26,12 +26,12 @@ __all__ = ["PluginBatchPipeline", "PluginPipeline", "checked", "plugin_pipeline"
 
 
 def plugin_pipeline(name: str, kind: str, options: Mapping[str, Any]) -> AnyPipeline:
-    """Make a pipeline that a package brings.
+    """Make the pipeline of a plugin.
 
     Args:
         name: What clients submit with.
-        kind: What the package registers it as.
-        options: What it is told.
+        kind: The plugin's name.
+        options: Its keyword arguments.
 
     Raises:
         ModelLoadError: It cannot be imported or made, or is no pipeline.
@@ -41,7 +41,7 @@ def plugin_pipeline(name: str, kind: str, options: Mapping[str, Any]) -> AnyPipe
     except ModelLoadError:
         raise
     except PluginUnusable as error:
-        raise ModelLoadError(f"The pipeline {error}.") from error
+        raise ModelLoadError(f"{error}.") from error
     except Exception as error:
         raise ModelLoadError(f"The pipeline {name!r} cannot be made: {type(error).__name__}: {error}") from error
 
@@ -51,7 +51,7 @@ def checked(name: str, pipeline: Any) -> AnyPipeline:
 
     Args:
         name: What clients submit with.
-        pipeline: What a package made.
+        pipeline: What the plugin made.
 
     Raises:
         ModelLoadError: It does not offer what a pipeline offers.
@@ -66,7 +66,7 @@ def checked(name: str, pipeline: Any) -> AnyPipeline:
 
 
 class PluginPipeline:
-    """A pipeline from elsewhere that is asked about one picture at a time; see `checked`."""
+    """A plugin's pipeline that is given one image at a time; see `checked`."""
 
     def __init__(self, name: str, pipeline: Any, concurrency: int) -> None:
         self.concurrency = concurrency
@@ -83,7 +83,7 @@ class PluginPipeline:
 
 
 class PluginBatchPipeline:
-    """A pipeline from elsewhere that is asked about several pictures at a time; see `checked`."""
+    """A plugin's pipeline that is given several images at a time; see `checked`."""
 
     def __init__(self, name: str, pipeline: Any, batch_size: int) -> None:
         self.batch_size = batch_size

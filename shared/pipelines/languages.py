@@ -1,12 +1,12 @@
-"""Which text model reads which languages, for who thinks in languages and not in names of models.
+"""Map language codes to OCR models.
 
-Codes are those of ISO 639-1, and of 639-2 where it has none. What the models read is as PaddleOCR 3.7 publishes it
-("Text Recognition Module": PP-OCRv6 and the PP-OCRv5 models of single scripts).
+Codes are those of ISO 639-1, and of ISO 639-2 for languages without one. Source: the languages that PaddleOCR 3.7
+documents for each model ("Text Recognition Module": PP-OCRv6, and the PP-OCRv5 models of single scripts).
 """
 
 from collections.abc import Iterable, Mapping
 
-__all__ = ["BUNDLED", "LANGUAGES_OF", "recogniser_for"]
+__all__ = ["BUNDLED", "LANGUAGES_OF", "recognition_model_for"]
 
 BUNDLED = ""
 """The recognition model that comes with the worker."""
@@ -31,20 +31,21 @@ LANGUAGES_OF: Mapping[str, frozenset[str]] = {
         "ta_PP-OCRv5_mobile_rec": "ta",
     }.items()
 }
-"""Recognition models and what each reads; where several read the same, the first is taken."""
+"""The languages of each recognition model; where several models read a language, the first is chosen."""
 
 
-def recogniser_for(languages: Iterable[str]) -> str:
-    """Returns the recognition model that reads all of these languages; `BUNDLED` where no other is needed.
+def recognition_model_for(languages: Iterable[str]) -> str:
+    """Return the first recognition model that reads all of these languages; `BUNDLED` is tried first.
 
     Raises:
-        ValueError: A language is not known, or no one model reads them all.
+        ValueError: A language is unknown, or no single model reads them all.
     """
-    wanted = set(languages)
-    if unknown := wanted - frozenset().union(*LANGUAGES_OF.values()):
-        known = ", ".join(sorted(frozenset().union(*LANGUAGES_OF.values())))
-        raise ValueError(f"{', '.join(sorted(unknown))} is no language that a model reads; there are {known}")
-    for name, read in LANGUAGES_OF.items():
-        if wanted <= read:
+    wanted, known = set(languages), frozenset().union(*LANGUAGES_OF.values())
+    if unknown := wanted - known:
+        raise ValueError(
+            f"{', '.join(sorted(unknown))} is no language that a model reads; there are {', '.join(sorted(known))}"
+        )
+    for name, readable in LANGUAGES_OF.items():
+        if wanted <= readable:
             return name
     raise ValueError(f"no one model reads {', '.join(sorted(wanted))}: make a pipeline for each script")

@@ -4,7 +4,8 @@ A setting comes from, first found wins: a command line flag (`--lease-seconds 30
 (`FOREGSYTE_LEASE_SECONDS=30`), the process's table in a TOML file (`foregsyte.toml` in the working folder, or the file
 that `FOREGSYTE_CONFIG` names), the default. All mistakes are reported together.
 
-What is itself a table (`[storage.my_disks]`) stands in the file alone, beside the processes' tables.
+A setting that is itself a table (`[storage.my_disks]`) is read from the file only, where it stands beside the
+processes' tables.
 """
 
 import os
@@ -33,8 +34,8 @@ __all__ = [
     "Seconds",
     "Tables",
     "config_file",
+    "file_table",
     "from_file",
-    "is_from_file",
     "load_settings",
     "snake_case",
 ]
@@ -57,11 +58,11 @@ Address = Annotated[str, Field(pattern=r"^\S+:\d{1,5}$"), AfterValidator(_with_p
 """`host:port`; an IPv6 host stands in brackets."""
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-"""A time in seconds, more than none and not endless."""
+"""A time in seconds, above 0 and finite."""
 
 
 def _split_names(value: object) -> object:
-    """Turns `a,b` (or a list of such, as the command line gives it) into `("a", "b")`."""
+    """Return `("a", "b")` for `a,b`, or for a list of such, as the command line gives it."""
     parts = [value] if isinstance(value, str) else value
     if not isinstance(parts, list | tuple):
         return value
@@ -73,24 +74,23 @@ Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_names)]
 
 
 def snake_case(table: dict[str, Any]) -> dict[str, Any]:
-    """Returns a table of the file with its keys as the code writes them: `image-size` is `image_size`."""
+    """Return a table of the file with its keys as the code writes them: `image-size` becomes `image_size`."""
     return {name.replace("-", "_"): value for name, value in table.items()}
 
 
 Tables = CliSuppress[dict[str, Annotated[dict[str, Any], AfterValidator(snake_case)]]]
-"""Tables of the file, by their names."""
-
-_FROM_FILE: dict[str, Any] = {"from_file": True}
+"""Tables of the file by name."""
 
 
-def from_file(description: str) -> Any:
-    """Makes a field that is a table of tables, set by the file and not by a flag; see `ProcessSettings.file_tables`."""
-    return Field(default_factory=dict, description=description, json_schema_extra=_FROM_FILE)
+def from_file(table: str, description: str) -> Any:
+    """Return a field that the file alone sets, from its tables `[TABLE.NAME]`; it has no flag."""
+    return Field(default_factory=dict, description=description, json_schema_extra={"file_table": table})
 
 
-def is_from_file(field: FieldInfo) -> bool:
-    """Whether a field is one of `from_file`."""
-    return field.json_schema_extra == _FROM_FILE
+def file_table(field: FieldInfo) -> str | None:
+    """Return the table of the file that sets a field of `from_file`; None for any other field."""
+    extra = field.json_schema_extra
+    return str(extra["file_table"]) if isinstance(extra, dict) else None
 
 
 class InvalidSettings(Exception):
@@ -98,15 +98,13 @@ class InvalidSettings(Exception):
 
 
 class ProcessSettings(BaseSettings):
-    """What every process can be told.
+    """The settings of every process.
 
     Attributes:
         table: The process's own table in the TOML file.
-        file_tables: Which other tables of the file it reads, and into which fields.
     """
 
     table: ClassVar[str]
-    file_tables: ClassVar[dict[str, str]] = {}
 
     model_config = SettingsConfigDict(
         env_prefix="FOREGSYTE_",
@@ -130,17 +128,17 @@ class ProcessSettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 (the library's signature)
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Adds the TOML file behind the environment; the library adds the command line in front."""
+        """Return the sources, first found wins; the library puts the command line in front."""
         return init_settings, env_settings, _TomlTable(settings_cls)
 
     @classmethod
     def of(cls, **values: Any) -> Self:
-        """Makes settings from these values and the defaults alone, with no file and no environment."""
+        """Return settings of these values and the defaults, without reading a file or the environment."""
         return cls.model_validate(values)
 
 
 class _TomlTable(PydanticBaseSettingsSource):
-    """Reads the process's own table of the TOML file."""
+    """Reads the process's own table of the TOML file, and those of its fields of `from_file`."""
 
     def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
         return None, field_name, False
@@ -148,17 +146,18 @@ class _TomlTable(PydanticBaseSettingsSource):
     def __call__(self) -> dict[str, Any]:
         settings_class = cast("type[ProcessSettings]", self.settings_cls)
         tables = _tables_of_file()
-        others = {field: tables[name] for name, field in settings_class.file_tables.items() if name in tables}
+        table_of = {name: file_table(field) for name, field in settings_class.model_fields.items()}
+        others = {name: tables[table] for name, table in table_of.items() if table in tables}
         return snake_case(tables.get(settings_class.table, {})) | others
 
 
 def config_file() -> Path:
-    """Returns the settings file, which need not exist."""
+    """Return the path of the settings file, which need not exist."""
     return Path(os.environ.get(CONFIG_FILE_VARIABLE) or DEFAULT_CONFIG_FILE)
 
 
 def _tables_of_file() -> dict[str, dict[str, Any]]:
-    """Returns the tables of the TOML file; none where no file is named and the default one is absent."""
+    """Return the tables of the TOML file; none where no file is named and the default one is absent."""
     path = config_file()
     if not os.environ.get(CONFIG_FILE_VARIABLE) and not path.exists():
         return {}
@@ -179,10 +178,10 @@ S = TypeVar("S", bound=ProcessSettings)
 
 
 def load_settings(settings_class: type[S], arguments: Sequence[str], program: str) -> S:
-    """Reads a process's settings from its command line, environment and file.
+    """Read a process's settings from its command line, environment and file.
 
     Args:
-        settings_class: What the process can be told.
+        settings_class: The settings of the process.
         arguments: The command line without the program's name.
         program: The program's name, for `--help`.
 
@@ -206,9 +205,9 @@ def _explain(mistake: Any, settings_class: type[ProcessSettings]) -> str:
         return str(mistake["msg"]).removeprefix("Value error, ")
     name, *within = map(str, mistake["loc"])
     what = mistake["msg"]
-    tables = {field: table for table, field in settings_class.file_tables.items()}
-    if name in tables:
-        where = " ".join([f"[{'.'.join([tables[name], *within[:1]])}]", ".".join(within[1:])]).strip()
+    field = settings_class.model_fields.get(name)
+    if table := field and file_table(field):
+        where = " ".join([f"[{'.'.join([table, *within[:1]])}]", ".".join(within[1:])]).strip()
         got = "" if isinstance(mistake["input"], dict) else f" (got {mistake['input']!r})"
         return f"{config_file()} {where}: {what.removeprefix('Value error, ')}{got}"
     flag, variable = "--" + name.replace("_", "-"), "FOREGSYTE_" + name.upper()

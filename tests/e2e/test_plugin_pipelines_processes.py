@@ -1,4 +1,4 @@
-"""Pipelines that a package brings, through the real pair on real videos: offered, run, stored, exported."""
+"""Plugin pipelines, through the real pair on real videos: offered, run, stored, exported."""
 
 import json
 from collections.abc import Iterator
@@ -9,7 +9,6 @@ import pytest
 
 from job_client import JobClient, JobFailed
 from job_client.__main__ import main as command
-from shared.pipelines.plugins import GROUP
 from shared.process.exit_codes import ExitCode
 from shared.video.reader import VideoReader
 from tests.conftest import TINY_MP4
@@ -18,6 +17,7 @@ from tests.support.processes import api_process, started, worker_process
 
 pytestmark = [pytest.mark.e2e, pytest.mark.worker, pytest.mark.timeout(300)]
 
+GROUP = "foregsyte.pipelines"
 SETTINGS = """
 [api]
 pipelines = "brightness,colours,night,broken,deep,wrong,failing"
@@ -62,7 +62,7 @@ JOB_SECONDS = 100.0
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("brought")
+    folder = tmp_path_factory.mktemp("plugins")
     (folder / "foregsyte.toml").write_text(SETTINGS)
     return folder
 
@@ -176,5 +176,8 @@ def test_a_server_whose_package_cannot_be_read_says_so(site: Path, tmp_path: Pat
     gone = make_package(tmp_path / "site", "gone", GROUP, {"gone": "gone:Gone"}, "import a_library_of_the_worker")
     with started(tmp_path / "api.log", "job_api", "--address", "127.0.0.1:0", site=gone) as process:
         assert process.exit_code() == ExitCode.SETTINGS
-    assert "foregsyte-api: 'gone' of gone 1.2 cannot be loaded from gone:Gone: ModuleNotFoundError" in process.text
+    assert (
+        "foregsyte-api: the pipeline 'gone' of gone 1.2 cannot be loaded from gone:Gone: ModuleNotFoundError"
+        in process.text
+    )
     assert "Traceback" not in process.text

@@ -30,8 +30,8 @@ from job_client import (
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub
 from shared.contract.job_status import JobStatus
+from shared.pipelines.catalogue import PipelineCatalogue
 from shared.pipelines.profiles import Profile
-from shared.pipelines.settings import offered_pipelines
 from tests.conftest import TINY_MP4
 from tests.support.found import RESULTS
 from tests.support.running import running_server
@@ -250,8 +250,7 @@ def test_the_pipelines_are_those_that_the_server_offers(
 ) -> None:
     with JobClient(start_server(make_settings(pipelines=("ocr",)))) as client:
         [offered] = client.pipelines()
-    [info] = offered_pipelines(["ocr"], Profile.balanced)
-    assert offered == PipelineInfo("ocr", info.description)
+    assert offered == PipelineInfo("ocr", PipelineCatalogue().get("ocr").describe(Profile.balanced))
 
 
 def test_a_job_shows_its_id(client: JobClient) -> None:

@@ -65,9 +65,9 @@ def test_the_contract_finds_what_is_wrong_with_a_pipeline(
 
 def test_what_the_server_reads_of_it_needs_none_of_the_workers_libraries(template: tuple[Path, Path]) -> None:
     code = (
-        "import sys; from shared.pipelines.settings import offered_pipelines;"
+        "import sys; from shared.pipelines.catalogue import PipelineCatalogue;"
         "from shared.pipelines.profiles import Profile;"
-        "print([info.description for info in offered_pipelines(['brightness', 'colours'], Profile.exact)]);"
+        "print(PipelineCatalogue().describe(['brightness', 'colours'], Profile.exact));"
         "print(sorted({'numpy', 'cv2', 'av', 'job_worker'} & set(sys.modules)))"
     )
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Packages that bring something under our entry point groups, installed into a folder without a network."""
+"""Plugin packages, installed into a folder without a network."""
 
 import subprocess
 import sys

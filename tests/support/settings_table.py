@@ -4,14 +4,14 @@ from pydantic_core import PydanticUndefined
 
 from job_api.settings import ApiSettings
 from job_worker.settings import WorkerSettings
-from shared.process.settings import ProcessSettings, is_from_file
+from shared.process.settings import ProcessSettings, file_table
 
 
 def table_of(settings_class: type[ProcessSettings]) -> str:
     """Returns the table, one row per setting."""
     rows = ["| setting | default | what it is |", "|---|---|---|"]
     for name, field in settings_class.model_fields.items():
-        if is_from_file(field):
+        if file_table(field):
             continue
         rows.append(f"| `--{name.replace('_', '-')}` | {_default(field.default)} | {field.description} |")
     return "\n".join(rows)

@@ -14,6 +14,7 @@ from job_api.settings import ApiSettings
 from job_api.storage.local_storage import LocalStorage
 from job_api.storage.memory_storage import MemoryStorage
 from shared.process.exit_codes import ExitCode
+from shared.process.plugins import PluginUnusable
 from tests.support.adapters import raises
 from tests.support.packages import make_package
 
@@ -35,12 +36,14 @@ SOURCE = """
 
 
 @pytest.fixture
-def brought(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A package with three storages, of which one can be used, and a queue."""
     site = tmp_path / "site"
-    points = {"sized": "brought:Sized", "nothing": "brought:nothing", "gone": "brought:Gone"}
-    make_package(site, "brought", "foregsyte.storage", points, SOURCE)
-    make_package(site, "brought_too", "foregsyte.queue", {"other": "brought:MemoryQueue", "memory": "brought:nothing"})
+    points = {"sized": "adapters_a:Sized", "nothing": "adapters_a:nothing", "gone": "adapters_a:Gone"}
+    make_package(site, "adapters_a", "foregsyte.storage", points, SOURCE)
+    make_package(
+        site, "adapters_b", "foregsyte.queue", {"other": "adapters_a:MemoryQueue", "memory": "adapters_a:nothing"}
+    )
     monkeypatch.syspath_prepend(site)
 
 
@@ -50,8 +53,8 @@ def test_the_local_file_system_and_the_memory_are_what_ships(make_services: Call
     assert type(services.queue) is MemoryQueue  # type: ignore[attr-defined]
 
 
-@pytest.mark.usefixtures("brought")
-def test_a_storage_that_a_package_brings_is_made_from_its_own_table(
+@pytest.mark.usefixtures("plugins")
+def test_a_storage_plugin_is_made_from_its_own_table(
     make_services: Callable[..., object], make_settings: Callable[..., ApiSettings]
 ) -> None:
     tables = {"sized": {"capacity-bytes": 7}, "elsewhere": {"capacity-bytes": 8}}
@@ -60,7 +63,7 @@ def test_a_storage_that_a_package_brings_is_made_from_its_own_table(
     assert services.storage.free_bytes() == 7  # type: ignore[attr-defined]
 
 
-@pytest.mark.usefixtures("brought")
+@pytest.mark.usefixtures("plugins")
 def test_what_ships_cannot_be_replaced_by_another_of_its_name(make_services: Callable[..., object]) -> None:
     assert type(make_services().queue) is MemoryQueue  # type: ignore[attr-defined]
 
@@ -68,7 +71,7 @@ def test_what_ships_cannot_be_replaced_by_another_of_its_name(make_services: Cal
 REFUSED = {
     "an unknown name": ({"storage": "tape"}, r"--storage / FOREGSYTE_STORAGE: there is no storage 'tape'; .*: local, "),
     "an unknown queue": ({"queue": "tape"}, r"--queue .*there is no queue 'tape'; there are: memory"),
-    "what cannot be loaded": ({"storage": "gone"}, r"the storage 'gone' of brought 1\.2 cannot be loaded"),
+    "what cannot be loaded": ({"storage": "gone"}, r"the storage 'gone' of adapters_a 1\.2 cannot be loaded"),
     "no storage": ({"storage": "nothing"}, "the storage 'nothing' is no StorageService but NoneType"),
     "an unknown option": (
         {"storage": "sized", "storage_tables": {"sized": {"size": 1}}},
@@ -85,14 +88,14 @@ REFUSED = {
 }  # fmt: skip
 
 
-@pytest.mark.usefixtures("brought")
+@pytest.mark.usefixtures("plugins")
 @pytest.mark.parametrize("case", REFUSED)
 def test_a_choice_that_cannot_be_had_is_refused_before_the_database_is_opened(
     case: str, make_settings: Callable[..., ApiSettings], tmp_path: Path
 ) -> None:
     values, message = REFUSED[case]
     database = tmp_path / "jobs.duckdb"
-    with pytest.raises(AdapterUnusable, match=message):
+    with pytest.raises((AdapterUnusable, PluginUnusable), match=message):
         build_services(make_settings(database_url=f"duckdb:///{database}", **values))
     assert not database.exists()
 

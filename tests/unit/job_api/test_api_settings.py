@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from job_api.settings import ApiSettings
-from shared.process.settings import InvalidSettings, is_from_file, load_settings
+from shared.process.settings import InvalidSettings, file_table, load_settings
 
 pytestmark = pytest.mark.unit
 
@@ -166,7 +166,7 @@ def test_help_names_every_setting_and_ends_well(capsys: pytest.CaptureFixture[st
     shown = capsys.readouterr().out
     flags = {"--" + name.replace("_", "-"): field for name, field in ApiSettings.model_fields.items()}
     for flag, field in flags.items():
-        assert (flag in shown) is not is_from_file(field), flag
+        assert (flag in shown) is not bool(file_table(field)), flag
     assert "foregsyte-api" in shown
 
 

@@ -1,4 +1,4 @@
-"""Pipelines that packages bring: what is wrong with one is said at start, and of its results before they are stored."""
+"""Plugin pipelines: what is wrong with one is said at start, and of its results before they are stored."""
 
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,8 @@ from job_worker.analysis.pipeline import BatchPipeline
 from job_worker.analysis.plugin_pipeline import checked
 from job_worker.errors import JobFailed, ModelLoadError
 from job_worker.settings import WorkerSettings
-from shared.pipelines.plugins import GROUP
+from shared.pipelines.catalogue import PipelineCatalogue
 from shared.pipelines.profiles import Profile
-from shared.pipelines.settings import offered_pipelines
 from shared.process.plugins import PluginUnusable
 from shared.process.settings import InvalidSettings, load_settings
 from shared.results import MAX_NESTING
@@ -21,6 +20,7 @@ from tests.support.packages import make_package
 
 pytestmark = [pytest.mark.unit, pytest.mark.worker]
 
+GROUP = "foregsyte.pipelines"
 IMAGE = np.zeros((8, 8, 3), np.uint8)
 
 SOURCE = """
@@ -48,8 +48,8 @@ SOURCE = """
 
 
 @pytest.fixture
-def brought(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A package that brings one pipeline that can be used, and several that cannot."""
+def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package with one pipeline that can be used, and several that cannot."""
     points = {name.lower(): f"many:{name}" for name in ("Fine", "Silent", "Empty", "Gone", "thing")}
     monkeypatch.syspath_prepend(make_package(tmp_path / "site", "many", GROUP, points, SOURCE))
     monkeypatch.chdir(tmp_path)
@@ -60,24 +60,23 @@ def settings(pipelines: str, **tables: dict[str, object]) -> WorkerSettings:
 
 
 NO_PIPELINES = {
-    "gone": r"'gone' of many 1\.2 cannot be loaded from many:Gone: AttributeError",
+    "gone": r"the pipeline 'gone' of many 1\.2 cannot be loaded from many:Gone: AttributeError",
     "silent": r"'silent' of many 1\.2 is no pipeline: many:Silent must be .* with a description",
     "thing": r"'thing' of many 1\.2 is no pipeline",
 }  # fmt: skip
 
 
-@pytest.mark.usefixtures("brought")
+@pytest.mark.usefixtures("plugins")
 class TestAtStart:
-    def test_what_a_package_brings_is_offered_behind_what_is_built_in(self) -> None:
+    def test_plugins_are_offered_behind_the_built_in_pipelines(self) -> None:
         every = WorkerSettings.of(yolo_weights="w.pt").pipelines
         assert every == ("yolo_ocr", "yolo", "ocr", "empty", "fine", "gone", "silent", "thing")
 
     def test_clients_are_told_what_it_says_or_else_what_the_file_says(self) -> None:
-        tables = settings("fine", own={"kind": "fine", "description": "My own."}, other={"kind": "fine"})
-        told = offered_pipelines(["fine", "own", "other"], Profile.exact, tables.pipeline_tables)
-        assert [(info.pipeline_id, info.description) for info in told] == [
-            ("fine", "What is there."), ("own", "My own."), ("other", "What is there.")
-        ]  # fmt: skip
+        catalogue = settings("fine", own={"kind": "fine", "description": "My own."}, other={"kind": "fine"}).catalogue
+        assert catalogue.describe(["fine", "own", "other"], Profile.exact) == {
+            "fine": "What is there.", "own": "My own.", "other": "What is there."
+        }  # fmt: skip
 
     def test_each_is_made_with_the_options_of_its_table(self) -> None:
         built = build_pipelines(
@@ -93,7 +92,7 @@ class TestAtStart:
     @pytest.mark.parametrize("kind", NO_PIPELINES)
     def test_what_is_no_pipeline_is_named_on_both_sides(self, kind: str) -> None:
         with pytest.raises(PluginUnusable, match=NO_PIPELINES[kind]):
-            offered_pipelines([kind], Profile.exact)
+            PipelineCatalogue().describe([kind], Profile.exact)
         with pytest.raises(ModelLoadError, match=NO_PIPELINES[kind]):
             build_pipelines(settings(kind))
 
@@ -101,7 +100,7 @@ class TestAtStart:
         wrong = settings("own", own={"kind": "fine", "options": {"wieght": 1}})
         message = r"'fine' of many 1\.2 does not take its options: .*unexpected keyword argument 'wieght'"
         with pytest.raises(PluginUnusable, match=message):
-            offered_pipelines(["own"], Profile.exact, wrong.pipeline_tables)
+            wrong.catalogue.describe(["own"], Profile.exact)
         with pytest.raises(ModelLoadError, match=message):
             build_pipelines(wrong)
 
@@ -126,7 +125,7 @@ class TestAtStart:
             ('[pipelines.own]\nkind = "fine"\nweights = "w.pt"\nprofile = "fast"', "no use for profile, weights"),
             ('[pipelines.own]\nkind = "ocr"\noptions = {weight = 1}', "the kind ocr has no use for options"),
             ('[pipelines.own]\nkind = "fin"', "must be one of yolo_ocr, yolo, ocr, empty, fine, gone, silent, thing"),
-            ('[pipelines.fine]\nkind = "ocr"', "a package brings a pipeline 'fine': choose another name, or that kind"),
+            ('[pipelines.fine]\nkind = "ocr"', "many 1.2 provides the pipeline 'fine': choose another name, or that"),
         ],
     )  # fmt: skip
     def test_a_table_that_does_not_fit_it_is_a_mistake(self, table: str, message: str) -> None:
@@ -139,7 +138,7 @@ class TestAtStart:
 def test_a_package_cannot_take_the_name_of_a_built_in_pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(make_package(tmp_path, "taking", GROUP, {"yolo": "taking:Yolo"}))
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InvalidSettings, match=r"taking 1\.2 brings 'yolo' in foregsyte\.pipelines, which is built in"):
+    with pytest.raises(InvalidSettings, match=r"package taking 1\.2 provides the pipeline 'yolo', which is built in"):
         load_settings(WorkerSettings, ["--pipelines", "ocr"], "foregsyte-worker")
 
 

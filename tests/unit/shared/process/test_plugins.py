@@ -1,10 +1,10 @@
-"""What other packages bring is found by name, and what is wrong with it is said with the package's name."""
+"""Plugins are found by name, and what is wrong with one is said with its package's name."""
 
 from pathlib import Path
 
 import pytest
 
-from shared.process.plugins import PluginUnusable, installed, load_plugin
+from shared.process.plugins import PluginUnusable, find_plugins
 from tests.support.packages import make_package
 
 pytestmark = pytest.mark.unit
@@ -13,7 +13,7 @@ GROUP = "foregsyte.trials"
 
 
 def test_nothing_is_installed_where_no_package_registers_anything() -> None:
-    assert installed(GROUP) == {}
+    assert find_plugins("trial", GROUP) == {}
 
 
 def test_what_a_package_registers_is_found_without_importing_it(
@@ -21,12 +21,12 @@ def test_what_a_package_registers_is_found_without_importing_it(
 ) -> None:
     source = "raise RuntimeError('imported')"
     monkeypatch.syspath_prepend(make_package(tmp_path, "trial_a", GROUP, {"b": "trial_a:B", "a": "trial_a:A"}, source))
-    assert list(installed(GROUP)) == ["a", "b"]
+    assert list(find_plugins("trial", GROUP)) == ["a", "b"]
 
 
 def test_it_is_loaded_when_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(make_package(tmp_path, "trial_b", GROUP, {"b": "trial_b:B"}, "B = 'the thing'"))
-    assert load_plugin(installed(GROUP)["b"]) == "the thing"
+    assert find_plugins("trial", GROUP)["b"].load() == "the thing"
 
 
 @pytest.mark.parametrize(
@@ -38,13 +38,13 @@ def test_what_cannot_be_imported_is_named_with_its_package_and_the_reason(
 ) -> None:
     name = f"trial_{abs(hash(source))}"
     monkeypatch.syspath_prepend(make_package(tmp_path, name, GROUP, {"b": f"{name}:B"}, source))
-    with pytest.raises(PluginUnusable, match=rf"'b' of {name} 1\.2 cannot be loaded from {name}:B: .*{why}"):
-        load_plugin(installed(GROUP)["b"])
+    with pytest.raises(PluginUnusable, match=rf"^the trial 'b' of {name} 1\.2 cannot be loaded from {name}:B: .*{why}"):
+        find_plugins("trial", GROUP)["b"].load()
 
 
-def test_two_packages_that_bring_one_name_are_both_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_packages_that_provide_one_name_are_both_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("trial_c", "trial_d"):
         monkeypatch.syspath_prepend(make_package(tmp_path / name, name, GROUP, {"b": f"{name}:B"}))
     with pytest.raises(PluginUnusable) as raised:
-        installed(GROUP)
-    assert {"trial_c 1.2", "trial_d 1.2"} <= {word.strip(",") + " 1.2" for word in str(raised.value).split()}
+        find_plugins("trial", GROUP)
+    assert str(raised.value) == "the plugin packages trial_c 1.2 and trial_d 1.2 both provide the trial 'b': remove one"

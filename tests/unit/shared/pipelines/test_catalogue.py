@@ -1,4 +1,4 @@
-"""The tables `[pipelines.NAME]`: what both sides refuse, and how they say where it stands."""
+"""The pipeline catalogue, and the tables `[pipelines.NAME]`: what both sides refuse, and where they say it stands."""
 
 import os
 from pathlib import Path
@@ -7,8 +7,9 @@ import pytest
 
 from job_api.settings import ApiSettings
 from job_worker.settings import WorkerSettings
-from shared.pipelines.languages import BUNDLED, LANGUAGES_OF, recogniser_for
-from shared.pipelines.settings import PipelineSettings, offered_pipelines
+from shared.pipelines.catalogue import BUILT_IN_PIPELINES, PipelineCatalogue
+from shared.pipelines.languages import BUNDLED, LANGUAGES_OF, recognition_model_for
+from shared.pipelines.settings import PipelineSettings
 from shared.process.settings import InvalidSettings, load_settings
 
 pytestmark = pytest.mark.unit
@@ -53,6 +54,20 @@ def mistake(side: type[PipelineSettings], text: str, *arguments: str) -> str:
     return str(raised.value)
 
 
+def test_the_built_in_pipelines_are_there_without_a_file() -> None:
+    catalogue = PipelineCatalogue()
+    assert catalogue.names == ("yolo_ocr", "yolo", "ocr")
+    assert [catalogue.get(name).built_in for name in catalogue.names] == list(BUILT_IN_PIPELINES.values())
+
+
+def test_a_name_stands_for_its_table_or_else_for_the_kind_of_that_name() -> None:
+    catalogue = load(ApiSettings, SIGNS).catalogue
+    assert (catalogue.get("signs").kind, catalogue.get("signs").classes) == ("yolo", ("stop", "yield"))
+    assert (catalogue.get("yolo").kind, catalogue.get("yolo").classes) == ("yolo", ())
+    with pytest.raises(ValueError, match="must be one of yolo_ocr, yolo, ocr"):
+        catalogue.get("sings")
+
+
 @both_sides
 def test_all_pipelines_of_the_file_are_offered_and_run_unless_it_is_said(side: type[PipelineSettings]) -> None:
     assert load(side, SIGNS).pipelines == ("yolo_ocr", "yolo", "ocr", "signs", "captions")  # type: ignore[attr-defined]
@@ -71,6 +86,7 @@ WRONG = {
     'kind = "yolo"\nwieghts = "x"': "wieghts: Extra inputs are not permitted (got 'x')",
     'kind = "yolo"\nconfidence = 40': "confidence: Input should be less than or equal to 1 (got 40)",
     'kind = "yolo"\nimage_size = 0': "image_size: Input should be greater than 0 (got 0)",
+    'kind = "yolo"\nimage-size = 1\nimage_size = 2': "image_size: Extra inputs are not permitted (got 2)",
     'kind = "yolo"\nclasses = "stop"': "classes: Input should be a valid tuple (got 'stop')",
     'kind = "yolo"\nclasses = [1]': "classes.0: Input should be a valid string (got 1)",
     'kind = "yolo"\nweights = ""': "weights: String should have at least 1 character (got '')",
@@ -108,6 +124,12 @@ def test_the_mistakes_of_all_tables_are_reported_together(
 
 
 @both_sides
+def test_tables_that_are_none_are_a_mistake(side: type[PipelineSettings], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOREGSYTE_PIPELINE_TABLES", "5")
+    assert mistake(side, "") == "foregsyte.toml [pipelines]: Input should be a valid dictionary (got 5)"
+
+
+@both_sides
 @pytest.mark.parametrize("name", ["yolo", "a name", "", "-x", "x" * 65, "a,b"])
 def test_a_name_that_cannot_be_told_apart_or_written_is_refused(side: type[PipelineSettings], name: str) -> None:
     assert mistake(side, f'[pipelines."{name}"]\nkind = "ocr"\n').startswith(f"foregsyte.toml [pipelines.{name}]")
@@ -116,8 +138,8 @@ def test_a_name_that_cannot_be_told_apart_or_written_is_refused(side: type[Pipel
 def test_clients_are_told_what_the_file_says_or_else_what_follows_from_it() -> None:
     text = SIGNS + '[pipelines.people]\nkind = "yolo"\nclasses = ["person"]\n'
     settings = load(ApiSettings, text)
-    told = offered_pipelines(settings.pipelines, settings.profile, settings.pipeline_tables)  # type: ignore[attr-defined]
-    assert {info.pipeline_id: info.description for info in told[3:]} == {
+    assert isinstance(settings, ApiSettings)
+    assert settings.catalogue.describe(settings.pipelines[3:], settings.profile) == {
         "signs": "Road signs, one class a sign. Profile balanced.",
         "captions": "Text (PaddleOCR) in every frame. Languages: ko, en. Profile fast: text is looked for at a long "
         "side of 640 pixels, so small text is missed.",
@@ -135,11 +157,11 @@ def test_what_a_table_does_not_say_is_the_workers_own() -> None:
     assert (signs.profile.value, signs.ocr_confidence) == ("exact", 0.2)
     assert (captions.yolo_weights, captions.yolo_iou, captions.ocr_confidence) == ("w.pt", 0.9, 0.7)
     assert (captions.profile.value, captions.ocr_recognition_model) == ("fast", "korean_PP-OCRv5_mobile_rec")
-    assert worker.of_pipeline("yolo") is worker
+    assert worker.of_pipeline("yolo") == worker
 
 
 def test_languages_that_the_bundled_model_reads_need_no_other() -> None:
-    assert recogniser_for(["de", "fr", "zh"]) == recogniser_for([]) == BUNDLED
+    assert recognition_model_for(["de", "fr", "zh"]) == recognition_model_for([]) == BUNDLED
     worker = load(WorkerSettings, '[pipelines.de]\nkind="ocr"\nlanguages=["de"]\n', "--ocr-recognition-model", "m")
     assert isinstance(worker, WorkerSettings)
     assert worker.of_pipeline("de").ocr_recognition_model == BUNDLED
@@ -147,4 +169,4 @@ def test_languages_that_the_bundled_model_reads_need_no_other() -> None:
 
 def test_each_language_is_read_by_the_first_model_that_reads_it() -> None:
     for name, languages in LANGUAGES_OF.items():
-        assert recogniser_for(languages) == name
+        assert recognition_model_for(languages) == name
