@@ -1,0 +1,88 @@
+"""How long checking results holds the interpreter: `python -m benchmarks.results_check [--mib 50]`.
+
+The server checks the results of one job while other threads renew leases and answer status calls. Between two steps of
+that work another thread may run; the longest wait of such a thread is what this measures. It compares the check of
+`shared.results` with decoding the whole document in one call of msgspec.
+"""
+
+import argparse
+import io
+import random
+import statistics
+import threading
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from shared.results import Detection, ImageResult, TextLine, check_document, encode_frame, encoded_document
+
+__all__ = ["document_of", "longest_hold_ms"]
+
+MIB = 1 << 20
+TICK_SECONDS = 0.001
+
+
+def document_of(mib: int) -> bytes:
+    """Return a document of about this size, with twenty objects and ten lines of text in every frame."""
+    chance = random.Random(1)
+
+    def box() -> tuple[float, float, float, float]:
+        x, y = chance.uniform(0, 1800), chance.uniform(0, 1000)
+        return x, y, x + 80, y + 60
+
+    def frame(index: int) -> bytes:
+        objects = [Detection(label="car", class_id=2, confidence=chance.random(), box=box()) for _ in range(20)]
+        corners = ((0.0, 0.0), (640.1, 0.0), (640.1, 20.5), (0.0, 20.5))
+        lines = [TextLine(text=f"line {number}", confidence=0.9, polygon=corners) for number in range(10)]
+        return encode_frame(index, index * 33.4, ImageResult.of(1920, 1080, objects, lines))
+
+    size = len(frame(0))
+    return b"".join(encoded_document(frame(index) for index in range(mib * MIB // size)))
+
+
+def longest_hold_ms(work: Callable[[], object]) -> tuple[float, float]:
+    """Return the longest time for which another thread could not run during the work, and the work's own, in ms."""
+    longest, is_done = 0.0, threading.Event()
+
+    def watch() -> None:
+        nonlocal longest
+        before = time.perf_counter()
+        while not is_done.is_set():
+            time.sleep(TICK_SECONDS)
+            now = time.perf_counter()
+            longest, before = max(longest, now - before - TICK_SECONDS), now
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    began = time.perf_counter()
+    try:
+        work()
+    finally:
+        took = time.perf_counter() - began
+        is_done.set()
+        watcher.join()
+    return longest * 1000, took * 1000
+
+
+def main() -> None:
+    """Print both ways, the median and the worst of the rounds."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--mib", type=int, default=50, help="size of the results")
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    document = document_of(options.mib)
+    ways: dict[str, Callable[[], object]] = {
+        "frame by frame (what the server does)": lambda: check_document(io.BytesIO(document)),
+        "the whole document in one call": lambda: msgspec.json.decode(document),
+    }
+    for name, work in ways.items():
+        holds, times = zip(*(longest_hold_ms(work) for _ in range(options.rounds)), strict=True)
+        print(
+            f"{name}: longest hold {statistics.median(holds):.1f} ms (worst {max(holds):.1f}), "
+            f"whole check {statistics.median(times):.0f} ms of {len(document) / MIB:.0f} MiB"
+        )
+
+
+if __name__ == "__main__":
+    main()
