@@ -1,4 +1,4 @@
-"""Time, as something that can be handed in: tests stand exactly on a deadline and never sleep."""
+"""Time as an argument: tests stand exactly on a deadline and never sleep."""
 
 import time
 from collections.abc import Callable

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from job_client import JobClient
-from job_client.__main__ import app, main
-from job_client.exit_codes import ExitCode
+from job_client.command import app, main
 from job_worker.runtime.pipeline_runner import results_document
+from shared.process.exit_codes import ExitCode
 from shared.video.reader import VideoReader
 from tests.conftest import ROOT, TINY_MP4
 from tests.support.worker_fakes import FakeRunner

@@ -186,7 +186,7 @@ class TestUnusableCertificates:
             text=True,
             timeout=100,
         )
-        assert (ended.returncode, ended.stdout) == (ExitCode.SETTINGS, "")
+        assert (ended.returncode, ended.stdout) == (ExitCode.USAGE, "")
         assert ended.stderr.splitlines()[-1].startswith("foregsyte-api: --tls-cert-file")
         assert str(key) in ended.stderr
         assert "Traceback" not in ended.stderr
