@@ -16,7 +16,7 @@ from job_worker.runtime.pipeline_runner import PipelineRunner
 from job_worker.runtime.stop_signal import StopSignal
 from shared.process.clock import Clock, monotonic_clock
 
-__all__ = ["Worker"]
+__all__ = ["Worker", "with_jitter"]
 
 logger = logging.getLogger(__name__)
 
@@ -30,8 +30,9 @@ NO_MESSAGE = "the job failed, and nothing says why"
 """Stands in for a blank error message, which the server refuses."""
 
 
-def _with_jitter(mean: float) -> float:
-    return mean * random.uniform(0.5, 1.5)  # noqa: S311 (no secret: workers spread out)
+def with_jitter(mean: float) -> float:
+    """Return a random pause of half to one and a half times the mean, so that workers do not call together."""
+    return mean * random.uniform(0.5, 1.5)  # noqa: S311 (no secret)
 
 
 class Worker:
@@ -61,7 +62,7 @@ class Worker:
         wait_seconds: float,
         chunk_bytes: int,
         declined: DeclinedJobs | None = None,
-        jitter: Callable[[float], float] = _with_jitter,
+        jitter: Callable[[float], float] = with_jitter,
         clock: Clock = monotonic_clock,
     ) -> None:
         self._api = api

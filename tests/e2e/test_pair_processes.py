@@ -16,7 +16,7 @@ import pytest
 
 from job_client import JobClient
 from job_worker.bootstrap import BuildPipelines
-from job_worker.runtime import child_process
+from job_worker.runtime.child_process import serve
 from job_worker.settings import WorkerSettings
 from shared.contract.job_status import JobStatus
 from shared.process.exit_codes import ExitCode
@@ -184,7 +184,7 @@ def test_a_worker_told_to_stop_hands_its_job_back_and_another_completes_it(
         process.send(signal.SIGTERM)
         assert process.exit_code() == ExitCode.OK
         nothing_is_left_of(process)
-    assert "job handed back" in process.text
+    assert "job released" in process.text
     assert has_status(client, job_id, JobStatus.pending)
     with start_reader("other"):
         assert_completed(client, job_id)
@@ -249,7 +249,7 @@ def test_the_process_of_the_models_does_its_work_and_ends_with_its_pipe(yolo_wei
     with ExitStack() as stack:
         ours, theirs = context.Pipe()
         stack.callback(ours.close)
-        child = context.Process(target=child_process._serve, args=(theirs, BuildPipelines(settings)), daemon=True)
+        child = context.Process(target=serve, args=(theirs, BuildPipelines(settings)), daemon=True)
         child.start()
         stack.callback(child.kill)
         theirs.close()
