@@ -1,4 +1,4 @@
-"""Calls that are tried again while the server cannot be reached, or has too much in hand."""
+"""Calls that are repeated while the server cannot be reached, or is overloaded."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -50,7 +50,7 @@ def call(method: Callable[..., T], request: object, seconds: float = CALL_SECOND
 
 
 def _patience(error: BaseException | None) -> float:
-    """Returns how long a call that fails so is tried again, in seconds; 0 where trying again is of no use."""
+    """Return how long a call that fails so is repeated, in seconds; 0 where a repeat is of no use."""
     if not isinstance(error, grpc.RpcError):
         return 0.0
     if error.code() in STOPPED_SERVER_CODES:

@@ -17,6 +17,7 @@ from job_worker.runtime.pipeline_runner import PipelineRunner, RunOnFile
 from job_worker.runtime.stop_signal import StopSignal
 from job_worker.runtime.worker import Worker
 from job_worker.settings import WorkerSettings
+from shared.contract.channel import open_channel
 from shared.process.logging_setup import configure_logging
 from shared.video.frame import Frame
 from shared.video.reader import ReaderLimits, VideoReader
@@ -82,7 +83,8 @@ def build_worker(settings: WorkerSettings, runner: PipelineRunner, stop: StopSig
     logger.info("loading the models of %s", ", ".join(settings.pipelines))
     with contextlib.closing(runner):
         runner.start(stop.requested.is_set)
-        with WorkerApi.connect(settings.address, settings.worker_id, stop, settings.tls_ca_file) as api:
+        channel = open_channel(settings.address, settings.tls_ca_file)
+        with WorkerApi(channel, settings.worker_id, stop) as api:
             yield Worker(
                 api,
                 runner,

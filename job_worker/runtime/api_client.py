@@ -14,7 +14,6 @@ from google.protobuf.duration_pb2 import Duration
 from job_worker.errors import Cancelled, JobFailed, LeaseLost
 from job_worker.runtime.job_folder import insufficient_space_explained
 from job_worker.runtime.stop_signal import StopSignal
-from shared.contract.channel import open_channel
 from shared.contract.errors import STOPPED_SERVER_CODES, description_of, reason_of, retry_delay_seconds
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import WorkerServiceStub
@@ -82,11 +81,6 @@ class WorkerApi:
         self._stop = stop
         self._retry_pause = retry_pause
         self._last_calls_seconds = last_calls_seconds
-
-    @classmethod
-    def connect(cls, address: str, worker_id: str, stop: StopSignal, tls_ca_file: Path | None = None) -> Self:
-        """Open a connection; the server need not be there yet."""
-        return cls(open_channel(address, tls_ca_file), worker_id, stop)
 
     def __enter__(self) -> Self:
         return self

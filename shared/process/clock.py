@@ -6,6 +6,6 @@ from collections.abc import Callable
 __all__ = ["Clock", "monotonic_clock"]
 
 Clock = Callable[[], float]
-"""Returns seconds on a clock that never goes back."""
+"""Seconds on a clock that never goes back."""
 
 monotonic_clock: Clock = time.monotonic

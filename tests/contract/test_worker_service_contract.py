@@ -14,6 +14,7 @@ from job_client import JobClient
 from job_worker.errors import Cancelled, JobFailed, LeaseLost, UnsupportedPipeline
 from job_worker.runtime.api_client import WorkerApi
 from job_worker.runtime.stop_signal import StopSignal
+from shared.contract.channel import open_channel
 from shared.contract.job_status import JobStatus
 from tests.support.samples import DOCUMENT, OTHER_DOCUMENT, OTHER_VIDEO, UNKNOWN_JOB, VIDEO
 from tests.support.worker_fakes import LEASE_SECONDS, MAX_ERROR_BYTES, FakeApi, FakeServer
@@ -46,7 +47,7 @@ class RealServer:
         return self._client.submit(video, pipeline_id).job_id
 
     def worker(self, worker_id: str = "w") -> WorkerApi:
-        return self._stack.enter_context(WorkerApi.connect(self._address, worker_id, StopSignal(0)))
+        return self._stack.enter_context(WorkerApi(open_channel(self._address), worker_id, StopSignal(0)))
 
     def outcome(self, job_id: str) -> tuple[JobStatus, object]:
         job = self._client.job(job_id)

@@ -174,9 +174,7 @@ def test_the_client_starts_with_the_libraries_of_its_own_extra_alone() -> None:
     assert not loaded & {*VISION, *DATABASE_LIBRARIES, "supervision", "fontTools", "job_api", "job_worker"}
 
 
-@pytest.mark.parametrize(
-    "module", [name for name in MODULES if within(name, "shared", "job_api")]
-)
+@pytest.mark.parametrize("module", [name for name in MODULES if within(name, "shared", "job_api")])
 def test_a_module_says_what_it_offers(module: str) -> None:
     tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
     assert ast.get_docstring(tree), "a module begins with what it is"
