@@ -17,9 +17,9 @@ import cv2
 from job_worker.analysis.frame_analysis import FrameAnalysis
 from job_worker.analysis.video_file_pipeline_service import VideoFilePipelineService
 from job_worker.bootstrap import build_runner
+from job_worker.command import REFUSALS, run_worker
 from job_worker.runtime.pipeline_runner import EncodeFrames, PipelineRunner
 from job_worker.settings import WorkerSettings
-from job_worker.worker_runner import REFUSALS, run_worker
 from shared.process.entry_point import run_service
 from shared.process.logging_setup import configure_logging
 from shared.results import TextLine

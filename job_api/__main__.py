@@ -1,65 +1,23 @@
 """Entry point of the API server: `foregsyte-api` or `python -m job_api`."""
 
-import logging
-import os
 import sys
-import threading
 from collections.abc import Sequence
 
-from job_api.adapters import AdapterUnusable
-from job_api.bootstrap import build_server, build_services
-from job_api.core.database import DatabaseUnavailable
-from job_api.server import AddressUnavailable, CertificateUnusable
-from job_api.services.recovery import StorageUnusable
-from job_api.settings import ApiSettings
-from shared.process.entry_point import run_service
-from shared.process.exit_codes import ExitCode
-from shared.process.plugins import PluginUnusable
-from shared.process.signals import stop_signals
+from shared.process.launcher import launch
 
 __all__ = ["main"]
 
-PROGRAM = "foregsyte-api"
-REFUSALS: dict[type[Exception], ExitCode] = {
-    AdapterUnusable: ExitCode.SETTINGS,
-    PluginUnusable: ExitCode.SETTINGS,
-    DatabaseUnavailable: ExitCode.DATABASE,
-    StorageUnusable: ExitCode.FAILURE,
-    AddressUnavailable: ExitCode.ADDRESS,
-    CertificateUnusable: ExitCode.SETTINGS,
-}
-
-logger = logging.getLogger(__name__)
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the server until SIGINT or SIGTERM.
+    """Run the API server until SIGINT or SIGTERM.
+
+    Args:
+        arguments: The command line without the program's name; None for that of this process.
 
     Returns:
         The process's exit code, see `shared.process.exit_codes`.
     """
-    return run_service(PROGRAM, arguments, ApiSettings, _serve, REFUSALS)
-
-
-def _serve(settings: ApiSettings) -> None:
-    stopping = threading.Event()
-    with stop_signals(stopping.set):
-        services = build_services(settings)
-        try:
-            server = build_server(settings, services)
-            addresses = " and ".join(server.start())
-            files = f"data in {settings.data_dir.resolve()}" if settings.storage == "local" else settings.storage
-            where = f"{files}, database {settings.resolved_database_url}"
-            print(f"{PROGRAM} listens on {addresses}, {where}", flush=True)  # noqa: T201 (the one line people look for)
-            stopping.wait()
-            logger.info("server stopping")
-            all_done = server.stop()
-        finally:
-            services.close()
-    if not all_done:
-        logger.warning("calls still under way are cut off")
-        logging.shutdown()
-        os._exit(ExitCode.OK)  # an ordinary end would wait for their threads
+    return launch("foregsyte-api", "job_api.command", "api", arguments)
 
 
 if __name__ == "__main__":

@@ -1,39 +1,23 @@
-"""The `foregsyte` command: submit videos, follow their jobs, look at what was found."""
+"""Entry point of the client: `foregsyte` or `python -m job_client`."""
 
 import sys
 from collections.abc import Sequence
 
-import typer
+from shared.process.launcher import launch
 
-from job_client.cli.annotate import annotate
-from job_client.cli.demo import demo
-from job_client.cli.extras import ExtraMissing
-from job_client.cli.jobs import delete, list_jobs, pipelines, status, submit
-from job_client.cli.output import complain
-from job_client.cli.report import report
-from job_client.cli.results import results
-from job_client.errors import ServiceError
-from job_client.exit_codes import ExitCode, exit_code_of
-from job_client.local_cluster import ClusterFailed
-from job_client.media.errors import UnsuitableFile
-
-__all__ = ["app", "main"]
-
-_EXIT_CODES = "Exit codes: " + ", ".join(f"{code.value} {code.name.lower().replace('_', ' ')}" for code in ExitCode)
-
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__, epilog=_EXIT_CODES)
-for command in (submit, status, results, annotate, report, list_jobs, delete, pipelines, demo):
-    app.command(name=command.__name__.removesuffix("_jobs"))(command)
+__all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command; returns its exit code, or leaves with it as the library does for `--help` and wrong usage."""
-    try:
-        app(args=arguments, prog_name="foregsyte")
-    except (ServiceError, UnsuitableFile, ExtraMissing, ClusterFailed, OSError) as error:
-        complain(error)
-        return exit_code_of(error)
-    return ExitCode.OK
+    """Run the client's command.
+
+    Args:
+        arguments: The command line without the program's name; None for that of this process.
+
+    Returns:
+        The process's exit code, see `shared.process.exit_codes`.
+    """
+    return launch("foregsyte", "job_client.command", "client", arguments)
 
 
 if __name__ == "__main__":

@@ -1,51 +1,38 @@
-"""How the `foregsyte` command ends, for the scripts that call it."""
+"""Which exit code of the `foregsyte` command stands for which error."""
 
-from enum import IntEnum
-
-from job_client.errors import InvalidRequest, JobFailed, JobNotFound, ServiceError, Unreachable
+from job_client.errors import (
+    InvalidRequest,
+    JobFailed,
+    JobNotCompleted,
+    JobNotFinished,
+    JobNotFound,
+    ServerBusy,
+    Unreachable,
+)
 from job_client.media.errors import UnsuitableFile
+from shared.process.exit_codes import ExitCode
+from shared.process.extras import ExtraMissing
 
-__all__ = ["ExitCode", "exit_code_of"]
-
-
-class ExitCode(IntEnum):
-    """Exit code of the `foregsyte` command.
-
-    Attributes:
-        OK: All went well.
-        FAILURE: Something else went wrong; the message says what.
-        BAD_INPUT: Wrong usage, a file that cannot be read, or a request that the server refuses for what is in it.
-        JOB_FAILED: The job ended with an error.
-        NOT_FOUND: There is no such job.
-        UNREACHABLE: The server cannot be reached.
-        REFUSED: Not now: the job has not ended yet, or the server has no room.
-        TIMEOUT: The job has not ended within `--timeout`.
-        INTERRUPTED: Ctrl-C.
-    """
-
-    OK = 0
-    FAILURE = 1
-    BAD_INPUT = 2
-    JOB_FAILED = 3
-    NOT_FOUND = 4
-    UNREACHABLE = 5
-    REFUSED = 6
-    TIMEOUT = 7
-    INTERRUPTED = 130
-
+__all__ = ["COMMAND_CODES", "exit_code_of"]
 
 _BY_ERROR: dict[type[Exception], ExitCode] = {
-    InvalidRequest: ExitCode.BAD_INPUT,
+    InvalidRequest: ExitCode.USAGE,
     JobFailed: ExitCode.JOB_FAILED,
     JobNotFound: ExitCode.NOT_FOUND,
     Unreachable: ExitCode.UNREACHABLE,
-    ServiceError: ExitCode.REFUSED,
+    ServerBusy: ExitCode.TRY_LATER,
+    JobNotCompleted: ExitCode.TRY_LATER,
+    JobNotFinished: ExitCode.TRY_LATER,
     TimeoutError: ExitCode.TIMEOUT,
-    UnsuitableFile: ExitCode.BAD_INPUT,
-    OSError: ExitCode.BAD_INPUT,
+    UnsuitableFile: ExitCode.USAGE,
+    ExtraMissing: ExitCode.USAGE,
+    OSError: ExitCode.USAGE,
 }
+
+COMMAND_CODES = sorted({ExitCode.OK, ExitCode.FAILURE, *_BY_ERROR.values(), ExitCode.INTERRUPTED})
+"""The codes with which `foregsyte` ends; the others are the services'."""
 
 
 def exit_code_of(error: Exception) -> ExitCode:
-    """Returns the exit code that fits the error: that of the nearest of its classes."""
+    """Return the exit code of the nearest class of the error that has one, else FAILURE."""
     return next((_BY_ERROR[kind] for kind in type(error).__mro__ if kind in _BY_ERROR), ExitCode.FAILURE)

@@ -1,6 +1,5 @@
-"""Calls that are tried again while the server cannot be reached, or has too much in hand."""
+"""Calls that are repeated while the server cannot be reached, or is overloaded."""
 
-import random
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -8,8 +7,9 @@ import grpc
 import tenacity
 
 from job_client.errors import service_error
-from shared.contract.errors import STOPPED_SERVER_CODES, reason_of, retry_delay_seconds
+from shared.contract.errors import STOPPED_SERVER_CODES, reason_of
 from shared.contract.reasons import Reason
+from shared.contract.retry import RetryPause, failure_of
 
 __all__ = ["CALL_SECONDS", "FIRST_PAUSE_SECONDS", "MAX_PAUSE_SECONDS", "TRANSFER_SECONDS", "call"]
 
@@ -39,8 +39,8 @@ def call(method: Callable[..., T], request: object, seconds: float = CALL_SECOND
     """
     trying = tenacity.Retrying(
         retry=tenacity.retry_if_exception(lambda error: _patience(error) > 0),
-        wait=_pause,
-        stop=lambda state: (state.seconds_since_start or 0.0) + state.upcoming_sleep > _patience(_error_of(state)),
+        wait=RetryPause(FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS),
+        stop=lambda state: (state.seconds_since_start or 0.0) + state.upcoming_sleep > _patience(failure_of(state)),
         reraise=True,
     )
     try:
@@ -50,23 +50,9 @@ def call(method: Callable[..., T], request: object, seconds: float = CALL_SECOND
 
 
 def _patience(error: BaseException | None) -> float:
-    """Returns how long a call that fails so is tried again, in seconds; 0 where trying again is of no use."""
+    """Return how long a call that fails so is repeated, in seconds; 0 where a repeat is of no use."""
     if not isinstance(error, grpc.RpcError):
         return 0.0
     if error.code() in STOPPED_SERVER_CODES:
         return PATIENCE_SECONDS
     return BUSY_PATIENCE_SECONDS if reason_of(error) == Reason.OVERLOADED else 0.0
-
-
-def _pause(state: tenacity.RetryCallState) -> float:
-    """Returns how long to wait before the next try: what the server asks for, up to twice that, or longer each time."""
-    error = _error_of(state)
-    asked = retry_delay_seconds(error) if isinstance(error, grpc.RpcError) else None
-    return asked * random.uniform(1, 2) if asked else _BACKOFF(state)  # noqa: S311 (so that clients spread out)
-
-
-def _error_of(state: tenacity.RetryCallState) -> BaseException | None:
-    return state.outcome.exception() if state.outcome else None
-
-
-_BACKOFF = tenacity.wait_random_exponential(multiplier=FIRST_PAUSE_SECONDS, max=MAX_PAUSE_SECONDS)

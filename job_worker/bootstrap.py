@@ -1,4 +1,4 @@
-"""Builds a worker from its settings: the one place where the parts meet. Tests build theirs here too."""
+"""The composition root of a worker: builds all of it from its settings, for the process and for tests."""
 
 import contextlib
 import logging
@@ -17,6 +17,7 @@ from job_worker.runtime.pipeline_runner import EncodeFrames, PipelineRunner
 from job_worker.runtime.stop_signal import StopSignal
 from job_worker.runtime.worker import Worker
 from job_worker.settings import WorkerSettings
+from shared.contract.channel import open_channel
 from shared.process.logging_setup import configure_logging
 from shared.video.frame import Frame
 from shared.video.reader import ReaderLimits, VideoReader
@@ -33,13 +34,17 @@ class BuildPipelines:
     settings: WorkerSettings
 
     def __call__(self, on_frame: Callable[[], None]) -> EncodeFrames:
-        """Loads the models; see `job_worker.runtime.child_process.Build`."""
+        """Return what runs the settings' pipelines on a file and calls `on_frame` at every frame it reads.
+
+        Raises:
+            ModelLoadError: A model cannot be loaded.
+        """
         settings = self.settings
         configure_logging(settings.log_level, settings.log_format)
         prepare_vendor_libraries(settings.cache_dir)
         limit_threads(settings.resolved_threads)
         pipelines = build_pipelines(settings)
-        # Again: a pipeline from elsewhere may have loaded a library that takes all cores.
+        # Again: a plugin may have loaded a library that takes all cores.
         limit_threads(settings.resolved_threads)
 
         def open_video(path: Path) -> Iterator[Frame]:
@@ -51,11 +56,11 @@ class BuildPipelines:
 
 
 def build_runner(settings: WorkerSettings, build: Build | None = None) -> PipelineRunner:
-    """Builds what runs the pipelines, in a process of its own; its models are not loaded yet.
+    """Build what runs the pipelines in a child process; its models are not loaded yet.
 
     Args:
-        settings: The worker's.
-        build: What loads the pipelines; by default those that the settings name.
+        settings: The worker's settings.
+        build: Loads the pipelines; by default those that the settings name.
     """
     limits = RunLimits(settings.max_frame_seconds, settings.resolved_max_memory_bytes)
     return ProcessRunner(build or BuildPipelines(settings), limits)
@@ -63,17 +68,23 @@ def build_runner(settings: WorkerSettings, build: Build | None = None) -> Pipeli
 
 @contextlib.contextmanager
 def build_worker(settings: WorkerSettings, runner: PipelineRunner, stop: StopSignal) -> Iterator[Worker]:
-    """Loads the models, then connects the worker; lets go of both at the end of the `with` block.
+    """Load the models, then connect the worker; end both at the end of the `with` block.
+
+    Args:
+        settings: The worker's settings.
+        runner: Runs the pipelines; closed at the end.
+        stop: The request to stop.
 
     Raises:
-        ModelLoadError: A model cannot be loaded; no job was asked for.
-        Stopping: The worker was told to stop before they were.
+        ModelLoadError: A model cannot be loaded; no job was taken.
+        Cancelled: A stop was requested before they were loaded.
     """
     sweep_job_folders(settings.work_dir)
     logger.info("loading the models of %s", ", ".join(settings.pipelines))
     with contextlib.closing(runner):
         runner.start(stop.requested.is_set)
-        with WorkerApi.connect(settings.address, settings.worker_id, stop, settings.tls_ca_file) as api:
+        channel = open_channel(settings.address, settings.tls_ca_file)
+        with WorkerApi(channel, settings.worker_id, stop) as api:
             yield Worker(
                 api,
                 runner,

@@ -1,24 +1,24 @@
 """What can go wrong in a worker.
 
 WorkerError
-├── ModelLoadError       a model cannot be loaded: the worker does not start
-├── JobFailed           the job in hand cannot be done: it ends `failed` with this message
-├── LeaseLost              the job in hand is no longer this worker's: drop it and go on
-├── UnsupportedPipeline      this worker does not run the job's pipeline: hand it back
-├── InsufficientSpace               this host has no room for the job's video: hand it back and pause
-├── WorkerRefused        the API refuses this worker for good: it ends
-└── Stopping             the job in hand must be handed back because the worker stops
+├── ModelLoadError         a model cannot be loaded: the worker does not start
+├── JobFailed              the job in hand cannot be done: it ends `failed` with this message
+├── LeaseLost              this worker no longer holds the job in hand: drop it and go on
+├── UnsupportedPipeline    this worker does not run the job's pipeline: release it
+├── InsufficientSpace      this host has no room for the job's video: release it and pause
+├── Cancelled              the worker stops, or the lease is lost: release or drop the job in hand
+└── WorkerRefused          the server refuses this worker for good: it ends
 
 Clients read the messages of JobFailed, operators those of ModelLoadError, InsufficientSpace and WorkerRefused: plain
 words without paths, stacks or library names.
 """
 
 __all__ = [
+    "Cancelled",
     "InsufficientSpace",
     "JobFailed",
     "LeaseLost",
     "ModelLoadError",
-    "Stopping",
     "UnsupportedPipeline",
     "WorkerError",
     "WorkerRefused",
@@ -38,7 +38,7 @@ class JobFailed(WorkerError):
 
 
 class LeaseLost(WorkerError):
-    """The API says that this worker no longer holds the job."""
+    """The server says that this worker no longer holds the job."""
 
 
 class UnsupportedPipeline(WorkerError):
@@ -49,9 +49,9 @@ class InsufficientSpace(WorkerError):
     """This host cannot keep the job's video, which is no fault of the job; the message says why."""
 
 
+class Cancelled(WorkerError):
+    """The work was cancelled before it was done: the worker stops, or the lease of the job is lost."""
+
+
 class WorkerRefused(WorkerError):
-    """The API refuses this worker for good; the message says why."""
-
-
-class Stopping(WorkerError):
-    """The worker was told to stop before the job in hand was done."""
+    """The server refuses this worker for good; the message says why."""

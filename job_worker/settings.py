@@ -1,4 +1,4 @@
-"""What a worker can be told."""
+"""Settings of a worker."""
 
 import os
 import secrets
@@ -21,7 +21,7 @@ GIB = 1 << 30
 USUAL_CONFIDENCE = 0.25
 """Ultralytics' own default."""
 BUNDLED_CONFIDENCE = 0.5
-"""Where the bundled detector is about as good as anywhere on rendered frames, and makes up little."""
+"""Where the bundled detector finds about as much as anywhere on rendered frames, with few false detections."""
 
 USUAL_IMAGE_SIZE = 640
 """Ultralytics' own default."""
@@ -63,7 +63,7 @@ class WorkerSettings(PipelineSettings):
     )
     device: str = Field("auto", description="Where models run: auto (a GPU if there is one), cpu, cuda:0.")
     gpu_batch: PositiveInt = Field(
-        8, description="Pictures that the detector is given at once on a GPU; fewer where the image size is above 640."
+        8, description="Images in one batch of the detector on a GPU; fewer where the image size is above 640."
     )
     threads: NonNegativeInt = Field(0, description="Threads of every library; 0 takes all cores.")
     yolo_weights: str = Field(
@@ -88,13 +88,13 @@ class WorkerSettings(PipelineSettings):
         description="A job is failed when its process holds more memory; default: 4 GiB, and 2 for each thread.",
     )
     max_frame_seconds: Seconds = Field(300.0, description="A job is failed when no frame is done for so long.")
-    chunk_bytes: PositiveInt = Field(4 * MIB, description="Piece in which a video is fetched.")
-    wait_seconds: Seconds = Field(20.0, description="How long one question for a job waits at the server.")
+    chunk_bytes: PositiveInt = Field(4 * MIB, description="Size of the chunks in which a video is fetched.")
+    wait_seconds: Seconds = Field(20.0, description="How long one request for a job waits at the server.")
     drain_seconds: float = Field(
         30.0,
         ge=0,
         allow_inf_nan=False,
-        description="How long the job in hand may take after a stop before it is handed back.",
+        description="How long the job in hand may take after a stop before it is released.",
     )
 
     def of_pipeline(self, pipeline: str) -> Self:
@@ -114,14 +114,14 @@ class WorkerSettings(PipelineSettings):
 
     @property
     def resolved_confidence(self) -> float:
-        """Least confidence of a detection, 0 to 1: what is said, or what suits the detector."""
+        """Least confidence of a detection, 0 to 1: the setting, or what suits the detector."""
         if self.yolo_confidence is not None:
             return self.yolo_confidence
         return USUAL_CONFIDENCE if self.yolo_weights else BUNDLED_CONFIDENCE
 
     @property
     def resolved_image_size(self) -> int:
-        """Side that frames are fitted into for detection, in pixels: what is said, or what suits the detector."""
+        """Side that frames are fitted into for detection, in pixels: the setting, or what suits the detector."""
         if self.yolo_image_size is not None:
             return self.yolo_image_size
         return USUAL_IMAGE_SIZE if self.yolo_weights else BUNDLED_IMAGE_SIZE
@@ -133,5 +133,5 @@ class WorkerSettings(PipelineSettings):
 
     @property
     def resolved_max_memory_bytes(self) -> int:
-        """The most memory of a job's process: what is said, or what its threads need for frames of 4K."""
+        """The most memory of a job's process: the setting, or what its threads need for frames of 4K."""
         return self.max_memory_bytes or (4 + 2 * self.resolved_threads) * GIB

@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from job_client.cli.extras import needing_extra
 from job_client.cli.options import AddressOption, JobIdArgument, TlsOption, connected
 from job_client.cli.output import messages
 from job_client.cli.progress import counting_bar
 from job_client.cli.signals import ending_on_signals
 from job_client.client import DEFAULT_ADDRESS
 from job_client.files import written_whole
+from shared.process.extras import needing_extra
 
 __all__ = ["VideoOption", "annotate"]
 

@@ -13,9 +13,9 @@ from job_client.cli.output import complain, console, for_people, job_record, job
 from job_client.cli.progress import upload, wait_for
 from job_client.client import DEFAULT_ADDRESS, DEFAULT_PIPELINE, JobClient
 from job_client.errors import InvalidRequest
-from job_client.exit_codes import ExitCode
 from job_client.job import Job, JobInfo
 from shared.contract.job_status import JobStatus
+from shared.process.exit_codes import ExitCode
 
 __all__ = ["delete", "list_jobs", "pipelines", "status", "submit", "told_how_it_ended"]
 
@@ -43,7 +43,7 @@ def submit(
     """
     with connected(address, tls_ca_file) as client:
         jobs = [(video, _submit(client, video, pipeline, as_json=as_json)) for video in videos]
-        codes = [ExitCode.OK if job else ExitCode.BAD_INPUT for _, job in jobs]
+        codes = [ExitCode.OK if job else ExitCode.USAGE for _, job in jobs]
         if wait:
             codes += [_wait(video, job, timeout, as_json=as_json) for video, job in jobs if job]
     raise typer.Exit(next((code for code in codes if code), ExitCode.OK))

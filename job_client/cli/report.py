@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from job_client.cli.extras import needing_extra
 from job_client.cli.options import AddressOption, JobIdArgument, TlsOption, connected
 from job_client.cli.output import messages
 from job_client.cli.progress import counting_bar
@@ -16,6 +15,7 @@ from job_client.files import written_whole
 from job_client.job import FrameResult
 from job_client.report.data import rows_of
 from job_client.report.page import render_report
+from shared.process.extras import needing_extra
 
 __all__ = ["report"]
 

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from job_client.cli.extras import needing_extra
 from job_client.cli.options import AddressOption, FramesOption, JobIdArgument, TlsOption, connected, frames_range
 from job_client.cli.output import console, for_people, messages, sightings_table
 from job_client.cli.signals import ending_on_signals
@@ -16,6 +15,7 @@ from job_client.exports import ExportFormat, export
 from job_client.files import written_whole
 from job_client.job import FrameResult
 from job_client.summary import labels_of, texts_of
+from shared.process.extras import needing_extra
 
 __all__ = ["results", "show_summary"]
 

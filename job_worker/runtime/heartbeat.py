@@ -1,4 +1,4 @@
-"""Keeping the lease of the job in hand alive, whatever the work does."""
+"""Renewing the lease of the job in hand, whatever the work does."""
 
 import logging
 import threading
@@ -9,6 +9,7 @@ from typing import Self
 import grpc
 
 from job_worker.errors import LeaseLost
+from shared.contract.errors import description_of
 
 __all__ = ["Heartbeat"]
 
@@ -16,18 +17,23 @@ logger = logging.getLogger(__name__)
 
 RENEWALS_PER_LEASE = 3
 RETRY_SECONDS = 1.0
-"""Pause after a renewal that did not reach the server: short, for the lease is running out."""
+"""Pause after a renewal that failed: short, for the lease is running out."""
 
 
 class Heartbeat:
     """Renews one job's lease from a thread of its own, for as long as the `with` block lasts.
 
+    Args:
+        renew: Renews the lease; returns its length in seconds.
+        retry_seconds: Pause after a renewal that failed.
+
     Attributes:
-        lost: Set once the server says that the job is another's.
+        lost: Set once the server says that this worker no longer holds the job.
     """
 
-    def __init__(self, renew: Callable[[], float]) -> None:
+    def __init__(self, renew: Callable[[], float], retry_seconds: float = RETRY_SECONDS) -> None:
         self._renew = renew
+        self._retry_seconds = retry_seconds
         self._ended = threading.Event()
         self.lost = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
@@ -51,5 +57,8 @@ class Heartbeat:
                 self.lost.set()
                 return
             except grpc.RpcError as error:
-                logger.warning("lease not renewed, trying again", extra={"error": error.details()})
-                pause = RETRY_SECONDS
+                logger.warning("lease not renewed, trying again", extra={"error": description_of(error)})
+                pause = self._retry_seconds
+            except Exception:  # a heartbeat that ends in silence costs the job its lease
+                logger.exception("lease not renewed, trying again")
+                pause = self._retry_seconds

@@ -1,13 +1,14 @@
-"""The folder that holds the video in hand, and the sweep of those that killed workers left behind."""
+"""The folder of the job in hand, and the sweep of those that killed workers left behind."""
 
-import fcntl
 import logging
 import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+
+from filelock import FileLock
 
 from job_worker.errors import InsufficientSpace
 
@@ -23,7 +24,7 @@ MIN_AGE_SECONDS = 60.0
 
 @contextmanager
 def job_folder(parent: Path | None) -> Iterator[Path]:
-    """Yields a new folder that is gone when the block ends.
+    """Yield a new, locked folder that is deleted when the block ends.
 
     Args:
         parent: Where to make it; None for the system's temporary folder.
@@ -31,19 +32,16 @@ def job_folder(parent: Path | None) -> Iterator[Path]:
     Raises:
         InsufficientSpace: It cannot be made.
     """
-    with insufficient_space_explained():
-        folder = tempfile.TemporaryDirectory(prefix=PREFIX, dir=parent)
-    with folder as name:
+    with ExitStack() as stack:
         with insufficient_space_explained():
-            lock = (Path(name) / LOCK_NAME).open("wb")
-        with lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # the kernel lets go of it however this process ends
-            yield Path(name)
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=PREFIX, dir=parent)))
+            stack.enter_context(FileLock(folder / LOCK_NAME))  # released however this process ends
+        yield folder
 
 
 @contextmanager
 def insufficient_space_explained() -> Iterator[None]:
-    """Turns an error in writing a file of the job in hand into `InsufficientSpace`."""
+    """Turn an error in writing a file of the job in hand into `InsufficientSpace`."""
     try:
         yield
     except OSError as error:
@@ -53,24 +51,27 @@ def insufficient_space_explained() -> Iterator[None]:
 
 
 def sweep_job_folders(parent: Path | None) -> int:
-    """Deletes the folders of workers that are no more; returns how many.
+    """Delete the folders of workers that no longer run.
 
     Args:
         parent: Where they are; None for the system's temporary folder.
+
+    Returns:
+        How many were deleted.
     """
-    folders = [folder for folder in Path(parent or tempfile.gettempdir()).glob(f"{PREFIX}*") if _is_left(folder)]
+    folders = [folder for folder in Path(parent or tempfile.gettempdir()).glob(f"{PREFIX}*") if _is_abandoned(folder)]
     for folder in folders:
         logger.info("folder of a lost worker deleted", extra={"folder": folder.name})
         shutil.rmtree(folder, ignore_errors=True)
     return len(folders)
 
 
-def _is_left(folder: Path) -> bool:
+def _is_abandoned(folder: Path) -> bool:
+    lock = folder / LOCK_NAME
     try:
-        if time.time() - folder.stat().st_mtime < MIN_AGE_SECONDS:
+        if time.time() - folder.stat().st_mtime < MIN_AGE_SECONDS or not lock.exists():
             return False
-        with (folder / LOCK_NAME).open("rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with FileLock(lock, blocking=False):
+            return True
     except OSError:
-        return False  # in use, another user's, or gone by now
-    return True
+        return False  # in use (filelock.Timeout is an OSError), another user's, or deleted meanwhile

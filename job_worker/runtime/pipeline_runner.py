@@ -1,4 +1,4 @@
-"""Running a pipeline on a video file: what a worker needs of whatever does it."""
+"""What a worker needs of whatever runs a pipeline on a video file."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,32 +13,32 @@ EncodeFrames = Callable[[str, Path], Iterator[bytes]]
 class PipelineRunner(Protocol):
     """Runs one job at a time."""
 
-    def start(self, must_abandon: Callable[[], bool]) -> None:
-        """Loads the models.
+    def start(self, is_cancelled: Callable[[], bool]) -> None:
+        """Load the models.
 
         Args:
-            must_abandon: Asked now and then; once true, the start is given up.
+            is_cancelled: Polled; once true, the start ends.
 
         Raises:
             ModelLoadError: One cannot be loaded.
-            Stopping: The start was given up.
+            Cancelled: `is_cancelled` was true.
         """
 
-    def run(self, pipeline_id: str, video: Path, must_abandon: Callable[[], bool]) -> bytes:
-        """Runs the pipeline on the whole video.
+    def run(self, pipeline_id: str, video: Path, is_cancelled: Callable[[], bool]) -> bytes:
+        """Run the pipeline on the whole video.
 
         Args:
             pipeline_id: Which pipeline.
             video: The file.
-            must_abandon: Asked now and then; once true, the run is given up.
+            is_cancelled: Polled; once true, the run ends.
 
         Returns:
             The results document, see `shared.results`.
 
         Raises:
             JobFailed: The job cannot be done; the runner can do the next.
-            Stopping: The run was given up.
+            Cancelled: `is_cancelled` was true.
         """
 
     def close(self) -> None:
-        """Lets go of the models; the runner cannot be used again."""
+        """Free the models; the runner cannot be used again."""

@@ -1,4 +1,4 @@
-"""Being told to stop: once to stop in an orderly way, twice to stop at once."""
+"""The request to stop: once for an orderly stop, twice for one at once."""
 
 import math
 import threading
@@ -9,7 +9,15 @@ __all__ = ["StopSignal"]
 
 
 class StopSignal:
-    """What SIGINT and SIGTERM set and the worker looks at; any thread may do either."""
+    """Set by SIGINT and SIGTERM, read by the worker; safe to use from any thread.
+
+    Args:
+        drain_seconds: How long the job in hand may take after the first request.
+        clock: Seconds that never go back.
+
+    Attributes:
+        requested: Set once a stop was requested.
+    """
 
     def __init__(self, drain_seconds: float, clock: Clock = monotonic_clock) -> None:
         self._drain_seconds = drain_seconds
@@ -19,18 +27,18 @@ class StopSignal:
         self.requested = threading.Event()
 
     def request(self) -> None:
-        """Asks to stop: take no more jobs and finish the one in hand. A second time: hand it back at once."""
+        """Request a stop: take no more jobs and finish the one in hand. A second time: release it at once."""
         now = self._clock()
         self._deadline = min(self._deadline, now + (0.0 if self.requested.is_set() else self._drain_seconds))
         self._first_request_at = min(self._first_request_at, now)
         self.requested.set()
 
     @property
-    def must_hand_back(self) -> bool:
+    def must_release(self) -> bool:
         """Whether the time to finish the job in hand is over."""
         return self._clock() >= self._deadline
 
     @property
     def seconds_ago(self) -> float:
-        """How long ago the worker was first told to stop; negative infinity where it was not."""
+        """How long ago the stop was first requested; negative infinity where it was not."""
         return self._clock() - self._first_request_at

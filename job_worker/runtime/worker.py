@@ -1,4 +1,4 @@
-"""The worker: takes a job, does it, reports it, again and again."""
+"""The worker's loop: take a job, do it, report it."""
 
 import logging
 import random
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import grpc
 
-from job_worker.errors import InsufficientSpace, JobFailed, LeaseLost, ModelLoadError, Stopping, UnsupportedPipeline
+from job_worker.errors import Cancelled, InsufficientSpace, JobFailed, LeaseLost, ModelLoadError, UnsupportedPipeline
 from job_worker.runtime.api_client import WorkerApi
 from job_worker.runtime.declined_jobs import DeclinedJobs
 from job_worker.runtime.heartbeat import Heartbeat
@@ -16,20 +16,40 @@ from job_worker.runtime.pipeline_runner import PipelineRunner
 from job_worker.runtime.stop_signal import StopSignal
 from shared.process.clock import Clock, monotonic_clock
 
-__all__ = ["Worker"]
+__all__ = ["Worker", "with_jitter"]
 
 logger = logging.getLogger(__name__)
 
 IDLE_PAUSE_SECONDS = 0.5
-"""Mean pause after an empty answer that came sooner than asked: the server had no room for one more waiting worker."""
-NO_ROOM_PAUSE_SECONDS = 10.0
-"""Pause after a job that this host had no room for: others may have it, and space may come back."""
+"""Mean pause after an empty answer that came early: the server had no room for one more waiting worker."""
+NO_SPACE_PAUSE_SECONDS = 10.0
+"""Pause after a job that this host had no space for: another worker may take it, and space may become free."""
 MAX_ERROR_CHARACTERS = 4000
-"""An error message is cut here: far below what the server takes, far above what a person reads."""
+"""An error message is cut here: far below the server's limit, far above what a person reads."""
+NO_MESSAGE = "the job failed, and nothing says why"
+"""Stands in for a blank error message, which the server refuses."""
+
+
+def with_jitter(mean: float) -> float:
+    """Return a random pause of half to one and a half times the mean, so that workers do not call together."""
+    return mean * random.uniform(0.5, 1.5)  # noqa: S311 (no secret)
 
 
 class Worker:
-    """One worker process's life. It holds at most one job, and ends every job it takes in one way or another."""
+    """One worker process's life. It holds at most one job, and every job it takes is reported, released or lost.
+
+    Args:
+        api: The connection to the server.
+        runner: Runs the pipelines.
+        stop: The request to stop.
+        pipelines: The pipelines that the runner has.
+        work_dir: Where the video in hand is kept; None for the system's temporary folder.
+        wait_seconds: How long one request for a job waits at the server.
+        chunk_bytes: The size of the chunks in which a video is fetched.
+        declined: Remembers the jobs of other pipelines; by default with the usual pauses.
+        jitter: Spreads a pause, in seconds, so that workers do not call together.
+        clock: Seconds that never go back.
+    """
 
     def __init__(
         self,
@@ -41,32 +61,35 @@ class Worker:
         work_dir: Path | None,
         wait_seconds: float,
         chunk_bytes: int,
+        declined: DeclinedJobs | None = None,
+        jitter: Callable[[float], float] = with_jitter,
         clock: Clock = monotonic_clock,
     ) -> None:
         self._api = api
         self._runner = runner
         self._stop = stop
         self._pipelines = pipelines
-        self._declined = DeclinedJobs()
+        self._declined = declined or DeclinedJobs()
         self._work_dir = work_dir
         self._wait_seconds = wait_seconds
-        self._piece_bytes = chunk_bytes
+        self._chunk_bytes = chunk_bytes
+        self._jitter = jitter
         self._clock = clock
 
     def run_forever(self) -> None:
-        """Works until told to stop.
+        """Work until a stop is requested.
 
         Raises:
             grpc.RpcError: The server refuses this worker for good.
         """
-        self._say_what_is_lacking()
+        self._log_unsupported_pipelines()
         while not self._stop.requested.is_set():
-            asked_at = self._clock()
-            if not self.run_once() and self._clock() - asked_at < self._wait_seconds:
-                self._stop.requested.wait(random.uniform(0.5, 1.5) * IDLE_PAUSE_SECONDS)  # noqa: S311 (no secret)
+            began_at = self._clock()
+            if not self.run_once() and self._clock() - began_at < self._wait_seconds:
+                self._stop.requested.wait(self._jitter(IDLE_PAUSE_SECONDS))
 
     def run_once(self) -> bool:
-        """Waits for one job and does it.
+        """Wait for one job and do it.
 
         Returns:
             Whether there was one.
@@ -83,42 +106,44 @@ class Worker:
                 self._settle(job_id, heartbeat.lost.is_set)
             self._declined.note_done()
         except InsufficientSpace as error:
-            logger.error("job handed back, pausing: %s", error, extra={"job_id": job_id})  # noqa: TRY400
-            self._stop.requested.wait(NO_ROOM_PAUSE_SECONDS)
+            logger.error("job released, pausing: %s", error, extra={"job_id": job_id})  # noqa: TRY400
+            self._stop.requested.wait(NO_SPACE_PAUSE_SECONDS)
         except UnsupportedPipeline:
-            self._stop.requested.wait(random.uniform(0.5, 1.5) * self._declined.pause_after(job_id))  # noqa: S311
+            self._stop.requested.wait(self._jitter(self._declined.pause_after(job_id)))
         return True
 
-    def _say_what_is_lacking(self) -> None:
+    def _log_unsupported_pipelines(self) -> None:
         offered = self._api.offered_pipelines() or frozenset()
-        if lacking := sorted(offered.difference(self._pipelines)):
+        if unsupported := sorted(offered.difference(self._pipelines)):
             logger.warning(
-                "this worker lacks pipelines that the server offers, and hands their jobs back: %s", ", ".join(lacking)
+                "this worker does not run these pipelines of the server, and releases their jobs: %s",
+                ", ".join(unsupported),
             )
 
     def _settle(self, job_id: str, is_lost: Callable[[], bool]) -> None:
-        """Does the job and tells the server how it ended; a lease that cannot be settled runs out by itself."""
+        """Do the job and report how it ended; where that is not possible, its lease expires."""
         try:
             self._report(job_id, is_lost)
         except LeaseLost:
             logger.warning("job lost, going on", extra={"job_id": job_id})
-        except (JobFailed, Stopping, grpc.RpcError) as error:
-            logger.warning("job not reported, its lease will run out", extra={"job_id": job_id, "error": str(error)})
+        except (JobFailed, Cancelled, grpc.RpcError) as error:
+            logger.warning("job not reported, its lease will expire", extra={"job_id": job_id, "error": str(error)})
 
     def _report(self, job_id: str, is_lost: Callable[[], bool]) -> None:
         try:
             self._api.complete(job_id, self._results_of(job_id, is_lost))
             logger.info("job completed", extra={"job_id": job_id})
         except JobFailed as failure:
-            self._api.fail(job_id, str(failure)[:MAX_ERROR_CHARACTERS])
+            message = str(failure)[:MAX_ERROR_CHARACTERS]
+            self._api.fail(job_id, message if message.strip() else NO_MESSAGE)
             logger.info("job failed", extra={"job_id": job_id, "error": str(failure)})
-        except Stopping:
+        except Cancelled:
             if is_lost():
                 raise LeaseLost(job_id) from None
             self._api.release(job_id)
-            logger.info("job handed back", extra={"job_id": job_id})
-        except UnsupportedPipeline as lacking:
-            self._decline(job_id, str(lacking))
+            logger.info("job released", extra={"job_id": job_id})
+        except UnsupportedPipeline as unsupported:
+            self._decline(job_id, str(unsupported))
             raise
         except (ModelLoadError, InsufficientSpace):
             self._api.release(job_id)
@@ -130,28 +155,25 @@ class Worker:
             self._api.fail(job_id, "internal error of the worker; its log has more under this job's id")
 
     def _decline(self, job_id: str, pipeline_id: str) -> None:
-        """Leaves the job to a worker that runs its pipeline; where the server offers that to nobody, fails it."""
+        """Release the job for a worker that runs its pipeline, or fail it where the server no longer offers that."""
         offered = self._api.offered_pipelines()
+        context = {"job_id": job_id, "pipeline_id": pipeline_id}
         if offered is None or pipeline_id in offered:
             self._api.release(job_id)
-            logger.info(
-                "job handed back: this worker lacks its pipeline", extra={"job_id": job_id, "pipeline_id": pipeline_id}
-            )
+            logger.info("job released: this worker does not run its pipeline", extra=context)
         else:
             self._api.fail(job_id, f"the pipeline {pipeline_id!r} is no longer offered")
-            logger.warning(
-                "job failed: nobody offers its pipeline", extra={"job_id": job_id, "pipeline_id": pipeline_id}
-            )
+            logger.warning("job failed: its pipeline is no longer offered", extra=context)
 
     def _accept(self, pipeline_id: str) -> None:
         if pipeline_id not in self._pipelines:
             raise UnsupportedPipeline(pipeline_id)
 
     def _results_of(self, job_id: str, is_lost: Callable[[], bool]) -> bytes:
-        def must_abandon() -> bool:
-            return is_lost() or self._stop.must_hand_back
+        def is_cancelled() -> bool:
+            return is_lost() or self._stop.must_release
 
         with job_folder(self._work_dir) as folder:
             video = folder / "video.mp4"
-            pipeline_id = self._api.download(job_id, video, self._piece_bytes, must_abandon, self._accept)
-            return self._runner.run(pipeline_id, video, must_abandon)
+            pipeline_id = self._api.download(job_id, video, self._chunk_bytes, is_cancelled, self._accept)
+            return self._runner.run(pipeline_id, video, is_cancelled)

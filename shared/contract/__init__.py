@@ -1,1 +1,1 @@
-"""The gRPC contract: generated stubs, reasons of errors, channels, and how a status carries an error."""
+"""The gRPC contract: generated stubs, reasons of errors, channels, and reading and repeating failed calls."""

@@ -22,7 +22,7 @@ CHANNEL_OPTIONS: list[tuple[str, int]] = [
 
 
 def open_channel(address: str, tls_ca_file: Path | None = None) -> grpc.Channel:
-    """Opens a connection; the server need not be there yet.
+    """Open a connection; the server need not be there yet.
 
     Args:
         address: The server, host:port.

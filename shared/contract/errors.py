@@ -1,4 +1,4 @@
-"""Reading the details of an error that the server sent."""
+"""Reading what a failed call says."""
 
 import grpc
 from google.rpc import error_details_pb2 as details
@@ -6,7 +6,7 @@ from grpc_status import rpc_status
 
 from shared.contract.reasons import ERROR_DOMAIN
 
-__all__ = ["STOPPED_SERVER_CODES", "reason_of", "retry_delay_seconds"]
+__all__ = ["STOPPED_SERVER_CODES", "description_of", "reason_of", "retry_delay_seconds"]
 
 
 STOPPED_SERVER_CODES = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED})
@@ -14,15 +14,20 @@ STOPPED_SERVER_CODES = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.C
 
 
 def reason_of(error: grpc.RpcError) -> str | None:
-    """Returns the reason in an error's `ErrorInfo`, or None for an error that this service did not make."""
+    """Return the reason in an error's `ErrorInfo`, or None for an error that this service did not make."""
     info = details.ErrorInfo()
     return info.reason if _unpack(error, info) and info.domain == ERROR_DOMAIN else None
 
 
 def retry_delay_seconds(error: grpc.RpcError) -> float | None:
-    """Returns how long the server asks to wait before trying again, or None where it does not say."""
+    """Return how long the server asks to wait before the call is repeated, or None where it does not say."""
     info = details.RetryInfo()
     return info.retry_delay.ToMilliseconds() / 1000 if _unpack(error, info) else None
+
+
+def description_of(error: grpc.RpcError) -> str:
+    """Return the details of a failed call, or the error itself as text where it has none."""
+    return (isinstance(error, grpc.Call) and error.details()) or repr(error)
 
 
 def _unpack(error: grpc.RpcError, into: details.ErrorInfo | details.RetryInfo) -> bool:

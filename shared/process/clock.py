@@ -1,4 +1,4 @@
-"""Time, as something that can be handed in: tests stand exactly on a deadline and never sleep."""
+"""Time as an argument: tests stand exactly on a deadline and never sleep."""
 
 import time
 from collections.abc import Callable
@@ -6,6 +6,6 @@ from collections.abc import Callable
 __all__ = ["Clock", "monotonic_clock"]
 
 Clock = Callable[[], float]
-"""Returns seconds on a clock that never goes back."""
+"""Seconds on a clock that never goes back."""
 
 monotonic_clock: Clock = time.monotonic

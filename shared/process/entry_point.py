@@ -1,4 +1,4 @@
-"""What the entry points of both services do around their work: settings, log, and the reason why it cannot go on."""
+"""What both services do around their work: read the settings, configure the log, report why they end."""
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -20,13 +20,13 @@ def run_service(
     serve: Callable[[S], None],
     refusals: Mapping[type[Exception], ExitCode],
 ) -> int:
-    """Runs a service process until it is told to stop.
+    """Run a service process until a stop is requested.
 
     Args:
         program: The command's name, which its messages begin with.
         arguments: The command line without the program's name; None for that of this process.
-        settings_class: What the process can be told.
-        serve: The work; returns once told to stop.
+        settings_class: The process's settings.
+        serve: The work; returns once a stop is requested.
         refusals: The errors that end the process with their message alone, and the exit code of each.
 
     Returns:
@@ -35,7 +35,7 @@ def run_service(
     try:
         settings = load_settings(settings_class, sys.argv[1:] if arguments is None else arguments, program)
     except InvalidSettings as error:
-        return _refuse(program, error, ExitCode.SETTINGS)
+        return _refuse(program, error, ExitCode.USAGE)
     configure_logging(settings.log_level, settings.log_format)
     try:
         serve(settings)

@@ -1,4 +1,4 @@
-"""How the processes end, for the scripts and supervisors that start them."""
+"""How the commands end, for the scripts and supervisors that start them."""
 
 from enum import IntEnum
 
@@ -6,20 +6,34 @@ __all__ = ["ExitCode"]
 
 
 class ExitCode(IntEnum):
-    """Exit code of a service process.
+    """Exit code of `foregsyte-api`, `foregsyte-worker` and `foregsyte`: a number means the same for each of them.
 
     Attributes:
-        OK: Stopped as asked.
-        FAILURE: Stopped by an error that nobody foresaw; the log has it.
-        SETTINGS: A setting is wrong; the message names it.
+        OK: Done, or stopped as requested.
+        FAILURE: An error without a code of its own; the message or the log says which.
+        USAGE: Wrong usage, a wrong setting, a file or a request that cannot be used, or an extra that is not installed.
+        JOB_FAILED: The job ended with an error.
+        NOT_FOUND: There is no such job.
+        UNREACHABLE: The server cannot be reached.
+        TRY_LATER: Not now: the job has not ended yet, or the server has no room.
+        TIMEOUT: The job has not ended within `--timeout`.
         DATABASE: The database is held by another process, damaged, or newer than the code.
         ADDRESS: The address cannot be listened on.
         MODELS: A model cannot be loaded.
+        STORAGE: The stored files cannot be read.
+        INTERRUPTED: Ctrl-C.
     """
 
     OK = 0
     FAILURE = 1
-    SETTINGS = 2
-    DATABASE = 3
-    ADDRESS = 4
-    MODELS = 5
+    USAGE = 2
+    JOB_FAILED = 3
+    NOT_FOUND = 4
+    UNREACHABLE = 5
+    TRY_LATER = 6
+    TIMEOUT = 7
+    DATABASE = 8
+    ADDRESS = 9
+    MODELS = 10
+    STORAGE = 11
+    INTERRUPTED = 130

@@ -17,7 +17,12 @@ _STANDARD_ATTRIBUTES = frozenset(vars(logging.makeLogRecord({}))) | {"message", 
 
 
 def configure_logging(level: str, log_format: Literal["text", "json"]) -> None:
-    """Sends the log to standard error in the given form."""
+    """Send the log to standard error.
+
+    Args:
+        level: The least severe level that is logged.
+        log_format: `text` for people, `json` for programs.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonFormatter() if log_format == "json" else _TextFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
@@ -34,7 +39,7 @@ def _time(record: logging.LogRecord) -> str:
 
 
 def _on_one_line(value: object) -> str:
-    """Returns the value's text with what could end the line written out: nobody's text may look like another line."""
+    """Return the value's text with control characters escaped: nobody's text may look like another line."""
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in str(value))
 
 

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM, as calls of a function in a thread of its own.
+"""SIGINT and SIGTERM as calls of a function in a thread of its own.
 
 A Python signal handler runs in the middle of whatever the main thread is doing, so it must not take a lock, and
 setting a `threading.Event` takes one. Here the interpreter only writes the signal's number into a pipe
@@ -18,9 +18,12 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @contextlib.contextmanager
 def stop_signals(on_signal: Callable[[], None]) -> Iterator[None]:
-    """Calls the function once for each SIGINT or SIGTERM, for as long as the `with` block lasts.
+    """Call the function once for each SIGINT or SIGTERM, for as long as the `with` block lasts.
 
-    To be entered in the main thread. Afterwards signals do what they did before.
+    Enter it in the main thread. Afterwards signals do what they did before.
+
+    Args:
+        on_signal: Called in a thread of its own, so that it may take locks.
     """
     ours, interpreters = socket.socketpair()
     interpreters.setblocking(False)  # noqa: FBT003 (its only argument)
@@ -46,4 +49,4 @@ def stop_signals(on_signal: Callable[[], None]) -> Iterator[None]:
 
 
 def _ignore(*_: object) -> None:
-    """Does nothing: only where a handler is set does the interpreter write into the pipe."""
+    """Do nothing: only where a handler is set does the interpreter write into the pipe."""

@@ -165,19 +165,19 @@ class TestRefusing:
     def test_wrong_settings_are_all_named(self, start: Start, tmp_path: Path) -> None:
         (tmp_path / "foregsyte.toml").write_text("[api]\nmax_uploads = 0\nunheard_of = 1\n")
         code, message = refused(start("--lease-seconds", "-1", FOREGSYTE_LOG_LEVEL="LOUD"))
-        assert code == ExitCode.SETTINGS
+        assert code == ExitCode.USAGE
         for name in ("lease-seconds", "log-level", "max-uploads", "unheard-of"):
             assert f"--{name} / FOREGSYTE_{name.upper().replace('-', '_')}" in message
         assert not (tmp_path / "data").exists()
 
     def test_an_unknown_flag_is_a_wrong_setting(self, start: Start) -> None:
         code, message = refused(start("--port", "1"))
-        assert (code, "--port" in message) == (ExitCode.SETTINGS, True)
+        assert (code, "--port" in message) == (ExitCode.USAGE, True)
 
     @pytest.mark.parametrize("url", ["nonsense", "postgres://host/jobs"])
     def test_a_database_url_that_is_none_is_a_wrong_setting(self, start: Start, url: str) -> None:
         code, message = refused(start(FOREGSYTE_DATABASE_URL=url))
-        assert (code, "FOREGSYTE_DATABASE_URL" in message) == (ExitCode.SETTINGS, True)
+        assert (code, "FOREGSYTE_DATABASE_URL" in message) == (ExitCode.USAGE, True)
 
     def test_a_database_that_another_server_has_is_named(self, start: Start, stubs: Any, tmp_path: Path) -> None:
         first = start().is_ready()

@@ -15,9 +15,8 @@ from pathlib import Path
 import pytest
 
 from job_client import JobClient
-from job_client.exit_codes import ExitCode as ClientExitCode
 from job_worker.bootstrap import BuildPipelines
-from job_worker.runtime import child_process
+from job_worker.runtime.child_process import serve
 from job_worker.settings import WorkerSettings
 from shared.contract.job_status import JobStatus
 from shared.process.exit_codes import ExitCode
@@ -185,7 +184,7 @@ def test_a_worker_told_to_stop_hands_its_job_back_and_another_completes_it(
         process.send(signal.SIGTERM)
         assert process.exit_code() == ExitCode.OK
         nothing_is_left_of(process)
-    assert "job handed back" in process.text
+    assert "job released" in process.text
     assert has_status(client, job_id, JobStatus.pending)
     with start_reader("other"):
         assert_completed(client, job_id)
@@ -238,7 +237,7 @@ def test_a_worker_without_its_weights_says_so_and_touches_no_job(
 def test_a_worker_with_wrong_settings_names_them_all_and_ends(tmp_path: Path) -> None:
     arguments = ("--threads", "-1", "--yolo-confidence", "7")
     with started(tmp_path / "wrong.log", "job_worker.worker_runner", *arguments) as process:
-        assert process.exit_code() == ExitCode.SETTINGS
+        assert process.exit_code() == ExitCode.USAGE
     assert "--threads" in process.text
     assert "--yolo-confidence" in process.text
     assert "Traceback" not in process.text
@@ -250,7 +249,7 @@ def test_the_process_of_the_models_does_its_work_and_ends_with_its_pipe(yolo_wei
     with ExitStack() as stack:
         ours, theirs = context.Pipe()
         stack.callback(ours.close)
-        child = context.Process(target=child_process._serve, args=(theirs, BuildPipelines(settings)), daemon=True)
+        child = context.Process(target=serve, args=(theirs, BuildPipelines(settings)), daemon=True)
         child.start()
         stack.callback(child.kill)
         theirs.close()
@@ -323,7 +322,7 @@ def test_a_demo_that_is_told_to_stop_stops_its_pair_too(tmp_path: Path) -> None:
 def test_a_demo_of_a_video_without_frames_says_why_and_fails(corpus: Path, tmp_path: Path) -> None:
     process = demo(tmp_path / "demo", corpus / "audio_only_aac.mp4")
     shown, _ = process.communicate(timeout=JOB_SECONDS)
-    assert process.returncode == ClientExitCode.JOB_FAILED
+    assert process.returncode == ExitCode.JOB_FAILED
     assert "only audio" in shown
     assert "Traceback" not in shown
 
@@ -331,6 +330,6 @@ def test_a_demo_of_a_video_without_frames_says_why_and_fails(corpus: Path, tmp_p
 def test_a_demo_whose_weights_are_missing_says_so_and_fails(tmp_path: Path) -> None:
     process = demo(tmp_path / "demo", TINY_MP4, "--yolo-weights", str(tmp_path / "absent.pt"))
     shown, _ = process.communicate(timeout=JOB_SECONDS)
-    assert process.returncode == ClientExitCode.FAILURE
+    assert process.returncode == ExitCode.FAILURE
     assert "absent.pt" in shown
     assert "Traceback" not in shown

@@ -166,7 +166,7 @@ def test_the_command_shows_exports_reports_and_draws_such_results(
 def test_a_server_without_the_package_says_what_there_is(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "foregsyte.toml").write_text(SETTINGS)
     with started(tmp_path / "api.log", "job_api", "--address", "127.0.0.1:0") as process:
-        assert process.exit_code() == ExitCode.SETTINGS
+        assert process.exit_code() == ExitCode.USAGE
     assert (
         "foregsyte.toml [pipelines.night] kind: must be one of yolo_ocr, yolo, ocr (got 'brightness')" in process.text
     )
@@ -175,7 +175,7 @@ def test_a_server_without_the_package_says_what_there_is(folder: Path, tmp_path:
 def test_a_server_whose_package_cannot_be_read_says_so(site: Path, tmp_path: Path) -> None:
     gone = make_package(tmp_path / "site", "gone", GROUP, {"gone": "gone:Gone"}, "import a_library_of_the_worker")
     with started(tmp_path / "api.log", "job_api", "--address", "127.0.0.1:0", site=gone) as process:
-        assert process.exit_code() == ExitCode.SETTINGS
+        assert process.exit_code() == ExitCode.USAGE
     assert (
         "foregsyte-api: the pipeline 'gone' of gone 1.2 cannot be loaded from gone:Gone: ModuleNotFoundError"
         in process.text

@@ -20,11 +20,11 @@ from av.video.frame import PictureType
 
 from job_client import JobClient
 from job_client.__main__ import main
-from job_client.exit_codes import ExitCode
 from job_client.media.annotation import annotate_video
 from job_client.media.errors import UnsuitableVideo
 from job_client.media.original import OriginalVideo
 from job_client.media.writer import ENCODER_OPTIONS, VideoWriter
+from shared.process.exit_codes import ExitCode
 from shared.video.decoded_frame import DecodedFrame
 from shared.video.reader import VideoReader
 from tests.conftest import ROOT, TINY_MP4
@@ -286,7 +286,7 @@ def test_the_command_names_what_is_wrong_with_its_files(
         (("--video", TINY_MP4, "-o", folder / "out.mp4", "--font", text), "is no font that can be read"),
         (("--video", folder / "absent.mp4", "-o", folder / "out.mp4"), "does not exist"),
     ):
-        assert annotate(*arguments) == ExitCode.BAD_INPUT
+        assert annotate(*arguments) == ExitCode.USAGE
         assert words in capsys.readouterr().err
         assert list(folder.iterdir()) == []
 
@@ -296,7 +296,7 @@ def test_a_missing_library_is_told_with_the_extra_that_brings_it(
 ) -> None:
     monkeypatch.setitem(sys.modules, "job_client.media.annotation", None)
     monkeypatch.setitem(sys.modules, "job_client.media.fonts", None)
-    assert annotate("--video", TINY_MP4, "-o", tmp_path / "out.mp4") == ExitCode.FAILURE
+    assert annotate("--video", TINY_MP4, "-o", tmp_path / "out.mp4") == ExitCode.USAGE
     assert "pip install 'foregsyte[client-media]'" in capsys.readouterr().err
 
 

@@ -18,9 +18,9 @@ from job_api.settings import ApiSettings
 from job_client import JobClient
 from job_client.__main__ import main
 from job_client.cli.output import ROWS_SHOWN, sightings_table
-from job_client.exit_codes import ExitCode
 from job_client.summary import Sighting
 from shared.contract.job_status import JobStatus
+from shared.process.exit_codes import ExitCode
 from tests.conftest import TINY_MP4
 from tests.support.certificates import make_certificate
 from tests.support.found import FAILURE, RESULTS
@@ -106,7 +106,7 @@ class TestSubmit:
         text = tmp_path / "text [b].mp4"
         text.write_text("no video")
         code, out, err = foregsyte("submit", text, TINY_MP4)
-        assert code == ExitCode.BAD_INPUT
+        assert code == ExitCode.USAGE
         assert f"foregsyte: {text}: INVALID_ARGUMENT (INVALID_MP4)" in err
         assert [job.job_id for job in client.jobs()] == out.split()
 
@@ -200,7 +200,7 @@ class TestResults:
     @pytest.mark.parametrize("frames", ["3", "a:b", "-1:2", "1:2:3", "\u0661:\u0662"])
     def test_other_words_for_frames_are_wrong_usage(self, frames: str, foregsyte: Run) -> None:
         code, _, err = foregsyte("results", UNKNOWN_JOB, "--frames", frames)
-        assert code == ExitCode.BAD_INPUT
+        assert code == ExitCode.USAGE
         assert "is not of the form A:B" in err
 
     def test_a_file_is_of_the_format_that_its_name_says(
@@ -225,7 +225,7 @@ class TestResults:
         self, foregsyte: Run, client: JobClient, worker: None, folder: Path
     ) -> None:
         code, _, err = foregsyte("results", done(client), "--out", folder / "found.txt")
-        assert code == ExitCode.BAD_INPUT
+        assert code == ExitCode.USAGE
         assert "say --format" in err
         assert list(folder.iterdir()) == []
 
@@ -233,7 +233,7 @@ class TestResults:
         self, foregsyte: Run, client: JobClient, worker: None, tmp_path: Path
     ) -> None:
         code, _, err = foregsyte("results", done(client), "--out", tmp_path / "absent" / "found.json")
-        assert code == ExitCode.BAD_INPUT
+        assert code == ExitCode.USAGE
         assert "absent" in err
 
 
@@ -281,18 +281,18 @@ class TestExitCodes:
 
     def test_what_the_server_refuses_for_its_content_is_bad_input(self, foregsyte: Run) -> None:
         for arguments in (("submit", TINY_MP4, "--pipeline", "nonsense"), ("status", "no id")):
-            assert foregsyte(*arguments)[0] == ExitCode.BAD_INPUT
+            assert foregsyte(*arguments)[0] == ExitCode.USAGE
 
     def test_wrong_usage_and_absent_files_are_bad_input(self, run: Run, tmp_path: Path) -> None:
-        assert run("nonsense")[0] == ExitCode.BAD_INPUT
+        assert run("nonsense")[0] == ExitCode.USAGE
         code, _, err = run("submit", tmp_path / "absent.mp4")
-        assert code == ExitCode.BAD_INPUT
+        assert code == ExitCode.USAGE
         assert "does not exist" in err
 
     def test_what_cannot_be_had_yet_is_refused(self, foregsyte: Run, client: JobClient) -> None:
         job_id = client.submit(TINY_MP4).job_id
         for command in ("results", "delete"):
-            assert foregsyte(command, job_id)[0] == ExitCode.REFUSED
+            assert foregsyte(command, job_id)[0] == ExitCode.TRY_LATER
 
     def test_results_of_a_failed_job_are_told_with_its_code(
         self, foregsyte: Run, client: JobClient, failing_worker: None
@@ -321,7 +321,7 @@ class TestSurroundings:
 
     def test_no_command_shows_the_help_and_the_exit_codes(self, run: Run) -> None:
         code, out, err = run()
-        assert code == ExitCode.BAD_INPUT
+        assert code == ExitCode.USAGE
         assert "submit" in out + err
         assert f"{ExitCode.UNREACHABLE:d} unreachable" in out + err
 

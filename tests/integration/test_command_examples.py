@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from job_client import JobClient
-from job_client.__main__ import app, main
-from job_client.exit_codes import ExitCode
+from job_client.command import app, main
+from shared.process.exit_codes import ExitCode
 from shared.video.reader import VideoReader
 from tests.conftest import ROOT, TINY_MP4
 from tests.support.samples import results_document

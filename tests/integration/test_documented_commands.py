@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from job_client.__main__ import app
+from job_client.command import app
 from tests.conftest import TINY_MP4
 from tests.support.documents import ROOT, blocks_of, commands_of
 from tests.support.project_copy import environment_of_copy

@@ -40,7 +40,7 @@ PLANTED = [
     ("docs/phase_16/migration_guide.md", "alembic history ", "alembic histories ", "test_every_command_can_be_typed"),
     ("README.md", "50051 --yolo-weights yolo26n.pt", "50051 --weights yolo26n.pt", "test_every_command_can"),
     ("docs/phase_16/rollback_plan.md", "# Rollback plan\n", "# Rollback plan\nTODO: more.\n", "test_nothing_is_left"),
-    ("docs/phase_16/migration_guide.md", "(exit code 3)", "(exit code 9)", "test_every_exit_code_is_one"),
+    ("docs/phase_16/migration_guide.md", "(exit code 8)", "(exit code 99)", "test_every_exit_code_is_one"),
 ]
 
 

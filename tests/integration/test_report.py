@@ -13,10 +13,10 @@ from PIL import Image
 
 from job_client import JobClient
 from job_client.__main__ import main
-from job_client.exit_codes import ExitCode
 from job_client.report.data import rows_of
 from job_client.report.page import render_report
 from job_client.report.thumbnails import best_frames, make_thumbnails
+from shared.process.exit_codes import ExitCode
 from shared.video.reader import VideoReader
 from tests.conftest import TINY_MP4
 from tests.support.browser import Browser, chromium

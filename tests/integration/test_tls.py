@@ -62,7 +62,7 @@ class TestConnecting:
         with (
             addresses_with_tls(make_settings, own) as [address],
             JobClient(address, tls_ca_file=own[0]) as client,
-            WorkerApi.connect(address, "w", StopSignal(drain_seconds=0), own[0]) as worker,
+            WorkerApi(open_channel(address, own[0]), "w", StopSignal(drain_seconds=0)) as worker,
         ):
             job_id = client.submit(VIDEO, "ocr").job_id
             assert worker.dequeue(5) == job_id
@@ -186,7 +186,7 @@ class TestUnusableCertificates:
             text=True,
             timeout=100,
         )
-        assert (ended.returncode, ended.stdout) == (ExitCode.SETTINGS, "")
+        assert (ended.returncode, ended.stdout) == (ExitCode.USAGE, "")
         assert ended.stderr.splitlines()[-1].startswith("foregsyte-api: --tls-cert-file")
         assert str(key) in ended.stderr
         assert "Traceback" not in ended.stderr
@@ -227,7 +227,7 @@ class TestAnAddressForEachService:
             of_clients, of_workers = server.addresses
             with JobClient(of_clients) as client:
                 job_id = client.submit(VIDEO, "ocr").job_id
-                with WorkerApi.connect(of_workers, "w", StopSignal(drain_seconds=0)) as worker:
+                with WorkerApi(open_channel(of_workers), "w", StopSignal(drain_seconds=0)) as worker:
                     assert worker.dequeue(5) == job_id
                     worker.fail(job_id, "why")
                 assert client.job(job_id).status().error_message == "why"

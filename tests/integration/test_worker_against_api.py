@@ -2,6 +2,8 @@
 
 import logging
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -9,29 +11,26 @@ from concurrent import futures
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
-from typing import BinaryIO, Self
+from typing import Any
 
 import grpc
 import pytest
 
 from job_api.settings import ApiSettings
 from job_api.storage.base import StorageFull
-from job_api.storage.local_storage import LocalStorage
-from job_client import JobClient
-from job_worker import worker_runner
-from job_worker.errors import InsufficientSpace, JobFailed, LeaseLost, Stopping, UnsupportedPipeline
-from job_worker.runtime import api_client
+from job_client import Job, JobClient
+from job_worker.errors import Cancelled, InsufficientSpace, JobFailed, LeaseLost, UnsupportedPipeline
 from job_worker.runtime.api_client import WorkerApi
 from job_worker.runtime.stop_signal import StopSignal
-from shared.contract.errors import retry_delay_seconds
+from shared.contract.channel import open_channel
 from shared.contract.job_status import JobStatus
-from shared.process import entry_point
 from shared.process.exit_codes import ExitCode
+from tests.conftest import ROOT
+from tests.support.adapters import HookedStorage, raises
 from tests.support.running import running_server
 from tests.support.samples import results_document
 from tests.support.waiting import eventually, in_thread, opened_at_the_end
-from tests.support.worker_fakes import FakeRunner, one_empty_frame, raising, until_told
+from tests.support.worker_fakes import FakeRunner, one_empty_frame, raising, until_cancelled
 from tests.support.working import free_port, working
 
 pytestmark = [pytest.mark.integration, pytest.mark.worker]
@@ -51,9 +50,22 @@ def stop() -> StopSignal:
 
 @pytest.fixture
 def make_api(stop: StopSignal) -> Iterator[MakeApi]:
-    """Connects workers, by their ids; closes the connections at the end."""
+    """Connects workers, by their ids and with more options; closes the connections at the end."""
     with ExitStack() as stack:
-        yield lambda address, worker_id="w", stop=stop: stack.enter_context(WorkerApi.connect(address, worker_id, stop))
+
+        def make(
+            address: str,
+            worker_id: str = "w",
+            stop: StopSignal = stop,
+            interceptor: grpc.UnaryUnaryClientInterceptor | None = None,
+            **options: Any,
+        ) -> WorkerApi:
+            channel = open_channel(address)
+            if interceptor:
+                channel = grpc.intercept_channel(channel, interceptor)
+            return stack.enter_context(WorkerApi(channel, worker_id, stop, **options))
+
+        yield make
 
 
 def never() -> bool:
@@ -67,7 +79,7 @@ def dequeued(api: WorkerApi) -> str:
 
 
 @pytest.mark.parametrize("chunk_bytes", [1, 99, 100, 1 << 20])
-def test_a_video_comes_in_pieces_and_is_the_one_that_was_submitted(
+def test_a_video_comes_in_chunks_and_is_the_one_that_was_submitted(
     chunk_bytes: int, address: str, client: JobClient, make_api: MakeApi, tiny_mp4: bytes, tmp_path: Path
 ) -> None:
     video = tiny_mp4[:300]
@@ -77,7 +89,7 @@ def test_a_video_comes_in_pieces_and_is_the_one_that_was_submitted(
     assert target.read_bytes() == video
 
 
-def test_a_video_comes_whole_where_the_server_gives_smaller_pieces_than_asked(
+def test_a_video_comes_whole_where_the_server_gives_smaller_chunks_than_requested(
     start_server: Callable[..., str], make_settings: MakeSettings, make_api: MakeApi, tiny_mp4: bytes, tmp_path: Path
 ) -> None:
     address = start_server(make_settings(max_chunk_bytes=64))
@@ -185,7 +197,7 @@ def test_a_video_that_the_server_lost_fails_the_job(
     assert not runner.videos
 
 
-def test_a_lost_lease_is_told_by_every_call_about_the_job(
+def test_a_lost_lease_is_reported_by_every_call_about_the_job(
     start_server: Callable[..., str], make_settings: MakeSettings, make_api: MakeApi, tiny_mp4: bytes, tmp_path: Path
 ) -> None:
     address = start_server(make_settings(lease_seconds=SHORT_LEASE_SECONDS))
@@ -239,12 +251,12 @@ def test_a_worker_that_lost_its_job_drops_it_and_does_the_next(
         )
 
 
-def test_a_run_is_given_up_when_its_lease_is_lost(
+def test_a_run_is_cancelled_when_its_lease_is_lost(
     start_server: Callable[..., str], make_settings: MakeSettings, make_api: MakeApi, tiny_mp4: bytes
 ) -> None:
     address = start_server(make_settings(lease_seconds=0.6))  # renewed, so noticed, each 0.2 s
     with JobClient(address) as client:
-        runner = FakeRunner(until_told, one_empty_frame)
+        runner = FakeRunner(until_cancelled, one_empty_frame)
         with working(address, runner):
             lost = client.submit(tiny_mp4).job_id
             eventually(lambda: runner.videos, "the run")
@@ -353,42 +365,49 @@ def test_a_stop_while_waiting_for_a_job_is_obeyed_at_once_and_loses_none(
     assert make_api(address, "next", stop=StopSignal(0)).dequeue(5) == job_id
 
 
-def test_a_job_that_comes_together_with_the_stop_is_not_left_to_its_lease(
-    address: str, client: JobClient, make_api: MakeApi, stop: StopSignal, tiny_mp4: bytes
-) -> None:
-    job_id, api = client.submit(tiny_mp4).job_id, make_api(address)
-    dequeue = api._stub.Dequeue
+class AnswersFirst(grpc.UnaryUnaryClientInterceptor):
+    """Returns each call once its answer is there."""
 
-    def answered(*arguments: object, **options: object) -> grpc.Future:
-        call = dequeue.future(*arguments, **options)
+    def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: object) -> grpc.Future:
+        call = continuation(client_call_details, request)
         eventually(call.done, "the answer")
         return call
 
-    api._stub.Dequeue = SimpleNamespace(future=answered)
+
+def test_a_job_that_comes_together_with_the_stop_is_not_left_to_its_lease(
+    address: str, client: JobClient, make_api: MakeApi, stop: StopSignal, tiny_mp4: bytes
+) -> None:
+    job_id, api = client.submit(tiny_mp4).job_id, make_api(address, interceptor=AnswersFirst())
     stop.request()
     assert api.dequeue(5) == job_id
 
 
-def test_a_job_whose_answer_the_stop_has_crossed_is_handed_back(
+class CancelledUnread:
+    """A call whose answer was sent, and that is cancelled before it is read."""
+
+    def cancel(self) -> bool:
+        return True
+
+
+class FirstAnswerUnread(grpc.UnaryUnaryClientInterceptor):
+    """Has the answer of the first call sent and never read."""
+
+    def __init__(self) -> None:
+        self._is_first = True
+
+    def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: object) -> Any:
+        call = continuation(client_call_details, request)
+        if self._is_first:
+            self._is_first = False
+            call.result()
+            return CancelledUnread()
+        return call
+
+
+def test_a_job_whose_answer_crosses_the_stop_is_released(
     address: str, client: JobClient, make_api: MakeApi, stop: StopSignal, tiny_mp4: bytes
 ) -> None:
-    job_id, api = client.submit(tiny_mp4).job_id, make_api(address)
-    dequeue = api._stub.Dequeue
-
-    class Crossed:
-        """A call whose answer was sent, and that was cancelled before it was read."""
-
-        def future(self, *arguments: object, **options: object) -> Self:
-            dequeue(*arguments, **options)
-            return self
-
-        def cancel(self) -> bool:
-            return True
-
-        def __call__(self, *arguments: object, **options: object) -> object:
-            return dequeue(*arguments, **options)
-
-    api._stub.Dequeue = Crossed()
+    job_id, api = client.submit(tiny_mp4).job_id, make_api(address, interceptor=FirstAnswerUnread())
     stop.request()
     assert api.dequeue(5) is None
     assert client.job(job_id).status().status is JobStatus.pending
@@ -410,26 +429,26 @@ def test_a_stop_while_a_long_video_comes_ends_the_download(
     job_id, api, target = client.submit(tiny_mp4).job_id, make_api(address), tmp_path / "video"
     dequeued(api)
     answers = iter([False, False, False])
-    with pytest.raises(Stopping):
+    with pytest.raises(Cancelled):
         api.download(job_id, target, 100, lambda: next(answers, True))
     assert target.stat().st_size == 300
 
 
 def test_a_stop_while_the_server_is_away_is_obeyed_at_once(
-    make_api: MakeApi, stop: StopSignal, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    make_api: MakeApi, stop: StopSignal, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(api_client, "_backoff", lambda _: 600.0)
+    api = make_api(f"127.0.0.1:{free_port()}", retry_pause=lambda _: 600.0)
     with caplog.at_level(logging.WARNING):
-        waiting = in_thread(lambda: make_api(f"127.0.0.1:{free_port()}").dequeue(25))
+        waiting = in_thread(lambda: api.dequeue(25))
         eventually(lambda: "call failed, trying again" in caplog.messages, "a question that failed")
     stop.request()
     assert waiting.result(SOON_SECONDS) is None
 
 
-def test_a_stop_in_the_middle_of_a_job_hands_it_back_for_another(
+def test_a_stop_in_the_middle_of_a_job_releases_it_for_another(
     address: str, client: JobClient, tiny_mp4: bytes
 ) -> None:
-    runner = FakeRunner(until_told)
+    runner = FakeRunner(until_cancelled)
     with working(address, runner) as stop:
         job_id = client.submit(tiny_mp4).job_id
         eventually(lambda: runner.videos, "the run")
@@ -440,7 +459,7 @@ def test_a_stop_in_the_middle_of_a_job_hands_it_back_for_another(
         assert client.job(job_id).wait(20).status is JobStatus.completed
 
 
-def test_handing_back_counts_no_attempt(address: str, client: JobClient, make_api: MakeApi, tiny_mp4: bytes) -> None:
+def test_a_release_counts_no_attempt(address: str, client: JobClient, make_api: MakeApi, tiny_mp4: bytes) -> None:
     job_id, api = client.submit(tiny_mp4).job_id, make_api(address)
     for _ in range(10):
         assert dequeued(api) == job_id
@@ -465,14 +484,13 @@ def test_a_refusal_that_no_repeat_can_change_is_not_repeated(
     assert "call failed, trying again" not in caplog.messages
 
 
-def test_a_report_that_was_tried_for_long_is_still_tried_once_the_worker_is_told_to_stop(
-    make_api: MakeApi, settings_on_disk: ApiSettings, stop: StopSignal, tiny_mp4: bytes, monkeypatch: pytest.MonkeyPatch
+def test_a_report_that_was_tried_for_long_is_still_repeated_once_the_worker_stops(
+    make_api: MakeApi, settings_on_disk: ApiSettings, stop: StopSignal, tiny_mp4: bytes
 ) -> None:
-    monkeypatch.setattr("job_worker.runtime.api_client.LAST_CALLS_SECONDS", 5.0)
-    monkeypatch.setattr("job_worker.runtime.api_client.LAST_CALLS_PAUSE_SECONDS", 0.05)
     settings = settings_on_disk
     with running_server(settings), JobClient(settings.address) as client:
-        job_id, api = client.submit(tiny_mp4, "ocr").job_id, make_api(settings.address)
+        job_id = client.submit(tiny_mp4, "ocr").job_id
+        api = make_api(settings.address, last_calls_seconds=5.0)
         assert dequeued(api) == job_id
     reporting = in_thread(lambda: api.fail(job_id, "no"))
     with pytest.raises(TimeoutError):
@@ -484,13 +502,12 @@ def test_a_report_that_was_tried_for_long_is_still_tried_once_the_worker_is_told
 
 
 def test_a_stopping_worker_that_cannot_reach_the_server_ends_within_its_bound(
-    make_api: MakeApi, stop: StopSignal, monkeypatch: pytest.MonkeyPatch
+    make_api: MakeApi, stop: StopSignal
 ) -> None:
-    monkeypatch.setattr("job_worker.runtime.api_client.LAST_CALLS_SECONDS", 0.3)
-    api = make_api(f"127.0.0.1:{free_port()}")
+    api = make_api(f"127.0.0.1:{free_port()}", last_calls_seconds=0.3)
     stop.request()
     began_at = time.monotonic()
-    with pytest.raises(Stopping):
+    with pytest.raises(Cancelled):
         api.release("00000000-0000-4000-8000-000000000000")
     assert 0.3 <= time.monotonic() - began_at < 10
 
@@ -506,13 +523,13 @@ def strange_server() -> Iterator[str]:
         server.stop(0).wait()
 
 
-def test_a_server_that_does_not_tell_what_it_offers_is_none_that_offers_nothing(
+def test_a_server_that_does_not_say_what_it_offers_is_not_one_that_offers_nothing(
     strange_server: str, make_api: MakeApi
 ) -> None:
     assert make_api(strange_server).offered_pipelines() is None
 
 
-def test_what_the_server_offers_is_what_it_was_told_to(
+def test_what_the_server_offers_is_what_its_settings_say(
     start_server: Callable[..., str], make_settings: MakeSettings, make_api: MakeApi
 ) -> None:
     address = start_server(make_settings(pipelines="ocr,yolo"))
@@ -568,14 +585,22 @@ def test_a_server_of_another_kind_is_refused_at_once(strange_server: str, make_a
     assert time.monotonic() - began_at < 5
 
 
-def test_the_program_ends_with_1_and_one_line_where_its_server_is_of_another_kind(
-    strange_server: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(worker_runner, "build_runner", lambda _: FakeRunner())
-    monkeypatch.setattr(entry_point, "configure_logging", lambda *_: None)
-    assert worker_runner.main(["--address", strange_server, "--pipelines", "ocr"]) == ExitCode.FAILURE
-    [line] = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"foregsyte-worker: the server at {strange_server} refuses this worker: ")
+WORKER_WITHOUT_MODELS = """
+import sys
+from job_worker.command import main
+from tests.support.worker_fakes import FakeRunner
+
+sys.exit(main(sys.argv[1:], build_runner=lambda _: FakeRunner()))
+"""
+
+
+def test_the_program_ends_with_1_and_says_why_where_its_server_is_of_another_kind(strange_server: str) -> None:
+    command = [sys.executable, "-c", WORKER_WITHOUT_MODELS, "--address", strange_server, "--pipelines", "ocr"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == ExitCode.FAILURE
+    last = ended.stderr.splitlines()[-1]
+    assert last.startswith(f"foregsyte-worker: the server at {strange_server} refuses this worker: ")
+    assert "Traceback" not in ended.stderr
 
 
 def test_a_worker_whose_name_the_server_refuses_ends(address: str, make_api: MakeApi) -> None:
@@ -584,51 +609,45 @@ def test_a_worker_whose_name_the_server_refuses_ends(address: str, make_api: Mak
     assert raised.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
+@dataclass
+class FullDisk:
+    """A server whose disk is full, with a job that was submitted before."""
+
+    address: str
+    job: Job
+    storage: HookedStorage
+
+    def has_space_again(self) -> None:
+        self.storage.before_save = None
+
+
 @pytest.fixture
-def full_disk(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
-    """While it is set, the server can store nothing."""
-    is_full, save_file = threading.Event(), LocalStorage.save_file
-
-    def save_unless_full(self: LocalStorage, src: BinaryIO, dest_path: str) -> str:
-        if is_full.is_set():
-            raise StorageFull("no space is left")
-        return save_file(self, src, dest_path)
-
-    monkeypatch.setattr(LocalStorage, "save_file", save_unless_full)
-    return is_full
+def full_disk(start_server: Callable[..., str], tiny_mp4: bytes) -> Iterator[FullDisk]:
+    storage = HookedStorage()
+    address = start_server(storage=storage)
+    with JobClient(address) as client:
+        job = client.submit(tiny_mp4)
+        storage.before_save = raises(StorageFull("no space is left"))
+        yield FullDisk(address, job, storage)
 
 
 def test_a_disk_that_is_full_for_a_while_delays_the_completion(
-    address: str,
-    client: JobClient,
-    tiny_mp4: bytes,
-    full_disk: threading.Event,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+    full_disk: FullDisk, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(api_client, "retry_delay_seconds", lambda error: retry_delay_seconds(error) and 0.1)
-    job_id = client.submit(tiny_mp4).job_id
-    full_disk.set()
-    with caplog.at_level(logging.WARNING), working(address, FakeRunner(lambda *_: results_document(RESULTS))):
+    runner = FakeRunner(lambda *_: results_document(RESULTS))
+    with caplog.at_level(logging.WARNING), working(full_disk.address, runner, retry_pause=lambda _: 0.1):
         eventually(lambda: "call failed, trying again" in caplog.messages, "a completion that was refused")
-        full_disk.clear()
-        assert client.job(job_id).wait(20).status is JobStatus.completed
-    assert client.job(job_id).results() == RESULTS
+        full_disk.has_space_again()
+        assert full_disk.job.wait(20).status is JobStatus.completed
+    assert full_disk.job.results() == RESULTS
 
 
-def test_a_worker_told_to_stop_during_the_pause_that_the_server_asked_for_does_not_sit_it_out(
-    address: str,
-    client: JobClient,
-    tiny_mp4: bytes,
-    full_disk: threading.Event,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+def test_a_stop_ends_the_pause_before_a_repeated_completion(
+    full_disk: FullDisk, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(api_client, "retry_delay_seconds", lambda error: retry_delay_seconds(error) and 600.0)
-    job_id = client.submit(tiny_mp4).job_id
-    full_disk.set()
-    with caplog.at_level(logging.WARNING), working(address, FakeRunner()) as stop:
+    worker = working(full_disk.address, FakeRunner(), retry_pause=lambda _: 600.0)
+    with caplog.at_level(logging.WARNING), worker as stop:
         eventually(lambda: "call failed, trying again" in caplog.messages, "a completion that was refused")
-        full_disk.clear()
+        full_disk.has_space_again()
         stop.request()
-        assert client.job(job_id).wait(10).status is JobStatus.completed
+        assert full_disk.job.wait(10).status is JobStatus.completed

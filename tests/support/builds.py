@@ -1,4 +1,4 @@
-"""What a child process can be told to build: no models, but every way in which work can go wrong.
+"""What a child process builds in place of models: every way in which work can go wrong.
 
 They are pickled into the child, so they stand in a module of their own.
 """
@@ -66,10 +66,10 @@ class ModelsThatTakeMemory:
 
 @dataclass(frozen=True)
 class ModelsThatNeverLoad:
-    said: Path
+    pid_file: Path
 
     def __call__(self, on_frame: Callable[[], None]) -> EncodeFrames:
-        self.said.write_text(str(os.getpid()))
+        self.pid_file.write_text(str(os.getpid()))
         _sleep_for_ever()
         raise AssertionError
 

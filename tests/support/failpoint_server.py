@@ -1,7 +1,7 @@
 """The API process, which kills itself at a named step, or is stuck there for ever.
 
 `python -m tests.support.failpoint_server "row inserted" <arguments of job_api>` (or `"stuck: row inserted"`) runs
-`job_api.__main__` with the parts that `job_api.bootstrap` puts together, each of them replaced by one that passes the
+`job_api.command` with the parts that `job_api.bootstrap` puts together, each of them replaced by one that passes the
 failpoint by.
 """
 
@@ -18,8 +18,8 @@ from uuid import UUID
 
 import grpc
 
-from job_api import __main__ as api
 from job_api import bootstrap
+from job_api import command as api
 from job_api.bootstrap import Services
 from job_api.interceptors.error_mapping import ErrorMappingInterceptor
 from job_api.queue.memory_queue import MemoryQueue

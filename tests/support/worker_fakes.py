@@ -1,16 +1,22 @@
 """Stand-ins for what a worker talks to: the server, and whatever runs the pipelines."""
 
+import io
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import grpc
 
-from job_worker.errors import Stopping
-from tests.support.samples import results_document
+from job_worker.errors import Cancelled, JobFailed, LeaseLost
+from shared.contract.job_status import JobStatus
+from shared.results import InvalidDocument, check_document
+from tests.support.samples import VIDEO, results_document
 from tests.support.waiting import eventually
 
-VIDEO = b"the video"
 LEASE_SECONDS = 60.0
+MAX_ERROR_BYTES = 64 * 1024
+"""Those of a server with default settings."""
 
 Run = Callable[[str, Path, Callable[[], bool]], bytes]
 """`PipelineRunner.run`."""
@@ -45,23 +51,99 @@ def one_empty_frame(*_: object) -> bytes:
     return results_document([{"frame_index": 0, "result": {}}])
 
 
-def until_told(_pipeline_id: str, _video: Path, must_abandon: Callable[[], bool]) -> bytes:
+def until_cancelled(_pipeline_id: str, _video: Path, is_cancelled: Callable[[], bool]) -> bytes:
     """A run that takes for ever."""
-    eventually(must_abandon, "being told to give the run up")
-    raise Stopping("given up")
+    eventually(is_cancelled, "the cancellation of the run")
+    raise Cancelled("the run was cancelled")
+
+
+@dataclass
+class FakeJob:
+    """A job of a `FakeServer`.
+
+    Attributes:
+        holder: The worker that holds it, or held it last.
+        is_acknowledged: Whether its holder has called about it.
+        outcome: Its results or its error message, once it has ended.
+    """
+
+    pipeline_id: str = "ocr"
+    video: bytes = VIDEO
+    status: JobStatus = JobStatus.pending
+    holder: str = ""
+    is_acknowledged: bool = False
+    outcome: bytes | str | None = None
+
+
+@dataclass
+class FakeServer:
+    """The jobs of a server and their queue, in memory.
+
+    `tests/contract/test_worker_service_contract.py` holds it and `FakeApi` to what a real server does.
+    """
+
+    offered: frozenset[str] | None = frozenset({"yolo_ocr", "yolo", "ocr"})
+    jobs: dict[str, FakeJob] = field(default_factory=dict)
+    queue: deque[str] = field(default_factory=deque)
+
+    def submit(self, job_id: str, pipeline_id: str = "ocr", video: bytes = VIDEO) -> None:
+        self.jobs[job_id] = FakeJob(pipeline_id, video)
+        self.queue.append(job_id)
+
+    def take(self, worker_id: str) -> str | None:
+        """Gives a worker the job that it never called about, else the next in the queue."""
+        for job_id, job in self.jobs.items():
+            if (job.status, job.holder, job.is_acknowledged) == (JobStatus.running, worker_id, False):
+                return job_id
+        if not self.queue:
+            return None
+        job_id = self.queue.popleft()
+        job = self.jobs[job_id]
+        job.status, job.holder, job.is_acknowledged = JobStatus.running, worker_id, False
+        return job_id
+
+    def give_to_another(self, job_id: str) -> None:
+        """Has the worker that holds the job lose it."""
+        self.jobs[job_id].holder = "another"
+
+    def held(self, job_id: str, worker_id: str) -> FakeJob:
+        """Returns the job that the worker holds."""
+        job = self.jobs.get(job_id)
+        if job is None or (job.status, job.holder) != (JobStatus.running, worker_id):
+            raise LeaseLost(job_id)
+        job.is_acknowledged = True
+        return job
+
+    def end(self, job_id: str, worker_id: str, status: JobStatus, outcome: bytes | str) -> None:
+        """Ends the job; the same end again by the same worker is harmless."""
+        job = self.jobs.get(job_id)
+        if job is None or (job.status, job.holder, job.outcome) != (status, worker_id, outcome):
+            job = self.held(job_id, worker_id)
+        job.status, job.outcome = status, outcome
+
+    def release(self, job_id: str, worker_id: str) -> None:
+        """Puts the job back into the queue; the same again by the same worker is harmless."""
+        job = self.jobs.get(job_id)
+        if job is None or (job.status, job.holder) != (JobStatus.pending, worker_id):
+            self.held(job_id, worker_id).status = JobStatus.pending
+            self.queue.append(job_id)
 
 
 class FakeApi:
-    """`WorkerApi` with a list of jobs behind it; remembers how each of them ended."""
+    """`WorkerApi` on a `FakeServer`; remembers how each of its jobs ended.
 
-    def __init__(self, *job_ids: str) -> None:
-        self.waiting = list(job_ids)
+    A hook is called before the server does what it is named for, and may raise.
+    """
+
+    def __init__(self, *job_ids: str, worker_id: str = "w", server: FakeServer | None = None) -> None:
+        self.server = server or FakeServer()
+        for job_id in job_ids:
+            self.server.submit(job_id)
+        self._worker_id = worker_id
         self.dequeues = 0
         self.completed: dict[str, bytes] = {}
         self.failed: dict[str, str] = {}
         self.released: list[str] = []
-        self.offered: frozenset[str] | None = frozenset({"yolo_ocr", "yolo", "ocr"})
-        self.pipelines: dict[str, str] = {}
         self.on_empty: Callable[[], object] = lambda: None
         self.on_renew: Callable[[], float] = lambda: LEASE_SECONDS
         self.on_download: Callable[[str], object] = lambda job_id: None
@@ -70,47 +152,62 @@ class FakeApi:
 
     def dequeue(self, wait_seconds: float) -> str | None:
         self.dequeues += 1
-        if self.waiting:
-            return self.waiting.pop(0)
-        self.on_empty()
-        return None
+        job_id = self.server.take(self._worker_id)
+        if job_id is None:
+            self.on_empty()
+        return job_id
 
     def renew(self, job_id: str) -> float:
+        self.server.held(job_id, self._worker_id)
         return self.on_renew()
 
     def offered_pipelines(self) -> frozenset[str] | None:
-        return self.offered
+        return self.server.offered
 
     def download(
         self,
         job_id: str,
         target: Path,
         chunk_bytes: int,
-        must_abandon: Callable[[], bool],
-        accept: Callable[[str], None],
+        is_cancelled: Callable[[], bool],
+        accept: Callable[[str], None] = lambda _: None,
     ) -> str:
-        pipeline_id = self.pipelines.get(job_id, "ocr")
-        accept(pipeline_id)
-        target.write_bytes(VIDEO)
-        self.on_download(job_id)
-        if must_abandon():
-            raise Stopping("given up")
-        return pipeline_id
+        with target.open("wb") as file:
+            while not is_cancelled():
+                self.on_download(job_id)
+                job = self.server.held(job_id, self._worker_id)
+                if not file.tell():
+                    accept(job.pipeline_id)
+                file.write(job.video[file.tell() : file.tell() + chunk_bytes])
+                if file.tell() >= len(job.video):
+                    return job.pipeline_id
+        raise Cancelled("the download was cancelled")
 
     def complete(self, job_id: str, results_json: bytes) -> None:
         self.on_complete(job_id)
+        try:
+            check_document(io.BytesIO(results_json))
+        except InvalidDocument as error:
+            raise JobFailed(f"results_json: {error}") from error
+        self.server.end(job_id, self._worker_id, JobStatus.completed, results_json)
         self.completed[job_id] = results_json
 
     def fail(self, job_id: str, error_message: str) -> None:
+        if not error_message.strip():
+            raise CallFailed(grpc.StatusCode.INVALID_ARGUMENT, "error_message must say what went wrong")
+        if len(error_message.encode()) > MAX_ERROR_BYTES:
+            raise JobFailed(f"error_message is longer than the limit of {MAX_ERROR_BYTES} bytes")
+        self.server.end(job_id, self._worker_id, JobStatus.failed, error_message)
         self.failed[job_id] = error_message
 
     def release(self, job_id: str) -> None:
         self.on_release(job_id)
+        self.server.release(job_id, self._worker_id)
         self.released.append(job_id)
 
     @property
-    def untouched(self) -> bool:
-        """Whether nothing was said about any job."""
+    def reported_nothing(self) -> bool:
+        """Whether no job was completed, failed or released."""
         return not (self.completed or self.failed or self.released)
 
 
@@ -121,13 +218,13 @@ class FakeRunner:
         self._runs = list(runs) or [one_empty_frame]
         self.videos: list[tuple[str, Path]] = []
 
-    def start(self, must_abandon: Callable[[], bool]) -> None:
+    def start(self, is_cancelled: Callable[[], bool]) -> None:
         pass
 
-    def run(self, pipeline_id: str, video: Path, must_abandon: Callable[[], bool]) -> bytes:
+    def run(self, pipeline_id: str, video: Path, is_cancelled: Callable[[], bool]) -> bytes:
         self.videos.append((pipeline_id, video))
         run = self._runs[0] if len(self._runs) == 1 else self._runs.pop(0)
-        return run(pipeline_id, video, must_abandon)
+        return run(pipeline_id, video, is_cancelled)
 
     def close(self) -> None:
         pass

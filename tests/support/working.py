@@ -1,14 +1,18 @@
 """A worker without models in this process, against a real server."""
 
 import socket
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from job_worker.runtime.api_client import WorkerApi
+import tenacity
+
+from job_worker.runtime.api_client import RETRY_PAUSE, WorkerApi
+from job_worker.runtime.declined_jobs import DeclinedJobs
 from job_worker.runtime.pipeline_runner import PipelineRunner
 from job_worker.runtime.stop_signal import StopSignal
 from job_worker.runtime.worker import Worker
+from shared.contract.channel import open_channel
 from shared.pipelines.catalogue import BUILT_IN_PIPELINES
 from tests.support.waiting import in_thread
 
@@ -28,18 +32,34 @@ def make_worker(
     stop: StopSignal,
     work_dir: Path | None = None,
     pipelines: Collection[str] = tuple(BUILT_IN_PIPELINES),
+    declined: DeclinedJobs | None = None,
 ) -> Worker:
-    return Worker(api, runner, stop, pipelines=pipelines, work_dir=work_dir, wait_seconds=5, chunk_bytes=1000)
+    return Worker(
+        api,
+        runner,
+        stop,
+        pipelines=pipelines,
+        work_dir=work_dir,
+        wait_seconds=5,
+        chunk_bytes=1000,
+        declined=declined,
+    )
 
 
 @contextmanager
 def working(
-    address: str, runner: PipelineRunner, worker_id: str = "w", pipelines: Collection[str] = tuple(BUILT_IN_PIPELINES)
+    address: str,
+    runner: PipelineRunner,
+    worker_id: str = "w",
+    pipelines: Collection[str] = tuple(BUILT_IN_PIPELINES),
+    *,
+    declined: DeclinedJobs | None = None,
+    retry_pause: Callable[[tenacity.RetryCallState], float] = RETRY_PAUSE,
 ) -> Iterator[StopSignal]:
-    """Works in a thread until the block ends; then stops, handing back what it has in hand."""
+    """Works in a thread until the block ends; then stops and releases the job in hand."""
     stop = StopSignal(drain_seconds=0)
-    with WorkerApi.connect(address, worker_id, stop) as api:
-        ended = in_thread(make_worker(api, runner, stop, pipelines=pipelines).run_forever)
+    with WorkerApi(open_channel(address), worker_id, stop, retry_pause=retry_pause) as api:
+        ended = in_thread(make_worker(api, runner, stop, pipelines=pipelines, declined=declined).run_forever)
         try:
             yield stop
         finally:

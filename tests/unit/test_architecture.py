@@ -112,7 +112,7 @@ def test_only_the_entry_points_configure_logging() -> None:
     of_the_child_process = "job_worker.bootstrap"
     assert set(configuring) == {"shared.process.entry_point", of_the_child_process}
     entering = [module for module in MODULES if "shared.process.entry_point.run_service" in imports(module)]
-    assert set(entering) == {"job_api.__main__", "job_worker.worker_runner"}
+    assert set(entering) == {"job_api.command", "job_worker.command"}
 
 
 def test_there_is_one_declarative_base_and_the_tables_hang_on_it() -> None:
@@ -157,26 +157,24 @@ def loaded_by(module: str) -> set[str]:
 
 
 def test_the_worker_starts_without_the_heavy_libraries() -> None:
-    loaded = loaded_by("job_worker.worker_runner")
+    loaded = loaded_by("job_worker.command")
     assert "job_worker" in loaded
     assert not loaded & {*HEAVY, *DATABASE_LIBRARIES, "job_api"}
 
 
 def test_the_api_starts_without_any_of_the_workers_libraries() -> None:
-    loaded = loaded_by("job_api.__main__")
+    loaded = loaded_by("job_api.command")
     assert "job_api" in loaded
     assert not loaded & {*VISION, "job_worker", "job_client"}
 
 
 def test_the_client_starts_with_the_libraries_of_its_own_extra_alone() -> None:
-    loaded = loaded_by("job_client.__main__")
+    loaded = loaded_by("job_client.command")
     assert {"job_client", "typer", "jinja2"} <= loaded
     assert not loaded & {*VISION, *DATABASE_LIBRARIES, "supervision", "fontTools", "job_api", "job_worker"}
 
 
-@pytest.mark.parametrize(
-    "module", [name for name in MODULES if within(name, "shared", "job_api") and name != "job_api.__main__"]
-)
+@pytest.mark.parametrize("module", [name for name in MODULES if within(name, "shared", "job_api")])
 def test_a_module_says_what_it_offers(module: str) -> None:
     tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
     assert ast.get_docstring(tree), "a module begins with what it is"

@@ -14,7 +14,7 @@ from alembic import command as alembic_command
 
 from job_api.settings import ApiSettings
 from job_api.storage.keys import JOBS_FOLDER, SET_ASIDE_FOLDER
-from job_client.__main__ import app
+from job_client.command import app
 from job_worker.settings import WorkerSettings
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2
 from shared.contract.job_status import JobStatus

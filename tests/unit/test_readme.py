@@ -4,7 +4,9 @@ import re
 
 import pytest
 
+from job_api.command import REFUSALS as API_REFUSALS
 from job_api.settings import ApiSettings
+from job_worker.command import REFUSALS as WORKER_REFUSALS
 from job_worker.settings import WorkerSettings
 from shared.process.exit_codes import ExitCode
 from shared.process.settings import ProcessSettings
@@ -21,6 +23,7 @@ def test_the_readme_lists_every_setting_as_the_code_has_it(settings_class: type[
     assert table_of(settings_class) in README
 
 
-def test_the_readme_names_every_exit_code() -> None:
+def test_the_readme_names_every_exit_code_of_the_services() -> None:
     (sentence,) = re.findall(r"Exit codes: ([^.]+)\.", README)
-    assert {int(number) for number in re.findall(r"\b\d\b", sentence)} == {code.value for code in ExitCode}
+    ends = {*API_REFUSALS.values(), *WORKER_REFUSALS.values(), ExitCode.OK, ExitCode.FAILURE, ExitCode.USAGE}
+    assert {int(number) for number in re.findall(r"\b\d+\b", sentence)} == ends

@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from job_api.command import REFUSALS as API_REFUSALS
+from job_worker.command import REFUSALS as WORKER_REFUSALS
 from shared.process.exit_codes import ExitCode
 from tests.conftest import ROOT
 
@@ -23,6 +25,7 @@ def test_every_row_of_a_promise_names_a_test() -> None:
     assert set(without) == {"| promise | held by |"}
 
 
-def test_every_exit_code_is_there() -> None:
-    rows = re.findall(r"^\| (\d+) \| ([A-Z]+) \|", PAGE, re.MULTILINE)
-    assert {name: int(code) for code, name in rows} == {code.name: code.value for code in ExitCode}
+def test_every_exit_code_of_the_services_is_there() -> None:
+    rows = re.findall(r"^\| (\d+) \| ([A-Z_]+) \|", PAGE, re.MULTILINE)
+    ends = {*API_REFUSALS.values(), *WORKER_REFUSALS.values(), ExitCode.OK, ExitCode.FAILURE, ExitCode.USAGE}
+    assert {name: int(code) for code, name in rows} == {code.name: code.value for code in ends}

@@ -104,7 +104,7 @@ def test_the_process_ends_as_with_any_wrong_setting(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert main(["--address", "127.0.0.1:0", "--storage", "tape"]) == ExitCode.SETTINGS
+    assert main(["--address", "127.0.0.1:0", "--storage", "tape"]) == ExitCode.USAGE
     assert "there is no storage 'tape'; there are: local" in capsys.readouterr().err
 
 
@@ -170,5 +170,5 @@ def test_a_folder_of_videos_that_cannot_be_read_ends_the_process_with_that_messa
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(LocalStorage, "list_files", raises(PermissionError("no entry")))
-    assert main(["--address", "127.0.0.1:0"]) == ExitCode.FAILURE
+    assert main(["--address", "127.0.0.1:0"]) == ExitCode.STORAGE
     assert "the storage cannot be used: PermissionError: no entry" in capsys.readouterr().err

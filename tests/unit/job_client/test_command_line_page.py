@@ -4,9 +4,10 @@ import re
 
 import pytest
 
-from job_client.__main__ import app
-from job_client.exit_codes import ExitCode
+from job_client.command import app
+from job_client.exit_codes import COMMAND_CODES
 from job_client.exports import ExportFormat
+from shared.process.exit_codes import ExitCode
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.unit
@@ -26,7 +27,7 @@ def test_every_format_is_there() -> None:
 
 def test_every_exit_code_is_there_in_the_words_of_the_code() -> None:
     rows = re.findall(r"^\| (\d+) \| (\w+) \| (.*) \|$", PAGE, re.MULTILINE)
-    assert {(int(code), name) for code, name, _ in rows} == {(code.value, code.name) for code in ExitCode}
+    assert {(int(code), name) for code, name, _ in rows} == {(code.value, code.name) for code in COMMAND_CODES}
     words = " ".join((ExitCode.__doc__ or "").split())
     for _, name, sentence in rows:
         assert f"{name}: {sentence}" in words

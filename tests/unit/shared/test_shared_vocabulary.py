@@ -20,10 +20,17 @@ def test_the_exit_codes_never_change() -> None:
     assert {code.name: int(code) for code in ExitCode} == {
         "OK": 0,
         "FAILURE": 1,
-        "SETTINGS": 2,
-        "DATABASE": 3,
-        "ADDRESS": 4,
-        "MODELS": 5,
+        "USAGE": 2,
+        "JOB_FAILED": 3,
+        "NOT_FOUND": 4,
+        "UNREACHABLE": 5,
+        "TRY_LATER": 6,
+        "TIMEOUT": 7,
+        "DATABASE": 8,
+        "ADDRESS": 9,
+        "MODELS": 10,
+        "STORAGE": 11,
+        "INTERRUPTED": 130,
     }
 
 

@@ -15,9 +15,8 @@ from typing import Any
 
 import pytest
 
-from job_worker.errors import JobFailed, ModelLoadError, Stopping
-from job_worker.runtime import child_process
-from job_worker.runtime.child_process import Build, ProcessRunner, RunLimits
+from job_worker.errors import Cancelled, JobFailed, ModelLoadError
+from job_worker.runtime.child_process import CHECK_SECONDS, Build, ProcessRunner, RunLimits, serve
 from tests.support import builds
 from tests.support.samples import results_document
 from tests.support.waiting import eventually, in_thread
@@ -39,8 +38,9 @@ def make_runner() -> Iterator[MakeRunner]:
             build: Build = builds.Anything(),  # noqa: B008 (frozen)
             max_frame_seconds: float = PATIENCE_SECONDS,
             max_memory_bytes: int = 1 << 40,
+            check_seconds: float = CHECK_SECONDS,
         ) -> ProcessRunner:
-            runner = ProcessRunner(build, RunLimits(max_frame_seconds, max_memory_bytes))
+            runner = ProcessRunner(build, RunLimits(max_frame_seconds, max_memory_bytes), check_seconds=check_seconds)
             stack.callback(runner.close)
             return runner
 
@@ -69,6 +69,11 @@ def result_of(runner: ProcessRunner, video: Path) -> dict[str, Any]:
     return dict(entry["result"])
 
 
+def holds_pid(file: Path) -> bool:
+    """Whether a child has written its process id; a file is there before it is written."""
+    return file.exists() and bool(file.read_text())
+
+
 def is_alive(pid: int) -> bool:
     """Whether the process runs; a zombie does not."""
     try:
@@ -94,7 +99,7 @@ def test_a_runner_that_was_not_started_starts_with_its_first_run(make_runner: Ma
     assert result_of(make_runner(), video)
 
 
-def test_a_job_failure_crosses_with_its_words_and_leaves_the_child_alive(runner: ProcessRunner, video: Path) -> None:
+def test_a_job_failure_keeps_its_message_and_leaves_the_child_alive(runner: ProcessRunner, video: Path) -> None:
     pid = result_of(runner, video)["pid"]
     with pytest.raises(JobFailed) as raised:
         runner.run("fail", video, never)
@@ -109,7 +114,7 @@ def test_an_unforeseen_error_is_no_job_failure_and_leaves_the_child_alive(runner
     assert result_of(runner, video)["pid"] == pid
 
 
-def test_want_of_memory_fails_the_job(runner: ProcessRunner, video: Path) -> None:
+def test_running_out_of_memory_fails_the_job(runner: ProcessRunner, video: Path) -> None:
     with pytest.raises(JobFailed, match="ran out of memory"):
         runner.run("out of memory", video, never)
 
@@ -118,7 +123,7 @@ def test_want_of_memory_fails_the_job(runner: ProcessRunner, video: Path) -> Non
     ("way", "words"),
     [
         ("crash", "ended by SIGSEGV$"),
-        ("be killed", "ended by SIGKILL, most likely for want of memory$"),
+        ("be killed", "ended by SIGKILL, most likely out of memory$"),
         ("exit", "ended with exit code 7$"),
         ("leave", "ended with exit code 3$"),
     ],
@@ -162,41 +167,38 @@ def test_a_run_that_takes_too_much_memory_fails_the_job_and_the_next_run_gets_a_
     assert result_of(runner, video)["pid"] != pid
 
 
-def test_memory_is_looked_at_while_frames_come_fast(make_runner: MakeRunner, video: Path) -> None:
+def test_memory_is_checked_while_frames_come_fast(make_runner: MakeRunner, video: Path) -> None:
     runner = make_runner(max_memory_bytes=builds.MUCH_MEMORY_BYTES)
     with pytest.raises(JobFailed, match="more memory than the limit"):
         runner.run("take memory with every frame", video, never)
 
 
-def test_models_that_take_too_much_memory_are_told(make_runner: MakeRunner) -> None:
+def test_models_that_take_too_much_memory_are_reported(make_runner: MakeRunner) -> None:
     with pytest.raises(ModelLoadError, match="more memory than the limit"):
         make_runner(builds.ModelsThatTakeMemory(), max_memory_bytes=builds.MUCH_MEMORY_BYTES).start(never)
 
 
-def test_every_frame_gives_the_next_one_its_whole_time(
-    make_runner: MakeRunner, video: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(child_process, "CHECK_SECONDS", 0.01)
+def test_every_frame_gives_the_next_one_its_whole_time(make_runner: MakeRunner, video: Path) -> None:
     limit = 1.0
     whole_run = builds.SLOW_FRAMES * builds.SLOW_FRAME_SECONDS
     assert whole_run > 1.4 * limit
-    runner = make_runner(max_frame_seconds=limit)
+    runner = make_runner(max_frame_seconds=limit, check_seconds=0.01)
     runner.start(never)
     assert runner.run("slow", video, never)
 
 
-def test_a_run_that_must_be_abandoned_is_given_up_at_once(runner: ProcessRunner, video: Path) -> None:
+def test_a_run_is_cancelled_at_once(runner: ProcessRunner, video: Path) -> None:
     began_at = time.monotonic()
-    with pytest.raises(Stopping):
-        runner.run("hang", video, video.exists)
+    with pytest.raises(Cancelled):
+        runner.run("hang", video, lambda: holds_pid(video))
     assert time.monotonic() - began_at < 5
-    eventually(lambda: not is_alive(int(video.read_text() or os.getpid())), "the child's end", seconds=5)
+    eventually(lambda: not is_alive(int(video.read_text())), "the child's end", seconds=5)
     assert result_of(runner, video)
 
 
-def test_a_run_that_must_be_abandoned_is_given_up_while_its_frames_come(runner: ProcessRunner, video: Path) -> None:
+def test_a_run_is_cancelled_while_its_frames_come(runner: ProcessRunner, video: Path) -> None:
     answers = iter([False, False])
-    with pytest.raises(Stopping):
+    with pytest.raises(Cancelled):
         runner.run("slow", video, lambda: next(answers, True))
 
 
@@ -207,19 +209,21 @@ def test_a_run_that_must_be_abandoned_is_given_up_while_its_frames_come(runner: 
         (builds.CrashingModels(), "^the models could not be loaded: .* SIGSEGV$"),
     ],
 )
-def test_models_that_do_not_load_are_told(build: Build, words: str, make_runner: MakeRunner) -> None:
+def test_models_that_do_not_load_are_reported(build: Build, words: str, make_runner: MakeRunner) -> None:
     with pytest.raises(ModelLoadError, match=words):
         make_runner(build).start(never)
 
 
-def test_a_start_can_be_given_up(make_runner: MakeRunner, tmp_path: Path) -> None:
+def test_a_start_can_be_cancelled(make_runner: MakeRunner, tmp_path: Path) -> None:
     runner = make_runner(builds.ModelsThatLoadOnce(tmp_path / "seen"))
-    with pytest.raises(Stopping):
+    with pytest.raises(Cancelled):
         runner.start(lambda: True)
     assert not multiprocessing.active_children()
 
 
-def test_models_that_do_not_load_a_second_time_are_told(make_runner: MakeRunner, tmp_path: Path, video: Path) -> None:
+def test_models_that_do_not_load_a_second_time_are_reported(
+    make_runner: MakeRunner, tmp_path: Path, video: Path
+) -> None:
     runner = make_runner(builds.ModelsThatLoadOnce(tmp_path / "seen"))
     runner.start(never)
     with pytest.raises(JobFailed):
@@ -228,12 +232,12 @@ def test_models_that_do_not_load_a_second_time_are_told(make_runner: MakeRunner,
         runner.run("succeed", video, never)
 
 
-def test_a_run_whose_models_take_for_ever_can_be_abandoned(make_runner: MakeRunner, tmp_path: Path) -> None:
-    said = tmp_path / "pid"
-    has_said = lambda: said.exists() and bool(said.read_text())  # noqa: E731 (a file is there before it is written)
-    with pytest.raises(Stopping):
-        make_runner(builds.ModelsThatNeverLoad(said)).run("succeed", tmp_path, has_said)
-    eventually(lambda: not is_alive(int(said.read_text())), "the child's end", seconds=5)
+def test_a_run_whose_models_take_for_ever_can_be_cancelled(make_runner: MakeRunner, tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+
+    with pytest.raises(Cancelled):
+        make_runner(builds.ModelsThatNeverLoad(pid_file)).run("succeed", tmp_path, lambda: holds_pid(pid_file))
+    eventually(lambda: not is_alive(int(pid_file.read_text())), "the child's end", seconds=5)
 
 
 def test_closing_ends_the_child_and_can_be_repeated(runner: ProcessRunner, video: Path) -> None:
@@ -279,26 +283,26 @@ def test_a_child_at_work_ends_when_its_parent_is_killed(video: Path, tmp_path: P
 def test_the_child_serves_until_its_pipe_is_closed_and_ends_by_itself(video: Path) -> None:
     context = get_context("spawn")
     ours, theirs = context.Pipe()
-    child = context.Process(target=child_process._serve, args=(theirs, builds.Anything()), daemon=True)
+    child = context.Process(target=serve, args=(theirs, builds.Anything()), daemon=True)
     child.start()
     theirs.close()
-    words = []
+    kinds = []
     for way in (None, "fail", "err", "succeed"):
         if way:
             ours.send((way, video))
         assert ours.poll(PATIENCE_SECONDS)
-        words.append(ours.recv())
+        kinds.append(ours.recv())
         ours.recv_bytes()
     ours.close()
     child.join(PATIENCE_SECONDS)
-    assert words == ["ready", "failure", "unforeseen", "results"]
+    assert kinds == ["ready", "failure", "unforeseen", "results"]
     assert child.exitcode == 0
 
 
 def test_the_child_says_why_its_models_do_not_load_and_ends_by_itself() -> None:
     context = get_context("spawn")
     ours, theirs = context.Pipe()
-    child = context.Process(target=child_process._serve, args=(theirs, builds.NoModels()), daemon=True)
+    child = context.Process(target=serve, args=(theirs, builds.NoModels()), daemon=True)
     child.start()
     theirs.close()
     assert ours.poll(PATIENCE_SECONDS)
@@ -313,5 +317,5 @@ def test_two_runners_do_not_disturb_each_other(make_runner: MakeRunner, tmp_path
     hanging = in_thread(lambda: one.run("hang", tmp_path / "one", (tmp_path / "enough").exists))
     assert result_of(other, tmp_path / "other")
     (tmp_path / "enough").touch()
-    with pytest.raises(Stopping):
+    with pytest.raises(Cancelled):
         hanging.result(PATIENCE_SECONDS)

@@ -9,8 +9,7 @@ import grpc
 import pytest
 
 from job_worker.errors import LeaseLost
-from job_worker.runtime import heartbeat as heartbeat_module
-from job_worker.runtime.heartbeat import Heartbeat
+from job_worker.runtime.heartbeat import RETRY_SECONDS, Heartbeat
 from tests.support.waiting import eventually
 from tests.support.worker_fakes import CallFailed
 
@@ -47,7 +46,7 @@ def test_the_first_renewal_does_not_wait() -> None:
         eventually(lambda: renewals, "the first renewal", seconds=5)
 
 
-def test_a_lost_lease_is_told_and_not_renewed_any_more() -> None:
+def test_a_lost_lease_is_reported_and_not_renewed_any_more() -> None:
     renewals: list[None] = []
 
     def renew() -> float:
@@ -62,7 +61,7 @@ def test_a_lost_lease_is_told_and_not_renewed_any_more() -> None:
     assert len(renewals) == 2
 
 
-def test_a_kept_lease_is_not_told_lost() -> None:
+def test_a_kept_lease_is_not_reported_lost() -> None:
     renewals: list[None] = []
 
     def renew() -> float:
@@ -74,25 +73,27 @@ def test_a_kept_lease_is_not_told_lost() -> None:
     assert not heartbeat.lost.is_set()
 
 
-def test_a_server_out_of_reach_is_asked_again_soon(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(heartbeat_module, "RETRY_SECONDS", 0.01)
+@pytest.mark.parametrize(
+    "error",
+    [CallFailed(grpc.StatusCode.UNAVAILABLE), grpc.RpcError(), ValueError("nobody foresaw it")],
+    ids=["unreachable", "without details", "unforeseen"],
+)
+def test_a_renewal_that_fails_is_logged_and_repeated_soon(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
     tries: list[None] = []
 
     def renew() -> float:
         tries.append(None)
         if len(tries) < 4:
-            raise CallFailed(grpc.StatusCode.UNAVAILABLE)
+            raise error
         return LONG_LEASE_SECONDS
 
-    with caplog.at_level(logging.WARNING), Heartbeat(renew) as heartbeat:
+    with caplog.at_level(logging.WARNING), Heartbeat(renew, retry_seconds=0.01) as heartbeat:
         eventually(lambda: len(tries) >= 4, "four tries")
     assert not heartbeat.lost.is_set()
     assert caplog.messages == ["lease not renewed, trying again"] * 3
 
 
-def test_a_server_out_of_reach_is_not_asked_without_a_pause() -> None:
+def test_an_unreachable_server_is_not_called_without_a_pause() -> None:
     tries: list[float] = []
 
     def renew() -> float:
@@ -101,7 +102,7 @@ def test_a_server_out_of_reach_is_not_asked_without_a_pause() -> None:
 
     with Heartbeat(renew):
         eventually(lambda: len(tries) >= 2, "two tries")
-    assert tries[1] - tries[0] >= heartbeat_module.RETRY_SECONDS
+    assert tries[1] - tries[0] >= RETRY_SECONDS
 
 
 def test_it_ends_with_the_block_at_once_however_long_the_lease() -> None:

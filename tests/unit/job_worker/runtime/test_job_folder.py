@@ -1,4 +1,4 @@
-"""The folder of the video in hand, and what killed workers left behind."""
+"""The folder of the job in hand, and what killed workers left behind."""
 
 import os
 import signal
@@ -9,9 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from job_worker.errors import InsufficientSpace
 from job_worker.runtime.job_folder import MIN_AGE_SECONDS, job_folder, sweep_job_folders
 
 pytestmark = [pytest.mark.unit, pytest.mark.worker]
+
+WITHOUT_FCNTL = "import sys; sys.modules['fcntl'] = None\n"
+"""Begins a program that runs as on a system that has no fcntl."""
 
 HOLDER = """
 import sys
@@ -22,6 +26,15 @@ with job_folder(Path(sys.argv[1])) as folder:
     (folder / "video.mp4").write_bytes(b"x")
     print(folder, flush=True)
     sys.stdin.read()
+"""
+
+
+SWEEPER = """
+import sys
+from pathlib import Path
+from job_worker.runtime.job_folder import sweep_job_folders
+
+print(sweep_job_folders(Path(sys.argv[1])))
 """
 
 
@@ -36,17 +49,24 @@ def test_the_folder_is_gone_when_the_block_ends(tmp_path: Path) -> None:
     assert not folder.exists()
 
 
-def test_the_folder_of_a_killed_worker_is_swept_and_that_of_a_live_one_is_not(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", HOLDER, str(tmp_path)]
+def sweep(parent: Path, preamble: str) -> int:
+    """Sweeps in another process; returns how many folders it deleted."""
+    command = [sys.executable, "-W", "ignore", "-c", preamble + SWEEPER, str(parent)]
+    return int(subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout)
+
+
+@pytest.mark.parametrize("preamble", ["", WITHOUT_FCNTL], ids=["with fcntl", "without fcntl"])
+def test_the_folder_of_a_killed_worker_is_swept_and_that_of_a_live_one_is_not(preamble: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", preamble + HOLDER, str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout
         folder = Path(holder.stdout.readline().strip())
         grow_old(folder)
-        assert sweep_job_folders(tmp_path) == 0
+        assert sweep(tmp_path, preamble) == 0
         holder.send_signal(signal.SIGKILL)
         holder.wait(30)
     grow_old(folder)
-    assert sweep_job_folders(tmp_path) == 1
+    assert sweep(tmp_path, preamble) == 1
     assert not folder.exists()
 
 
@@ -58,4 +78,9 @@ def test_young_folders_and_folders_of_others_are_left_alone(tmp_path: Path) -> N
     grow_old(foreign)
     assert sweep_job_folders(tmp_path) == 0
     assert young.exists()
-    assert foreign.exists()
+    assert list(foreign.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made_is_no_fault_of_the_job(tmp_path: Path) -> None:
+    with pytest.raises(InsufficientSpace, match="--work-dir"), job_folder(tmp_path / "absent"):
+        pass

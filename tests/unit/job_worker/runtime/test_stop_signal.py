@@ -1,4 +1,4 @@
-"""Being told to stop, once and twice."""
+"""The request to stop, once and twice."""
 
 import pytest
 
@@ -8,11 +8,11 @@ from tests.support.clock import FakeClock
 pytestmark = [pytest.mark.unit, pytest.mark.worker]
 
 
-def test_nothing_is_asked_for_at_first(clock: FakeClock) -> None:
+def test_nothing_is_requested_at_first(clock: FakeClock) -> None:
     stop = StopSignal(drain_seconds=30, clock=clock)
     clock.advance(1e6)
     assert not stop.requested.is_set()
-    assert not stop.must_hand_back
+    assert not stop.must_release
 
 
 def test_the_first_request_leaves_the_job_in_hand_its_drain_time(clock: FakeClock) -> None:
@@ -20,34 +20,34 @@ def test_the_first_request_leaves_the_job_in_hand_its_drain_time(clock: FakeCloc
     stop.request()
     assert stop.requested.is_set()
     clock.advance(29.9)
-    assert not stop.must_hand_back
+    assert not stop.must_release
 
 
-def test_the_job_must_be_handed_back_on_the_drain_deadline(clock: FakeClock) -> None:
+def test_the_job_must_be_released_on_the_drain_deadline(clock: FakeClock) -> None:
     stop = StopSignal(drain_seconds=30, clock=clock)
     stop.request()
     clock.advance(30)
-    assert stop.must_hand_back
+    assert stop.must_release
 
 
-def test_the_second_request_hands_back_at_once(clock: FakeClock) -> None:
+def test_the_second_request_releases_at_once(clock: FakeClock) -> None:
     stop = StopSignal(drain_seconds=30, clock=clock)
     stop.request()
     stop.request()
-    assert stop.must_hand_back
+    assert stop.must_release
 
 
 def test_a_later_request_takes_nothing_back(clock: FakeClock) -> None:
     stop = StopSignal(drain_seconds=30, clock=clock)
     for _ in range(3):
         stop.request()
-    assert stop.must_hand_back
+    assert stop.must_release
 
 
-def test_no_drain_time_hands_back_at_once(clock: FakeClock) -> None:
+def test_no_drain_time_releases_at_once(clock: FakeClock) -> None:
     stop = StopSignal(drain_seconds=0, clock=clock)
     stop.request()
-    assert stop.must_hand_back
+    assert stop.must_release
 
 
 def test_the_time_counts_from_the_first_request(clock: FakeClock) -> None:

@@ -4,19 +4,34 @@ import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
 
-from job_worker.errors import InsufficientSpace, JobFailed, LeaseLost, ModelLoadError, Stopping
-from job_worker.runtime import worker as worker_module
+from job_worker.errors import Cancelled, InsufficientSpace, JobFailed, LeaseLost, ModelLoadError
 from job_worker.runtime.pipeline_runner import PipelineRunner
 from job_worker.runtime.stop_signal import StopSignal
-from job_worker.runtime.worker import Worker
+from job_worker.runtime.worker import (
+    IDLE_PAUSE_SECONDS,
+    MAX_ERROR_CHARACTERS,
+    NO_MESSAGE,
+    NO_SPACE_PAUSE_SECONDS,
+    Worker,
+    with_jitter,
+)
 from tests.support.clock import FakeClock
-from tests.support.samples import results_document
+from tests.support.samples import VIDEO, results_document
 from tests.support.waiting import eventually
-from tests.support.worker_fakes import VIDEO, CallFailed, FakeApi, FakeRunner, one_empty_frame, raising, until_told
+from tests.support.worker_fakes import (
+    CallFailed,
+    FakeApi,
+    FakeRunner,
+    FakeServer,
+    one_empty_frame,
+    raising,
+    until_cancelled,
+)
 
 pytestmark = [pytest.mark.unit, pytest.mark.worker]
 
@@ -47,8 +62,10 @@ def stop(clock: FakeClock) -> StopSignal:
 
 
 @pytest.fixture
-def make_worker(stop: StopSignal, clock: FakeClock, tmp_path: Path) -> Callable[[FakeApi, PipelineRunner], Worker]:
-    def make(api: FakeApi, runner: PipelineRunner) -> Worker:
+def make_worker(stop: StopSignal, clock: FakeClock, tmp_path: Path) -> Callable[..., Worker]:
+    """Makes workers whose pauses are exact, unless other options are given."""
+
+    def make(api: FakeApi, runner: PipelineRunner, **options: Any) -> Worker:
         return Worker(
             api,  # type: ignore[arg-type]
             runner,
@@ -58,12 +75,13 @@ def make_worker(stop: StopSignal, clock: FakeClock, tmp_path: Path) -> Callable[
             wait_seconds=WAIT_SECONDS,
             chunk_bytes=100,
             clock=clock,
+            **({"jitter": lambda mean: mean} | options),
         )
 
     return make
 
 
-MakeWorker = Callable[[FakeApi, PipelineRunner], Worker]
+MakeWorker = Callable[..., Worker]
 
 
 def heartbeats() -> list[threading.Thread]:
@@ -91,7 +109,7 @@ def test_the_runner_gets_the_pipeline_and_the_whole_video(make_worker: MakeWorke
 def test_no_job_is_no_work(make_worker: MakeWorker) -> None:
     api, runner = FakeApi(), FakeRunner()
     assert not make_worker(api, runner).run_once()
-    assert api.untouched
+    assert api.reported_nothing
     assert not runner.videos
 
 
@@ -119,7 +137,14 @@ def test_a_video_that_the_server_does_not_have_fails_the_job(make_worker: MakeWo
 def test_a_long_message_is_cut(make_worker: MakeWorker) -> None:
     api = FakeApi("job")
     make_worker(api, FakeRunner(raising(JobFailed("é" * 100_000)))).run_once()
-    assert api.failed == {"job": "é" * worker_module.MAX_ERROR_CHARACTERS}
+    assert api.failed == {"job": "é" * MAX_ERROR_CHARACTERS}
+
+
+@pytest.mark.parametrize("blank", ["", " \n"])
+def test_a_blank_message_is_replaced_by_one_that_the_server_takes(blank: str, make_worker: MakeWorker) -> None:
+    api = FakeApi("job")
+    make_worker(api, FakeRunner(raising(JobFailed(blank)))).run_once()
+    assert api.failed == {"job": NO_MESSAGE}
 
 
 def test_an_unforeseen_error_fails_the_job_and_tells_the_client_nothing_of_it(make_worker: MakeWorker) -> None:
@@ -149,7 +174,7 @@ def test_a_job_lost_while_its_video_comes_is_dropped_and_the_worker_goes_on(
     make_worker: MakeWorker, stop: StopSignal
 ) -> None:
     api = FakeApi("first", "second")
-    api.on_download = lambda job_id: raising(LeaseLost(job_id))() if job_id == "first" else None
+    api.on_download = lambda job_id: api.server.give_to_another("first")
     api.on_empty = stop.request
     runner = FakeRunner()
     make_worker(api, runner).run_forever()
@@ -159,7 +184,7 @@ def test_a_job_lost_while_its_video_comes_is_dropped_and_the_worker_goes_on(
 
 def test_a_job_lost_on_completion_is_dropped_and_the_worker_goes_on(make_worker: MakeWorker, stop: StopSignal) -> None:
     api = FakeApi("first", "second")
-    api.on_complete = lambda job_id: raising(LeaseLost(job_id))() if job_id == "first" else None
+    api.on_complete = lambda job_id: api.server.give_to_another("first")
     api.on_empty = stop.request
     make_worker(api, FakeRunner()).run_forever()
     assert (list(api.completed), api.failed, api.released) == (["second"], {}, [])
@@ -169,8 +194,9 @@ def test_a_job_whose_lease_is_lost_while_its_video_comes_is_not_run(make_worker:
     api, runner, asked = FakeApi("job"), FakeRunner(), threading.Event()
 
     def renew() -> float:
+        api.server.give_to_another("job")
         asked.set()
-        raise LeaseLost("another has it")
+        return 0.003
 
     def wait_until_lost(_: str) -> None:
         assert asked.wait(5)
@@ -178,20 +204,18 @@ def test_a_job_whose_lease_is_lost_while_its_video_comes_is_not_run(make_worker:
 
     api.on_renew, api.on_download, api.on_empty = renew, wait_until_lost, stop.request
     make_worker(api, runner).run_forever()
-    assert api.untouched
+    assert api.reported_nothing
     assert not runner.videos
 
 
 def test_a_job_whose_lease_is_lost_in_the_middle_is_given_up_and_not_reported(
     make_worker: MakeWorker, stop: StopSignal
 ) -> None:
-    api, runner = FakeApi("first", "second"), FakeRunner(until_told, one_empty_frame)
-
-    losses = iter([raising(LeaseLost("another has it"))])
+    api, runner = FakeApi("first", "second"), FakeRunner(until_cancelled, one_empty_frame)
 
     def renew() -> float:
         if runner.videos:
-            next(losses, lambda: None)()
+            api.server.give_to_another("first")
         return 0.003
 
     api.on_renew = renew
@@ -201,30 +225,30 @@ def test_a_job_whose_lease_is_lost_in_the_middle_is_given_up_and_not_reported(
 
 
 def test_a_stop_lets_the_job_in_hand_finish_and_takes_no_other(make_worker: MakeWorker, stop: StopSignal) -> None:
-    def run(_pipeline_id: str, _video: Path, must_abandon: Callable[[], bool]) -> bytes:
+    def run(_pipeline_id: str, _video: Path, is_cancelled: Callable[[], bool]) -> bytes:
         stop.request()
-        assert not must_abandon()
+        assert not is_cancelled()
         return EMPTY_DOCUMENT
 
     api = FakeApi("first", "second")
     make_worker(api, FakeRunner(run)).run_forever()
-    assert (list(api.completed), api.failed, api.released, api.waiting) == (["first"], {}, [], ["second"])
+    assert (list(api.completed), api.failed, api.released, list(api.server.queue)) == (["first"], {}, [], ["second"])
 
 
-def test_a_job_that_outlasts_the_drain_time_is_handed_back_and_not_failed(
+def test_a_job_that_outlasts_the_drain_time_is_released_and_not_failed(
     make_worker: MakeWorker, stop: StopSignal, clock: FakeClock
 ) -> None:
-    def run(pipeline_id: str, video: Path, must_abandon: Callable[[], bool]) -> bytes:
+    def run(pipeline_id: str, video: Path, is_cancelled: Callable[[], bool]) -> bytes:
         stop.request()
         clock.advance(30)
-        return until_told(pipeline_id, video, must_abandon)
+        return until_cancelled(pipeline_id, video, is_cancelled)
 
     api = FakeApi("first", "second")
     make_worker(api, FakeRunner(run)).run_forever()
-    assert (api.completed, api.failed, api.released, api.waiting) == ({}, {}, ["first"], ["second"])
+    assert (api.completed, api.failed, api.released, list(api.server.queue)) == ({}, {}, ["first"], ["second", "first"])
 
 
-def test_a_stop_while_the_video_comes_hands_the_job_back(make_worker: MakeWorker, stop: StopSignal) -> None:
+def test_a_stop_while_the_video_comes_releases_the_job(make_worker: MakeWorker, stop: StopSignal) -> None:
     api, runner = FakeApi("job"), FakeRunner()
     api.on_download = lambda _: [stop.request(), stop.request()]
     make_worker(api, runner).run_forever()
@@ -232,11 +256,11 @@ def test_a_stop_while_the_video_comes_hands_the_job_back(make_worker: MakeWorker
     assert not runner.videos
 
 
-def test_a_second_stop_hands_the_job_back_at_once(make_worker: MakeWorker, stop: StopSignal) -> None:
-    def run(pipeline_id: str, video: Path, must_abandon: Callable[[], bool]) -> bytes:
+def test_a_second_stop_releases_the_job_at_once(make_worker: MakeWorker, stop: StopSignal) -> None:
+    def run(pipeline_id: str, video: Path, is_cancelled: Callable[[], bool]) -> bytes:
         stop.request()
         stop.request()
-        return until_told(pipeline_id, video, must_abandon)
+        return until_cancelled(pipeline_id, video, is_cancelled)
 
     api = FakeApi("job")
     make_worker(api, FakeRunner(run)).run_forever()
@@ -246,16 +270,16 @@ def test_a_second_stop_hands_the_job_back_at_once(make_worker: MakeWorker, stop:
 def test_a_stop_with_the_server_out_of_reach_leaves_the_job_to_its_lease(
     make_worker: MakeWorker, stop: StopSignal, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def run(pipeline_id: str, video: Path, must_abandon: Callable[[], bool]) -> bytes:
+    def run(pipeline_id: str, video: Path, is_cancelled: Callable[[], bool]) -> bytes:
         stop.request()
         stop.request()
-        return until_told(pipeline_id, video, must_abandon)
+        return until_cancelled(pipeline_id, video, is_cancelled)
 
     api = FakeApi("job")
-    api.on_release = raising(Stopping("the server cannot be reached"))
+    api.on_release = raising(Cancelled("the server cannot be reached"))
     make_worker(api, FakeRunner(run)).run_forever()
-    assert api.untouched
-    assert "job not reported, its lease will run out" in caplog.messages
+    assert api.reported_nothing
+    assert "job not reported, its lease will expire" in caplog.messages
 
 
 def test_a_report_that_the_server_cannot_take_does_not_end_the_worker(
@@ -268,26 +292,26 @@ def test_a_report_that_the_server_cannot_take_does_not_end_the_worker(
     assert (list(api.completed), api.failed, api.released) == (["second"], {}, [])
 
 
-def test_a_worker_that_can_no_longer_load_its_models_hands_the_job_back_and_ends(make_worker: MakeWorker) -> None:
+def test_a_worker_that_can_no_longer_load_its_models_releases_the_job_and_ends(make_worker: MakeWorker) -> None:
     api = FakeApi("first", "second")
     with pytest.raises(ModelLoadError, match="the weights are gone"):
         make_worker(api, FakeRunner(raising(ModelLoadError("the weights are gone")))).run_forever()
-    assert (api.completed, api.failed, api.released, api.waiting) == ({}, {}, ["first"], ["second"])
+    assert (api.completed, api.failed, api.released, list(api.server.queue)) == ({}, {}, ["first"], ["second", "first"])
 
 
-def test_a_job_for_which_there_is_no_room_is_handed_back_and_the_worker_pauses_and_goes_on(
+def test_a_job_for_which_there_is_no_space_is_released_and_the_worker_pauses_and_goes_on(
     make_worker: MakeWorker, stop: StopSignal, caplog: pytest.LogCaptureFixture
 ) -> None:
     stop.requested = pauses = CountedPauses(last=2)
     api, runner = FakeApi("large", "small"), FakeRunner()
     api.on_download = lambda job_id: raising(InsufficientSpace("no space is left"))() if job_id == "large" else None
     make_worker(api, runner).run_forever()
-    assert (list(api.completed), api.failed, api.released) == (["small"], {}, ["large"])
-    assert pauses.pauses[0] == worker_module.NO_ROOM_PAUSE_SECONDS
-    assert "job handed back, pausing: no space is left" in caplog.messages
+    assert (list(api.completed), api.failed, api.released) == (["small"], {}, ["large", "large"])
+    assert pauses.pauses[0] == NO_SPACE_PAUSE_SECONDS
+    assert "job released, pausing: no space is left" in caplog.messages
 
 
-def test_a_worker_whose_folder_is_gone_hands_the_job_back(
+def test_a_worker_whose_folder_is_gone_releases_the_job(
     make_worker: MakeWorker, stop: StopSignal, tmp_path: Path
 ) -> None:
     stop.requested = CountedPauses(last=1)
@@ -331,7 +355,7 @@ OUTCOMES = {
     "failed": raising(JobFailed("no")),
     "unforeseen": raising(RuntimeError("no")),
     "lost": raising(LeaseLost("no")),
-    "handed back": raising(Stopping("no")),
+    "released": raising(Cancelled("no")),
 }
 
 
@@ -347,9 +371,9 @@ def test_the_video_is_gone_however_the_job_ended(outcome: str, make_worker: Make
 def test_an_empty_queue_that_answers_at_once_is_asked_with_pauses(make_worker: MakeWorker, stop: StopSignal) -> None:
     stop.requested = CountedPauses(last=50)
     api = FakeApi()
-    make_worker(api, FakeRunner()).run_forever()
+    make_worker(api, FakeRunner(), jitter=with_jitter).run_forever()
     assert api.dequeues == 50
-    mean = worker_module.IDLE_PAUSE_SECONDS
+    mean = IDLE_PAUSE_SECONDS
     assert all(pause is not None and 0.5 * mean <= pause <= 1.5 * mean for pause in stop.requested.pauses)
     assert len(set(stop.requested.pauses)) > 10, "workers that were answered together must not come back together"
 
@@ -385,65 +409,66 @@ def test_a_worker_told_to_stop_asks_for_nothing(make_worker: MakeWorker, stop: S
     assert api.dequeues == 0
 
 
-class TestPipelinesThatItLacks:
-    def test_what_it_lacks_is_said_once_at_its_start(
+class TestPipelinesThatItDoesNotRun:
+    def test_they_are_logged_once_at_its_start(
         self, make_worker: MakeWorker, stop: StopSignal, caplog: pytest.LogCaptureFixture
     ) -> None:
-        api = FakeApi()
-        api.offered = frozenset({"yolo_ocr", "yolo", "ocr", "signs"})
+        api = FakeApi(server=FakeServer(frozenset({"yolo_ocr", "yolo", "ocr", "signs"})))
         api.on_empty = stop.request
         make_worker(api, FakeRunner()).run_forever()
-        said = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-        assert said == [
-            "this worker lacks pipelines that the server offers, and hands their jobs back: signs, yolo_ocr"
+        warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+        assert warnings == [
+            "this worker does not run these pipelines of the server, and releases their jobs: signs, yolo_ocr"
         ]
 
     @pytest.mark.parametrize("offered", [frozenset({"ocr"}), frozenset({"ocr", "yolo"}), None])
-    def test_nothing_is_said_where_it_lacks_nothing_or_the_server_does_not_tell(
+    def test_nothing_is_logged_where_it_runs_all_or_the_server_does_not_say(
         self,
         offered: frozenset[str] | None,
         make_worker: MakeWorker,
         stop: StopSignal,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
-        api = FakeApi()
-        api.offered, api.on_empty = offered, stop.request
+        api = FakeApi(server=FakeServer(offered))
+        api.on_empty = stop.request
         make_worker(api, FakeRunner()).run_forever()
         assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
     @pytest.mark.parametrize("offered", [frozenset({"ocr", "signs"}), None])
-    def test_a_job_of_another_pipeline_is_handed_back_and_not_run(
+    def test_a_job_of_another_pipeline_is_released_and_not_run(
         self, offered: frozenset[str] | None, make_worker: MakeWorker
     ) -> None:
-        api, runner = FakeApi("job"), FakeRunner()
-        api.pipelines, api.offered = {"job": "signs"}, offered
+        api, runner = FakeApi(server=FakeServer(offered)), FakeRunner()
+        api.server.submit("job", "signs")
         assert make_worker(api, runner).run_once()
         assert (api.released, api.failed, api.completed, runner.videos) == (["job"], {}, {}, [])
         assert heartbeats() == []
 
-    def test_a_job_of_a_pipeline_that_nobody_offers_any_more_fails_and_says_so(self, make_worker: MakeWorker) -> None:
-        api = FakeApi("job")
-        api.pipelines, api.offered = {"job": "signs"}, frozenset({"ocr"})
+    def test_a_job_of_a_pipeline_that_is_no_longer_offered_fails_and_says_so(self, make_worker: MakeWorker) -> None:
+        api = FakeApi(server=FakeServer(frozenset({"ocr"})))
+        api.server.submit("job", "signs")
         make_worker(api, FakeRunner()).run_once()
         assert (api.released, api.failed) == ([], {"job": "the pipeline 'signs' is no longer offered"})
 
-    def test_the_jobs_behind_it_are_done_at_once_and_a_pause_comes_when_it_comes_round(
-        self, make_worker: MakeWorker, stop: StopSignal, monkeypatch: pytest.MonkeyPatch
+    def test_the_jobs_behind_it_are_done_at_once_and_a_pause_comes_when_it_comes_again(
+        self, make_worker: MakeWorker, stop: StopSignal
     ) -> None:
-        monkeypatch.setattr(worker_module.random, "uniform", lambda *_: 1.0)
         stop.requested = CountedPauses(last=99)
-        api = FakeApi("other", "own", "other", "other", "own", "other")
-        api.pipelines = {"other": "signs"}
-        api.offered = frozenset({"ocr", "signs"})
+        api = FakeApi(server=FakeServer(frozenset({"ocr", "signs"})))
+        api.server.submit("other", "signs")
+        api.server.submit("own")
         worker = make_worker(api, FakeRunner())
-        while api.waiting:
+        for _ in range(4):
             worker.run_once()
-        assert stop.requested.pauses == [0, 1, 2, 1]
-        assert (list(api.completed), len(api.released)) == (["own"], 4)
+        api.server.submit("own again")
+        for _ in range(3):
+            worker.run_once()
+        assert stop.requested.pauses == [0, 1, 2, 4, 1]
+        assert (list(api.completed), len(api.released)) == (["own", "own again"], 5)
 
-    def test_a_job_that_is_lost_while_it_is_handed_back_is_dropped(self, make_worker: MakeWorker) -> None:
-        api = FakeApi("job")
-        api.pipelines, api.offered = {"job": "signs"}, None
-        api.on_release = raising(LeaseLost("job"))
+    def test_a_job_that_is_lost_while_it_is_released_is_dropped(self, make_worker: MakeWorker) -> None:
+        api = FakeApi(server=FakeServer(None))
+        api.server.submit("job", "signs")
+        api.on_release = lambda _: api.server.give_to_another("job")
         assert make_worker(api, FakeRunner()).run_once()
-        assert api.untouched
+        assert api.reported_nothing

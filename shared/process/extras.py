@@ -1,4 +1,4 @@
-"""Subcommands whose libraries a plain client does not have."""
+"""Libraries that come with an extra of the package, and what to say where it is not installed."""
 
 import contextlib
 from collections.abc import Iterator
@@ -7,12 +7,12 @@ __all__ = ["ExtraMissing", "needing_extra"]
 
 
 class ExtraMissing(Exception):
-    """A library is not installed; the message says which extra brings it."""
+    """A library is not installed; the message says which extra installs it."""
 
 
 @contextlib.contextmanager
 def needing_extra(extra: str) -> Iterator[None]:
-    """Turns the lack of a library that is imported in the block into the name of the extra that brings it.
+    """Turn the lack of a library that the block imports into the name of the extra that installs it.
 
     Raises:
         ExtraMissing: A library is missing.

@@ -2,13 +2,15 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from job_api.settings import ApiSettings
 from job_client import JobClient
-from job_worker.runtime import declined_jobs
+from job_worker.runtime.declined_jobs import DeclinedJobs
+from job_worker.runtime.stop_signal import StopSignal
 from shared.contract.job_status import JobStatus
 from tests.support.found import RESULTS
 from tests.support.processes import api_process, worker_process
@@ -21,10 +23,9 @@ from tests.support.working import working
 pytestmark = [pytest.mark.integration, pytest.mark.worker]
 
 
-@pytest.fixture(autouse=True)
-def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(declined_jobs, "FIRST_PAUSE_SECONDS", 0.05)
-    monkeypatch.setattr(declined_jobs, "MAX_PAUSE_SECONDS", 0.2)
+def working_on(pipeline_id: str, address: str, runner: FakeRunner) -> AbstractContextManager[StopSignal]:
+    """A worker that runs one pipeline, with short pauses after jobs of others."""
+    return working(address, runner, f"{pipeline_id} worker", [pipeline_id], declined=DeclinedJobs(0.05, 0.2))
 
 
 def finding() -> FakeRunner:
@@ -39,8 +40,8 @@ def test_each_worker_does_the_jobs_of_its_own_pipelines(address: str, client: Jo
     readers, finders = finding(), finding()
     jobs = [client.submit(tiny_mp4, pipeline_id=pipeline) for pipeline in 5 * ("yolo", "ocr")]
     with (
-        working(address, readers, "reader", pipelines=["ocr"]),
-        working(address, finders, "finder", pipelines=["yolo"]),
+        working_on("ocr", address, readers),
+        working_on("yolo", address, finders),
     ):
         for job in jobs:
             assert job.wait(60).status is JobStatus.completed
@@ -53,39 +54,39 @@ def test_a_job_that_no_worker_runs_waits_for_one_and_holds_up_no_other(
 ) -> None:
     first = client.submit(tiny_mp4, pipeline_id="yolo")
     others = [client.submit(tiny_mp4, pipeline_id="ocr") for _ in range(3)]
-    with working(address, finding(), "reader", pipelines=["ocr"]):
+    with working_on("ocr", address, finding()):
         assert all(job.wait(60).status is JobStatus.completed for job in others)
     assert first.status().status is JobStatus.pending
-    with working(address, finding(), "finder", pipelines=["yolo"]):
+    with working_on("yolo", address, finding()):
         assert first.wait(60).status is JobStatus.completed
 
 
-def test_a_job_may_be_handed_back_more_often_than_workers_may_be_lost_on_it(
+def test_a_job_may_be_released_more_often_than_workers_may_be_lost_on_it(
     start_server: Callable[..., str], make_settings: Callable[..., ApiSettings], tiny_mp4: bytes
 ) -> None:
     address = start_server(make_settings(max_lost_workers=1))
     with JobClient(address) as client:
         job = client.submit(tiny_mp4, pipeline_id="yolo")
         before = job.status().updated_at
-        with working(address, finding(), "reader", pipelines=["ocr"]):
+        with working_on("ocr", address, finding()):
             for _ in range(5):
-                eventually(lambda: job.status().updated_at > before, "one more hand-back")  # noqa: B023
+                eventually(lambda: job.status().updated_at > before, "one more release")  # noqa: B023
                 before = job.status().updated_at
         assert job.status().status is JobStatus.pending
 
 
-def test_it_is_said_and_handed_back_where_the_workers_have_an_address_of_their_own(
+def test_it_is_logged_and_released_where_the_workers_have_an_address_of_their_own(
     make_settings: Callable[..., ApiSettings], tiny_mp4: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     with running_server(make_settings(worker_address="127.0.0.1:0")) as server:
         for_clients, for_workers = server.addresses
-        with JobClient(for_clients) as client, working(for_workers, finding(), pipelines=["ocr"]):
+        with JobClient(for_clients) as client, working_on("ocr", for_workers, finding()):
             job = client.submit(tiny_mp4, pipeline_id="yolo")
-            eventually(lambda: "job handed back: this worker lacks its pipeline" in caplog.messages, "the hand-back")
+            eventually(lambda: "job released: this worker does not run its pipeline" in caplog.messages, "the release")
             assert job.status().error_message == ""
     assert (
-        "this worker lacks pipelines that the server offers, and hands their jobs back: yolo, yolo_ocr"
+        "this worker does not run these pipelines of the server, and releases their jobs: yolo, yolo_ocr"
         in caplog.messages
     )
 
@@ -97,17 +98,17 @@ def test_a_job_whose_pipeline_is_no_longer_offered_ends_and_says_so(
         job_id = client.submit(tiny_mp4, pipeline_id="yolo").job_id
     fewer = settings_on_disk.model_copy(update={"pipelines": ("ocr",)})
     with running_server(fewer) as server, JobClient(server.addresses[0]) as client:
-        with working(server.addresses[0], finding(), pipelines=["ocr"]):
+        with working_on("ocr", server.addresses[0], finding()):
             ended = client.job(job_id).wait(60)
         assert (ended.status, ended.error_message) == (JobStatus.failed, "the pipeline 'yolo' is no longer offered")
 
 
 @pytest.mark.e2e
-def test_a_worker_process_says_at_its_start_what_it_lacks(tmp_path: Path) -> None:
+def test_a_worker_process_says_at_its_start_which_it_does_not_run(tmp_path: Path) -> None:
     (tmp_path / "foregsyte.toml").write_text('[pipelines.korean]\nkind = "ocr"\nlanguages = ["ko"]\n')
     with api_process(tmp_path) as address, worker_process(tmp_path, address, "w", "--pipelines", "ocr") as worker:
-        lacking = (
-            "this worker lacks pipelines that the server offers, and hands their jobs back: korean, yolo, yolo_ocr"
+        warning = (
+            "this worker does not run these pipelines of the server, and releases their jobs: korean, yolo, yolo_ocr"
         )
-        eventually(lambda: lacking in worker.text, "the warning")
-        assert worker.text.count("lacks") == 1
+        eventually(lambda: warning in worker.text, "the warning")
+        assert worker.text.count("does not run") == 1

@@ -1,0 +1,38 @@
+"""The `foregsyte` command: submit videos, follow their jobs, look at what was found."""
+
+from collections.abc import Sequence
+
+import typer
+
+from job_client.cli.annotate import annotate
+from job_client.cli.demo import demo
+from job_client.cli.jobs import delete, list_jobs, pipelines, status, submit
+from job_client.cli.output import complain
+from job_client.cli.report import report
+from job_client.cli.results import results
+from job_client.errors import ServiceError
+from job_client.exit_codes import COMMAND_CODES, exit_code_of
+from job_client.local_cluster import ClusterFailed
+from job_client.media.errors import UnsuitableFile
+from shared.process.exit_codes import ExitCode
+from shared.process.extras import ExtraMissing
+
+__all__ = ["app", "main"]
+
+_EXIT_CODES = ", ".join(f"{code.value} {code.name.lower().replace('_', ' ')}" for code in COMMAND_CODES)
+
+app = typer.Typer(
+    no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__, epilog=f"Exit codes: {_EXIT_CODES}"
+)
+for command in (submit, status, results, annotate, report, list_jobs, delete, pipelines, demo):
+    app.command(name=command.__name__.removesuffix("_jobs"))(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code; leave with it as the library does for `--help` and wrong usage."""
+    try:
+        app(args=arguments, prog_name="foregsyte")
+    except (ServiceError, UnsuitableFile, ExtraMissing, ClusterFailed, OSError) as error:
+        complain(error)
+        return exit_code_of(error)
+    return ExitCode.OK

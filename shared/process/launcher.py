@@ -1,0 +1,37 @@
+"""What each installed command does first: answer `--version`, and name the extra that is not installed."""
+
+import importlib
+import importlib.metadata
+import sys
+from collections.abc import Sequence
+
+from shared.process.exit_codes import ExitCode
+from shared.process.extras import ExtraMissing, needing_extra
+
+__all__ = ["launch"]
+
+DISTRIBUTION = "foregsyte"
+
+
+def launch(program: str, module: str, extra: str, arguments: Sequence[str] | None) -> int:
+    """Run the `main` of a command's module, which needs an extra's libraries as soon as it is imported.
+
+    Args:
+        program: The command's name.
+        module: The module's full name; its `main` takes the arguments and returns the exit code.
+        extra: The extra that installs what the module imports.
+        arguments: The command line without the program's name; None for that of this process.
+
+    Returns:
+        The process's exit code, see `shared.process.exit_codes`.
+    """
+    if list(sys.argv[1:] if arguments is None else arguments)[:1] == ["--version"]:
+        print(program, importlib.metadata.version(DISTRIBUTION))  # noqa: T201 (what was asked for)
+        return ExitCode.OK
+    try:
+        with needing_extra(extra):
+            command = importlib.import_module(module)
+    except ExtraMissing as error:
+        print(f"{program}: {error}", file=sys.stderr)  # noqa: T201 (there is no log yet)
+        return ExitCode.USAGE
+    return int(command.main(arguments))
