@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from job_api.adapters import AdapterUnusable
 from job_api.bootstrap import build_server, build_services
 from job_api.core.database import DatabaseUnavailable
-from job_api.server import AddressUnavailable, CertificateUnusable
+from job_api.listener import AddressUnavailable, CertificateUnusable
 from job_api.services.recovery import StorageUnusable
 from job_api.settings import ApiSettings
 from shared.process.entry_point import run_service
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the server until SIGINT or SIGTERM.
+    """Run the server until SIGINT or SIGTERM.
 
     Returns:
         The process's exit code, see `shared.process.exit_codes`.
@@ -50,7 +50,7 @@ def _serve(settings: ApiSettings) -> None:
             addresses = " and ".join(server.start())
             files = f"data in {settings.data_dir.resolve()}" if settings.storage == "local" else settings.storage
             where = f"{files}, database {settings.resolved_database_url}"
-            print(f"{PROGRAM} listens on {addresses}, {where}", flush=True)  # noqa: T201 (the one line people look for)
+            print(f"{PROGRAM} listens on {addresses}, {where}", flush=True)  # noqa: T201 (the line that people look for)
             stopping.wait()
             logger.info("server stopping")
             all_done = server.stop()

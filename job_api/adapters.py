@@ -1,4 +1,4 @@
-"""The adapters of a port, by name: those that ship, and those that other packages register as entry points."""
+"""The adapters of a port, by name: the built-in ones, and plugins, which register as entry points."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ P = TypeVar("P")
 
 
 class AdapterUnusable(Exception):
-    """The adapter that was asked for cannot be had; the message says which setting to change, and to what."""
+    """The configured adapter cannot be made; the message says which setting to change, and to what."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +20,9 @@ class Port(Generic[P]):
     """A port whose adapter is chosen by a setting.
 
     Attributes:
-        name: The setting, and the table of the settings file that holds the adapters' own tables: `storage`.
+        name: The setting, and the table of the settings file that holds the adapters' own tables, such as `storage`.
         kind: The class that its adapters derive from.
-        built_in: What makes each adapter that ships, by name.
+        built_in: What makes each built-in adapter, by name.
     """
 
     name: str
@@ -31,18 +31,18 @@ class Port(Generic[P]):
 
     @property
     def group(self) -> str:
-        """The entry point group of adapters from elsewhere."""
+        """The entry point group of plugins."""
         return f"foregsyte.{self.name}"
 
     def adapter(self, name: str, options: Mapping[str, Any]) -> P:
-        """Makes an adapter.
+        """Make an adapter.
 
         Args:
-            name: Which; one that ships cannot be replaced by another of its name.
-            options: The adapter's own table of the settings file, handed over as keyword arguments.
+            name: Which one; a plugin cannot replace a built-in adapter of the same name.
+            options: The adapter's own table of the settings file, passed as keyword arguments.
 
         Raises:
-            AdapterUnusable: There is none of that name, it cannot be loaded, or it does not take the options.
+            AdapterUnusable: There is none of that name, it cannot be loaded, or it does not accept the options.
         """
         make = self.built_in.get(name) or self._installed(name)
         if problem := unfit_options(make, options):

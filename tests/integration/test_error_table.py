@@ -126,17 +126,17 @@ def submit_one_too_many(server: Running) -> object:
 
 def call_while_stopping(server: Running) -> object:
     """Calls in the instant between the refusal of new calls and the end of the connection."""
-    close, outcome = server.services.line.close, Future[object]()
+    close, outcome = server.services.job_queue.close, Future[object]()
 
     def call_then_close() -> None:
-        server.services.line.close = close  # type: ignore[method-assign]
+        server.services.job_queue.close = close  # type: ignore[method-assign]
         try:
             outcome.set_result(server.jobs.ListPipelines(pb.ListPipelinesRequest()))
         except grpc.RpcError as error:
             outcome.set_exception(error)
         close()
 
-    server.services.line.close = call_then_close  # type: ignore[method-assign]
+    server.services.job_queue.close = call_then_close  # type: ignore[method-assign]
     server.server.stop()
     return outcome.result(30)
 

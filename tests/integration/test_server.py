@@ -63,9 +63,9 @@ def submit(server: Running) -> str:
 
 def start_waiting(server: Running, worker_id: str) -> Any:
     """Starts a long Dequeue and returns it once it waits."""
-    before = len(server.services.line._waiters)
+    before = len(server.services.job_queue._waiters)
     call = server.workers.Dequeue.future(pb.DequeueRequest(worker_id=worker_id, wait=LONG_WAIT))
-    eventually(lambda: len(server.services.line._waiters) > before, f"{worker_id} to wait")
+    eventually(lambda: len(server.services.job_queue._waiters) > before, f"{worker_id} to wait")
     return call
 
 
@@ -93,14 +93,14 @@ class TestHealth:
     def test_a_server_that_is_stopping_answers_that_it_is_not_serving(self, server: Running) -> None:
         stub = health_pb2_grpc.HealthStub(server.channel)
         stub.Check(health_pb2.HealthCheckRequest())
-        close, answers = server.services.line.close, []
+        close, answers = server.services.job_queue.close, []
 
         def check_then_close() -> None:  # runs when new calls are refused and the connection still stands
-            server.services.line.close = close  # type: ignore[method-assign]
+            server.services.job_queue.close = close  # type: ignore[method-assign]
             answers.append(stub.Check(health_pb2.HealthCheckRequest()).status)
             close()
 
-        server.services.line.close = check_then_close  # type: ignore[method-assign]
+        server.services.job_queue.close = check_then_close  # type: ignore[method-assign]
         server.server.stop()
         assert answers == [NOT_SERVING]
 
@@ -241,7 +241,7 @@ class TestWaiting:
 
     def test_256_waiting_workers_leave_a_thread_for_every_other_call(self, make_settings: MakeSettings) -> None:
         with running_server(make_settings(max_concurrent_calls=1)) as server:
-            assert server.services.line._max_waiters == ApiSettings.of().max_waiting_workers == 256
+            assert server.services.job_queue._max_waiters == ApiSettings.of().max_waiting_workers == 256
             old = submit(server)
             assert server.workers.Dequeue(pb.DequeueRequest(worker_id="w")).job_id == old
             waiting = [start_waiting(server, f"w{number}") for number in range(256)]
@@ -252,7 +252,7 @@ class TestWaiting:
             jobs = [submit(server) for _ in range(100)]
             assert {call.result(QUICK_SECONDS).job_id for call in waiting[:100]} == set(jobs)
             assert not any(call.done() for call in waiting[100:])
-            server.services.line.close()
+            server.services.job_queue.close()
             assert {call.result(QUICK_SECONDS).job_id for call in waiting[100:]} == {""}
 
     def test_when_too_many_wait_the_next_is_answered_empty_and_calls_go_on(self, make_settings: MakeSettings) -> None:
@@ -268,7 +268,7 @@ class TestWaiting:
         cancelled = start_waiting(server, "gone")
         waiting = [start_waiting(server, f"w{number}") for number in range(others)]
         cancelled.cancel()
-        eventually(lambda: len(server.services.line._waiters) == others, "the cancelled call to leave the line")
+        eventually(lambda: len(server.services.job_queue._waiters) == others, "the cancelled call to leave the line")
         job_id = submit(server)
         if not waiting:
             waiting = [server.workers.Dequeue.future(pb.DequeueRequest(worker_id="w0", wait=LONG_WAIT))]
@@ -278,7 +278,7 @@ class TestWaiting:
         request = pb.DequeueRequest(worker_id="gone", wait=LONG_WAIT)
         refusal = refusal_of(lambda: server.workers.Dequeue(request, timeout=0.1))
         assert refusal.code is grpc.StatusCode.DEADLINE_EXCEEDED
-        eventually(lambda: not server.services.line._waiters, "the call to leave the line")
+        eventually(lambda: not server.services.job_queue._waiters, "the call to leave the line")
         job_id = submit(server)
         answer = server.workers.Dequeue(pb.DequeueRequest(worker_id="w1", wait=LONG_WAIT), timeout=QUICK_SECONDS)
         assert answer.job_id == job_id
@@ -305,7 +305,7 @@ def answers_held_back(server: Running) -> Iterator[threading.Event]:
         job_id = dequeue(worker_id, wait_seconds, waiter)
         if worker_id == "gone":
             is_held_back.set()
-            eventually(lambda: waiter.is_gone, "the call to end")
+            eventually(lambda: waiter.has_ended, "the call to end")
         return job_id
 
     with pytest.MonkeyPatch.context() as patch:
@@ -416,7 +416,7 @@ class TestStopping:
             call = server.jobs.SubmitJob.future(submit_request())
             assert storage.saves_entered.acquire(timeout=20)
             stopping = in_thread(server.server.stop)
-            eventually(lambda: server.services.line._closed, "the stop to begin")
+            eventually(lambda: server.services.job_queue._closed, "the stop to begin")
             assert not call.done()
             storage.let_through.set()
             job_id = call.result(20).job_id
