@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ LIMIT_BYTES = 48 * MIB
 COPIES = 7
 """Most copies of one request: gRPC's buffers, two on their way out, and what the allocator keeps of the last."""
 MANY = 8
+MAX_UPLOADS = 3
 CALL_SECONDS = 60.0
 LIMITS = ("--max-video-bytes", str(LIMIT_BYTES), "--max-results-bytes", str(LIMIT_BYTES))
 
@@ -72,7 +74,6 @@ class Held:
 
     def __init__(self, server: Running, storage: BlockingStorage) -> None:
         self.server = server
-        self.gate = server.services.gate
         self.storage = storage
         self.first = server.jobs.SubmitJob.future(submit_request())
         assert storage.saves_entered.acquire(timeout=20)
@@ -80,23 +81,36 @@ class Held:
     def next(self, **how: Any) -> Any:
         """Starts the next upload and returns it once it waits for room."""
         call = self.server.jobs.SubmitJob.future(submit_request(), **how)
-        eventually(lambda: len(self.gate._waiting) == 1, "the upload to wait for room")
+        self.server.jobs.ListPipelines(pb.ListPipelinesRequest(), timeout=10)  # the server answers what came after it
         return call
 
     def let_through(self) -> None:
         """Lets everything go on; in the end nothing may be counted any more."""
         self.storage.let_through.set()
         assert self.first.result(20).job_id
-        eventually(lambda: (self.gate._inside, self.gate._bytes) == (set(), 0), "the gate to be empty")
-        assert self.server.jobs.SubmitJob(submit_request()).job_id
+        eventually(self._takes_as_many_as_were_set, "every upload to be counted no longer")
+
+    def _takes_as_many_as_were_set(self) -> bool:
+        calls = [self.server.jobs.SubmitJob.future(submit_request(), timeout=20) for _ in range(MAX_UPLOADS)]
+        return [call.exception() for call in calls] == [None] * MAX_UPLOADS
+
+
+@contextmanager
+def holding(settings: ApiSettings, **how: Any) -> Iterator[Held]:
+    storage = BlockingStorage()
+    with running_server(settings, storage=storage, **how) as server, opened_at_the_end(storage.let_through):
+        yield Held(server, storage)
 
 
 @pytest.fixture
-def held(make_settings: Callable[..., ApiSettings]) -> Iterator[Held]:
-    limits = {"max_video_bytes": MIB, "max_results_bytes": MIB, "max_upload_bytes": MIB}
-    storage = BlockingStorage()
-    with running_server(make_settings(**limits), storage=storage) as server, opened_at_the_end(storage.let_through):
-        yield Held(server, storage)
+def settings(make_settings: Callable[..., ApiSettings]) -> ApiSettings:
+    return make_settings(max_video_bytes=MIB, max_results_bytes=MIB, max_upload_bytes=MIB, max_uploads=MAX_UPLOADS)
+
+
+@pytest.fixture
+def held(settings: ApiSettings) -> Iterator[Held]:
+    with holding(settings) as held:
+        yield held
 
 
 class TestWaitingForRoom:
@@ -106,12 +120,12 @@ class TestWaitingForRoom:
         held.let_through()
         assert waiting.result(20).job_id
 
-    def test_one_that_waits_too_long_is_refused_with_a_time_to_try_again(self, held: Held) -> None:
-        held.gate._room_seconds = 0.05
-        refusal = refusal_of(lambda: held.server.jobs.SubmitJob(submit_request()))
-        assert (refusal.code, refusal.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, Reason.OVERLOADED)
-        assert "RetryInfo" in refusal.details
-        held.let_through()
+    def test_one_that_waits_too_long_is_refused_with_a_time_to_try_again(self, settings: ApiSettings) -> None:
+        with holding(settings, room_seconds=0.05) as held:
+            refusal = refusal_of(lambda: held.server.jobs.SubmitJob(submit_request()))
+            assert (refusal.code, refusal.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, Reason.OVERLOADED)
+            assert "RetryInfo" in refusal.details
+            held.let_through()
 
     def test_one_whose_caller_goes_makes_room_again(self, held: Held) -> None:
         held.next().cancel()
@@ -123,9 +137,8 @@ class TestWaitingForRoom:
         held.let_through()
 
 
-def test_a_message_that_grpc_itself_refuses_makes_room_again(make_settings: Callable[..., ApiSettings]) -> None:
-    limits = {"max_video_bytes": MIB, "max_results_bytes": MIB, "max_upload_bytes": MIB}
-    with running_server(make_settings(**limits)) as server:
+def test_a_message_that_grpc_itself_refuses_makes_room_again(settings: ApiSettings) -> None:
+    with running_server(settings) as server:
         for _ in range(3):
             refusal = refusal_of(lambda: server.jobs.SubmitJob(submit_request(VIDEO + bytes(20 * MIB))))
             assert refusal.code is grpc.StatusCode.RESOURCE_EXHAUSTED

@@ -136,7 +136,7 @@ class TestTaking:
         assert status(services, job) is JobStatus.pending
         assert take(services, "w2") == job
 
-    def test_a_call_that_ends_while_it_is_answered_loses_no_job_and_no_attempt(self, services: Services) -> None:
+    def test_a_caller_that_goes_while_it_is_answered_loses_no_job_and_no_attempt(self, services: Services) -> None:
         job = submit(services)
         for number in range(5):
             assert services.dispatch.dequeue(f"w{number}", 0, EndsBeforeTheAnswer()) is None

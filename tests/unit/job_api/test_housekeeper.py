@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from job_api.housekeeper import Housekeeper
+from tests.support.adapters import raises
 from tests.support.waiting import eventually, in_thread
 
 pytestmark = pytest.mark.unit
@@ -53,6 +54,17 @@ def test_what_is_due_is_done_at_once_and_once(dispatch: CountsRounds, housekeepe
         dispatch.housekeeping_due.set()
         eventually(lambda number=number: dispatch.rounds == number, "a round")  # type: ignore[misc]
     assert not dispatch.housekeeping_due.is_set()
+
+
+def test_it_goes_on_after_an_error(
+    dispatch: CountsRounds, housekeeper: Housekeeper, caplog: pytest.LogCaptureFixture
+) -> None:
+    dispatch.meanwhile = raises(RuntimeError("once"))
+    dispatch.housekeeping_due.set()
+    eventually(lambda: "housekeeping failed, trying again" in caplog.messages, "the failed round")
+    dispatch.meanwhile = lambda: None
+    dispatch.housekeeping_due.set()
+    eventually(lambda: dispatch.rounds == 2, "another round")
 
 
 def test_what_is_due_at_the_stop_is_done_before_it_ends(dispatch: CountsRounds, housekeeper: Housekeeper) -> None:
