@@ -1,4 +1,4 @@
-"""Builds an API server from its settings: the one place where the parts meet. Tests build theirs here too."""
+"""Build an API server from its settings: the one place where its parts meet. Tests build theirs here too."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -9,26 +9,30 @@ from job_api.adapters import Port
 from job_api.core.database import Database
 from job_api.core.group_writer import GroupWriter
 from job_api.core.migrations import migrate
+from job_api.housekeeper import Housekeeper
 from job_api.interceptors.error_mapping import ErrorMappingInterceptor
+from job_api.interceptors.upload_limit import ROOM_SECONDS, UploadLimit
 from job_api.queue.base import QueueService
 from job_api.queue.memory_queue import MemoryQueue
 from job_api.repositories.jobs import JobRepository
-from job_api.server import ApiServer
+from job_api.server import SUBMIT_JOB, ApiServer
 from job_api.servicers.job_servicer import JobServicer
 from job_api.servicers.worker_servicer import WorkerServicer
 from job_api.services.dispatch import DispatchService
-from job_api.services.job_queue import JobQueue
+from job_api.services.job_queue import POLL_SECONDS, JobQueue
 from job_api.services.leases import JobLocks, LeaseTable
 from job_api.services.queries import QueryService
 from job_api.services.recovery import RecoveryService
 from job_api.services.submission import SubmissionService
-from job_api.services.upload_gate import UploadGate
 from job_api.settings import ApiSettings
 from job_api.storage.base import StorageService
 from job_api.storage.local_storage import LocalStorage
 from shared.process.clock import Clock, monotonic_clock
 
 __all__ = ["Services", "build_server", "build_services"]
+
+MAX_HOUSEKEEPING_SECONDS = 1.0
+"""How late the server may notice that a lease has expired."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +42,17 @@ class Services:
     submission: SubmissionService
     queries: QueryService
     dispatch: DispatchService
-    line: JobQueue
-    gate: UploadGate
+    job_queue: JobQueue
+    leases: LeaseTable
+    locks: JobLocks
     database: Database
     writer: GroupWriter
     storage: StorageService
     queue: QueueService
 
     def close(self) -> None:
-        """Writes what waits and lets go of the database and the adapters."""
-        with ExitStack() as stack:  # the last one first, each of them whatever the others do
+        """Commit the waiting writes, then close the database and the adapters."""
+        with ExitStack() as stack:  # the last one first, each of them even if another fails
             stack.callback(self.storage.close)
             stack.callback(self.queue.close)
             stack.callback(self.database.close)
@@ -59,20 +64,24 @@ def build_services(
     *,
     storage: StorageService | None = None,
     queue: QueueService | None = None,
+    make_jobs: Callable[[Database, GroupWriter], JobRepository] = JobRepository,
     clock: Clock = monotonic_clock,
     new_id: Callable[[], UUID] = uuid4,
+    poll_seconds: float = POLL_SECONDS,
 ) -> Services:
-    """Opens and migrates the database, builds the services and recovers the jobs of the last run.
+    """Open and migrate the database, build the services and recover the jobs of the last run.
 
     Args:
-        settings: What the server was told.
+        settings: The settings of the server.
         storage: Where files are kept; None for the one that the settings name.
         queue: Where ids wait; None for the one that the settings name.
-        clock: What time it is.
+        make_jobs: Makes the repository of jobs.
+        clock: Returns the time that leases are measured by, in seconds.
         new_id: Makes the ids of jobs.
+        poll_seconds: How often a waiting Dequeue looks at the queue without being woken.
 
     Raises:
-        AdapterUnusable: The storage or the queue that the settings name cannot be had.
+        AdapterUnusable: The storage or the queue that the settings name cannot be made.
         PluginUnusable: It is a plugin that cannot be loaded.
         DatabaseUnavailable: The database is held by another process, damaged or newer than this code.
         StorageUnusable: The storage cannot be read or written.
@@ -86,24 +95,24 @@ def build_services(
         database.open()
         unless_recovered.callback(database.close)
         writer = GroupWriter(database.sessions)
-        jobs = JobRepository(database, writer)
-        line = JobQueue(queue, settings.max_waiting_workers)
+        jobs = make_jobs(database, writer)
+        job_queue = JobQueue(queue, settings.max_waiting_workers, poll_seconds)
         leases = LeaseTable(settings.lease_seconds, clock)
         locks = JobLocks()
-        gate = UploadGate(settings.max_uploads, settings.max_upload_bytes)
-        with database.unusable_is_explained():
+        with database.driver_errors_translated():
             database_is_new = migrate(database)
-            RecoveryService(jobs, storage, line, leases).recover(database_is_new=database_is_new)
+            RecoveryService(jobs, storage, job_queue, leases).recover(database_is_new=database_is_new)
         unless_recovered.pop_all()
     writer.start()
     return Services(
         submission=SubmissionService(
-            jobs, storage, line, locks, settings.pipelines, settings.submission_limits, gate, new_id
+            jobs, storage, job_queue, locks, settings.pipelines, settings.submission_limits, new_id
         ),
         queries=QueryService(jobs, storage, locks, settings.default_page_size, settings.max_page_size),
-        dispatch=DispatchService(jobs, storage, line, leases, locks, settings.dispatch_limits, clock),
-        line=line,
-        gate=gate,
+        dispatch=DispatchService(jobs, storage, job_queue, leases, locks, settings.dispatch_limits, clock),
+        job_queue=job_queue,
+        leases=leases,
+        locks=locks,
         database=database,
         writer=writer,
         storage=storage,
@@ -121,15 +130,39 @@ def _chosen_queue(settings: ApiSettings) -> QueueService:
     return port.adapter(settings.queue, settings.queue_tables.get(settings.queue, {}))
 
 
-def build_server(settings: ApiSettings, services: Services) -> ApiServer:
-    """Builds the gRPC server in front of the services; it does not listen yet."""
+def build_server(
+    settings: ApiSettings,
+    services: Services,
+    *,
+    housekeeping_seconds: float = MAX_HOUSEKEEPING_SECONDS,
+    room_seconds: float = ROOM_SECONDS,
+) -> ApiServer:
+    """Build the gRPC server in front of the services; it does not listen yet.
+
+    Args:
+        settings: The settings of the server.
+        services: The services that it calls.
+        housekeeping_seconds: The longest time between two looks for expired leases.
+        room_seconds: How long an upload waits for room before it is refused.
+    """
     descriptions = settings.catalogue.describe(settings.pipelines, settings.profile)
     return ApiServer(
         settings,
         JobServicer(services.submission, services.queries, descriptions),
         WorkerServicer(services.dispatch, settings.pipelines),
         ErrorMappingInterceptor(),
-        services.dispatch,
-        services.line,
-        services.gate,
+        _upload_limit(settings, room_seconds),
+        Housekeeper(services.dispatch, min(housekeeping_seconds, settings.lease_seconds / 10)),
+        services.job_queue,
+    )
+
+
+def _upload_limit(settings: ApiSettings, room_seconds: float) -> UploadLimit:
+    return UploadLimit(
+        SUBMIT_JOB,
+        max_uploads=settings.max_uploads,
+        max_bytes=settings.max_upload_bytes,
+        largest_bytes=settings.largest_payload_bytes,
+        threads=min(settings.max_uploads, settings.max_concurrent_calls),
+        room_seconds=room_seconds,
     )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from job_api.adapters import AdapterUnusable
 from job_api.bootstrap import build_server, build_services
 from job_api.core.database import DatabaseUnavailable
-from job_api.server import AddressUnavailable, CertificateUnusable
+from job_api.listener import AddressUnavailable, CertificateUnusable
 from job_api.services.recovery import StorageUnusable
 from job_api.settings import ApiSettings
 from shared.process.entry_point import run_service
@@ -49,7 +49,7 @@ def _serve(settings: ApiSettings) -> None:
             addresses = " and ".join(server.start())
             files = f"data in {settings.data_dir.resolve()}" if settings.storage == "local" else settings.storage
             where = f"{files}, database {settings.resolved_database_url}"
-            print(f"{PROGRAM} listens on {addresses}, {where}", flush=True)  # noqa: T201 (the one line people look for)
+            print(f"{PROGRAM} listens on {addresses}, {where}", flush=True)  # noqa: T201 (the line that people look for)
             stopping.wait()
             logger.info("server stopping")
             all_done = server.stop()

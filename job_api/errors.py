@@ -21,7 +21,7 @@ ApiError
     ├── InputUnreadable       └── ResultsUnreadable
 
 The errors know nothing of gRPC: `job_api/interceptors/error_mapping.py` turns them into status codes and details. Their
-messages are read by callers: plain words, what to do, never a path.
+messages are for callers: plain words, what to do, never a path.
 """
 
 from typing import ClassVar
@@ -135,7 +135,7 @@ class InvalidWait(InvalidRequest):
 
 
 class InvalidRange(InvalidRequest):
-    """The piece asked for does not lie within the video."""
+    """The requested chunk does not lie within the video."""
 
     reason, field = Reason.INVALID_RANGE, "offset"
 
@@ -165,7 +165,7 @@ class InvalidPageSize(InvalidRequest):
 
 
 class InvalidPageToken(InvalidRequest):
-    """The page token is not one this server gave."""
+    """The page token is not one of this server."""
 
     reason, field = Reason.INVALID_PAGE_TOKEN, "page_token"
 
@@ -210,7 +210,7 @@ class JobFailed(NotFound):
 
 
 class AlreadyExists(_AboutJob):
-    """What the request would make is there already, and differs."""
+    """What the request would create exists already, and differs."""
 
 
 class RequestIdReused(AlreadyExists):

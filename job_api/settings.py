@@ -1,4 +1,4 @@
-"""What an API server can be told."""
+"""The settings of an API server."""
 
 from pathlib import Path
 from typing import ClassVar, Literal, Self
@@ -32,8 +32,8 @@ class ApiSettings(PipelineSettings):
     data_dir: Path = Field(Path("data"), description="Folder of videos and results.")
     storage: str = Field("local", description="Where files are kept: local (in data_dir), or a plugin.")
     queue: str = Field("memory", description="Where ids of jobs wait: memory, or a plugin.")
-    storage_tables: Tables = from_file("storage", "The options of each storage.")
-    queue_tables: Tables = from_file("queue", "The options of each queue.")
+    storage_tables: Tables = from_file("storage", "The options of each storage plugin.")
+    queue_tables: Tables = from_file("queue", "The options of each queue plugin.")
     database_url: str = Field(
         "",
         pattern="^(duckdb:///.+)?$",
@@ -44,7 +44,7 @@ class ApiSettings(PipelineSettings):
         description="The pipelines offered, as a,b; default: these, the plugins and those of the settings file.",
     )
     profile: Profile = Field(
-        Profile.balanced, description="The workers' --profile, told to clients: exact, balanced or fast."
+        Profile.balanced, description="The workers' --profile, reported to clients: exact, balanced or fast."
     )
 
     max_video_bytes: PositiveInt = Field(512 * MIB, description="Largest video.")
@@ -53,7 +53,7 @@ class ApiSettings(PipelineSettings):
     max_uploads: PositiveInt = Field(16, description="Most uploads at one time.")
     max_upload_bytes: PositiveInt = Field(GIB, description="Most bytes of video in uploads at one time.")
     min_free_bytes: int = Field(GIB, ge=0, description="Disk floor: what must stay free after a submit.")
-    max_chunk_bytes: PositiveInt = Field(4 * MIB, description="Largest piece of a video sent to a worker at once.")
+    max_chunk_bytes: PositiveInt = Field(4 * MIB, description="Largest chunk of a video sent to a worker at once.")
     default_page_size: PositiveInt = Field(50, description="Jobs in a page of ListJobs unless the caller says.")
     max_page_size: PositiveInt = Field(1000, description="Most jobs in a page of ListJobs.")
 
@@ -87,7 +87,7 @@ class ApiSettings(PipelineSettings):
 
     @property
     def dispatch_limits(self) -> DispatchLimits:
-        """The settings that bound what workers ask for and bring."""
+        """The settings that bound what workers ask for and send."""
         return DispatchLimits(
             self.max_wait_seconds,
             self.max_chunk_bytes,

@@ -19,11 +19,11 @@ class UtcDateTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Stores the instant in UTC."""
+        """Return the instant in UTC, without its zone, to be stored."""
         del dialect
         return value and value.astimezone(UTC).replace(tzinfo=None)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Returns the instant with its zone."""
+        """Return the stored instant with its zone."""
         del dialect
         return value and value.replace(tzinfo=UTC)

@@ -1,6 +1,6 @@
 """The one database: DuckDB, which belongs to this process alone while it runs.
 
-`Base`, `engine`, `SessionLocal` and `get_db` stand for the database that the environment names; a server builds its own
+`Base`, `engine`, `SessionLocal` and `get_db` belong to the database that the environment names; a server builds its own
 `Database` from its settings.
 """
 
@@ -33,7 +33,7 @@ __all__ = [
 DEFAULT_DATABASE_URL = "duckdb:///data/foregsyte.duckdb"
 
 CHECKPOINT_THRESHOLD = "1MB"
-"""DuckDB folds its log into the file at this size, so that replay after a crash stays under a second (7 s at 16 MB)."""
+"""DuckDB merges its log into the file at this size: replay after a crash takes under a second (7 s at 16 MB)."""
 
 
 engine: Engine
@@ -51,16 +51,16 @@ class DatabaseUnavailable(Exception):
 class Database:
     """An engine without a pool, its sessions, and one connection held open.
 
-    DuckDB loads its file when the first connection opens and lets go of it when the last one closes. With `NullPool`
-    every session would pay for that, so one connection is kept for as long as the database is open. Nothing runs on
-    it: a transaction left open there would stop checkpoints.
+    DuckDB loads its file when the first connection opens and unloads it when the last one closes. With `NullPool`
+    every session would pay for that, so one connection stays open as long as the database is. Nothing runs on it: a
+    transaction left open there would prevent checkpoints.
     """
 
     def __init__(self, url: str) -> None:
         self.url = f"{url}{uuid4().hex}" if make_url(url).database == ":memory:" else url  # named: sessions share it
         self.engine = _make_engine(self.url)
         self.sessions = sessionmaker(self.engine, expire_on_commit=False)
-        self._keeper: Any = None
+        self._open_connection: Any = None
 
     @property
     def file(self) -> Path | None:
@@ -69,38 +69,38 @@ class Database:
         return None if name.startswith(":memory:") else Path(name)
 
     def open(self) -> None:
-        """Takes hold of the database, making its folder where there is none.
+        """Open the database, making its folder where there is none.
 
         Raises:
             DatabaseUnavailable: Another process holds the file, or it is damaged or cannot be read.
         """
-        with self.unusable_is_explained():
+        with self.driver_errors_translated():
             if self.file:
                 self.file.parent.mkdir(parents=True, exist_ok=True)
-            self._keeper = self.engine.raw_connection()
+            self._open_connection = self.engine.raw_connection()
 
     @contextmanager
-    def unusable_is_explained(self) -> Iterator[None]:
-        """Turns what the driver says of a database that cannot be used into words.
+    def driver_errors_translated(self) -> Iterator[None]:
+        """Translate the driver's errors about a database that cannot be used.
 
         Raises:
-            DatabaseUnavailable: The block met such a database.
+            DatabaseUnavailable: The block met such an error.
         """
         try:
             yield
         except (duckdb.Error, DBAPIError, OSError) as error:
-            raise DatabaseUnavailable(_explain(self.file, str(getattr(error, "orig", error)))) from error
+            raise DatabaseUnavailable(_problem(self.file, str(getattr(error, "orig", error)))) from error
 
     def close(self) -> None:
-        """Lets go of the database; DuckDB folds its log into the file."""
-        if self._keeper is not None:
-            self._keeper.close()
-            self._keeper = None
+        """Close the database; DuckDB merges its log into the file."""
+        if self._open_connection is not None:
+            self._open_connection.close()
+            self._open_connection = None
         self.engine.dispose()
 
 
 def database_url() -> str:
-    """Returns the URL that `FOREGSYTE_DATABASE_URL` names, or the default."""
+    """Return the URL that `FOREGSYTE_DATABASE_URL` names, or the default."""
     return os.environ.get("FOREGSYTE_DATABASE_URL", DEFAULT_DATABASE_URL)
 
 
@@ -110,14 +110,15 @@ def _make_engine(url: str) -> Engine:
         "autoinstall_known_extensions": "false",  # a file of another kind is refused, not looked up on the network
         "autoload_known_extensions": "false",
     }
-    # A connection is closed, not given back: the rollback before that would be the second one.
+    # A connection is closed, not returned to a pool: a rollback on return would be the second one.
     engine = create_engine(url, poolclass=NullPool, pool_reset_on_return=None, connect_args={"config": config})
-    # The dialect leaves this off. It compiles statements as PostgreSQL's does, which has it on.
+    # The dialect leaves this off. It compiles statements like PostgreSQL's, which has it on.
     type(engine.dialect).supports_statement_cache = True
     return engine
 
 
-def _explain(file: Path | None, cause: str) -> str:
+def _problem(file: Path | None, cause: str) -> str:
+    """Return what is wrong with the database and what to do, from the driver's message."""
     holder = re.search(r"Conflicting lock is held.*?\(PID (\d+)\)", cause)
     if holder:
         return (
@@ -135,7 +136,7 @@ def _default() -> Database:
 
 
 def __getattr__(name: str) -> Any:
-    """Makes `engine` and `SessionLocal` when first asked for: importing this module must not fail on a wrong URL."""
+    """Make `engine` and `SessionLocal` on first use: importing this module must not fail on a wrong URL."""
     if name == "engine":
         return _default().engine
     if name == "SessionLocal":
@@ -144,7 +145,7 @@ def __getattr__(name: str) -> Any:
 
 
 def get_db() -> Iterator[Session]:
-    """Yields a session of the environment's database and always closes it."""
+    """Yield a session of the environment's database and always close it."""
     session = _default().sessions()
     try:
         yield session

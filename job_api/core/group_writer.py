@@ -1,7 +1,7 @@
-"""Writes to the database: one thread that commits what waits as one transaction.
+"""Writes to the database: one thread that commits all waiting writes as one transaction.
 
-A commit costs about a millisecond whatever is in it, and two transactions that touch one row make DuckDB refuse the
-second. One writer has no conflicts, and the more callers wait, the more each commit carries.
+A commit costs about a millisecond whatever is in it, and DuckDB refuses the second of two transactions that touch one
+row. One writer has no conflicts, and the more callers wait, the more writes each commit contains.
 """
 
 import errno
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _NO_SPACE = os.strerror(errno.ENOSPC)
-"""How DuckDB says, in its message alone, that its log cannot grow; it rolls back, and works again with space."""
+"""The part of DuckDB's message that says that its log cannot grow; it rolls back, and works again with space."""
 
 _Write = tuple[Callable[[Session], Any], "Future[Any]"]
 
@@ -36,34 +36,40 @@ MAX_GROUP = 128
 class GroupWriter:
     """Runs writes one after the other and commits them in groups."""
 
-    def __init__(self, sessions: sessionmaker[Session]) -> None:
+    def __init__(self, sessions: sessionmaker[Session], max_group: int = MAX_GROUP) -> None:
         self._sessions = sessions
+        self._max_group = max_group
         self._waiting: SimpleQueue[_Write | None] = SimpleQueue()
         self._closing = threading.Lock()
         self._is_closed = False
         self._thread = threading.Thread(target=self._run, name="group-writer", daemon=True)
 
+    @property
+    def waiting(self) -> int:
+        """The number of writes that wait."""
+        return self._waiting.qsize()
+
     def start(self) -> None:
-        """Starts the thread."""
+        """Start the thread."""
         self._thread.start()
 
     def close(self) -> None:
-        """Commits what waits and stops the thread."""
+        """Commit the waiting writes and stop the thread."""
         with self._closing:
             self._is_closed = True
             self._waiting.put(None)
         self._thread.join()
 
     def run(self, write: Callable[[Session], T]) -> T:
-        """Runs a write and returns its result once it is committed.
+        """Run a write; return its result once it is committed.
 
         Args:
-            write: Uses the session, and beside it only what may happen twice: where a group fails, its writes are run
+            write: Uses the session. Whatever else it does must be safe to repeat: where a group fails, its writes run
                 again one by one.
 
         Raises:
-            DiskLow: There is no space for it; nothing of it was written.
-            Exception: Whatever else the write or its commit raised; then nothing of it was written.
+            DiskLow: There is no space for it; nothing was written.
+            Exception: Whatever else the write or its commit raised; nothing was written.
         """
         done: Future[T] = Future()
         with self._closing:
@@ -77,19 +83,19 @@ class GroupWriter:
             self._commit(group)
 
     def _next_group(self) -> list[_Write]:
-        """Waits for a write and takes all that wait behind it; empty when the writer is closed."""
+        """Wait for a write and take all that wait behind it; return none when the writer is closed."""
         group: list[_Write] = []
         item = self._waiting.get()
         while item is not None:
             group.append(item)
-            if len(group) == MAX_GROUP:
+            if len(group) == self._max_group:
                 break
             try:
                 item = self._waiting.get_nowait()
             except Empty:
                 break
         else:
-            if group:  # what came before the end is committed first, and the end is found again
+            if group:  # commit these first, then find the end again
                 self._waiting.put(None)
         return group
 
@@ -97,7 +103,7 @@ class GroupWriter:
         try:
             with self._sessions.begin() as session:
                 results = [write(session) for write, _ in group]
-        except Exception as error:  # noqa: BLE001 (the writer's caller gets it)
+        except Exception as error:  # noqa: BLE001 (the caller of the write gets it)
             if len(group) == 1:
                 group[0][1].set_exception(_disk_low(error) or error)
                 return

@@ -15,13 +15,13 @@ __all__ = ["migrate"]
 
 
 def migrate(database: Database) -> bool:
-    """Applies the migrations that are missing.
+    """Apply the migrations that are missing.
 
     Returns:
         Whether the database was new: it held no version before.
 
     Raises:
-        DatabaseUnavailable: The database is of a version that this code does not know.
+        DatabaseUnavailable: The database has a version that this code does not know.
     """
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 from uuid import uuid4
 
@@ -50,23 +51,24 @@ _MALFORMED = object()
 
 
 class ErrorMappingInterceptor(grpc.ServerInterceptor):
-    """Answers every error of a handler with its status, and refuses new calls once the server is stopping."""
+    """Map every error of a handler to its status, and refuse new calls once the server is stopping."""
 
     def __init__(self) -> None:
         self._is_stopping = False
 
     def stop(self) -> None:
-        """Refuses calls from now on with SHUTTING_DOWN; those under way go on."""
+        """Refuse calls from now on with SHUTTING_DOWN; calls under way go on."""
         self._is_stopping = True
 
     def intercept_service(
         self, continuation: Callable[[grpc.HandlerCallDetails], Any], handler_call_details: grpc.HandlerCallDetails
     ) -> Any:
-        """Wraps the handler of a unary RPC; health and reflection are left as they are."""
+        """Wrap the handler of an RPC of this project; health and reflection keep theirs."""
         handler = continuation(handler_call_details)
         if handler is None or not handler_call_details.method.startswith("/foregsyte."):
             return handler
 
+        @wraps(handler.unary_unary)  # with its attributes, of which gRPC reads some
         def answer(request: Message, context: grpc.ServicerContext) -> Any:
             try:
                 if self._is_stopping:
@@ -85,23 +87,23 @@ class ErrorMappingInterceptor(grpc.ServerInterceptor):
 
 
 def _or_malformed(deserialize: Callable[[bytes], Any] | None) -> Callable[[bytes], Any] | None:
-    """Returns the deserializer made so that it never raises: gRPC would answer INTERNAL by itself."""
+    """Return a deserializer that never raises: gRPC itself would answer INTERNAL."""
     if deserialize is None:
         return None
 
     def read(request: bytes) -> Any:
         try:
             return deserialize(request)
-        except Exception:  # noqa: BLE001 (whatever is wrong with them, they are no message)
+        except Exception:  # noqa: BLE001 (whatever is wrong, the bytes are no message)
             return _MALFORMED
 
     return read
 
 
 def status_of(error: Exception) -> status_pb2.Status:
-    """Returns what the caller is told about an error: code, message, details.
+    """Return the status that answers an error: code, message and details.
 
-    An error that nobody foresaw is logged with a reference, and the reference is all that the caller is told.
+    An unexpected error is logged with a reference; the caller gets the reference and nothing else.
     """
     if isinstance(error, ApiError):
         code = next(STATUS_CODES[base] for base in type(error).__mro__ if base in STATUS_CODES)
@@ -113,7 +115,7 @@ def status_of(error: Exception) -> status_pb2.Status:
 
 
 def _cut(message: str) -> str:
-    """Returns the message, cut where it is too long to be sent: it may repeat what a worker or a client wrote."""
+    """Return the message, cut where it is too long to send: it may repeat what a worker or a client wrote."""
     encoded = message.encode()
     if len(encoded) <= MAX_MESSAGE_BYTES:
         return message

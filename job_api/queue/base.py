@@ -1,4 +1,4 @@
-"""What the service needs of a queue."""
+"""The queue that the service needs, as a port."""
 
 from abc import ABC, abstractmethod
 from uuid import UUID
@@ -7,7 +7,7 @@ __all__ = ["QueueService", "checked_payload"]
 
 
 def checked_payload(job_id: str) -> str:
-    """Returns the payload if it is a UUID in its canonical form.
+    """Return the payload if it is a UUID in its canonical form.
 
     Raises:
         ValueError: It is anything else.
@@ -22,7 +22,7 @@ class QueueService(ABC):
 
     @abstractmethod
     def enqueue(self, job_id: str) -> None:
-        """Adds a job's id at the end.
+        """Add a job's id at the end.
 
         Raises:
             ValueError: The payload is not a UUID string.
@@ -30,11 +30,11 @@ class QueueService(ABC):
 
     @abstractmethod
     def dequeue(self) -> str | None:
-        """Removes and returns the first id, or None at once where there is none."""
+        """Remove and return the first id, or return None at once where there is none."""
 
     @abstractmethod
     def size(self) -> int:
-        """Returns how many ids wait."""
+        """Return how many ids wait."""
 
     def close(self) -> None:  # noqa: B027 (most adapters hold nothing)
-        """Lets go of what the adapter holds, once, at the end of the process; it is not called in a crash."""
+        """Release the adapter's resources; called once at the end of the process, but not in a crash."""

@@ -8,22 +8,22 @@ __all__ = ["MemoryQueue"]
 
 
 class MemoryQueue(QueueService):
-    """Keeps the ids in a `queue.Queue`; what it held is found again in the database after a restart."""
+    """Keeps the ids in a `queue.Queue`; after a restart they are read from the database."""
 
     def __init__(self) -> None:
         self._ids: queue.Queue[str] = queue.Queue()
 
     def enqueue(self, job_id: str) -> None:
-        """Adds the id at the end; see the port."""
+        """Add the id at the end."""
         self._ids.put(checked_payload(job_id))
 
     def dequeue(self) -> str | None:
-        """Removes and returns the first id; see the port."""
+        """Remove and return the first id, or return None where there is none."""
         try:
             return self._ids.get_nowait()
         except queue.Empty:
             return None
 
     def size(self) -> int:
-        """Returns how many ids wait; see the port."""
+        """Return how many ids wait."""
         return self._ids.qsize()

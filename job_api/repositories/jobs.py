@@ -1,13 +1,13 @@
 """The rows of the jobs table, read over short connections and written through the one writer."""
 
 import threading
-from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, cast
 from uuid import UUID
 
+from cachetools import LRUCache
 from sqlalchemy import CursorResult, Delete, Select, Table, Update, and_, bindparam, delete, insert, or_, select, update
 from sqlalchemy.orm import Session
 
@@ -24,7 +24,7 @@ Position = tuple[datetime, UUID]
 
 @dataclass(frozen=True, slots=True)
 class JobRecord:
-    """A job as its row stood when it was read; the fields are the columns."""
+    """A job's row as it was when it was read; the fields are the columns."""
 
     job_id: UUID
     status: JobStatus
@@ -37,10 +37,10 @@ class JobRecord:
 
 
 REMEMBERED_JOBS = 4096
-"""How many of the jobs that changed last are known without asking the database; a kilobyte each."""
+"""How many of the jobs that changed last are read from memory; a kilobyte each."""
 
 _JOBS = cast("Table", Job.__table__)
-"""The rows are read and written as rows: an object mapped to each would double the cost of every call."""
+"""Rows are read and written without the object mapper, which would double the cost of every call."""
 _SELECT = select(*(_JOBS.c[name] for name in JobRecord.__slots__))
 _BY_ID = _SELECT.where(_JOBS.c.job_id == bindparam("job_id"))
 
@@ -48,18 +48,18 @@ _BY_ID = _SELECT.where(_JOBS.c.job_id == bindparam("job_id"))
 class JobRepository:
     """Jobs by id, by state and by age. No connection outlives a method.
 
-    The jobs that changed last are remembered as their rows stand, because their clients ask for them again and again.
-    That holds because nobody else writes to the database, and because changes of one job do not overlap: whoever makes
-    one holds the job's lock.
+    The rows of the jobs that changed last are kept in memory, because their clients read them again and again. That is
+    safe because nobody else writes to the database, and because changes of one job do not overlap: whoever makes one
+    holds the job's lock.
     """
 
-    def __init__(self, database: Database, writer: GroupWriter) -> None:
+    def __init__(self, database: Database, writer: GroupWriter, remembered_jobs: int = REMEMBERED_JOBS) -> None:
         self._engine = database.engine
         self._writer = writer
-        self._recent = _RecentJobs()
+        self._recent = _RecentJobs(remembered_jobs)
 
     def add(self, job_id: UUID, pipeline_id: str, input_path: str) -> None:
-        """Inserts a pending job; it is durable when this returns."""
+        """Insert a pending job; it is durable when this returns."""
         now = datetime.now(UTC)
         job = JobRecord(job_id, JobStatus.pending, pipeline_id, input_path, None, None, now, now)
         statement = insert(_JOBS).values({name: getattr(job, name) for name in JobRecord.__slots__})
@@ -67,14 +67,14 @@ class JobRepository:
         self._recent.put(job)
 
     def get(self, job_id: UUID) -> JobRecord | None:
-        """Returns the job, or None."""
+        """Return the job, or None."""
         if recent := self._recent.get(job_id):
             return recent
         found = self._read(_BY_ID, job_id=job_id)
         return found[0] if found else None
 
     def newest(self, status: JobStatus | None, after: Position | None, count: int) -> list[JobRecord]:
-        """Returns up to `count` jobs, newest first, that come after the position."""
+        """Return up to `count` jobs, newest first, that come after the position."""
         query = _SELECT.order_by(_JOBS.c.created_at.desc(), _JOBS.c.job_id.desc()).limit(count)
         if status:
             query = query.where(_JOBS.c.status == status)
@@ -85,18 +85,18 @@ class JobRepository:
         return self._read(query)
 
     def ids_with_status(self, status: JobStatus) -> list[UUID]:
-        """Returns the ids of the jobs in this state, oldest first."""
+        """Return the ids of the jobs in this state, oldest first."""
         query = select(_JOBS.c.job_id).where(_JOBS.c.status == status).order_by(_JOBS.c.created_at, _JOBS.c.job_id)
         with self._engine.connect() as connection:
             return list(connection.scalars(query))
 
     def missing(self, job_ids: Iterable[UUID]) -> set[UUID]:
-        """Returns those of the ids that no row has."""
+        """Return those of the ids that no row has."""
         with self._engine.connect() as connection:
             return set(job_ids) - set(connection.scalars(select(_JOBS.c.job_id)))
 
     def move(self, job_id: UUID, before: JobStatus, after: JobStatus, **columns: str | None) -> bool:
-        """Changes a job's state, and these columns with it, if it is in the state `before`.
+        """Change a job's state, and these columns with it, if it is in the state `before`.
 
         Returns:
             Whether it was; if not, nothing changed.
@@ -111,13 +111,13 @@ class JobRepository:
         return is_moved
 
     def delete(self, job_id: UUID) -> bool:
-        """Deletes a job in a final state; returns whether there was one."""
+        """Delete a job in a final state; return whether there was one."""
         final = [status for status in JobStatus if status.is_final]
         statement = delete(_JOBS).where(_JOBS.c.job_id == job_id, _JOBS.c.status.in_(final))
         return self._change(job_id, statement)
 
     def _change(self, job_id: UUID, statement: Update | Delete) -> bool:
-        """Changes a job's row; returns whether there was one to change."""
+        """Change a job's row; return whether there was one to change."""
 
         def write(session: Session) -> bool:
             self._recent.forget(job_id)
@@ -131,14 +131,14 @@ class JobRepository:
 
 
 class _RecentJobs:
-    """The jobs that changed last. A job is forgotten when its row changes and put back after the commit.
+    """The rows of the jobs that changed last. A row is forgotten when it changes and put again after the commit.
 
-    What is only read is not put here: between the reading and the putting its row might change.
+    A row that was only read is not put here: it might change between the reading and the putting.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, count: int) -> None:
         self._lock = threading.Lock()
-        self._jobs: OrderedDict[UUID, JobRecord] = OrderedDict()
+        self._jobs: LRUCache[UUID, JobRecord] = LRUCache(count)
 
     def get(self, job_id: UUID) -> JobRecord | None:
         with self._lock:
@@ -147,8 +147,6 @@ class _RecentJobs:
     def put(self, job: JobRecord) -> None:
         with self._lock:
             self._jobs[job.job_id] = job
-            if len(self._jobs) > REMEMBERED_JOBS:
-                self._jobs.popitem(last=False)
 
     def forget(self, job_id: UUID) -> None:
         with self._lock:

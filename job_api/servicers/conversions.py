@@ -34,12 +34,12 @@ _MAX_DURATION_SECONDS = 315_576_000_000
 
 
 def status_message(job: JobRecord) -> pb.GetJobStatusResponse:
-    """Returns where the job stands."""
+    """Return the status of the job as an answer."""
     return pb.GetJobStatusResponse(**_status_fields(job))
 
 
 def summary_message(job: JobRecord) -> pb.JobSummary:
-    """Returns the same, as an entry of a list."""
+    """Return the status of the job as an entry of a list."""
     return pb.JobSummary(**_status_fields(job))
 
 
@@ -66,7 +66,7 @@ def frame_message(frame_index: int, result: Mapping[str, Any]) -> pb.FrameResult
 
 
 def status_of_filter(status: int) -> JobStatus | None:
-    """Returns the status to filter by, None for all.
+    """Return the status to filter by, None for all.
 
     Raises:
         InvalidStatus: The number is not one of the enum's.
@@ -79,7 +79,7 @@ def status_of_filter(status: int) -> JobStatus | None:
 
 
 def wants_json(results_format: int) -> bool:
-    """Returns whether the results are asked for as JSON text.
+    """Return whether the caller requests the results as JSON text.
 
     Raises:
         InvalidFormat: The number is not one of the enum's.
@@ -90,10 +90,10 @@ def wants_json(results_format: int) -> bool:
 
 
 def seconds_of_wait(wait: Duration) -> float:
-    """Returns the wait in seconds.
+    """Return the wait in seconds.
 
     Raises:
-        InvalidWait: It is negative or no valid duration.
+        InvalidWait: It is negative or not a valid duration.
     """
     if not (0 <= wait.seconds <= _MAX_DURATION_SECONDS and 0 <= wait.nanos < 10**9):
         raise InvalidWait("wait must be a duration of zero or more")
@@ -101,7 +101,7 @@ def seconds_of_wait(wait: Duration) -> float:
 
 
 def duration_of_seconds(seconds: float) -> Duration:
-    """Returns the seconds as a message."""
+    """Return the seconds as a message."""
     duration = Duration()
     duration.FromNanoseconds(round(seconds * 1e9))
     return duration

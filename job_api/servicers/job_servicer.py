@@ -30,18 +30,18 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
         self._pipelines = pipelines
 
     def SubmitJob(self, request: pb.SubmitJobRequest, context: grpc.ServicerContext) -> pb.SubmitJobResponse:
-        """See the contract."""
+        """Store the video, record its job and answer the job's id."""
         job_id = self._submission.submit(request.pipeline_id, request.video, request.request_id)
         return pb.SubmitJobResponse(job_id=str(job_id))
 
     def GetJobStatus(self, request: pb.GetJobStatusRequest, context: grpc.ServicerContext) -> pb.GetJobStatusResponse:
-        """See the contract."""
+        """Answer the status and the progress of a job."""
         return status_message(self._queries.job(parse_job_id(request.job_id)))
 
     def GetJobResults(
         self, request: pb.GetJobResultsRequest, context: grpc.ServicerContext
     ) -> pb.GetJobResultsResponse:
-        """See the contract."""
+        """Answer the results of a completed job, as messages or as the stored JSON text."""
         job_id = parse_job_id(request.job_id)
         if wants_json(request.format):
             return pb.GetJobResultsResponse(job_id=str(job_id), results_json=self._queries.results_json(job_id))
@@ -49,20 +49,20 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
         return pb.GetJobResultsResponse(job_id=str(job_id), results=frames)
 
     def ListJobs(self, request: pb.ListJobsRequest, context: grpc.ServicerContext) -> pb.ListJobsResponse:
-        """See the contract."""
+        """Answer one page of the jobs, newest first."""
         status = status_of_filter(request.status)
         jobs, next_page_token = self._queries.page(status, request.page_size, request.page_token)
         return pb.ListJobsResponse(jobs=map(summary_message, jobs), next_page_token=next_page_token)
 
     def DeleteJob(self, request: pb.DeleteJobRequest, context: grpc.ServicerContext) -> pb.DeleteJobResponse:
-        """See the contract."""
+        """Delete a finished job with its video and its results."""
         self._queries.delete(parse_job_id(request.job_id))
         return pb.DeleteJobResponse()
 
     def ListPipelines(
         self, request: pb.ListPipelinesRequest, context: grpc.ServicerContext
     ) -> pb.ListPipelinesResponse:
-        """See the contract."""
+        """Answer the pipelines that a job may name, with their descriptions."""
         return pb.ListPipelinesResponse(
             pipelines=[
                 pb.Pipeline(pipeline_id=pipeline_id, description=description)

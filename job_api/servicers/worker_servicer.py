@@ -15,60 +15,60 @@ __all__ = ["WorkerServicer"]
 
 
 class WorkerServicer(jobs_pb2_grpc.WorkerServiceServicer):
-    """Converts requests and answers; the service does the rest and raises what is wrong."""
+    """Converts requests and answers; the service does the rest and raises the errors."""
 
     def __init__(self, dispatch: DispatchService, pipeline_ids: Iterable[str]) -> None:
         self._dispatch = dispatch
         self._pipeline_ids = tuple(pipeline_ids)
 
     def Dequeue(self, request: pb.DequeueRequest, context: grpc.ServicerContext) -> pb.DequeueResponse:
-        """See the contract. A caller that goes away wakes its waiter, so that no job is given to nobody."""
+        """Give the worker a job, waiting for one. The end of the call wakes its waiter, so that it is given no job."""
         waiter = Waiter()
-        if not context.add_callback(lambda: waiter.leave(is_answered=not _is_cancelled(context))):
+        if not context.add_callback(lambda: waiter.end(is_cancelled=_is_cancelled(context))):
             return pb.DequeueResponse()
         worker_id, wait_seconds = checked_worker_id(request.worker_id), seconds_of_wait(request.wait)
         job_id = self._dispatch.dequeue(worker_id, wait_seconds, waiter)
         return pb.DequeueResponse(job_id=str(job_id) if job_id else "")
 
     def GetJobInput(self, request: pb.GetJobInputRequest, context: grpc.ServicerContext) -> pb.GetJobInputResponse:
-        """See the contract."""
+        """Answer one chunk of the job's video."""
         job_id, worker_id = parse_job_id(request.job_id), checked_worker_id(request.worker_id)
-        piece = self._dispatch.read_input(job_id, worker_id, request.offset, request.length)
-        return pb.GetJobInputResponse(pipeline_id=piece.pipeline_id, size_bytes=piece.size_bytes, data=piece.data)
+        chunk = self._dispatch.read_input(job_id, worker_id, request.offset, request.length)
+        return pb.GetJobInputResponse(pipeline_id=chunk.pipeline_id, size_bytes=chunk.size_bytes, data=chunk.data)
 
     def RenewLease(self, request: pb.RenewLeaseRequest, context: grpc.ServicerContext) -> pb.RenewLeaseResponse:
-        """See the contract."""
+        """Start the worker's lease again and answer its length."""
         seconds = self._dispatch.renew(parse_job_id(request.job_id), checked_worker_id(request.worker_id))
         return pb.RenewLeaseResponse(lease=duration_of_seconds(seconds))
 
     def CompleteJob(self, request: pb.CompleteJobRequest, context: grpc.ServicerContext) -> pb.CompleteJobResponse:
-        """See the contract."""
+        """Store the results and end the job as completed."""
         job_id, worker_id = parse_job_id(request.job_id), checked_worker_id(request.worker_id)
         self._dispatch.complete(job_id, worker_id, request.results_json)
         return pb.CompleteJobResponse()
 
     def FailJob(self, request: pb.FailJobRequest, context: grpc.ServicerContext) -> pb.FailJobResponse:
-        """See the contract."""
+        """End the job as failed, with the worker's message."""
         job_id, worker_id = parse_job_id(request.job_id), checked_worker_id(request.worker_id)
         self._dispatch.fail(job_id, worker_id, request.error_message)
         return pb.FailJobResponse()
 
     def ReleaseJob(self, request: pb.ReleaseJobRequest, context: grpc.ServicerContext) -> pb.ReleaseJobResponse:
-        """See the contract."""
+        """Requeue a job that the worker does not finish."""
         self._dispatch.release(parse_job_id(request.job_id), checked_worker_id(request.worker_id))
         return pb.ReleaseJobResponse()
 
     def ListOfferedPipelines(
         self, request: pb.ListOfferedPipelinesRequest, context: grpc.ServicerContext
     ) -> pb.ListOfferedPipelinesResponse:
-        """See the contract."""
+        """Answer the ids of the pipelines that jobs may name."""
         return pb.ListOfferedPipelinesResponse(pipeline_ids=self._pipeline_ids)
 
 
 def _is_cancelled(context: grpc.ServicerContext) -> bool:
-    """Whether a call that has ended was cut off before its answer was sent.
+    """Return whether a call that has ended was cancelled before its answer was sent.
 
-    gRPC knows but has no public word for it. Where it does not say, the answer counts as sent: a job goes back with its
-    lease then, and is never taken from a worker that heard of it.
+    gRPC has no public name for this. Where the private one is missing, the answer counts as sent: the job is then
+    requeued when its lease expires, and is never taken from a worker that knows of it.
     """
     return getattr(getattr(context, "_state", None), "client", None) == "cancelled"

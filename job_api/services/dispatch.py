@@ -1,7 +1,7 @@
 """Handing jobs to workers and taking their outcome back.
 
-The row is the truth, the queue is a hint, the lease says who may change a running row. Whoever changes a job's row and
-lease together holds the job's lock while doing so.
+The row is the truth, the queue is a hint, and the lease says who may change a running row. Code that changes a job's
+row and lease together holds the job's lock meanwhile.
 """
 
 import io
@@ -37,11 +37,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class DispatchLimits:
-    """What workers may ask for and bring.
+    """The limits of what workers ask for and send.
 
     Attributes:
         max_wait_seconds: The longest a Dequeue waits.
-        max_chunk_bytes: The largest piece of a video in one answer.
+        max_chunk_bytes: The largest chunk of a video in one answer.
         max_results_bytes: The largest results.
         max_error_message_bytes: The longest error message, in UTF-8.
         max_lost_workers: After so many workers lost on one job, the job is failed.
@@ -56,12 +56,12 @@ class DispatchLimits:
 
 @dataclass(frozen=True, slots=True)
 class VideoChunk:
-    """One piece of a job's video.
+    """One chunk of a job's video.
 
     Attributes:
         pipeline_id: The pipeline to run.
         size_bytes: The size of the whole video.
-        data: The piece; empty at the end.
+        data: The chunk; empty at the end of the video.
     """
 
     pipeline_id: str
@@ -73,14 +73,14 @@ class DispatchService:
     """The workers' side of the life of a job.
 
     Attributes:
-        housekeeping_due: Set when `expire_leases` has something to do at once.
+        housekeeping_due: Set when `expire_leases` has something to do now.
     """
 
     def __init__(
         self,
         jobs: JobRepository,
         storage: StorageService,
-        line: JobQueue,
+        job_queue: JobQueue,
         leases: LeaseTable,
         locks: JobLocks,
         limits: DispatchLimits,
@@ -88,7 +88,7 @@ class DispatchService:
     ) -> None:
         self._jobs = jobs
         self._storage = storage
-        self._line = line
+        self._job_queue = job_queue
         self._leases = leases
         self._locks = locks
         self._limits = limits
@@ -96,26 +96,26 @@ class DispatchService:
         self.housekeeping_due = threading.Event()
 
     def dequeue(self, worker_id: str, wait_seconds: float, waiter: Waiter) -> UUID | None:
-        """Gives the worker a job, waiting for one if need be.
+        """Give the worker a job, waiting for one where there is none; return None when the wait ends without one.
 
         A worker that was given a job and never called about it (the answer was lost) is given that job again. If the
-        caller leaves before it has the answer, the job goes back at once.
+        call ends before its answer is sent, the job is requeued.
         """
         until = self._clock() + min(wait_seconds, self._limits.max_wait_seconds)
-        while not waiter.is_gone:
+        while not waiter.has_ended:
             lease = self._give_again(worker_id) or self._give_next(worker_id)
             if lease:
                 return self._answer(lease, waiter)
-            if (left := until - self._clock()) <= 0 or not self._line.wait(waiter, left):
+            if (left := until - self._clock()) <= 0 or not self._job_queue.wait(waiter, left):
                 break
         return None
 
     def read_input(self, job_id: UUID, worker_id: str, offset: int, length: int) -> VideoChunk:
-        """Reads one piece of the job's video.
+        """Read one chunk of the job's video.
 
         Raises:
             JobNotFound, LeaseLost: The job is not the worker's.
-            InvalidRange: The piece does not lie within the video.
+            InvalidRange: The chunk does not lie within the video.
             InputUnreadable: The stored video is missing.
         """
         if offset < 0 or length < 0:
@@ -133,7 +133,7 @@ class DispatchService:
         return VideoChunk(job.pipeline_id, size_bytes, data)
 
     def renew(self, job_id: UUID, worker_id: str) -> float:
-        """Starts the worker's lease anew and returns its length in seconds.
+        """Start the worker's lease again; return its length in seconds.
 
         Raises:
             JobNotFound, LeaseLost: The job is not the worker's.
@@ -146,10 +146,10 @@ class DispatchService:
         return self._leases.lease_seconds
 
     def complete(self, job_id: UUID, worker_id: str, results: bytes) -> None:
-        """Stores the results, then ends the job as completed. The same again is harmless.
+        """Store the results, then end the job as completed. The same again is harmless.
 
         Raises:
-            InvalidResults, PayloadTooLarge: The results are not what is stored; nothing changed.
+            InvalidResults, PayloadTooLarge: The results cannot be accepted; nothing changed.
             JobNotFound, LeaseLost: The job is not the worker's; nothing changed.
             DiskLow: There is no space for the results; the job stays the worker's.
         """
@@ -175,7 +175,7 @@ class DispatchService:
         logger.info("job completed", extra={"job_id": str(job_id), "worker_id": worker_id})
 
     def fail(self, job_id: UUID, worker_id: str, error_message: str) -> None:
-        """Ends the job as failed. The same again is harmless.
+        """End the job as failed. The same again is harmless.
 
         Raises:
             InvalidErrorMessage, PayloadTooLarge: The message is empty or too long; nothing changed.
@@ -196,7 +196,7 @@ class DispatchService:
         logger.info("job failed", extra={"job_id": str(job_id), "worker_id": worker_id, "error": error_message})
 
     def release(self, job_id: UUID, worker_id: str) -> None:
-        """Puts the job back in the line, with no attempt counted. The same again is harmless.
+        """Requeue the job, counting no lost worker. The same again is harmless.
 
         Raises:
             JobNotFound, LeaseLost: The job is not the worker's; nothing changed.
@@ -206,11 +206,11 @@ class DispatchService:
                 if self._leases.last_holder(job_id) == worker_id and self._status(job_id) is JobStatus.pending:
                     return
                 raise self._not_holding(job_id)
-            self._put_back(job_id)
+            self._requeue(job_id)
         logger.info("job released", extra={"job_id": str(job_id), "worker_id": worker_id})
 
     def expire_leases(self) -> int:
-        """Takes back the jobs whose leases have ended; returns how many there were."""
+        """Take back the jobs whose leases have expired; return how many there were."""
         lost = [job_id for job_id in self._leases.expired() if not self._locks.is_held(job_id)]
         return sum(self._try_to_expire(job_id) for job_id in lost)
 
@@ -224,13 +224,13 @@ class DispatchService:
             return self._leases.grant(job_id, worker_id)
 
     def _give_next(self, worker_id: str) -> Lease | None:
-        """Takes ids from the line until one is still pending."""
-        while job_id := self._line.take():
+        """Take ids from the queue until one is still pending."""
+        while job_id := self._job_queue.take():
             with self._locks.hold(job_id):
                 try:
                     moved = self._jobs.move(job_id, JobStatus.pending, JobStatus.running)
                 except Exception:
-                    self._line.put(job_id)
+                    self._job_queue.put(job_id)
                     raise
                 if moved:
                     return self._leases.grant(job_id, worker_id)
@@ -242,12 +242,12 @@ class DispatchService:
             return lease.job_id
         with self._locks.hold(lease.job_id):
             if self._leases.holds(lease):
-                self._put_back(lease.job_id)
+                self._requeue(lease.job_id)
         return None
 
     def _take_back(self, lease: Lease) -> None:
-        """Leaves the row to the housekeeper: on gRPC's thread, which says so, a commit would hold up every call."""
-        if self._leases.lapse(lease):
+        """Leave the row to the housekeeper: this runs on gRPC's own thread, where a commit would block every call."""
+        if self._leases.expire_unacknowledged(lease):
             self.housekeeping_due.set()
 
     def _job_held_by(self, job_id: UUID, worker_id: str) -> JobRecord:
@@ -266,7 +266,7 @@ class DispatchService:
         return job.status if job else None
 
     def _was_ended_so(self, job_id: UUID, worker_id: str, status: JobStatus, outcome: bytes) -> bool:
-        """Whether the job has ended with just this outcome, by this worker as far as is remembered."""
+        """Return whether the job ended with exactly this outcome, by this worker as far as is remembered."""
         job = self._jobs.get(job_id)
         if job is None or job.status is not status or self._leases.last_holder(job_id) not in (worker_id, None):
             return False
@@ -283,10 +283,10 @@ class DispatchService:
         self._leases.end(job_id)
         self._leases.forget_losses(job_id)
 
-    def _put_back(self, job_id: UUID) -> None:
+    def _requeue(self, job_id: UUID) -> None:
         self._jobs.move(job_id, JobStatus.running, JobStatus.pending)
         self._leases.end(job_id)
-        self._line.put(job_id)
+        self._job_queue.put(job_id)
 
     def _try_to_expire(self, job_id: UUID) -> bool:
         try:
@@ -300,8 +300,8 @@ class DispatchService:
             lease = self._leases.expired_of(job_id)
             if lease is None:
                 return False
-            if lease.is_unheard:
-                self._put_back(job_id)
+            if lease.is_unacknowledged:
+                self._requeue(job_id)
                 logger.info("answer lost", extra={"job_id": str(job_id), "worker_id": lease.worker_id})
                 return True
             losses = self._leases.losses(job_id) + 1
@@ -309,6 +309,6 @@ class DispatchService:
             if losses >= self._limits.max_lost_workers:
                 self._end(job_id, JobStatus.failed, error_message=f"worker lost {losses} times")
             else:
-                self._put_back(job_id)
-                self._leases.count_loss(job_id)  # now that the row has changed: else a try that fails counts too
+                self._requeue(job_id)
+                self._leases.count_loss(job_id)  # only once the row has changed: a failed attempt must not count
         return True

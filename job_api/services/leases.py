@@ -1,11 +1,12 @@
-"""Who holds which job until when. In memory only: after a restart every running job starts a fresh lease."""
+"""Who holds which job until when. In memory only: after a restart every running job starts a new lease."""
 
 import threading
-from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID
+
+from cachetools import LRUCache
 
 from shared.process.clock import Clock
 
@@ -21,35 +22,35 @@ class Lease:
 
     Attributes:
         job_id: The job.
-        worker_id: The holder; None after a restart, until the first worker to use the job says who holds it.
-        deadline: When it ends, in the clock's seconds.
-        used: Whether the worker has called about the job, so has certainly heard that it holds it.
-        is_unheard: Whether it ended because the worker was never told of it.
+        worker_id: The holder; None after a restart, until the first worker that uses the job becomes its holder.
+        deadline: When it expires, in the clock's seconds.
+        used: Whether the worker has called about the job, so certainly knows that it holds it.
+        is_unacknowledged: Whether it expired because the answer that granted it was not sent.
     """
 
     job_id: UUID
     worker_id: str | None
     deadline: float
     used: bool = False
-    is_unheard: bool = False
+    is_unacknowledged: bool = False
 
 
 class LeaseTable:
-    """The leases, at most one a job. A lease has ended when the clock reaches its deadline.
+    """The leases, at most one for each job. A lease expires when the clock reaches its deadline.
 
-    Not one of its methods changes a row: callers hold the job's lock and move row and lease together.
+    No method changes a row: callers hold the job's lock and change row and lease together.
     """
 
-    def __init__(self, lease_seconds: float, clock: Clock) -> None:
+    def __init__(self, lease_seconds: float, clock: Clock, remembered_endings: int = REMEMBERED_ENDINGS) -> None:
         self.lease_seconds = lease_seconds
         self._clock = clock
         self._lock = threading.Lock()
         self._leases: dict[UUID, Lease] = {}
         self._losses: dict[UUID, int] = {}
-        self._last_holders: OrderedDict[UUID, str] = OrderedDict()
+        self._last_holders: LRUCache[UUID, str] = LRUCache(remembered_endings)
 
     def grant(self, job_id: UUID, worker_id: str | None) -> Lease:
-        """Starts a lease; `worker_id` None leaves it to the first worker that uses the job."""
+        """Start a lease; with `worker_id` None its holder is the first worker that uses the job."""
         lease = Lease(job_id, worker_id, self._clock() + self.lease_seconds)
         with self._lock:
             self._leases[job_id] = lease
@@ -57,7 +58,7 @@ class LeaseTable:
         return lease
 
     def use(self, job_id: UUID, worker_id: str) -> Lease | None:
-        """Returns the worker's live lease on the job and marks it used, or None where it has none."""
+        """Return the worker's live lease on the job and mark it used, or None where it has none."""
         with self._lock:
             lease = self._leases.get(job_id)
             if lease is None or lease.deadline <= self._clock() or lease.worker_id not in (worker_id, None):
@@ -66,22 +67,22 @@ class LeaseTable:
             return lease
 
     def renew(self, lease: Lease) -> None:
-        """Starts the lease's time anew."""
+        """Start the lease's time again."""
         lease.deadline = self._clock() + self.lease_seconds
 
-    def lapse(self, lease: Lease) -> bool:
-        """Ends the lease's time now, since its worker was not told of it; returns whether it did.
+    def expire_unacknowledged(self, lease: Lease) -> bool:
+        """Expire a lease whose worker never learned of it; return whether it was expired.
 
-        One that no longer stands, or whose worker has called about the job after all, is left as it is.
+        A lease that was ended, or whose worker has called about the job since, stays as it is.
         """
         with self._lock:
             if self._leases.get(lease.job_id) is not lease or lease.used:
                 return False
-            lease.deadline, lease.is_unheard = self._clock(), True
+            lease.deadline, lease.is_unacknowledged = self._clock(), True
             return True
 
     def unused_of(self, worker_id: str) -> UUID | None:
-        """Returns the job that the worker was given but has not called about, if its lease lives."""
+        """Return the job that the worker was given but has not called about, if its lease is live."""
         with self._lock:
             now = self._clock()
             return next(
@@ -94,56 +95,53 @@ class LeaseTable:
             )
 
     def holds(self, lease: Lease) -> bool:
-        """Whether this very lease still stands, not another of the same job."""
+        """Return whether this very lease is the job's current one."""
         with self._lock:
             return self._leases.get(lease.job_id) is lease
 
     def expired(self) -> list[UUID]:
-        """Returns the jobs whose lease has ended."""
+        """Return the jobs whose lease has expired."""
         with self._lock:
             now = self._clock()
             return [lease.job_id for lease in self._leases.values() if lease.deadline <= now]
 
     def expired_of(self, job_id: UUID) -> Lease | None:
-        """Returns the job's lease if it has ended."""
+        """Return the job's lease if it has expired."""
         with self._lock:
             lease = self._leases.get(job_id)
             return lease if lease and lease.deadline <= self._clock() else None
 
     def end(self, job_id: UUID) -> None:
-        """Ends the job's lease and remembers who held it."""
+        """End the job's lease and remember its holder."""
         with self._lock:
             lease = self._leases.pop(job_id, None)
-            if lease is None or lease.worker_id is None:
-                return
-            self._last_holders[job_id] = lease.worker_id
-            if len(self._last_holders) > REMEMBERED_ENDINGS:
-                self._last_holders.popitem(last=False)
+            if lease and lease.worker_id is not None:
+                self._last_holders[job_id] = lease.worker_id
 
     def last_holder(self, job_id: UUID) -> str | None:
-        """Returns who held the job last, where no one holds it now and it is remembered."""
+        """Return who held the job last, where no one holds it now and it is remembered."""
         with self._lock:
             return self._last_holders.get(job_id)
 
     def losses(self, job_id: UUID) -> int:
-        """Returns how many workers were lost on the job."""
+        """Return how many workers were lost on the job."""
         with self._lock:
             return self._losses.get(job_id, 0)
 
     def count_loss(self, job_id: UUID) -> int:
-        """Counts one more lost worker for the job and returns how many there were."""
+        """Count one more lost worker for the job; return how many there are."""
         with self._lock:
             self._losses[job_id] = self._losses.get(job_id, 0) + 1
             return self._losses[job_id]
 
     def forget_losses(self, job_id: UUID) -> None:
-        """Forgets the lost workers of a job that has reached a final state."""
+        """Forget the lost workers of a job that has reached a final state."""
         with self._lock:
             self._losses.pop(job_id, None)
 
 
 class JobLocks:
-    """One lock a job, made when it is first wanted and dropped when it is last let go."""
+    """One lock for each job, made when it is first wanted and dropped when nobody holds it or waits for it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -151,7 +149,7 @@ class JobLocks:
 
     @contextmanager
     def hold(self, job_id: UUID) -> Iterator[None]:
-        """Holds the job's lock, waiting for it."""
+        """Hold the job's lock, waiting for it."""
         with self._lock:
             lock, holders = self._held.get(job_id, (threading.Lock(), 0))
             self._held[job_id] = lock, holders + 1
@@ -165,6 +163,6 @@ class JobLocks:
                     self._held[job_id] = lock, holders - 1
 
     def is_held(self, job_id: UUID) -> bool:
-        """Whether somebody holds the job's lock or waits for it."""
+        """Return whether somebody holds the job's lock or waits for it."""
         with self._lock:
             return job_id in self._held

@@ -1,4 +1,4 @@
-"""Answering clients: where a job stands, what was found, which jobs there are."""
+"""Answering clients: the status of a job, its results, the list of jobs."""
 
 import base64
 import binascii
@@ -34,7 +34,7 @@ _TOKEN_BYTES = 8 + 16
 
 
 class QueryService:
-    """The clients' side of the life of a job, but for its start."""
+    """The clients' side of the life of a job, except the submit."""
 
     def __init__(
         self, jobs: JobRepository, storage: StorageService, locks: JobLocks, default_page_size: int, max_page_size: int
@@ -46,7 +46,7 @@ class QueryService:
         self._max_page_size = max_page_size
 
     def job(self, job_id: UUID) -> JobRecord:
-        """Returns the job.
+        """Return the job.
 
         Raises:
             JobNotFound: There is none.
@@ -66,18 +66,18 @@ class QueryService:
         return _frames(job_id, self._document(job_id))
 
     def results_json(self, job_id: UUID) -> str:
-        """Returns the stored list of a completed job as it is; raises as `frames` does."""
+        """Return the stored list of results of a completed job as it is; raise the errors of `frames`."""
         try:
             return list_of_document(self._document(job_id)).decode()
         except InvalidDocument as error:
             raise _damaged(job_id) from error
 
     def page(self, status: JobStatus | None, page_size: int, page_token: str) -> tuple[list[JobRecord], str]:
-        """Returns one page of jobs, newest first, and the token of the next page, empty on the last.
+        """Return one page of jobs, newest first, and the token of the next page, empty on the last.
 
         Raises:
             InvalidPageSize: It is negative.
-            InvalidPageToken: It is none that this server gave.
+            InvalidPageToken: It is not a token of this server.
         """
         if page_size < 0:
             raise InvalidPageSize(f"page_size must not be negative, not {page_size}")
@@ -87,7 +87,7 @@ class QueryService:
         return page, _token((page[-1].created_at, page[-1].job_id)) if len(jobs) > size else ""
 
     def delete(self, job_id: UUID) -> None:
-        """Deletes a finished job: the row first, so that no row is left without its files.
+        """Delete a finished job: the row first, so that no row is left without its files.
 
         Raises:
             JobNotFound: There is none.
@@ -112,7 +112,7 @@ class QueryService:
             with self._storage.load_file(job.output_path or results_key(job_id)) as stored:
                 return stored.read()
         except FileNotFoundError:
-            self.job(job_id)  # it may have been deleted just now
+            self.job(job_id)  # raises JobNotFound where it was deleted meanwhile
             raise ResultsUnreadable(str(job_id), f"the stored results of job {job_id} are missing") from None
 
 

@@ -1,4 +1,4 @@
-"""Picking up after the last run, before the first request: whatever ended it, no job is forgotten."""
+"""Recovering from the last run, before the first request: however it ended, no job is lost."""
 
 import logging
 from collections.abc import Callable
@@ -16,24 +16,24 @@ logger = logging.getLogger(__name__)
 
 
 class StorageUnusable(Exception):
-    """The storage cannot be read or written; the message says why. The database is not what is wrong."""
+    """The storage cannot be read or written, though the database can; the message says why."""
 
 
 class RecoveryService:
-    """Brings memory and storage in line with the rows."""
+    """Makes memory and storage agree with the rows."""
 
-    def __init__(self, jobs: JobRepository, storage: StorageService, line: JobQueue, leases: LeaseTable) -> None:
+    def __init__(self, jobs: JobRepository, storage: StorageService, job_queue: JobQueue, leases: LeaseTable) -> None:
         self._jobs = jobs
         self._storage = storage
-        self._line = line
+        self._job_queue = job_queue
         self._leases = leases
 
     def recover(self, *, database_is_new: bool) -> None:
-        """Enqueues the pending jobs, oldest first; gives each running one a fresh lease; sweeps files of no job.
+        """Enqueue the pending jobs, oldest first; grant each running one a new lease; sweep files of no job.
 
         Args:
-            database_is_new: The database held nothing before this start. Files of jobs then mean that a database was
-                lost or the wrong one was opened: they are swept into a folder of their own and not deleted.
+            database_is_new: Whether the database was empty before this start. Files of jobs then mean that a database
+                was lost or the wrong one was opened: they are moved to a folder of their own and not deleted.
 
         Raises:
             StorageUnusable: The storage cannot be read or written.
@@ -43,7 +43,7 @@ class RecoveryService:
         for job_id in running:
             self._leases.grant(job_id, None)
         for job_id in pending:
-            self._line.put(job_id)
+            self._job_queue.put(job_id)
         try:
             swept = self._sweep(self._set_aside if database_is_new else self._storage.delete_file)
         except OSError as error:
@@ -51,7 +51,7 @@ class RecoveryService:
         logger.info("jobs recovered", extra={"pending": len(pending), "running": len(running), "files_swept": swept})
 
     def _sweep(self, remove: Callable[[str], None]) -> int:
-        """Removes what a crash between two steps left behind; only files that this service wrote."""
+        """Remove what a crash between two steps left behind; only files that this service wrote."""
         unfinished = self._storage.delete_unfinished(JOBS_FOLDER)
         files = {key: job_id for key in self._storage.list_files(JOBS_FOLDER) if (job_id := job_of_key(key))}
         unknown = self._jobs.missing(files.values())

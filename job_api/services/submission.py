@@ -17,7 +17,6 @@ from job_api.errors import (
 from job_api.repositories.jobs import JobRecord, JobRepository
 from job_api.services.job_queue import JobQueue
 from job_api.services.leases import JobLocks
-from job_api.services.upload_gate import UploadGate
 from job_api.services.validation import MAX_ID_CHARACTERS
 from job_api.storage.base import StorageFull, StorageService
 from job_api.storage.keys import input_key
@@ -36,7 +35,7 @@ _COMPARE_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class SubmissionLimits:
-    """What a submit may cost.
+    """The limits of a submit.
 
     Attributes:
         max_video_bytes: The largest video.
@@ -50,33 +49,31 @@ class SubmissionLimits:
 class SubmissionService:
     """Turns a video into a pending job.
 
-    Each step can be the last one before a crash: a file without a row is swept at the next start, a row without a
-    place in the queue is enqueued then, and only after both is the id answered.
+    A crash may follow any step: the next start sweeps a file without a row, and enqueues a pending row. The id is
+    answered only after all steps.
     """
 
     def __init__(
         self,
         jobs: JobRepository,
         storage: StorageService,
-        line: JobQueue,
+        job_queue: JobQueue,
         locks: JobLocks,
         pipelines: Collection[str],
         limits: SubmissionLimits,
-        gate: UploadGate,
         new_id: Callable[[], UUID] = uuid4,
     ) -> None:
         self._jobs = jobs
         self._storage = storage
-        self._line = line
+        self._job_queue = job_queue
         self._locks = locks
         self._pipelines = pipelines
         self._limits = limits
-        self._gate = gate
         self._new_id = new_id
         self._not_enqueued: set[UUID] = set()
 
     def submit(self, pipeline_id: str, video: bytes, request_id: str = "") -> UUID:
-        """Stores the video and records its job.
+        """Store the video and record its job.
 
         Args:
             pipeline_id: Which pipeline to run.
@@ -89,11 +86,11 @@ class SubmissionService:
         Raises:
             InvalidMp4, UnknownPipeline, InvalidRequestId: The request is wrong.
             RequestIdReused: The request id was used with another video or pipeline.
-            PayloadTooLarge, DiskLow, Overloaded: A limit is reached.
+            PayloadTooLarge, DiskLow: A limit is reached.
         """
         self._check(pipeline_id, video, request_id)
         job_id = uuid5(REQUEST_NAMESPACE, request_id) if request_id else self._new_id()
-        with self._gate.pass_through(len(video)), self._locks.hold(job_id):
+        with self._locks.hold(job_id):
             earlier = self._jobs.get(job_id) if request_id else None
             if earlier:
                 return self._repeated(earlier, pipeline_id, video)
@@ -129,15 +126,14 @@ class SubmissionService:
     def _is_stored_video(self, job: JobRecord, video: bytes) -> bool:
         try:
             with self._storage.load_file(job.input_path) as stored:
-                pieces = iter(lambda: stored.read(_COMPARE_BYTES), b"")
                 offset = 0
-                for piece in pieces:
-                    if piece != video[offset : offset + len(piece)]:
+                while chunk := stored.read(_COMPARE_BYTES):
+                    if chunk != video[offset : offset + len(chunk)]:
                         return False
-                    offset += len(piece)
+                    offset += len(chunk)
                 return offset == len(video)
         except FileNotFoundError:
-            return True  # nothing to tell them apart by; the job will say that its video is missing
+            return True  # nothing to compare with; the job will fail because its video is missing
 
     def _accept(self, job_id: UUID, pipeline_id: str, video: bytes) -> None:
         if self._storage.free_bytes() - len(video) < self._limits.min_free_bytes:
@@ -155,7 +151,7 @@ class SubmissionService:
         self._enqueue(job_id)
 
     def _enqueue(self, job_id: UUID) -> None:
-        """Enqueues the job, or remembers that it could not, so that a repeat of the request does."""
+        """Enqueue the job, or remember that this failed, so that a repeat of the request does it."""
         self._not_enqueued.add(job_id)
-        self._line.put(job_id)
+        self._job_queue.put(job_id)
         self._not_enqueued.discard(job_id)

@@ -11,7 +11,7 @@ MAX_ID_CHARACTERS = 256
 
 
 def parse_job_id(text: str) -> UUID:
-    """Returns the job id that the text names.
+    """Return the job id that the text names.
 
     Raises:
         InvalidJobId: It is not a UUID in its canonical form.
@@ -26,7 +26,7 @@ def parse_job_id(text: str) -> UUID:
 
 
 def checked_worker_id(text: str) -> str:
-    """Returns the worker id.
+    """Return the worker id.
 
     Raises:
         InvalidWorkerId: It is empty or too long.

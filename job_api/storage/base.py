@@ -1,4 +1,4 @@
-"""What the service needs of a storage."""
+"""The storage that the service needs, as a port."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ class StorageFull(Exception):
 
 
 def checked_key(key: str) -> str:
-    """Returns the key if it cannot leave a storage's root.
+    """Return the key if it cannot leave a storage's root.
 
     Raises:
         InvalidKey: The key is empty, absolute, has an empty, `.` or `..` part, a backslash or a control character.
@@ -35,7 +35,7 @@ class StorageService(ABC):
 
     @abstractmethod
     def save_file(self, src: BinaryIO, dest_path: str) -> str:
-        """Stores what can be read from `src` under the key, whole or not at all, replacing what was there.
+        """Store what can be read from `src` under the key, whole or not at all, replacing what was there.
 
         When it returns, the file survives a loss of power.
 
@@ -52,7 +52,7 @@ class StorageService(ABC):
 
     @abstractmethod
     def load_file(self, path: str) -> BinaryIO:
-        """Opens a stored file for reading; it can be seeked and must be closed.
+        """Open a stored file for reading; it can be seeked and must be closed.
 
         Raises:
             FileNotFoundError: Nothing is stored under the key.
@@ -60,22 +60,22 @@ class StorageService(ABC):
 
     @abstractmethod
     def delete_file(self, path: str) -> None:
-        """Deletes a stored file; one that is not there is no error."""
+        """Delete a stored file; a missing one is no error."""
 
     @abstractmethod
     def list_files(self, folder: str) -> Iterator[str]:
-        """Yields the keys of the whole files directly under the folder."""
+        """Yield the keys of the whole files directly under the folder."""
 
     @abstractmethod
     def delete_unfinished(self, folder: str) -> int:
-        """Deletes what saves that never ended (a crash) left under the folder; returns how many files.
+        """Delete what saves that a crash cut short left under the folder; return how many files.
 
-        Only for when no save is under way.
+        Must not be called while a save is under way.
         """
 
     @abstractmethod
     def free_bytes(self) -> int:
-        """Returns how much more can be stored."""
+        """Return how many more bytes can be stored."""
 
     def close(self) -> None:  # noqa: B027 (most adapters hold nothing)
-        """Lets go of what the adapter holds, once, at the end of the process; it is not called in a crash."""
+        """Release the adapter's resources; called once at the end of the process, but not in a crash."""

@@ -12,16 +12,16 @@ _KEY = re.compile(rf"{JOBS_FOLDER}/([0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f
 
 
 def input_key(job_id: UUID) -> str:
-    """Returns the key of the job's video."""
+    """Return the key of the job's video."""
     return f"{JOBS_FOLDER}/{job_id}.mp4"
 
 
 def results_key(job_id: UUID) -> str:
-    """Returns the key of the job's results."""
+    """Return the key of the job's results."""
     return f"{JOBS_FOLDER}/{job_id}_results.json"
 
 
 def job_of_key(key: str) -> UUID | None:
-    """Returns the job a key belongs to, or None for a key that this service does not write."""
+    """Return the job a key belongs to, or None for a key that this service does not write."""
     match = _KEY.fullmatch(key)
     return UUID(match[1]) if match else None

@@ -29,7 +29,7 @@ class LocalStorage(StorageService):
         self._root = root
 
     def save_file(self, src: BinaryIO, dest_path: str) -> str:
-        """Stores the file; see the port."""
+        """Store the file under its key, whole or not at all."""
         target = self._path(dest_path)
         with _full_disk_as_storage_full():
             _make_folder(target.parent)
@@ -44,21 +44,21 @@ class LocalStorage(StorageService):
         return dest_path
 
     def load_file(self, path: str) -> BinaryIO:
-        """Opens the file; see the port."""
+        """Open the file for reading."""
         return self._path(path).open("rb")
 
     def delete_file(self, path: str) -> None:
-        """Deletes the file; see the port."""
+        """Delete the file; a missing one is no error."""
         self._path(path).unlink(missing_ok=True)
 
     def list_files(self, folder: str) -> Iterator[str]:
-        """Yields the keys under the folder; see the port."""
+        """Yield the keys of the whole files directly under the folder."""
         for entry in self._entries(folder):
             if not entry.name.startswith("."):
                 yield f"{folder}/{entry.name}"
 
     def delete_unfinished(self, folder: str) -> int:
-        """Deletes left-over temporary files; see the port."""
+        """Delete temporary files that a crash left under the folder; return how many."""
         unfinished = [
             entry
             for entry in self._entries(folder)
@@ -69,7 +69,7 @@ class LocalStorage(StorageService):
         return len(unfinished)
 
     def free_bytes(self) -> int:
-        """Returns the free space of the root's file system; see the port."""
+        """Return the free bytes of the root's file system."""
         self._root.mkdir(parents=True, exist_ok=True)
         return shutil.disk_usage(self._root).free
 
@@ -95,7 +95,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Makes a rename or a new file in the folder survive a loss of power."""
+    """Make a rename or a new file in the folder survive a loss of power."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

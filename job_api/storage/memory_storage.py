@@ -1,4 +1,4 @@
-"""Storage in memory: the twin of the real one, for tests."""
+"""Storage in memory, for tests."""
 
 import io
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ class MemoryStorage(StorageService):
         self._capacity_bytes = capacity_bytes
 
     def save_file(self, src: BinaryIO, dest_path: str) -> str:
-        """Stores the file; see the port."""
+        """Store the file under its key."""
         key, content = checked_key(dest_path), src.read()
         if len(content) - len(self._files.get(key, b"")) > self.free_bytes():
             raise StorageFull("no space is left")
@@ -25,26 +25,26 @@ class MemoryStorage(StorageService):
         return dest_path
 
     def load_file(self, path: str) -> BinaryIO:
-        """Opens the file; see the port."""
+        """Open the file for reading."""
         try:
             return io.BytesIO(self._files[checked_key(path)])
         except KeyError:
             raise FileNotFoundError(path) from None
 
     def delete_file(self, path: str) -> None:
-        """Deletes the file; see the port."""
+        """Delete the file; a missing one is no error."""
         self._files.pop(checked_key(path), None)
 
     def list_files(self, folder: str) -> Iterator[str]:
-        """Yields the keys under the folder; see the port."""
+        """Yield the keys of the files directly under the folder."""
         prefix = checked_key(folder) + "/"
         yield from sorted(key for key in self._files if key.startswith(prefix) and "/" not in key[len(prefix) :])
 
     def delete_unfinished(self, folder: str) -> int:
-        """Finds nothing: a save here has no middle; see the port."""
+        """Return 0: a save in memory leaves nothing unfinished."""
         checked_key(folder)
         return 0
 
     def free_bytes(self) -> int:
-        """Returns what is left of the capacity; see the port."""
+        """Return the free bytes of the capacity."""
         return self._capacity_bytes - sum(map(len, self._files.values()))

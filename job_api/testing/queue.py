@@ -1,4 +1,4 @@
-"""What every queue must hold, as test classes: see QueueConformance."""
+"""Conformance tests of a queue, as test classes: see QueueConformance."""
 
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID, uuid4
@@ -41,7 +41,7 @@ class QueueConformance:
 
     @pytest.fixture
     def queue(self) -> QueueService:
-        """An empty queue."""
+        """Return an empty queue."""
         raise NotImplementedError("override the fixture `queue`: return an empty one")
 
     def test_ids_come_out_in_the_order_they_went_in(self, queue: QueueService) -> None:

@@ -1,4 +1,4 @@
-"""What every storage must hold, as test classes: see StorageConformance."""
+"""Conformance tests of a storage, as test classes: see StorageConformance."""
 
 import io
 from collections.abc import Callable
@@ -51,32 +51,32 @@ _PART = st.one_of(
 
 
 class BrokenSource(io.BytesIO):
-    """Gives what it has, then fails as a lost upload does; fails at once where all is read in one."""
+    """Gives its content, then fails as an interrupted upload does; fails at once where all is read in one."""
 
     def read(self, size: int | None = -1) -> bytes:
-        """Reads up to `size` bytes.
+        """Read up to `size` bytes.
 
         Raises:
-            ConnectionError: All that there is was read.
+            ConnectionError: Everything was read.
         """
-        if size and size > 0 and (piece := super().read(size)):
-            return piece
-        raise ConnectionError("the source is gone")
+        if size and size > 0 and (chunk := super().read(size)):
+            return chunk
+        raise ConnectionError("the source is lost")
 
 
 def save(storage: StorageService, key: str, content: bytes) -> str:
-    """Stores these bytes; returns the key."""
+    """Store these bytes; return the key."""
     return storage.save_file(io.BytesIO(content), key)
 
 
 def load(storage: StorageService, key: str) -> bytes:
-    """Returns all bytes of a stored file."""
+    """Return all bytes of a stored file."""
     with storage.load_file(key) as file:
         return file.read()
 
 
 def files_under(folder: Path) -> list[str]:
-    """Returns the files of the folder and of those in it, as paths relative to it, in order."""
+    """Return the files of the folder and of those in it, as paths relative to it, in order."""
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
@@ -88,17 +88,17 @@ class StorageConformance:
 
     @pytest.fixture
     def make_storage(self) -> MakeStorage:
-        """How an empty storage is made."""
+        """Return what makes an empty storage."""
         raise NotImplementedError("override the fixture `make_storage`: see MakeStorage")
 
     @pytest.fixture
     def root(self, tmp_path: Path) -> Path:
-        """The storage's folder."""
+        """Return the storage's folder."""
         return tmp_path / "root"
 
     @pytest.fixture
     def storage(self, make_storage: MakeStorage, root: Path) -> StorageService:
-        """An empty storage."""
+        """Return an empty storage."""
         return make_storage(root)
 
     def test_a_saved_file_is_loaded_as_it_was(self, storage: StorageService) -> None:

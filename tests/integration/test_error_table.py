@@ -1,6 +1,7 @@
 """Every error of the contract, as a caller of a real server sees it."""
 
 import dataclasses
+import io
 import logging
 import re
 from collections.abc import Callable
@@ -73,10 +74,6 @@ def failed(server: Running, error_message: str = "no frame can be read") -> str:
     return job_id
 
 
-def storage_of(server: Running) -> Any:
-    return server.services.queries._storage
-
-
 REQUESTS: dict[str, Callable[..., Any]] = {
     "GetJobStatus": pb.GetJobStatusRequest,
     "GetJobResults": pb.GetJobResultsRequest,
@@ -113,7 +110,7 @@ def reuse_request_id(server: Running, **values: Any) -> object:
 
 
 def submit_one_too_many(server: Running) -> object:
-    storage: BlockingStorage = storage_of(server)
+    storage: Any = server.services.storage
     with opened_at_the_end(storage.let_through):
         under_way = server.jobs.SubmitJob.future(submit_request())
         assert storage.saves_entered.acquire(timeout=30)
@@ -126,17 +123,15 @@ def submit_one_too_many(server: Running) -> object:
 
 def call_while_stopping(server: Running) -> object:
     """Calls in the instant between the refusal of new calls and the end of the connection."""
-    close, outcome = server.services.line.close, Future[object]()
+    outcome = Future[object]()
 
-    def call_then_close() -> None:
-        server.services.line.close = close  # type: ignore[method-assign]
+    def call() -> None:
         try:
             outcome.set_result(server.jobs.ListPipelines(pb.ListPipelinesRequest()))
         except grpc.RpcError as error:
             outcome.set_exception(error)
-        close()
 
-    server.services.line.close = call_then_close  # type: ignore[method-assign]
+    server.stop_hook.during_stop = call
     server.server.stop()
     return outcome.result(30)
 
@@ -148,31 +143,31 @@ def send_no_message(server: Running) -> object:
 
 
 def break_storage(server: Running) -> object:
-    storage_of(server).before_save = raises(RuntimeError(SECRET))
+    server.services.storage.before_save = raises(RuntimeError(SECRET))
     return submitted(server)
 
 
 def lose_results(server: Running) -> object:
     job_id = completed(server)
-    storage_of(server).delete_file(f"video_jobs/{job_id}_results.json")
+    server.services.storage.delete_file(f"video_jobs/{job_id}_results.json")
     return ask(server, "GetJobResults", job_id)
 
 
 def damage_results(server: Running) -> object:
     job_id = completed(server)
-    storage_of(server)._files[f"video_jobs/{job_id}_results.json"] = DOCUMENT[:-3]
+    server.services.storage.save_file(io.BytesIO(DOCUMENT[:-3]), f"video_jobs/{job_id}_results.json")
     return ask(server, "GetJobResults", job_id, format=pb.RESULTS_FORMAT_JSON)
 
 
 def lose_video(server: Running) -> object:
     job_id = taken(server)
-    storage_of(server).delete_file(f"video_jobs/{job_id}.mp4")
+    server.services.storage.delete_file(f"video_jobs/{job_id}.mp4")
     return ask(server, "GetJobInput", job_id)
 
 
 def complete_on_a_full_disk(server: Running) -> object:
     job_id = taken(server)
-    storage_of(server).before_save = raises(StorageFull())
+    server.services.storage.before_save = raises(StorageFull())
     return ask(server, "CompleteJob", job_id)
 
 

@@ -42,11 +42,11 @@ class Crash(BaseException):
     """The process ends here; no handler of an Exception runs."""
 
 
-class LeavingWaiter(Waiter):
-    """A caller that leaves after the row was changed for it and before the answer is sent."""
+class EndingWaiter(Waiter):
+    """A call that ends after the row was changed for it and before the answer is sent."""
 
     def accept(self, take_back: Callable[[], None]) -> bool:
-        self.leave()
+        self.end()
         return super().accept(take_back)
 
 
@@ -69,7 +69,7 @@ class Lease:
     worker: str | None
     deadline: float
     used: bool = False
-    unheard: bool = False
+    is_unacknowledged: bool = False
 
 
 @dataclass
@@ -168,7 +168,7 @@ class JobLifeMachine(RuleBasedStateMachine):
         self.service.dispatch.expire_leases()
         for known in self.jobs.values():
             if known.lease and known.lease.deadline <= self.clock():
-                known.losses += not known.lease.unheard
+                known.losses += not known.lease.is_unacknowledged
                 lost = known.losses >= MAX_LOST_WORKERS
                 known.lease = None
                 known.status = JobStatus.failed if lost else JobStatus.pending
@@ -185,7 +185,7 @@ class JobLifeMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.jobs)
     @rule(data=st.data())
     def the_queue_holds_an_id_too_many(self, data: st.DataObject) -> None:
-        self.service.line.put(data.draw(st.sampled_from(list(self.jobs))))
+        self.service.job_queue.put(data.draw(st.sampled_from(list(self.jobs))))
 
     @initialize()
     def some_jobs_are_there(self) -> None:
@@ -235,47 +235,47 @@ class JobLifeMachine(RuleBasedStateMachine):
 
     @rule(worker=st.sampled_from(WORKERS))
     def dequeue(self, worker: str) -> None:
-        unheard = self.given_but_unheard(worker)
+        unacknowledged = self.given_but_unacknowledged(worker)
         waiter, lease = Waiter(), Lease(worker, self.clock() + LEASE_SECONDS)
         job_id = self.service.dispatch.dequeue(worker, 0.0, waiter)
         if job_id is None:
-            assert not unheard
+            assert not unacknowledged
             assert not [known for known in self.jobs.values() if known.status is JobStatus.pending]
             return
-        assert not unheard or job_id in unheard
+        assert not unacknowledged or job_id in unacknowledged
         self.jobs[job_id].status = JobStatus.running
         self.jobs[job_id].lease = lease
         self.jobs[job_id].enders.clear()
         self.on_their_way.append((waiter, job_id, worker, lease))
 
     @precondition(lambda self: self.on_their_way)
-    @rule(data=st.data(), is_heard=st.booleans(), is_answered=st.booleans())
-    def a_call_ends(self, data: st.DataObject, is_heard: bool, is_answered: bool) -> None:
+    @rule(data=st.data(), is_acknowledged=st.booleans(), is_answered=st.booleans())
+    def a_call_ends(self, data: st.DataObject, is_acknowledged: bool, is_answered: bool) -> None:
         """One of the last: its answer was sent, or it was cut off, whatever has become of the job meanwhile."""
         late = data.draw(st.integers(1, min(3, len(self.on_their_way))))
         waiter, job_id, worker, lease = self.on_their_way.pop(-late)
         known = self.jobs.get(job_id)
-        if known and is_heard:
+        if known and is_acknowledged:
             self.renew(job_id, known, worker, b"")
-        waiter.leave(is_answered=is_answered)
+        waiter.end(is_cancelled=not is_answered)
         if known and known.lease is lease and not lease.used and not is_answered:
-            lease.deadline, lease.unheard = self.clock(), True
+            lease.deadline, lease.is_unacknowledged = self.clock(), True
         self.housekeeping()
 
     @rule(worker=st.sampled_from(WORKERS))
     def dequeue_and_leave(self, worker: str) -> None:
-        unheard = self.given_but_unheard(worker)
-        assert self.service.dispatch.dequeue(worker, 0.0, LeavingWaiter()) is None
-        for job_id in unheard[:1]:
+        unacknowledged = self.given_but_unacknowledged(worker)
+        assert self.service.dispatch.dequeue(worker, 0.0, EndingWaiter()) is None
+        for job_id in unacknowledged[:1]:
             self.jobs[job_id].lease = None
             self.jobs[job_id].status = JobStatus.pending
             self.jobs[job_id].enders[:] = [worker]
-        # A job that was given anew and put back again stands as it stood, but for who held it last.
+        # A job that was given anew and requeued is as it was, except for its last holder.
         for job_id, known in self.jobs.items():
             if known.status is JobStatus.pending and self.status_of(job_id) is JobStatus.pending:
                 known.enders[:] = [worker, *known.enders]
 
-    def given_but_unheard(self, worker: str) -> list[UUID]:
+    def given_but_unacknowledged(self, worker: str) -> list[UUID]:
         return [
             job_id
             for job_id, known in self.jobs.items()

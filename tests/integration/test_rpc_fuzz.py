@@ -414,8 +414,12 @@ class TestMalformedRequests:
                     assert refusal.reason == Reason.MALFORMED_REQUEST
 
     def test_a_malformed_request_to_a_server_that_stops_is_told_to_come_again(self, server: Running) -> None:
-        server.server._interceptor.stop()
-        refusal = refusal_of_bytes(server, "foregsyte.jobs.v1.JobService", "ListJobs", b"\xff")
+        refusals: list[Refusal] = []
+        server.stop_hook.during_stop = lambda: refusals.append(
+            refusal_of_bytes(server, "foregsyte.jobs.v1.JobService", "ListJobs", b"\xff")
+        )
+        server.server.stop()
+        [refusal] = refusals
         assert (refusal.code, refusal.reason) == (Code.UNAVAILABLE, Reason.SHUTTING_DOWN)
 
 

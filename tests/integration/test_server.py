@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -16,10 +16,9 @@ from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
-from job_api import server as server_module
 from job_api.bootstrap import build_server
-from job_api.server import AddressUnavailable
-from job_api.services import job_queue
+from job_api.listener import AddressUnavailable
+from job_api.services.dispatch import DispatchService
 from job_api.services.job_queue import Waiter
 from job_api.settings import ApiSettings
 from job_api.storage.memory_storage import MemoryStorage
@@ -30,7 +29,8 @@ from shared.contract.job_status import JobStatus
 from tests.support.adapters import BlockingStorage
 from tests.support.errors import refusal_of
 from tests.support.lives import status
-from tests.support.running import Running, running_server
+from tests.support.running import Running
+from tests.support.running import running_server as server_of
 from tests.support.samples import DOCUMENT, LONG_WAIT, VIDEO, results_document, submit_request
 from tests.support.waiting import eventually, in_thread, opened_at_the_end
 
@@ -45,10 +45,8 @@ NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 JOB_SERVICE, WORKER_SERVICE = "foregsyte.jobs.v1.JobService", "foregsyte.jobs.v1.WorkerService"
 
 
-@pytest.fixture(autouse=True)
-def _no_polling(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Waiting workers go on because they were woken, not because time passed."""
-    monkeypatch.setattr(job_queue, "POLL_SECONDS", 60.0)
+running_server = partial(server_of, poll_seconds=60.0)
+"""Waiting workers go on because they were woken, not because time passed."""
 
 
 @pytest.fixture
@@ -63,9 +61,9 @@ def submit(server: Running) -> str:
 
 def start_waiting(server: Running, worker_id: str) -> Any:
     """Starts a long Dequeue and returns it once it waits."""
-    before = len(server.services.line._waiters)
+    before = server.services.job_queue.waiting
     call = server.workers.Dequeue.future(pb.DequeueRequest(worker_id=worker_id, wait=LONG_WAIT))
-    eventually(lambda: len(server.services.line._waiters) > before, f"{worker_id} to wait")
+    eventually(lambda: server.services.job_queue.waiting > before, f"{worker_id} to wait")
     return call
 
 
@@ -93,14 +91,8 @@ class TestHealth:
     def test_a_server_that_is_stopping_answers_that_it_is_not_serving(self, server: Running) -> None:
         stub = health_pb2_grpc.HealthStub(server.channel)
         stub.Check(health_pb2.HealthCheckRequest())
-        close, answers = server.services.line.close, []
-
-        def check_then_close() -> None:  # runs when new calls are refused and the connection still stands
-            server.services.line.close = close  # type: ignore[method-assign]
-            answers.append(stub.Check(health_pb2.HealthCheckRequest()).status)
-            close()
-
-        server.services.line.close = check_then_close  # type: ignore[method-assign]
+        answers: list[int] = []
+        server.stop_hook.during_stop = lambda: answers.append(stub.Check(health_pb2.HealthCheckRequest()).status)
         server.server.stop()
         assert answers == [NOT_SERVING]
 
@@ -241,7 +233,7 @@ class TestWaiting:
 
     def test_256_waiting_workers_leave_a_thread_for_every_other_call(self, make_settings: MakeSettings) -> None:
         with running_server(make_settings(max_concurrent_calls=1)) as server:
-            assert server.services.line._max_waiters == ApiSettings.of().max_waiting_workers == 256
+            assert ApiSettings.of().max_waiting_workers == 256
             old = submit(server)
             assert server.workers.Dequeue(pb.DequeueRequest(worker_id="w")).job_id == old
             waiting = [start_waiting(server, f"w{number}") for number in range(256)]
@@ -252,7 +244,7 @@ class TestWaiting:
             jobs = [submit(server) for _ in range(100)]
             assert {call.result(QUICK_SECONDS).job_id for call in waiting[:100]} == set(jobs)
             assert not any(call.done() for call in waiting[100:])
-            server.services.line.close()
+            server.services.job_queue.close()
             assert {call.result(QUICK_SECONDS).job_id for call in waiting[100:]} == {""}
 
     def test_when_too_many_wait_the_next_is_answered_empty_and_calls_go_on(self, make_settings: MakeSettings) -> None:
@@ -265,20 +257,20 @@ class TestWaiting:
 
     @pytest.mark.parametrize("others", [0, 2])
     def test_a_wait_that_the_caller_cancels_loses_nothing(self, server: Running, others: int) -> None:
-        cancelled = start_waiting(server, "gone")
+        cancelled = start_waiting(server, "cancelled")
         waiting = [start_waiting(server, f"w{number}") for number in range(others)]
         cancelled.cancel()
-        eventually(lambda: len(server.services.line._waiters) == others, "the cancelled call to leave the line")
+        eventually(lambda: server.services.job_queue.waiting == others, "the cancelled call to wait no more")
         job_id = submit(server)
         if not waiting:
             waiting = [server.workers.Dequeue.future(pb.DequeueRequest(worker_id="w0", wait=LONG_WAIT))]
         assert waiting[0].result(QUICK_SECONDS).job_id == job_id
 
     def test_a_wait_whose_deadline_passes_loses_nothing(self, server: Running) -> None:
-        request = pb.DequeueRequest(worker_id="gone", wait=LONG_WAIT)
+        request = pb.DequeueRequest(worker_id="cancelled", wait=LONG_WAIT)
         refusal = refusal_of(lambda: server.workers.Dequeue(request, timeout=0.1))
         assert refusal.code is grpc.StatusCode.DEADLINE_EXCEEDED
-        eventually(lambda: not server.services.line._waiters, "the call to leave the line")
+        eventually(lambda: not server.services.job_queue.waiting, "the call to wait no more")
         job_id = submit(server)
         answer = server.workers.Dequeue(pb.DequeueRequest(worker_id="w1", wait=LONG_WAIT), timeout=QUICK_SECONDS)
         assert answer.job_id == job_id
@@ -296,41 +288,55 @@ class TestWaiting:
             server.workers.FailJob(job)
 
 
-@contextmanager
-def answers_held_back(server: Running) -> Iterator[threading.Event]:
-    """Holds back what brings a job to the worker "gone" until its call has ended; yields what says that it is held."""
-    dequeue, is_held_back = server.services.dispatch.dequeue, threading.Event()
+class HoldsBack:
+    """A dispatch that holds the answer of the worker "cancelled" back until its call has ended.
 
-    def hold_back(worker_id: str, wait_seconds: float, waiter: Waiter) -> UUID | None:
-        job_id = dequeue(worker_id, wait_seconds, waiter)
-        if worker_id == "gone":
-            is_held_back.set()
-            eventually(lambda: waiter.is_gone, "the call to end")
+    Attributes:
+        is_held_back: Set when an answer is held back.
+        waiters: The waiters of all calls.
+    """
+
+    def __init__(self, dispatch: DispatchService) -> None:
+        self._dispatch = dispatch
+        self.is_held_back = threading.Event()
+        self.waiters: list[Waiter] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._dispatch, name)
+
+    def dequeue(self, worker_id: str, wait_seconds: float, waiter: Waiter) -> UUID | None:
+        self.waiters.append(waiter)
+        job_id = self._dispatch.dequeue(worker_id, wait_seconds, waiter)
+        if worker_id == "cancelled":
+            self.is_held_back.set()
+            eventually(lambda: waiter.has_ended, "the call to end")
         return job_id
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(server.services.dispatch, "dequeue", hold_back)
-        yield is_held_back
+
+def held_back(server: Running) -> threading.Event:
+    dispatch: Any = server.services.dispatch
+    event: threading.Event = dispatch.is_held_back
+    return event
 
 
 class TestAnswersThatAreLost:
     """The caller goes after the server last looked whether it is there, and before the answer is sent."""
 
     @pytest.fixture
-    def server(self, make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
+    def server(self, make_settings: MakeSettings) -> Iterator[Running]:
         """Neither the end of a lease nor the housekeeper's usual round would bring a job back within a test."""
-        monkeypatch.setattr(server_module, "MAX_HOUSEKEEPING_SECONDS", 60.0)
-        with running_server(make_settings(lease_seconds=600.0)) as running:
+        settings = make_settings(lease_seconds=600.0)
+        with running_server(settings, wrap_dispatch=HoldsBack, housekeeping_seconds=60.0) as running:
             yield running
 
     @pytest.mark.parametrize("how", ["cancel", "deadline", "connection"])
     def test_the_job_is_anothers_in_less_than_a_second(self, server: Running, how: str) -> None:
         job_id = submit(server)
         channel = grpc.insecure_channel(server.addresses[0], options=CHANNEL_OPTIONS)
-        with channel, answers_held_back(server) as held:
+        with channel:
             timeout = 1.0 if how == "deadline" else None
-            call = WorkerServiceStub(channel).Dequeue.future(pb.DequeueRequest(worker_id="gone"), timeout=timeout)
-            assert held.wait(20)
+            call = WorkerServiceStub(channel).Dequeue.future(pb.DequeueRequest(worker_id="cancelled"), timeout=timeout)
+            assert held_back(server).wait(20)
             waiting = server.workers.Dequeue.future(pb.DequeueRequest(worker_id="w2", wait=LONG_WAIT))
             if how == "cancel":
                 call.cancel()
@@ -344,30 +350,23 @@ class TestAnswersThatAreLost:
         server.workers.FailJob(pb.FailJobRequest(job_id=job_id, worker_id="w2", error_message="seen"))
 
     def test_a_stop_that_cuts_the_call_off_leaves_the_job_waiting(self, make_settings: MakeSettings) -> None:
-        with running_server(make_settings(shutdown_seconds=0.1)) as server, answers_held_back(server) as held:
+        with running_server(make_settings(shutdown_seconds=0.1), wrap_dispatch=HoldsBack) as server:
             job_id = submit(server)
-            call = server.workers.Dequeue.future(pb.DequeueRequest(worker_id="gone"))
-            assert held.wait(20)
+            call = server.workers.Dequeue.future(pb.DequeueRequest(worker_id="cancelled"))
+            assert held_back(server).wait(20)
             server.server.stop()
             with pytest.raises((grpc.RpcError, grpc.FutureCancelledError)):
                 call.result(QUICK_SECONDS)
             assert status(server.services, UUID(job_id)) is JobStatus.pending
 
-    def test_an_answer_that_is_sent_is_never_taken_back(self, server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-        ends: list[bool] = []
-        leave = Waiter.leave
-
-        def remember(waiter: Waiter, *, is_answered: bool = False) -> None:
-            leave(waiter, is_answered=is_answered)
-            ends.append(is_answered)
-
-        monkeypatch.setattr(Waiter, "leave", remember)
+    def test_an_answer_that_is_sent_is_never_taken_back(self, server: Running) -> None:
+        dispatch: Any = server.services.dispatch
         jobs = [submit(server) for _ in range(50)]
         for number, job_id in enumerate(jobs):
             assert server.workers.Dequeue(pb.DequeueRequest(worker_id=f"w{number}")).job_id == job_id
-        eventually(lambda: len(ends) == len(jobs), "all calls to end")
-        assert all(ends)
-        assert server.services.dispatch.expire_leases() == 0
+        eventually(lambda: [waiter.has_ended for waiter in dispatch.waiters] == [True] * len(jobs), "all calls to end")
+        assert not dispatch.housekeeping_due.is_set()
+        assert dispatch.expire_leases() == 0
         for number, job_id in enumerate(jobs):
             server.workers.RenewLease(pb.RenewLeaseRequest(job_id=job_id, worker_id=f"w{number}"))
 
@@ -381,25 +380,6 @@ class TestLeases:
             assert answer.job_id == job_id
             renewed = server.workers.RenewLease(pb.RenewLeaseRequest(job_id=job_id, worker_id="w2"))
             assert renewed.lease.ToMilliseconds() == 200
-
-    def test_the_housekeeper_goes_on_after_an_error(
-        self, make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        with running_server(make_settings(lease_seconds=0.2)) as server:
-            expire, failed_once = server.services.dispatch.expire_leases, threading.Event()
-
-            def fail_once() -> int:
-                if failed_once.is_set():
-                    return expire()
-                failed_once.set()
-                raise RuntimeError("once")
-
-            monkeypatch.setattr(server.services.dispatch, "expire_leases", fail_once)
-            job_id = submit(server)
-            server.workers.Dequeue(pb.DequeueRequest(worker_id="lost"))
-            answer = server.workers.Dequeue(pb.DequeueRequest(worker_id="w2", wait=LONG_WAIT), timeout=20)
-            assert answer.job_id == job_id
-        assert "housekeeping failed, trying again" in caplog.messages
 
 
 class TestStopping:
@@ -415,8 +395,10 @@ class TestStopping:
         with running_server(make_settings(), storage=storage) as server, opened_at_the_end(storage.let_through):
             call = server.jobs.SubmitJob.future(submit_request())
             assert storage.saves_entered.acquire(timeout=20)
+            begun = threading.Event()
+            server.stop_hook.during_stop = begun.set
             stopping = in_thread(server.server.stop)
-            eventually(lambda: server.services.line._closed, "the stop to begin")
+            assert begun.wait(20)
             assert not call.done()
             storage.let_through.set()
             job_id = call.result(20).job_id
@@ -434,7 +416,7 @@ class TestStopping:
             with pytest.raises((grpc.RpcError, grpc.FutureCancelledError)):
                 call.result(QUICK_SECONDS)
             storage.let_through.set()
-            eventually(lambda: server.services.submission._gate._inside == set(), "the handler to end")
+            eventually(server.server.stop, "the handler to end")
 
     def test_stopping_twice_and_stopping_what_never_listened_are_no_errors(self, make_settings: MakeSettings) -> None:
         with running_server(make_settings()) as server:

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
-from job_api.server import CertificateUnusable
+from job_api.listener import CertificateUnusable
 from job_api.settings import ApiSettings
 from job_client import JobClient, ServiceError
 from job_worker.runtime.api_client import WorkerApi

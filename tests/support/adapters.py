@@ -3,9 +3,14 @@
 import threading
 from collections.abc import Callable
 from typing import BinaryIO
+from uuid import UUID
 
+from job_api.core.database import Database
+from job_api.core.group_writer import GroupWriter
 from job_api.queue.memory_queue import MemoryQueue
+from job_api.repositories.jobs import JobRepository
 from job_api.storage.memory_storage import MemoryStorage
+from shared.contract.job_status import JobStatus
 
 
 class BlockingStorage(MemoryStorage):
@@ -48,15 +53,46 @@ class HookedStorage(MemoryStorage):
 
 
 class RecordingQueue(MemoryQueue):
-    """Remembers what was enqueued, in order."""
+    """Remembers what was enqueued, in order; calls a hook, where one is set, before each."""
 
     def __init__(self) -> None:
         super().__init__()
         self.enqueued: list[str] = []
+        self.before_enqueue: Callable[[], None] | None = None
 
     def enqueue(self, job_id: str) -> None:
+        if self.before_enqueue:
+            self.before_enqueue()
         super().enqueue(job_id)
         self.enqueued.append(job_id)
+
+
+class JobHooks:
+    """Hooks of a repository of jobs, called, where they are set, before a row is added or moved."""
+
+    def __init__(self) -> None:
+        self.before_add: Callable[[], None] | None = None
+        self.before_move: Callable[[UUID], None] | None = None
+
+    def make_jobs(self, database: Database, writer: GroupWriter) -> JobRepository:
+        """Makes the repository, for `build_services`."""
+        return _HookedJobs(self, database, writer)
+
+
+class _HookedJobs(JobRepository):
+    def __init__(self, hooks: JobHooks, database: Database, writer: GroupWriter) -> None:
+        super().__init__(database, writer)
+        self._hooks = hooks
+
+    def add(self, job_id: UUID, pipeline_id: str, input_path: str) -> None:
+        if self._hooks.before_add:
+            self._hooks.before_add()
+        super().add(job_id, pipeline_id, input_path)
+
+    def move(self, job_id: UUID, before: JobStatus, after: JobStatus, **columns: str | None) -> bool:
+        if self._hooks.before_move:
+            self._hooks.before_move(job_id)
+        return super().move(job_id, before, after, **columns)
 
 
 def raises(error: Exception) -> Callable[..., None]:

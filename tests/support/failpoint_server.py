@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from functools import partial
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import UUID
@@ -148,6 +148,7 @@ class FailingInterceptor(ErrorMappingInterceptor):
             return handler
         rpc = handler_call_details.method.rpartition("/")[2]
 
+        @wraps(handler.unary_unary)
         def answer(request: Any, context: grpc.ServicerContext) -> Any:
             context.add_callback(lambda: self._failpoint.pass_by(f"{rpc} answered"))
             return handler.unary_unary(request, context)
@@ -157,12 +158,13 @@ class FailingInterceptor(ErrorMappingInterceptor):
 
 def main() -> int:
     failpoint = Failpoint(sys.argv[1])
-    bootstrap.JobRepository = partial(FailingJobs, failpoint)  # type: ignore[misc, assignment]
     bootstrap.ErrorMappingInterceptor = partial(FailingInterceptor, failpoint)  # type: ignore[misc, assignment]
 
     def build_services(settings: ApiSettings) -> Services:
         storage, queue = FailingStorage(settings.data_dir, failpoint), FailingQueue(failpoint)
-        services = bootstrap.build_services(settings, storage=storage, queue=queue)
+        services = bootstrap.build_services(
+            settings, storage=storage, queue=queue, make_jobs=partial(FailingJobs, failpoint)
+        )
         failpoint.is_armed = True
         return services
 

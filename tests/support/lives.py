@@ -6,9 +6,7 @@ from sqlalchemy import func, select
 
 from job_api.bootstrap import Services
 from job_api.models.job import Job
-from job_api.services.dispatch import DispatchService
 from job_api.services.job_queue import Waiter
-from job_api.services.leases import LeaseTable
 from shared.contract.job_status import JobStatus
 from tests.support.samples import DOCUMENT, VIDEO
 
@@ -55,10 +53,6 @@ def outcome(services: Services, job_id: UUID) -> tuple[JobStatus, str | None, st
 def rows(services: Services) -> int:
     with services.database.sessions() as session:
         return session.scalar(select(func.count()).select_from(Job)) or 0
-
-
-def leases_of(dispatch: DispatchService) -> LeaseTable:
-    return dispatch._leases
 
 
 def new_worker() -> str:

@@ -176,7 +176,7 @@ class TestWorkerService:
         def wait(_worker_id: str, _seconds: float, waiter: Waiter) -> None:
             entered.set()
             waiter.sleep(20)
-            if waiter.is_gone:
+            if waiter.has_ended:
                 left.set()
 
         bench = Bench()

@@ -20,16 +20,15 @@ from job_api.errors import (
     PayloadTooLarge,
 )
 from job_api.queue.memory_queue import MemoryQueue
-from job_api.services import job_queue
 from job_api.services.job_queue import Waiter
 from job_api.settings import ApiSettings
 from job_api.storage.base import StorageFull
 from job_api.storage.keys import input_key, results_key
 from job_api.storage.memory_storage import MemoryStorage
 from shared.contract.job_status import JobStatus
-from tests.support.adapters import HookedStorage, raises
+from tests.support.adapters import HookedStorage, JobHooks, raises
 from tests.support.clock import FakeClock
-from tests.support.lives import completed, failed, leases_of, outcome, running, status, submit, take
+from tests.support.lives import completed, failed, outcome, running, status, submit, take
 from tests.support.samples import DOCUMENT, OTHER_DOCUMENT, OTHER_VIDEO, VIDEO
 from tests.support.waiting import eventually, in_thread
 
@@ -51,8 +50,14 @@ def queue() -> MemoryQueue:
 
 
 @pytest.fixture
-def services(make_services: Make, storage: HookedStorage, queue: MemoryQueue) -> Services:
-    return make_services(storage=storage, queue=queue)
+def jobs() -> JobHooks:
+    return JobHooks()
+
+
+@pytest.fixture
+def services(make_services: Make, storage: HookedStorage, queue: MemoryQueue, jobs: JobHooks) -> Services:
+    """Services whose waiting workers go on because they were woken, not because time passed."""
+    return make_services(storage=storage, queue=queue, make_jobs=jobs.make_jobs, poll_seconds=60.0)
 
 
 CALLS: dict[str, Call] = {
@@ -65,11 +70,14 @@ CALLS: dict[str, Call] = {
 each_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
 
 
-class GoesBeforeTheAnswer(Waiter):
-    """A caller that is there when the search for a job begins and gone when it ends."""
+database_is_away = raises(RuntimeError("the database is away"))
+
+
+class EndsBeforeTheAnswer(Waiter):
+    """A call that goes on while a job is looked for and has ended when one is found."""
 
     def accept(self, take_back: Callable[[], None]) -> bool:
-        self.leave()
+        self.end()
         return super().accept(take_back)
 
 
@@ -121,9 +129,9 @@ class TestTaking:
         clock.advance(LEASE_SECONDS)
         assert take(services) is None
 
-    def test_a_caller_that_is_gone_gets_no_job(self, services: Services) -> None:
+    def test_a_call_that_has_ended_gets_no_job(self, services: Services) -> None:
         job, waiter = submit(services), Waiter()
-        waiter.leave()
+        waiter.end()
         assert services.dispatch.dequeue("w1", 5, waiter) is None
         assert status(services, job) is JobStatus.pending
         assert take(services, "w2") == job
@@ -131,16 +139,16 @@ class TestTaking:
     def test_a_caller_that_goes_while_it_is_answered_loses_no_job_and_no_attempt(self, services: Services) -> None:
         job = submit(services)
         for number in range(5):
-            assert services.dispatch.dequeue(f"w{number}", 0, GoesBeforeTheAnswer()) is None
+            assert services.dispatch.dequeue(f"w{number}", 0, EndsBeforeTheAnswer()) is None
             assert status(services, job) is JobStatus.pending
         assert take(services, "w9") == job
-        assert leases_of(services.dispatch).count_loss(job) == 1
+        assert services.leases.count_loss(job) == 1
 
-    def test_a_caller_that_goes_while_it_is_answered_takes_nothing_from_its_next_call(self, services: Services) -> None:
+    def test_a_call_that_ends_while_it_is_answered_takes_nothing_from_the_next(self, services: Services) -> None:
         class AsksAgainInstead(Waiter):
             def accept(self, take_back: Callable[[], None]) -> bool:
                 assert take(services, "w1") == job
-                self.leave()
+                self.end()
                 return super().accept(take_back)
 
         job = submit(services)
@@ -148,12 +156,9 @@ class TestTaking:
         assert status(services, job) is JobStatus.running
         services.dispatch.renew(job, "w1")
 
-    def test_a_job_that_comes_while_the_worker_waits_is_given_at_once(
-        self, services: Services, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(job_queue, "POLL_SECONDS", 60.0)
+    def test_a_job_that_comes_while_the_worker_waits_is_given_at_once(self, services: Services) -> None:
         waiting = in_thread(lambda: services.dispatch.dequeue("w1", 30, Waiter()))
-        eventually(lambda: services.line._waiters, "the worker to wait")
+        eventually(lambda: services.job_queue.waiting, "the worker to wait")
         job = submit(services)
         assert waiting.result(10) == job
 
@@ -178,7 +183,7 @@ class TestTaking:
 
 
 class TestAnswersThatAreLost:
-    """The caller leaves when its answer is on the way already."""
+    """The call ends when its answer is on the way already."""
 
     def lost(self, services: Services, worker_id: str = "w1") -> Waiter:
         """Has the worker take a job and returns the waiter of that call, which is still to end."""
@@ -188,7 +193,7 @@ class TestAnswersThatAreLost:
 
     def test_the_job_is_due_at_once_and_waits_for_the_next_worker(self, services: Services) -> None:
         job = submit(services)
-        self.lost(services).leave()
+        self.lost(services).end()
         assert status(services, job) is JobStatus.running  # nothing is written on the thread that tells of it
         assert services.dispatch.housekeeping_due.is_set()
         assert services.dispatch.expire_leases() == 1
@@ -198,38 +203,35 @@ class TestAnswersThatAreLost:
     def test_no_attempt_is_lost(self, services: Services) -> None:
         job = submit(services)
         for number in range(5):
-            self.lost(services, f"w{number}").leave()
+            self.lost(services, f"w{number}").end()
             assert services.dispatch.expire_leases() == 1
         assert status(services, job) is JobStatus.pending
-        assert leases_of(services.dispatch).losses(job) == 0
+        assert services.leases.losses(job) == 0
 
     def test_the_worker_does_not_hold_it_from_then_on(self, services: Services) -> None:
         job = submit(services)
-        self.lost(services).leave()
+        self.lost(services).end()
         with pytest.raises(LeaseLost):
             services.dispatch.renew(job, "w1")
 
-    def test_the_job_wakes_a_waiting_worker(self, services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(job_queue, "POLL_SECONDS", 60.0)
+    def test_the_job_wakes_a_waiting_worker(self, services: Services) -> None:
         job = submit(services)
         waiter = self.lost(services)
         waiting = in_thread(lambda: services.dispatch.dequeue("w2", 30, Waiter()))
-        eventually(lambda: services.line._waiters, "the worker to wait")
-        waiter.leave()
+        eventually(lambda: services.job_queue.waiting, "the worker to wait")
+        waiter.end()
         services.dispatch.expire_leases()
         assert waiting.result(10) == job
 
-    def test_it_is_tried_again_when_the_row_cannot_be_changed(
-        self, services: Services, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_it_is_tried_again_when_the_row_cannot_be_changed(self, services: Services, jobs: JobHooks) -> None:
         job = submit(services)
-        self.lost(services).leave()
-        with monkeypatch.context() as broken:
-            broken.setattr(services.dispatch._jobs, "move", raises(RuntimeError("the database is away")))
-            assert services.dispatch.expire_leases() == 0
+        self.lost(services).end()
+        jobs.before_move = database_is_away
+        assert services.dispatch.expire_leases() == 0
+        jobs.before_move = None
         assert status(services, job) is JobStatus.running
         assert services.dispatch.expire_leases() == 1
-        assert leases_of(services.dispatch).losses(job) == 0
+        assert services.leases.losses(job) == 0
         assert take(services, "w2") == job
 
     def stays(self, services: Services, job: UUID) -> None:
@@ -239,7 +241,7 @@ class TestAnswersThatAreLost:
 
     def test_a_caller_that_has_its_answer_keeps_its_job(self, services: Services) -> None:
         job = submit(services)
-        self.lost(services).leave(is_answered=True)
+        self.lost(services).end(is_cancelled=False)
         self.stays(services, job)
         services.dispatch.renew(job, "w1")
 
@@ -249,7 +251,7 @@ class TestAnswersThatAreLost:
         waiter = self.lost(services)
         call(services, job, "w1")
         before = outcome(services, job)
-        waiter.leave()
+        waiter.end()
         assert not services.dispatch.housekeeping_due.is_set()
         assert services.dispatch.expire_leases() == 0
         assert outcome(services, job) == before
@@ -258,7 +260,7 @@ class TestAnswersThatAreLost:
         job = submit(services)
         waiter = self.lost(services)
         assert take(services) == job
-        waiter.leave()
+        waiter.end()
         self.stays(services, job)
         services.dispatch.renew(job, "w1")
 
@@ -268,7 +270,7 @@ class TestAnswersThatAreLost:
         clock.advance(LEASE_SECONDS)
         services.dispatch.expire_leases()
         assert take(services, "w2") == job
-        waiter.leave()
+        waiter.end()
         self.stays(services, job)
         services.dispatch.renew(job, "w2")
 
@@ -299,28 +301,25 @@ class TestTheQueueIsAHint:
         assert outcome(services, job) == before
 
     def test_an_id_goes_back_when_its_row_cannot_be_changed(
-        self, services: Services, queue: MemoryQueue, monkeypatch: pytest.MonkeyPatch
+        self, services: Services, queue: MemoryQueue, jobs: JobHooks
     ) -> None:
         job = submit(services)
-        with monkeypatch.context() as broken:
-            broken.setattr(services.dispatch._jobs, "move", raises(RuntimeError("the database is away")))
-            with pytest.raises(RuntimeError, match="away"):
-                take(services, "w1")
+        jobs.before_move = database_is_away
+        with pytest.raises(RuntimeError, match="away"):
+            take(services, "w1")
+        jobs.before_move = None
         assert queue.size() == 1
         assert take(services, "w2") == job
 
 
 class TestReading:
-    def test_the_holder_reads_the_video_in_pieces(self, services: Services) -> None:
+    def test_the_holder_reads_the_video_in_chunks(self, services: Services) -> None:
         job = running(services)
-        pieces, offset = b"", 0
-        while piece := services.dispatch.read_input(job, "w1", offset, 100):
-            assert (piece.pipeline_id, piece.size_bytes) == ("ocr", len(VIDEO))
-            if not piece.data:
-                break
-            pieces += piece.data
-            offset += len(piece.data)
-        assert pieces == VIDEO
+        video = b""
+        while (chunk := services.dispatch.read_input(job, "w1", len(video), 100)).data:
+            assert (chunk.pipeline_id, chunk.size_bytes) == ("ocr", len(VIDEO))
+            video += chunk.data
+        assert video == VIDEO
 
     @pytest.mark.parametrize(
         ("offset", "length", "expected"),
@@ -333,7 +332,7 @@ class TestReading:
             (len(VIDEO), 0, b""),
         ],
     )
-    def test_a_piece_is_what_was_asked_for_within_the_cap(
+    def test_a_chunk_is_what_was_requested_within_the_cap(
         self,
         make_services: Make,
         make_settings: Callable[..., ApiSettings],
@@ -348,7 +347,7 @@ class TestReading:
     @pytest.mark.parametrize(
         ("offset", "length"), [(-1, 0), (0, -1), (len(VIDEO) + 1, 0), (2**63 - 1, 1), (-(2**63), 0)]
     )
-    def test_a_piece_outside_the_video_is_refused(self, services: Services, offset: int, length: int) -> None:
+    def test_a_chunk_outside_the_video_is_refused(self, services: Services, offset: int, length: int) -> None:
         job = running(services)
         with pytest.raises(InvalidRange):
             services.dispatch.read_input(job, "w1", offset, length)
@@ -397,12 +396,11 @@ class TestLeases:
 
     @pytest.mark.parametrize("how", ["expired", "released"])
     def test_a_job_that_is_given_back_wakes_a_waiting_worker(
-        self, services: Services, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, how: str
+        self, services: Services, clock: FakeClock, how: str
     ) -> None:
-        monkeypatch.setattr(job_queue, "POLL_SECONDS", 60.0)
         job = running(services)
         waiting = in_thread(lambda: services.dispatch.dequeue("w2", 30, Waiter()))
-        eventually(lambda: services.line._waiters, "the worker to wait")
+        eventually(lambda: services.job_queue.waiting, "the worker to wait")
         if how == "expired":
             clock.advance(LEASE_SECONDS)
             services.dispatch.expire_leases()
@@ -511,29 +509,27 @@ class TestLeases:
         assert outcome(services, job) == (JobStatus.completed, results_key(job), None)
 
     def test_a_worker_is_lost_once_however_often_the_database_is_away(
-        self, services: Services, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+        self, services: Services, clock: FakeClock, jobs: JobHooks
     ) -> None:
         job = running(services)
         clock.advance(LEASE_SECONDS)
-        with monkeypatch.context() as broken:
-            broken.setattr(services.dispatch._jobs, "move", raises(RuntimeError("the database is away")))
-            for _ in range(5):
-                assert services.dispatch.expire_leases() == 0
+        jobs.before_move = database_is_away
+        for _ in range(5):
+            assert services.dispatch.expire_leases() == 0
+        jobs.before_move = None
         services.dispatch.expire_leases()
         assert status(services, job) is JobStatus.pending
 
     def test_one_job_whose_row_cannot_be_changed_does_not_keep_the_others(
-        self, services: Services, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+        self, services: Services, clock: FakeClock, jobs: JobHooks
     ) -> None:
         stuck, other = running(services, "w1"), running(services, "w2")
-        move = services.dispatch._jobs.move
 
-        def move_others(job_id: UUID, *rest: object, **columns: object) -> bool:
+        def fail_for_one(job_id: UUID) -> None:
             if job_id == stuck:
                 raise RuntimeError
-            return move(job_id, *rest, **columns)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(services.dispatch._jobs, "move", move_others)
+        jobs.before_move = fail_for_one
         clock.advance(LEASE_SECONDS)
         assert services.dispatch.expire_leases() == 1
         assert status(services, other) is JobStatus.pending
@@ -607,13 +603,13 @@ class TestCompleting:
         assert status(services, job) is JobStatus.completed
 
     def test_a_row_that_cannot_be_changed_leaves_the_job_with_its_worker(
-        self, services: Services, monkeypatch: pytest.MonkeyPatch
+        self, services: Services, jobs: JobHooks
     ) -> None:
         job = running(services)
-        with monkeypatch.context() as broken:
-            broken.setattr(services.dispatch._jobs, "move", raises(RuntimeError("the database is away")))
-            with pytest.raises(RuntimeError):
-                services.dispatch.complete(job, "w1", DOCUMENT)
+        jobs.before_move = database_is_away
+        with pytest.raises(RuntimeError):
+            services.dispatch.complete(job, "w1", DOCUMENT)
+        jobs.before_move = None
         services.dispatch.renew(job, "w1")
         services.dispatch.complete(job, "w1", DOCUMENT)
         assert status(services, job) is JobStatus.completed
@@ -728,9 +724,10 @@ def test_nothing_of_a_job_is_kept_in_memory_once_it_has_ended(services: Services
     services.dispatch.expire_leases()
     take(services, "w1")
     services.dispatch.complete(job, "w1", DOCUMENT)
-    table = leases_of(services.dispatch)
-    assert (table._leases, table._losses) == ({}, {})
-    assert services.dispatch._locks._held == {}
+    clock.advance(LEASE_SECONDS)
+    assert services.leases.expired() == []
+    assert services.leases.losses(job) == 0
+    assert not services.locks.is_held(job)
 
 
 def test_the_services_share_their_locks(services: Services, storage: HookedStorage) -> None:

@@ -9,7 +9,6 @@ from sqlalchemy import event, func, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from job_api.core import group_writer
 from job_api.core.database import Database
 from job_api.core.group_writer import GroupWriter
 from job_api.errors import DiskLow
@@ -65,7 +64,7 @@ def run_together(writer: GroupWriter, writes: list[object]) -> list[object]:
         futures = []
         for count, write in enumerate(writes, 1):
             futures.append(in_thread(lambda write=write: writer.run(write)))  # type: ignore[misc]
-            eventually(lambda count=count: writer._waiting.qsize() == count, "the write to wait")  # type: ignore[misc]
+            eventually(lambda count=count: writer.waiting == count, "the write to wait")  # type: ignore[misc]
     blocker.result(30)
     return [future.exception(30) or future.result() for future in futures]
 
@@ -77,10 +76,12 @@ def test_writes_that_wait_together_are_one_commit(database: Database, writer: Gr
     assert len(counted) == 1
 
 
-def test_a_group_has_a_largest_size(database: Database, writer: GroupWriter, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(group_writer, "MAX_GROUP", 4)
+def test_a_group_has_a_largest_size(database: Database) -> None:
+    writer = GroupWriter(database.sessions, max_group=4)
+    writer.start()
     counted = commits(database)
     run_together(writer, [insert] * 10)
+    writer.close()
     assert rows(database) == 10
     assert len(counted) == 3
 
@@ -137,11 +138,10 @@ def test_a_disk_without_space_is_low_for_that_write_alone(database: Database, wr
 
 
 @pytest.mark.parametrize("max_group", [1, 3, 128])
-def test_closing_commits_what_waits(database: Database, monkeypatch: pytest.MonkeyPatch, max_group: int) -> None:
-    monkeypatch.setattr(group_writer, "MAX_GROUP", max_group)
-    writer = GroupWriter(database.sessions)
+def test_closing_commits_what_waits(database: Database, max_group: int) -> None:
+    writer = GroupWriter(database.sessions, max_group)
     waiting = [in_thread(lambda: writer.run(insert)) for _ in range(7)]
-    eventually(lambda: writer._waiting.qsize() == 7, "the writes to wait")
+    eventually(lambda: writer.waiting == 7, "the writes to wait")
     in_thread(lambda: (writer.start(), writer.close())).result(30)
     assert rows(database) == 7
     assert len({write.result(10) for write in waiting}) == 7

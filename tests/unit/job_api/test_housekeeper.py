@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from job_api.server import _Housekeeper
+from job_api.housekeeper import Housekeeper
+from tests.support.adapters import raises
 from tests.support.waiting import eventually, in_thread
 
 pytestmark = pytest.mark.unit
@@ -33,35 +34,46 @@ def dispatch() -> CountsRounds:
 
 
 @pytest.fixture
-def housekeeper(dispatch: CountsRounds) -> Iterator[_Housekeeper]:
+def housekeeper(dispatch: CountsRounds) -> Iterator[Housekeeper]:
     """One that would do nothing by itself for as long as a test takes."""
-    housekeeper = _Housekeeper(dispatch, LONG_SECONDS)  # type: ignore[arg-type]
+    housekeeper = Housekeeper(dispatch, LONG_SECONDS)  # type: ignore[arg-type]
     housekeeper.start()
     yield housekeeper
     housekeeper.stop()
 
 
 def test_it_looks_now_and_then(dispatch: CountsRounds) -> None:
-    housekeeper = _Housekeeper(dispatch, 0.01)  # type: ignore[arg-type]
+    housekeeper = Housekeeper(dispatch, 0.01)  # type: ignore[arg-type]
     housekeeper.start()
     eventually(lambda: dispatch.rounds > 2, "some rounds")
     housekeeper.stop()
 
 
-def test_what_is_due_is_done_at_once_and_once(dispatch: CountsRounds, housekeeper: _Housekeeper) -> None:
+def test_what_is_due_is_done_at_once_and_once(dispatch: CountsRounds, housekeeper: Housekeeper) -> None:
     for number in (1, 2):
         dispatch.housekeeping_due.set()
         eventually(lambda number=number: dispatch.rounds == number, "a round")  # type: ignore[misc]
     assert not dispatch.housekeeping_due.is_set()
 
 
-def test_what_is_due_at_the_stop_is_done_before_it_ends(dispatch: CountsRounds, housekeeper: _Housekeeper) -> None:
+def test_it_goes_on_after_an_error(
+    dispatch: CountsRounds, housekeeper: Housekeeper, caplog: pytest.LogCaptureFixture
+) -> None:
+    dispatch.meanwhile = raises(RuntimeError("once"))
+    dispatch.housekeeping_due.set()
+    eventually(lambda: "housekeeping failed, trying again" in caplog.messages, "the failed round")
+    dispatch.meanwhile = lambda: None
+    dispatch.housekeeping_due.set()
+    eventually(lambda: dispatch.rounds == 2, "another round")
+
+
+def test_what_is_due_at_the_stop_is_done_before_it_ends(dispatch: CountsRounds, housekeeper: Housekeeper) -> None:
     housekeeper.stop()
     assert dispatch.rounds == 1
 
 
 def test_what_becomes_due_in_the_middle_of_a_round_is_done_although_it_is_to_stop(
-    dispatch: CountsRounds, housekeeper: _Housekeeper
+    dispatch: CountsRounds, housekeeper: Housekeeper
 ) -> None:
     def stop() -> None:
         dispatch.meanwhile = lambda: None

@@ -1,19 +1,21 @@
 """The rows of jobs: what is remembered of them is what the database says."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import event
+from sqlalchemy.orm import Session
 
 from job_api.core.database import Database
 from job_api.core.group_writer import GroupWriter
-from job_api.repositories import jobs
 from job_api.repositories.jobs import JobRecord, JobRepository
 from shared.contract.job_status import JobStatus
 
 pytestmark = pytest.mark.unit
+
+T = TypeVar("T")
 
 pending, running, completed, failed = JobStatus.pending, JobStatus.running, JobStatus.completed, JobStatus.failed
 
@@ -38,6 +40,23 @@ def queries(database: Database) -> list[str]:
 
     event.listen(database.engine, "before_cursor_execute", note)
     return made
+
+
+class HookedWriter(GroupWriter):
+    """Writes through another writer; calls a hook, where one is set, before and after each write."""
+
+    def __init__(self, writer: GroupWriter) -> None:
+        self.run_by_other = writer.run
+        self.before: Callable[[], None] | None = None
+        self.after: Callable[[], None] | None = None
+
+    def run(self, write: Callable[[Session], T]) -> T:
+        if self.before:
+            self.before()
+        result = self.run_by_other(write)
+        if self.after:
+            self.after()
+        return result
 
 
 def added(repository: JobRepository) -> UUID:
@@ -88,17 +107,14 @@ def test_a_job_that_has_just_changed_is_known_without_a_query(repository: JobRep
     assert len(queries) == made == 2
 
 
-def test_a_change_that_fails_leaves_what_the_row_says(
-    repository: JobRepository, writer: GroupWriter, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    job_id = added(repository)
-    run = writer.run
-
-    def answer_lost(write: Any) -> Any:
-        run(write)
+def test_a_change_that_fails_leaves_what_the_row_says(database: Database, writer: GroupWriter) -> None:
+    def answer_lost() -> None:
         raise OSError("after the commit")
 
-    monkeypatch.setattr(writer, "run", answer_lost)
+    hooked = HookedWriter(writer)
+    repository = JobRepository(database, hooked)
+    job_id = added(repository)
+    hooked.after = answer_lost
     with pytest.raises(OSError, match="after the commit"):
         repository.move(job_id, pending, running)
     found = repository.get(job_id)
@@ -107,30 +123,20 @@ def test_a_change_that_fails_leaves_what_the_row_says(
 
 
 def test_a_change_is_seen_from_its_commit_on_and_not_before(
-    repository: JobRepository,
-    writer: GroupWriter,
-    row: Callable[[UUID], JobRecord | None],
-    monkeypatch: pytest.MonkeyPatch,
+    database: Database, writer: GroupWriter, row: Callable[[UUID], JobRecord | None]
 ) -> None:
+    hooked = HookedWriter(writer)
+    repository = JobRepository(database, hooked)
     job_id = added(repository)
-    run, seen = writer.run, []
-
-    def watched(write: Any) -> Any:
-        seen.append(repository.get(job_id))
-        result = run(write)
-        seen.append(repository.get(job_id))
-        assert seen[-1] == row(job_id)
-        return result
-
-    monkeypatch.setattr(writer, "run", watched)
+    seen: list[JobRecord | None] = []
+    hooked.before = hooked.after = lambda: seen.append(repository.get(job_id))
     repository.move(job_id, pending, running)
+    assert seen[-1] == row(job_id)
     assert [job.status for job in seen if job] == [pending, running]
 
 
-def test_jobs_that_changed_long_ago_are_read_again(
-    repository: JobRepository, queries: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(jobs, "REMEMBERED_JOBS", 2)
+def test_jobs_that_changed_long_ago_are_read_again(database: Database, writer: GroupWriter, queries: list[str]) -> None:
+    repository = JobRepository(database, writer, remembered_jobs=2)
     first, second, third = (added(repository) for _ in range(3))
     repository.move(second, pending, running)
     added(repository)

@@ -5,10 +5,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from job_api.services import leases as leases_module
 from job_api.services.leases import JobLocks, LeaseTable
 from tests.support.clock import FakeClock
-from tests.support.waiting import eventually, in_thread
+from tests.support.waiting import in_thread
 
 pytestmark = pytest.mark.unit
 
@@ -85,29 +84,29 @@ def test_a_lease_of_nobody_expires_like_any_other(table: LeaseTable, job: UUID, 
     assert table.use(job, "w1") is None
 
 
-def test_a_lease_that_lapses_is_dead_at_once(table: LeaseTable, job: UUID) -> None:
+def test_an_unacknowledged_lease_expires_at_once(table: LeaseTable, job: UUID) -> None:
     lease = table.grant(job, "w1")
-    assert table.lapse(lease)
-    assert lease.is_unheard
+    assert table.expire_unacknowledged(lease)
+    assert lease.is_unacknowledged
     assert table.expired() == [job]
     assert table.use(job, "w1") is None
     assert table.unused_of("w1") is None
 
 
-def test_a_lease_whose_worker_has_called_does_not_lapse(table: LeaseTable, job: UUID) -> None:
+def test_a_lease_whose_worker_has_called_is_acknowledged(table: LeaseTable, job: UUID) -> None:
     lease = table.grant(job, "w1")
     table.use(job, "w1")
-    assert not table.lapse(lease)
+    assert not table.expire_unacknowledged(lease)
     assert table.expired() == []
-    assert not lease.is_unheard
+    assert not lease.is_unacknowledged
 
 
-def test_a_lease_that_stands_no_more_does_not_lapse_and_the_next_goes_on(table: LeaseTable, job: UUID) -> None:
+def test_a_lease_that_was_ended_does_not_expire_and_the_next_goes_on(table: LeaseTable, job: UUID) -> None:
     lease = table.grant(job, "w1")
     table.end(job)
-    assert not table.lapse(lease)
+    assert not table.expire_unacknowledged(lease)
     table.grant(job, "w1")
-    assert not table.lapse(lease)
+    assert not table.expire_unacknowledged(lease)
     assert table.expired() == []
     assert table.unused_of("w1") == job
 
@@ -155,8 +154,8 @@ def test_the_end_of_a_lease_of_nobody_remembers_nobody(table: LeaseTable, job: U
     assert table.last_holder(job) is None
 
 
-def test_only_so_many_ended_leases_are_remembered(table: LeaseTable, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leases_module, "REMEMBERED_ENDINGS", 3)
+def test_only_so_many_ended_leases_are_remembered(clock: FakeClock) -> None:
+    table = LeaseTable(LEASE_SECONDS, clock, remembered_endings=3)
     jobs = [uuid4() for _ in range(5)]
     for job in jobs:
         table.grant(job, "w1")
@@ -200,18 +199,19 @@ def test_one_at_a_time_holds_a_jobs_lock(job: UUID) -> None:
 
 
 def test_who_wants_a_held_lock_waits_for_it(job: UUID) -> None:
-    locks, entered = JobLocks(), threading.Event()
+    locks, wanted, entered = JobLocks(), threading.Event(), list[str]()
 
     def enter() -> None:
+        wanted.set()
         with locks.hold(job):
-            entered.set()
+            entered.append("second")
 
     with locks.hold(job):
         second = in_thread(enter)
-        eventually(lambda: locks._held[job][1] == 2, "the second to wait")
-        assert not entered.is_set()
+        assert wanted.wait(10)
+        entered.append("first")
     second.result(10)
-    assert entered.is_set()
+    assert entered == ["first", "second"]
 
 
 def test_the_locks_of_two_jobs_have_nothing_to_do_with_each_other(job: UUID) -> None:
@@ -240,4 +240,4 @@ def test_a_lock_is_let_go_and_nothing_of_it_kept_also_when_its_block_fails(job: 
         raise RuntimeError
     with locks.hold(job):
         pass
-    assert locks._held == {}
+    assert not locks.is_held(job)

@@ -1,6 +1,7 @@
 """Answering clients: where a job stands, what was found, which jobs there are."""
 
 import base64
+import io
 import json
 import threading
 from collections.abc import Callable
@@ -122,7 +123,7 @@ class TestResults:
         job_id, other = completed(services), completed(services)
         storage.delete_file(results_key(job_id))
         if content is not None:
-            storage._files[results_key(job_id)] = content
+            storage.save_file(io.BytesIO(content), results_key(job_id))
         with pytest.raises(ResultsUnreadable) as raised:
             list(getattr(services.queries, ask)(job_id))
         assert raised.value.job_id == str(job_id)

@@ -12,7 +12,7 @@ from job_api.errors import LeaseLost
 from job_api.settings import ApiSettings
 from job_api.storage.keys import input_key, results_key
 from shared.contract.job_status import JobStatus
-from tests.support.adapters import RecordingQueue
+from tests.support.adapters import JobHooks, RecordingQueue
 from tests.support.clock import FakeClock
 from tests.support.lives import completed, failed, outcome, rows, running, status, submit, take
 from tests.support.samples import DOCUMENT, OTHER_DOCUMENT, VIDEO
@@ -151,18 +151,17 @@ def test_files_of_no_job_are_swept(restart: Restart, folder: Path) -> None:
     assert services.queries.frames(kept)
 
 
-def test_a_video_whose_row_was_never_written_is_swept(
-    restart: Restart, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_video_whose_row_was_never_written_is_swept(restart: Restart, folder: Path) -> None:
     class Killed(BaseException):
         """The process ends here; nobody cleans up."""
 
-    def die(*_: object) -> None:
+    def die() -> None:
         raise Killed
 
-    services = restart()
+    jobs = JobHooks()
+    services = restart(make_jobs=jobs.make_jobs)
     submit(services)
-    monkeypatch.setattr(services.submission._jobs, "add", die)
+    jobs.before_add = die
     with pytest.raises(Killed):
         submit(services)
     assert len(names(folder)) == 2

@@ -12,7 +12,6 @@ from job_api.errors import (
     DiskLow,
     InvalidMp4,
     InvalidRequestId,
-    Overloaded,
     PayloadTooLarge,
     RequestIdReused,
     UnknownPipeline,
@@ -22,10 +21,10 @@ from job_api.storage.base import StorageFull
 from job_api.storage.keys import input_key
 from job_api.storage.memory_storage import MemoryStorage
 from shared.contract.job_status import JobStatus
-from tests.support.adapters import BlockingStorage, HookedStorage, RecordingQueue, raises
+from tests.support.adapters import HookedStorage, JobHooks, RecordingQueue, raises
 from tests.support.lives import completed, rows, running, status, submit, take
 from tests.support.samples import OTHER_VIDEO, VIDEO
-from tests.support.waiting import eventually, in_thread, opened_at_the_end
+from tests.support.waiting import in_thread
 
 pytestmark = pytest.mark.unit
 
@@ -44,8 +43,13 @@ def queue() -> RecordingQueue:
 
 
 @pytest.fixture
-def services(make_services: Make, storage: HookedStorage, queue: RecordingQueue) -> Services:
-    return make_services(storage=storage, queue=queue)
+def jobs() -> JobHooks:
+    return JobHooks()
+
+
+@pytest.fixture
+def services(make_services: Make, storage: HookedStorage, queue: RecordingQueue, jobs: JobHooks) -> Services:
+    return make_services(storage=storage, queue=queue, make_jobs=jobs.make_jobs)
 
 
 def nothing_was_left(services: Services, storage: MemoryStorage, queue: RecordingQueue) -> bool:
@@ -65,22 +69,14 @@ def test_a_job_is_stored_recorded_and_enqueued(
 
 
 def test_the_file_comes_before_the_row_and_the_row_before_the_queue(
-    services: Services, storage: HookedStorage, queue: RecordingQueue, monkeypatch: pytest.MonkeyPatch
+    services: Services, storage: HookedStorage, queue: RecordingQueue, jobs: JobHooks
 ) -> None:
     steps: list[str] = []
     storage.before_save = lambda: steps.append(f"file, {rows(services)} rows, {queue.size()} queued")
-    add, enqueue = services.submission._jobs.add, queue.enqueue
-
-    def recorded_add(*given: object) -> None:
-        steps.append(f"row, {len(list(storage.list_files('video_jobs')))} files, {queue.size()} queued")
-        add(*given)  # type: ignore[arg-type]
-
-    def recorded_enqueue(job_id: str) -> None:
-        steps.append(f"queue, {rows(services)} rows")
-        enqueue(job_id)
-
-    monkeypatch.setattr(services.submission._jobs, "add", recorded_add)
-    monkeypatch.setattr(queue, "enqueue", recorded_enqueue)
+    jobs.before_add = lambda: steps.append(
+        f"row, {len(list(storage.list_files('video_jobs')))} files, {queue.size()} queued"
+    )
+    queue.before_enqueue = lambda: steps.append(f"queue, {rows(services)} rows")
     submit(services)
     assert steps == ["file, 0 rows, 0 queued", "row, 1 files, 0 queued", "queue, 1 rows"]
 
@@ -273,9 +269,9 @@ class TestDisk:
 
 class TestFailures:
     def test_a_row_that_cannot_be_inserted_leaves_no_file_and_no_place_in_the_queue(
-        self, services: Services, storage: HookedStorage, queue: RecordingQueue, monkeypatch: pytest.MonkeyPatch
+        self, services: Services, storage: HookedStorage, queue: RecordingQueue, jobs: JobHooks
     ) -> None:
-        monkeypatch.setattr(services.submission._jobs, "add", raises(RuntimeError("the database is away")))
+        jobs.before_add = raises(RuntimeError("the database is away"))
         with pytest.raises(RuntimeError, match="away"):
             submit(services)
         assert nothing_was_left(services, storage, queue)
@@ -297,28 +293,11 @@ class TestFailures:
         assert submit(services, request_id="r1") == take(services)
 
     def test_a_repeat_after_the_queue_refused_the_job_enqueues_it(
-        self, services: Services, queue: RecordingQueue, monkeypatch: pytest.MonkeyPatch
+        self, services: Services, queue: RecordingQueue
     ) -> None:
-        with monkeypatch.context() as broken:
-            broken.setattr(queue, "enqueue", raises(RuntimeError("the queue is away")))
-            with pytest.raises(RuntimeError):
-                submit(services, request_id="r1")
+        queue.before_enqueue = raises(RuntimeError("the queue is away"))
+        with pytest.raises(RuntimeError):
+            submit(services, request_id="r1")
+        queue.before_enqueue = None
         job_id = submit(services, request_id="r1")
         assert take(services) == job_id
-
-
-class TestUploads:
-    def test_the_service_passes_every_upload_through_its_gate(
-        self, make_services: Make, make_settings: MakeSettings
-    ) -> None:
-        storage = BlockingStorage()
-        services = make_services(make_settings(max_uploads=2), storage=storage)
-        with opened_at_the_end(storage.let_through):
-            under_way = [in_thread(lambda: submit(services)) for _ in range(2)]
-            for _ in under_way:
-                assert storage.saves_entered.acquire(timeout=10)
-            with pytest.raises(Overloaded):
-                submit(services)
-        assert len({upload.result(10) for upload in under_way}) == 2
-        eventually(lambda: services.submission._gate._inside == set(), "the gate to be empty")
-        submit(services)

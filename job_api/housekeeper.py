@@ -1,0 +1,42 @@
+"""The thread that takes jobs back from lost workers."""
+
+import logging
+import threading
+
+from job_api.services.dispatch import DispatchService
+
+__all__ = ["Housekeeper"]
+
+logger = logging.getLogger(__name__)
+
+
+class Housekeeper:
+    """Expires leases from a thread of its own: at an interval, and at once when the dispatch says that it is due."""
+
+    def __init__(self, dispatch: DispatchService, interval_seconds: float) -> None:
+        self._dispatch = dispatch
+        self._interval_seconds = interval_seconds
+        self._is_stopping = False
+        self._thread = threading.Thread(target=self._run, name="housekeeper", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread after a last round; harmless where it was never started."""
+        self._is_stopping = True
+        self._dispatch.housekeeping_due.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        is_last = False
+        while not is_last:
+            self._dispatch.housekeeping_due.wait(self._interval_seconds)
+            self._dispatch.housekeeping_due.clear()
+            is_last = self._is_stopping  # read before the work, so that what was due at the stop is done
+            try:
+                self._dispatch.expire_leases()
+            except Exception:
+                logger.exception("housekeeping failed, trying again")

@@ -1,0 +1,79 @@
+"""Where a gRPC server listens: its address, its certificate and its message limits."""
+
+import ssl
+from dataclasses import dataclass
+
+import grpc
+
+from job_api.call_pool import CallPool
+from job_api.settings import MIB, ApiSettings
+
+__all__ = ["AddressUnavailable", "CertificateUnusable", "Listener", "server_credentials", "server_options"]
+
+MESSAGE_HEADROOM_BYTES = 16 * MIB
+"""How far gRPC's message limit lies above ours, so that a payload just over ours gets our answer, with a reason."""
+
+
+class AddressUnavailable(Exception):
+    """The server cannot listen on the address; the message names it."""
+
+
+class CertificateUnusable(Exception):
+    """The certificate or its key cannot be read, or they do not belong together; the message names the settings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """One gRPC server, the address it listens on, and the threads of its calls."""
+
+    address: str
+    server: grpc.Server
+    pool: CallPool
+
+    def bind(self, credentials: grpc.ServerCredentials | None) -> str:
+        """Bind the address; return it with the port that was bound.
+
+        Raises:
+            AddressUnavailable: It is in use, or not an address of this host.
+        """
+        try:
+            if credentials:
+                port = self.server.add_secure_port(self.address, credentials)
+            else:
+                port = self.server.add_insecure_port(self.address)
+        except RuntimeError as error:
+            raise AddressUnavailable(
+                f"cannot listen on {self.address}: it is in use, or not an address of this host"
+            ) from error
+        return f"{self.address.rpartition(':')[0]}:{port}"
+
+
+def server_credentials(settings: ApiSettings) -> grpc.ServerCredentials | None:
+    """Return the certificate and key of the settings, or None to listen without TLS.
+
+    Raises:
+        CertificateUnusable: They cannot be read, or do not belong together.
+    """
+    if settings.tls_cert_file is None or settings.tls_key_file is None:
+        return None
+    certificate, key = settings.tls_cert_file, settings.tls_key_file
+    try:
+        # gRPC accepts any bytes here and later reports that it cannot bind the address.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
+        return grpc.ssl_server_credentials([(key.read_bytes(), certificate.read_bytes())])
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        raise CertificateUnusable(
+            f"--tls-cert-file {certificate} and --tls-key-file {key} cannot be used: they must be a certificate chain "
+            f"and the unencrypted key that belongs to it, both PEM ({error})"
+        ) from error
+
+
+def server_options(settings: ApiSettings) -> list[tuple[str, int]]:
+    """Return the options of a gRPC server with these settings."""
+    return [
+        ("grpc.max_receive_message_length", min(settings.largest_payload_bytes + MESSAGE_HEADROOM_BYTES, 2**31 - 1)),
+        ("grpc.max_send_message_length", -1),
+        ("grpc.so_reuseport", 0),  # else a second server could take half of the calls of the first
+        # Workers wait without sending anything; their keepalive pings are welcome.
+        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    ]
