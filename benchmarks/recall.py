@@ -89,7 +89,8 @@ def _judge() -> ModuleType:
 def _finder(name: str, weights: str | None, threads: int) -> Find:
     if name == PLAIN:
         return PlainScript(weights).result
-    return pipeline_of(Profile(name), weights, threads).analyse
+    pipeline = pipeline_of(Profile(name), weights, threads)
+    return lambda image: pipeline.analyse_batch([image])[0]
 
 
 def _sampled(video: Path, content: Content, judge: ModuleType) -> Iterator[Frame]:
