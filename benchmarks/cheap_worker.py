@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 import cv2
 
@@ -38,11 +37,7 @@ class FrameStamp:
 
     concurrency = 2
 
-    def with_confidence(self, min_confidence: float) -> Self:  # noqa: ARG002 (a stamp is sure of itself)
-        """Returns itself."""
-        return self
-
-    def read(self, image: Image) -> list[TextLine]:
+    def read(self, image: Image, min_confidence: float = 0.0) -> list[TextLine]:  # noqa: ARG002 (it is always 1)
         """Returns the stamp; the same picture gives the same line."""
         height, width = image.shape[:2]
         blue, green, red, _ = cv2.mean(image)

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.plain_script import PlainScript
 from job_worker.settings import WorkerSettings
@@ -108,11 +108,11 @@ def pipeline_of(profile: Profile, weights: str | None, threads: int) -> "Pipelin
     settings = WorkerSettings.of(
         pipelines="yolo_ocr", yolo_weights=weights or "", profile=profile, threads=threads, device="cpu"
     )
-    return cast("Pipeline", build_pipelines(settings)["yolo_ocr"])
+    return build_pipelines(settings)["yolo_ocr"]
 
 
 def _ours(profile: Profile, weights: str | None, threads: int) -> Work:
-    from job_worker.analysis.scheduling import analysed_in_order
+    from job_worker.analysis.scheduling import analyse_frames
     from job_worker.inference.threads import limit_threads
     from shared.video.reader import VideoReader
 
@@ -123,7 +123,7 @@ def _ours(profile: Profile, weights: str | None, threads: int) -> Work:
         def run() -> Iterable[Any]:
             _forget_lines()
             chosen = itertools.islice(VideoReader(video), frames)
-            return analysed_in_order(chosen, pipeline.analyse, pipeline.concurrency)
+            return analyse_frames(chosen, pipeline)
 
         if not floor:
             return _timed(run)
@@ -139,7 +139,7 @@ def _forget_lines() -> None:
 
     for thing in gc.get_objects():
         if isinstance(thing, ImageCache):
-            thing.forget()
+            thing.clear()
 
 
 def _timed(run: Callable[[], Iterable[Any]]) -> Measured:
@@ -154,22 +154,20 @@ Loan = tuple[Any, list[Any]]
 
 def _loans_of(run: Callable[[], Iterable[Any]]) -> list[Loan]:
     """Returns what the networks are given in a pass."""
-    from job_worker.inference import openvino_models
+    from job_worker.inference.openvino_models import CompiledModel
 
     loans: list[Loan] = []
-    lend = openvino_models.CompiledModel.request
 
-    @contextmanager
-    def lend_recording(model: Any) -> Iterator[Any]:
-        with lend(model) as request:
-            loans.append((model, []))
-            yield _RecordingRequest(request, loans[-1][1])
+    def recording(model: Any, request: Any) -> "_RecordingRequest":
+        loans.append((model, []))
+        return _RecordingRequest(request, loans[-1][1])
 
-    openvino_models.CompiledModel.request = lend_recording  # type: ignore[assignment, method-assign]
+    unwrapped = CompiledModel.wrap_request
+    CompiledModel.wrap_request = staticmethod(recording)
     try:
         _timed(run)
     finally:
-        openvino_models.CompiledModel.request = lend  # type: ignore[method-assign]
+        CompiledModel.wrap_request = staticmethod(unwrapped)
     return loans
 
 

@@ -91,7 +91,7 @@ def _finder(name: str, weights: str | None, threads: int) -> Find:
     if name == PLAIN:
         return PlainScript(weights).result
     pipeline = pipeline_of(Profile(name), weights, threads)
-    return lambda image: dict(json.loads(encode_frame(0, 0.0, pipeline.analyse(image)))["result"])
+    return lambda image: dict(json.loads(encode_frame(0, 0.0, pipeline.analyse_batch([image])[0]))["result"])
 
 
 def _sampled(video: Path, content: Content, judge: ModuleType) -> Iterator[Frame]:

@@ -1,7 +1,7 @@
-"""What every pipeline must hold, as a test class that any package can run over its own: see PipelineConformance.
+"""Conformance tests for pipelines of plugins, as a test class that a plugin's tests derive from.
 
-A pytest plugin: `pytest_plugins = ["job_worker.testing"]` in the outermost `conftest.py` lets failures in it show
-their values. It needs the extra `contracts`.
+This module is a pytest plugin too: `pytest_plugins = ["job_worker.testing"]` in the outermost `conftest.py` makes its
+failed assertions show their values. It needs the extra `contracts`.
 """
 
 import json
@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from job_worker.analysis.pipeline import Analysis, AnyPipeline, BatchPipeline
-from job_worker.analysis.plugin_pipeline import checked
+from job_worker.analysis.pipeline import Analysis, Pipeline
+from job_worker.analysis.plugin_pipeline import PluginPipeline
 from shared.pipelines.catalogue import MakePipeline, description_of
 from shared.process.plugins import unfit_options
 from shared.video.frame import Image
@@ -20,81 +20,77 @@ from shared.video.frame import Image
 __all__ = ["PipelineConformance"]
 
 SIZES = [(1, 1), (2, 640), (240, 320), (361, 203)]
-"""Heights and widths of the pictures: videos come in all of them, odd ones too."""
+"""Heights and widths of the images, in pixels: videos have any size, odd ones too."""
 
 
 class PipelineConformance:
-    """Pictures in, dicts out that can be stored: the same for the same picture, whatever came before it.
+    """Checks that a pipeline returns dicts that can be stored, and always the same dict for the same image.
 
-    A class derived from it has a fixture `make` that returns what the package registers, and, where that takes any, a
-    fixture `options` that returns the options to make it with.
+    A derived class has a fixture `make` that returns what the plugin registers. If that takes options, a fixture
+    `options` returns those to build it with.
     """
 
     @pytest.fixture
     def make(self) -> MakePipeline:
-        """What the package registers."""
+        """Return the class or function that the plugin registers."""
         raise NotImplementedError("a class derived from PipelineConformance has a fixture `make`: what is registered")
 
     @pytest.fixture
     def options(self) -> Mapping[str, Any]:
-        """What it is told."""
+        """Return the options that it is called with."""
         return {}
 
     @pytest.fixture
-    def pipeline(self, make: MakePipeline, options: Mapping[str, Any]) -> AnyPipeline:
-        """One that was made anew."""
-        return checked("mine", make(**options))
+    def pipeline(self, make: MakePipeline, options: Mapping[str, Any]) -> Pipeline:
+        """Return a newly built pipeline."""
+        return PluginPipeline("mine", make(**options))
 
-    def test_it_says_what_it_finds(self, make: MakePipeline) -> None:
+    def test_it_has_a_description(self, make: MakePipeline) -> None:
         assert description_of(make)
 
     def test_it_takes_its_options(self, make: MakePipeline, options: Mapping[str, Any]) -> None:
         assert unfit_options(make, options) == ""
 
-    def test_an_option_that_it_does_not_know_is_refused(self, make: MakePipeline, options: Mapping[str, Any]) -> None:
+    def test_an_unknown_option_is_refused(self, make: MakePipeline, options: Mapping[str, Any]) -> None:
         assert unfit_options(make, {**options, "no_such_option": 1})
 
     @pytest.mark.parametrize("size", SIZES, ids=str)
-    def test_every_picture_gives_a_result_that_can_be_stored(
-        self, pipeline: AnyPipeline, size: tuple[int, int]
-    ) -> None:
-        for picture in _pictures(*size):
-            [result] = _results(pipeline, [picture])
+    def test_every_image_gives_a_result_that_can_be_stored(self, pipeline: Pipeline, size: tuple[int, int]) -> None:
+        for image in _images(*size):
+            [result] = _results(pipeline, [image])
             assert json.loads(json.dumps(result, allow_nan=False)) == result
 
-    def test_the_same_picture_gives_the_same_result_whatever_came_before(self, pipeline: AnyPipeline) -> None:
-        pictures = _pictures(240, 320)
-        alone = [_results(pipeline, [picture])[0] for picture in pictures]
-        again = [_results(pipeline, [picture])[0] for picture in reversed(pictures)]
+    def test_the_same_image_gives_the_same_result_whatever_came_before(self, pipeline: Pipeline) -> None:
+        images = _images(240, 320)
+        alone = [_results(pipeline, [image])[0] for image in images]
+        again = [_results(pipeline, [image])[0] for image in reversed(images)]
         assert again == alone[::-1]
 
-    def test_another_one_that_is_made_gives_the_same(
-        self, pipeline: AnyPipeline, make: MakePipeline, options: Mapping[str, Any]
+    def test_a_second_pipeline_gives_the_same_results(
+        self, pipeline: Pipeline, make: MakePipeline, options: Mapping[str, Any]
     ) -> None:
-        pictures = _pictures(240, 320)
-        assert _results(checked("mine", make(**options)), pictures) == _results(pipeline, pictures)
+        images = _images(240, 320)
+        assert _results(PluginPipeline("mine", make(**options)), images) == _results(pipeline, images)
 
-    def test_the_other_pictures_of_a_batch_have_no_say(self, pipeline: AnyPipeline) -> None:
-        pictures = _pictures(240, 320)
-        assert _results(pipeline, pictures) == [_results(pipeline, [picture])[0] for picture in pictures]
+    def test_the_other_images_of_a_batch_change_nothing(self, pipeline: Pipeline) -> None:
+        images = _images(240, 320)
+        assert _results(pipeline, images) == [_results(pipeline, [image])[0] for image in images]
 
-    def test_a_picture_is_left_as_it_is(self, pipeline: AnyPipeline) -> None:
-        pictures = _pictures(240, 320)
-        before = [picture.copy() for picture in pictures]
-        _results(pipeline, pictures)
-        assert all(np.array_equal(*pair) for pair in zip(pictures, before, strict=True))
+    def test_an_image_is_not_modified(self, pipeline: Pipeline) -> None:
+        images = _images(240, 320)
+        before = [image.copy() for image in images]
+        _results(pipeline, images)
+        assert all(np.array_equal(*both) for both in zip(images, before, strict=True))
 
 
-def _pictures(height: int, width: int) -> list[Image]:
-    """Returns a black picture, a white one, and some of noise that is the same in every run."""
+def _images(height: int, width: int) -> list[Image]:
+    """Return a black image, a white one, and three of noise that are the same in every run."""
     noise = np.random.default_rng(0)
     plain = [np.full((height, width, 3), value, np.uint8) for value in (0, 255)]
     return [*plain, *(noise.integers(0, 256, (height, width, 3), np.uint8) for _ in range(3))]
 
 
-def _results(pipeline: AnyPipeline, pictures: list[Image]) -> list[Analysis]:
-    if not isinstance(pipeline, BatchPipeline):
-        return [pipeline.analyse(picture) for picture in pictures]
+def _results(pipeline: Pipeline, images: list[Image]) -> list[Analysis]:
     size = pipeline.batch_size
-    batches = [pictures[start : start + size] for start in range(0, len(pictures), size)]
+    batches = [images[start : start + size] for start in range(0, len(images), size)]
     return [result for batch in batches for result in pipeline.analyse_batch(batch)]

@@ -15,11 +15,11 @@ import yaml
 
 from job_worker.inference.openvino_models import Precision, compile_model, read_model
 from job_worker.ocr.bundled_models import bundled_text_models
-from job_worker.ocr.quantised import RANGES_FILE, is_quantised_layer
+from job_worker.ocr.quantised import RANGES_FILE, is_worth_quantising
 from job_worker.ocr.text_recogniser import (
-    CONDENSED_FROM_WIDTH,
     LINE_HEIGHT,
-    LineShape,
+    SCALED_FROM_WIDTH,
+    LineResize,
     TextRecogniser,
     network_input,
 )
@@ -33,7 +33,7 @@ from training.scenes.text import Fonts, a_clock, a_number, a_sentence, a_word, c
 __all__ = ["Lines", "lines_right", "measured_ranges"]
 
 SEED, COMPARED_SEED = 1, 2
-SHAPE = LineShape(160, width_step=32)
+SHAPE = LineResize(160, width_step=32)
 
 
 class Lines:
@@ -69,7 +69,7 @@ class Lines:
 def measured_ranges(model: Path, lines: list[Image]) -> dict[str, tuple[float, float]]:
     """The range of what enters each layer that is to be quantised: the mean of the lines' least and largest values."""
     network = read_model(model)
-    layers = [node for node in network.get_ordered_ops() if is_quantised_layer(node)]
+    layers = [node for node in network.get_ordered_ops() if is_worth_quantising(node)]
     network.add_outputs([layer.input_value(0) for layer in layers])
     compiled = compile_model(network, Precision.f32)
     extremes = []
@@ -91,7 +91,7 @@ def lines_right(precision: Precision, lines: list[tuple[Image, str]]) -> int:
 
 
 def _is_long(line: Image) -> bool:
-    return line.shape[1] / line.shape[0] > CONDENSED_FROM_WIDTH / LINE_HEIGHT
+    return line.shape[1] / line.shape[0] > SCALED_FROM_WIDTH / LINE_HEIGHT
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from job_client.media.errors import UnsuitableVideo
 from job_client.media.fonts import FontFile
 from job_client.media.original import OriginalVideo
 from job_client.media.writer import VideoWriter
-from shared.video.decoded_frame import DecodedFrame
+from shared.video.frame import DecodedFrame
 
 __all__ = ["annotate_video", "matched"]
 

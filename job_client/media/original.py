@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from job_client.media.errors import UnsuitableVideo
-from shared.video.decoded_frame import DecodedFrame, VideoFormat
 from shared.video.errors import VideoError
+from shared.video.frame import DecodedFrame, VideoFormat
 from shared.video.reader import ReaderLimits, VideoReader
 
 __all__ = ["OriginalVideo"]

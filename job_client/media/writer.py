@@ -13,8 +13,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
 from job_client.media.audio import AudioTracks
-from shared.video.decoded_frame import DecodedFrame, VideoFormat
-from shared.video.frame import Image
+from shared.video.frame import DecodedFrame, Image, VideoFormat
 
 __all__ = ["VideoWriter"]
 

@@ -1,1 +1,1 @@
-"""The analysis of frames: scheduling, cache, pipelines and the engines they run on."""
+"""Analysis of frames: scheduling, pipelines, and the choice of engines."""

@@ -1,57 +1,63 @@
-"""Build the pipelines that a worker runs."""
+"""Builds the pipelines that the settings name."""
 
 from job_worker.analysis.engines import Engines
-from job_worker.analysis.frame_analysis import frame_analysis
-from job_worker.analysis.pipeline import AnyPipeline
+from job_worker.analysis.frame_analysis import FrameAnalysis
+from job_worker.analysis.pipeline import Pipeline
 from job_worker.analysis.plugin_pipeline import plugin_pipeline
-from job_worker.detection.base import Detector
-from job_worker.detection.chosen_classes import ChosenClasses
+from job_worker.detection.base import DetectionLimits, Detector
 from job_worker.errors import ModelLoadError
 from job_worker.settings import WorkerSettings
-from shared.pipelines.catalogue import PipelineDefinition
+from shared.pipelines.catalogue import BuiltInPipeline
 
 __all__ = ["build_pipelines"]
 
 
-def build_pipelines(settings: WorkerSettings, engines: Engines | None = None) -> dict[str, AnyPipeline]:
-    """Build the pipelines that the settings name; equal models are loaded once and shared.
+def build_pipelines(settings: WorkerSettings, engines: Engines | None = None) -> dict[str, Pipeline]:
+    """Build the pipelines that the settings name; pipelines with the same models share them.
 
     Args:
-        settings: Which pipelines, and what the settings file says of each.
-        engines: What loads the models; None for the real ones.
+        settings: The names of the pipelines and the tables of the settings file.
+        engines: Loads the models; None for the real ones.
 
     Returns:
         The pipelines by the ids that clients submit with.
 
     Raises:
-        ModelLoadError: A model cannot be loaded, or lacks a class that is asked for, or a plugin cannot be used; the
-            message names the pipeline if the settings file does.
+        ModelLoadError: A model cannot be loaded or lacks a configured class, or a plugin cannot be used. The message
+            names the pipeline if the settings file does.
     """
     engines = engines or Engines()
-    return {name: _built(settings, name, engines) for name in settings.pipelines}
+    return {name: _build(settings, name, engines) for name in settings.pipelines}
 
 
-def _built(settings: WorkerSettings, name: str, engines: Engines) -> AnyPipeline:
-    definition, own = settings.catalogue.get(name), settings.of_pipeline(name)
-    built_in = definition.built_in
-    if built_in is None:
+def _build(settings: WorkerSettings, name: str, engines: Engines) -> Pipeline:
+    definition = settings.catalogue.get(name)
+    if definition.built_in is None:
         return plugin_pipeline(name, definition.kind, definition.options)
     try:
-        return frame_analysis(
-            detector=_detector(own, definition, engines) if built_in.finds_objects else None,
-            text_reader=engines.text_reader(own) if built_in.reads_text else None,
-        )
+        return _frame_analysis(definition.built_in, settings.of_pipeline(name), frozenset(definition.classes), engines)
     except ModelLoadError as error:
         of_file = name != definition.kind
         raise ModelLoadError(f"pipeline {name!r}: {error}" if of_file else str(error)) from error
 
 
-def _detector(own: WorkerSettings, definition: PipelineDefinition, engines: Engines) -> Detector:
-    detector = engines.detector(own)
-    if not definition.classes:
-        return detector
-    try:
-        return ChosenClasses(detector, definition.classes)
-    except ValueError as error:
-        weights = f"The detector's weights {own.yolo_weights} have" if own.yolo_weights else "The bundled detector has"
-        raise ModelLoadError(f"{weights} {error}.") from error
+def _frame_analysis(
+    built_in: BuiltInPipeline, settings: WorkerSettings, classes: frozenset[str], engines: Engines
+) -> FrameAnalysis:
+    detector = engines.detector(settings) if built_in.finds_objects else None
+    if detector:
+        _require_classes(detector, classes, settings.yolo_weights)
+    return FrameAnalysis(
+        detector,
+        engines.text_reader(settings) if built_in.reads_text else None,
+        DetectionLimits(settings.resolved_confidence, settings.yolo_iou, classes),
+        settings.ocr_confidence,
+    )
+
+
+def _require_classes(detector: Detector, classes: frozenset[str], weights: str) -> None:
+    if unknown := sorted(classes - set(detector.labels)):
+        owner = f"The detector's weights {weights} have" if weights else "The bundled detector has"
+        raise ModelLoadError(
+            f"{owner} no class {', '.join(map(repr, unknown))}; the classes are {', '.join(detector.labels)}."
+        )

@@ -1,32 +1,32 @@
-"""What works on several pictures at a time, or on one."""
+"""Executors that process images in threads, or in the calling thread."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["working_on"]
+__all__ = ["image_executor"]
 
 
 @contextmanager
-def working_on(concurrency: int) -> Iterator[Executor]:
-    """Gives what calls are handed to; those that have not begun at the end are dropped.
+def image_executor(threads: int) -> Iterator[Executor]:
+    """Yield an executor for calls that process images; calls not yet started at the end of the block are dropped.
 
     Args:
-        concurrency: So many threads make the calls; where it is 1, each is made at once in the calling thread.
+        threads: Size of the thread pool; 1 makes every call immediately, in the calling thread.
     """
-    if concurrency == 1:
-        yield _Inline()
+    if threads == 1:
+        yield _CallingThreadExecutor()
         return
-    executor = ThreadPoolExecutor(concurrency, "pictures")
+    executor = ThreadPoolExecutor(threads, "images")
     try:
         yield executor
     finally:
         executor.shutdown(cancel_futures=True)
 
 
-class _Inline(Executor):
-    """Does what it is given at once, in the thread that gives it: for engines that belong to one thread."""
+class _CallingThreadExecutor(Executor):
+    """Makes each call immediately in the thread that submits it, for engines that belong to one thread."""
 
     def submit(self, call: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
         future: Future[Any] = Future()

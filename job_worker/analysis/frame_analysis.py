@@ -1,82 +1,63 @@
-"""The pipelines that look for objects, for text, or for both."""
+"""The built-in pipelines: they find objects, read text, or do both."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from job_worker.analysis.executors import working_on
-from job_worker.detection.base import Detector
-from job_worker.ocr.base import TextReader
-from shared.results import Detection, ImageResult, TextLine
+from job_worker.analysis.executors import image_executor
+from job_worker.analysis.pipeline import Analysis
+from job_worker.detection.base import DEFAULT_LIMITS, DetectionLimits, Detector
+from job_worker.ocr.base import DEFAULT_MIN_CONFIDENCE, TextReader
+from shared.results import ImageResult, TextLine
 from shared.video.frame import Image
 
-__all__ = ["BatchFrameAnalysis", "FrameAnalysis", "frame_analysis"]
+__all__ = ["FrameAnalysis"]
 
 
 @dataclass(frozen=True, slots=True)
 class FrameAnalysis:
-    """A pipeline that looks for objects, for text, or for both.
+    """A pipeline that finds objects, reads text, or does both.
 
     Attributes:
         detector: Finds the objects; None leaves them out of the result.
         text_reader: Reads the text; None leaves it out of the result.
+        limits: Which detections are kept.
+        min_text_confidence: Lines of text with a lower confidence are dropped, 0 to 1.
     """
 
     detector: Detector | None = None
     text_reader: TextReader | None = None
+    limits: DetectionLimits = DEFAULT_LIMITS
+    min_text_confidence: float = DEFAULT_MIN_CONFIDENCE
 
     @property
     def concurrency(self) -> int:
-        """How many threads may call `analyse` at a time; see `Pipeline.concurrency`."""
+        """How many threads may call `analyse_batch` at a time: what every engine allows, or 1 in batches."""
+        if self.batch_size > 1:
+            return 1
         return min(engine.concurrency for engine in (self.detector, self.text_reader) if engine)
-
-    def analyse(self, image: Image) -> ImageResult:
-        """Analyse an image by itself; see `Pipeline.analyse`."""
-        return _result(
-            image,
-            self.detector.detect(image) if self.detector else None,
-            self.text_reader.read(image) if self.text_reader else None,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class BatchFrameAnalysis:
-    """A pipeline that looks for objects in several pictures at a time, and for text in each of them.
-
-    Attributes:
-        detector: Finds the objects.
-        text_reader: Reads the text; None leaves it out of the result.
-    """
-
-    detector: Detector
-    text_reader: TextReader | None = None
 
     @property
     def batch_size(self) -> int:
-        """How many pictures `analyse_batch` is given at most; see `BatchPipeline.batch_size`."""
-        return self.detector.batch_size
+        """The most images that `analyse_batch` takes: as many as the detector."""
+        return self.detector.batch_size if self.detector else 1
 
-    def analyse_batch(self, images: Sequence[Image]) -> list[ImageResult]:
-        """Analyse pictures, each by itself; see `BatchPipeline.analyse_batch`."""
-        if self.text_reader is None:
-            found = self.detector.detect_batch(images)
-            return [_result(image, detections) for image, detections in zip(images, found, strict=True)]
-        with working_on(self.text_reader.concurrency) as executor:
-            read = executor.map(self.text_reader.read, images)  # on a CPU, while the detector is at work on a GPU
-            found = self.detector.detect_batch(images)
-            return [_result(*of_one) for of_one in zip(images, found, read, strict=True)]
+    def analyse_batch(self, images: Sequence[Image]) -> list[Analysis]:
+        """Analyse images, each by itself.
 
+        In batches, text is read on the CPU while the detector uses the GPU.
 
-def _result(
-    image: Image, detections: Sequence[Detection] | None, text_lines: Sequence[TextLine] | None = None
-) -> ImageResult:
-    height, width = image.shape[:2]
-    return ImageResult.of(width, height, detections, text_lines)
+        Args:
+            images: From 1 to `batch_size` images of one size, each `(H, W, 3)` uint8 BGR.
 
+        Returns:
+            One analysis for each image, in their order.
+        """
+        threads = self.text_reader.concurrency if self.text_reader and self.batch_size > 1 else 1
+        with image_executor(threads) as executor:
+            lines = executor.map(self._read, images)
+            found = self.detector.detect_batch(images, self.limits) if self.detector else [None] * len(images)
+            sizes = [image.shape[1::-1] for image in images]
+            return [ImageResult.of(*size, *of_one) for size, *of_one in zip(sizes, found, lines, strict=True)]
 
-def frame_analysis(
-    detector: Detector | None = None, text_reader: TextReader | None = None
-) -> FrameAnalysis | BatchFrameAnalysis:
-    """Returns the pipeline that gives a detector as many pictures at a time as it gains by."""
-    if detector and detector.batch_size > 1:
-        return BatchFrameAnalysis(detector, text_reader)
-    return FrameAnalysis(detector, text_reader)
+    def _read(self, image: Image) -> list[TextLine] | None:
+        return self.text_reader.read(image, self.min_text_confidence) if self.text_reader else None

@@ -1,43 +1,43 @@
-"""Plugin pipelines: how they are made, and the check that their results can be stored.
+"""Pipelines of plugins, with a check that their results can be stored.
 
-A plugin is a class or function with a `description`, registered in the entry point group `foregsyte.pipelines`. It is
-called once in the process that analyses, with the options of its table as keyword arguments, and returns an object with
+A plugin registers a class or a function with a `description` in the entry point group `foregsyte.pipelines`. It is
+called once in the process that analyses, with the options of its table as keyword arguments. It returns an object with
 
-- `analyse(image)`: `(H, W, 3)` uint8 BGR in, a dict out that JSON can hold; or, with `batch_size` above 1,
-  `analyse_batch(images)`: a list of such pictures of one size in, the list of their dicts out;
-- `concurrency` (1 where there is none): from how many threads `analyse` may be called.
+- `analyse(image)`: takes an image `(H, W, 3)` uint8 BGR and returns a dict that JSON can hold; or, with `batch_size`
+  above 1, `analyse_batch(images)`: takes a list of images of one size and returns the list of their dicts;
+- `concurrency` (default 1): from how many threads `analyse` may be called.
 
-Each picture is analysed by itself: the same picture gives the same dict, whatever came before it, and a picture that
-comes again may not be asked about again. `job_worker.errors.JobFailed` fails the job with its message; any other
-exception fails it too, and only the log says more.
+Each image is analysed by itself: the same image gives the same dict, whatever came before it, and an image that repeats
+is not necessarily analysed again. `job_worker.errors.JobFailed` fails the job with its message; any other exception
+fails it too, and only the log has the details.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from job_worker.analysis.pipeline import AnyPipeline
+from job_worker.analysis.pipeline import Analysis, Pipeline
 from job_worker.errors import JobFailed, ModelLoadError
 from shared.pipelines.catalogue import load_plugin_pipeline
 from shared.process.plugins import PluginUnusable
 from shared.results import plugin_result
 from shared.video.frame import Image
 
-__all__ = ["PluginBatchPipeline", "PluginPipeline", "checked", "plugin_pipeline"]
+__all__ = ["PluginPipeline", "plugin_pipeline"]
 
 
-def plugin_pipeline(name: str, kind: str, options: Mapping[str, Any]) -> AnyPipeline:
-    """Make the pipeline of a plugin.
+def plugin_pipeline(name: str, kind: str, options: Mapping[str, Any]) -> Pipeline:
+    """Build the pipeline of a plugin.
 
     Args:
-        name: What clients submit with.
-        kind: The plugin's name.
-        options: Its keyword arguments.
+        name: The id that clients submit with.
+        kind: The name that the plugin registers it under.
+        options: The options of its table.
 
     Raises:
-        ModelLoadError: It cannot be imported or made, or is no pipeline.
+        ModelLoadError: The plugin cannot be imported, cannot be built, or is not a pipeline.
     """
     try:
-        return checked(name, load_plugin_pipeline(kind, options)(**options))
+        return PluginPipeline(name, load_plugin_pipeline(kind, options)(**options))
     except ModelLoadError:
         raise
     except PluginUnusable as error:
@@ -46,57 +46,41 @@ def plugin_pipeline(name: str, kind: str, options: Mapping[str, Any]) -> AnyPipe
         raise ModelLoadError(f"The pipeline {name!r} cannot be made: {type(error).__name__}: {error}") from error
 
 
-def checked(name: str, pipeline: Any) -> AnyPipeline:
-    """Return a pipeline whose results are sure to be fit for storage.
+class PluginPipeline:
+    """The object of a plugin as a `Pipeline` whose results can be stored.
 
     Args:
-        name: What clients submit with.
-        pipeline: What the plugin made.
+        name: The id that clients submit with.
+        plugin: What the plugin's class or function returned; the module's docstring says what it has.
 
     Raises:
-        ModelLoadError: It does not offer what a pipeline offers.
+        ModelLoadError: The object lacks a method or has an invalid attribute.
     """
-    batch_size = _count(name, pipeline, "batch_size")
-    method = "analyse_batch" if batch_size > 1 else "analyse"
-    if not callable(getattr(pipeline, method, None)):
-        raise ModelLoadError(f"The pipeline {name!r} has no method {method}.")
-    if batch_size > 1:
-        return PluginBatchPipeline(name, pipeline, batch_size)
-    return PluginPipeline(name, pipeline, _count(name, pipeline, "concurrency"))
 
-
-class PluginPipeline:
-    """A plugin's pipeline that is given one image at a time; see `checked`."""
-
-    def __init__(self, name: str, pipeline: Any, concurrency: int) -> None:
-        self.concurrency = concurrency
+    def __init__(self, name: str, plugin: Any) -> None:
+        self.batch_size = _count(name, plugin, "batch_size")
+        self.concurrency = 1 if self.batch_size > 1 else _count(name, plugin, "concurrency")
         self._name = name
-        self._pipeline = pipeline
+        self._plugin = plugin
+        method = "analyse_batch" if self.batch_size > 1 else "analyse"
+        if not callable(getattr(plugin, method, None)):
+            raise ModelLoadError(f"The pipeline {name!r} has no method {method}.")
 
-    def analyse(self, image: Image) -> dict[str, Any]:
-        """Analyse a picture by itself; see `Pipeline.analyse`.
+    def analyse_batch(self, images: Sequence[Image]) -> list[Analysis]:
+        """Analyse images, each by itself.
 
-        Raises:
-            JobFailed: The result cannot be stored.
-        """
-        return _storable(self._name, self._pipeline.analyse(image))
+        Args:
+            images: From 1 to `batch_size` images of one size, each `(H, W, 3)` uint8 BGR.
 
-
-class PluginBatchPipeline:
-    """A plugin's pipeline that is given several images at a time; see `checked`."""
-
-    def __init__(self, name: str, pipeline: Any, batch_size: int) -> None:
-        self.batch_size = batch_size
-        self._name = name
-        self._pipeline = pipeline
-
-    def analyse_batch(self, images: Sequence[Image]) -> list[dict[str, Any]]:
-        """Analyse pictures, each by itself; see `BatchPipeline.analyse_batch`.
+        Returns:
+            One analysis for each image, in their order.
 
         Raises:
             JobFailed: A result cannot be stored, or is missing.
         """
-        results = list(self._pipeline.analyse_batch(images))
+        if self.batch_size == 1:
+            return [_storable(self._name, self._plugin.analyse(image)) for image in images]
+        results = list(self._plugin.analyse_batch(images))
         if len(results) != len(images):
             raise JobFailed(
                 f"the pipeline {self._name!r} gave {len(results)} results for {len(images)} images: it must be fixed"

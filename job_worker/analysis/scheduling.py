@@ -1,112 +1,92 @@
-"""Analysing the frames of a video side by side, with the results in the frames' order and memory bounded.
+"""Schedules the analysis of a video's frames: concurrent, in batches, in order, with bounded memory.
 
-Frames do not depend on each other, so whole frames side by side use the cores better than threads within one frame. A
-frame whose picture equals that of a frame shortly before takes its result: encoders repeat still pictures, often a few
-in turn.
+Frames are independent of each other, so analysing whole frames concurrently uses the cores better than threads within
+one frame. A frame whose image equals a recent one takes its result: encoders repeat still images, often a few in turn.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
 
-from job_worker.analysis.executors import working_on
-from job_worker.analysis.pipeline import Analysis
+from job_worker.analysis.executors import image_executor
+from job_worker.analysis.pipeline import Analysis, Pipeline
 from job_worker.inference.image_cache import ImageCache
 from shared.video.frame import Frame, Image
 
-__all__ = ["analysed_in_batches", "analysed_in_order"]
+__all__ = ["CACHED_IMAGES", "analyse_frames"]
 
 MAX_BYTES_AHEAD = 512 << 20
-"""Pictures that wait or are worked on take at most this, or else are only one."""
-PICTURES_REMEMBERED = 16
-"""Results kept for pictures that come again."""
+"""The most bytes of images that wait or are being analysed; a larger image is analysed alone."""
+CACHED_IMAGES = 16
+"""Number of recent images whose results are kept in case they repeat."""
 
 
-def analysed_in_order(
-    frames: Iterable[Frame], analyse: Callable[[Image], Analysis], concurrency: int
+def analyse_frames(
+    frames: Iterable[Frame], pipeline: Pipeline, max_bytes_ahead: int = MAX_BYTES_AHEAD
 ) -> Iterator[tuple[Frame, Analysis]]:
-    """Analyses every frame.
+    """Analyse every frame of a video.
 
     Args:
-        frames: Read in the calling thread, a few ahead of what is analysed.
-        analyse: Works on one picture; called from so many threads, or from the calling one where that is 1.
-        concurrency: How many pictures may be worked on at a time, at least 1.
+        frames: The frames, read in the calling thread, at most a batch per thread ahead of the analysis.
+        pipeline: What analyses the images. A batch is smaller than its `batch_size` if the images are large, repeat or
+            change their size.
+        max_bytes_ahead: The most bytes of images that wait or are being analysed.
 
     Yields:
-        Each frame with what was found in it, in order.
+        Each frame with its analysis, in order.
     """
-    with working_on(concurrency) as executor:
-        yield from _in_order(frames, lambda image: executor.submit(analyse, image), concurrency)
+    max_ahead = pipeline.concurrency * pipeline.batch_size
+    cache: ImageCache[_Ticket] = ImageCache(CACHED_IMAGES)
+    ahead: deque[tuple[Frame, _Ticket]] = deque()
+    with image_executor(pipeline.concurrency) as executor:
+        batcher = _Batcher(pipeline, executor)
+        for frame in frames:
+            ahead.append((frame, cache.get(frame.image, batcher.add)))
+            if len(ahead) > max_ahead or len(ahead) * frame.image.nbytes > max_bytes_ahead:
+                oldest, ticket = ahead.popleft()
+                yield oldest, batcher.result(ticket)
+        for frame, ticket in ahead:
+            yield frame, batcher.result(ticket)
 
 
-def analysed_in_batches(
-    frames: Iterable[Frame], analyse_batch: Callable[[Sequence[Image]], Sequence[Analysis]], batch_size: int
-) -> Iterator[tuple[Frame, Analysis]]:
-    """Analyses every frame, several pictures at a time, all in the calling thread.
-
-    Args:
-        frames: Read a batch ahead of what is analysed.
-        analyse_batch: Works on several pictures of one size; a batch of large pictures, or of a video that repeats
-            itself, is smaller than others.
-        batch_size: How many it is given at most, at least 1.
-
-    Yields:
-        Each frame with what was found in it, in order.
-    """
-    batch = _Batch(analyse_batch, batch_size)
-    yield from _in_order(frames, batch.add, batch_size, batch.analyse)
-
-
-def _in_order(
-    frames: Iterable[Frame],
-    start: Callable[[Image], "Future[Analysis]"],
-    frames_ahead: int,
-    finish: Callable[[], None] = lambda: None,
-) -> Iterator[tuple[Frame, Analysis]]:
-    """Yields each frame with what was found in it, having started a few more.
-
-    Args:
-        frames: The frames.
-        start: Starts the work on a picture.
-        frames_ahead: How many are started before the first of them is waited for.
-        finish: Called before a result is waited for that is not there.
-    """
-    recent: ImageCache[Future[Analysis]] = ImageCache(PICTURES_REMEMBERED)
-    ahead: deque[tuple[Frame, Future[Analysis]]] = deque()
-    for frame in frames:
-        ahead.append((frame, recent.result_of(frame.image, start)))
-        if len(ahead) > frames_ahead or len(ahead) * frame.image.nbytes > MAX_BYTES_AHEAD:
-            yield _oldest(ahead, finish)
-    while ahead:
-        yield _oldest(ahead, finish)
-
-
-def _oldest(ahead: "deque[tuple[Frame, Future[Analysis]]]", finish: Callable[[], None]) -> tuple[Frame, Analysis]:
-    frame, future = ahead.popleft()
-    if not future.done():
-        finish()
-    return frame, future.result()
-
-
+@dataclass(slots=True, eq=False)
 class _Batch:
-    """Pictures that wait to be analysed together."""
+    """Images that are analysed by one call; they are dropped when it starts."""
 
-    def __init__(self, analyse_batch: Callable[[Sequence[Image]], Sequence[Analysis]], size: int) -> None:
-        self._analyse_batch = analyse_batch
-        self._size = size
-        self._waiting: list[tuple[Image, Future[Analysis]]] = []
+    images: list[Image] = field(default_factory=list)
+    analyses: Future[list[Analysis]] | None = None
 
-    def add(self, image: Image) -> "Future[Analysis]":
-        if self._waiting and self._waiting[0][0].shape != image.shape:
-            self.analyse()  # so that the pictures of a batch can be one array
-        future: Future[Analysis] = Future()
-        self._waiting.append((image, future))
-        if len(self._waiting) == self._size:
-            self.analyse()
-        return future
 
-    def analyse(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        results = self._analyse_batch([image for image, _ in waiting])
-        for (_, future), result in zip(waiting, results, strict=True):
-            future.set_result(result)
+_Ticket = tuple[_Batch, int]
+"""A batch and the position of an image in it."""
+
+
+class _Batcher:
+    """Collects images into batches and submits each batch when it is full or its first result is needed."""
+
+    def __init__(self, pipeline: Pipeline, executor: Executor) -> None:
+        self._pipeline = pipeline
+        self._executor = executor
+        self._open = _Batch()
+
+    def add(self, image: Image) -> _Ticket:
+        if self._open.images and self._open.images[0].shape != image.shape:
+            self._submit()  # the images of a batch must fit into one array
+        batch = self._open
+        batch.images.append(image)
+        ticket = batch, len(batch.images) - 1
+        if len(batch.images) == self._pipeline.batch_size:
+            self._submit()
+        return ticket
+
+    def result(self, ticket: _Ticket) -> Analysis:
+        batch, position = ticket
+        analyses = batch.analyses or self._submit()
+        return analyses.result()[position]
+
+    def _submit(self) -> Future[list[Analysis]]:
+        batch, self._open = self._open, _Batch()
+        images, batch.images = batch.images, []
+        batch.analyses = self._executor.submit(self._pipeline.analyse_batch, images)
+        return batch.analyses

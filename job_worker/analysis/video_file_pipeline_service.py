@@ -1,12 +1,12 @@
-"""From a video file and a pipeline's id to the list of results that the worker hands in."""
+"""Runs a pipeline over a video file."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from job_worker.analysis.pipeline import Analysis, AnyPipeline, BatchPipeline
-from job_worker.analysis.scheduling import analysed_in_batches, analysed_in_order
+from job_worker.analysis.pipeline import Pipeline
+from job_worker.analysis.scheduling import analyse_frames
 from job_worker.errors import JobFailed
 from shared.results import encode_frame
 from shared.video.frame import Frame
@@ -19,12 +19,12 @@ class VideoFilePipelineService:
     """Runs a pipeline over every frame of a video file.
 
     Args:
-        pipelines: What can be run, by pipeline id.
-        open_video: Gives the frames of a file in display order.
+        pipelines: The pipelines by their ids.
+        open_video: Returns the frames of a file in display order.
     """
 
     def __init__(
-        self, pipelines: Mapping[str, AnyPipeline], open_video: Callable[[Path], Iterable[Frame]] = VideoReader
+        self, pipelines: Mapping[str, Pipeline], open_video: Callable[[Path], Iterable[Frame]] = VideoReader
     ) -> None:
         self._pipelines = pipelines
         self._open_video = open_video
@@ -33,15 +33,15 @@ class VideoFilePipelineService:
         """Return the results of a whole video as a list; see `encoded_frames`.
 
         Returns:
-            One `{"frame_index": int, "result": {...}}` a frame, in display order.
+            One `{"frame_index": int, "result": {...}}` for each frame, in display order.
         """
         return [json.loads(frame) for frame in self.encoded_frames(pipeline_id, file_path)]
 
     def encoded_frames(self, pipeline_id: str, file_path: Path) -> Iterator[bytes]:
-        """Analyse every frame of a video, each by itself; the same file gives the same bytes.
+        """Analyse every frame of a video, each by itself; the same file always gives the same bytes.
 
         Args:
-            pipeline_id: Which pipeline.
+            pipeline_id: The pipeline.
             file_path: The video.
 
         Yields:
@@ -49,19 +49,13 @@ class VideoFilePipelineService:
 
         Raises:
             JobFailed: There is no such pipeline.
-            VideoError: The file gives no frame.
+            VideoError: The file has no frame that can be decoded.
         """
-        for frame, found in _analysed(self._open_video(file_path), self._find(pipeline_id)):
-            yield encode_frame(frame.index, frame.timestamp_ms, found)
+        for frame, analysis in analyse_frames(self._open_video(file_path), self._find(pipeline_id)):
+            yield encode_frame(frame.index, frame.timestamp_ms, analysis)
 
-    def _find(self, pipeline_id: str) -> AnyPipeline:
+    def _find(self, pipeline_id: str) -> Pipeline:
         if pipeline_id not in self._pipelines:
             known = ", ".join(sorted(self._pipelines))
             raise JobFailed(f"unknown pipeline {pipeline_id!r}; this worker runs: {known}")
         return self._pipelines[pipeline_id]
-
-
-def _analysed(frames: Iterable[Frame], pipeline: AnyPipeline) -> Iterator[tuple[Frame, Analysis]]:
-    if isinstance(pipeline, BatchPipeline):
-        return analysed_in_batches(frames, pipeline.analyse_batch, pipeline.batch_size)
-    return analysed_in_order(frames, pipeline.analyse, pipeline.concurrency)

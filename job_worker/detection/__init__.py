@@ -1,1 +1,1 @@
-"""Object detection: what a detector is, and the engines that are one."""
+"""Object detection: the port of detectors and its adapters."""

@@ -1,20 +1,48 @@
-"""What every object detector offers."""
+"""The port of object detectors, and the limits that each pipeline sets."""
 
-from collections.abc import Collection, Sequence
-from typing import Protocol, Self
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 from shared.results import Detection
 from shared.video.frame import Image
 
-__all__ = ["Detector"]
+__all__ = ["DEFAULT_LIMITS", "DetectionLimits", "Detector"]
+
+
+@dataclass(frozen=True, slots=True)
+class DetectionLimits:
+    """Which of a network's boxes are kept. The defaults are those of Ultralytics.
+
+    Attributes:
+        confidence: Boxes with a lower confidence are dropped, 0 to 1.
+        iou: Of two boxes of one class whose intersection over union is above this, the one with the higher confidence
+            is kept, 0 to 1.
+        classes: Labels of the classes that are kept; empty for all.
+    """
+
+    confidence: float = 0.25
+    iou: float = 0.7
+    classes: frozenset[str] = frozenset()
+
+    def select(self, detections: Iterable[Detection]) -> list[Detection]:
+        """Return the detections of the chosen classes, the highest confidence first.
+
+        A network's own order depends on ties in its scores; this one does not.
+        """
+        chosen = (found for found in detections if not self.classes or found.label in self.classes)
+        return sorted(chosen, key=lambda found: (-found.confidence, found.box, found.class_id))
+
+
+DEFAULT_LIMITS = DetectionLimits()
 
 
 class Detector(Protocol):
-    """Finds objects in one picture.
+    """Finds objects in images.
 
     Attributes:
         concurrency: How many threads may use it at a time.
-        batch_size: How many pictures `detect_batch` is given at most; 1 where nothing is gained by more.
+        batch_size: The most images that `detect_batch` takes; 1 where a batch is no faster.
     """
 
     concurrency: int
@@ -25,33 +53,27 @@ class Detector(Protocol):
         """The labels that its detections can have."""
         ...
 
-    def with_limits(self, confidence: float, iou: float) -> Self:
-        """Returns a detector with other limits on the same network, which stays in memory once.
-
-        Args:
-            confidence: Objects that the model is less sure of are dropped, 0 to 1.
-            iou: Of two boxes of a class that overlap more than this, the surer one stays, 0 to 1.
-        """
-        ...
-
-    def detect(self, image: Image) -> list[Detection]:
-        """Find the objects in a picture, by that picture alone.
+    def detect(self, image: Image, limits: DetectionLimits = DEFAULT_LIMITS) -> list[Detection]:
+        """Find the objects in one image.
 
         Args:
             image: `(H, W, 3)` uint8 BGR.
+            limits: Which detections are kept.
 
         Returns:
-            The objects, surest first, boxes in pixels of `image`; the same picture gives the same list.
+            The objects, the highest confidence first, boxes in pixels of `image`; the same image always gives the same
+            list.
         """
         ...
 
-    def detect_batch(self, images: Sequence[Image]) -> list[list[Detection]]:
-        """Find the objects in several pictures, in each by that picture alone.
+    def detect_batch(self, images: Sequence[Image], limits: DetectionLimits = DEFAULT_LIMITS) -> list[list[Detection]]:
+        """Find the objects in several images, in each by itself.
 
         Args:
             images: At most `batch_size`, each `(H, W, 3)` uint8 BGR, all of one size.
+            limits: Which detections are kept.
 
         Returns:
-            As `detect`, to the last bit, one list for each picture, in their order.
+            What `detect` returns for each image, to the last bit, in their order.
         """
         ...

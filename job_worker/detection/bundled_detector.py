@@ -1,4 +1,4 @@
-"""The detector that ships with the worker. What it finds and how well: data/models/README.md."""
+"""The detector that ships with the worker; data/models/README.md says what it finds and how well."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ __all__ = ["BUNDLED_CHECKPOINT", "BUNDLED_NETWORK"]
 _FOLDER = Path(__file__).parent.parent / "bundled"
 
 BUNDLED_CHECKPOINT = _FOLDER / "text_carriers.pt"
-"""For Ultralytics, on any device."""
+"""The model for Ultralytics, on any device."""
 
 BUNDLED_NETWORK = _FOLDER / "text_carriers_openvino_model"
-"""The same for OpenVINO."""
+"""The same model for OpenVINO."""

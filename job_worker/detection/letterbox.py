@@ -1,4 +1,4 @@
-"""Fitting an image into a network's input, and boxes back into the image.
+"""Fits an image into a network's input, and maps boxes back into the image.
 
 The arithmetic is that of Ultralytics' letterbox, so that both give the same boxes for the same network.
 """
@@ -19,13 +19,13 @@ MARGIN_GREY = 114
 
 @dataclass(frozen=True, slots=True)
 class Letterbox:
-    """How a picture was fitted into a network's input.
+    """An image fitted into a network's input.
 
     Attributes:
-        image: `(H, W, 3)` uint8 BGR: the picture, scaled with its proportions kept, with grey margins.
-        scale: Width and height of the scaled picture by those of the picture.
-        margin: Of the left and of the top, in pixels.
-        size: Width and height of the picture, in pixels.
+        image: `(H, W, 3)` uint8 BGR: the original image, scaled with its proportions kept, with grey margins.
+        scale: Width and height of the scaled image divided by those of the original.
+        margin: Left and top margin, in pixels.
+        size: Width and height of the original image, in pixels.
     """
 
     image: Image
@@ -34,7 +34,7 @@ class Letterbox:
     size: tuple[int, int]
 
     def scaled_back(self, rows: Rows) -> Rows:
-        """Returns boxes in pixels of the picture instead of the network's input, clipped to it."""
+        """Return boxes in pixels of the original image instead of the network's input, clipped to it."""
         back = rows.copy()
         for axis in (0, 1):
             corners = (back[:, axis:4:2] - np.float32(self.margin[axis])) / np.float32(self.scale[axis])
@@ -43,13 +43,13 @@ class Letterbox:
 
 
 def letterbox(image: Image, height: int, width: int, stride: int = 0) -> Letterbox:
-    """Fits a picture into a network's input.
+    """Fit an image into a network's input.
 
     Args:
         image: `(H, W, 3)` uint8 BGR.
-        height: Of the input, in pixels.
-        width: Of the input, in pixels.
-        stride: Margins are cut to what makes both sides a multiple of it; 0 keeps them whole.
+        height: Height of the input, in pixels.
+        width: Width of the input, in pixels.
+        stride: Margins are cut so that both sides are a multiple of it; 0 keeps them whole.
     """
     old_height, old_width, _ = image.shape
     ratio = min(height / old_height, width / old_width)

@@ -1,4 +1,4 @@
-"""Which of a network's boxes stay: the best class of each box, then non-maximum suppression (NMS) within a class.
+"""Selects boxes of a network's output: the best class of each box, then non-maximum suppression (NMS) per class.
 
 The arithmetic is that of Ultralytics' predictor, so that both give the same boxes for the same network.
 """
@@ -16,17 +16,18 @@ MAX_BOXES = 300
 CLASS_OFFSET_PIXELS = 7680
 """Boxes of different classes are moved so far apart that they cannot overlap."""
 ROW_COLUMNS = 6
-"""Columns of the output of a network that suppresses by itself."""
+"""Columns of the output of a network that includes NMS."""
 
 
 def non_maximum_suppression(output: npt.NDArray[np.float32], confidence: float, iou: float) -> Rows:
-    """Returns the boxes of one picture, surest first.
+    """Return the boxes of one image, the highest confidence first.
 
     Args:
-        output: Of the network: `(4 + classes, N)` with centre, width and height of each box and a score a class, or
-            `(N, 6)` rows where it suppresses by itself.
-        confidence: Boxes that the network is not surer of are dropped, 0 to 1.
-        iou: Of two boxes of a class that overlap more than this, the surer one stays, 0 to 1.
+        output: The network's output: `(4 + classes, N)` with centre, width and height of each box and a score for each
+            class, or `(N, 6)` rows if the network includes NMS.
+        confidence: Boxes whose confidence is not above this are dropped, 0 to 1.
+        iou: Of two boxes of one class whose intersection over union is above this, the one with the higher confidence
+            is kept, 0 to 1.
     """
     if output.shape[-1] == ROW_COLUMNS:
         return output[output[:, 4] > confidence][:MAX_BOXES]
@@ -36,12 +37,12 @@ def non_maximum_suppression(output: npt.NDArray[np.float32], confidence: float, 
     half = boxes[:, 2:] / 2
     corners = np.concatenate([boxes[:, :2] - half, boxes[:, :2] + half], axis=1)
     rows = np.column_stack([corners, scores[likely], classes]).astype(np.float32)
-    surest_first = rows[np.argsort(-rows[:, 4], kind="stable")]
-    return surest_first[_kept(surest_first, iou)][:MAX_BOXES]
+    by_confidence = rows[np.argsort(-rows[:, 4], kind="stable")]
+    return by_confidence[_kept(by_confidence, iou)][:MAX_BOXES]
 
 
 def _kept(rows: Rows, iou: float) -> list[int]:
-    """Returns which boxes overlap none that is kept before them by more than `iou`."""
+    """Return the indexes of boxes that overlap no kept box of a higher confidence by more than `iou`."""
     moved = rows[:, :4] + rows[:, 5:] * np.float32(CLASS_OFFSET_PIXELS)
     areas = (moved[:, 2] - moved[:, 0]) * (moved[:, 3] - moved[:, 1])
     kept: list[int] = []

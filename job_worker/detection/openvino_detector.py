@@ -3,20 +3,20 @@
 # ruff: noqa: PLC0415 - the heavy libraries are loaded when a model is, not when this module is
 
 import ast
-import copy
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, cast
 
 import numpy as np
 import yaml
 
+from job_worker.detection.base import DEFAULT_LIMITS, DetectionLimits
 from job_worker.detection.letterbox import Letterbox, letterbox
 from job_worker.detection.nms import ROW_COLUMNS, non_maximum_suppression
 from job_worker.errors import ModelLoadError
-from job_worker.inference.openvino_models import Compute, ShapedModel, read_model
-from job_worker.inference.vendor_libraries import reason_of
+from job_worker.inference.openvino_models import InferenceConfig, PerShapeModel, read_model
+from job_worker.inference.vendor_libraries import first_line_of
 from shared.results import Box, Detection
 from shared.video.frame import Image
 
@@ -27,74 +27,67 @@ METADATA_FILE = "metadata.yaml"
 
 @dataclass(frozen=True, slots=True)
 class _Description:
-    """What Ultralytics writes beside a network it exports."""
+    """The metadata that Ultralytics writes beside a network it exports."""
 
-    task: str
     names: dict[int, str]
     stride: int
 
 
 class OpenVinoDetector:
-    """Finds objects with a network that Ultralytics exported. For use from any number of threads.
+    """Finds objects with a network that Ultralytics exported. Thread-safe.
 
     Args:
         weights: A `*_openvino_model` folder or an ONNX file.
-        compute: How it runs.
-        confidence: Objects that the model is less sure of are dropped, 0 to 1.
-        iou: Of two boxes of a class that overlap more than this, the surer one stays, 0 to 1.
+        config: Precision and threads.
         image_size: Long side of the network's input in pixels; a network exported for one size keeps that size.
 
     Raises:
         ModelLoadError: The network cannot be loaded or does not find objects.
     """
 
-    batch_size = 1  # pictures side by side on the cores cost less than several in one request
+    batch_size = 1  # one image for each core is faster than several images in one request
 
-    def __init__(
-        self, weights: Path, compute: Compute, *, confidence: float = 0.25, iou: float = 0.7, image_size: int = 640
-    ) -> None:
-        self.concurrency = compute.threads
-        self._confidence = confidence
-        self._iou = iou
+    def __init__(self, weights: Path, config: InferenceConfig, *, image_size: int = 640) -> None:
+        self.concurrency = config.threads
         try:
             self._network = read_model(next(weights.glob("*.xml"), weights))
             self._description = _description(weights, self._network)
             self._fixed_size = _fixed_size(self._network)
             self._image_size = image_size
-            self._model = ShapedModel(self._shaped, compute.precision)
-            self._try()
+            self._model = PerShapeModel(self._with_input_size, config.precision)
+            self._check_output()
         except Exception as error:
             raise ModelLoadError(
-                f"The detector's weights {weights} cannot be loaded: {reason_of(error)}. Give a whole detection model "
-                "as Ultralytics exports it."
+                f"The detector's weights {weights} cannot be loaded: {first_line_of(error)}. Give a whole detection "
+                "model as Ultralytics exports it."
             ) from error
 
     @property
     def labels(self) -> Collection[str]:
-        """The labels that its detections can have; see `Detector.labels`."""
+        """The labels that its detections can have."""
         return self._description.names.values()
 
-    def with_limits(self, confidence: float, iou: float) -> Self:
-        """Returns a detector with other limits on the same network; see `Detector.with_limits`."""
-        other = copy.copy(self)
-        other._confidence, other._iou = confidence, iou
-        return other
+    def detect(self, image: Image, limits: DetectionLimits = DEFAULT_LIMITS) -> list[Detection]:
+        """Find the objects in one image.
 
-    def detect(self, image: Image) -> list[Detection]:
-        """Find the objects in a picture; see `Detector.detect`."""
+        Args:
+            image: `(H, W, 3)` uint8 BGR.
+            limits: Which detections are kept.
+
+        Returns:
+            The objects, the highest confidence first, boxes in pixels of `image`.
+        """
         boxed = self._letterbox(image)
         with self._model.inferred(boxed.image) as output:
-            rows = boxed.scaled_back(non_maximum_suppression(output(0)[0], self._confidence, self._iou))
-        found = [self._detection(row) for row in rows.tolist()]
-        # The network's own order depends on ties in its scores; this one does not.
-        return sorted(found, key=lambda detection: (-detection.confidence, detection.box, detection.class_id))
+            rows = boxed.scaled_back(non_maximum_suppression(output(0)[0], limits.confidence, limits.iou))
+        return limits.select(self._detection(row) for row in rows.tolist())
 
-    def detect_batch(self, images: Sequence[Image]) -> list[list[Detection]]:
-        """Find the objects in several pictures; see `Detector.detect_batch`."""
-        return [self.detect(image) for image in images]
+    def detect_batch(self, images: Sequence[Image], limits: DetectionLimits = DEFAULT_LIMITS) -> list[list[Detection]]:
+        """Return what `detect` returns for each of the images."""
+        return [self.detect(image, limits) for image in images]
 
-    def _try(self) -> None:
-        """Runs the network once, on the smallest input, so that one that does not run is known at the start."""
+    def _check_output(self) -> None:
+        """Run the network once, on the smallest input, so that a network that does not run fails at start."""
         side = 2 * self._description.stride
         with self._model.inferred(np.zeros((*(self._fixed_size or (side, side)), 3), np.uint8)) as output:
             shape = output(0).shape
@@ -113,8 +106,8 @@ class OpenVinoDetector:
         box = cast("Box", tuple(corners))
         return Detection(label=name, class_id=int(class_id), confidence=min(score, 1.0), box=box)
 
-    def _shaped(self, height: int, width: int) -> Any:
-        """Returns the network for one size of input, taking BGR bytes: the scaling of values is part of it."""
+    def _with_input_size(self, height: int, width: int) -> Any:
+        """Return the network for one input size; it takes BGR bytes and scales the values itself."""
         import openvino
         from openvino.preprocess import ColorFormat, PrePostProcessor
 
@@ -131,7 +124,7 @@ class OpenVinoDetector:
 
 
 def is_runnable(weights: Path) -> bool:
-    """Tells whether this engine runs these weights as they are, by their form alone."""
+    """Return whether this engine runs these weights without an export, judged by their file format."""
     return weights.suffix == ".onnx" or (weights / METADATA_FILE).is_file()
 
 
@@ -144,10 +137,10 @@ def _description(weights: Path, network: Any) -> _Description:
     beside = weights / METADATA_FILE
     if beside.is_file():
         stated = yaml.safe_load(beside.read_text(encoding="utf-8"))
-        task, names, stride = stated["task"], stated["names"], stated["stride"]
     else:  # an ONNX file carries it as strings
-        told = {name: network.get_rt_info(["framework", name]).astype(str) for name in ("task", "names", "stride")}
-        task, names, stride = told["task"], ast.literal_eval(told["names"]), told["stride"]
+        stated = {name: network.get_rt_info(["framework", name]).astype(str) for name in ("task", "names", "stride")}
+        stated["names"] = ast.literal_eval(stated["names"])
+    task, names, stride = stated["task"], stated["names"], stated["stride"]
     if task != "detect":
         raise ValueError(f"it is a model for the task {task}, not for detection")
-    return _Description(task, {int(number): str(name) for number, name in dict(names).items()}, int(stride))
+    return _Description({int(number): str(name) for number, name in dict(names).items()}, int(stride))

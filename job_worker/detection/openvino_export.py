@@ -1,4 +1,4 @@
-"""Bringing a detector's weights into a form that the OpenVINO engine runs, once."""
+"""Exports a detector's weights to a format that the OpenVINO engine runs; each export is cached."""
 
 # ruff: noqa: PLC0415 - the heavy libraries are loaded when a model is, not when this module is
 
@@ -8,10 +8,10 @@ import shutil
 from pathlib import Path
 
 from job_worker.detection.openvino_detector import is_runnable
-from job_worker.detection.ultralytics_weights import located
+from job_worker.detection.ultralytics_weights import find_weights
 from job_worker.errors import ModelLoadError
 from job_worker.inference.build_cache import cached_build
-from job_worker.inference.vendor_libraries import prepare_vendor_libraries, reason_of, user_cache_folder
+from job_worker.inference.vendor_libraries import first_line_of, prepare_vendor_libraries, user_cache_folder
 
 __all__ = ["can_become_runnable", "runnable_weights", "runs_on_openvino_alone"]
 
@@ -19,41 +19,41 @@ logger = logging.getLogger(__name__)
 
 CHECKPOINT_SUFFIX = ".pt"
 _LAYOUT_VERSION = 1
-"""Counts up when what is exported changes, so that folders of before are left alone."""
+"""Incremented when the exported files change, so that exports of older versions are not used."""
 
 
 def can_become_runnable(weights: str) -> bool:
-    """Tells whether the OpenVINO engine runs these weights, as they are or exported, by their form alone."""
+    """Return whether the OpenVINO engine runs these weights, directly or exported, judged by their file format."""
     return is_runnable(Path(weights)) or Path(weights).suffix == CHECKPOINT_SUFFIX
 
 
 def runs_on_openvino_alone(weights: str) -> bool:
-    """Tells whether these weights are a network in OpenVINO's own form, which no other runtime takes."""
+    """Return whether these weights are in OpenVINO's own format, which no other runtime takes."""
     return Path(weights).is_dir() and is_runnable(Path(weights))
 
 
 def runnable_weights(weights: str, image_size: int, cache_folder: Path | None = None) -> Path:
-    """Gives weights in a form that the OpenVINO engine runs; exports a torch checkpoint the first time.
+    """Return weights that the OpenVINO engine runs; a torch checkpoint is exported at the first call.
 
     Args:
         weights: A file or folder, or the name of weights that Ultralytics publishes.
-        image_size: Long side of the network's input in pixels that an export is for; smaller and larger work too.
-        cache_folder: Where exports are kept, by the content of what was exported; None for `user_cache_folder`.
+        image_size: Long side in pixels of the network's input for which it is exported; others work too.
+        cache_folder: Folder of the exports, keyed by a hash of the checkpoint; None for `user_cache_folder`.
 
     Raises:
-        ModelLoadError: The weights are not there, or cannot be exported.
+        ModelLoadError: The weights are missing or cannot be exported.
     """
     cache_folder = cache_folder or user_cache_folder()
-    path = located(weights, cache_folder)
+    path = find_weights(weights, cache_folder)
     if path.suffix != CHECKPOINT_SUFFIX:
         return path
     try:
         return _exported(path, image_size, cache_folder / "detection_models")
     except Exception as error:
         raise ModelLoadError(
-            f"The detector's weights {weights} cannot be brought into a form that OpenVINO runs: {reason_of(error)}. "
-            "Install the full worker (the extra `worker`), give weights that Ultralytics exported to OpenVINO, or "
-            "choose --detection-engine ultralytics."
+            f"The detector's weights {weights} cannot be brought into a form that OpenVINO runs: "
+            f"{first_line_of(error)}. Install the full worker (the extra `worker`), give weights that Ultralytics "
+            "exported to OpenVINO, or choose --detection-engine ultralytics."
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""Where a detector's weights are."""
+"""Finds a detector's weights: a path, or a name that Ultralytics publishes."""
 
 # ruff: noqa: PLC0415 - the heavy libraries are loaded when a model is, not when this module is
 
@@ -7,22 +7,22 @@ from pathlib import Path
 
 from job_worker.errors import ModelLoadError
 from job_worker.inference.build_cache import cached_build
-from job_worker.inference.vendor_libraries import prepare_vendor_libraries, reason_of
+from job_worker.inference.vendor_libraries import first_line_of, prepare_vendor_libraries
 
-__all__ = ["located"]
+__all__ = ["find_weights"]
 
 logger = logging.getLogger(__name__)
 
 
-def located(weights: str | Path, cache_folder: Path) -> Path:
-    """Returns the path of weights; those that Ultralytics publishes are downloaded the first time they are named.
+def find_weights(weights: str | Path, cache_folder: Path) -> Path:
+    """Return the path of weights; published weights are downloaded at the first call.
 
     Args:
         weights: A path, or the bare name of weights that Ultralytics publishes.
-        cache_folder: Where downloads are kept.
+        cache_folder: Folder of the downloads.
 
     Raises:
-        ModelLoadError: There is nothing at the path and nothing of that name is published, or the download failed.
+        ModelLoadError: The path does not exist and no such weights are published, or the download failed.
     """
     path = Path(weights)
     if path.exists():
@@ -62,6 +62,6 @@ def _downloaded(weights: Path, cache_folder: Path) -> Path:
     except Exception as error:
         raise ModelLoadError(
             f"The detector's weights {weights} are published by Ultralytics and could not be downloaded: "
-            f"{reason_of(error)}. Start once where there is a network, or download the file elsewhere and give its "
+            f"{first_line_of(error)}. Start once where there is a network, or download the file elsewhere and give its "
             "path; without --yolo-weights the bundled detector runs."
         ) from error

@@ -1,1 +1,1 @@
-"""What runs networks: OpenVINO, threads, prepared models."""
+"""What runs networks: OpenVINO, threads, caches."""

@@ -1,4 +1,4 @@
-"""Folders that are made once, by whichever process comes first, and then kept."""
+"""Caches folders that take long to build: the first process builds one, all later ones use it."""
 
 import tempfile
 from collections.abc import Callable
@@ -7,26 +7,25 @@ from pathlib import Path
 __all__ = ["cached_build"]
 
 
-def cached_build(folder: Path, make: Callable[[Path], Path]) -> Path:
-    """Makes a folder unless it is there; it is seen whole or not at all, and several processes may do so at once.
+def cached_build(folder: Path, build: Callable[[Path], Path]) -> Path:
+    """Return a folder, built unless it exists; it appears complete or not at all.
+
+    Several processes may call this at once: each builds, the first one's result is kept.
 
     Args:
         folder: The folder.
-        make: Given an empty folder to work in; makes the folder somewhere below it and returns where.
-
-    Returns:
-        The folder.
+        build: Called with an empty temporary folder; builds the folder somewhere below it and returns its path.
 
     Raises:
-        OSError: It cannot be written.
+        OSError: The folder cannot be written.
     """
     if folder.is_dir():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".making-") as working:
-        made = make(Path(working))
+        built = build(Path(working))
         try:
-            made.rename(folder)
+            built.rename(folder)
         except OSError:
             if not folder.is_dir():  # else another process was first, and this copy is dropped
                 raise

@@ -1,13 +1,14 @@
-"""What was made of the latest pictures, so that a picture that comes again is not worked on twice."""
+"""An LRU cache of results by the content of images, so that an image that repeats is not processed twice."""
 
 import secrets
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 import numpy as np
 import xxhash
+from cachetools import LRUCache
 
 from shared.video.frame import Image
 
@@ -16,36 +17,34 @@ __all__ = ["ImageCache"]
 Result = TypeVar("Result")
 
 _SEED = secrets.randbits(64)
-"""Drawn anew by every process, so that nobody can make two pictures that this one takes for equal."""
+"""Drawn in every process, so that nobody can prepare two images with the same hash."""
 
 
 class ImageCache(Generic[Result]):
-    """Results by what is in the pictures, byte for byte. For use from any number of threads.
+    """An LRU cache of results by the shape and the bytes of images. Thread-safe.
 
     Args:
-        most: How many are kept; the one that was not asked for longest goes first.
+        max_results: How many results are kept.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, max_results: int) -> None:
         self._lock = threading.Lock()
-        self._results: OrderedDict[tuple[tuple[int, ...], bytes], Result] = OrderedDict()
+        self._results: LRUCache[tuple[tuple[int, ...], bytes], Result] = LRUCache(max_results)
 
-    def forget(self) -> None:
-        """Begins anew, with nothing remembered."""
+    def clear(self) -> None:
+        """Drop all results."""
         with self._lock:
             self._results.clear()
 
-    def result_of(self, image: Image, make: Callable[[Image], Result]) -> Result:
-        """Returns what was made of an equal picture, or else makes it: outside the lock, so now and then twice."""
+    def get(self, image: Image, compute: Callable[[Image], Result]) -> Result:
+        """Return the cached result of an equal image, or compute it.
+
+        It is computed outside the lock, so two threads that have the same image may both compute it.
+        """
         key = image.shape, xxhash.xxh3_128_digest(np.ascontiguousarray(image).data, _SEED)
-        with self._lock:
-            if key in self._results:
-                self._results.move_to_end(key)
-                return self._results[key]
-        result = make(image)
+        with self._lock, suppress(KeyError):
+            return self._results[key]
+        result = compute(image)
         with self._lock:
             self._results[key] = result
-            if len(self._results) > self._most:
-                self._results.popitem(last=False)
         return result

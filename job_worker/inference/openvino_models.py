@@ -1,35 +1,45 @@
-"""Models on OpenVINO: how they compute, and one model compiled for every size of picture that comes along.
+"""Runs models on OpenVINO: precision, a pool of inference requests, one compiled model for each image size.
 
-OpenVINO picks its precision by the CPU unless told, so the same weights give different numbers on different hosts; here
-it is always told. In 32-bit floats an answer is the same bytes on any number of threads, and however often a model is
-compiled.
+OpenVINO chooses the precision by the CPU unless it is set, so the same weights give different numbers on different
+hosts; here it is always set. In 32-bit floats the results are the same bytes for any number of threads, and however
+often a model is compiled.
 """
 
 # ruff: noqa: PLC0415 - the heavy libraries are loaded when a model is, not when this module is
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+
+from cachetools import LRUCache
 
 from job_worker.inference.vendor_libraries import prepare_vendor_libraries
 from shared.video.frame import Image
 
-__all__ = ["CompiledModel", "Compute", "Precision", "ShapedModel", "compile_model", "cpu_has_bf16", "read_model"]
+__all__ = [
+    "CompiledModel",
+    "InferenceConfig",
+    "PerShapeModel",
+    "Precision",
+    "compile_model",
+    "cpu_has_bf16",
+    "read_model",
+]
 
 
 class Precision(StrEnum):
-    """What a model computes in; a model that was quantised stays so.
+    """The number type that a model computes in; a quantised model stays quantised.
 
     Attributes:
-        f32: 32-bit floats: the same answer on every host.
-        bf16: 16-bit floats with the range of 32-bit ones, where the CPU has them (AVX-512 BF16, AMX), else as f32.
-        int8: As bf16, and in integers where a network has layers that may be; else as f32. CPUs without bf16 are left
-            out because the sums of products of bytes overflow on some of them.
+        f32: 32-bit floats: the same results on every host.
+        bf16: 16-bit floats with the range of 32-bit ones on CPUs that have them (AVX-512 BF16, AMX), else as f32.
+        int8: As bf16, with quantised layers where a network has them; else as f32. CPUs without bf16 are excluded
+            because sums of products of bytes overflow on some of them.
     """
 
     f32 = "f32"
@@ -38,13 +48,13 @@ class Precision(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Compute:
+class InferenceConfig:
     """How models run.
 
     Attributes:
-        precision: What they compute in.
-        threads: CPU threads, at least 1. So many pictures are computed side by side, each in one of them: less is
-            lost than when the threads share a picture.
+        precision: The number type that they compute in.
+        threads: CPU threads, at least 1. Each thread computes an image of its own, which is faster than several threads
+            for one image.
     """
 
     precision: Precision = Precision.f32
@@ -52,16 +62,22 @@ class Compute:
 
 
 class CompiledModel:
-    """A model ready to run from any number of threads, each of which computes what it asks for.
+    """A compiled model with a pool of inference requests. Thread-safe: each inference runs in the calling thread.
 
-    OpenVINO computes in the thread that asks where a model is compiled for a single thread. For more of them it has
-    threads of its own, and every inference wakes one of those: often on the core of the thread that now waits, while
-    another core idles. So a model is compiled once for each thread that runs it at the same time as others; that takes
-    little more memory, because most of it goes to what is computed on the way.
+    OpenVINO computes in the calling thread only if a model is compiled for a single thread. With more, it has threads
+    of its own, and every inference wakes one of them: often on the core of the thread that now waits, while another
+    core idles. So the model is compiled once for each concurrent request; most memory is taken by the intermediate
+    results anyway.
 
     Args:
         compile_once: Compiles the model for a single thread; called from several threads at once.
+
+    Attributes:
+        wrap_request: Called with the model and an inference request, returns the object that users get in its place;
+            by default the request. Measurements set it on the class to observe the inputs of all models.
     """
+
+    wrap_request: ClassVar[Callable[["CompiledModel", Any], Any]] = staticmethod(lambda _, request: request)
 
     def __init__(self, compile_once: Callable[[], Any]) -> None:
         self._compile_once = compile_once
@@ -69,13 +85,13 @@ class CompiledModel:
 
     @contextmanager
     def inferred(self, data: Any) -> Iterator[Any]:
-        """Runs the model.
+        """Run the model.
 
         Args:
             data: The input, a contiguous array of the model's shape.
 
         Yields:
-            A function from an output's number to its array, which holds until the block ends.
+            A function from an output's number to its array, which is valid until the block ends.
         """
         import openvino
 
@@ -86,60 +102,64 @@ class CompiledModel:
 
     @contextmanager
     def request(self) -> Iterator[Any]:
-        """Lends one of OpenVINO's inference requests until the block ends, to run it several times."""
+        """Yield an inference request of the pool for one or more inferences, until the block ends."""
         try:
             request = self._idle.pop()
         except IndexError:
             request = self._compile_once().create_infer_request()
         try:
-            yield request
+            yield CompiledModel.wrap_request(self, request)
         finally:
             self._idle.append(request)
 
 
-KEPT_SIZES = 4
-"""Sizes for which a model stays compiled: a video has one, and a worker meets few kinds of videos at a time."""
+MAX_SHAPES = 4
+"""Image sizes for which a model stays compiled: a video has one, and a worker meets few kinds of videos at a time."""
 
 
-class ShapedModel:
-    """A model that takes pictures of any size, compiled for each size it meets: faster than one for all sizes.
+class PerShapeModel:
+    """A model for images of any size, compiled for each size: faster than one model with dynamic shapes. Thread-safe.
 
     Args:
-        shaped: Returns the model for pictures of a height and width, taking `(1, H, W, 3)` uint8 BGR.
-        precision: What it computes in.
+        for_size: Returns the model for a height and width; it takes `(1, H, W, 3)` uint8 BGR.
+        precision: The number type that it computes in.
     """
 
-    def __init__(self, shaped: Callable[[int, int], Any], precision: Precision) -> None:
-        self._shaped = shaped
+    def __init__(self, for_size: Callable[[int, int], Any], precision: Precision) -> None:
+        self._for_size = for_size
         self._precision = precision
         self._lock = threading.Lock()
-        self._compiled: OrderedDict[tuple[int, int], CompiledModel] = OrderedDict()
+        self._compiled: LRUCache[tuple[int, int], CompiledModel] = LRUCache(MAX_SHAPES)
 
     @contextmanager
     def inferred(self, image: Image) -> Iterator[Any]:
-        """Runs the model on a picture; see `CompiledModel.inferred`."""
+        """Run the model.
+
+        Args:
+            image: `(H, W, 3)` uint8 BGR.
+
+        Yields:
+            A function from an output's number to its array, which is valid until the block ends.
+        """
         height, width, _ = image.shape
-        with self._for_size(height, width).inferred(image[None]) as output:
+        with self._compiled_for(height, width).inferred(image[None]) as output:
             yield output
 
-    def _for_size(self, height: int, width: int) -> CompiledModel:
+    def _compiled_for(self, height: int, width: int) -> CompiledModel:
         size = height, width
-        with self._lock:
+        with self._lock:  # also while compiling, which must not happen twice
             if size not in self._compiled:
-                self._compiled[size] = compile_model(self._shaped(height, width), self._precision)
-            self._compiled.move_to_end(size)
-            if len(self._compiled) > KEPT_SIZES:
-                self._compiled.popitem(last=False)
+                self._compiled[size] = compile_model(self._for_size(height, width), self._precision)
             return self._compiled[size]
 
 
 def read_model(path: Path) -> Any:
-    """Reads a model file: OpenVINO's `.xml` (with its `.bin`) or ONNX."""
+    """Read a model file: OpenVINO's `.xml` (with its `.bin`) or ONNX."""
     return _core().read_model(path)
 
 
 def compile_model(model: Any, precision: Precision) -> CompiledModel:
-    """Makes a model ready to run on the CPU."""
+    """Compile a model for the CPU."""
     import openvino
 
     hint = openvino.properties.hint
@@ -162,18 +182,14 @@ def compile_model(model: Any, precision: Precision) -> CompiledModel:
 
 
 def cpu_has_bf16() -> bool:
-    """Whether this CPU multiplies 16-bit floats itself, and so also bytes without overflow."""
+    """Return whether this CPU multiplies 16-bit floats in hardware, and so also bytes without overflow."""
     return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
+@cache
 def _core() -> Any:
-    global _shared_core  # noqa: PLW0603 (one for the process: it holds the plugins and their thread pools)
-    if _shared_core is None:
-        prepare_vendor_libraries()
-        import openvino
+    """Return the OpenVINO core, one for the process: it holds the plugins and their thread pools."""
+    prepare_vendor_libraries()
+    import openvino
 
-        _shared_core = openvino.Core()
-    return _shared_core
-
-
-_shared_core: Any = None
+    return openvino.Core()

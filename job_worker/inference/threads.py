@@ -3,9 +3,10 @@
 import os
 import sys
 
+from threadpoolctl import threadpool_limits
+
 __all__ = ["limit_threads"]
 
-# Read by OpenMP, the BLAS libraries under NumPy, and NumExpr when they are loaded, so set before that.
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -13,15 +14,16 @@ _THREAD_VARIABLES = (
     "VECLIB_MAXIMUM_THREADS",
     "NUMEXPR_NUM_THREADS",
 )
+"""Read by OpenMP, BLAS libraries and NumExpr while they are loaded."""
 
 
 def limit_threads(threads: int) -> None:
-    """Hold every library of this process to a number of threads.
+    """Limit every library of this process to a number of threads.
 
-    Call it before torch and NumPy are loaded for the environment to count, and again after a library was loaded that
-    sets its own number (Ultralytics does, for torch and OpenCV); repeating it is safe. OpenVINO, ONNX Runtime and
-    FFmpeg have no setting for a whole process: the detector, the text reader and the video reader give each model and
-    each decoder the same number.
+    BLAS and OpenMP libraries that are loaded already are limited directly, those loaded later through the environment,
+    OpenCV and torch through their own functions. Call it again after a library was loaded that sets its own number
+    (Ultralytics does, for torch and OpenCV); repeating it is safe. OpenVINO, ONNX Runtime and FFmpeg have no setting
+    for a whole process: the detector, the text reader and the video reader pass the number to each model and decoder.
 
     Args:
         threads: Threads for one operation, at least 1.
@@ -32,6 +34,7 @@ def limit_threads(threads: int) -> None:
     if threads < 1:
         raise ValueError("the number of threads must be at least 1")
     os.environ.update(dict.fromkeys(_THREAD_VARIABLES, str(threads)))
+    threadpool_limits(threads)
     if cv2 := sys.modules.get("cv2"):
         cv2.setNumThreads(threads)
     if torch := sys.modules.get("torch"):

@@ -1,15 +1,17 @@
-"""Keeps the model libraries quiet, offline and out of the user's home.
+"""Keeps the model libraries quiet, offline and out of the user's home folder.
 
 Ultralytics, PaddleOCR, OpenVINO and ONNX Runtime install packages, report usage over the network, look for updates and
-write caches when they are imported. All of that is decided by environment variables read at import, so every adapter
-calls `prepare_vendor_libraries` first. Values that are already set win: an operator can change each of them.
+write caches when they are imported. Environment variables that they read at import decide all of this, so every adapter
+calls `prepare_vendor_libraries` first. Variables that are already set are kept: an operator can change each of them.
 """
 
 import os
 import sys
 from pathlib import Path
 
-__all__ = ["prepare_vendor_libraries", "reason_of", "user_cache_folder"]
+from platformdirs import user_cache_path
+
+__all__ = ["first_line_of", "prepare_vendor_libraries", "user_cache_folder"]
 
 _SETTINGS = {
     "YOLO_AUTOINSTALL": "false",
@@ -29,19 +31,18 @@ _FOLDERS = {
 
 
 def user_cache_folder() -> Path:
-    """Say where this user's rebuildable files belong, by the XDG base directory convention.
+    """Return the folder for this user's rebuildable files, by the convention of the platform; it may not exist yet.
 
-    Returns:
-        The folder, which need not exist yet.
+    On Linux it is `$XDG_CACHE_HOME/foregsyte`, by default `~/.cache/foregsyte`.
     """
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "foregsyte"
+    return user_cache_path("foregsyte", appauthor=False)
 
 
 def prepare_vendor_libraries(cache_folder: Path | None = None) -> None:
-    """Set what the model libraries read at import; call it before importing any of them.
+    """Set the environment variables that the model libraries read at import; call it before importing any of them.
 
     Args:
-        cache_folder: Where they may write; None for `user_cache_folder`.
+        cache_folder: Folder that they may write to; None for `user_cache_folder`.
     """
     folder = cache_folder or user_cache_folder()
     for name, value in _SETTINGS.items():
@@ -52,14 +53,14 @@ def prepare_vendor_libraries(cache_folder: Path | None = None) -> None:
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 
-def reason_of(error: Exception) -> str:
-    """Take from a library's error the part that an operator can use.
+def first_line_of(error: Exception) -> str:
+    """Return the first line of a library's error that says what is wrong, without its full stop.
 
     Args:
-        error: What the library raised; often many lines, of which some only say where in its source.
+        error: A library's error; its message often has many lines, of which some only name a place in its source.
 
     Returns:
-        The first line that says what is wrong, without its full stop, or the error's kind where none does.
+        The line, or the name of the error's class if there is none.
     """
     lines = (line.strip().rstrip(".") for line in str(error).splitlines())
     return next((line for line in lines if line and not line.endswith(":")), type(error).__name__)

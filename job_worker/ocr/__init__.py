@@ -1,1 +1,1 @@
-"""Text reading: what a text reader is, and the engines that are one."""
+"""Text reading: the port of text readers and its adapters."""

@@ -1,15 +1,18 @@
-"""What every text reader offers."""
+"""The port of text readers."""
 
-from typing import Protocol, Self
+from typing import Protocol
 
 from shared.results import TextLine
 from shared.video.frame import Image
 
-__all__ = ["TextReader"]
+__all__ = ["DEFAULT_MIN_CONFIDENCE", "TextReader"]
+
+DEFAULT_MIN_CONFIDENCE = 0.5
+"""Least confidence of a line of text where nothing else is configured."""
 
 
 class TextReader(Protocol):
-    """Reads the text in one picture.
+    """Reads the text in images.
 
     Attributes:
         concurrency: How many threads may use it at a time.
@@ -17,21 +20,14 @@ class TextReader(Protocol):
 
     concurrency: int
 
-    def with_confidence(self, min_confidence: float) -> Self:
-        """Returns a reader with another limit on the same networks, which stay in memory once.
-
-        Args:
-            min_confidence: Lines that the model is less sure of are dropped, 0 to 1.
-        """
-        ...
-
-    def read(self, image: Image) -> list[TextLine]:
-        """Read the text in a picture, by that picture alone.
+    def read(self, image: Image, min_confidence: float = DEFAULT_MIN_CONFIDENCE) -> list[TextLine]:
+        """Read the text in one image.
 
         Args:
             image: `(H, W, 3)` uint8 BGR.
+            min_confidence: Lines with a lower confidence are dropped, 0 to 1.
 
         Returns:
-            The lines in reading order, polygons in pixels of `image`; the same picture gives the same list.
+            The lines in reading order, polygons in pixels of `image`; the same image always gives the same list.
         """
         ...

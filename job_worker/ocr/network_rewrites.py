@@ -1,4 +1,4 @@
-"""PaddleOCR's networks, rewritten so that a CPU computes the same in less time."""
+"""Rewrites PaddleOCR's networks so that a CPU computes the same in less time."""
 
 # ruff: noqa: PLC0415 - the heavy libraries are loaded when a model is, not when this module is
 
@@ -12,10 +12,10 @@ __all__ = ["without_concatenations", "without_upsampling"]
 
 
 def without_concatenations(network: Any) -> Any:
-    """Has convolutions take the parts of a concatenation, in place, and returns the network.
+    """Replace convolutions over concatenations by sums of convolutions, in place, and return the network.
 
     A convolution over concatenated channels is the sum of convolutions over the parts, each with its share of the
-    kernel. Sums cost nothing more, while putting channels side by side moves every pixel.
+    kernel. The sums are free, while a concatenation copies every pixel.
     """
     from openvino import opset13
 
@@ -41,12 +41,12 @@ def without_concatenations(network: Any) -> Any:
 
 
 def without_upsampling(network: Any) -> Any:
-    """Rewrites the end of a detection network without changing what it computes.
+    """Return a detection network whose last layers are rewritten, up to the logits; they compute the same.
 
-    It ends in two transposed convolutions with kernel 2 and stride 2 and a sigmoid. No output pixel of such a
-    convolution depends on more than one input pixel, so the first is a pointwise one with a channel for each of four
-    places, and the second a pointwise one within each of these groups: both at a quarter of the picture's size. What
-    is left is to put 16 channels into their places. The sigmoid is left to the few pixels that need it.
+    The network ends in two transposed convolutions with kernel 2 and stride 2 and a sigmoid. An output pixel of such a
+    convolution depends on one input pixel only, so the first is a pointwise convolution with channels for each of four
+    positions, and the second a pointwise convolution within each of these groups: both at a quarter of the image's
+    size. The caller rearranges the 16 channels into pixels, and computes the sigmoid for the few pixels that need it.
     """
     import openvino
     from openvino import opset13
@@ -54,7 +54,7 @@ def without_upsampling(network: Any) -> Any:
     first, second = [node for node in network.get_ordered_ops() if node.get_type_name() == _TRANSPOSED][-2:]
     kernel, last_kernel = (_constant(node.input_value(1).get_node()) for node in (first, second))
     channels_in, channels, *_ = kernel.shape
-    # From (in, out, row, column) to (row, column, out, in): places first.
+    # From (in, out, row, column) to (row, column, out, in): positions first.
     pointwise = kernel.transpose(2, 3, 1, 0).reshape(4 * channels, channels_in, 1, 1)
     bias = np.tile(_bias_after(first), 4).reshape(1, -1, 1, 1)
     within_group = last_kernel.transpose(2, 3, 1, 0).reshape(4, channels, 1, 1)
@@ -71,7 +71,7 @@ _TRANSPOSED = "ConvolutionBackpropData"
 
 
 def _only_user(node: Any) -> Any:
-    """Returns the node that takes what another one computes; None where several do."""
+    """Return the only node that uses the output of another one; None if there are several."""
     users = node.output(0).get_target_inputs()
     if len(users) != 1:
         return None
@@ -86,7 +86,7 @@ def _constant(node: Any) -> npt.NDArray[np.float32]:
 
 
 def _bias_after(node: Any) -> npt.NDArray[np.float32]:
-    """Returns the constant that is added next to what a node computes."""
+    """Return the constant of the next addition after a node."""
     while node.get_type_name() != "Add":
         node = next(iter(node.output(0).get_target_inputs())).get_node()
     operands = [node.input_value(number).get_node() for number in (0, 1)]

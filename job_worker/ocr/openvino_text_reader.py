@@ -1,16 +1,15 @@
-"""Text reading by PaddleOCR's networks on OpenVINO: the fast engine."""
+"""Text reading with PaddleOCR's networks on OpenVINO: the fast engine."""
 
-import copy
 from collections.abc import Sequence
-from typing import Self
 
 from job_worker.errors import ModelLoadError
-from job_worker.inference.openvino_models import Compute
-from job_worker.inference.vendor_libraries import reason_of
+from job_worker.inference.openvino_models import InferenceConfig
+from job_worker.inference.vendor_libraries import first_line_of
+from job_worker.ocr.base import DEFAULT_MIN_CONFIDENCE
 from job_worker.ocr.bundled_models import TextModelFolders
-from job_worker.ocr.quadrilaterals import Quad, corners_of_line, is_covered, reading_order, straightened
+from job_worker.ocr.text_boxes import TextBox, crop_line, is_covered, line_polygon, reading_order
 from job_worker.ocr.text_detector import MAX_SIDE, TextDetector
-from job_worker.ocr.text_recogniser import LineShape, TextRecogniser
+from job_worker.ocr.text_recogniser import LineResize, TextRecogniser
 from shared.results import TextLine, one_line
 from shared.video.frame import Image
 
@@ -18,15 +17,15 @@ __all__ = ["OpenVinoTextReader"]
 
 
 class OpenVinoTextReader:
-    """Reads text with a PaddleOCR detection and recognition network. For use from any number of threads.
+    """Reads text with a PaddleOCR detection and recognition network. Thread-safe.
 
     Args:
         models: The two networks.
-        compute: How they run.
-        min_confidence: Lines that the model is less sure of are dropped, 0 to 1.
-        long_sides: The sizes at which a picture is looked at, in pixels, the largest first; it is never scaled up. What
-            is found is read at full size. Large letters are found in a small picture that are missed in a large one.
-        line_shape: How lines are brought into the recognition network's shape.
+        config: Precision and threads.
+        long_sides: Long sides in pixels of the images in which text is looked for, the largest first; an image is never
+            scaled up. Lines are read at full resolution. A small image shows large letters that are missed in a large
+            one.
+        line_resize: How lines are resized for the recognition network.
 
     Raises:
         ModelLoadError: A network cannot be loaded or does not run.
@@ -35,51 +34,52 @@ class OpenVinoTextReader:
     def __init__(
         self,
         models: TextModelFolders,
-        compute: Compute,
+        config: InferenceConfig,
         *,
-        min_confidence: float = 0.5,
         long_sides: Sequence[int] = (MAX_SIDE,),
-        line_shape: LineShape = LineShape(),  # noqa: B008 (frozen)
+        line_resize: LineResize = LineResize(),  # noqa: B008 (frozen)
     ) -> None:
-        self.concurrency = compute.threads
-        self._min_confidence = min_confidence
+        self.concurrency = config.threads
         self._long_sides = long_sides
         try:
-            self._detector = TextDetector(models.detection, compute.precision)
-            self._recogniser = TextRecogniser(models.recognition, compute.precision, line_shape)
+            self._detector = TextDetector(models.detection, config.precision)
+            self._recogniser = TextRecogniser(models.recognition, config.precision, line_resize)
         except Exception as error:
             raise ModelLoadError(
-                f"The text models {models.detection} and {models.recognition} cannot be loaded: {reason_of(error)}."
+                f"The text models {models.detection} and {models.recognition} cannot be loaded: {first_line_of(error)}."
             ) from error
 
-    def with_confidence(self, min_confidence: float) -> Self:
-        """Returns a reader with another limit on the same networks; see `TextReader.with_confidence`."""
-        other = copy.copy(self)
-        other._min_confidence = min_confidence
-        return other
+    def read(self, image: Image, min_confidence: float = DEFAULT_MIN_CONFIDENCE) -> list[TextLine]:
+        """Read the text in one image.
 
-    def read(self, image: Image) -> list[TextLine]:
-        """Read the text in a picture; see `TextReader.read`."""
-        quads: list[Quad] = []
+        Args:
+            image: `(H, W, 3)` uint8 BGR.
+            min_confidence: Lines with a lower confidence are dropped, 0 to 1; one of them at a larger size does not
+                keep the same line from being read at a smaller one.
+
+        Returns:
+            The lines in reading order, polygons in pixels of `image`.
+        """
+        boxes: list[TextBox] = []
         lines: list[TextLine] = []
         for long_side in self._sides_for(image):
-            found = self._detector.find(image, long_side)
-            new = [(quad, line) for quad in found if not is_covered(quad, quads) and (line := self._line(image, quad))]
-            quads += [quad for quad, _ in new]
+            uncovered = [box for box in self._detector.find(image, long_side) if not is_covered(box, boxes)]
+            new = [(box, line) for box in uncovered if (line := self._line(image, box, min_confidence))]
+            boxes += [box for box, _ in new]
             lines += [line for _, line in new]
-        return [lines[number] for number in reading_order(quads)]
+        return [lines[number] for number in reading_order(boxes)]
 
     def _sides_for(self, image: Image) -> Sequence[int]:
         first, *others = self._long_sides
         return [first, *(side for side in others if side < max(image.shape))]
 
-    def _line(self, image: Image, quad: Quad) -> TextLine | None:
-        """Reads one line; None where there is none, or the model is not sure of it."""
-        crop = straightened(image, quad)
+    def _line(self, image: Image, box: TextBox, min_confidence: float) -> TextLine | None:
+        """Read one line; None if it has no text or its confidence is too low."""
+        crop = crop_line(image, box)
         if crop is None:
             return None
         read = self._recogniser.read(crop)
         text = one_line(read.text)
-        if not text or read.confidence < self._min_confidence:
+        if not text or read.confidence < min_confidence:
             return None
-        return TextLine(text=text, confidence=read.confidence, polygon=corners_of_line(quad))
+        return TextLine(text=text, confidence=read.confidence, polygon=line_polygon(box))

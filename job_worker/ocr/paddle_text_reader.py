@@ -1,42 +1,65 @@
-"""Text reading by PaddleOCR on ONNX Runtime."""
+"""Text reading with PaddleOCR on ONNX Runtime."""
 
 # ruff: noqa: PLC0415 - the heavy libraries are loaded when a model is, not when this module is
 
-import copy
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, cast
 
 import numpy as np
 import yaml
 
 from job_worker.errors import ModelLoadError
 from job_worker.inference.threads import limit_threads
-from job_worker.inference.vendor_libraries import prepare_vendor_libraries, reason_of
+from job_worker.inference.vendor_libraries import first_line_of, prepare_vendor_libraries
+from job_worker.ocr.base import DEFAULT_MIN_CONFIDENCE
 from job_worker.ocr.bundled_models import bundled_text_models
-from job_worker.ocr.quadrilaterals import corners_of_line
+from job_worker.ocr.text_boxes import line_polygon
 from shared.results import TextLine, one_line
 from shared.video.frame import Image
 
-__all__ = ["PaddleTextReader"]
+__all__ = ["PaddleTextReader", "load_paddleocr"]
+
+
+def load_paddleocr(models: dict[str, str], device: str, threads: int) -> Any:
+    """Return a `PaddleOCR` object on ONNX Runtime.
+
+    Args:
+        models: Its arguments that name the models.
+        device: `"cpu"`, `"cuda:0"` and so on, or `"auto"`.
+        threads: CPU threads for one image.
+    """
+    from paddleocr import PaddleOCR
+
+    logging.getLogger("paddlex").setLevel(logging.ERROR)
+    paddle_device = _paddle_device(device)
+    return PaddleOCR(
+        **models,
+        engine="onnxruntime",
+        engine_config=_engine_config(paddle_device, threads),
+        device=paddle_device,
+        text_recognition_batch_size=1,
+        use_doc_orientation_classify=False,
+        use_doc_unwarping=False,
+        use_textline_orientation=False,
+    )
 
 
 class PaddleTextReader:
     """Reads text with a PaddleOCR detection and recognition model.
 
-    The picture goes through text detection at full size (PaddleOCR's default, up to 4000 pixels a side), and each line
-    is recognised alone: in a batch it would be padded to the widest one, which changes what is read. Not for use by
-    two threads at once.
+    Text detection runs on the image at full size (PaddleOCR's default, up to 4000 pixels a side), and each line is
+    recognised alone: in a batch it would be padded to the widest one, which changes what is read. Not thread-safe.
 
     Args:
         detection_model: A PaddleOCR model folder (`inference.onnx` and `inference.yml`), or the name of a PaddleOCR
             model, which is downloaded once; None for the bundled one.
         recognition_model: The same for recognition.
         device: `"cpu"`, `"cuda:0"` and so on, or `"auto"`: the first GPU that ONNX Runtime can use, else the CPU.
-        min_confidence: Lines that the model is less sure of are dropped, 0 to 1.
-        threads: CPU threads for one picture.
-        cache_folder: Where the bundled models are unpacked; None for the user's cache folder.
+        threads: CPU threads for one image.
+        cache_folder: Folder for the bundled models; None for the user's cache folder.
+        load: Loads the models; see `load_paddleocr` for its arguments.
 
     Raises:
         ModelLoadError: A model cannot be loaded or does not run.
@@ -50,11 +73,10 @@ class PaddleTextReader:
         recognition_model: str | Path | None = None,
         *,
         device: str = "auto",
-        min_confidence: float = 0.5,
         threads: int = 1,
         cache_folder: Path | None = None,
+        load: Callable[[dict[str, str], str, int], Any] = load_paddleocr,
     ) -> None:
-        self._min_confidence = min_confidence
         prepare_vendor_libraries(cache_folder)
         limit_threads(threads)
         if not detection_model or not recognition_model:
@@ -64,33 +86,34 @@ class PaddleTextReader:
         models = _model_arguments("text_detection", detection_model)
         models |= _model_arguments("text_recognition", recognition_model)
         try:
-            self._ocr = _load(models, device, threads)
+            self._ocr = load(models, device, threads)
             self.read(_warm_up_image())
         except Exception as error:
             raise ModelLoadError(
                 f"The text models {detection_model} and {recognition_model} cannot be loaded on device {device}: "
-                f"{reason_of(error)}. Give two PaddleOCR model folders with inference.onnx and inference.yml, or none "
-                "for the bundled models, and a device that this host has; a model given by name needs the network the "
-                "first time."
+                f"{first_line_of(error)}. Give two PaddleOCR model folders with inference.onnx and inference.yml, or "
+                "none for the bundled models, and a device that this host has; a model given by name needs the network "
+                "the first time."
             ) from error
         limit_threads(threads)
 
-    def with_confidence(self, min_confidence: float) -> Self:
-        """Returns a reader with another limit on the same networks; see `TextReader.with_confidence`."""
-        other = copy.copy(self)
-        other._min_confidence = min_confidence
-        return other
+    def read(self, image: Image, min_confidence: float = DEFAULT_MIN_CONFIDENCE) -> list[TextLine]:
+        """Read the text in one image.
 
-    def read(self, image: Image) -> list[TextLine]:
-        """Read the text in a picture; see `TextReader.read`."""
+        Args:
+            image: `(H, W, 3)` uint8 BGR.
+            min_confidence: Lines with a lower confidence are dropped, 0 to 1.
+
+        Returns:
+            The lines in reading order, polygons in pixels of `image`.
+        """
         (page,) = self._ocr.predict(image)
-        return list(self._lines(page["rec_texts"], page["rec_scores"], page["rec_polys"]))
-
-    def _lines(self, texts: Sequence[str], scores: Sequence[float], polygons: Sequence[Any]) -> Iterable[TextLine]:
-        for raw_text, score, corners in zip(texts, scores, polygons, strict=True):
-            text = one_line(raw_text)
-            if text and score >= self._min_confidence:
-                yield TextLine(text=text, confidence=min(float(score), 1.0), polygon=corners_of_line(corners))
+        found = zip(page["rec_texts"], page["rec_scores"], page["rec_polys"], strict=True)
+        return [
+            TextLine(text=text, confidence=min(float(score), 1.0), polygon=line_polygon(box))
+            for raw_text, score, box in found
+            if (text := one_line(raw_text)) and score >= min_confidence
+        ]
 
 
 def _model_arguments(part: str, model: str | Path) -> dict[str, str]:
@@ -116,27 +139,10 @@ def _model_name(folder: Path) -> str:
         ) from error
 
 
-def _load(models: dict[str, str], device: str, threads: int) -> Any:
-    from paddleocr import PaddleOCR
-
-    logging.getLogger("paddlex").setLevel(logging.ERROR)
-    paddle_device = _paddle_device(device)
-    return PaddleOCR(
-        **models,
-        engine="onnxruntime",
-        engine_config=_engine_config(paddle_device, threads),
-        device=paddle_device,
-        text_recognition_batch_size=1,
-        use_doc_orientation_classify=False,
-        use_doc_unwarping=False,
-        use_textline_orientation=False,
-    )
-
-
 def _engine_config(paddle_device: str, threads: int) -> dict[str, object]:
     config: dict[str, object] = {"intra_op_num_threads": threads, "inter_op_num_threads": 1}
     if paddle_device.startswith("gpu"):
-        # Else algorithms are chosen by a race between them, which may end otherwise next time.
+        # The default is a benchmark between algorithms, whose winner can differ from run to run.
         config["provider_options"] = {"cudnn_conv_algo_search": "HEURISTIC", "use_tf32": "0"}
     return config
 
@@ -150,7 +156,7 @@ def _paddle_device(device: str) -> str:
 
 
 def _warm_up_image() -> Image:
-    # A word, so that recognition runs too and both models are known to work before the first job.
+    # With text, so that recognition runs too and both models are known to work before the first job.
     import cv2
 
     image = np.full((96, 320, 3), 255, np.uint8)

@@ -1,4 +1,4 @@
-"""Finding lines of text: a detection network of PaddleOCR's (DB) on OpenVINO."""
+"""Finds lines of text with a detection network of PaddleOCR (DB) on OpenVINO."""
 
 # ruff: noqa: PLC0415 - the heavy libraries are loaded when a model is, not when this module is
 
@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from job_worker.inference.openvino_models import Precision, ShapedModel, read_model
+from job_worker.inference.openvino_models import PerShapeModel, Precision, read_model
 from job_worker.ocr.network_rewrites import without_concatenations, without_upsampling
-from job_worker.ocr.quadrilaterals import Logits, Quad, quads_in
+from job_worker.ocr.text_boxes import Logits, TextBox, find_text_boxes
 from shared.video.frame import Image
 
 __all__ = ["TextDetector"]
@@ -19,47 +19,47 @@ __all__ = ["TextDetector"]
 SIDE_STEP = 32
 """Both sides of the network's input are multiples of this."""
 MAX_SIDE = 4000
-"""Larger pictures are scaled down to this, in pixels; PaddleOCR's limit."""
-LEAST_HALF_PERIMETER = 64
-"""A picture with less is padded before it is scaled, so that a line of one pixel does not become a square."""
+"""Larger images are scaled down to this, in pixels; PaddleOCR's limit."""
+MIN_HALF_PERIMETER = 64
+"""A smaller image is padded before it is scaled, so that a line of one pixel does not become a square."""
 
 MEAN = (0.485, 0.456, 0.406)
 DEVIATION = (0.229, 0.224, 0.225)
-"""Of the channels as they come, BGR, of 0 to 1: the network was trained so."""
+"""Mean and deviation of the channels in BGR order, with values from 0 to 1, as in the network's training."""
 
 
 class TextDetector:
-    """Finds lines of text. For use from any number of threads.
+    """Finds lines of text. Thread-safe.
 
     Args:
         folder: A PaddleOCR model folder: `inference.onnx`.
-        precision: What it computes in.
+        precision: The number type that it computes in.
     """
 
     def __init__(self, folder: Path, precision: Precision) -> None:
         self._network = without_concatenations(without_upsampling(read_model(folder / "inference.onnx")))
-        self._model = ShapedModel(self._shaped, precision)
+        self._model = PerShapeModel(self._with_input_size, precision)
 
-    def find(self, image: Image, long_side: int = MAX_SIDE) -> list[Quad]:
-        """Finds the lines in a picture.
+    def find(self, image: Image, long_side: int = MAX_SIDE) -> list[TextBox]:
+        """Find the lines in an image.
 
         Args:
             image: `(H, W, 3)` uint8 BGR.
-            long_side: A larger picture is looked at scaled down to this, in pixels.
+            long_side: A larger image is scaled down to this for the search, in pixels.
 
         Returns:
-            Their corners in pixels of `image`, in no particular order.
+            The lines in pixels of `image`, in no particular order.
         """
         height, width, _ = image.shape
-        return quads_in(self._logits(_scaled(_padded(image), min(long_side, MAX_SIDE))), width, height)
+        return find_text_boxes(self._logits(_scaled(_padded(image), min(long_side, MAX_SIDE))), width, height)
 
     def _logits(self, scaled: Image) -> Logits:
         height, width, _ = scaled.shape
         with self._model.inferred(scaled) as output:
             return _depth_to_space(output(0)[0], height, width)
 
-    def _shaped(self, height: int, width: int) -> Any:
-        """Returns the network for one size of picture, taking bytes: the scaling of values is part of it."""
+    def _with_input_size(self, height: int, width: int) -> Any:
+        """Return the network for one input size; it takes BGR bytes and normalises the values itself."""
         import openvino
         from openvino.preprocess import PrePostProcessor
 
@@ -75,7 +75,7 @@ class TextDetector:
 
 def _padded(image: Image) -> Image:
     height, width, _ = image.shape
-    if height + width >= LEAST_HALF_PERIMETER:
+    if height + width >= MIN_HALF_PERIMETER:
         return image
     padded = np.zeros((max(height, SIDE_STEP), max(width, SIDE_STEP), 3), np.uint8)
     padded[:height, :width] = image
@@ -90,6 +90,6 @@ def _scaled(image: Image, long_side: int) -> Image:
 
 
 def _depth_to_space(output: npt.NDArray[np.float32], height: int, width: int) -> Logits:
-    """Puts the 16 channels of `without_upsampling` into their places: `(16, H/4, W/4)` to `(H, W)`."""
+    """Rearrange the 16 channels of `without_upsampling` into pixels: `(16, H/4, W/4)` to `(H, W)`."""
     places = output.reshape(2, 2, 2, 2, height // 4, width // 4)
     return np.ascontiguousarray(places.transpose(4, 0, 2, 5, 1, 3).reshape(height, width), np.float32)

@@ -1,17 +1,19 @@
-"""How much a worker spends on a frame: a setting of the worker, which the API tells its clients about."""
+"""Profiles: how much a worker computes for each frame. A setting of the worker, and part of what clients read."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["PROFILE_DESCRIPTIONS", "Profile"]
+__all__ = ["PROFILES", "PROFILE_DESCRIPTIONS", "Profile", "ProfileNumbers"]
 
 
 class Profile(StrEnum):
     """What is given up for speed.
 
     Attributes:
-        exact: Nothing: the answer of the reference engines, the same on every CPU.
-        balanced: What does not cost what is found: 16-bit floats, text looked for in two smaller pictures.
-        fast: Some small text: it is looked for in a picture that is smaller still, and read in integers.
+        exact: Nothing: the results of the reference engines, the same on every CPU.
+        balanced: What hardly changes the results: 16-bit floats, and text is looked for in two smaller images.
+        fast: Some small text: it is looked for in a smaller image still, and read in integers.
     """
 
     exact = "exact"
@@ -19,8 +21,39 @@ class Profile(StrEnum):
     fast = "fast"
 
 
+@dataclass(frozen=True, slots=True)
+class ProfileNumbers:
+    """What a profile means for the OpenVINO engines.
+
+    Attributes:
+        precision: Number type that models compute in: `f32`, `bf16` or `int8`.
+        text_long_sides: Long sides in pixels of the images in which text is looked for, the largest first.
+        min_line_width: Shorter lines of text are padded to this width before they are read, in pixels.
+        line_width_step: Widths of lines are padded to a multiple of this, in pixels.
+        line_width_scale: Long lines are scaled to this share of their width, 0 to 1.
+    """
+
+    precision: str
+    text_long_sides: tuple[int, ...]
+    min_line_width: int
+    line_width_step: int = 1
+    line_width_scale: float = 1.0
+
+
+PROFILES: Mapping[Profile, ProfileNumbers] = {
+    Profile.exact: ProfileNumbers("f32", (4000,), 320),
+    Profile.balanced: ProfileNumbers("bf16", (960, 512), 160, line_width_step=32),
+    Profile.fast: ProfileNumbers("int8", (640,), 160, line_width_step=32, line_width_scale=0.8),
+}
+
+
+def _long_sides(profile: Profile) -> str:
+    sides = PROFILES[profile].text_long_sides
+    return f"{'long sides' if len(sides) > 1 else 'a long side'} of {' and '.join(map(str, sides))} pixels"
+
+
 PROFILE_DESCRIPTIONS = {
     Profile.exact: "exact: full resolution and 32-bit floats",
-    Profile.balanced: "balanced: text is looked for at long sides of 960 and 512 pixels and read at full resolution",
-    Profile.fast: "fast: text is looked for at a long side of 640 pixels, so small text is missed",
+    Profile.balanced: f"balanced: text is looked for at {_long_sides(Profile.balanced)} and read at full resolution",
+    Profile.fast: f"fast: text is looked for at {_long_sides(Profile.fast)}, so small text is missed",
 }

@@ -1,4 +1,4 @@
-"""Opens an MP4 file with PyAV, of whichever version."""
+"""Opens MP4 files with any supported version of PyAV."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -10,7 +10,7 @@ from av.container import InputContainer
 __all__ = ["Ratio", "exact", "open_mp4"]
 
 PYAV_WITHOUT_METADATA_ERRORS = 19
-"""First major version of PyAV that reads metadata in no encoding by itself, and no longer takes `metadata_errors`."""
+"""First major version of PyAV that accepts metadata in an unknown encoding and has no argument `metadata_errors`."""
 
 LENIENT_METADATA: dict[str, Any] = (
     {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < PYAV_WITHOUT_METADATA_ERRORS else {}
@@ -18,10 +18,10 @@ LENIENT_METADATA: dict[str, Any] = (
 
 
 def open_mp4(path: Path, options: dict[str, str] | None = None) -> InputContainer:
-    """Return the open container; nothing but this file is read, and metadata in no encoding is no error.
+    """Return the open container; no other file is read, and metadata in an unknown encoding is not an error.
 
     Args:
-        path: The file; it is never taken for an address.
+        path: The file; it is never interpreted as a URL.
         options: Options of the demuxer and the decoders.
 
     Raises:
@@ -32,17 +32,17 @@ def open_mp4(path: Path, options: dict[str, str] | None = None) -> InputContaine
 
 
 class Ratio(Protocol):
-    """A ratio as PyAV gives it: a Fraction, or since version 19 a type of its own."""
+    """A ratio of PyAV: a Fraction, or since version 19 a type of its own."""
 
     @property
     def numerator(self) -> int:
-        """The upper number."""
+        """The number above the line."""
 
     @property
     def denominator(self) -> int:
-        """The lower number."""
+        """The number below the line."""
 
 
 def exact(ratio: Ratio | None) -> Fraction | None:
-    """Return the ratio as a Fraction, None where the file states none (zero, or over zero)."""
+    """Return the ratio as a Fraction; None if the file states none (zero, or a denominator of zero)."""
     return Fraction(ratio.numerator, ratio.denominator) if ratio and ratio.numerator and ratio.denominator else None

@@ -1,7 +1,7 @@
-"""Why a file holds no frame, in words for its owner.
+"""Explains why a file has no frame, in plain words for its owner.
 
-Walks the boxes of an MP4 file (ISO/IEC 14496-12, section 4.2) with nothing but their headers. The file may be hostile:
-every step goes forward, and the number of boxes looked at is bounded.
+Reads the box headers of an MP4 file (ISO/IEC 14496-12, section 4.2) and nothing else. The file may be hostile: every
+step goes forward, and the number of boxes is bounded.
 """
 
 import struct
@@ -13,7 +13,7 @@ from typing import BinaryIO, NamedTuple
 __all__ = ["Outline", "Track", "explain_no_frames", "outline"]
 
 MAX_BOXES = 10_000
-"""Box headers read at the top level, and as many in the index and in the fragments: hours of video, some 100 ms."""
+"""The most box headers read at the top level, and as many in the index and in the fragments: hours of video, 100 ms."""
 
 _ENCRYPTED_FORMATS = {"encv", "drmi"}
 """Sample entries of common encryption (ISO/IEC 23001-7) and of FairPlay."""
@@ -27,12 +27,12 @@ class Track:
     """One track of the index.
 
     Attributes:
-        handler: What it holds: `vide`, `soun`, ...
+        handler: Its media type: `vide`, `soun`, ...
         formats: Four-character codes of its sample descriptions.
-        width: Declared width of its pictures in pixels, 0 where it holds none.
-        height: Declared height of its pictures in pixels, 0 where it holds none.
+        width: Declared width of its images in pixels, 0 if it has none.
+        height: Declared height of its images in pixels, 0 if it has none.
         samples: Samples listed in the index; those of fragments do not count.
-        is_raw_sound: Whether its samples are single values of sound, which a demuxer takes a thousand at a time.
+        is_raw_sound: Whether each sample is a single value of raw sound, which a demuxer reads a thousand at a time.
     """
 
     handler: str
@@ -45,14 +45,14 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """What the box headers of a file tell.
+    """The structure of a file, read from its box headers.
 
     Attributes:
         size_bytes: Size of the file.
         boxes: Types of the boxes at the top level.
         tracks: Tracks of the index, in its order.
         index_cut_off: Whether the file ends inside its index.
-        fragment_samples: Samples listed in the fragments, as far as they were looked at.
+        fragment_samples: Samples listed in the fragments, as far as they were read.
     """
 
     size_bytes: int
@@ -63,24 +63,24 @@ class Outline:
 
     @property
     def is_image(self) -> bool:
-        """Whether it is a picture or an animation (HEIC, AVIF): items in a `meta` box and no track of a film."""
+        """Whether it is an image or an animation (HEIC, AVIF): items in a `meta` box and no video or audio track."""
         film = any(track.handler in {"vide", "soun"} for track in self.tracks)
         return "meta" in self.boxes and "moof" not in self.boxes and not film
 
     @property
     def is_encrypted(self) -> bool:
-        """Whether its first video track can be read only with a key."""
+        """Whether its first video track is encrypted."""
         return any(not _ENCRYPTED_FORMATS.isdisjoint(track.formats) for track in self.video_tracks[:1])
 
     @property
     def lists_too_much(self) -> bool:
-        """Whether it lists more samples than it has bytes: a demuxer takes some 70 bytes of memory for each of them."""
+        """Whether it lists more samples than it has bytes: a demuxer allocates some 70 bytes for each of them."""
         listed = sum(track.samples for track in self.tracks if not track.is_raw_sound)
         return listed + self.fragment_samples > self.size_bytes
 
     @property
     def video_tracks(self) -> tuple[Track, ...]:
-        """The tracks that hold pictures."""
+        """The video tracks."""
         return tuple(track for track in self.tracks if track.handler == "vide")
 
 
@@ -91,7 +91,7 @@ class _Box(NamedTuple):
 
 
 class _Walker:
-    """Reads box headers, and no more of them than the budget allows."""
+    """Reads box headers, up to a budget."""
 
     def __init__(self, file: BinaryIO, size_bytes: int) -> None:
         self._file = file
@@ -115,14 +115,14 @@ class _Walker:
         header = self._read(start, 16).ljust(16, b"\0")
         size, kind, large_size = struct.unpack(">I4sQ", header)
         body = start + (16 if size == 1 else 8)
-        # Size 1: the real one follows the type. Size 0: up to the end of what holds it.
+        # Size 1: the real size follows the type. Size 0: up to the end of the parent box.
         size = {0: end - start, 1: large_size}.get(size, size)
         if start + size < body or not (kind.isascii() and kind.decode("ascii").isprintable()):
             return None
         return _Box(kind.decode("ascii"), body, start + size)
 
     def inside(self, start: int, end: int, containers: frozenset[str]) -> Iterator[_Box]:
-        """Yields the boxes and those inside the containers among them, outer ones first."""
+        """Yield the boxes and those inside the containers among them, outer ones first."""
         pending = [(start, end)]
         while pending:
             for box in self.boxes(*pending.pop(0)):
@@ -131,7 +131,7 @@ class _Walker:
                     pending.append((box.body, box.end))
 
     def track(self, trak: _Box) -> Track:
-        # As demuxers do: a table counts wherever in the track it stands.
+        # As in demuxers, a table counts wherever in the track it is.
         boxes = [*self.inside(trak.body, trak.end, _TRACK_CONTAINERS)]
         first = {box.kind: box for box in reversed(boxes)}
         handler = self.field(first.get("hdlr"), 8).decode("latin-1")
@@ -159,20 +159,17 @@ class _Walker:
 
 
 def outline(path: Path) -> Outline:
-    """Look at the boxes of a file.
+    """Return the structure of a file, as far as its box headers make sense.
 
     Args:
         path: Any file, however broken.
-
-    Returns:
-        What its box headers tell, as far as they make sense.
 
     Raises:
         OSError: The file cannot be read.
     """
     with path.open("rb") as file:
         size_bytes = file.seek(0, 2)
-        # The first of a kind counts. The index has its own budget: the fragments of a long video must not hide it.
+        # The first box of a type counts. The index has a budget of its own: a long video's fragments may use up one.
         boxes = {box.kind: box for box in reversed([*_Walker(file, size_bytes).boxes(0, size_bytes)])}
         walker = _Walker(file, size_bytes)
         index = boxes.get("moov")
@@ -187,19 +184,16 @@ def outline(path: Path) -> Outline:
 
 
 def explain_no_frames(found: Outline) -> str:
-    """Say why a video of this outline gives no frame.
+    """Return why a file with this outline has no frame: one plain sentence without its full stop.
 
     Args:
         found: The outline of a file of which no frame could be decoded.
-
-    Returns:
-        One plain sentence without its full stop.
     """
     return next(reason for holds, reason in _reasons(found) if holds)
 
 
 def _reasons(found: Outline) -> Iterator[tuple[bool, str]]:
-    """Yield every reason and whether it holds, the most telling first; the last one always does."""
+    """Yield every reason and whether it applies, the most specific first; the last one always applies."""
     kinds = found.boxes
     yield found.size_bytes == 0, "the file is empty"
     yield kinds.isdisjoint({"ftyp", "moov", "moof"}), "this is not an MP4 file: it does not have the structure of one"

@@ -1,7 +1,7 @@
-"""What reading a video can end with."""
+"""The error of reading a video."""
 
 __all__ = ["VideoError"]
 
 
 class VideoError(Exception):
-    """The file gives no frame that can be shown; the message says why, in plain words for the file's owner."""
+    """The file has no frame that can be shown; the message says why, in plain words for the file's owner."""

@@ -1,4 +1,4 @@
-"""How the pictures of a video are stored, and how they are displayed."""
+"""The orientation of stored frames: rotation and mirroring for display."""
 
 import struct
 from dataclasses import dataclass
@@ -18,17 +18,17 @@ _ROTATIONS = {
     2: cv2.ROTATE_180,
     -2: cv2.ROTATE_180,
 }
-"""By quarter turns against the clock; the angle of a meaningless matrix is none of these."""
+"""By quarter turns counterclockwise; the angle of an invalid matrix is none of these."""
 
 
 @dataclass(frozen=True, slots=True)
 class Orientation:
-    """How a stored picture becomes the one that is displayed.
+    """How a stored image becomes the one that is displayed.
 
     Attributes:
-        quarter_turns: Turns by 90 degrees against the clock, after mirroring; more than two turn nothing.
-        mirrored: Whether it is mirrored, top to bottom, before it is turned.
-        matrix: The display matrix as the file states it, nine numbers; None where none can be read.
+        quarter_turns: Rotations by 90 degrees counterclockwise, after mirroring; more than two rotate nothing.
+        mirrored: Whether it is mirrored, top to bottom, before it is rotated.
+        matrix: The display matrix of the file, nine numbers; None if none can be read.
     """
 
     quarter_turns: int
@@ -37,18 +37,18 @@ class Orientation:
 
     @classmethod
     def of(cls, frame: VideoFrame) -> Self:
-        """Returns the orientation of a decoded frame."""
+        """Return the orientation of a decoded frame."""
         matrix = _display_matrix(frame)
         a, b, _, c, d, *_ = matrix or (1, 0, 0, 0, 1)
         has_negative_determinant = a * d < b * c
         return cls(quarter_turns=round(frame.rotation / 90), mirrored=has_negative_determinant, matrix=matrix)
 
     def upright(self, stored: Image) -> Image:
-        """Turns a stored picture into the displayed one."""
+        """Return the displayed image of a stored one."""
         return _rotated(_flipped(stored) if self.mirrored else stored, self.quarter_turns)
 
     def as_stored(self, upright: Image) -> Image:
-        """Turns a displayed picture back into the stored one."""
+        """Return the stored image of a displayed one."""
         rotated = _rotated(upright, -self.quarter_turns)
         return _flipped(rotated) if self.mirrored else rotated
 
@@ -64,8 +64,8 @@ def _rotated(image: Image, quarter_turns: int) -> Image:
 
 def _display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
     try:
-        # Not `frame.side_data`: that ties frame and side data to each other, and memory grows until a collection.
+        # Not `frame.side_data`: it makes a reference cycle, and memory grows until the next garbage collection.
         return struct.unpack("=9i", bytes(SideDataContainer(frame)["DISPLAYMATRIX"]))  # type: ignore[call-arg]
     except (KeyError, ValueError):
-        # ValueError: the library has no name for another piece of side data (spatial video has such).
+        # ValueError: the library has no name for other side data of the frame (spatial video has such).
         return None

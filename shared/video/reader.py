@@ -1,12 +1,11 @@
 """Decodes a video file into upright BGR frames.
 
-The file is hostile until proven otherwise: the demuxer is fixed, nothing but the file itself is opened, and no picture
-above the limit is ever allocated.
+The file may be hostile: the demuxer is fixed, no other file is opened, and no image above the limit is allocated.
 """
 
 import errno
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -23,11 +22,11 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from shared.video.container import exact, open_mp4
-from shared.video.decoded_frame import DecodedFrame, VideoFormat
 from shared.video.diagnosis import explain_no_frames, outline
 from shared.video.errors import VideoError
-from shared.video.frame import Frame, Image
+from shared.video.frame import DecodedFrame, Frame, Image, VideoFormat
 from shared.video.orientation import Orientation
+from shared.video.timestamps import DEFAULT_RATE, Timestamps
 
 if TYPE_CHECKING:
     # At run time a packet takes no type argument.
@@ -38,75 +37,81 @@ __all__ = ["ReaderLimits", "VideoReader"]
 logger = logging.getLogger(__name__)
 logger.addHandler(logging.NullHandler())  # else a program without logging, as the client is, prints warnings
 
-MAX_UNREADABLE = 1000
-"""Gaps in the data after which the rest of the file counts as lost: a cut-off file is one gap after the other."""
+MAX_GAPS = 1000
+"""Number of gaps in the data after which the rest of the file counts as lost: a cut-off file is all gaps."""
 
 ROW_PADDING_PIXELS = 64 * 65536
-"""What the decoders' own padding of rows and columns may add to a picture; it must not count against the limit."""
-
-DEFAULT_RATE = Fraction(25)
-"""Frames a second where the track states none."""
+"""What decoders may add to an image as padding of rows and columns; it must not count against the limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReaderLimits:
-    """Bounds on what decoding may take.
+    """Limits of decoding.
 
     Attributes:
-        max_frame_pixels: Largest picture, width x height; the default is 8K DCI and takes 106 MB as BGR.
-        decoder_threads: Threads for decoding and colour conversion. More than one speeds up large pictures, and makes
-            what is left of the damaged ones differ from what one thread gives.
+        max_frame_pixels: Largest image, width x height; the default is 8K DCI and takes 106 MB as BGR.
+        decoder_threads: Threads for decoding and colour conversion. More than one is faster for large images, but
+            damaged frames can look different from those that one thread decodes.
+        max_gaps: Number of gaps in the data after which the rest of the file counts as lost.
     """
 
     max_frame_pixels: int = 8192 * 4320
     decoder_threads: int = 1
+    max_gaps: int = MAX_GAPS
 
 
 class VideoReader:
     """Reads the frames of one video file, one at a time.
 
-    Reads the first video track that is not a cover picture; edit lists are respected, rotation and mirroring applied.
-    Each iteration decodes the file from its start and closes it however it ends.
+    Reads the first video track that is not cover art, and applies edit lists, rotation and mirroring. Each iteration
+    decodes the file from its start, and closes it however it ends.
+
+    Args:
+        path: The file.
+        limits: Limits of decoding; None for the defaults.
+        convert: Converts a decoded frame to the pixel format `format`; None for PyAV's `VideoReformatter.reformat`.
 
     Attributes:
-        damaged_packets: Packets of the latest iteration that gave no picture because the file is damaged.
+        damaged_packets: Packets of the latest iteration that gave no image because the file is damaged.
     """
 
-    def __init__(self, path: Path, limits: ReaderLimits | None = None) -> None:
+    def __init__(
+        self, path: Path, limits: ReaderLimits | None = None, convert: Callable[..., VideoFrame] | None = None
+    ) -> None:
         self.damaged_packets = 0
         self._path = path
         self._limits = limits or ReaderLimits()
-        self._converter = VideoReformatter()
+        self._convert = convert or VideoReformatter().reformat
 
     def __iter__(self) -> Iterator[Frame]:
-        """Yield every displayable frame once, in display order.
+        """Yield every frame that can be displayed once, in display order.
 
         Yields:
             Frames with `(H, W, 3)` uint8 BGR images; the size can change from one to the next.
 
         Raises:
-            VideoError: No frame can be had, or a picture is above the limit.
-            OSError: The file is not there or cannot be read.
+            VideoError: No frame can be decoded, or an image is above the limit.
+            OSError: The file does not exist or cannot be read.
         """
-        for picture in self.decoded_frames():
-            yield Frame(picture.index, picture.timestamp_ms, picture.image)
+        for decoded in self.decoded_frames():
+            yield Frame(decoded.index, decoded.timestamp_ms, decoded.image)
 
     def decoded_frames(self) -> Iterator[DecodedFrame]:
-        """Yield the same frames with what a copy of them needs.
+        """Yield the same frames as they are stored too, for a copy of the video.
 
         Raises:
-            VideoError: No frame can be had, or a picture is above the limit.
-            OSError: The file is not there or cannot be read.
+            VideoError: No frame can be decoded, or an image is above the limit.
+            OSError: The file does not exist or cannot be read.
         """
         self.damaged_packets = 0
         count = 0
         with self._open() as container:
             stream = self._select(container)
-            clock = _Clock(stream)
+            timestamps = Timestamps(exact(stream.time_base), exact(stream.average_rate))
             for frame in self._frames(container, stream):
                 orientation = Orientation.of(frame)
                 if (image := self._image(frame, orientation)) is not None:
-                    yield DecodedFrame(count, frame.pts, clock.milliseconds(frame.pts), image, frame, orientation)
+                    yield DecodedFrame(count, timestamps.next_ms(frame.pts), image, frame.pts, frame, orientation)
                     count += 1
         self._conclude(count)
 
@@ -114,8 +119,8 @@ class VideoReader:
         """Return what a copy of the video must keep.
 
         Raises:
-            VideoError: There is no video to be had from the file, or its pictures are above the limit.
-            OSError: The file is not there or cannot be read.
+            VideoError: The file has no video that can be decoded, or its images are above the limit.
+            OSError: The file does not exist or cannot be read.
         """
         with self._open() as container:
             stream = self._select(container)
@@ -125,8 +130,8 @@ class VideoReader:
                 sample_aspect_ratio=exact(stream.sample_aspect_ratio),
             )
 
-    def _refuse_what_must_not_be_decoded(self) -> None:
-        # An image and an encrypted video decode too: to one picture, and to noise. A false index is believed at once.
+    def _refuse_undecodable(self) -> None:
+        # An image decodes to one frame and an encrypted video to noise; the demuxer trusts a false index.
         found = outline(self._path)
         if found.is_image or found.is_encrypted or found.lists_too_much:
             raise VideoError(explain_no_frames(found))
@@ -134,7 +139,7 @@ class VideoReader:
             self._check_size(track.width, track.height)
 
     def _open(self) -> InputContainer:
-        self._refuse_what_must_not_be_decoded()
+        self._refuse_undecodable()
         try:
             return open_mp4(self._path, {"protocol_whitelist": "file", "enable_drefs": "0", **self._codec_options()})
         except av.FFmpegError as error:
@@ -151,7 +156,7 @@ class VideoReader:
         tracks = [track for track in container.streams.video if track.codec_context and not track.disposition & covers]
         if not tracks:
             raise self._no_frames()
-        # Not a byte of the other tracks is read: where theirs are missing, the demuxer would give up on all.
+        # The other tracks are not read: if their data is missing, the demuxer would give up on all tracks.
         for other in container.streams:
             other.discard = Discard.none if other is tracks[0] else Discard.all
         codec = tracks[0].codec_context
@@ -166,12 +171,12 @@ class VideoReader:
 
     def _packets(self, container: InputContainer, stream: VideoStream) -> Iterator["Packet[VideoStream]"]:
         read = 0
-        for _ in range(MAX_UNREADABLE):
-            # The demuxer stops at data that is not there, and asked again goes on behind it.
+        for _ in range(self._limits.max_gaps):
+            # The demuxer stops at missing data; the next call goes on behind it.
             with suppress(av.FFmpegError):
                 for packet in container.demux(stream):
                     read += packet.pos is not None
-                    # An empty packet, the last one among them, would tell the decoder that the video ends here.
+                    # An empty packet, such as the last one, would end the video for the decoder.
                     if packet.size:
                         yield packet
             if read >= len(stream.index_entries):
@@ -191,7 +196,7 @@ class VideoReader:
     def _image(self, frame: VideoFrame, orientation: Orientation) -> Image | None:
         self._check_size(frame.width, frame.height)
         try:
-            converted = self._converter.reformat(frame, format="bgr24", threads=self._limits.decoder_threads)
+            converted = self._convert(frame, format="bgr24", threads=self._limits.decoder_threads)
         except av.FFmpegError:
             self.damaged_packets += 1
             return None
@@ -213,21 +218,3 @@ class VideoReader:
             raise self._no_frames()
         if self.damaged_packets:
             logger.warning("video damaged", extra={"damaged_packets": self.damaged_packets, "frames": frames})
-
-
-class _Clock:
-    """Turns presentation times into milliseconds that never run backwards."""
-
-    def __init__(self, stream: VideoStream) -> None:
-        self._tick_ms = (exact(stream.time_base) or Fraction(0)) * 1000
-        self._step_ms = float(1000 / (exact(stream.average_rate) or DEFAULT_RATE))
-        self._latest: float | None = None
-
-    def milliseconds(self, pts: int | None) -> float:
-        stated = self._guess() if pts is None else float(pts * self._tick_ms)
-        rounded = round(stated, 1)
-        self._latest = rounded if self._latest is None else max(rounded, self._latest)
-        return self._latest
-
-    def _guess(self) -> float:
-        return 0.0 if self._latest is None else self._latest + self._step_ms

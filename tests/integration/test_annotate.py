@@ -25,7 +25,7 @@ from job_client.media.errors import UnsuitableVideo
 from job_client.media.original import OriginalVideo
 from job_client.media.writer import ENCODER_OPTIONS, VideoWriter
 from shared.process.exit_codes import ExitCode
-from shared.video.decoded_frame import DecodedFrame
+from shared.video.frame import DecodedFrame
 from shared.video.reader import VideoReader
 from tests.conftest import ROOT, TINY_MP4
 from tests.support.processes import environment

@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.models, pytest.mark.timeout(3
 
 SAMPLE = ROOT / "data" / "samples" / "road_and_parcel.mp4"
 EVERY = 8
-"""Every eighth frame of the sample is looked at."""
+"""Every eighth frame of the sample is analysed."""
 
 LEAST_FOUND = 0.75
 """The share of the frames that show a class in which all of it must be found."""
@@ -114,9 +114,9 @@ def test_both_forms_find_the_same(settings: WorkerSettings, tmp_path: Path) -> N
     compared = 0
     for frame in frames():
         one, other = network.detect(frame.image), checkpoint.detect(frame.image)
-        # The forms differ in rounding alone: what one is sure of the other finds at the same place.
-        for sure, rest in ((one, other), (other, one)):
-            for found in (found for found in sure if found.confidence > 0.35):
+        # The forms differ in rounding alone: what one finds with a high confidence the other finds at the same place.
+        for these, rest in ((one, other), (other, one)):
+            for found in (found for found in these if found.confidence > 0.35):
                 places = [Box(box.label, *box.box) for box in rest if box.label == found.label]
                 assert max(overlap_of_union(Box("", *found.box), place) for place in places) > 0.9
                 compared += 1

@@ -1,4 +1,4 @@
-"""The OpenVINO engines against the reference ones on real pictures, and that speed costs no determinism."""
+"""The OpenVINO engines against the reference ones on real images, and that speed costs no determinism."""
 
 import itertools
 import json
@@ -11,18 +11,19 @@ import numpy as np
 import pytest
 
 from job_worker.analysis.build_pipelines import build_pipelines
-from job_worker.analysis.engines import PROFILES, load_detector, load_text_reader
+from job_worker.analysis.engines import line_resize, load_detector, load_text_reader
 from job_worker.analysis.video_file_pipeline_service import VideoFilePipelineService
+from job_worker.detection.base import DetectionLimits
 from job_worker.detection.openvino_detector import OpenVinoDetector
 from job_worker.detection.openvino_export import runnable_weights
 from job_worker.detection.ultralytics_detector import UltralyticsDetector
 from job_worker.errors import ModelLoadError
-from job_worker.inference.openvino_models import Compute, Precision
+from job_worker.inference.openvino_models import InferenceConfig, Precision
 from job_worker.ocr.bundled_models import TextModelFolders, bundled_text_models
 from job_worker.ocr.openvino_text_reader import OpenVinoTextReader
 from job_worker.ocr.paddle_text_reader import PaddleTextReader
 from job_worker.settings import WorkerSettings
-from shared.pipelines.profiles import Profile
+from shared.pipelines.profiles import PROFILES, Profile
 from shared.video.frame import Image
 from shared.video.reader import VideoReader
 from tests.conftest import TINY_MP4
@@ -31,7 +32,7 @@ from tests.support.checkpoints import write_checkpoint
 pytestmark = [pytest.mark.integration, pytest.mark.worker, pytest.mark.models]
 
 THREADS = 2
-EXACT = Compute(Precision.f32, THREADS)
+EXACT = InferenceConfig(Precision.f32, THREADS)
 
 # Text of many kinds: captions, a plate, road signs, an upright screen, a shop window, a slanted word.
 SAMPLES = {
@@ -50,7 +51,7 @@ SAMPLES = {
 
 
 @pytest.fixture(scope="module")
-def pictures(corpus: Path) -> dict[str, Image]:
+def images(corpus: Path) -> dict[str, Image]:
     """Single frames of the videos, by video and index."""
     found = {}
     for name, indexes in SAMPLES.items():
@@ -80,13 +81,13 @@ def detector(yolo_weights: Path) -> OpenVinoDetector:
 
 
 def test_exact_text_is_that_of_paddleocr(
-    pictures: dict[str, Image], models: TextModelFolders, cache_folder: Path
+    images: dict[str, Image], models: TextModelFolders, cache_folder: Path
 ) -> None:
-    ours = OpenVinoTextReader(models, EXACT, min_confidence=0.0)
-    reference = PaddleTextReader(device="cpu", threads=THREADS, cache_folder=cache_folder, min_confidence=0.0)
+    ours = OpenVinoTextReader(models, EXACT)
+    reference = PaddleTextReader(device="cpu", threads=THREADS, cache_folder=cache_folder)
     lines = 0
-    for name, image in pictures.items():
-        found, expected = ours.read(image), reference.read(image)
+    for name, image in images.items():
+        found, expected = (reader.read(image, min_confidence=0.0) for reader in (ours, reference))
         assert [line.text for line in found] == [line.text for line in expected], name
         assert [line.polygon for line in found] == [line.polygon for line in expected], name
         confidences = [line.confidence for line in expected]
@@ -96,11 +97,11 @@ def test_exact_text_is_that_of_paddleocr(
 
 
 def test_boxes_are_those_of_ultralytics(
-    pictures: dict[str, Image], detector: OpenVinoDetector, yolo_weights: Path, cache_folder: Path
+    images: dict[str, Image], detector: OpenVinoDetector, yolo_weights: Path, cache_folder: Path
 ) -> None:
     reference = UltralyticsDetector(yolo_weights, device="cpu", threads=THREADS, cache_folder=cache_folder)
-    found = {name: detector.detect(image) for name, image in pictures.items()}
-    assert found == {name: reference.detect(image) for name, image in pictures.items()}
+    found = {name: detector.detect(image) for name, image in images.items()}
+    assert found == {name: reference.detect(image) for name, image in images.items()}
     assert sum(map(len, found.values())) > 20
 
 
@@ -111,17 +112,18 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::UserWarning")
 def test_a_torch_checkpoint_is_exported_once_and_gives_the_boxes_that_ultralytics_gives(
-    checkpoint: Path, pictures: dict[str, Image], tmp_path: Path
+    checkpoint: Path, images: dict[str, Image], tmp_path: Path
 ) -> None:
     folder = runnable_weights(str(checkpoint), 320, tmp_path)
     made_at = folder.stat().st_mtime_ns
     assert runnable_weights(str(checkpoint), 320, tmp_path) == folder
     assert folder.stat().st_mtime_ns == made_at
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
-    ours = OpenVinoDetector(folder, EXACT, confidence=0.501, image_size=320)
-    reference = UltralyticsDetector(folder, device="cpu", confidence=0.501, image_size=320, cache_folder=tmp_path)
+    ours = OpenVinoDetector(folder, EXACT, image_size=320)
+    reference = UltralyticsDetector(folder, device="cpu", image_size=320, cache_folder=tmp_path)
+    limits = DetectionLimits(confidence=0.501)
     for name in ("people_walking_1080p.mp4 0", "mde_ftyp3gp5.mp4 12"):
-        found, expected = ours.detect(pictures[name]), reference.detect(pictures[name])
+        found, expected = (detector.detect(images[name], limits) for detector in (ours, reference))
         assert len(found) == len(expected) > 0
         for one, other in zip(found, expected, strict=True):
             assert one.class_id == other.class_id
@@ -129,16 +131,18 @@ def test_a_torch_checkpoint_is_exported_once_and_gives_the_boxes_that_ultralytic
 
 
 @pytest.mark.parametrize("profile", list(Profile))
-def test_a_picture_gives_the_same_bytes_on_any_number_of_threads(
-    profile: Profile, pictures: dict[str, Image], yolo_weights: Path, models: TextModelFolders
+def test_an_image_gives_the_same_bytes_on_any_number_of_threads(
+    profile: Profile, images: dict[str, Image], yolo_weights: Path, models: TextModelFolders
 ) -> None:
     numbers = PROFILES[profile]
-    chosen = [pictures[name] for name in ("car_num_plate_uz.mp4 130", "cricket_ball_tracking.mp4 2")]
+    chosen = [images[name] for name in ("car_num_plate_uz.mp4 130", "cricket_ball_tracking.mp4 2")]
 
     def answers(threads: int) -> list[object]:
-        compute = Compute(numbers.precision, threads)
-        finder = OpenVinoDetector(yolo_weights, compute)
-        reader = OpenVinoTextReader(models, compute, long_sides=numbers.text_long_sides, line_shape=numbers.line_shape)
+        config = InferenceConfig(Precision(numbers.precision), threads)
+        finder = OpenVinoDetector(yolo_weights, config)
+        reader = OpenVinoTextReader(
+            models, config, long_sides=numbers.text_long_sides, line_resize=line_resize(profile)
+        )
         with ThreadPoolExecutor(threads) as pool:
             return list(pool.map(lambda image: (finder.detect(image), reader.read(image)), 3 * chosen))
 
@@ -147,15 +151,15 @@ def test_a_picture_gives_the_same_bytes_on_any_number_of_threads(
     assert alone[:2] == alone[2:4]
 
 
-def test_networks_compute_in_the_thread_that_asks(
-    pictures: dict[str, Image], yolo_weights: Path, models: TextModelFolders
+def test_networks_compute_in_the_calling_thread(
+    images: dict[str, Image], yolo_weights: Path, models: TextModelFolders
 ) -> None:
     finder, reader = OpenVinoDetector(yolo_weights, EXACT), OpenVinoTextReader(models, EXACT)
-    picture = pictures["cricket_ball_tracking.mp4 2"]
+    image = images["cricket_ball_tracking.mp4 2"]
 
     def analyse() -> None:
-        finder.detect(picture)
-        reader.read(picture)
+        finder.detect(image)
+        reader.read(image)
 
     analyse()
     here, everywhere = time.thread_time(), time.process_time()
@@ -177,7 +181,7 @@ def settings(yolo_weights: Path, cache_folder: Path, **values: object) -> Worker
         ({"text_engine": "paddleocr", "device": "cpu"}, "OpenVinoDetector", "PaddleTextReader"),
     ],
 )
-def test_the_engine_is_the_fast_one_unless_another_is_asked_for(
+def test_the_engine_is_the_fast_one_unless_another_is_configured(
     values: dict[str, object], detects: str, reads: str, yolo_weights: Path, cache_folder: Path
 ) -> None:
     chosen = settings(yolo_weights, cache_folder, **values)
@@ -194,14 +198,17 @@ def test_a_text_model_that_the_fast_engine_does_not_run_is_not_passed_over(
         load_text_reader(chosen)
 
 
-def test_other_limits_on_a_network_give_what_a_detector_with_them_gives(
-    yolo_weights: Path, pictures: dict[str, Image]
+def test_a_higher_limit_drops_the_boxes_of_a_lower_confidence_and_other_classes(
+    detector: OpenVinoDetector, images: dict[str, Image]
 ) -> None:
-    limited = OpenVinoDetector(yolo_weights, EXACT).with_limits(0.6, 0.4)
-    reference = OpenVinoDetector(yolo_weights, EXACT, confidence=0.6, iou=0.4)
-    assert set(limited.labels) == set(reference.labels) >= {"person", "stop sign"}
-    for image in pictures.values():
-        assert limited.detect(image) == reference.detect(image)
+    assert set(detector.labels) >= {"person", "stop sign"}
+    kept = 0
+    for image in images.values():
+        every = detector.detect(image)
+        found = detector.detect(image, DetectionLimits(0.6, classes=frozenset({"person"})))
+        assert found == [one for one in every if one.confidence > 0.6 and one.label == "person"]
+        kept += len(found)
+    assert kept > 5
 
 
 def test_a_video_is_analysed_the_same_by_one_thread_and_by_many(yolo_weights: Path, cache_folder: Path) -> None:
@@ -246,7 +253,7 @@ def test_a_damaged_text_model_is_named(models: TextModelFolders, broken: Path) -
         OpenVinoTextReader(replace(models, detection=broken), EXACT)
 
 
-def test_nothing_is_found_in_blank_pictures_of_any_shape(
+def test_nothing_is_found_in_blank_images_of_any_shape(
     detector: OpenVinoDetector, text_reader: OpenVinoTextReader
 ) -> None:
     for height, width in ((1, 1), (400, 3), (2, 1500), (12, 10), (480, 640)):

@@ -16,7 +16,8 @@ import pytest
 from job_worker.analysis.engines import load_detector
 from job_worker.analysis.frame_analysis import FrameAnalysis
 from job_worker.analysis.video_file_pipeline_service import VideoFilePipelineService
-from job_worker.detection.ultralytics_detector import UltralyticsDetector, _pin_backend
+from job_worker.detection.ultralytics_backends import pin_backend
+from job_worker.detection.ultralytics_detector import UltralyticsDetector, load_yolo
 from job_worker.errors import ModelLoadError
 from job_worker.ocr.bundled_models import bundled_text_models
 from job_worker.ocr.paddle_text_reader import PaddleTextReader
@@ -45,7 +46,7 @@ def frame_of(name: str, index: int) -> Frame:
 
 @pytest.fixture(scope="module")
 def network_calls() -> Iterator[list[str]]:
-    """Collects every host that is asked for, and refuses all of them."""
+    """Collect every host that is looked up, and refuse all of them."""
     hosts: list[str] = []
 
     def refuse(host: str, *_: object, **__: object) -> None:
@@ -80,7 +81,7 @@ def text_reader(network_calls: list[str], cache_folder: Path) -> PaddleTextReade
 
 
 def analyse(detector: UltralyticsDetector, text_reader: PaddleTextReader, frame: Frame) -> dict[str, Any]:
-    found = FrameAnalysis(detector, text_reader).analyse(frame.image)
+    [found] = FrameAnalysis(detector, text_reader).analyse_batch([frame.image])
     return dict(json.loads(encode_frame(frame.index, frame.timestamp_ms, found))["result"])
 
 
@@ -118,7 +119,7 @@ def test_each_frame_of_the_counter_gives_its_own_number(text_reader: PaddleTextR
     assert lines == [f"Frame={index + 1}", f"PTS={index / 10}s"]
 
 
-def test_nothing_is_found_in_a_blank_picture(detector: UltralyticsDetector, text_reader: PaddleTextReader) -> None:
+def test_nothing_is_found_in_a_blank_image(detector: UltralyticsDetector, text_reader: PaddleTextReader) -> None:
     for value in (0, 255):
         blank = Frame(0, 0.0, np.full((480, 640, 3), value, np.uint8))
         result = analyse(detector, text_reader, blank)
@@ -126,7 +127,7 @@ def test_nothing_is_found_in_a_blank_picture(detector: UltralyticsDetector, text
 
 
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (3, 400), (1500, 2), (10, 12)])
-def test_pictures_of_odd_shapes_are_no_trouble(
+def test_images_of_odd_shapes_are_no_trouble(
     detector: UltralyticsDetector, text_reader: PaddleTextReader, width: int, height: int
 ) -> None:
     frame = Frame(0, 0.0, np.full((height, width, 3), 127, np.uint8))
@@ -145,7 +146,7 @@ def test_colours_are_taken_as_blue_green_red(detector: UltralyticsDetector) -> N
     )
 
 
-def test_the_same_picture_gives_the_same_result_again_and_from_other_instances(
+def test_the_same_image_gives_the_same_result_again_and_from_other_instances(
     detector: UltralyticsDetector, text_reader: PaddleTextReader, weights: Path, cache_folder: Path
 ) -> None:
     frame = frame_of("stop_sign_road.mp4", 100)
@@ -167,14 +168,29 @@ def test_a_whole_video_has_an_entry_for_every_frame(
     assert all(entry["result"].keys() == {"detections", "timestamp_ms"} for entry in results)
 
 
-def assert_f32_and_threads(detector: UltralyticsDetector) -> None:
-    compiled = detector._model.predictor.model.backend.ov_compiled_model
+def backend_of(weights: Path, cache_folder: Path, **settings: Any) -> tuple[UltralyticsDetector, Any]:
+    """Load a detector; returns it and the backend of its model."""
+    models: list[Any] = []
+
+    def load(path: Path) -> Any:
+        models.append(load_yolo(path))
+        return models[0]
+
+    loaded = UltralyticsDetector(
+        weights, device="cpu", threads=THREADS, cache_folder=cache_folder, load=load, **settings
+    )
+    return loaded, models[0].predictor.model.backend
+
+
+def assert_f32_and_threads(backend: Any) -> None:
+    compiled = backend.ov_compiled_model
     assert compiled.get_property("INFERENCE_PRECISION_HINT").to_string() == "f32"
     assert compiled.get_property("INFERENCE_NUM_THREADS") == THREADS
 
 
-def test_openvino_computes_in_32_bit_floats_with_the_threads_it_is_given(detector: UltralyticsDetector) -> None:
-    assert_f32_and_threads(detector)
+def test_openvino_computes_in_32_bit_floats_with_the_threads_it_is_given(weights: Path, cache_folder: Path) -> None:
+    _, backend = backend_of(weights, cache_folder)
+    assert_f32_and_threads(backend)
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit.trace:FutureWarning")  # the exporter's own
@@ -186,26 +202,35 @@ def test_openvino_computes_in_32_bit_floats_after_it_recompiles_for_another_size
 
     YOLO("yolo11n.yaml").save(tmp_path / "untrained.pt")
     folder = Path(YOLO(tmp_path / "untrained.pt").export(format="openvino", dynamic=True, imgsz=320))
-    untrained = UltralyticsDetector(folder, device="cpu", image_size=320, threads=THREADS, cache_folder=cache_folder)
-    backend = untrained._model.predictor.model.backend
+    untrained, backend = backend_of(folder, cache_folder, image_size=320)
     # What Ultralytics does for int8 models on processors with AMX: a static model for each input size.
     backend.read_model = lambda: openvino.Core().read_model(folder / "untrained.xml")
     untrained.detect(np.zeros((64, 128, 3), np.uint8))
     assert backend.ov_compiled_model.input().shape == [1, 3, 160, 320]
-    assert_f32_and_threads(untrained)
+    assert_f32_and_threads(backend)
 
 
-def test_the_text_models_compute_with_the_threads_they_are_given(text_reader: PaddleTextReader) -> None:
-    pipeline = text_reader._ocr.paddlex_pipeline._pipeline
-    for model in (pipeline.text_det_model, pipeline.text_rec_model):
-        assert model.runner.session.get_session_options().intra_op_num_threads == THREADS
-    assert pipeline.text_rec_model.batch_sampler.batch_size == 1
+def test_the_text_models_compute_with_the_threads_they_are_given(
+    cache_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import onnxruntime
+
+    sessions: list[onnxruntime.InferenceSession] = []
+
+    class Recorded(onnxruntime.InferenceSession):
+        def __init__(self, *given: Any, **settings: Any) -> None:
+            super().__init__(*given, **settings)
+            sessions.append(self)
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Recorded)
+    PaddleTextReader(device="cpu", threads=THREADS, cache_folder=cache_folder)
+    assert [session.get_session_options().intra_op_num_threads for session in sessions] == [THREADS, THREADS]
 
 
 def test_an_onnx_detector_computes_with_the_threads_it_is_given(cache_folder: Path) -> None:
     model = SimpleNamespace(format="onnx", backend=SimpleNamespace(device=SimpleNamespace(type="cpu")))
     # Any ONNX file will do: only the session's settings are looked at.
-    _pin_backend(model, bundled_text_models(cache_folder).detection / "inference.onnx", THREADS)
+    pin_backend(model, bundled_text_models(cache_folder).detection / "inference.onnx", THREADS)
     assert model.backend.session.get_session_options().intra_op_num_threads == THREADS
 
 

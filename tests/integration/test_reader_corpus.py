@@ -36,7 +36,7 @@ DAMAGED = {
     "derived_truncated_50pct_moov_front.mp4": 27,
     "malformed_invalid_nalu.mp4": 1,
 }
-"""Packets that give no picture."""
+"""Packets that give no image."""
 
 START_MS = {
     "editlist_positive_shift.mp4": 1000.0,
@@ -99,10 +99,10 @@ def test_a_file_that_is_never_accepted_does_no_harm(row: dict[str, str]) -> None
 
 
 @pytest.mark.parametrize("row", [case for case in files("accept+decode") if case.id in {*ORIENTED, "absent"}])
-def test_pictures_stand_as_opencv_shows_them(row: dict[str, str]) -> None:
+def test_images_have_the_orientation_that_opencv_shows(row: dict[str, str]) -> None:
     capture = cv2.VideoCapture(str(corpus() / row["file"]))
     frame = next(iter(VideoReader(corpus() / row["file"])))
     _, shown = capture.read()
     capture.release()
-    # The two convert colours with other coefficients; a picture that stands otherwise differs by far more.
+    # The two convert colours with other coefficients; an image of another orientation differs by far more.
     assert np.abs(frame.image.astype(int) - shown).mean() < 2

@@ -139,7 +139,7 @@ def test_heavy_libraries_are_imported_inside_functions_of_their_adapters_alone()
     users = {offence.split(" imports ")[0] for offence in offences(PACKAGES, HEAVY)}
     strays = {user for user in users if not within(user, "job_worker.detection", "job_worker.ocr")}
     assert strays <= {
-        "job_worker.analysis.engines",
+        "job_worker.inference.host",
         "job_worker.inference.openvino_models",
         "job_worker.inference.threads",
         "job_worker.inference.vendor_libraries",

@@ -1,23 +1,23 @@
-"""The pipelines that the settings name: what each looks for, and which of their models are one and the same."""
+"""The pipelines that the settings name: what each finds, and which of their models they share."""
 
-import copy
-import importlib.util
 import threading
 from collections.abc import Callable, Sequence
-from typing import NoReturn, Self
+from typing import NoReturn
 
 import msgspec
 import numpy as np
 import pytest
 
 from job_worker.analysis.build_pipelines import build_pipelines
-from job_worker.analysis.engines import Engines
-from job_worker.analysis.pipeline import Analysis, BatchPipeline, Pipeline
+from job_worker.analysis.engines import Engines, load_text_reader
+from job_worker.analysis.pipeline import Analysis, Pipeline
+from job_worker.detection.base import DEFAULT_LIMITS, DetectionLimits
 from job_worker.errors import ModelLoadError
 from job_worker.settings import WorkerSettings
 from shared.pipelines.catalogue import BUILT_IN_PIPELINES
 from shared.results import Detection, ImageResult, TextLine
 from shared.video.frame import Image
+from tests.support.hosts import FakeHost
 
 pytestmark = [pytest.mark.unit, pytest.mark.worker]
 
@@ -25,32 +25,26 @@ IMAGE = np.zeros((8, 8, 3), np.uint8)
 
 
 class APersonAndADog:
-    """A detector whose network is `images`, which copies with other limits share."""
+    """A detector that remembers its images."""
 
     def __init__(self, concurrency: int = 4, batch_size: int = 1) -> None:
         self.concurrency = concurrency
         self.batch_size = batch_size
         self.labels = ("person", "dog")
         self.images: list[Image] = []
-        self.limits = (0.25, 0.7)
 
-    def with_limits(self, confidence: float, iou: float) -> Self:
-        other = copy.copy(self)
-        other.limits = confidence, iou
-        return other
-
-    def detect(self, image: Image) -> list[Detection]:
+    def detect(self, image: Image, limits: DetectionLimits = DEFAULT_LIMITS) -> list[Detection]:
         self.images.append(image)
-        sure = {"person": 0.9, "dog": 0.4}
-        return [
-            Detection(label=label, class_id=number, confidence=sure[label], box=(1, 1, 4, 4))
+        confidences = {"person": 0.9, "dog": 0.4}
+        return limits.select(
+            Detection(label=label, class_id=number, confidence=confidences[label], box=(1, 1, 4, 4))
             for number, label in enumerate(self.labels)
-            if sure[label] >= self.limits[0]
-        ]
+            if confidences[label] >= limits.confidence
+        )
 
-    def detect_batch(self, images: Sequence[Image]) -> list[list[Detection]]:
-        assert self.batch_size > 1
-        return [self.detect(image) for image in images]
+    def detect_batch(self, images: Sequence[Image], limits: DetectionLimits = DEFAULT_LIMITS) -> list[list[Detection]]:
+        assert len(images) <= self.batch_size
+        return [self.detect(image, limits) for image in images]
 
 
 class OneLine:
@@ -58,18 +52,17 @@ class OneLine:
         self.concurrency = concurrency
         self.images: list[Image] = []
         self.threads: set[threading.Thread] = set()
-        self.min_confidence = 0.5
 
-    def with_confidence(self, min_confidence: float) -> Self:
-        other = copy.copy(self)
-        other.min_confidence = min_confidence
-        return other
-
-    def read(self, image: Image) -> list[TextLine]:
+    def read(self, image: Image, min_confidence: float = 0.5) -> list[TextLine]:
         self.images.append(image)
         self.threads.add(threading.current_thread())
         line = TextLine(text="STOP", confidence=0.8, polygon=((0, 0), (4, 0), (4, 2), (0, 2)))
-        return [line] if line.confidence >= self.min_confidence else []
+        return [line] if line.confidence >= min_confidence else []
+
+
+def analysis(pipeline: Pipeline, image: Image = IMAGE) -> Analysis:
+    [found] = pipeline.analyse_batch([image])
+    return found
 
 
 def must_not_load(settings: WorkerSettings) -> NoReturn:
@@ -115,7 +108,7 @@ def names_in(found: Analysis) -> set[str]:
 def test_a_pipeline_gives_only_what_it_looks_for(pipeline_id: str, keys: set[str]) -> None:
     detector, text_reader = APersonAndADog(), OneLine()
     pipelines = built(detector=lambda _: detector, text_reader=lambda _: text_reader)
-    assert names_in(pipelines[pipeline_id].analyse(IMAGE)) == keys
+    assert names_in(analysis(pipelines[pipeline_id])) == keys
     assert len(detector.images) == ("detections" in keys)
     assert len(text_reader.images) == ("text" in keys)
 
@@ -125,12 +118,12 @@ def test_the_built_in_pipelines_share_one_detector_and_one_text_reader() -> None
     found, read = detectors[0].images, readers[0].images
     pipelines = built(detector=lambda _: detectors.pop(), text_reader=lambda _: readers.pop())
     for pipeline in pipelines.values():
-        pipeline.analyse(IMAGE)
+        analysis(pipeline)
     assert all(image is IMAGE for image in found + read)
     assert (len(found), len(read)) == (2, 2)
 
 
-def test_a_pipeline_takes_as_many_pictures_at_once_as_its_every_engine_does() -> None:
+def test_a_pipeline_takes_as_many_images_at_once_as_its_every_engine_does() -> None:
     pipelines = built(detector=lambda _: APersonAndADog(1), text_reader=lambda _: OneLine(4))
     assert {name: pipeline.concurrency for name, pipeline in pipelines.items()} == {
         "yolo_ocr": 1, "yolo": 1, "ocr": 4
@@ -138,7 +131,7 @@ def test_a_pipeline_takes_as_many_pictures_at_once_as_its_every_engine_does() ->
 
 
 @pytest.mark.parametrize("texts_at_once", [1, 4])
-def test_a_detector_that_takes_batches_gives_what_one_does_that_takes_single_pictures(texts_at_once: int) -> None:
+def test_a_detector_that_takes_batches_gives_what_one_does_that_takes_single_images(texts_at_once: int) -> None:
     tables: dict[str, dict[str, object]] = {"dogs": {"kind": "yolo_ocr", "classes": ["dog"]}}
     images = [np.full_like(IMAGE, value) for value in range(3)]
     text_reader = OneLine(texts_at_once)
@@ -146,11 +139,10 @@ def test_a_detector_that_takes_batches_gives_what_one_does_that_takes_single_pic
     for name, pipeline in built(None, tables).items():
         batched = in_batches[name]
         if name == "ocr":
-            assert not isinstance(batched, BatchPipeline)
+            assert (batched.batch_size, batched.concurrency) == (1, texts_at_once)
             continue
-        assert isinstance(batched, BatchPipeline)
-        assert batched.batch_size == 4
-        assert batched.analyse_batch(images) == [pipeline.analyse(image) for image in images]
+        assert (batched.batch_size, batched.concurrency) == (4, 1)
+        assert batched.analyse_batch(images) == [analysis(pipeline, image) for image in images]
     assert (threading.current_thread() in text_reader.threads) == (texts_at_once == 1)
     assert len(text_reader.threads) == 1 or texts_at_once > 1
 
@@ -167,7 +159,7 @@ TABLES: dict[str, dict[str, object]] = {
 }
 
 
-def test_what_is_equal_of_the_models_of_all_pipelines_is_loaded_once() -> None:
+def test_equal_models_of_all_pipelines_are_loaded_once() -> None:
     detectors: list[tuple[object, ...]] = []
     readers: list[tuple[object, ...]] = []
 
@@ -190,13 +182,13 @@ def test_what_is_equal_of_the_models_of_all_pipelines_is_loaded_once() -> None:
 
 
 def labels(pipeline: Pipeline) -> list[object]:
-    found = pipeline.analyse(IMAGE)
+    found = analysis(pipeline)
     assert isinstance(found, ImageResult)
     return [detection.label for detection in found.detections or ()]
 
 
 def text_of(pipeline: Pipeline) -> object:
-    found = pipeline.analyse(IMAGE)
+    found = analysis(pipeline)
     assert isinstance(found, ImageResult)
     return found.text
 
@@ -247,17 +239,15 @@ def test_a_model_that_cannot_be_loaded_is_named_with_the_pipeline_of_the_file() 
         built("yolo", TABLES, detector=fails)
 
 
-def test_a_pipeline_that_is_not_asked_for_is_not_built() -> None:
+def test_a_pipeline_that_is_not_configured_is_not_built() -> None:
     assert list(built("german,ocr", TABLES, detector=must_not_load)) == ["german", "ocr"]
 
 
 @pytest.mark.parametrize(
     ("pipeline", "instead"), [("korean", "the bundled text models"), ("german", "--text-engine openvino")]
 )
-def test_a_worker_that_cannot_run_a_text_model_says_what_would_do_instead(
-    pipeline: str, instead: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+def test_a_worker_that_cannot_run_a_text_model_says_what_would_do_instead(pipeline: str, instead: str) -> None:
+    light = FakeHost(has_libraries=False)
     settings = of_file(TABLES, pipelines=pipeline, text_engine="paddleocr")
     with pytest.raises(ModelLoadError, match=rf"pipeline '{pipeline}': paddleocr is not installed.*choose {instead}"):
-        build_pipelines(settings)
+        build_pipelines(settings, Engines(load_text_reader=lambda of: load_text_reader(of, light)))

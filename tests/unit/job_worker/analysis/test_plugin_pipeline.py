@@ -1,4 +1,4 @@
-"""Plugin pipelines: what is wrong with one is said at start, and of its results before they are stored."""
+"""Pipelines of plugins: an unusable one is reported at start, an unfit result before it is stored."""
 
 from pathlib import Path
 from typing import Any
@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from job_worker.analysis.build_pipelines import build_pipelines
-from job_worker.analysis.pipeline import BatchPipeline
-from job_worker.analysis.plugin_pipeline import checked
+from job_worker.analysis.pipeline import Analysis, Pipeline
+from job_worker.analysis.plugin_pipeline import PluginPipeline
 from job_worker.errors import JobFailed, ModelLoadError
 from job_worker.settings import WorkerSettings
 from shared.pipelines.catalogue import PipelineCatalogue
@@ -59,6 +59,11 @@ def settings(pipelines: str, **tables: dict[str, object]) -> WorkerSettings:
     return WorkerSettings.of(pipelines=pipelines, pipeline_tables=tables)
 
 
+def analysis(pipeline: Pipeline) -> Analysis:
+    [found] = pipeline.analyse_batch([IMAGE])
+    return found
+
+
 NO_PIPELINES = {
     "gone": r"the pipeline 'gone' of many 1\.2 cannot be loaded from many:Gone: AttributeError",
     "silent": r"'silent' of many 1\.2 is no pipeline: many:Silent must be .* with a description",
@@ -82,12 +87,12 @@ class TestAtStart:
         built = build_pipelines(
             settings("fine,heavy", heavy={"kind": "fine", "options": {"weight": 9}}, unused={"kind": "gone"})
         )
-        found = {name: pipeline.analyse(IMAGE) for name, pipeline in built.items()}  # type: ignore[union-attr]
+        found = {name: analysis(pipeline) for name, pipeline in built.items()}
         assert found == {"fine": {"weight": 1}, "heavy": {"weight": 9}}
 
-    def test_a_table_of_its_own_name_tells_it_something(self) -> None:
+    def test_a_table_of_its_own_name_gives_it_options(self) -> None:
         [pipeline] = build_pipelines(settings("fine", fine={"kind": "fine", "options": {"weight": 3}})).values()
-        assert pipeline.analyse(IMAGE) == {"weight": 3}  # type: ignore[union-attr]
+        assert analysis(pipeline) == {"weight": 3}
 
     @pytest.mark.parametrize("kind", NO_PIPELINES)
     def test_what_is_no_pipeline_is_named_on_both_sides(self, kind: str) -> None:
@@ -135,7 +140,7 @@ class TestAtStart:
         assert str(raised.value).startswith("foregsyte.toml [pipelines")
 
 
-def test_a_package_cannot_take_the_name_of_a_built_in_pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plugin_cannot_take_the_name_of_a_built_in_pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(make_package(tmp_path, "taking", GROUP, {"yolo": "taking:Yolo"}))
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InvalidSettings, match=r"package taking 1\.2 provides the pipeline 'yolo', which is built in"):
@@ -143,7 +148,7 @@ def test_a_package_cannot_take_the_name_of_a_built_in_pipeline(tmp_path: Path, m
 
 
 class Giving:
-    """A pipeline that gives the same to every picture."""
+    """A plugin that gives the same result for every image."""
 
     def __init__(self, result: object, **attributes: object) -> None:
         self._result = result
@@ -186,9 +191,9 @@ UNFIT = {
 
 @pytest.mark.parametrize("result", FIT, ids=str)
 def test_a_result_that_can_be_stored_is_left_as_it_is(result: dict[str, object]) -> None:
-    [alone, [batched]] = [
-        checked("mine", Giving(result)).analyse(IMAGE),  # type: ignore[union-attr]
-        checked("mine", Giving([result], batch_size=2)).analyse_batch([IMAGE]),  # type: ignore[union-attr]
+    [[alone], [batched]] = [
+        PluginPipeline("mine", Giving(result)).analyse_batch([IMAGE]),
+        PluginPipeline("mine", Giving([result], batch_size=2)).analyse_batch([IMAGE]),
     ]
     assert alone == batched == result
 
@@ -197,38 +202,37 @@ def test_a_result_that_can_be_stored_is_left_as_it_is(result: dict[str, object])
 def test_a_result_that_cannot_be_stored_fails_the_job_and_says_why(problem: str) -> None:
     message = rf"the pipeline 'mine' gave a result that {problem}"
     with pytest.raises(JobFailed, match=message):
-        checked("mine", Giving(UNFIT[problem])).analyse(IMAGE)  # type: ignore[union-attr]
+        PluginPipeline("mine", Giving(UNFIT[problem])).analyse_batch([IMAGE])
     with pytest.raises(JobFailed, match=message):
-        checked("mine", Giving([{}, UNFIT[problem]], batch_size=2)).analyse_batch([IMAGE] * 2)  # type: ignore[union-attr]
+        PluginPipeline("mine", Giving([{}, UNFIT[problem]], batch_size=2)).analyse_batch([IMAGE] * 2)
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
-def test_a_batch_has_a_result_for_every_picture(count: int) -> None:
-    pipeline = checked("mine", Giving([{}] * count, batch_size=4))
+def test_a_batch_has_a_result_for_every_image(count: int) -> None:
+    pipeline = PluginPipeline("mine", Giving([{}] * count, batch_size=4))
     with pytest.raises(JobFailed, match=f"'mine' gave {count} results for 2 images"):
-        pipeline.analyse_batch([IMAGE] * 2)  # type: ignore[union-attr]
+        pipeline.analyse_batch([IMAGE] * 2)
 
 
 def test_a_pipeline_belongs_to_one_thread_unless_it_says_otherwise() -> None:
-    assert checked("mine", Giving({})).concurrency == 1  # type: ignore[union-attr]
-    assert checked("mine", Giving({}, concurrency=3)).concurrency == 3  # type: ignore[union-attr]
+    assert PluginPipeline("mine", Giving({})).concurrency == 1
+    assert PluginPipeline("mine", Giving({}, concurrency=3)).concurrency == 3
 
 
-def test_a_pipeline_is_asked_in_batches_where_it_says_so() -> None:
-    batches = checked("mine", Giving([{}], batch_size=5))
-    assert isinstance(batches, BatchPipeline)
-    assert batches.batch_size == 5
-    assert not isinstance(checked("mine", Giving({}, batch_size=1)), BatchPipeline)
+def test_a_pipeline_gets_batches_from_one_thread_where_it_says_so() -> None:
+    batches = PluginPipeline("mine", Giving([{}], batch_size=5, concurrency=3))
+    assert (batches.batch_size, batches.concurrency) == (5, 1)
+    assert PluginPipeline("mine", Giving({}, batch_size=1)).batch_size == 1
 
 
 @pytest.mark.parametrize("value", [0, -1, 2.0, "2", None, True])
 @pytest.mark.parametrize("attribute", ["batch_size", "concurrency"])
 def test_a_number_that_is_none_is_refused(attribute: str, value: object) -> None:
     with pytest.raises(ModelLoadError, match=f"'mine' must have a whole number from 1 as its {attribute}"):
-        checked("mine", Giving({}, **{attribute: value}))
+        PluginPipeline("mine", Giving({}, **{attribute: value}))
 
 
 def test_a_pipeline_in_batches_must_take_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Giving, "analyse_batch", None)
     with pytest.raises(ModelLoadError, match="has no method analyse_batch"):
-        checked("mine", Giving({}, batch_size=2))
+        PluginPipeline("mine", Giving({}, batch_size=2))

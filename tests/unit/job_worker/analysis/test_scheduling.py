@@ -1,13 +1,14 @@
-"""Frames side by side: in order, each once, bounded, and the same whatever the number of threads."""
+"""Concurrent analysis: in order, each frame once, bounded, and the same whatever the number of threads."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
-from job_worker.analysis import scheduling
-from job_worker.analysis.scheduling import PICTURES_REMEMBERED, Analysis, analysed_in_batches, analysed_in_order
+from job_worker.analysis.pipeline import Analysis
+from job_worker.analysis.scheduling import CACHED_IMAGES, analyse_frames
 from shared.video.frame import Frame, Image
 from tests.support.waiting import eventually
 
@@ -18,24 +19,37 @@ def frame(index: int, value: int | None = None, side: int = 2) -> Frame:
     return Frame(index, index * 40.0, np.full((side, side, 3), index if value is None else value, np.uint8))
 
 
+@dataclass
+class OneByOne:
+    """A pipeline that analyses single images."""
+
+    analyse: Callable[[Image], Analysis]
+    concurrency: int
+    batch_size: int = 1
+
+    def analyse_batch(self, images: Sequence[Image]) -> list[Analysis]:
+        [image] = images
+        return [self.analyse(image)]
+
+
 def brightness(image: Image) -> Analysis:
     return {"brightness": int(image.max())}
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 7])
 def test_every_frame_comes_once_in_order_with_its_own_result(at_once: int) -> None:
-    found = list(analysed_in_order((frame(index) for index in range(50)), brightness, at_once))
+    found = list(analyse_frames((frame(index) for index in range(50)), OneByOne(brightness, at_once)))
     assert [(one.index, result["brightness"]) for one, result in found] == [(index, index) for index in range(50)]
 
 
-def test_so_many_pictures_are_worked_on_at_a_time() -> None:
+def test_as_many_images_are_analysed_at_once_as_the_pipeline_allows() -> None:
     meeting = threading.Barrier(3, timeout=10)
 
     def meet(image: Image) -> Analysis:
         meeting.wait()
         return brightness(image)
 
-    assert len(list(analysed_in_order((frame(index) for index in range(9)), meet, 3))) == 9
+    assert len(list(analyse_frames((frame(index) for index in range(9)), OneByOne(meet, 3)))) == 9
 
 
 def test_an_engine_that_belongs_to_one_thread_is_called_from_the_calling_one() -> None:
@@ -45,7 +59,7 @@ def test_an_engine_that_belongs_to_one_thread_is_called_from_the_calling_one() -
         threads.add(threading.current_thread())
         return {}
 
-    list(analysed_in_order((frame(index) for index in range(3)), note, 1))
+    list(analyse_frames((frame(index) for index in range(3)), OneByOne(note, 1)))
     assert threads == {threading.current_thread()}
 
 
@@ -63,7 +77,7 @@ def test_a_slow_frame_holds_back_the_reading_of_more_than_a_few() -> None:
             slow.wait(10)
         return {}
 
-    found = analysed_in_order(frames(), analyse, 2)
+    found = analyse_frames(frames(), OneByOne(analyse, 2))
     reader = threading.Thread(target=lambda: list(found))
     reader.start()
     eventually(lambda: len(read) >= 3, "the frames ahead")
@@ -74,16 +88,7 @@ def test_a_slow_frame_holds_back_the_reading_of_more_than_a_few() -> None:
     assert len(read) == 100
 
 
-def test_pictures_too_large_to_wait_come_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scheduling, "MAX_BYTES_AHEAD", frame(0).image.nbytes)
-    working, most = [], []
-
-    def analyse(image: Image) -> Analysis:
-        working.append(None)
-        most.append(len(working))
-        working.pop()
-        return {}
-
+def test_images_too_large_to_wait_come_one_by_one() -> None:
     read = []
 
     def frames() -> Iterator[Frame]:
@@ -91,11 +96,11 @@ def test_pictures_too_large_to_wait_come_one_by_one(monkeypatch: pytest.MonkeyPa
             read.append(index)
             yield frame(index)
 
-    for done, _ in analysed_in_order(frames(), analyse, 8):
+    for done, _ in analyse_frames(frames(), OneByOne(brightness, 8), max_bytes_ahead=frame(0).image.nbytes):
         assert len(read) - done.index <= 2
 
 
-def test_a_picture_that_comes_again_is_analysed_once() -> None:
+def test_an_image_that_repeats_is_analysed_once() -> None:
     seen: list[int] = []
 
     def analyse(image: Image) -> Analysis:
@@ -103,13 +108,13 @@ def test_a_picture_that_comes_again_is_analysed_once() -> None:
         return brightness(image)
 
     values = [1, 2, 1, 2, 3, 1]
-    found = list(analysed_in_order((frame(index, value) for index, value in enumerate(values)), analyse, 1))
+    found = list(analyse_frames((frame(index, value) for index, value in enumerate(values)), OneByOne(analyse, 1)))
     assert seen == [1, 2, 3]
     assert [result["brightness"] for _, result in found] == values
     assert [one.index for one, _ in found] == [0, 1, 2, 3, 4, 5]
 
 
-def test_pictures_of_equal_bytes_and_other_sizes_are_different_ones() -> None:
+def test_images_of_equal_bytes_and_other_sizes_are_different_ones() -> None:
     shapes: list[tuple[int, ...]] = []
 
     def analyse(image: Image) -> Analysis:
@@ -117,19 +122,19 @@ def test_pictures_of_equal_bytes_and_other_sizes_are_different_ones() -> None:
         return {}
 
     wide, high = np.zeros((2, 8, 3), np.uint8), np.zeros((8, 2, 3), np.uint8)
-    list(analysed_in_order([Frame(0, 0.0, wide), Frame(1, 0.0, high)], analyse, 1))
+    list(analyse_frames([Frame(0, 0.0, wide), Frame(1, 0.0, high)], OneByOne(analyse, 1)))
     assert shapes == [(2, 8, 3), (8, 2, 3)]
 
 
-def test_a_picture_that_comes_again_after_many_others_is_forgotten() -> None:
+def test_an_image_that_repeats_after_many_others_is_analysed_again() -> None:
     seen: list[int] = []
 
     def analyse(image: Image) -> Analysis:
         seen.append(int(image.max()))
         return {}
 
-    values = [*range(PICTURES_REMEMBERED + 1), 0]
-    list(analysed_in_order((frame(index, value) for index, value in enumerate(values)), analyse, 1))
+    values = [*range(CACHED_IMAGES + 1), 0]
+    list(analyse_frames((frame(index, value) for index, value in enumerate(values)), OneByOne(analyse, 1)))
     assert seen.count(0) == 2
 
 
@@ -142,7 +147,7 @@ def test_an_error_in_one_frame_ends_the_run_with_it(at_once: int) -> None:
 
     before = threading.active_count()
     with pytest.raises(RuntimeError, match="broken"):
-        list(analysed_in_order((frame(index) for index in range(50)), analyse, at_once))
+        list(analyse_frames((frame(index) for index in range(50)), OneByOne(analyse, at_once)))
     assert threading.active_count() == before
 
 
@@ -152,16 +157,19 @@ def test_an_error_of_the_reader_ends_the_run_with_it() -> None:
         raise OSError("gone")
 
     with pytest.raises(OSError, match="gone"):
-        list(analysed_in_order(frames(), brightness, 3))
+        list(analyse_frames(frames(), OneByOne(brightness, 3)))
 
 
 class Batches:
-    """Analyses batches and remembers their sizes."""
+    """A pipeline that analyses batches and remembers their sizes."""
 
-    def __init__(self) -> None:
+    concurrency = 1
+
+    def __init__(self, batch_size: int) -> None:
+        self.batch_size = batch_size
         self.sizes: list[int] = []
 
-    def analyse(self, images: Sequence[Image]) -> list[Analysis]:
+    def analyse_batch(self, images: Sequence[Image]) -> list[Analysis]:
         assert len({image.shape for image in images}) == 1
         self.sizes.append(len(images))
         return [brightness(image) for image in images]
@@ -169,8 +177,8 @@ class Batches:
 
 @pytest.mark.parametrize("size", [1, 4, 100])
 def test_in_batches_every_frame_comes_once_in_order_with_its_own_result(size: int) -> None:
-    batches = Batches()
-    found = list(analysed_in_batches((frame(index) for index in range(50)), batches.analyse, size))
+    batches = Batches(size)
+    found = list(analyse_frames((frame(index) for index in range(50)), batches))
     assert [(one.index, result["brightness"]) for one, result in found] == [(index, index) for index in range(50)]
     full, rest = divmod(50, size)
     assert batches.sizes == [size] * full + ([rest] if rest else [])
@@ -184,37 +192,37 @@ def test_no_more_frames_are_read_ahead_than_make_a_batch() -> None:
             read.append(index)
             yield frame(index)
 
-    for done, _ in analysed_in_batches(frames(), Batches().analyse, 4):
+    for done, _ in analyse_frames(frames(), Batches(4)):
         assert len(read) - done.index <= 5
 
 
-def test_a_batch_of_pictures_too_large_to_wait_is_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scheduling, "MAX_BYTES_AHEAD", 2 * frame(0).image.nbytes)
-    batches = Batches()
-    assert len(list(analysed_in_batches((frame(index) for index in range(20)), batches.analyse, 8))) == 20
+def test_a_batch_of_images_too_large_to_wait_is_smaller() -> None:
+    batches, frames = Batches(8), [frame(index) for index in range(20)]
+    assert len(list(analyse_frames(frames, batches, max_bytes_ahead=2 * frames[0].image.nbytes))) == 20
     assert max(batches.sizes) <= 3
 
 
-def test_a_batch_holds_pictures_of_one_size() -> None:
+def test_a_batch_holds_images_of_one_size() -> None:
     sides = [2, 2, 3, 3, 3, 2]
-    batches = Batches()
+    batches = Batches(4)
     frames = [frame(index, side=side) for index, side in enumerate(sides)]
-    found = list(analysed_in_batches(frames, batches.analyse, 4))
+    found = list(analyse_frames(frames, batches))
     assert [result["brightness"] for _, result in found] == list(range(6))
     assert batches.sizes == [2, 3, 1]
 
 
-def test_a_picture_that_comes_again_is_in_one_batch_alone() -> None:
-    batches = Batches()
+def test_an_image_that_repeats_is_in_one_batch_alone() -> None:
+    batches = Batches(3)
     values = [1, 1, 1, 1, 1, 2, 2, 3]
-    found = list(analysed_in_batches((frame(index, value) for index, value in enumerate(values)), batches.analyse, 3))
+    found = list(analyse_frames((frame(index, value) for index, value in enumerate(values)), batches))
     assert [result["brightness"] for _, result in found] == values
     assert sum(batches.sizes) == 3
 
 
 def test_an_error_in_a_batch_ends_the_run_with_it() -> None:
-    def fail(images: Sequence[Image]) -> list[Analysis]:
-        raise RuntimeError("broken")
+    class Failing(Batches):
+        def analyse_batch(self, images: Sequence[Image]) -> list[Analysis]:
+            raise RuntimeError("broken")
 
     with pytest.raises(RuntimeError, match="broken"):
-        list(analysed_in_batches((frame(index) for index in range(5)), fail, 2))
+        list(analyse_frames((frame(index) for index in range(5)), Failing(2)))

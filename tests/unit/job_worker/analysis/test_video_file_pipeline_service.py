@@ -16,9 +16,10 @@ VIDEO = Path("some.mp4")
 
 class Brightness:
     concurrency = 2
+    batch_size = 1
 
-    def analyse(self, image: Image) -> dict[str, object]:
-        return {"brightness": int(image.max())}
+    def analyse_batch(self, images: Sequence[Image]) -> list[dict[str, object]]:
+        return [{"brightness": int(image.max())} for image in images]
 
 
 def three_frames(path: Path) -> Iterator[Frame]:
@@ -39,12 +40,13 @@ def test_every_frame_has_its_entry_in_order_with_two_keys() -> None:
 def test_a_pipeline_that_takes_batches_gives_the_same_list_in_fewer_calls() -> None:
     calls: list[int] = []
 
-    class InBatches:
+    class InBatches(Brightness):
+        concurrency = 1
         batch_size = 2
 
         def analyse_batch(self, images: Sequence[Image]) -> list[dict[str, object]]:
             calls.append(len(images))
-            return [Brightness().analyse(image) for image in images]
+            return super().analyse_batch(images)
 
     both = VideoFilePipelineService({"one": Brightness(), "batches": InBatches()}, three_frames)
     assert both.run_on_file("batches", VIDEO) == both.run_on_file("one", VIDEO)

@@ -9,11 +9,11 @@ pytestmark = [pytest.mark.unit, pytest.mark.worker]
 
 
 def network_output(*boxes: tuple[float, float, float, float, float, float]) -> np.ndarray:
-    """Returns `(4 + 2, N)`: centre, size, scores of two classes."""
+    """Return `(4 + 2, N)`: centre, size, scores of two classes."""
     return np.array(boxes, np.float32).T
 
 
-def test_the_surest_of_boxes_that_overlap_stays_and_other_classes_stay_too() -> None:
+def test_of_boxes_that_overlap_the_one_with_the_highest_confidence_stays_and_other_classes_stay_too() -> None:
     rows = non_maximum_suppression(
         network_output(
             (100, 100, 50, 50, 0.5, 0.0),
@@ -34,7 +34,7 @@ def test_boxes_that_overlap_by_a_third_stay_where_more_is_allowed(iou: float, ke
     assert len(non_maximum_suppression(halves, 0.25, iou)) == kept
 
 
-def test_boxes_that_are_not_sure_enough_are_dropped() -> None:
+def test_boxes_of_a_low_confidence_are_dropped() -> None:
     assert non_maximum_suppression(network_output((100, 100, 50, 50, 0.25, 0.2)), 0.25, 0.7).shape == (0, 6)
 
 
@@ -43,6 +43,6 @@ def test_there_are_at_most_so_many_boxes() -> None:
     assert len(non_maximum_suppression(network_output(*far_apart), 0.25, 0.7)) == MAX_BOXES
 
 
-def test_a_network_that_suppresses_by_itself_is_believed() -> None:
+def test_the_output_of_a_network_that_includes_nms_is_kept() -> None:
     rows = np.array([[1, 2, 3, 4, 0.9, 5], [1, 2, 3, 4, 0.8, 5], [1, 2, 3, 4, 0.1, 5]], np.float32)
     assert non_maximum_suppression(rows, 0.25, 0.7).tolist() == rows[:2].tolist()

@@ -1,4 +1,4 @@
-"""A folder that several processes want at once is made whole, and once."""
+"""A folder that several processes need at once appears complete, and once."""
 
 import threading
 from pathlib import Path

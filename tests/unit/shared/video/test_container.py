@@ -1,4 +1,4 @@
-"""PyAV of whichever version opens the file, and its ratios are Fractions."""
+"""Every version of PyAV opens the file, and its ratios are Fractions."""
 
 from fractions import Fraction
 from types import SimpleNamespace

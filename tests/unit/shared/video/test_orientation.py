@@ -1,4 +1,4 @@
-"""A picture that was turned upright can be stored again as it was."""
+"""An upright image can be stored again as it was."""
 
 import numpy as np
 import pytest

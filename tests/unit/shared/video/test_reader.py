@@ -1,4 +1,4 @@
-"""Little videos with known pictures go in; the same pictures must come out, upright, in order and in time."""
+"""Small videos with known images go in; the same images must come out, upright, in order and in time."""
 
 import gc
 import logging
@@ -7,17 +7,16 @@ import struct
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
 import av
 import numpy as np
 import pytest
 
-from shared.video import reader as reader_module
 from shared.video.errors import VideoError
 from shared.video.frame import Frame, Image
-from shared.video.reader import ReaderLimits, VideoReader, _Clock
+from shared.video.reader import ReaderLimits, VideoReader
+from shared.video.timestamps import Timestamps
 
 pytestmark = [pytest.mark.unit, pytest.mark.worker]
 
@@ -37,7 +36,7 @@ def quadrants() -> Image:
 
 def encode(
     path: Path,
-    pictures: Iterable[Image],
+    images: Iterable[Image],
     *,
     codec: str = "libx264",
     pixels: str = "yuv420p",
@@ -49,19 +48,19 @@ def encode(
     container: str = "mp4",
     title: str = "",
 ) -> Path:
-    pictures = list(pictures)
+    images = list(images)
     with av.open(str(path), "w", format=container, options=dict(muxer or {})) as output:
         output.metadata.update({"title": title} if title else {})
         stream = output.add_stream(codec, rate=10, options=dict(options if codec == "libx264" else {}))
-        stream.height, stream.width = pictures[0].shape[:2]
+        stream.height, stream.width = images[0].shape[:2]
         stream.pix_fmt = pixels
         stream.codec_context.time_base = MILLISECOND
         if orientation:
             stream.set_display_rotation(**orientation)
         if matrix:
             stream.set_display_matrix(matrix)
-        for picture, time_ms in zip(pictures, times_ms or range(0, 100 * len(pictures), 100), strict=True):
-            frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
+        for image, time_ms in zip(images, times_ms or range(0, 100 * len(images), 100), strict=True):
+            frame = av.VideoFrame.from_ndarray(image, format="bgr24")
             frame.pts, frame.time_base = time_ms, MILLISECOND
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
@@ -69,7 +68,7 @@ def encode(
 
 
 def encode_two_sizes(path: Path, codec: str, first: Image, second: Image, options: Mapping[str, str]) -> Path:
-    """Two pictures a size, each size with an encoder of its own, in one track."""
+    """Two frames a size, each size with an encoder of its own, in one track."""
     with av.open(str(path), "w", format="mp4") as output:
         stream = output.add_stream(codec, rate=10, options=dict(options))
         stream.height, stream.width = first.shape[:2]
@@ -77,17 +76,17 @@ def encode_two_sizes(path: Path, codec: str, first: Image, second: Image, option
         other = av.CodecContext.create(codec, "w")
         other.height, other.width = second.shape[:2]
         other.pix_fmt, other.time_base, other.options = "yuv420p", Fraction(1, 10), dict(options)
-        for encoder, picture, start in ((stream.codec_context, first, 0), (other, second, 2)):
-            for packet in [*encode_packets(encoder, picture, start), *encoder.encode(None)]:
+        for encoder, image, start in ((stream.codec_context, first, 0), (other, second, 2)):
+            for packet in [*encode_packets(encoder, image, start), *encoder.encode(None)]:
                 packet.stream = stream
                 output.mux(packet)
     return path
 
 
-def encode_packets(encoder: Any, picture: Image, start: int) -> list[Any]:
+def encode_packets(encoder: Any, image: Image, start: int) -> list[Any]:
     packets = []
     for pts in (start, start + 1):
-        frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
+        frame = av.VideoFrame.from_ndarray(image, format="bgr24")
         frame.pts, frame.time_base = pts, Fraction(1, 10)
         packets += encoder.encode(frame)
     return packets
@@ -96,12 +95,12 @@ def encode_packets(encoder: Any, picture: Image, start: int) -> list[Any]:
 def encode_audio(path: Path, *, cover: bool) -> Path:
     with av.open(str(path), "w", format="mp4") as output:
         stream = output.add_stream("aac", rate=8000, layout="mono")
-        picture = output.add_stream("mjpeg", rate=1) if cover else None
-        if picture:
-            picture.width, picture.height, picture.pix_fmt = 64, 32, "yuvj420p"
-            picture.disposition = av.stream.Disposition.attached_pic
-            output.mux(picture.encode(av.VideoFrame.from_ndarray(gray(90), format="bgr24")))
-            output.mux(picture.encode(None))
+        art = output.add_stream("mjpeg", rate=1) if cover else None
+        if art:
+            art.width, art.height, art.pix_fmt = 64, 32, "yuvj420p"
+            art.disposition = av.stream.Disposition.attached_pic
+            output.mux(art.encode(av.VideoFrame.from_ndarray(gray(90), format="bgr24")))
+            output.mux(art.encode(None))
         sound = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
         sound.sample_rate = 8000
         output.mux(stream.encode(sound))
@@ -181,7 +180,7 @@ def test_a_reader_reads_the_same_again(video: Path) -> None:
     assert first == second
 
 
-def test_no_picture_outlives_its_turn(video: Path) -> None:
+def test_no_frame_is_kept_after_its_turn(video: Path) -> None:
     gc.collect()
     gc.disable()
     try:
@@ -214,7 +213,7 @@ def test_pixel_formats_all_become_8_bit_bgr(tmp_path: Path, codec: str, pixels: 
 
 @pytest.mark.parametrize("degrees", [0, 90, 180, -90])
 @pytest.mark.parametrize(("hflip", "vflip"), [(False, False), (True, False), (False, True)])
-def test_pictures_come_upright(tmp_path: Path, degrees: int, hflip: bool, vflip: bool) -> None:
+def test_images_come_upright(tmp_path: Path, degrees: int, hflip: bool, vflip: bool) -> None:
     stored = quadrants()
     orientation = {"degrees": degrees, "hflip": hflip, "vflip": vflip}
     (frame,) = read(encode(tmp_path / "turned.mp4", [stored], orientation=orientation))
@@ -225,25 +224,25 @@ def test_pictures_come_upright(tmp_path: Path, degrees: int, hflip: bool, vflip:
     assert np.abs(frame.image.astype(int) - shown).mean() < 4
 
 
-def test_pictures_are_the_frames_and_know_how_they_are_stored(tmp_path: Path) -> None:
+def test_decoded_frames_are_the_frames_and_how_they_are_stored(tmp_path: Path) -> None:
     path = encode(tmp_path / "turned.mp4", [quadrants()] * 2, times_ms=[0, 40], orientation={"degrees": 90})
     reader = VideoReader(path)
-    for frame, picture in zip(reader, reader.decoded_frames(), strict=True):
-        assert (picture.index, picture.timestamp_ms) == (frame.index, frame.timestamp_ms)
-        assert (picture.stored.width, picture.stored.height) == (128, 64)
-        assert np.array_equal(picture.image, frame.image)
-        stored = picture.stored.to_ndarray(format="bgr24")
-        assert np.array_equal(picture.orientation.as_stored(picture.image), stored)
+    for frame, decoded in zip(reader, reader.decoded_frames(), strict=True):
+        assert (decoded.index, decoded.timestamp_ms) == (frame.index, frame.timestamp_ms)
+        assert (decoded.stored.width, decoded.stored.height) == (128, 64)
+        assert np.array_equal(decoded.image, frame.image)
+        stored = decoded.stored.to_ndarray(format="bgr24")
+        assert np.array_equal(decoded.orientation.as_stored(decoded.image), stored)
 
 
 def test_the_format_is_that_of_the_track(video: Path) -> None:
     reader = VideoReader(video)
     found = reader.format()
     assert (found.rate, found.sample_aspect_ratio) == (10, None)
-    assert [(picture.pts or 0) * found.time_base * 10 for picture in reader.decoded_frames()] == list(range(12))
+    assert [(frame.pts or 0) * found.time_base * 10 for frame in reader.decoded_frames()] == list(range(12))
 
 
-def test_the_format_of_what_must_not_be_decoded_is_not_told(tmp_path: Path) -> None:
+def test_a_file_that_must_not_be_decoded_has_no_format(tmp_path: Path) -> None:
     path = encode(tmp_path / "image.avif", [gray(9, 64, 64)], codec="libsvtav1", container="avif")
     with pytest.raises(VideoError, match="image"):
         VideoReader(path).format()
@@ -266,19 +265,19 @@ def test_a_variable_frame_rate_keeps_its_times(tmp_path: Path) -> None:
 
 
 def test_timestamps_are_rounded_to_a_tenth() -> None:
-    clock = _Clock(SimpleNamespace(time_base=Fraction(1, 30_000), average_rate=None))  # type: ignore[arg-type]
-    assert [clock.milliseconds(pts) for pts in (1001, 2002)] == [33.4, 66.7]
+    timestamps = Timestamps(Fraction(1, 30_000), None)
+    assert [timestamps.next_ms(pts) for pts in (1001, 2002)] == [33.4, 66.7]
 
 
-def test_timestamps_never_run_backwards_and_are_guessed_where_missing() -> None:
-    clock = _Clock(SimpleNamespace(time_base=MILLISECOND, average_rate=Fraction(25)))  # type: ignore[arg-type]
-    times = [clock.milliseconds(pts) for pts in (None, 100, 50, None, 180)]
+def test_timestamps_never_decrease_and_are_estimated_where_missing() -> None:
+    timestamps = Timestamps(MILLISECOND, Fraction(25))
+    times = [timestamps.next_ms(pts) for pts in (None, 100, 50, None, 180)]
     assert times == [0.0, 100.0, 100.0, 140.0, 180.0]
 
 
 def test_a_track_without_any_time_still_gets_times() -> None:
-    clock = _Clock(SimpleNamespace(time_base=None, average_rate=None))  # type: ignore[arg-type]
-    assert [clock.milliseconds(pts) for pts in (7, None)] == [0.0, 40.0]
+    timestamps = Timestamps(None, None)
+    assert [timestamps.next_ms(pts) for pts in (7, None)] == [0.0, 40.0]
 
 
 def test_a_size_that_changes_midway_is_followed(tmp_path: Path) -> None:
@@ -337,31 +336,27 @@ def test_a_sample_that_the_demuxer_cannot_pass_leaves_what_was_before_it(tmp_pat
     assert (len(list(reader)), reader.damaged_packets) == (2, 10)
 
 
-def test_missing_sound_costs_no_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader_module, "MAX_UNREADABLE", 2)
+def test_missing_sound_costs_no_frame(tmp_path: Path) -> None:
     path = encode_film(tmp_path / "film.mp4")
     for offset in chunk_offsets(path, track=1):
         overwrite(path, offset, struct.pack(">I", 0x7FFF_0000))
-    reader = VideoReader(path)
+    reader = VideoReader(path, ReaderLimits(max_gaps=2))
     assert (len(list(reader)), reader.damaged_packets) == (12, 0)
 
 
-def test_gaps_without_end_come_to_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader_module, "MAX_UNREADABLE", 3)
+def test_gaps_without_end_come_to_an_end(tmp_path: Path) -> None:
     path = encode_film(tmp_path / "film.mp4")
     for offset in chunk_offsets(path, track=0)[2:10]:
         overwrite(path, offset, struct.pack(">I", 0x7FFF_0000))
-    reader = VideoReader(path)
+    reader = VideoReader(path, ReaderLimits(max_gaps=3))
     assert (len(list(reader)), reader.damaged_packets) == (2, 10)
 
 
-def test_a_picture_that_nothing_converts_counts_as_damaged(video: Path) -> None:
-    class Converter:
-        def reformat(self, *args: object, **kwargs: object) -> None:
-            raise av.error.ArgumentError(22, "unsupported")
+def test_a_frame_that_cannot_be_converted_counts_as_damaged(video: Path) -> None:
+    def convert(*args: object, **kwargs: object) -> NoReturn:
+        raise av.error.ArgumentError(22, "unsupported")
 
-    reader = VideoReader(video)
-    reader._converter = Converter()  # type: ignore[assignment]
+    reader = VideoReader(video, convert=convert)
     with pytest.raises(VideoError):
         list(reader)
     assert reader.damaged_packets == 12
@@ -457,14 +452,14 @@ def test_audio_is_no_video(tmp_path: Path) -> None:
 
 def test_an_encrypted_video_is_refused(tmp_path: Path) -> None:
     key = {"encryption_scheme": "cenc-aes-ctr", "encryption_key": "76" * 16, "encryption_kid": "a7" * 16}
-    # Raw pictures, for their noise would decode.
+    # Raw images, for their noise would decode.
     path = encode(tmp_path / "video.mov", [gray(9)] * 3, codec="rawvideo", pixels="uyvy422", container="mov", muxer=key)
     assert "encrypted" in refusal(path)
 
 
-@pytest.mark.parametrize("pictures", [1, 3])
-def test_an_image_is_refused(tmp_path: Path, pictures: int) -> None:
-    path = encode(tmp_path / "image.avif", [gray(9, 64, 64)] * pictures, codec="libsvtav1", container="avif")
+@pytest.mark.parametrize("count", [1, 3])
+def test_an_image_is_refused(tmp_path: Path, count: int) -> None:
+    path = encode(tmp_path / "image.avif", [gray(9, 64, 64)] * count, codec="libsvtav1", container="avif")
     assert "image" in refusal(path)
 
 
@@ -508,7 +503,7 @@ def test_nothing_but_the_file_itself_may_be_opened(video: Path, monkeypatch: pyt
     assert {"protocol_whitelist": "file", "enable_drefs": "0"}.items() <= asked["options"].items()
 
 
-def test_metadata_in_no_encoding_does_not_matter(tmp_path: Path) -> None:
+def test_metadata_in_an_unknown_encoding_does_not_matter(tmp_path: Path) -> None:
     path = encode(tmp_path / "video.mp4", [gray(9)], title="title")
     path.write_bytes(path.read_bytes().replace(b"title", b"\xff\xfe\xfd\xff\xff"))
     assert len(read(path)) == 1

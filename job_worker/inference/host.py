@@ -1,0 +1,35 @@
+"""What this machine offers to models: installed libraries and GPUs."""
+
+# ruff: noqa: PLC0415 - a heavy library is imported only where it decides
+
+import importlib.util
+from pathlib import Path
+
+__all__ = ["Host"]
+
+NVIDIA_DEVICE = Path("/dev/nvidiactl")
+"""Exists where an NVIDIA driver is loaded."""
+
+
+class Host:
+    """The installed libraries and GPUs of this machine."""
+
+    def has_library(self, name: str) -> bool:
+        """Return whether a library is installed, without importing it."""
+        return importlib.util.find_spec(name) is not None
+
+    def has_gpu_for_torch(self) -> bool:
+        """Return whether torch is installed and can use a GPU."""
+        if not NVIDIA_DEVICE.exists() or not self.has_library("torch"):
+            return False  # without the import, which takes seconds
+        import torch
+
+        return bool(torch.cuda.is_available())
+
+    def has_gpu_for_paddleocr(self) -> bool:
+        """Return whether PaddleOCR is installed and its ONNX Runtime can use a GPU."""
+        if not NVIDIA_DEVICE.exists() or not self.has_library("paddleocr"):
+            return False
+        import onnxruntime
+
+        return "CUDAExecutionProvider" in onnxruntime.get_available_providers()

@@ -1,0 +1,20 @@
+"""Hosts whose libraries and GPUs a test decides."""
+
+from job_worker.inference.host import Host
+
+
+class FakeHost(Host):
+    """A host with all libraries or none, and with a GPU or none."""
+
+    def __init__(self, *, has_gpu: bool = False, has_libraries: bool = True) -> None:
+        self._has_gpu = has_gpu
+        self._has_libraries = has_libraries
+
+    def has_library(self, name: str) -> bool:
+        return self._has_libraries
+
+    def has_gpu_for_torch(self) -> bool:
+        return self._has_gpu
+
+    def has_gpu_for_paddleocr(self) -> bool:
+        return self._has_gpu

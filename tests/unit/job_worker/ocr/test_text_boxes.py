@@ -1,0 +1,154 @@
+"""Lines of text in a heat map; equality with PaddleOCR is in test_fast_engines."""
+
+import cv2
+import numpy as np
+import pytest
+
+from job_worker.ocr.text_boxes import (
+    TextBox,
+    crop_line,
+    find_text_boxes,
+    is_covered,
+    line_polygon,
+    reading_order,
+    sliced,
+    warped,
+)
+
+pytestmark = [pytest.mark.unit, pytest.mark.worker]
+
+TEXT, BLANK = 5.0, -5.0
+NOISE = np.random.default_rng(0).integers(0, 255, (90, 200, 3)).astype(np.uint8)
+
+
+def heat(*rectangles: tuple[int, int, int, int], value: float = TEXT) -> np.ndarray:
+    logits = np.full((100, 200), BLANK, np.float32)
+    for left, top, right, bottom in rectangles:
+        logits[top:bottom, left:right] = value
+    return logits
+
+
+def upright(left: int, top: int, right: int, bottom: int) -> TextBox:
+    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.int32)
+
+
+def test_a_marked_region_grows_to_the_whole_line() -> None:
+    [found] = find_text_boxes(heat((50, 40, 150, 50)), 200, 100)
+    left, top = found[0]
+    right, bottom = found[2]
+    # 99 x 9 pixels between the outermost centres: area * 1.5 / length is 6.
+    assert (left, top, right, bottom) == (44, 34, 155, 55)
+
+
+def test_coordinates_are_those_of_the_image() -> None:
+    [small], [large] = (
+        find_text_boxes(heat((50, 40, 150, 50)), 200, 100),
+        find_text_boxes(heat((50, 40, 150, 50)), 400, 300),
+    )
+    assert large.tolist() == [[2 * x, 3 * y] for x, y in small.tolist()]
+
+
+def test_a_line_at_the_edge_ends_there() -> None:
+    [found] = find_text_boxes(heat((0, 0, 200, 10)), 200, 100)
+    assert found[0].tolist() == [0, 0]
+    assert found[1].tolist() == [200, 0]
+
+
+@pytest.mark.parametrize("rectangle", [(50, 40, 52, 42), (50, 40, 51, 90)])
+def test_a_speck_is_no_line(rectangle: tuple[int, int, int, int]) -> None:
+    assert find_text_boxes(heat(rectangle), 200, 100) == []
+
+
+def test_a_region_of_a_low_mean_probability_is_no_line() -> None:
+    assert find_text_boxes(heat((50, 40, 150, 60), value=0.3), 200, 100) == []
+    assert len(find_text_boxes(heat((50, 40, 150, 60), value=0.5), 200, 100)) == 1
+
+
+def test_a_slanted_line_gets_slanted_corners_from_its_top_left_on() -> None:
+    logits = np.full((200, 200), BLANK, np.float32)
+    corners = cv2.boxPoints(((100, 100), (120, 20), 30)).astype(np.int32)
+    cv2.fillPoly(logits, [corners], TEXT)
+    [found] = find_text_boxes(logits, 200, 200)
+    top_left, top_right, bottom_right, bottom_left = found.tolist()
+    assert top_left[0] < top_right[0]
+    assert bottom_left[0] < bottom_right[0]
+    assert top_left[1] < bottom_left[1] < bottom_right[1]
+
+
+def test_lines_are_read_from_top_to_bottom_and_in_a_row_from_left_to_right() -> None:
+    below, right, left = upright(0, 50, 20, 60), upright(100, 10, 120, 20), upright(10, 18, 30, 28)
+    assert reading_order([below, right, left]) == [2, 1, 0]
+    assert reading_order([]) == []
+
+
+def test_a_line_is_covered_by_one_that_shares_a_third_of_the_smaller_of_them() -> None:
+    line = upright(10, 10, 110, 30)
+    assert is_covered(line, [upright(300, 10, 310, 30), upright(10, 10, 110, 30)])
+    assert is_covered(line, [upright(0, 0, 500, 500)])
+    assert is_covered(upright(0, 0, 500, 500), [line])
+    assert is_covered(line, [upright(70, 10, 170, 30)])
+    assert not is_covered(line, [upright(85, 10, 185, 30)])
+    assert not is_covered(line, [upright(10, 31, 110, 50)])
+    assert not is_covered(line, [])
+
+
+def test_a_line_is_cut_out_upright() -> None:
+    image = np.zeros((100, 200, 3), np.uint8)
+    image[20:40, 50:150] = (10, 20, 30)
+    crop = crop_line(image, upright(50, 20, 150, 40))
+    assert crop is not None
+    assert crop.shape == (20, 100, 3)
+    assert np.abs(crop[1:-1, 1:-1].astype(int) - (10, 20, 30)).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "width", "height"), [(0, 0, 200, 40), (3, 5, 90, 21), (150, 60, 50, 30), (7, 8, 9, 60)]
+)
+def test_an_upright_line_is_copied_pixel_by_pixel_as_a_warp_would(x: int, y: int, width: int, height: int) -> None:
+    corners = upright(x, y, x + width, y + height).astype(np.float32)
+    copy = sliced(NOISE, corners)
+    assert copy is not None
+    assert np.array_equal(copy, NOISE[y : y + height, x : x + width])
+    assert np.array_equal(copy, warped(NOISE, corners, width, height))
+
+
+def test_a_line_that_is_a_little_slanted_is_warped() -> None:
+    slanted = np.array([[10, 10], [60, 11], [60, 31], [10, 30]], np.int32)
+    assert sliced(NOISE, slanted.astype(np.float32)) is None
+    assert crop_line(NOISE, slanted) is not None
+
+
+def test_coordinates_of_an_image_wider_than_16_bits_stay_positive() -> None:
+    [found] = find_text_boxes(heat((150, 40, 190, 50)), 40_000, 100)
+    assert found.min() >= 0
+    assert found[1][0] > 38_000
+    assert line_polygon(found)[1][0] > 38_000
+    assert reading_order([found, upright(0, 40, 90, 60)]) == [1, 0]
+    assert not is_covered(found, [upright(0, 30, 90, 60)])
+
+
+@pytest.mark.parametrize("slant", [0, 2])
+def test_a_line_is_cut_out_of_an_image_that_is_wider_than_16_bits(slant: int) -> None:
+    box = np.array([[20, 10], [120, 10 + slant], [120, 30 + slant], [20, 30]], np.int32)
+    wide = np.zeros((90, 40_000, 3), np.uint8)
+    wide[:, 39_000:39_200] = NOISE
+    expected, found = crop_line(NOISE, box), crop_line(wide, box + np.array([39_000, 0], np.int32))
+    assert expected is not None
+    assert found is not None
+    assert np.abs(found.astype(int) - expected).mean() < 0.5  # the interpolation of noise differs in last bits
+
+
+def test_a_standing_line_is_turned_to_the_left_and_its_corners_begin_where_its_text_does() -> None:
+    image = np.zeros((200, 100, 3), np.uint8)
+    image[10:30, 40:60] = 255  # the end that comes last when it is read upwards
+    standing = upright(40, 10, 60, 110)
+    crop = crop_line(image, standing)
+    assert crop is not None
+    assert crop.shape == (20, 100, 3)
+    assert crop[10, 5].max() == 255 or crop[10, 95].max() == 255
+    assert line_polygon(standing)[0] == (60.0, 10.0)
+    assert line_polygon(upright(10, 40, 110, 60))[0] == (10.0, 40.0)
+
+
+def test_of_a_line_without_extent_nothing_is_cut_out() -> None:
+    assert crop_line(np.zeros((9, 9, 3), np.uint8), upright(4, 4, 4, 4)) is None
