@@ -34,7 +34,10 @@ def frame(index: int, labels: dict[str, float], texts: dict[str, float]) -> dict
 
 def frame_results(results: Iterable[Mapping[str, Any]]) -> list[FrameResult]:
     """Return the results of these frames as the client reads them."""
-    return [read_frame(json.dumps(one).encode(), one["frame_index"]) for one in results]
+    return [
+        read_frame(json.dumps(one, ensure_ascii=False, separators=(",", ":")).encode(), one["frame_index"])
+        for one in results
+    ]
 
 
 RESULTS = [
