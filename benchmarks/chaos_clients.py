@@ -1,6 +1,5 @@
 """Clients that go on submitting whatever happens, and know what each job must come to."""
 
-import json
 import threading
 import time
 from collections import Counter
@@ -18,6 +17,7 @@ from job_worker.errors import JobFailed
 from job_worker.runtime.pipeline_runner import PipelineRunner
 from shared.contract.errors import STOPPED_SERVER_CODES
 from shared.contract.job_status import JobStatus
+from shared.results import encoded_document
 
 __all__ = ["Client", "Promise", "Truth", "insist", "truths"]
 
@@ -178,4 +178,4 @@ class Client:
 
 def _document_of(results: Sequence[FrameResult]) -> bytes:
     """Return the document that a worker stored to give these results."""
-    return json.dumps({"results": results}, ensure_ascii=False, separators=(",", ":")).encode()
+    return b"".join(encoded_document(frame.to_json().encode() for frame in results))

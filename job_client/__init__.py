@@ -13,10 +13,12 @@ from job_client.errors import (
     ServiceError,
     Unreachable,
 )
-from job_client.job import FrameResult, Job, JobInfo
+from job_client.job import Job, JobInfo
 from shared.contract.job_status import JobStatus
+from shared.results import Detection, FrameResult, TextLine
 
 __all__ = [
+    "Detection",
     "FrameResult",
     "InvalidRequest",
     "Job",
@@ -32,5 +34,6 @@ __all__ = [
     "RequestIdReused",
     "ServerBusy",
     "ServiceError",
+    "TextLine",
     "Unreachable",
 ]

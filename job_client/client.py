@@ -58,13 +58,13 @@ class JobClient:
         self.close()
 
     def close(self) -> None:
-        """Closes the connection."""
+        """Close the connection."""
         self._channel.close()
 
     def submit(
         self, video: str | os.PathLike[str] | bytes, pipeline_id: str = DEFAULT_PIPELINE, request_id: str | None = None
     ) -> Job:
-        """Submits a video and returns its job, without waiting for a worker.
+        """Submit a video and return its job, without waiting for a worker.
 
         Args:
             video: An MP4: its file or its bytes.
@@ -84,11 +84,11 @@ class JobClient:
         return self.job(call(self._stub.SubmitJob, request, TRANSFER_SECONDS).job_id)
 
     def job(self, job_id: str) -> Job:
-        """Returns the handle of a job that was submitted before; asks the server nothing."""
+        """Return the handle of a job that was submitted before; makes no call."""
         return Job(job_id, self._stub)
 
     def jobs(self, status: JobStatus | None = None) -> Iterator[JobInfo]:
-        """Yields where each job stands, newest first, asking for the next page when it is needed.
+        """Yield the status of each job, newest first, requesting the next page when it is needed.
 
         Args:
             status: Only jobs of this status; None means all.
@@ -102,6 +102,6 @@ class JobClient:
                 return
 
     def pipelines(self) -> list[PipelineInfo]:
-        """Returns the pipelines that the server offers."""
+        """Return the pipelines that the server offers."""
         answer = call(self._stub.ListPipelines, pb.ListPipelinesRequest())
         return [PipelineInfo(pipeline.pipeline_id, pipeline.description) for pipeline in answer.pipelines]

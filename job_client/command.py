@@ -7,7 +7,7 @@ import typer
 from job_client.cli.annotate import annotate
 from job_client.cli.demo import demo
 from job_client.cli.jobs import delete, list_jobs, pipelines, status, submit
-from job_client.cli.output import complain
+from job_client.cli.output import print_error
 from job_client.cli.report import report
 from job_client.cli.results import results
 from job_client.errors import ServiceError
@@ -33,6 +33,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         app(args=arguments, prog_name="foregsyte")
     except (ServiceError, UnsuitableFile, ExtraMissing, ClusterFailed, OSError) as error:
-        complain(error)
+        print_error(error)
         return exit_code_of(error)
     return ExitCode.OK

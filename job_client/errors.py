@@ -49,26 +49,33 @@ _DETAIL_KINDS: tuple[type[Message], ...] = (
 
 
 class ServiceError(Exception):
-    """What the server refused, or that it cannot be reached.
+    """A call that failed: the server refused it, or cannot be reached.
 
     Attributes:
         code: The canonical gRPC code.
         reason: The reason that programs switch on, such as `JOB_NOT_FOUND`; empty where the server gave none.
         message: What was wrong and what to do.
         details: The `google.rpc` messages that came along: `ErrorInfo`, `BadRequest`, `ResourceInfo`, `RetryInfo`.
-        retry_after_seconds: How long the server asks to wait before trying again; None where it does not say.
+        retry_after_seconds: How long the server requests to wait before the next try; None where it does not.
     """
 
-    def __init__(self, error: grpc.RpcError) -> None:
-        self.code: grpc.StatusCode = error.code()
-        self.reason: str = reason_of(error) or ""
-        self.message: str = error.details() or ""
-        self.details: tuple[Message, ...] = _details_of(error)
-        self.retry_after_seconds: float | None = retry_delay_seconds(error)
-        super().__init__(f"{self.code.name}{f' ({self.reason})' if self.reason else ''}: {self.message}")
+    def __init__(
+        self,
+        code: grpc.StatusCode,
+        message: str,
+        reason: str = "",
+        details: tuple[Message, ...] = (),
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        super().__init__(f"{code.name}{f' ({reason})' if reason else ''}: {message}")
+        self.code = code
+        self.message = message
+        self.reason = reason
+        self.details = details
+        self.retry_after_seconds = retry_after_seconds
 
     def detail(self, kind: type[M]) -> M | None:
-        """Returns the detail of this kind, or None where the server sent none."""
+        """Return the detail of this kind, or None where the server sent none."""
         return next((detail for detail in self.details if isinstance(detail, kind)), None)
 
 
@@ -126,17 +133,17 @@ _BY_CODE: dict[grpc.StatusCode, type[ServiceError]] = {
 
 
 def service_error(error: grpc.RpcError) -> ServiceError:
-    """Returns the exception that fits what gRPC raised."""
-    kind = _BY_REASON.get(reason_of(error) or "") or _BY_CODE.get(error.code(), ServiceError)
-    return kind(error)
+    """Return the exception that stands for what gRPC raised."""
+    reason = reason_of(error) or ""
+    kind = _BY_REASON.get(reason) or _BY_CODE.get(error.code(), ServiceError)
+    return kind(error.code(), error.details() or "", reason, _details_of(error), retry_delay_seconds(error))
 
 
 def _details_of(error: grpc.RpcError) -> tuple[Message, ...]:
     status = rpc_status.from_call(error)
-    found: list[Message] = []
-    for packed in status.details if status else ():
-        for kind in _DETAIL_KINDS:
-            message = kind()
-            if packed.Unpack(message):
-                found.append(message)
-    return tuple(found)
+    return tuple(
+        message
+        for packed in (status.details if status else ())
+        for message in (kind() for kind in _DETAIL_KINDS)
+        if packed.Unpack(message)
+    )

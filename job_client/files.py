@@ -1,4 +1,4 @@
-"""Writing a file whole or not at all."""
+"""Write a file whole or not at all."""
 
 import contextlib
 import errno
@@ -10,20 +10,20 @@ from pathlib import Path
 __all__ = ["written_whole"]
 
 _FILE_MODE = 0o666
-"""What a new file may be used for before the user's mask; temporary files begin with less."""
+"""The permissions of a new file before the user's mask; `mkstemp` gives fewer."""
 
 
 @contextlib.contextmanager
 def written_whole(target: Path) -> Iterator[Path]:
-    """Gives a temporary file beside the target to write to, which becomes the target when the block ends well.
+    """Provide a temporary file beside the target, which replaces the target when the block ends without an error.
 
-    However else the block ends (an error, Ctrl-C), the temporary file is removed and the target is as it was.
+    On any other end (an error, Ctrl-C) the temporary file is removed and the target is as it was.
 
     Args:
         target: The file to make or replace.
 
     Raises:
-        OSError: The folder cannot be written to, or the target is something else than a file, such as a device.
+        OSError: The folder cannot be written to, or the target is no regular file, such as a device.
     """
     target = target.resolve()  # behind a link its target is replaced, not the link
     if target.exists() and not target.is_file():

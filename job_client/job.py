@@ -1,40 +1,31 @@
-"""One job of a server: where it stands, its end, what was found."""
+"""One job of a server: its status, its end, its results."""
 
-import json
+import io
 import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, TypedDict
+from typing import Any
 
-from job_client.errors import Unreachable
+import grpc
+
+from job_client.errors import ServiceError, Unreachable
 from job_client.retry import FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS, TRANSFER_SECONDS, call
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub
 from shared.contract.job_status import JobStatus
+from shared.results import FrameResult, InvalidDocument, read_frame, read_list
 
-__all__ = ["FrameResult", "Job", "JobInfo", "job_info"]
+__all__ = ["Job", "JobInfo", "job_info"]
 
 OUTAGE_SECONDS = 60.0
-"""How long `wait` bears a server that cannot be reached: one that is started again comes back in a few seconds."""
-
-
-class FrameResult(TypedDict):
-    """What was found in one frame.
-
-    Attributes:
-        frame_index: The frame's place in display order, counted from 0.
-        result: What the pipeline found; the built-in ones give `detections`, `text`, `text_lines`, `timestamp_ms`.
-    """
-
-    frame_index: int
-    result: dict[str, Any]
+"""How long `wait` goes on without an answer: a server that is started again comes back in a few seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobInfo:
-    """Where a job stands; the fields are those of `GetJobStatusResponse`, times in UTC."""
+    """The status of a job; the fields are those of `GetJobStatusResponse`, times in UTC."""
 
     job_id: str
     status: JobStatus
@@ -62,26 +53,32 @@ class Job:
         return self.job_id
 
     def status(self) -> JobInfo:
-        """Returns where the job stands."""
+        """Return the job's status now."""
         return job_info(call(self._stub.GetJobStatus, pb.GetJobStatusRequest(job_id=self.job_id)))
 
-    def wait(self, timeout: float | None = None, on_status: Callable[[JobInfo], None] = lambda _: None) -> JobInfo:
-        """Waits until the job has ended and returns how; a failed job is an end like any other.
+    def wait(
+        self,
+        timeout: float | None = None,
+        on_status: Callable[[JobInfo], None] = lambda _: None,
+        outage_seconds: float = OUTAGE_SECONDS,
+    ) -> JobInfo:
+        """Wait until the job has ended, completed or failed, and return its status.
 
         Args:
             timeout: The longest wait in seconds; None waits for ever.
-            on_status: Called each time the server was asked.
+            on_status: Called with each status that the server answers.
+            outage_seconds: How long to go on while the server cannot be reached.
 
         Raises:
             TimeoutError: The job has not ended in time.
-            ServiceError: The server refuses, or could not be reached for a minute.
+            ServiceError: The server refuses, or could not be reached for so long.
         """
         deadline = math.inf if timeout is None else time.monotonic() + timeout
         pause = FIRST_PAUSE_SECONDS
-        heard_at = time.monotonic()
+        answered_at = time.monotonic()
         while True:
-            if job := self._status_or_none(heard_at):
-                heard_at = time.monotonic()
+            if job := self._status_or_none(answered_at + outage_seconds):
+                answered_at = time.monotonic()
                 on_status(job)
                 if job.status.is_final:
                     return job
@@ -92,35 +89,44 @@ class Job:
             pause = min(pause * 1.5, MAX_PAUSE_SECONDS)
 
     def results(self) -> list[FrameResult]:
-        """Returns what was found, one entry a frame in display order, however long the video is.
+        """Return the result of every frame in display order, however long the video is.
 
         Raises:
             JobNotCompleted: The job is pending or running.
             JobFailed: The job ended with an error; the message says which.
+            ServiceError: The results are damaged.
         """
         request = pb.GetJobResultsRequest(job_id=self.job_id, format=pb.RESULTS_FORMAT_JSON)
-        results: list[FrameResult] = json.loads(call(self._stub.GetJobResults, request, TRANSFER_SECONDS).results_json)
-        return results
+        answer = call(self._stub.GetJobResults, request, TRANSFER_SECONDS)
+        try:
+            return list(read_list(io.BytesIO(answer.results_json.encode()), read_frame))
+        except InvalidDocument as error:
+            message = f"the server's answer holds no results of job {self.job_id}: {error}"
+            raise ServiceError(grpc.StatusCode.DATA_LOSS, message) from error
+
+    def results_as_dicts(self) -> list[dict[str, Any]]:
+        """Return the same as plain dicts, `{"frame_index": int, "result": {...}}`; raises as `results` does."""
+        return [frame.to_dict() for frame in self.results()]
 
     def delete(self) -> None:
-        """Deletes the job, its video and its results.
+        """Delete the job, its video and its results.
 
         Raises:
             JobNotFinished: The job is pending or running.
         """
         call(self._stub.DeleteJob, pb.DeleteJobRequest(job_id=self.job_id))
 
-    def _status_or_none(self, heard_at: float) -> JobInfo | None:
+    def _status_or_none(self, deadline: float) -> JobInfo | None:
         try:
             return self.status()
         except Unreachable:
-            if time.monotonic() - heard_at > OUTAGE_SECONDS:
+            if time.monotonic() > deadline:
                 raise
             return None
 
 
 def job_info(answer: pb.GetJobStatusResponse | pb.JobSummary) -> JobInfo:
-    """Turns the server's words about a job into ours."""
+    """Return a job of the server's answer."""
     return JobInfo(
         job_id=answer.job_id,
         status=JobStatus(pb.JobStatus.Name(answer.status).removeprefix("JOB_STATUS_").lower()),

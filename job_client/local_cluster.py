@@ -1,4 +1,4 @@
-"""The whole service in one command: starts the pair, runs one video through it, stops what it started."""
+"""A server and a worker on this host, started together and stopped together."""
 
 import contextlib
 import os
@@ -10,25 +10,26 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-__all__ = ["ClusterFailed", "local_cluster"]
+__all__ = ["ClusterFailed", "local_cluster", "ready_process"]
 
 START_SECONDS = 300.0
-"""How long a process may take until it says that it is ready: models load in seconds, on a busy machine in minutes."""
+"""How long a process may take until it prints that it is ready: models load in seconds, on a busy host in minutes."""
 STOP_SECONDS = 30.0
+"""How long a process may take to stop before it is killed."""
 
 
 class ClusterFailed(Exception):
-    """A process of the pair did not start; the message says why."""
+    """The server or the worker did not start; the message says why."""
 
 
 @contextlib.contextmanager
 def local_cluster(data_dir: Path, worker_arguments: Sequence[str], pipelines: str) -> Iterator[str]:
-    """Runs a server on a free port and a worker, as processes of their own, for as long as the `with` block lasts.
+    """Run a server on a free port and a worker, each in a process of its own, until the block ends.
 
     Args:
-        data_dir: Where the server keeps its data.
+        data_dir: Where the server keeps its data, and both their logs.
         worker_arguments: More of the worker's command line.
-        pipelines: What both offer, as a,b.
+        pipelines: The pipelines of both, as a,b.
 
     Yields:
         The server's address.
@@ -37,43 +38,62 @@ def local_cluster(data_dir: Path, worker_arguments: Sequence[str], pipelines: st
         ClusterFailed: One of them did not start.
     """
     api = ["job_api", "--address", "127.0.0.1:0", "--data-dir", str(data_dir), "--pipelines", pipelines]
-    with _process(data_dir / "api.log", api, r"listens on (\S+),") as address:
+    with ready_process(api, r"listens on (\S+),", data_dir / "api.log") as address:
         worker = ["job_worker.worker_runner", "--address", address, "--pipelines", pipelines, *worker_arguments]
-        with _process(data_dir / "worker.log", worker, r"takes jobs from (\S+)"):
+        with ready_process(worker, r"takes jobs from (\S+)", data_dir / "worker.log"):
             yield address
 
 
 @contextlib.contextmanager
-def _process(log: Path, arguments: list[str], ready: str) -> Iterator[str]:
-    """Runs a module until the block ends; yields what the first line it prints says."""
+def ready_process(
+    arguments: Sequence[str],
+    ready: str,
+    log: Path,
+    start_seconds: float = START_SECONDS,
+    stop_seconds: float = STOP_SECONDS,
+) -> Iterator[str]:
+    """Run a Python module until the block ends.
+
+    Args:
+        arguments: The module and its command line.
+        ready: The pattern of the first line that it prints once it is ready.
+        log: The file for its standard error.
+        start_seconds: How long it may take to print that line.
+        stop_seconds: How long it may take to stop.
+
+    Yields:
+        The first group of the pattern.
+
+    Raises:
+        ClusterFailed: The module did not print that line.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as errors:
-        process = subprocess.Popen(  # noqa: S603 (our own modules)
+    with (
+        log.open("wb") as errors,
+        subprocess.Popen(  # noqa: S603 (our own modules)
             [sys.executable, "-m", *arguments],
             stdout=subprocess.PIPE,
             stderr=errors,
             env=os.environ | {"PYTHONUNBUFFERED": "1"},
-            start_new_session=True,  # Ctrl-C reaches this process alone, which then stops the pair in order
-        )
+            start_new_session=True,  # Ctrl-C reaches this process alone, which then stops the others in order
+        ) as process,
+    ):
         try:
-            assert process.stdout is not None  # noqa: S101 (asked for above)
-            found = re.search(ready, _first_line(process.stdout.fileno()))
+            assert process.stdout is not None  # noqa: S101 (a pipe, see above)
+            found = re.search(ready, _first_line(process.stdout.fileno(), start_seconds))
             if not found:
-                raise ClusterFailed(_reason(process, arguments[0], log))
+                late = f"{arguments[0]} did not say within {start_seconds:g} seconds that it is ready"
+                raise ClusterFailed(_last_line(log) if _has_ended(process, stop_seconds) else late)
             yield found[1]
         finally:
             process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(STOP_SECONDS)
-            process.kill()
-            process.wait()
-            if process.stdout:
-                process.stdout.close()
+            if not _has_ended(process, stop_seconds):
+                process.kill()
 
 
-def _first_line(pipe: int) -> str:
-    """Returns the first line that comes through the pipe, or what came of it before its end or the end of the time."""
-    deadline = time.monotonic() + START_SECONDS
+def _first_line(pipe: int, seconds: float) -> str:
+    """Return the first line that the pipe gives, or less where the pipe or the time ends before."""
+    deadline = time.monotonic() + seconds
     line = b""
     with selectors.DefaultSelector() as selector:
         selector.register(pipe, selectors.EVENT_READ)
@@ -84,10 +104,12 @@ def _first_line(pipe: int) -> str:
     return line.decode(errors="replace")
 
 
-def _reason(process: "subprocess.Popen[bytes]", module: str, log: Path) -> str:
-    """Says why the process is not ready: the last line of its log, or that it goes on without a word."""
-    try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        return f"{module} did not say within {START_SECONDS:g} seconds that it is ready"
+def _has_ended(process: "subprocess.Popen[bytes]", seconds: float) -> bool:
+    """Wait for the end of the process so long at most, and return whether it came."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(seconds)
+    return process.returncode is not None
+
+
+def _last_line(log: Path) -> str:
     return log.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2]

@@ -27,7 +27,7 @@ MAX_PAUSE_SECONDS = 2.0
 
 
 def call(method: Callable[..., T], request: object, seconds: float = CALL_SECONDS) -> T:
-    """Makes a call that is safe to repeat.
+    """Make a call that is safe to repeat.
 
     Args:
         method: The stub's method.
@@ -50,7 +50,7 @@ def call(method: Callable[..., T], request: object, seconds: float = CALL_SECOND
 
 
 def _patience(error: BaseException | None) -> float:
-    """Return how long a call that fails so is repeated, in seconds; 0 where a repeat is of no use."""
+    """Return for how many seconds a call that fails so is tried again; 0 where trying again is of no use."""
     if not isinstance(error, grpc.RpcError):
         return 0.0
     if error.code() in STOPPED_SERVER_CODES:

@@ -1,21 +1,21 @@
-"""When each label and each line of text is in the picture: sightings in consecutive frames, merged into spans."""
+"""When each label and each line of text is visible: its occurrences in consecutive frames, merged into spans."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from itertools import chain
+from typing import NamedTuple
 
-from job_client.findings import detections_of, text_lines_of, timestamp_of
-from job_client.job import FrameResult
+from shared.results import FrameResult
 
-__all__ = ["FindingKind", "Span", "frame_times", "spans_of"]
+__all__ = ["Occurrence", "Span", "SpanKind", "frame_times", "occurrences_of", "spans_of"]
 
 DEFAULT_FRAME_MS = 40.0
-"""How long a frame is shown where the results do not tell: 25 a second."""
+"""How long a frame is shown where the results state no times: 25 frames a second."""
 
 
-class FindingKind(StrEnum):
-    """What was found.
+class SpanKind(StrEnum):
+    """What a span is of.
 
     Attributes:
         label: An object, by its label.
@@ -26,15 +26,25 @@ class FindingKind(StrEnum):
     text = "text"
 
 
-_FINDINGS: dict[FindingKind, tuple[Callable[[Mapping[str, Any]], list[dict[str, Any]]], str]] = {
-    FindingKind.label: (detections_of, "label"),
-    FindingKind.text: (text_lines_of, "text"),
-}
+class Occurrence(NamedTuple):
+    """One object or line of text in one frame.
+
+    Attributes:
+        kind: Which of the two.
+        name: The label or the text.
+        confidence: How sure the model is, 0 to 1.
+        coordinates: The box `(x1, y1, x2, y2)` or the corners `(x1, y1, ..., x4, y4)`, in pixels of the frame.
+    """
+
+    kind: SpanKind
+    name: str
+    confidence: float
+    coordinates: tuple[float, ...]
 
 
 @dataclass(slots=True)
 class Span:
-    """One label or line of text while it is in every frame.
+    """One label or line of text over consecutive frames.
 
     Attributes:
         name: The label or the text.
@@ -55,23 +65,33 @@ class Span:
     best_frame: int
 
 
+def occurrences_of(frame: FrameResult) -> Iterator[Occurrence]:
+    """Yield the frame's objects and then its lines of text, each in their order."""
+    for found in frame.detections:
+        yield Occurrence(SpanKind.label, found.label, found.confidence, found.box)
+    for line in frame.text_lines:
+        yield Occurrence(SpanKind.text, line.text, line.confidence, tuple(chain.from_iterable(line.polygon)))
+
+
 def frame_times(results: Sequence[FrameResult]) -> list[tuple[float, float]]:
-    """Returns from when to when each frame is shown, in milliseconds.
+    """Return from when to when each frame is shown, in milliseconds.
 
     A frame ends when the next one begins; the last one is as long as the one before.
     """
-    starts = [_start_of(frame) for frame in results]
+    starts = [
+        frame.frame_index * DEFAULT_FRAME_MS if frame.timestamp_ms is None else frame.timestamp_ms for frame in results
+    ]
     last = starts[-1] - starts[-2] if len(starts) > 1 else DEFAULT_FRAME_MS
     return list(zip(starts, [*starts[1:], *(start + last for start in starts[-1:])], strict=True))
 
 
-def spans_of(results: Sequence[FrameResult], kind: FindingKind) -> list[Span]:
-    """Returns the spans of every label or line of text, in the order of their starts."""
+def spans_of(results: Sequence[FrameResult], kind: SpanKind) -> list[Span]:
+    """Return the spans of every label or line of text, in the order of their starts."""
     spans: list[Span] = []
     latest: dict[str, Span] = {}
     for frame, (start_ms, end_ms) in zip(results, frame_times(results), strict=True):
-        index = frame["frame_index"]
-        for name, confidence in _sightings(frame, kind):
+        index = frame.frame_index
+        for _, name, confidence, _ in (found for found in occurrences_of(frame) if found.kind is kind):
             span = latest.get(name)
             if span is None or span.last_frame < index - 1:
                 span = latest[name] = Span(name, index, index, start_ms, end_ms, confidence, index)
@@ -80,14 +100,3 @@ def spans_of(results: Sequence[FrameResult], kind: FindingKind) -> list[Span]:
             if confidence > span.best_confidence:
                 span.best_confidence, span.best_frame = confidence, index
     return spans
-
-
-def _start_of(frame: FrameResult) -> float:
-    stated = timestamp_of(frame["result"])
-    return frame["frame_index"] * DEFAULT_FRAME_MS if stated is None else stated
-
-
-def _sightings(frame: FrameResult, kind: FindingKind) -> Iterator[tuple[str, float]]:
-    findings_of, name = _FINDINGS[kind]
-    for finding in findings_of(frame["result"]):
-        yield finding[name], finding["confidence"]

@@ -1,55 +1,42 @@
-"""What a video's results come to: which labels and which lines of text, where and how sure."""
+"""Which labels and which lines of text are in a video, and when."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from job_client.findings import detections_of, text_lines_of
-from job_client.job import FrameResult
+from job_client.spans import Span, SpanKind, spans_of
+from shared.results import FrameResult
 
-__all__ = ["Sighting", "labels_of", "texts_of"]
+__all__ = ["SummaryRow", "summary_of"]
 
 
 @dataclass(slots=True)
-class Sighting:
-    """One label or one line of text over a whole video.
+class SummaryRow:
+    """One label or line of text over a whole video.
 
     Attributes:
+        kind: Which of the two.
         name: The label or the text.
-        frames: In how many frames it is.
-        first_frame: The first of them.
-        last_frame: The last of them.
-        best_confidence: The highest confidence.
+        spans: When it is visible, in order; at least one.
     """
 
+    kind: SpanKind
     name: str
-    frames: int
-    first_frame: int
-    last_frame: int
-    best_confidence: float
+    spans: list[Span] = field(default_factory=list)
+
+    @property
+    def frames(self) -> int:
+        """In how many frames it is; several in one frame count once."""
+        return sum(span.last_frame - span.first_frame + 1 for span in self.spans)
+
+    @property
+    def best(self) -> Span:
+        """The span with the highest confidence."""
+        return max(self.spans, key=lambda span: span.best_confidence)
 
 
-def labels_of(results: Sequence[FrameResult]) -> list[Sighting]:
-    """Returns the labels of the detections, most frequent first."""
-    return _count((frame["frame_index"], _pairs(detections_of(frame["result"]), "label")) for frame in results)
-
-
-def texts_of(results: Sequence[FrameResult]) -> list[Sighting]:
-    """Returns the lines of text, most frequent first."""
-    return _count((frame["frame_index"], _pairs(text_lines_of(frame["result"]), "text")) for frame in results)
-
-
-def _pairs(findings: Iterable[Mapping[str, Any]], name: str) -> Iterator[tuple[str, float]]:
-    for finding in findings:
-        yield finding[name], finding["confidence"]
-
-
-def _count(frames: Iterable[tuple[int, Iterable[tuple[str, float]]]]) -> list[Sighting]:
-    sightings: dict[str, Sighting] = {}
-    for index, pairs in frames:
-        for name, confidence in pairs:
-            sighting = sightings.setdefault(name, Sighting(name, 0, index, -1, 0.0))
-            sighting.frames += sighting.last_frame != index  # several in one frame count once
-            sighting.last_frame = index
-            sighting.best_confidence = max(sighting.best_confidence, confidence)
-    return sorted(sightings.values(), key=lambda sighting: (-sighting.frames, sighting.first_frame, sighting.name))
+def summary_of(results: Sequence[FrameResult], kind: SpanKind) -> list[SummaryRow]:
+    """Return the labels or the lines of text, the most frequent first, then the first seen."""
+    rows: dict[str, SummaryRow] = {}
+    for span in spans_of(results, kind):
+        rows.setdefault(span.name, SummaryRow(kind, span.name)).spans.append(span)
+    return sorted(rows.values(), key=lambda row: (-row.frames, row.spans[0].first_frame))

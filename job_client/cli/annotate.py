@@ -1,4 +1,4 @@
-"""The subcommand `annotate`: the original video with what was found drawn on it."""
+"""The subcommand `annotate`: the original video with its results drawn on it."""
 
 from pathlib import Path
 from typing import Annotated
@@ -49,11 +49,11 @@ def annotate(
     if out.suffix.lower() not in SUFFIXES:
         raise typer.BadParameter(f"{out.name} must end in {' or '.join(SUFFIXES)}", param_hint="--out")
     with connected(address, tls_ca_file) as client:
-        found = client.job(job_id).results()
+        results = client.job(job_id).results()
     with needing_extra("client-media"):
         from job_client.media.annotation import annotate_video  # noqa: PLC0415 (a plain client does without)
         from job_client.media.fonts import FontFile  # noqa: PLC0415
     fonts = [FontFile(path) for path in font or ()]
-    with ending_on_signals(), written_whole(out) as temporary, counting_bar("drawing", len(found)) as bar:
-        annotate_video(video, found, temporary, lambda: bar.advance(bar.task_ids[0]), fonts)
-    messages.print(f"{len(found)} frames written to {out}", markup=False, highlight=False)
+    with ending_on_signals(), written_whole(out) as temporary, counting_bar("drawing", len(results)) as advance:
+        annotate_video(video, results, temporary, advance, fonts)
+    messages.print(f"{len(results)} frames written to {out}", markup=False, highlight=False)

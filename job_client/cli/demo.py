@@ -1,16 +1,15 @@
 """The subcommand `demo`: the whole service on one video."""
 
-import json
 import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from job_client.cli.jobs import told_how_it_ended
+from job_client.cli.jobs import report_end
 from job_client.cli.output import console
 from job_client.cli.progress import wait_for
-from job_client.cli.results import show_summary
+from job_client.cli.results import print_summary
 from job_client.cli.signals import ending_on_signals
 from job_client.client import JobClient
 from job_client.local_cluster import local_cluster
@@ -18,7 +17,7 @@ from job_client.local_cluster import local_cluster
 __all__ = ["demo"]
 
 SAMPLE = Path(__file__).parent.parent / "samples" / "road_and_parcel.mp4"
-"""A video of our own, in which there is something of every class of the bundled detector."""
+"""A video of our own with objects of every class of the bundled detector."""
 
 PIPELINE = "yolo_ocr"
 
@@ -28,7 +27,7 @@ def demo(
     yolo_weights: Annotated[str, typer.Option(help="Detector weights; default: the bundled ones.")] = "",
     data_dir: Annotated[Path | None, typer.Option(help="Keep the data here; default: a temporary folder.")] = None,
 ) -> None:
-    """Start a server and a worker, run a video through them, show what was found, stop both.
+    """Start a server and a worker, run a video through them, show its results, stop both.
 
     Needs the extras `api` and `worker` on this host.
 
@@ -39,7 +38,7 @@ def demo(
     """
     arguments = ["--yolo-weights", yolo_weights] if yolo_weights else []
     with ending_on_signals(), tempfile.TemporaryDirectory(prefix="foregsyte-demo-") as temporary:
-        console.print(f"Starting the pair and loading the models for pipeline [bold]{PIPELINE}[/bold] ...")
+        console.print(f"Starting a server and a worker and loading the models for pipeline [bold]{PIPELINE}[/bold] ...")
         with local_cluster(data_dir or Path(temporary), arguments, PIPELINE) as address, JobClient(address) as client:
             _run(client, video, address)
 
@@ -47,9 +46,9 @@ def demo(
 def _run(client: JobClient, video: Path, address: str) -> None:
     job = client.submit(video, PIPELINE)
     console.print(f"Submitted {video.name} to {address}: job {job}", markup=False)
-    if code := told_how_it_ended(wait_for(job, video.name, timeout=None)):
+    if code := report_end(wait_for(job, video.name, timeout=None)):
         raise typer.Exit(code)
-    found = job.results()
+    results = job.results()
     console.print("The first frame, as stored:")
-    console.print_json(json.dumps(found[0], ensure_ascii=False))
-    show_summary(found)
+    console.print_json(results[0].to_json())
+    print_summary(results)

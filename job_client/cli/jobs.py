@@ -1,6 +1,7 @@
 """Subcommands that handle whole jobs: submit, status, list, delete, pipelines."""
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +10,7 @@ import typer
 from rich.table import Table
 
 from job_client.cli.options import AddressOption, JobIdsArgument, JsonOption, PipelineOption, TlsOption, connected
-from job_client.cli.output import complain, console, for_people, job_record, jobs_table, messages, print_records
+from job_client.cli.output import console, job_record, jobs_table, messages, print_error, print_records, wants_tables
 from job_client.cli.progress import upload, wait_for
 from job_client.client import DEFAULT_ADDRESS, DEFAULT_PIPELINE, JobClient
 from job_client.errors import InvalidRequest
@@ -17,7 +18,7 @@ from job_client.job import Job, JobInfo
 from shared.contract.job_status import JobStatus
 from shared.process.exit_codes import ExitCode
 
-__all__ = ["delete", "list_jobs", "pipelines", "status", "submit", "told_how_it_ended"]
+__all__ = ["delete", "list_jobs", "pipelines", "report_end", "status", "submit"]
 
 VideosArgument = Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, readable=True, help="MP4 files.")]
 
@@ -53,7 +54,7 @@ def _submit(client: JobClient, video: Path, pipeline: str, *, as_json: bool) -> 
     try:
         job = upload(client, video, pipeline)
     except (InvalidRequest, OSError) as error:
-        complain(f"{video}: {error}")
+        print_error(f"{video}: {error}")
         return None
     if as_json:
         print_records([{"file": str(video), "job_id": job.job_id}])
@@ -66,13 +67,13 @@ def _wait(video: Path, job: Job, timeout: float | None, *, as_json: bool) -> Exi
     info = wait_for(job, video.name, timeout)
     if as_json:
         print_records([{"file": str(video)} | job_record(info)])
-    return told_how_it_ended(info)
+    return report_end(info)
 
 
-def told_how_it_ended(job: JobInfo) -> ExitCode:
-    """Says how the job ended, on standard error, and returns the exit code that says the same."""
+def report_end(job: JobInfo) -> ExitCode:
+    """Print on standard error how the job ended, and return the exit code that stands for it."""
     if job.status is JobStatus.failed:
-        complain(f"job {job.job_id} failed: {job.error_message}")
+        print_error(f"job {job.job_id} failed: {job.error_message}")
         return ExitCode.JOB_FAILED
     took = (job.updated_at - job.created_at).total_seconds()
     messages.print(f"Job {job.job_id} {job.status} {took:.1f} s after it was submitted", highlight=False)
@@ -85,7 +86,7 @@ def status(
     address: AddressOption = DEFAULT_ADDRESS,
     tls_ca_file: TlsOption = None,
 ) -> None:
-    """Print where jobs stand.
+    """Print the status of jobs.
 
     For example:
 
@@ -117,7 +118,7 @@ def list_jobs(
 
 
 def _print_jobs(jobs: Iterable[JobInfo], *, as_json: bool) -> None:
-    if for_people(as_json=as_json):
+    if wants_tables(as_json=as_json):
         console.print(jobs_table(jobs))
     else:
         print_records(map(job_record, jobs))
@@ -140,7 +141,7 @@ def delete(
     with connected(address, tls_ca_file) as client:
         for job_id in job_ids:
             client.job(job_id).delete()
-            if for_people(as_json=as_json):
+            if wants_tables(as_json=as_json):
                 console.print(f"Deleted job {job_id}", markup=False, highlight=False)
             else:
                 print_records([{"job_id": job_id, "deleted": True}])
@@ -159,12 +160,10 @@ def pipelines(
     """
     with connected(address, tls_ca_file) as client:
         offered = client.pipelines()
-    if for_people(as_json=as_json):
+    if wants_tables(as_json=as_json):
         table = Table("pipeline", "what it finds")
         for pipeline in offered:
             table.add_row(pipeline.pipeline_id, pipeline.description)
         console.print(table)
     else:
-        print_records(
-            {"pipeline_id": pipeline.pipeline_id, "description": pipeline.description} for pipeline in offered
-        )
+        print_records(map(asdict, offered))

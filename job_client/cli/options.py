@@ -40,18 +40,18 @@ FramesOption = Annotated[
 
 
 def connected(address: str, tls_ca_file: Path | None) -> JobClient:
-    """Returns a client of the server, to be closed by the caller."""
+    """Return a client of the server, to be closed by the caller."""
     return JobClient(address, tls_ca_file)
 
 
 def frames_range(text: str) -> range:
-    """Reads `A:B`.
+    """Return the frames that `A:B` names.
 
     Args:
         text: Two frame numbers, either of which may be left out; empty means all frames.
 
     Raises:
-        typer.BadParameter: It is something else.
+        typer.BadParameter: The text has another form.
     """
     found = re.fullmatch(r"(\d*):(\d*)", text or ":", re.ASCII)
     if not found:

@@ -1,4 +1,4 @@
-"""What the command prints: tables for people on a terminal, JSON lines for programs, messages on standard error."""
+"""What the command prints: tables on a terminal, JSON lines for programs, messages on standard error."""
 
 import json
 import sys
@@ -11,19 +11,19 @@ from rich.markup import escape
 from rich.table import Table
 
 from job_client.job import JobInfo
-from job_client.summary import Sighting
+from job_client.summary import SummaryRow
 from shared.contract.job_status import JobStatus
 
 __all__ = [
     "STATUS_STYLES",
-    "complain",
     "console",
-    "for_people",
     "job_record",
     "jobs_table",
     "messages",
+    "print_error",
     "print_records",
-    "sightings_table",
+    "summary_table",
+    "wants_tables",
 ]
 
 console = Console()
@@ -39,30 +39,30 @@ STATUS_STYLES = {
 }
 
 
-def for_people(*, as_json: bool) -> bool:
-    """Whether to print for people: on a terminal, unless JSON was asked for."""
+def wants_tables(*, as_json: bool) -> bool:
+    """Return whether to print tables: on a terminal, unless JSON was requested."""
     return sys.stdout.isatty() and not as_json
 
 
 def print_records(records: Iterable[dict[str, Any]]) -> None:
-    """Prints one JSON object a line, each as soon as it is known."""
+    """Print one JSON object a line, each as soon as it is known."""
     for record in records:
         print(json.dumps(record, ensure_ascii=False), flush=True)  # noqa: T201 (for programs)
 
 
-def complain(message: object) -> None:
-    """Prints why something did not work."""
+def print_error(message: object) -> None:
+    """Print on standard error what went wrong."""
     print(f"foregsyte: {message}", file=sys.stderr)  # noqa: T201 (nothing in it is markup)
 
 
 def job_record(job: JobInfo) -> dict[str, Any]:
-    """Returns the job for JSON, times in ISO 8601."""
+    """Return the job for JSON, times in ISO 8601."""
     times = {"created_at": job.created_at.isoformat(), "updated_at": job.updated_at.isoformat()}
     return asdict(job) | times
 
 
 def jobs_table(jobs: Iterable[JobInfo]) -> Table:
-    """Returns where the jobs stand, one row each."""
+    """Return the status of the jobs, one row each."""
     table = Table("job", "status", "pipeline", "created", "took", "error")
     for job in jobs:
         table.add_row(
@@ -80,12 +80,13 @@ def _took(job: JobInfo) -> str:
     return f"{(job.updated_at - job.created_at).total_seconds():.1f} s" if job.status.is_final else ""
 
 
-def sightings_table(title: str, sightings: Sequence[Sighting]) -> Table:
-    """Returns the most frequent labels or lines of text, one row each."""
+def summary_table(title: str, rows: Sequence[SummaryRow]) -> Table:
+    """Return the most frequent of the labels or lines of text, one row each."""
     table = Table("what", "frames", "first", "last", "best confidence", title=title)
-    for sighting in sightings[:ROWS_SHOWN]:
-        numbers = (str(sighting.frames), str(sighting.first_frame), str(sighting.last_frame))
-        table.add_row(escape(sighting.name), *numbers, f"{sighting.best_confidence:.2f}")
-    if len(sightings) > ROWS_SHOWN:
-        table.caption = f"and {len(sightings) - ROWS_SHOWN} more"
+    by_frequency = sorted(rows, key=lambda row: (-row.frames, row.spans[0].first_frame, row.name))
+    for row in by_frequency[:ROWS_SHOWN]:
+        numbers = (row.frames, row.spans[0].first_frame, row.spans[-1].last_frame)
+        table.add_row(escape(row.name), *map(str, numbers), f"{row.best.best_confidence:.2f}")
+    if len(rows) > ROWS_SHOWN:
+        table.caption = f"and {len(rows) - ROWS_SHOWN} more"
     return table

@@ -1,10 +1,21 @@
-"""Bars on standard error: how much of a file is read, that it is being sent, and how long a job is waited for."""
+"""Progress bars on standard error: reading and sending a file, waiting for a job, counting frames."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from rich.markup import escape
-from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from job_client.cli.output import STATUS_STYLES, messages
 from job_client.client import JobClient
@@ -16,14 +27,14 @@ CHUNK_BYTES = 4 << 20
 
 
 def upload(client: JobClient, video: Path, pipeline_id: str) -> Job:
-    """Submits a file behind a bar.
+    """Submit a file behind a bar that counts the bytes read.
 
-    The bar counts the bytes read. An upload is one call, which does not tell how much of it has arrived: while it is
-    under way the bar only moves, and says for how long.
+    An upload is one call, which does not say how much of it has arrived: meanwhile the bar only shows for how long.
     """
     with _progress(DownloadColumn()) as progress:
-        task = progress.add_task(f"reading {escape(video.name)}", total=video.stat().st_size)
-        content = _read(video, lambda count: progress.update(task, advance=count))
+        task = progress.add_task(f"reading {escape(video.name)}")
+        with progress.open(video, "rb", task_id=task) as file:
+            content = b"".join(iter(partial(file.read, CHUNK_BYTES), b""))
         progress.update(task, description=f"sending {escape(video.name)}", total=None)
         job = client.submit(content, pipeline_id)
         progress.update(task, description=f"sent {escape(video.name)}", total=len(content), completed=len(content))
@@ -31,7 +42,7 @@ def upload(client: JobClient, video: Path, pipeline_id: str) -> Job:
 
 
 def wait_for(job: Job, name: str, timeout: float | None) -> JobInfo:
-    """Waits for the job's end behind a line that says where it stands, and since when it is waited for."""
+    """Wait for the job's end behind a bar that shows its status and the time since the wait began."""
     with _progress() as progress:
         task = progress.add_task(escape(name), total=1.0)
 
@@ -42,14 +53,14 @@ def wait_for(job: Job, name: str, timeout: float | None) -> JobInfo:
         return job.wait(timeout, on_status=show)
 
 
-def counting_bar(what: str, total: int) -> Progress:
-    """Returns a bar that counts to the total, as its only task, number 0."""
-    progress = _progress(TextColumn("{task.completed:.0f}/{task.total:.0f}"))
-    progress.add_task(what, total=total)
-    return progress
+@contextmanager
+def counting_bar(what: str, total: int) -> Iterator[Callable[[], None]]:
+    """Show a bar in the block; yield what advances it by one."""
+    with _progress(MofNCompleteColumn()) as progress:
+        yield partial(progress.advance, progress.add_task(what, total=total))
 
 
-def _progress(*columns: DownloadColumn | TextColumn) -> Progress:
+def _progress(*columns: ProgressColumn) -> Progress:
     return Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -59,12 +70,3 @@ def _progress(*columns: DownloadColumn | TextColumn) -> Progress:
         console=messages,
         disable=not messages.is_terminal,
     )
-
-
-def _read(video: Path, advance: Callable[[int], None]) -> bytes:
-    pieces: list[bytes] = []
-    with video.open("rb") as file:
-        while piece := file.read(CHUNK_BYTES):
-            pieces.append(piece)
-            advance(len(piece))
-    return b"".join(pieces)

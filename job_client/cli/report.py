@@ -1,4 +1,4 @@
-"""The subcommand `report`: one page that shows what is in a video."""
+"""The subcommand `report`: one page that shows the results of a video."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,19 +12,20 @@ from job_client.cli.progress import counting_bar
 from job_client.cli.signals import ending_on_signals
 from job_client.client import DEFAULT_ADDRESS
 from job_client.files import written_whole
-from job_client.job import FrameResult
-from job_client.report.data import rows_of
 from job_client.report.page import render_report
+from job_client.spans import SpanKind
+from job_client.summary import summary_of
 from shared.process.extras import needing_extra
+from shared.results import FrameResult
 
 __all__ = ["report"]
 
 VideoOption = Annotated[
     Path | None,
-    typer.Option("--video", exists=True, dir_okay=False, help="The file that was submitted: gives the page pictures."),
+    typer.Option("--video", exists=True, dir_okay=False, help="The file that was submitted: adds thumbnails."),
 ]
 OutOption = Annotated[Path, typer.Option("--out", "-o", dir_okay=False, help="The page to write.", show_default=False)]
-ThumbnailsOption = Annotated[int, typer.Option(min=0, help="At most so many pictures in the page.")]
+ThumbnailsOption = Annotated[int, typer.Option(min=0, help="At most so many thumbnails in the page.")]
 
 
 def report(
@@ -37,8 +38,8 @@ def report(
 ) -> None:
     """Write one page that shows what is in the video and when, and that needs no network.
 
-    The server does not hand videos out: with --video, the file that was submitted, the page holds pictures of the
-    frames in which each thing is seen best. That needs the extra `client-media`.
+    The server does not hand videos out: with --video, the file that was submitted, the page holds thumbnails
+    of the frames in which each label and line of text has its highest confidence. That needs the extra `client-media`.
 
     For example:
 
@@ -46,16 +47,19 @@ def report(
     """
     with connected(address, tls_ca_file) as client:
         job = client.job(job_id)
-        info, found = job.status(), job.results()
+        info, results = job.status(), job.results()
     with ending_on_signals(), written_whole(out) as temporary:
-        pictures, size = _pictures(video, found, thumbnails) if video else ({}, None)
+        images, size = _thumbnails(video, results, thumbnails) if video else ({}, None)
         name = video.name if video else f"Job {job_id}"
-        temporary.write_text(render_report(info, found, name, pictures, size), encoding="utf-8")
-    messages.print(f"{len(found)} frames reported in {out}", markup=False, highlight=False)
+        temporary.write_text(render_report(info, results, name, images, size), encoding="utf-8")
+    messages.print(f"{len(results)} frames reported in {out}", markup=False, highlight=False)
 
 
-def _pictures(video: Path, found: Sequence[FrameResult], most: int) -> tuple[dict[int, str], tuple[int, int] | None]:
+def _thumbnails(
+    video: Path, results: Sequence[FrameResult], most: int
+) -> tuple[dict[int, str], tuple[int, int] | None]:
     with needing_extra("client-media"):
         from job_client.report.thumbnails import best_frames, make_thumbnails  # noqa: PLC0415 (a plain client does without)
-    with counting_bar("taking pictures", len(found)) as bar:
-        return make_thumbnails(video, found, best_frames(rows_of(found), most), lambda: bar.advance(bar.task_ids[0]))
+    rows = [row for kind in SpanKind for row in summary_of(results, kind)]
+    with counting_bar("making thumbnails", len(results)) as advance:
+        return make_thumbnails(video, results, best_frames(rows, most), advance)

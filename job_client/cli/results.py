@@ -1,4 +1,4 @@
-"""The subcommand `results`: what was found, as a table, a file or on standard output."""
+"""The subcommand `results`: results as a summary, a file or on standard output."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -8,16 +8,17 @@ from typing import Annotated
 import typer
 
 from job_client.cli.options import AddressOption, FramesOption, JobIdArgument, TlsOption, connected, frames_range
-from job_client.cli.output import console, for_people, messages, sightings_table
+from job_client.cli.output import console, messages, summary_table, wants_tables
 from job_client.cli.signals import ending_on_signals
 from job_client.client import DEFAULT_ADDRESS
 from job_client.exports import ExportFormat, export
 from job_client.files import written_whole
-from job_client.job import FrameResult
-from job_client.summary import labels_of, texts_of
+from job_client.spans import SpanKind
+from job_client.summary import summary_of
 from shared.process.extras import needing_extra
+from shared.results import FrameResult
 
-__all__ = ["results", "show_summary"]
+__all__ = ["print_summary", "results"]
 
 OutOption = Annotated[
     Path | None, typer.Option("--out", "-o", dir_okay=False, help="Write to this file; its suffix says the format.")
@@ -40,7 +41,7 @@ def results(
     address: AddressOption = DEFAULT_ADDRESS,
     tls_ca_file: TlsOption = None,
 ) -> None:
-    """Print what was found: a summary on a terminal, one JSON line a frame when piped.
+    """Print results: a summary on a terminal, one JSON line a frame when piped.
 
     For example:
 
@@ -54,23 +55,23 @@ def results(
     """
     wanted = frames_range(frames)
     with connected(address, tls_ca_file) as client:
-        found = [frame for frame in client.job(job_id).results() if frame["frame_index"] in wanted]
+        selected = [frame for frame in client.job(job_id).results() if frame.frame_index in wanted]
     size = _size_of(video) if video else None
     if out:
-        _write(export(found, export_format or _format_of(out), size), out)
-        messages.print(f"{len(found)} frames written to {out}", markup=False, highlight=False)
-    elif export_format or not for_people(as_json=False):
-        sys.stdout.writelines(export(found, export_format or ExportFormat.jsonl, size))
+        _write(export(selected, export_format or _format_of(out), size), out)
+        messages.print(f"{len(selected)} frames written to {out}", markup=False, highlight=False)
+    elif export_format or not wants_tables(as_json=False):
+        sys.stdout.writelines(export(selected, export_format or ExportFormat.jsonl, size))
     else:
-        show_summary(found)
+        print_summary(selected)
 
 
-def show_summary(found: Sequence[FrameResult]) -> None:
-    """Shows the labels and the lines of text, the most frequent first."""
-    console.print(f"{len(found)} frames")
-    for title, sightings in (("Objects", labels_of(found)), ("Text", texts_of(found))):
-        if sightings:
-            console.print(sightings_table(title, sightings))
+def print_summary(frames: Sequence[FrameResult]) -> None:
+    """Print the most frequent labels and lines of text."""
+    console.print(f"{len(frames)} frames")
+    for title, kind in (("Objects", SpanKind.label), ("Text", SpanKind.text)):
+        if rows := summary_of(frames, kind):
+            console.print(summary_table(title, rows))
 
 
 def _format_of(out: Path) -> ExportFormat:
@@ -87,10 +88,10 @@ def _size_of(video: Path) -> tuple[int, int]:
     return OriginalVideo(video).size()
 
 
-def _write(pieces: Iterable[str], out: Path) -> None:
+def _write(chunks: Iterable[str], out: Path) -> None:
     with (
         ending_on_signals(),
         written_whole(out) as temporary,
         temporary.open("w", encoding="utf-8", newline="") as file,
     ):
-        file.writelines(pieces)
+        file.writelines(chunks)

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGHUP end the command as Ctrl-C does: through the blocks that tidy up."""
+"""SIGTERM and SIGHUP end the command as Ctrl-C does: through its `finally` blocks."""
 
 import contextlib
 import signal
@@ -13,7 +13,7 @@ SIGNALS = [signal.Signals[name] for name in ("SIGTERM", "SIGHUP") if name in sig
 
 @contextlib.contextmanager
 def ending_on_signals() -> Iterator[None]:
-    """Leaves with 128 and the signal's number, as shells count, when one arrives in the block; to be entered first."""
+    """Exit with 128 and the signal's number, as shells count, when one arrives in the block; to be entered first."""
 
     def leave(number: int, _: object) -> None:
         sys.exit(128 + number)

@@ -1,37 +1,36 @@
-"""Detections for labelling tools: the object detection form of COCO (cocodataset.org, "Data format")."""
+"""Detections for labelling tools: the object detection format of COCO (cocodataset.org, "Data format")."""
 
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from job_client.findings import detections_of
-from job_client.job import FrameResult
+from shared.results import FrameResult
 
 __all__ = ["coco"]
 
 FILE_NAME = "frame_{:06}.png"
-"""What the tools look for; `ffmpeg -i video.mp4 -fps_mode passthrough -start_number 0 frame_%06d.png` makes such."""
+"""Where the tools find an image; `ffmpeg -i video.mp4 -fps_mode passthrough -start_number 0 frame_%06d.png`."""
 
 
-def coco(results: Sequence[FrameResult], size: tuple[int, int] | None = None) -> Iterator[str]:
-    """Yields the document.
+def coco(results: Sequence[FrameResult], size: tuple[int, int] | None = None) -> str:
+    """Return the document.
 
     Args:
-        results: What was found.
-        size: Width and height of the frames in pixels. Results do not tell it; without it the images have none.
+        results: The result of every frame.
+        size: Width and height of the frames in pixels; results do not hold it, and without it the images have none.
     """
     categories = _categories(results)
     document = {
         "info": {"description": "detections by Foregsyte"},
-        "images": [_image(frame["frame_index"], size) for frame in results],
+        "images": [_image(frame.frame_index, size) for frame in results],
         "annotations": list(_annotations(results, categories)),
         "categories": [{"id": number, "name": name} for name, number in categories.items()],
     }
-    yield json.dumps(document, ensure_ascii=False) + "\n"
+    return json.dumps(document, ensure_ascii=False) + "\n"
 
 
 def _categories(results: Sequence[FrameResult]) -> dict[str, int]:
-    names = {found["label"] for frame in results for found in detections_of(frame["result"])}
+    names = {found.label for frame in results for found in frame.detections}
     return {name: number for number, name in enumerate(sorted(names), 1)}
 
 
@@ -41,18 +40,16 @@ def _image(index: int, size: tuple[int, int] | None) -> dict[str, Any]:
 
 
 def _annotations(results: Sequence[FrameResult], categories: dict[str, int]) -> Iterator[dict[str, Any]]:
-    number = 0
-    for frame in results:
-        for found in detections_of(frame["result"]):
-            number += 1
-            x1, y1, x2, y2 = found["box"]
-            width, height = round(x2 - x1, 1), round(y2 - y1, 1)
-            yield {
-                "id": number,
-                "image_id": frame["frame_index"],
-                "category_id": categories[found["label"]],
-                "bbox": [x1, y1, width, height],
-                "area": round(width * height, 2),
-                "iscrowd": 0,
-                "score": found["confidence"],
-            }
+    detections = ((frame.frame_index, found) for frame in results for found in frame.detections)
+    for number, (frame_index, found) in enumerate(detections, 1):
+        x1, y1, x2, y2 = found.box
+        width, height = round(x2 - x1, 1), round(y2 - y1, 1)
+        yield {
+            "id": number,
+            "image_id": frame_index,
+            "category_id": categories[found.label],
+            "bbox": [x1, y1, width, height],
+            "area": round(width * height, 2),
+            "iscrowd": 0,
+            "score": found.confidence,
+        }

@@ -1,13 +1,12 @@
 """The formats, and the one place that knows them all."""
 
-import json
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 
 from job_client.exports.coco import coco
 from job_client.exports.subtitles import subtitles
 from job_client.exports.tables import table
-from job_client.job import FrameResult
+from shared.results import FrameResult
 
 __all__ = ["ExportFormat", "export"]
 
@@ -33,21 +32,21 @@ class ExportFormat(StrEnum):
 def export(
     results: Sequence[FrameResult], export_format: ExportFormat, size: tuple[int, int] | None = None
 ) -> Iterator[str]:
-    """Yields the results in the format, piece by piece; line ends are part of it.
+    """Yield the results in the format, chunk by chunk; line ends are part of it.
 
     Args:
-        results: What was found.
+        results: The results of the frames to write.
         export_format: How to write it.
-        size: Width and height of the frames in pixels, which `coco` states where it is known.
+        size: Width and height of the frames in pixels, which only `coco` states.
     """
     match export_format:
         case ExportFormat.json:
-            yield json.dumps(results, ensure_ascii=False) + "\n"
+            yield "[" + ",".join(frame.to_json() for frame in results) + "]\n"
         case ExportFormat.jsonl:
-            yield from (json.dumps(frame, ensure_ascii=False) + "\n" for frame in results)
+            yield from (frame.to_json() + "\n" for frame in results)
         case ExportFormat.csv:
             yield from table(results)
         case ExportFormat.srt:
-            yield from subtitles(results)
+            yield subtitles(results)
         case ExportFormat.coco:
-            yield from coco(results, size)
+            yield coco(results, size)

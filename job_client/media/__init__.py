@@ -1,1 +1,1 @@
-"""The original video beside the results: reading its frames, drawing on them, writing them (extra `client-media`)."""
+"""Reads the original video's frames, draws results on them and writes them (extra `client-media`)."""

@@ -1,17 +1,16 @@
-"""A copy of a video with everything drawn on it that was found."""
+"""A copy of a video with its results drawn on every frame."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from itertools import zip_longest
 from pathlib import Path
 
-from job_client.findings import timestamp_of
-from job_client.job import FrameResult
 from job_client.media.drawing import Drawing
 from job_client.media.errors import UnsuitableVideo
 from job_client.media.fonts import FontFile
 from job_client.media.original import OriginalVideo
 from job_client.media.writer import VideoWriter
+from shared.results import FrameResult
 from shared.video.frame import DecodedFrame
 
 __all__ = ["annotate_video", "matched"]
@@ -27,7 +26,7 @@ def annotate_video(
     on_frame: Callable[[], None] = lambda: None,
     fonts: Sequence[FontFile] = (),
 ) -> None:
-    """Writes the video with boxes, labels and text drawn on every frame.
+    """Write the video with boxes, labels and text drawn on every frame.
 
     Args:
         video: The original file, which the results are of.
@@ -43,18 +42,18 @@ def annotate_video(
     original = OriginalVideo(video)
     with ExitStack() as stack:
         writer: VideoWriter | None = None
-        for picture, frame in matched(original, results):
-            image = picture.image
+        for frame, result in matched(original, results):
+            image = frame.image
             if writer is None:
                 drawing = Drawing(image.shape[1], image.shape[0], fonts)
-                writer = stack.enter_context(VideoWriter(target, video, original.format(), picture))
-            drawing.draw(image, frame["result"])
-            writer.write(picture, image)
+                writer = stack.enter_context(VideoWriter(target, video, original.format(), frame))
+            drawing.draw(image, result)
+            writer.write(frame, image)
             on_frame()
 
 
 def matched(original: OriginalVideo, results: Sequence[FrameResult]) -> Iterator[tuple[DecodedFrame, FrameResult]]:
-    """Yields each frame of the video with its result.
+    """Yield each frame of the video with its result.
 
     Args:
         original: The video.
@@ -64,10 +63,9 @@ def matched(original: OriginalVideo, results: Sequence[FrameResult]) -> Iterator
         UnsuitableVideo: It is no video, or its frames are not those of the results: another number, or other times.
     """
     wrong = UnsuitableVideo(f"{original.path} is not the video that the results are of ({len(results)} frames)")
-    for picture, frame in zip_longest(original, results):
-        if picture is None or frame is None:
+    for frame, result in zip_longest(original, results):
+        if frame is None or result is None:
             raise wrong
-        stated = timestamp_of(frame["result"])
-        if stated is not None and abs(stated - picture.timestamp_ms) > TOLERANCE_MS:
+        if result.timestamp_ms is not None and abs(result.timestamp_ms - frame.timestamp_ms) > TOLERANCE_MS:
             raise wrong
-        yield picture, frame
+        yield frame, result

@@ -1,4 +1,4 @@
-"""The sound of a video, taken over into its copy."""
+"""The sound of a video, copied into its annotated copy."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
@@ -39,13 +39,13 @@ class AudioTracks:
             self._close = stack.pop_all().close
 
     def write_until(self, seconds: float) -> None:
-        """Writes what is heard up to this time; infinity stands for all the rest."""
+        """Write the sound up to this time; infinity stands for all the rest."""
         while self._waiting is not None and _seconds(self._waiting) <= seconds:
             self._write(self._waiting)
             self._waiting = next(self._packets, None)
 
     def close(self) -> None:
-        """Writes what the encoders still hold, and closes the source."""
+        """Write what the encoders still hold, and close the source."""
         for output, encoded in self._outputs.values():
             if encoded:
                 self._output.mux(output.encode(None))

@@ -1,29 +1,28 @@
-"""Draws what was found in a frame onto it: boxes with labels, text polygons with their text."""
+"""Draws the results of a frame onto it: boxes with labels, text polygons with their text."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import supervision as sv
 from supervision.config import ORIENTED_BOX_COORDINATES
 
-from job_client.findings import detections_of, text_lines_of
 from job_client.media.fonts import FontFile
 from job_client.media.labels import PALETTE, TEXT_COLOR, Labels
+from shared.results import Box, Detection, FrameResult, Polygon, TextLine
 from shared.video.frame import Image
 
 __all__ = ["Drawing"]
 
 _FONT_SHARE = 40
-"""A label is this fraction of the picture's shorter side high."""
+"""A label is this fraction of the image's shorter side high."""
 _LEAST_FONT_PIXELS = 11
 
 
 class Drawing:
-    """Draws on pictures of one size.
+    """Draws on images of one size.
 
     Args:
-        width: Width of the pictures in pixels.
+        width: Width of the images in pixels.
         height: Their height.
         fonts: More fonts, preferred to the packaged ones.
     """
@@ -34,43 +33,42 @@ class Drawing:
         self._polygons = sv.OrientedBoxAnnotator(color=PALETTE, thickness=thickness)
         self._labels = Labels(max(_LEAST_FONT_PIXELS, min(width, height) // _FONT_SHARE), fonts)
 
-    def draw(self, image: Image, result: Mapping[str, Any]) -> None:
-        """Draws onto the picture.
+    def draw(self, image: Image, result: FrameResult) -> None:
+        """Draw the objects and the lines of text of a frame.
 
         Args:
             image: `(H, W, 3)` uint8 BGR as it is displayed; changed in place.
-            result: The frame's `result`; what of `detections` and `text_lines` is in it is drawn.
+            result: The frame's result.
         """
-        objects, lines = detections_of(result), text_lines_of(result)
-        if objects:
-            self._boxes.annotate(image, _boxes_of(objects))
-        if lines:
-            self._polygons.annotate(image, _polygons_of(lines))
-        for found in objects:
-            self._labels.paste(image, f"{found['label']} {found['confidence']:.2f}", _class_color(found), found["box"])
-        for line in lines:
-            self._labels.paste(image, line["text"], TEXT_COLOR, _extent(line["polygon"]))
+        if result.detections:
+            self._boxes.annotate(image, _boxes_of(result.detections))
+        if result.text_lines:
+            self._polygons.annotate(image, _polygons_of(result.text_lines))
+        for found in result.detections:
+            self._labels.paste(image, f"{found.label} {found.confidence:.2f}", _class_color(found), found.box)
+        for line in result.text_lines:
+            self._labels.paste(image, line.text, TEXT_COLOR, _extent(line.polygon))
 
 
-def _class_color(found: Mapping[str, Any]) -> int:
-    return int(found.get("class_id", 0)) % TEXT_COLOR
+def _class_color(found: Detection) -> int:
+    return (found.class_id or 0) % TEXT_COLOR
 
 
-def _boxes_of(objects: Sequence[Any]) -> sv.Detections:
+def _boxes_of(detections: Sequence[Detection]) -> sv.Detections:
     return sv.Detections(
-        xyxy=np.array([found["box"] for found in objects], dtype=np.float32),
-        class_id=np.array([_class_color(found) for found in objects]),
+        xyxy=np.array([found.box for found in detections], dtype=np.float32),
+        class_id=np.array([_class_color(found) for found in detections]),
     )
 
 
-def _polygons_of(lines: Sequence[Any]) -> sv.Detections:
+def _polygons_of(lines: Sequence[TextLine]) -> sv.Detections:
     return sv.Detections(
-        xyxy=np.array([_extent(line["polygon"]) for line in lines], dtype=np.float32),
+        xyxy=np.array([_extent(line.polygon) for line in lines], dtype=np.float32),
         class_id=np.full(len(lines), TEXT_COLOR),
-        data={ORIENTED_BOX_COORDINATES: np.array([line["polygon"] for line in lines], dtype=np.float32)},
+        data={ORIENTED_BOX_COORDINATES: np.array([line.polygon for line in lines], dtype=np.float32)},
     )
 
 
-def _extent(polygon: Sequence[Sequence[float]]) -> list[float]:
+def _extent(polygon: Polygon) -> Box:
     xs, ys = zip(*polygon, strict=True)
-    return [min(xs), min(ys), max(xs), max(ys)]
+    return min(xs), min(ys), max(xs), max(ys)

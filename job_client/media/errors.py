@@ -1,10 +1,10 @@
-"""What can be wrong with the files that a person names."""
+"""Errors of the files that the caller names."""
 
 __all__ = ["UnsuitableFile", "UnsuitableFont", "UnsuitableVideo"]
 
 
 class UnsuitableFile(Exception):
-    """A file cannot be used for what it was named for; the message says why."""
+    """A file cannot be used; the message says why."""
 
 
 class UnsuitableVideo(UnsuitableFile):

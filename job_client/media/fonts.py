@@ -1,4 +1,4 @@
-"""Fonts that come with packages, so that text looks the same on every host; one that has the text's characters."""
+"""Fonts from packages, so that text looks the same on every host, chosen by the characters of the text."""
 
 from contextlib import suppress
 from functools import cache, cached_property
@@ -25,7 +25,7 @@ class FontFile:
     """A font file.
 
     Args:
-        path: The file; it is read when its characters are first asked for.
+        path: The file; it is read when its characters are first used.
     """
 
     def __init__(self, path: Path) -> None:
@@ -48,19 +48,19 @@ class FontFile:
 
 @cache
 def packaged_fonts() -> tuple[FontFile, ...]:
-    """Returns the fonts that come with packages, the preferred one first."""
+    """Return the fonts that come with packages, the preferred one first."""
     return tuple(FontFile(Path(str(files(package) / name))) for package, name in _PACKAGED)
 
 
 def suitable_font(text: str, fonts: tuple[FontFile, ...]) -> FontFile:
-    """Returns the first of the fonts that has all of the text's characters, else the one that has the most."""
+    """Return the first of the fonts that has all of the text's characters, else the one that has the most."""
     characters = {ord(char) for char in text if not char.isspace()}
     complete = (font for font in fonts if characters <= font.characters)
     return next(complete, None) or max(fonts, key=lambda font: len(characters & font.characters))
 
 
 def load_font(font: FontFile, size: int) -> ImageFont.FreeTypeFont:
-    """Loads a font in its regular weight.
+    """Load a font in its regular weight.
 
     Args:
         font: The font.

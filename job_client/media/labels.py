@@ -1,4 +1,4 @@
-"""Labels as small pictures, each drawn once and pasted from then on: text on a screen stays for many frames."""
+"""Labels as small images, each drawn once and then pasted: text on a screen stays for many frames."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -17,13 +17,13 @@ TEXT_COLOR = len(PALETTE.colors) - 1
 
 MAX_TILES = 4096
 MAX_CHARACTERS = 200
-"""What of a line is shown: more is wider than any picture."""
+"""How much of a line is shown: more is wider than any image."""
 
 _BRIGHT = 140
 """Luma (ITU-R BT.601) from which on black is easier to read on a colour than white."""
 
 _NOTHING = (1, 2, 3)
-"""Colour of what is not part of the label; not in the palette."""
+"""Colour of the pixels around a label; not in the palette."""
 
 
 def _is_bright(color: sv.Color) -> bool:
@@ -34,7 +34,7 @@ _ON_PALETTE = sv.ColorPalette([sv.Color.BLACK if _is_bright(color) else sv.Color
 
 
 class Labels:
-    """Pastes labels into pictures.
+    """Pastes labels into images.
 
     Args:
         font_pixels: Height of the text in pixels.
@@ -45,10 +45,10 @@ class Labels:
         self._font_pixels = font_pixels
         self._fonts = (*fonts, *packaged_fonts())
         self._annotators: dict[FontFile, sv.RichLabelAnnotator] = {}
-        self._tile = lru_cache(MAX_TILES)(self._draw_tile)
+        self._cached_tile = lru_cache(MAX_TILES)(self._draw_tile)
 
     def paste(self, image: Image, text: str, color: int, corner: Sequence[float]) -> None:
-        """Pastes a label above a corner, or as near to that as it is still inside the picture.
+        """Paste a label above a corner, or as near to it as the image allows.
 
         Args:
             image: `(H, W, 3)` uint8 BGR; changed in place.
@@ -57,11 +57,20 @@ class Labels:
             corner: The top left corner of what is labelled.
         """
         height, width = image.shape[:2]
-        tile = self._tile(text[:MAX_CHARACTERS], color)[:height, :width]
+        tile = self.tile(text, color)[:height, :width]
         tile_height, tile_width = tile.shape[:2]
         left = min(max(int(corner[0]), 0), width - tile_width)
         top = min(max(int(corner[1]) - tile_height, 0), height - tile_height)
         image[top : top + tile_height, left : left + tile_width] = tile
+
+    def tile(self, text: str, color: int) -> Image:
+        """Return the label alone, an image `(H, W, 3)` uint8 BGR.
+
+        Args:
+            text: What the label says.
+            color: Its place in the palette.
+        """
+        return self._cached_tile(text[:MAX_CHARACTERS], color)
 
     def _draw_tile(self, text: str, color: int) -> Image:
         annotator = self._annotator(suitable_font(text, self._fonts))

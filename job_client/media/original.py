@@ -12,7 +12,7 @@ from shared.video.reader import ReaderLimits, VideoReader
 __all__ = ["OriginalVideo"]
 
 ANY_SIZE = ReaderLimits(max_frame_pixels=1 << 30)
-"""Operators can raise the limit of their workers, and what gave results can be read."""
+"""No limit: operators can raise that of their workers, and whatever gave results must be readable here."""
 
 
 class OriginalVideo:
@@ -27,17 +27,17 @@ class OriginalVideo:
         self._reader = VideoReader(path, ANY_SIZE)
 
     def __iter__(self) -> Iterator[DecodedFrame]:
-        """Yields every displayable frame once, in display order.
+        """Yield every displayable frame once, in display order.
 
         Raises:
-            UnsuitableVideo: No frame can be had from the file.
+            UnsuitableVideo: No frame of the file can be decoded.
             OSError: The file cannot be read.
         """
         with self._naming_the_file():
             yield from self._reader.decoded_frames()
 
     def format(self) -> VideoFormat:
-        """Returns what a copy of the video must keep.
+        """Return what a copy of the video must keep.
 
         Raises:
             UnsuitableVideo: It is no video.
@@ -47,10 +47,10 @@ class OriginalVideo:
             return self._reader.format()
 
     def size(self) -> tuple[int, int]:
-        """Returns width and height in pixels of the first frame as it is displayed.
+        """Return width and height in pixels of the first frame as it is displayed.
 
         Raises:
-            UnsuitableVideo: No frame can be had from the file.
+            UnsuitableVideo: No frame of the file can be decoded.
             OSError: The file cannot be read.
         """
         height, width = next(iter(self)).image.shape[:2]

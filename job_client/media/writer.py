@@ -1,4 +1,4 @@
-"""Writes pictures as a video that keeps what the original had: size, times, rotation, colours, sound."""
+"""Writes frames as a video that keeps the original's size, times, rotation, colours and sound."""
 
 import math
 from contextlib import ExitStack
@@ -27,8 +27,8 @@ class VideoWriter:
 
     Args:
         target: The file; its suffix, `.mp4` or `.mov`, says the container.
-        source: The video whose sound is taken over.
-        like: What is to be kept of the original.
+        source: The video whose sound is copied.
+        like: What to keep of the original.
         first: The original's first frame: all frames get its size and orientation.
     """
 
@@ -57,11 +57,11 @@ class VideoWriter:
                 self._audio.write_until(math.inf)
             self._audio.close()
 
-    def write(self, picture: DecodedFrame, image: Image) -> None:
-        """Writes a frame.
+    def write(self, original: DecodedFrame, image: Image) -> None:
+        """Write a frame.
 
         Args:
-            picture: The original frame, whose time is kept.
+            original: The frame whose time is kept.
             image: What to show: `(H, W, 3)` uint8 BGR as it is displayed.
         """
         frame = VideoFrame.from_ndarray(self._first.orientation.as_stored(image), format="bgr24")
@@ -70,11 +70,11 @@ class VideoWriter:
             width=self._stream.width,
             height=self._stream.height,
             format=self._stream.pix_fmt,
-            interpolation=Interpolation.BILINEAR | Interpolation.ACCURATE_RND,  # else the picture gets darker
+            interpolation=Interpolation.BILINEAR | Interpolation.ACCURATE_RND,  # else the image gets darker
             dst_colorspace=self._stated(self._first.stored.colorspace),
             dst_color_range=self._stated(self._first.stored.color_range, unspecified=0),
         )
-        frame.pts = self._pts(picture)
+        frame.pts = self._pts(original)
         frame.time_base = self._like.time_base
         frame.pict_type = PictureType.NONE
         self._audio.write_until(float(frame.pts * self._like.time_base))
@@ -103,10 +103,10 @@ class VideoWriter:
     def _stated(value: int, unspecified: int = UNSPECIFIED) -> int | None:
         return None if value == unspecified else value
 
-    def _pts(self, picture: DecodedFrame) -> int:
-        """Returns the frame's own time, or a later one where the file has two frames at one time."""
-        stated = picture.pts
+    def _pts(self, original: DecodedFrame) -> int:
+        """Return the frame's own time, or a later one where the file has two frames at one time."""
+        stated = original.pts
         if stated is None:
-            stated = round(Fraction(picture.timestamp_ms) / 1000 / self._like.time_base)
+            stated = round(Fraction(original.timestamp_ms) / 1000 / self._like.time_base)
         self._latest_pts = stated if self._latest_pts is None else max(stated, self._latest_pts + 1)
         return self._latest_pts

@@ -104,22 +104,22 @@ function corners([, , ...numbers]) {
 function drawOverlay(found) {
   const overlay = element("overlay");
   overlay.replaceChildren(
-    ...found.map((finding) => {
+    ...found.map((item) => {
       const polygon = document.createElementNS("http://www.w3.org/2000/svg", "polygon");
-      polygon.setAttribute("points", corners(finding));
-      polygon.setAttribute("class", rows[finding[0]].kind);
+      polygon.setAttribute("points", corners(item));
+      polygon.setAttribute("class", rows[item[0]].kind);
       return polygon;
     }),
   );
 }
 
-function drawPicture(index, milliseconds, seek) {
-  const [video, picture] = [element("video"), element("picture")];
+function drawImage(index, milliseconds, seek) {
+  const [video, image] = [element("video"), element("image")];
   const url = data.thumbnails[index];
   if (video.src && seek) video.currentTime = milliseconds / 1000 + 0.001;
-  picture.hidden = Boolean(video.src) || !url;
-  if (url) picture.src = url;
-  element("no-picture").hidden = Boolean(video.src || url);
+  image.hidden = Boolean(video.src) || !url;
+  if (url) image.src = url;
+  element("no-image").hidden = Boolean(video.src || url);
 }
 
 function show(place, seek = true) {
@@ -135,7 +135,7 @@ function show(place, seek = true) {
     ),
   );
   drawOverlay(found);
-  drawPicture(index, milliseconds, seek);
+  drawImage(index, milliseconds, seek);
   document.documentElement.style.setProperty("--now", share(milliseconds));
   history.replaceState(null, "", `#frame=${index}`);
 }

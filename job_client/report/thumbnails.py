@@ -1,15 +1,16 @@
-"""Small pictures of the frames in which something is seen best."""
+"""Thumbnails of the frames in which labels and lines of text have their highest confidence."""
 
 import base64
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from itertools import chain, islice
 from pathlib import Path
 
 import cv2
 
-from job_client.job import FrameResult
 from job_client.media.annotation import matched
 from job_client.media.original import OriginalVideo
-from job_client.report.data import Row
+from job_client.summary import SummaryRow
+from shared.results import FrameResult
 from shared.video.frame import Image
 
 __all__ = ["Thumbnails", "best_frames", "make_thumbnails"]
@@ -21,44 +22,36 @@ LONGER_SIDE = 480
 JPEG_QUALITY = 78
 
 
-def best_frames(rows: Sequence[Row], most: int) -> set[int]:
-    """Returns the frames to make pictures of: the best of each row, then the best of each span, up to a number."""
-    chosen: dict[int, None] = {}
-    for frame in _by_importance(rows):
-        if len(chosen) >= most:
-            break
-        chosen[frame] = None
-    return set(chosen)
-
-
-def _by_importance(rows: Sequence[Row]) -> Iterable[int]:
-    yield from (row.best.best_frame for row in rows)
-    yield from (span.best_frame for row in rows for span in row.spans)
+def best_frames(rows: Sequence[SummaryRow], most: int) -> set[int]:
+    """Return the best frame of each row, then the best of each span, at most so many."""
+    of_rows = (row.best.best_frame for row in rows)
+    of_spans = (span.best_frame for row in rows for span in row.spans)
+    return set(islice(dict.fromkeys(chain(of_rows, of_spans)), most))
 
 
 def make_thumbnails(
     video: Path, results: Sequence[FrameResult], wanted: set[int], on_frame: Callable[[], None] = lambda: None
 ) -> tuple[Thumbnails, tuple[int, int] | None]:
-    """Returns the pictures, and width and height in pixels of the video's first frame.
+    """Return the thumbnails, and width and height in pixels of the video's first frame.
 
     Args:
         video: The original file.
         results: All of the job's results.
-        wanted: The frames to make pictures of.
+        wanted: The frames to make thumbnails of.
         on_frame: Called after each frame of the video.
 
     Raises:
         UnsuitableVideo: The file is no video, or the results are of another one.
     """
-    made: Thumbnails = {}
+    thumbnails: Thumbnails = {}
     size: tuple[int, int] | None = None
-    for picture, frame in matched(OriginalVideo(video), results):
+    for frame, result in matched(OriginalVideo(video), results):
         if size is None:
-            size = picture.image.shape[1], picture.image.shape[0]
-        if frame["frame_index"] in wanted:
-            made[frame["frame_index"]] = _data_url(picture.image)
+            size = frame.image.shape[1], frame.image.shape[0]
+        if result.frame_index in wanted:
+            thumbnails[result.frame_index] = _data_url(frame.image)
         on_frame()
-    return made, size
+    return thumbnails, size
 
 
 def _data_url(image: Image) -> str:

@@ -45,8 +45,9 @@ class FrameResult(msgspec.Struct, frozen=True):
         return {"frame_index": self.frame_index, "result": {k: msgspec.json.decode(v) for k, v in self.fields.items()}}
 
     def to_json(self) -> str:
-        """Return the same as JSON on one line."""
-        return msgspec.json.encode({"frame_index": self.frame_index, "result": self.fields}).decode()
+        """Return the same as JSON on one line, without blanks, with numbers and strings as they were stored."""
+        encoded = msgspec.json.encode({"frame_index": self.frame_index, "result": self.fields})
+        return msgspec.json.format(encoded, indent=-1).decode()
 
 
 class _Frame(msgspec.Struct):

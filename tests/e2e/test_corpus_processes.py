@@ -61,7 +61,7 @@ def client(tmp_path_factory: pytest.TempPathFactory, yolo_weights: Path) -> Iter
 def results_of(client: JobClient, video: Path, pipeline: str) -> Results:
     job = client.submit(video, pipeline).wait(SECONDS)
     assert (job.status, job.error_message) == (JobStatus.completed, "")
-    results = client.job(job.job_id).results()
+    results = client.job(job.job_id).results_as_dicts()
     assert [frame["frame_index"] for frame in results] == list(range(len(results)))
     return results
 

@@ -75,7 +75,7 @@ def client(address: str, worker: Process) -> Iterator[JobClient]:
 def found(client: JobClient, video: Path, pipeline: str) -> list[dict[str, list[dict[str, object]]]]:
     job = client.submit(video, pipeline)
     job.wait(JOB_SECONDS)
-    return [frame["result"] for frame in job.results()]
+    return [frame["result"] for frame in job.results_as_dicts()]
 
 
 def test_clients_are_told_of_them_behind_the_built_in_ones(client: JobClient) -> None:

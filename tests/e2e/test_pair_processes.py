@@ -89,7 +89,7 @@ def completed(client: JobClient, video: Path, pipeline: str = "yolo_ocr") -> str
 
 
 def texts(client: JobClient, job_id: str) -> list[str]:
-    results = client.job(job_id).results()
+    results = client.job(job_id).results_as_dicts()
     assert [frame["frame_index"] for frame in results] == list(range(len(results)))
     return [frame["result"]["text"] for frame in results]
 
@@ -122,7 +122,9 @@ def test_no_frame_of_a_counting_video_is_skipped_doubled_or_misread(pair: JobCli
 
 def test_results_hold_what_the_pipeline_looks_for_and_nothing_else(pair: JobClient) -> None:
     keys = {
-        pipeline: {key for frame in pair.job(completed(pair, TINY_MP4, pipeline)).results() for key in frame["result"]}
+        pipeline: {
+            key for frame in pair.job(completed(pair, TINY_MP4, pipeline)).results_as_dicts() for key in frame["result"]
+        }
         for pipeline in ("yolo", "ocr", "yolo_ocr")
     }
     assert keys == {
@@ -149,7 +151,7 @@ def test_the_same_video_gives_the_same_bytes_again_and_from_every_worker(
         for video, job_id in jobs:
             assert pair.job(job_id).wait(JOB_SECONDS).status is JobStatus.completed
             assert stored_results(folder, job_id) == alone[video]
-            assert pair.job(job_id).results() == json.loads(alone[video])["results"]
+            assert pair.job(job_id).results_as_dicts() == json.loads(alone[video])["results"]
     log = (folder / "api.log").read_text()
     taken = dict(re.findall(r"job dequeued job_id=(\S+) worker_id=(\S+)", log))
     assert {taken[job_id] for _, job_id in jobs} == {"first", "second"}

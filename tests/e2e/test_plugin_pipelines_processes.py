@@ -89,7 +89,7 @@ def client(address: str) -> Iterator[JobClient]:
 def results_of(client: JobClient, pipeline: str, video: Path = TINY_MP4) -> list[dict[str, Any]]:
     job = client.submit(video, pipeline)
     job.wait(JOB_SECONDS)
-    return list(job.results())  # type: ignore[arg-type]
+    return job.results_as_dicts()
 
 
 def test_clients_are_told_of_them(client: JobClient) -> None:
@@ -153,7 +153,7 @@ def test_the_command_shows_exports_reports_and_draws_such_results(
         return capsys.readouterr().out
 
     lines = run("results", job.job_id).splitlines()
-    assert [json.loads(line) for line in lines] == list(job.results())
+    assert [json.loads(line) for line in lines] == job.results_as_dicts()
     for suffix in ("json", "jsonl", "csv", "srt", "coco"):
         target = ["--format", "coco"] if suffix == "coco" else []
         run("results", job.job_id, "--out", str(tmp_path / f"found.{suffix}"), *target)

@@ -84,7 +84,7 @@ def test_a_server_told_to_use_it_keeps_its_files_there_and_does_its_jobs(
         jobs = [client.submit(tiny_mp4, pipeline_id="ocr") for _ in range(4)]
         for job in jobs:
             job.wait()
-            assert job.results() == RESULTS
+            assert job.results_as_dicts() == RESULTS
     names = sorted(path.name for disk in disks for path in disk.rglob("*") if path.is_file())
     assert names == sorted(f"{job.job_id}{suffix}" for job in jobs for suffix in (".mp4", "_results.json"))
     assert (tmp_path / "ids").exists()

@@ -28,6 +28,7 @@ from shared.process.exit_codes import ExitCode
 from shared.video.frame import DecodedFrame
 from shared.video.reader import VideoReader
 from tests.conftest import ROOT, TINY_MP4
+from tests.support.found import frame_results
 from tests.support.processes import environment
 from tests.support.samples import results_document
 from tests.support.waiting import eventually
@@ -53,8 +54,7 @@ ANNOTATED = [
 def empty_results(video: Path) -> list[Any]:
     """Returns the results of a video in which nothing was found."""
     return [
-        {"frame_index": picture.index, "result": {"timestamp_ms": picture.timestamp_ms}}
-        for picture in VideoReader(video)
+        {"frame_index": frame.index, "result": {"timestamp_ms": frame.timestamp_ms}} for frame in VideoReader(video)
     ]
 
 
@@ -64,6 +64,10 @@ def same_results(video: Path, box: list[float]) -> list[Any]:
     return [frame | {"result": frame["result"] | {"detections": [found]}} for frame in empty_results(video)]
 
 
+def write_annotated(video: Path, results: list[Any], target: Path) -> None:
+    annotate_video(video, frame_results(results), target)
+
+
 def audio_packets(path: Path) -> list[bytes]:
     with av.open(str(path)) as container:
         tracks = container.streams.audio
@@ -71,13 +75,13 @@ def audio_packets(path: Path) -> list[bytes]:
 
 
 def audio_span(path: Path) -> tuple[float, float]:
-    """Returns when the first and the last piece of sound are heard."""
+    """Returns when the first and the last sound are heard."""
     with av.open(str(path)) as container:
         times = [float(frame.time) for frame in container.decode(audio=0)]
         return times[0], times[-1]
 
 
-def pictures(path: Path) -> list[DecodedFrame]:
+def frames_of(path: Path) -> list[DecodedFrame]:
     return list(OriginalVideo(path))
 
 
@@ -101,7 +105,7 @@ def test_a_damaged_video_is_read_without_a_word(corpus: Path) -> None:
 @pytest.mark.parametrize("name", ANNOTATED)
 def test_size_times_rotation_and_sound_are_kept(name: str, corpus: Path, tmp_path: Path) -> None:
     source, copy = corpus / name, tmp_path / "out.mp4"
-    annotate_video(source, empty_results(source), copy)
+    write_annotated(source, empty_results(source), copy)
     for before, after in zip_longest(OriginalVideo(source), OriginalVideo(copy)):
         assert before is not None
         assert after is not None
@@ -118,7 +122,7 @@ def test_size_times_rotation_and_sound_are_kept(name: str, corpus: Path, tmp_pat
 @pytest.mark.parametrize("name", ["quicktime_bt601.mov", "mde_ftyp3gp5.mp4", "counter_digits.mp4", "h264_10bit.mp4"])
 def test_colours_stay_as_they_were(name: str, corpus: Path, tmp_path: Path) -> None:
     copy = tmp_path / "out.mp4"
-    annotate_video(corpus / name, empty_results(corpus / name), copy)
+    write_annotated(corpus / name, empty_results(corpus / name), copy)
     for before, after in zip(OriginalVideo(corpus / name), OriginalVideo(copy), strict=True):
         difference = after.image.astype(int) - before.image.astype(int)
         assert abs(difference.mean(axis=(0, 1))).max() < 3
@@ -132,8 +136,8 @@ def test_colours_stay_as_they_were(name: str, corpus: Path, tmp_path: Path) -> N
 def test_what_was_found_is_drawn_where_it_is_displayed(name: str, corpus: Path, tmp_path: Path) -> None:
     source, copy = corpus / name, tmp_path / "out.mp4"
     height, width = next(iter(VideoReader(source))).image.shape[:2]
-    annotate_video(source, same_results(source, [width * 0.5, height * 0.7, width * 0.9, height * 0.9]), copy)
-    for before, after in zip(pictures(source), pictures(copy), strict=True):
+    write_annotated(source, same_results(source, [width * 0.5, height * 0.7, width * 0.9, height * 0.9]), copy)
+    for before, after in zip(frames_of(source), frames_of(copy), strict=True):
         changed = np.abs(after.image.astype(int) - before.image.astype(int)).max(axis=2) > 60
         rows, columns = np.nonzero(changed)
         assert width * 0.45 < columns.min()
@@ -149,9 +153,9 @@ def decode_and_encode(source: Path, target: Path) -> None:
         stream = copy.add_stream("libx264", rate=track.average_rate, options=ENCODER_OPTIONS)
         stream.width, stream.height, stream.pix_fmt = track.width, track.height, "yuv420p"
         stream.time_base = stream.codec_context.time_base = track.time_base
-        for picture in original.decode(track):
-            picture.pict_type = PictureType.NONE
-            copy.mux(stream.encode(picture.reformat(format="yuv420p")))
+        for frame in original.decode(track):
+            frame.pict_type = PictureType.NONE
+            copy.mux(stream.encode(frame.reformat(format="yuv420p")))
         copy.mux(stream.encode(None))
 
 
@@ -176,7 +180,7 @@ def test_it_takes_less_than_three_times_the_work_of_decoding_and_encoding(corpus
                 for number, y in enumerate(range(10, 50, 10))
             ],
         }
-    annotate_video(TINY_MP4, empty_results(TINY_MP4), tmp_path / "first.mp4")  # loads what is loaded once
+    write_annotated(TINY_MP4, empty_results(TINY_MP4), tmp_path / "first.mp4")  # loads what is loaded once
 
     def work(call: Callable[[], None]) -> float:
         began = time.process_time()  # of all threads; what else the machine does has no part in it
@@ -184,7 +188,7 @@ def test_it_takes_less_than_three_times_the_work_of_decoding_and_encoding(corpus
         return time.process_time() - began
 
     alone = work(lambda: decode_and_encode(source, tmp_path / "alone.mp4"))
-    assert work(lambda: annotate_video(source, results, tmp_path / "out.mp4")) < 3 * alone
+    assert work(lambda: write_annotated(source, results, tmp_path / "out.mp4")) < 3 * alone
 
 
 def test_sound_that_the_container_cannot_hold_is_encoded_anew(tmp_path: Path, corpus: Path) -> None:
@@ -199,12 +203,12 @@ def test_sound_that_the_container_cannot_hold_is_encoded_anew(tmp_path: Path, co
                 made.mux(packet)
             elif packet.stream.type == "audio":
                 for frame in packet.decode():
-                    for piece in resampler.resample(frame):
-                        made.mux(sound.encode(piece))
+                    for resampled in resampler.resample(frame):
+                        made.mux(sound.encode(resampled))
         made.mux(sound.encode(None))
     with av.open(str(copy), "w") as probe:
         assert "pcm_mulaw" not in probe.supported_codecs
-    annotate_video(source, empty_results(source), copy)
+    write_annotated(source, empty_results(source), copy)
     with av.open(str(copy)) as container:
         assert container.streams.audio[0].codec_context.name == "aac"
     assert audio_span(copy) == pytest.approx(audio_span(source), abs=0.2)
@@ -220,22 +224,22 @@ def test_a_video_other_than_that_of_the_results_is_told(corpus: Path, tmp_path: 
         (source, [frame | {"result": {"timestamp_ms": frame["result"]["timestamp_ms"] + 1}} for frame in results]),
     ):
         with pytest.raises(UnsuitableVideo, match="is not the video that the results are of"):
-            annotate_video(other, found, tmp_path / "out.mp4")
+            write_annotated(other, found, tmp_path / "out.mp4")
 
 
 @pytest.mark.parametrize("name", ["audio_only_aac.mp4", "derived_text_ftyp_false_accept.mp4"])
 def test_a_file_without_frames_is_told(name: str, corpus: Path, tmp_path: Path) -> None:
     with pytest.raises(UnsuitableVideo, match=r"not an MP4 file|no video track"):
-        annotate_video(corpus / name, [], tmp_path / "out.mp4")
+        write_annotated(corpus / name, [], tmp_path / "out.mp4")
 
 
 def test_frames_at_one_time_are_all_kept(tmp_path: Path) -> None:
     copy = tmp_path / "out.mp4"
-    doubled = [replace(picture, pts=picture.pts and picture.pts // 2048 * 2048) for picture in pictures(TINY_MP4)]
+    doubled = [replace(frame, pts=frame.pts and frame.pts // 2048 * 2048) for frame in frames_of(TINY_MP4)]
     with VideoWriter(copy, TINY_MP4, OriginalVideo(TINY_MP4).format(), doubled[0]) as writer:
-        for picture in doubled:
-            writer.write(picture, picture.image)
-    times = [picture.pts for picture in pictures(copy)]
+        for frame in doubled:
+            writer.write(frame, frame.image)
+    times = [frame.pts for frame in frames_of(copy)]
     assert len(times) == len(doubled)
     assert all(earlier < later for earlier, later in pairwise(times))
 
@@ -265,7 +269,7 @@ def annotate(tiny_job: str, address: str) -> Command:
 def test_the_command_writes_the_annotated_video(annotate: Command, tmp_path: Path) -> None:
     target = tmp_path / "out.mp4"
     assert annotate("--video", TINY_MP4, "-o", target) == ExitCode.OK
-    before, after = pictures(TINY_MP4), pictures(target)
+    before, after = frames_of(TINY_MP4), frames_of(target)
     assert len(after) == len(before) == 12
     changed = np.abs(after[0].image.astype(int) - before[0].image.astype(int)).max(axis=2) > 60
     assert changed[100:200, 20].mean() > 0.8

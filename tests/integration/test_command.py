@@ -17,13 +17,14 @@ from rich.console import Console
 from job_api.settings import ApiSettings
 from job_client import JobClient
 from job_client.__main__ import main
-from job_client.cli.output import ROWS_SHOWN, sightings_table
-from job_client.summary import Sighting
+from job_client.cli.output import ROWS_SHOWN, summary_table
+from job_client.spans import SpanKind
+from job_client.summary import summary_of
 from shared.contract.job_status import JobStatus
 from shared.process.exit_codes import ExitCode
 from tests.conftest import TINY_MP4
 from tests.support.certificates import make_certificate
-from tests.support.found import FAILURE, RESULTS
+from tests.support.found import FAILURE, RESULTS, frame, frame_results
 from tests.support.processes import environment
 from tests.support.running import running_server
 from tests.support.samples import UNKNOWN_JOB
@@ -75,8 +76,8 @@ def on_a_terminal(*arguments: str) -> tuple[int, str]:
         os.close(theirs)
         shown = b""
         try:
-            while piece := os.read(ours, 65536):
-                shown += piece
+            while chunk := os.read(ours, 65536):
+                shown += chunk
         except OSError:
             pass  # how a terminal says that the other side is closed
         code = process.wait(60)
@@ -273,8 +274,7 @@ class TestExitCodes:
             assert line.startswith("foregsyte: NOT_FOUND (JOB_NOT_FOUND): ")
             assert UNKNOWN_JOB in line
 
-    def test_a_server_that_is_not_there_is_unreachable(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("job_client.retry.PATIENCE_SECONDS", 0.1)
+    def test_a_server_that_is_not_there_is_unreachable(self, run: Run) -> None:
         code, _, err = run("status", UNKNOWN_JOB, "--address", f"127.0.0.1:{free_port()}")
         assert code == ExitCode.UNREACHABLE
         assert err.startswith("foregsyte: UNAVAILABLE")
@@ -358,10 +358,10 @@ class TestSurroundings:
 
 
 def test_a_table_shows_text_as_it_was_read_and_how_much_it_leaves_out() -> None:
-    many = [Sighting(f"[live] {number} [/b]", 1, 0, 0, 0.5) for number in range(ROWS_SHOWN + 2)]
+    many = frame_results([frame(0, {}, {f"[live] {number:02} [/b]": 0.5 for number in range(ROWS_SHOWN + 2)})])
     screen = Console(width=120, record=True, file=io.StringIO())
-    screen.print(sightings_table("Text", many))
+    screen.print(summary_table("Text", summary_of(many, SpanKind.text)))
     shown = screen.export_text()
-    assert "[live] 0 [/b]" in shown
+    assert "[live] 00 [/b]" in shown
     assert f"[live] {ROWS_SHOWN}" not in shown
     assert "and 2 more" in shown

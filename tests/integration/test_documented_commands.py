@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from job_client.command import app
 from tests.conftest import TINY_MP4
 from tests.support.documents import ROOT, blocks_of, commands_of
+from tests.support.found import frame
 from tests.support.project_copy import environment_of_copy
 from tests.support.samples import results_document
 from tests.support.worker_fakes import FakeRunner
@@ -21,7 +22,7 @@ from tests.support.working import working
 pytestmark = pytest.mark.integration
 
 PAGE = "README.md"
-RESULTS = [{"frame_index": 0, "result": {"text": "STOP"}}]
+RESULTS = [frame(0, {}, {"STOP": 0.9})]
 
 
 @pytest.fixture

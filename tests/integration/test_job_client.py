@@ -1,6 +1,6 @@
 """The Python client against a real server."""
 
-import threading
+import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -28,16 +28,17 @@ from job_client import (
     Unreachable,
 )
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
-from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub
+from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceServicer, JobServiceStub
 from shared.contract.job_status import JobStatus
 from shared.pipelines.catalogue import PipelineCatalogue
 from shared.pipelines.profiles import Profile
 from tests.conftest import TINY_MP4
-from tests.support.found import RESULTS
+from tests.support.found import FRAME_RESULTS, RESULTS
+from tests.support.relay import Relay, client_of
 from tests.support.running import running_server
 from tests.support.samples import results_document
 from tests.support.waiting import eventually, in_thread
-from tests.support.worker_fakes import CallFailed, FakeRunner
+from tests.support.worker_fakes import FakeRunner
 from tests.support.working import free_port, working
 
 pytestmark = pytest.mark.integration
@@ -104,7 +105,30 @@ def test_a_status_says_all_that_is_known(client: JobClient) -> None:
 def test_results_are_those_that_the_worker_found(client: JobClient, worker: None) -> None:
     job = client.submit(TINY_MP4)
     job.wait(20)
-    assert job.results() == client.job(job.job_id).results() == RESULTS
+    assert job.results() == client.job(job.job_id).results() == FRAME_RESULTS
+    assert job.results_as_dicts() == RESULTS
+
+
+def test_a_result_has_types_and_the_json_that_was_stored(client: JobClient, worker: None) -> None:
+    job = client.submit(TINY_MP4)
+    job.wait(20)
+    second = job.results()[1]
+    dog, line = second.detections[1], second.text_lines[0]
+    assert (second.frame_index, second.timestamp_ms, second.text) == (1, 40.0, "[live] Кадр")
+    assert (dog.label, dog.class_id, dog.confidence, dog.box) == ("dog", 1, 0.9, (11.0, 20.0, 61.0, 80.0))
+    assert (line.text, line.polygon[2]) == ("[live] Кадр", (105.0, 110.0))
+    assert second.to_dict() == json.loads(second.to_json()) == RESULTS[1]
+
+
+def test_an_answer_that_holds_no_results_is_a_service_error() -> None:
+    class Damaged(JobServiceServicer):
+        def GetJobResults(self, request: pb.GetJobResultsRequest, context: object) -> pb.GetJobResultsResponse:  # noqa: N802 (gRPC's name)
+            return pb.GetJobResultsResponse(results_json='[{"frame_index":0,"result":{}},')
+
+    with client_of(Damaged()) as client:
+        error = refused(client.job(UNKNOWN_JOB).results)
+    assert (type(error), error.code) == (ServiceError, grpc.StatusCode.DATA_LOSS)
+    assert f"holds no results of job {UNKNOWN_JOB}" in error.message
 
 
 def test_waiting_ends_with_a_failed_job_too(client: JobClient, failing_worker: None) -> None:
@@ -133,16 +157,17 @@ def test_waiting_gives_up_when_the_time_is_over_and_not_before(seconds: float, c
     assert seconds <= time.monotonic() - began_at < seconds + 3
 
 
-def test_waiting_looks_a_last_time_when_the_time_is_over(client: JobClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    job = client.submit(TINY_MP4)
-    answers = [client._stub.GetJobStatus(pb.GetJobStatusRequest(job_id=job.job_id)) for _ in range(4)]
-    answers[-1].status = pb.JOB_STATUS_COMPLETED
-    now = [0.0]
-    monkeypatch.setattr("job_client.job.time.monotonic", lambda: now[0])
-    monkeypatch.setattr("job_client.job.time.sleep", lambda seconds: now.append(now.pop() + seconds))
-    client._stub.GetJobStatus = lambda *_, **__: answers.pop(0)
-    assert job.wait(0.3).status is JobStatus.completed
-    assert now[0] == pytest.approx(0.3)
+def test_waiting_looks_a_last_time_when_the_time_is_over() -> None:
+    seconds = 0.3
+    over_at = time.monotonic() + seconds
+
+    class JustInTime(JobServiceServicer):
+        def GetJobStatus(self, request: pb.GetJobStatusRequest, context: object) -> pb.GetJobStatusResponse:  # noqa: N802 (gRPC's name)
+            over = time.monotonic() >= over_at
+            return pb.GetJobStatusResponse(status=pb.JOB_STATUS_COMPLETED if over else pb.JOB_STATUS_PENDING)
+
+    with client_of(JustInTime()) as client:
+        assert client.job(UNKNOWN_JOB).wait(seconds).status is JobStatus.completed
 
 
 def test_refusals_are_exceptions_of_their_own_with_code_and_reason(client: JobClient, failing_worker: None) -> None:
@@ -210,12 +235,13 @@ def test_a_video_above_the_limit_is_told_by_an_exception_of_its_own(
         assert isinstance(refused(lambda: client.submit(TINY_MP4)), PayloadTooLarge)
 
 
-def test_a_fault_that_fits_no_kind_is_a_plain_service_error(client: JobClient) -> None:
-    def broken(*_: object, **__: object) -> None:
-        raise CallFailed(grpc.StatusCode.INTERNAL, "internal error 4711")
+def test_a_fault_that_fits_no_kind_is_a_plain_service_error() -> None:
+    class Broken(JobServiceServicer):
+        def GetJobStatus(self, request: pb.GetJobStatusRequest, context: grpc.ServicerContext) -> Any:  # noqa: N802 (gRPC's name)
+            context.abort(grpc.StatusCode.INTERNAL, "internal error 4711")
 
-    client._stub.GetJobStatus = broken
-    error = refused(client.job(UNKNOWN_JOB).status)
+    with client_of(Broken()) as client:
+        error = refused(client.job(UNKNOWN_JOB).status)
     assert type(error) is ServiceError
     assert (error.code, error.reason, error.details) == (grpc.StatusCode.INTERNAL, "", ())
 
@@ -225,7 +251,7 @@ def test_results_of_a_long_video_just_come(address: str, client: JobClient) -> N
     with working(address, FakeRunner(lambda *_: results_document(found))):
         job = client.submit(TINY_MP4)
         assert job.wait(60).status is JobStatus.completed
-    assert job.results() == found
+    assert job.results_as_dicts() == found
 
 
 def test_a_deleted_job_is_gone(client: JobClient, worker: None) -> None:
@@ -266,37 +292,23 @@ def test_a_server_that_is_not_there_is_told_after_a_few_tries() -> None:
     assert time.monotonic() - began_at < 30
 
 
-def test_waiting_survives_a_restart_of_the_server(
-    settings_on_disk: ApiSettings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("job_client.retry.PATIENCE_SECONDS", 0.2)
+def test_waiting_survives_a_restart_of_the_server(settings_on_disk: ApiSettings) -> None:
     settings = settings_on_disk
-    away = threading.Event()
-    with JobClient(settings.address) as client:
+    relay = Relay(settings.address)
+    with client_of(relay) as client:
         with running_server(settings):
             job = client.submit(TINY_MP4)
-            ask = client._stub.GetJobStatus
-
-            def counted(*arguments: Any, **options: Any) -> pb.GetJobStatusResponse:
-                try:
-                    return ask(*arguments, **options)
-                except grpc.RpcError:
-                    away.set()
-                    raise
-
-            client._stub.GetJobStatus = counted
             waiting = in_thread(lambda: job.wait(60))
-        assert away.wait(20)
+        assert relay.target_away.wait(20)
         with running_server(settings), working(settings.address, FakeRunner()):
             assert waiting.result(30).status is JobStatus.completed
 
 
-def test_waiting_for_a_server_that_stays_away_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("job_client.retry.PATIENCE_SECONDS", 0.1)
-    monkeypatch.setattr("job_client.job.OUTAGE_SECONDS", 0.5)
+def test_waiting_for_a_server_that_stays_away_ends() -> None:
     began_at = time.monotonic()
     with JobClient(f"127.0.0.1:{free_port()}") as client:
-        assert refusal_of(lambda: client.job(UNKNOWN_JOB).wait()) == (grpc.StatusCode.UNAVAILABLE, "")
+        job = client.job(UNKNOWN_JOB)
+        assert refusal_of(lambda: job.wait(outage_seconds=0.5)) == (grpc.StatusCode.UNAVAILABLE, "")
     assert 0.5 <= time.monotonic() - began_at < 30
 
 
@@ -307,45 +319,19 @@ def test_a_closed_client_is_of_no_use_any_more(address: str) -> None:
         client.job(UNKNOWN_JOB).status()
 
 
-class LosingTheFirstAnswers:
-    """Lets a call through to the server, then says that it could not be reached."""
-
-    def __init__(self, call: Callable[..., Any], losses: int) -> None:
-        self._call = call
-        self.losses = losses
-        self.requests: list[pb.SubmitJobRequest] = []
-
-    def __call__(self, request: pb.SubmitJobRequest, timeout: float) -> Any:
-        self.requests.append(request)
-        answer = self._call(request, timeout=timeout)
-        if len(self.requests) <= self.losses:
-            raise CallFailed(grpc.StatusCode.UNAVAILABLE, "Connection reset by peer")
-        return answer
-
-
-def test_a_submit_whose_answers_are_lost_is_one_job(
-    client: JobClient, jobs_of: Callable[[], list[pb.JobSummary]]
-) -> None:
-    losing = client._stub.SubmitJob = LosingTheFirstAnswers(client._stub.SubmitJob, losses=3)
-    job = client.submit(TINY_MP4)
-    assert len(losing.requests) == 4
+def test_a_submit_whose_answers_are_lost_is_one_job(address: str, jobs_of: Callable[[], list[pb.JobSummary]]) -> None:
+    relay = Relay(address, lost_answers=3)
+    with client_of(relay) as client:
+        job = client.submit(TINY_MP4)
+    assert len(relay.submits) == 4
     assert [listed.job_id for listed in jobs_of()] == [job.job_id]
 
 
 def test_a_client_may_submit_before_the_server_is_there(make_settings: Callable[..., ApiSettings]) -> None:
     settings = make_settings(address=f"127.0.0.1:{free_port()}")
-    with JobClient(settings.address) as client:
-        tries = threading.Event()
-        submit = client._stub.SubmitJob
-
-        def counted(*arguments: object, **options: object) -> pb.SubmitJobResponse:
-            try:
-                return submit(*arguments, **options)
-            finally:
-                tries.set()
-
-        client._stub.SubmitJob = counted
+    relay = Relay(settings.address)
+    with client_of(relay) as client:
         submitted = in_thread(lambda: client.submit(TINY_MP4))
-        assert tries.wait(20)
+        assert relay.target_away.wait(20)
         with running_server(settings):
             assert submitted.result(20).status().status is JobStatus.pending

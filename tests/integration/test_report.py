@@ -13,14 +13,15 @@ from PIL import Image
 
 from job_client import JobClient
 from job_client.__main__ import main
-from job_client.report.data import rows_of
 from job_client.report.page import render_report
 from job_client.report.thumbnails import best_frames, make_thumbnails
+from job_client.spans import SpanKind
+from job_client.summary import summary_of
 from shared.process.exit_codes import ExitCode
 from shared.video.reader import VideoReader
 from tests.conftest import TINY_MP4
 from tests.support.browser import Browser, chromium
-from tests.support.found import RESULTS, frame
+from tests.support.found import FRAME_RESULTS, RESULTS, frame, frame_results
 from tests.support.samples import results_document
 from tests.support.waiting import eventually
 from tests.support.worker_fakes import FakeRunner
@@ -53,10 +54,10 @@ def _started(folder: Path) -> Iterator[Browser]:
 def tiny_results() -> list[Any]:
     """Returns what is in TINY_MP4, with a thing that comes and goes."""
     found = []
-    for picture in VideoReader(TINY_MP4):
-        labels = {"block": 0.5 + picture.index / 100} if picture.index % 4 else {}
-        of_frame = frame(picture.index, labels, {f"Frame {picture.index + 1}": 0.9})
-        of_frame["result"]["timestamp_ms"] = picture.timestamp_ms
+    for decoded in VideoReader(TINY_MP4):
+        labels = {"block": 0.5 + decoded.index / 100} if decoded.index % 4 else {}
+        of_frame = frame(decoded.index, labels, {f"Frame {decoded.index + 1}": 0.9})
+        of_frame["result"]["timestamp_ms"] = decoded.timestamp_ms
         found.append(of_frame)
     return found
 
@@ -132,7 +133,7 @@ def test_hostile_text_is_shown_and_never_run(browser: Browser, report: Report) -
     browser.open(page, *WIDE)
     assert sorted(names(browser)) == sorted(HOSTILE * 2)
     assert "run" not in browser.run("return document.title").split()
-    assert browser.run("return document.querySelectorAll('main img:not(#picture), main script').length") == 0
+    assert browser.run("return document.querySelectorAll('main img:not(#image), main script').length") == 0
     assert browser.run("return document.scripts.length") == 2
     assert browser.log() == []
 
@@ -141,7 +142,7 @@ def test_a_hostile_name_of_the_video_is_shown_and_never_run(
     browser: Browser, client: JobClient, tmp_path: Path
 ) -> None:
     page = tmp_path / "report.html"
-    page.write_text(render_report(client.submit(TINY_MP4).status(), RESULTS, HOSTILE[1]), encoding="utf-8")
+    page.write_text(render_report(client.submit(TINY_MP4).status(), FRAME_RESULTS, HOSTILE[1]), encoding="utf-8")
     browser.open(page, *WIDE)
     assert browser.texts("h1") == [HOSTILE[1]]
     assert browser.run("return document.title") == f"{HOSTILE[1]}: Foregsyte report"
@@ -162,14 +163,14 @@ def test_the_page_may_load_nothing_and_run_no_other_script(browser: Browser, rep
     assert browser.run("return document.title") != "run"
 
 
-def test_pictures_are_those_of_the_best_frames(browser: Browser, report: Report) -> None:
+def test_thumbnails_are_those_of_the_best_frames(browser: Browser, report: Report) -> None:
     page = report(tiny_results(), "--video", TINY_MP4)
     browser.open(page, *WIDE)
     browser.click("#rows li:nth-child(1) img")
     assert browser.texts("#where") == ["Frame 11, 0:01.10"]
-    assert browser.run("return picture.hidden") is False
-    assert browser.run("return picture.naturalWidth") == 320
-    url = browser.run("return picture.src")
+    assert browser.run("return image.hidden") is False
+    assert browser.run("return image.naturalWidth") == 320
+    url = browser.run("return image.src")
     shown = Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))).convert("RGB")
     expected = Image.fromarray(list(VideoReader(TINY_MP4))[11].image[..., ::-1])
     assert (
@@ -182,31 +183,32 @@ def test_pictures_are_those_of_the_best_frames(browser: Browser, report: Report)
     assert browser.run("return data.size") == [320, 240]
 
 
-def test_there_are_no_more_pictures_than_asked_for_and_the_page_says_so(browser: Browser, report: Report) -> None:
+def test_there_are_no_more_thumbnails_than_requested_and_the_page_says_so(browser: Browser, report: Report) -> None:
     browser.open(report(tiny_results(), "--video", TINY_MP4, "--thumbnails", "3"), *WIDE)
     assert browser.run("return Object.keys(data.thumbnails).length") == 3
     browser.run("show(0)")
     browser.run("show(7)")
-    assert browser.run("return document.getElementById('no-picture').hidden") is False
+    assert browser.run("return document.getElementById('no-image').hidden") is False
 
 
-def test_rows_come_before_further_spans_when_pictures_are_few() -> None:
-    rows = rows_of(tiny_results())
+def test_rows_come_before_further_spans_when_thumbnails_are_few() -> None:
+    results = frame_results(tiny_results())
+    rows = [row for kind in SpanKind for row in summary_of(results, kind)]
     assert best_frames(rows, 2) == {11, 0}
     assert len(best_frames(rows, 1000)) == 12
-    pictures, size = make_thumbnails(TINY_MP4, tiny_results(), {0, 11})
-    assert (sorted(pictures), size) == ([0, 11], (320, 240))
+    thumbnails, size = make_thumbnails(TINY_MP4, results, {0, 11})
+    assert (sorted(thumbnails), size) == ([0, 11], (320, 240))
 
 
 def test_the_video_file_itself_can_be_opened_and_is_shown_at_the_frame(browser: Browser, report: Report) -> None:
     browser.open(report(tiny_results()), *WIDE)
-    assert browser.run("return document.getElementById('no-picture').hidden") is False
+    assert browser.run("return document.getElementById('no-image').hidden") is False
     browser.type("#file", str(TINY_MP4))
     eventually(lambda: browser.run("return video.readyState >= 1"), "the video")
     browser.click("#rows li:nth-child(1) .track button:nth-child(1)")
     assert browser.texts("#where") == ["Frame 3, 0:00.30"]
     eventually(lambda: abs(browser.run("return video.currentTime") - 0.301) < 0.02, "the jump")
-    assert browser.run("return document.getElementById('no-picture').hidden") is True
+    assert browser.run("return document.getElementById('no-image').hidden") is True
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])

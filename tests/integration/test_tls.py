@@ -70,7 +70,7 @@ class TestConnecting:
             assert (tmp_path / "video.mp4").read_bytes() == VIDEO
             worker.complete(job_id, DOCUMENT)
             assert client.job(job_id).status().status is JobStatus.completed
-            assert client.job(job_id).results()[0]["result"] == {"text": "one"}
+            assert client.job(job_id).results_as_dicts()[0]["result"] == {"text": "one"}
 
     def test_a_caller_without_tls_or_with_another_authority_is_refused(
         self, make_settings: MakeSettings, own: tuple[Path, Path], other: tuple[Path, Path]

@@ -126,7 +126,7 @@ def test_a_job_is_completed_and_its_results_are_read_as_the_worker_found_them(
     with working(address, FakeRunner(run)):
         job_id = client.submit(tiny_mp4, "ocr").job_id
         assert client.job(job_id).wait(20).status is JobStatus.completed
-    assert client.job(job_id).results() == RESULTS
+    assert client.job(job_id).results_as_dicts() == RESULTS
     assert seen == [("ocr", tiny_mp4)]
 
 
@@ -315,7 +315,7 @@ class JobInHand:
 
     def must_end_well(self, client: JobClient) -> None:
         assert client.job(self.job_id).wait(30).status is JobStatus.completed
-        assert client.job(self.job_id).results() == RESULTS
+        assert client.job(self.job_id).results_as_dicts() == RESULTS
         assert len(self.runner.videos) == 1
 
 
@@ -639,7 +639,7 @@ def test_a_disk_that_is_full_for_a_while_delays_the_completion(
         eventually(lambda: "call failed, trying again" in caplog.messages, "a completion that was refused")
         full_disk.has_space_again()
         assert full_disk.job.wait(20).status is JobStatus.completed
-    assert full_disk.job.results() == RESULTS
+    assert full_disk.job.results_as_dicts() == RESULTS
 
 
 def test_a_stop_ends_the_pause_before_a_repeated_completion(

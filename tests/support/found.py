@@ -1,6 +1,10 @@
 """What a worker of the tests finds in every video, in the shape of the built-in pipelines."""
 
+import json
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+from shared.results import FrameResult, read_frame
 
 FAILURE = "the file holds [only] audio [/b]"
 """What a worker of the tests says that can do no job."""
@@ -9,7 +13,7 @@ FRAME_MS = 40.0
 
 
 def frame(index: int, labels: dict[str, float], texts: dict[str, float]) -> dict[str, Any]:
-    """Returns the result of one frame with these labels and lines of text, and how sure each is."""
+    """Return the result of one frame with these labels and lines of text, and the confidence of each."""
     box = [10.0 + index, 20.0, 60.0 + index, 80.0]
     polygon = [[5.0, 90.0], [105.0, 90.0], [105.0, 110.0], [5.0, 110.0]]
     return {
@@ -28,9 +32,18 @@ def frame(index: int, labels: dict[str, float], texts: dict[str, float]) -> dict
     }
 
 
+def frame_results(results: Iterable[Mapping[str, Any]]) -> list[FrameResult]:
+    """Return the results of these frames as the client reads them."""
+    return [
+        read_frame(json.dumps(one, ensure_ascii=False, separators=(",", ":")).encode(), one["frame_index"])
+        for one in results
+    ]
+
+
 RESULTS = [
     frame(0, {"car": 0.5}, {"STOP": 0.9}),
     frame(1, {"car": 0.75, "dog": 0.9}, {"[live] Кадр": 0.8}),
     frame(2, {}, {"STOP": 0.7, "[/b]": 0.6}),
     frame(3, {"car": 0.6}, {}),
 ]
+FRAME_RESULTS = frame_results(RESULTS)

@@ -3,45 +3,52 @@
 import csv
 import io
 import json
+import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 import srt
-from hypothesis import given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from pycocotools.coco import COCO
+from pysubs2 import SSAFile
 
 from job_client.exports import ExportFormat, export
-from tests.support.found import RESULTS, frame
+from job_client.exports.subtitles import WORD_JOINER
+from shared.results import FrameResult, read_frame
+from tests.support.found import FRAME_RESULTS, RESULTS, frame, frame_results
 
 pytestmark = pytest.mark.unit
 
-EMPTY: list[Any] = [{"frame_index": 0, "result": {"timestamp_ms": 0.0}}]
+EMPTY = frame_results([{"frame_index": 0, "result": {"timestamp_ms": 0.0}}])
 
 # What the pipelines let through in a line of text: no control characters, no line ends, no spaces at its ends.
 LINES = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1).map(str.strip).filter(bool)
 
+FORGED = re.compile(r"-[ -] *>|\d[.,]\d.*\d[.,]\d")
+"""What may look like the times of a cue, which is not written as it is."""
 
-def text_of(results: list[Any], export_format: ExportFormat, size: tuple[int, int] | None = None) -> str:
+
+def text_of(results: list[FrameResult], export_format: ExportFormat, size: tuple[int, int] | None = None) -> str:
     return "".join(export(results, export_format, size))
 
 
-def test_json_is_the_list_itself() -> None:
-    assert json.loads(text_of(RESULTS, ExportFormat.json)) == RESULTS
-    assert "Кадр" in text_of(RESULTS, ExportFormat.json)
+def test_json_is_the_list_as_it_was_stored() -> None:
+    stored = json.dumps(RESULTS, ensure_ascii=False, separators=(",", ":"))
+    frames = [read_frame(json.dumps(one, ensure_ascii=False).encode(), index) for index, one in enumerate(RESULTS)]
+    assert text_of(frames, ExportFormat.json) == stored + "\n"
 
 
 def test_json_lines_are_the_frames() -> None:
-    lines = text_of(RESULTS, ExportFormat.jsonl).split("\n")
+    lines = text_of(FRAME_RESULTS, ExportFormat.jsonl).split("\n")
     assert [json.loads(line) for line in lines[:-1]] == RESULTS
     assert lines[-1] == ""
 
 
 class TestCsv:
-    def test_every_finding_is_a_row(self) -> None:
-        rows = list(csv.DictReader(io.StringIO(text_of(RESULTS, ExportFormat.csv), newline="")))
+    def test_every_object_and_line_of_text_is_a_row(self) -> None:
+        rows = list(csv.DictReader(io.StringIO(text_of(FRAME_RESULTS, ExportFormat.csv), newline="")))
         assert [(row["frame_index"], row["kind"], row["name"]) for row in rows] == [
             ("0", "object", "car"),
             ("0", "text", "STOP"),
@@ -62,7 +69,7 @@ class TestCsv:
 
     @given(LINES)
     def test_any_text_comes_back_as_it_was(self, text: str) -> None:
-        written = text_of([frame(0, {}, {text: 0.5})], ExportFormat.csv)
+        written = text_of(frame_results([frame(0, {}, {text: 0.5})]), ExportFormat.csv)
         [row] = csv.DictReader(io.StringIO(written, newline=""))
         assert row["name"] == text
 
@@ -71,8 +78,8 @@ class TestCsv:
 
 
 class TestSrt:
-    def test_text_is_shown_while_it_is_in_the_picture(self) -> None:
-        subtitles = list(srt.parse(text_of(RESULTS, ExportFormat.srt)))
+    def test_text_is_shown_while_it_is_visible(self) -> None:
+        subtitles = list(srt.parse(text_of(FRAME_RESULTS, ExportFormat.srt)))
         assert [(subtitle.index, subtitle.content) for subtitle in subtitles] == [
             (1, "STOP"),
             (2, "[live] Кадр"),
@@ -86,26 +93,65 @@ class TestSrt:
     def test_hours_are_counted(self) -> None:
         late = [frame(0, {}, {"late": 0.5})]
         late[0]["result"]["timestamp_ms"] = 3_723_004.6
-        [subtitle] = srt.parse(text_of(late, ExportFormat.srt))
+        [subtitle] = srt.parse(text_of(frame_results(late), ExportFormat.srt))
         assert subtitle.start == timedelta(hours=1, minutes=2, seconds=3, milliseconds=5)
 
     @given(LINES)
-    def test_any_text_is_one_subtitle(self, text: str) -> None:
-        [subtitle] = srt.parse(text_of([frame(0, {}, {text: 0.5})], ExportFormat.srt))
+    @example("C:\\New {\\p1} \\N <b>")
+    @example("12:30:15.250")
+    def test_any_line_of_text_is_one_subtitle(self, text: str) -> None:
+        assume(not FORGED.search(text))
+        written = text_of(frame_results([frame(0, {}, {text: 0.5})]), ExportFormat.srt)
+        [subtitle] = srt.parse(written)
         assert subtitle.content == text
+        assert len(SSAFile.from_string(written, format_="srt")) == 1
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "first\n\n2\n00:00:01,000 --> 00:00:02,000\nforged",
+            "00:00:01,000 --> 00:00:02,000",
+            "00:00:01.000 - > 00:00:02.000",
+            "00:00:01,000 00:00:02,000",
+            "first\r\n\r\n00:00:01,000 --> 00:00:02,000\r\nforged",
+            "first\u2028\u2028last",
+            "way out -->",
+        ],
+    )
+    def test_no_text_is_taken_for_another_cue(self, text: str) -> None:
+        results = frame_results([frame(0, {}, {"before": 0.5, text: 0.5, "behind": 0.5})])
+        written = text_of(results, ExportFormat.srt)
+        subtitles = list(srt.parse(written))
+        assert [subtitle.start for subtitle in subtitles] == [timedelta(0)] * 3
+        assert [event.start for event in SSAFile.from_string(written, format_="srt")] == [0] * 3
+        assert subtitles[1].content.replace(WORD_JOINER, "") == "".join(
+            " " if char in "\r\n\u2028" else char for char in text
+        )
+        assert written.count("-->") == 3
+        assert len(written.splitlines()) == 3 * 4
+
+    def test_text_that_shows_nothing_is_left_out(self) -> None:
+        assert text_of(frame_results([frame(0, {}, {"": 0.5, " \n ": 0.5})]), ExportFormat.srt) == ""
+
+    def test_times_that_the_format_cannot_state_are_bounded(self) -> None:
+        results = [frame(index, {}, {"text": 0.5}) for index in range(2)]
+        for one, milliseconds in zip(results, (-1e300, 1e300), strict=True):
+            one["result"]["timestamp_ms"] = milliseconds
+        [subtitle] = srt.parse(text_of(frame_results(results), ExportFormat.srt))
+        assert (subtitle.start, subtitle.end) == (timedelta(0), timedelta(hours=100) - timedelta(milliseconds=1))
 
     def test_nothing_found_is_an_empty_file(self) -> None:
         assert text_of(EMPTY, ExportFormat.srt) == ""
 
 
 class TestCoco:
-    def read(self, results: list[Any], folder: Path, size: tuple[int, int] | None = None) -> COCO:
+    def read(self, results: list[FrameResult], folder: Path, size: tuple[int, int] | None = None) -> COCO:
         path = folder / "coco.json"
         path.write_text(text_of(results, ExportFormat.coco, size), encoding="utf-8")
         return COCO(str(path))
 
     def test_detections_are_annotations_of_their_frames(self, tmp_path: Path) -> None:
-        read = self.read(RESULTS, tmp_path, (320, 240))
+        read = self.read(FRAME_RESULTS, tmp_path, (320, 240))
         assert [category["name"] for category in read.loadCats(read.getCatIds())] == ["car", "dog"]
         assert len(read.getImgIds()) == len(RESULTS)
         [image] = read.loadImgs([1])
@@ -117,12 +163,12 @@ class TestCoco:
         assert len(read.getAnnIds()) == 4
 
     def test_annotations_can_be_used_as_detections_to_be_judged(self, tmp_path: Path) -> None:
-        read = self.read(RESULTS, tmp_path, (320, 240))
+        read = self.read(FRAME_RESULTS, tmp_path, (320, 240))
         judged = read.loadRes(read.loadAnns(read.getAnnIds()))
         assert len(judged.getAnnIds()) == 4
 
     def test_without_a_size_none_is_claimed(self, tmp_path: Path) -> None:
-        assert "width" not in self.read(RESULTS, tmp_path).loadImgs([0])[0]
+        assert "width" not in self.read(FRAME_RESULTS, tmp_path).loadImgs([0])[0]
 
     def test_nothing_found_is_a_data_set_without_annotations(self, tmp_path: Path) -> None:
         read = self.read(EMPTY, tmp_path)

@@ -1,4 +1,4 @@
-"""Boxes, polygons and labels on a picture."""
+"""Boxes, polygons and labels on an image."""
 
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from job_client.media.errors import UnsuitableFont
 from job_client.media.fonts import FontFile, packaged_fonts, suitable_font
 from job_client.media.labels import PALETTE, TEXT_COLOR, Labels
 from shared.video.frame import Image
+from tests.support.found import frame_results
 
 pytestmark = pytest.mark.unit
 
@@ -23,7 +24,8 @@ def blank() -> Image:
 
 def drawn(result: dict[str, Any]) -> Image:
     image = blank()
-    Drawing(WIDTH, HEIGHT).draw(image, result)
+    [frame] = frame_results([{"frame_index": 0, "result": result}])
+    Drawing(WIDTH, HEIGHT).draw(image, frame)
     return image
 
 
@@ -38,7 +40,7 @@ def line(text: str, x: float = 40, y: float = 60) -> dict[str, Any]:
 
 
 def changed(image: Image) -> tuple[int, int, int, int]:
-    """Returns the extent of what was drawn: left, top, right, bottom."""
+    """Return the extent of what was drawn: left, top, right, bottom."""
     rows, columns = np.nonzero((image != 128).any(axis=2))
     return int(columns.min()), int(rows.min()), int(columns.max()), int(rows.max())
 
@@ -72,16 +74,16 @@ def test_a_polygon_is_drawn_around_the_text() -> None:
 @pytest.mark.parametrize(
     "box", [(0, 0, 50, 50), (300, 0, 320, 20), (0, 220, 20, 240), (310, 230, 320, 240)], ids=["nw", "ne", "sw", "se"]
 )
-def test_a_label_stays_inside_the_picture_and_whole(box: tuple[float, ...]) -> None:
+def test_a_label_stays_inside_the_image_and_whole(box: tuple[float, ...]) -> None:
     labels = Labels(12)
-    tile = labels._tile("person 0.91", 0)
+    tile = labels.tile("person 0.91", 0)
     image = blank()
     labels.paste(image, "person 0.91", 0, box)
     left, top, right, bottom = changed(image)
     assert (bottom - top + 1, right - left + 1) == tile.shape[:2]
 
 
-def test_a_label_longer_than_the_picture_is_cut() -> None:
+def test_a_label_longer_than_the_image_is_cut() -> None:
     image = drawn({"text_lines": [line("long " * 500)]})
     assert changed(image)[2] == WIDTH - 1
 
@@ -95,9 +97,9 @@ def test_text_of_other_scripts_is_drawn_with_a_font_that_has_it(text: str) -> No
     font = suitable_font(text, packaged_fonts())
     assert {ord(char) for char in text if char != " "} <= font.characters
     labels = Labels(16)
-    # What a font lacks it draws as the same box each time: other characters then give the same picture.
-    pictures = {labels._tile(char, 0).tobytes() for char in set(text.replace(" ", ""))}
-    assert len(pictures) == len(set(text.replace(" ", "")))
+    # What a font lacks it draws as the same box each time: other characters then give the same image.
+    tiles = {labels.tile(char, 0).tobytes() for char in set(text.replace(" ", ""))}
+    assert len(tiles) == len(set(text.replace(" ", "")))
 
 
 def test_a_font_of_ones_own_is_preferred() -> None:

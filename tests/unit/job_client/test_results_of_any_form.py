@@ -1,0 +1,90 @@
+"""Exports, summary, report and annotation take the results of any plugin."""
+
+import csv
+import io
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from job_client.exports import ExportFormat, export
+from job_client.job import JobInfo
+from job_client.media.annotation import annotate_video
+from job_client.report.page import render_report
+from job_client.spans import SpanKind
+from job_client.summary import summary_of
+from shared.contract.job_status import JobStatus
+from shared.video.reader import VideoReader
+from tests.conftest import TINY_MP4
+from tests.support.found import frame, frame_results
+
+pytestmark = pytest.mark.unit
+
+GOOD = frame(0, {"dog": 0.5}, {"STOP": 0.9})["result"]
+
+NOW = datetime(2026, 1, 5, tzinfo=UTC)
+INFO = JobInfo("6b1ddc2e-3cbc-4b4c-9d4d-0a4e1d2c7f55", JobStatus.completed, 1.0, NOW, NOW, "mine", "")
+
+CUSTOM: list[dict[str, Any]] = [
+    {},
+    {"brightness": 3.5},
+    {"detections": 7, "text": {"a": 1}, "text_lines": "STOP", "timestamp_ms": "soon"},
+    {"detections": None, "text_lines": None, "timestamp_ms": None},
+    {"detections": {"dog": 2}, "text_lines": {"STOP": 1}, "timestamp_ms": [1]},
+    {"detections": [None, {"label": "dog"}], "text_lines": ["STOP", {"text": "STOP"}], "timestamp_ms": True},
+]
+ALL_CUSTOM = frame_results({"frame_index": index, "result": result} for index, result in enumerate(CUSTOM))
+
+
+@pytest.mark.parametrize("export_format", list(ExportFormat))
+def test_every_format_takes_results_of_any_form(export_format: ExportFormat) -> None:
+    good = frame_results([{"frame_index": len(CUSTOM), "result": GOOD}])
+    written = "".join(export(ALL_CUSTOM, export_format))
+    mixed = "".join(export([*ALL_CUSTOM, *good], export_format))
+    assert len(mixed) > len(written)
+    if export_format is ExportFormat.csv:
+        assert len(list(csv.reader(io.StringIO(written)))) == 1
+    if export_format is ExportFormat.coco:
+        assert json.loads(written)["annotations"] == []
+
+
+def test_the_summary_and_the_report_take_results_of_any_form() -> None:
+    assert [summary_of(ALL_CUSTOM, kind) for kind in SpanKind] == [[], []]
+    assert '"found":[[],[],[],[],[],[]]' in render_report(INFO, ALL_CUSTOM, "a video")
+
+
+def test_a_video_is_drawn_on_where_there_is_something_to_draw(tmp_path: Path) -> None:
+    results = [
+        {"frame_index": index, "result": {"brightness": 1} | (CUSTOM[index % len(CUSTOM)] if index else GOOD)}
+        for index in range(12)
+    ]
+    for result in results:
+        result["result"].pop("timestamp_ms", None)  # type: ignore[attr-defined]
+    annotate_video(TINY_MP4, frame_results(results), tmp_path / "drawn.mp4")
+    assert len(list(VideoReader(tmp_path / "drawn.mp4"))) == 12
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+        lambda inner: (
+            st.lists(inner, max_size=4)
+            | st.dictionaries(
+                st.sampled_from(["detections", "text_lines", "label", "text", "box", "polygon", "confidence", "x"]),
+                inner,
+                max_size=5,
+            )
+        ),
+        max_leaves=20,
+    )
+)
+def test_nothing_that_json_can_say_breaks_the_exports_or_the_page(value: Any) -> None:
+    result = {"detections": value, "text_lines": value, "timestamp_ms": value}
+    results = frame_results([{"frame_index": 0, "result": result}])
+    for export_format in ExportFormat:
+        assert list(export(results, export_format)) is not None
+    render_report(INFO, results, "a video")
