@@ -2,15 +2,11 @@
 
 import contextlib
 import errno
-import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 __all__ = ["written_whole"]
-
-_FILE_MODE = 0o666
-"""The permissions of a new file before the user's mask; `mkstemp` gives fewer."""
 
 
 @contextlib.contextmanager
@@ -28,18 +24,10 @@ def written_whole(target: Path) -> Iterator[Path]:
     target = target.resolve()  # behind a link its target is replaced, not the link
     if target.exists() and not target.is_file():
         raise OSError(errno.EINVAL, "Not a regular file", str(target))
-    number, name = tempfile.mkstemp(prefix=".", suffix=f".{target.name}", dir=target.parent)
-    os.close(number)
-    temporary = Path(name)
+    temporary = target.with_name(f".{uuid4().hex}.{target.name}")
+    temporary.touch(exist_ok=False)  # with the permissions that the user's mask gives a new file
     try:
         yield temporary
-        temporary.chmod(_FILE_MODE & ~_mask())
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _mask() -> int:
-    mask = os.umask(0)  # it can only be read by setting it
-    os.umask(mask)
-    return mask
