@@ -4,115 +4,72 @@ It takes no arguments and reads no variables: there is no way to switch a rule o
 files and services they do not hold for, is in `forbidden_vocabulary_phase16.yaml` beside it.
 """
 
+import ast
+import json
+import subprocess
 import sys
-from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # run as a file, Python looks for modules beside it and not here
 
-from governance.import_rules import (  # noqa: E402 (the path comes first)
-    address_violations,
-    dependency_violations,
-    import_violations,
-    name_violations,
-)
-from governance.job_rules import payload_violations, status_violations  # noqa: E402
-from governance.model_rules import base_violations, column_violations, migration_violations  # noqa: E402
-from governance.rpc_rules import (  # noqa: E402
-    PROTOS,
-    ContractUnreadable,
-    contract_violations,
-    misplaced_violations,
-    read_contract,
-    served_violations,
-)
+from governance import job_rules, rpc_rules, sources, vocabulary_rules  # noqa: E402 (the path comes first)
 from governance.rulebook import Rulebook, RulebookUnusable, load_rulebook  # noqa: E402
-from governance.sources import (  # noqa: E402
-    PythonSource,
-    Source,
-    Violation,
-    broken_exceptions,
-    functional_sources,
-    missing_places,
-    text_sources,
-)
-from governance.vocabulary_rules import file_name_violations, word_violations  # noqa: E402
+from governance.sources import Finding, Violation  # noqa: E402
 
 __all__ = ["main", "violations_in"]
 
 FOUND, UNUSABLE = 1, 2
-MIGRATIONS = "migrations/"
+LIVE_SECONDS = 100
+"""For imports and migrations that take two on an idle machine."""
 
 
 def violations_in(root: Path) -> list[Violation]:
-    """Returns every place of a checkout that breaks a rule, in order.
-
-    Args:
-        root: The checkout.
+    """Return every place of a checkout that breaks a rule, in order.
 
     Raises:
         RulebookUnusable: Its rules cannot be read.
     """
     rules = load_rulebook(root)
-    sources = functional_sources(root, rules)
-    found = [*missing_places(root, rules), *broken_exceptions(root, rules)]
-    readable = []
-    for source in sources:
-        found += file_name_violations(source, rules)
-        if unreadable := _unreadable(source):
-            found.append(unreadable)
-        else:
-            readable.append(source)
-    found += misplaced_violations(sources)
-    found += _text_violations([*readable, *text_sources(root, rules)], rules)
-    found += _code_violations(root, [source for source in readable if isinstance(source, PythonSource)], rules)
+    files = sources.read_files(root, rules)
+    found = [*sources.place_violations(root, files, rules), *sources.exception_violations(files, rules)]
+    found += _live_violations(root)
+    try:
+        contract = rpc_rules.read_contract(root)
+    except rpc_rules.ContractUnreadable as error:
+        return sorted([*found, Violation(rpc_rules.PROTOS, 1, "unreadable", str(error), "fix it")])
+    found += rpc_rules.contract_violations(contract, rules)
+    adders = frozenset(f"add_{service.name}Servicer_to_server" for proto in contract for service in proto.service)
+    for path in sources.checked_files(files, rules):
+        found += (Violation(path, *finding) for finding in _findings(path, files[path], rules, adders))
     return sorted(set(found))
 
 
-def _unreadable(source: Source) -> Violation | None:
+@lru_cache(maxsize=1024)  # the tests check many copies of a checkout that differ in one file
+def _findings(path: str, text: str, rules: Rulebook, adders: frozenset[str]) -> list[Finding]:
+    found = [*vocabulary_rules.word_findings(path, text, rules)]
     try:
-        _ = source.tree if isinstance(source, PythonSource) else None
+        nodes = list(ast.walk(ast.parse(text))) if path.endswith(sources.PYTHON) else []
     except SyntaxError as error:
-        return source.violation(error.lineno or 1, "unreadable", f"no Python: {error.msg}", "mend it")
-    return None
+        return [*found, (error.lineno or 1, "unreadable", f"no Python: {error.msg}", "fix it")]
+    found += vocabulary_rules.name_findings(path, text, nodes, rules, adders)
+    return [*found, *job_rules.status_findings(nodes, rules), *job_rules.payload_findings(nodes)]
 
 
-def _text_violations(sources: list[Source], rules: Rulebook) -> Iterator[Violation]:
-    for source in sources:
-        yield from word_violations(source, rules)
-        yield from address_violations(source, rules)
-        if source.path == "pyproject.toml":
-            yield from dependency_violations(source, rules)
-
-
-def _code_violations(root: Path, sources: list[PythonSource], rules: Rulebook) -> Iterator[Violation]:
-    migrations = [source for source in sources if source.path.startswith(MIGRATIONS)]
-    others = [source for source in sources if source not in migrations]
-    for source in sources:
-        yield from import_violations(source, rules)
-        yield from name_violations(source, rules)
-    for source in migrations:
-        yield from migration_violations(source, rules.job)
-    yield from base_violations(sources, rules.job)
-    yield from column_violations(others, rules.job)
-    yield from status_violations(sources, rules.job)
-    yield from payload_violations(sources)
-    try:
-        contract = read_contract(root)
-    except ContractUnreadable as error:
-        yield Violation(PROTOS, 1, "unreadable", str(error), "mend it")
-        return
-    yield from contract_violations(contract, rules)
-    yield from served_violations(sources, contract, rules)
+def _live_violations(root: Path) -> list[Violation]:
+    """Return what the running code of the checkout breaks; it runs in a process of its own, without variables."""
+    done = subprocess.run(
+        [sys.executable, "-m", "governance.live_rules"],
+        cwd=root, env={}, capture_output=True, text=True, timeout=LIVE_SECONDS, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        return [Violation("governance/live_rules.py", 1, "unreadable", done.stderr.strip(), "fix it")]
+    return [Violation(*entry) for entry in json.loads(done.stdout.splitlines()[-1])]
 
 
 def main() -> int:
-    """Checks the checkout that this file is part of.
-
-    Returns:
-        0 when every rule is kept, 1 when one is broken, 2 when the check itself cannot be made.
-    """
+    """Return 0 when this checkout keeps every rule, 1 when it breaks one, 2 when the check cannot be made."""
     if len(sys.argv) > 1:
         print("validate_phase16_path takes no arguments: every rule is checked, always", file=sys.stderr)
         return UNUSABLE

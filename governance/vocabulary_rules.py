@@ -1,62 +1,81 @@
-"""Which words the code may have: in names, strings, comments, and the names of files."""
+"""Which words and which names of libraries the code may have."""
 
 import ast
-import io
-import tokenize
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Set
+from fnmatch import fnmatch
 
-from governance.rulebook import ForbiddenWord, Rulebook
-from governance.sources import PythonSource, Source, Violation
-from governance.words import forbidden_in, words_of
+from governance.rulebook import Rulebook
+from governance.sources import Finding
 
-__all__ = ["file_name_violations", "word_violations"]
+__all__ = ["name_findings", "word_findings"]
 
-RULE = "forbidden-word"
-PHASE = "phase"
+_NAME = re.compile(r"[^\W_][\w-]*")
+"""Letters, digits, `_` and `-`: what people read as one name."""
 
+_NEW_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+"""Where CamelCase begins a word: `GPUWorker` is `GPU_Worker`."""
 
-def file_name_violations(source: Source, rules: Rulebook) -> Iterator[Violation]:
-    """Yields what is wrong with the path of a file."""
-    for _, name, rule in forbidden_in(source.path, rules.forbidden_words):
-        yield _word_violation(source, 1, name, rule)
-    for part in source.path.split("/"):
-        if any(word.rstrip("0123456789") == PHASE for word in words_of(part)):
-            what = f"{part!r} is named after a phase"
-            yield source.violation(1, "phase-name", what, "name it for what it does; phases pass, names stay")
+_ESCAPE = re.compile(r"\\[abfnrtv]")
+"""A letter that belongs to no word: `"\\nsse"` is `sse` on a new line."""
+
+_ADDRESS = re.compile(r"([\w+]+)://")
+_REQUIREMENT = re.compile(r"[\"']([A-Za-z][\w.-]*)[^\"']*[\"']")
 
 
-def word_violations(source: Source, rules: Rulebook) -> Iterator[Violation]:
-    """Yields every forbidden word of a file.
-
-    Of Python, what carries words is read off the syntax tree and the comments. In the files of other languages here
-    (protos, templates, settings) whole words are all that there is: their keywords are none of the forbidden ones.
-    """
-    texts = _texts_of(source) if isinstance(source, PythonSource) else [(1, source.text.count("\n") + 1, source.text)]
-    for first, last, text in texts:
-        for offset, name, rule in forbidden_in(text, rules.forbidden_words):
-            yield _word_violation(source, min(first + offset, last), name, rule)
-
-
-def _word_violation(source: Source, line: int, name: str, rule: ForbiddenWord) -> Violation:
-    return source.violation(line, RULE, f"{rule.word!r} in {name!r}", rule.instead)
+def word_findings(path: str, text: str, rules: Rulebook) -> Iterator[Finding]:
+    """Yield every forbidden word of a file and of its path; keywords are read too, for none of them is forbidden."""
+    for part in (path, _ESCAPE.sub("  ", text)):
+        for rule in (rule for rule in rules.forbidden_words if _holds(part, rule.forms)):
+            for line, names in enumerate(map(_NAME.findall, part.splitlines()), 1):
+                for name in (name for name in names if _holds(name, rule.forms)):
+                    yield line, "forbidden-word", f"{rule.word!r} in {name!r}", rule.instead
+    for name in (name for name in path.split("/") if _holds(name, (r"phase\d*",))):
+        yield 1, "phase-name", f"{name!r} is named after a phase", "name it for what it does; phases pass, names stay"
 
 
-def _texts_of(source: PythonSource) -> Iterator[tuple[int, int, str]]:
-    """Yields what carries words in a Python file: its first line, its last line, its text."""
-    for node in source.nodes:
-        first = getattr(node, "lineno", 1)
-        for text in _strings_of(node):
-            yield first, getattr(node, "end_lineno", first), text
-    for token in tokenize.generate_tokens(io.StringIO(source.text).readline):
-        if token.type == tokenize.COMMENT:
-            yield token.start[0], token.end[0], token.string
+def _holds(text: str, forms: Iterable[str]) -> bool:
+    """Whether a form is a whole word of the text, as it stands or in CamelCase; `sse2` is another word than `sse`."""
+    words = rf"(?<![^\W\d_])(?:{'|'.join(forms).replace('_', '[-_]*')})(?![^\W_])"
+    return bool(re.search(words, f"{text}\n{_NEW_WORD.sub('_', text)}".lower()))
 
 
-def _strings_of(node: ast.AST) -> Iterator[str]:
-    """Yields the names and strings that stand in a node itself."""
-    for _, value in ast.iter_fields(node):
-        for item in value if isinstance(value, list) else [value]:
-            if isinstance(item, str):
-                yield item
-            elif isinstance(item, bytes):
-                yield item.decode("latin-1")
+def name_findings(
+    path: str, text: str, nodes: Iterable[ast.AST], rules: Rulebook, adders: Set[str]
+) -> Iterator[Finding]:
+    """Yield every use of a forbidden name; `adders`, the functions that add the contract's services, are free."""
+    allowed = adders | {exception.added_by for exception in rules.exceptions.grpc_services}
+    names = {*_names_in_text(path, text), *_names_in_code(nodes)}
+    for rule in rules.forbidden_names:
+        if rule.library in text and not any(fnmatch(path, pattern) for pattern in rule.only_in):
+            alternatives = "|".join(re.escape(name).replace(r"\*", r"\w*") for name in rule.names)
+            forbidden = re.compile(rf"(?<![^.])(?:{alternatives})(?![^.])")
+            for line, name in names:
+                if forbidden.search(name) and name.rpartition(".")[2] not in allowed:
+                    yield line, rule.rule, f"{rule.what}: {name}", rule.instead
+
+
+def _names_in_code(nodes: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
+    """Yield the line and name of each import, name, keyword, string, call (`name()`) and class (`class name`)."""
+    for node in nodes:
+        match node:
+            case ast.Import(names=aliases):
+                yield from ((node.lineno, alias.name) for alias in aliases)
+            case ast.ImportFrom(names=aliases):
+                yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in aliases)
+            case ast.Name(id=name) | ast.Attribute(attr=name) | ast.Constant(value=str(name)):
+                yield node.lineno, name
+            case ast.keyword(arg=str(name)):
+                yield node.value.lineno, name
+            case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
+                yield node.lineno, f"{name}()"
+            case ast.ClassDef(name=name):
+                yield node.lineno, f"class {name}"
+
+
+def _names_in_text(path: str, text: str) -> Iterator[tuple[int, str]]:
+    """Yield each part of the scheme of an address (`redis://`), and each requirement of `pyproject.toml`."""
+    for number, line in enumerate(text.splitlines(), 1):
+        yield from ((number, f"{part}://") for scheme in _ADDRESS.findall(line) for part in scheme.split("+"))
+        if path == "pyproject.toml":
+            yield from ((number, name.lower().replace("_", "-")) for name in _REQUIREMENT.findall(line))
