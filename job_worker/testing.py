@@ -1,7 +1,7 @@
 """Conformance tests for pipelines of plugins, as a test class that a plugin's tests derive from.
 
 This module is a pytest plugin too: `pytest_plugins = ["job_worker.testing"]` in the outermost `conftest.py` makes its
-failed assertions show their values. It needs the extra `contracts`.
+failed assertions show their values. It needs the extra `testing`.
 """
 
 import json
