@@ -52,7 +52,7 @@ class RealServer:
     def outcome(self, job_id: str) -> tuple[JobStatus, object]:
         job = self._client.job(job_id)
         info = job.status()
-        return info.status, job.results() if info.status is JobStatus.completed else info.error_message or None
+        return info.status, job.results_as_dicts() if info.status is JobStatus.completed else info.error_message or None
 
 
 class FakedServer:

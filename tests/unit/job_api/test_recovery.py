@@ -137,7 +137,7 @@ def test_a_job_outlives_many_restarts_in_the_middle_of_its_life(restart: Restart
     restart().dispatch.release(job, "w1")
     assert take(restart(), "w2") == job
     restart().dispatch.complete(job, "w2", DOCUMENT)
-    assert [frame.frame_index for frame in restart().queries.frames(job)] == [0]
+    assert len(list(restart().queries.frames(job))) == 1
 
 
 def test_files_of_no_job_are_swept(restart: Restart, folder: Path) -> None:

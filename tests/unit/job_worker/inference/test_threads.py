@@ -6,7 +6,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from shared.pipelines.plugins import GROUP
 
 from job_worker.inference.threads import limit_threads
 from tests.conftest import ROOT
@@ -92,5 +91,5 @@ print(json.dumps(cv2.getNumThreads()))
 
 
 def test_a_plugin_that_sets_its_own_number_of_threads_is_limited_again(tmp_path: Path) -> None:
-    plugin = make_package(tmp_path, "greedy", GROUP, {"greedy": "greedy:Greedy"}, GREEDY)
+    plugin = make_package(tmp_path, "greedy", "foregsyte.pipelines", {"greedy": "greedy:Greedy"}, GREEDY)
     assert printed_by(THREADS_OF_A_WORKER, str(plugin)) == 1
