@@ -7,13 +7,14 @@ arithmetic is bfloat16 over channels-last memory, which makes an epoch half as l
 import argparse
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch.utils._pytree import tree_map
-from ultralytics import YOLO
 from ultralytics.data.dataset import YOLODataset
 from ultralytics.engine.trainer import BaseTrainer
+from ultralytics.models.yolo import YOLO
 from ultralytics.models.yolo.detect import DetectionTrainer
 
 from job_worker.settings import BUNDLED_IMAGE_SIZE
@@ -45,7 +46,7 @@ RECIPE = {
 
 
 def train(data: Path, folder: Path, device: str, start: str, **settings: object) -> Path:
-    """Trains and returns the checkpoint of the epoch that did best on the dataset's `val` part.
+    """Train and return the checkpoint of the epoch that did best on the dataset's `val` part.
 
     Args:
         data: The dataset's `data.yaml`.
@@ -57,7 +58,7 @@ def train(data: Path, folder: Path, device: str, start: str, **settings: object)
     Returns:
         The path of `best.pt`.
     """
-    model = YOLO(start)
+    model: Any = YOLO(start)
     on_cpu = device == "cpu"
     if on_cpu:
         model.add_callback("on_train_start", _quicken)
@@ -79,17 +80,17 @@ def train(data: Path, folder: Path, device: str, start: str, **settings: object)
 
 
 class _Trainer(DetectionTrainer):
-    """Trains on rectangles: pictures of one shape are batched, so that nothing is computed for empty borders."""
+    """Trains on rectangles: frames of one shape are batched, so that nothing is computed for empty borders."""
 
     def build_dataset(self, img_path: str, mode: str = "train", batch: int | None = None) -> YOLODataset:
-        dataset = super().build_dataset(img_path, mode, batch)
-        if mode == "train":
+        dataset: YOLODataset = super().build_dataset(img_path, mode, batch)
+        if mode == "train" and batch:
             _mix(dataset, batch)
         return dataset
 
 
 def _mix(dataset: YOLODataset, size: int) -> None:
-    """Puts the batches into a random order: Ultralytics sorts a dataset of rectangles by shape, and keeps it so."""
+    """Put the batches into a random order: Ultralytics sorts a dataset of rectangles by shape, and keeps it so."""
     whole = len(dataset.labels) // size
     batches = np.arange(whole * size).reshape(whole, size)
     mixed = np.random.default_rng(SEED).permutation(whole)
@@ -100,12 +101,13 @@ def _mix(dataset: YOLODataset, size: int) -> None:
 
 
 def _quicken(trainer: BaseTrainer) -> None:
-    """Has the network, not its loss, compute in bfloat16 over channels-last memory, as Ultralytics does on GPUs.
+    """Make the network, not its loss, compute in bfloat16 over channels-last memory, as Ultralytics does on GPUs.
 
     And on all cores: Ultralytics leaves one out, which is half of two.
     """
     torch.set_num_threads(len(os.sched_getaffinity(0)))
-    network = trainer.model.to(memory_format=torch.channels_last)
+    network: Any = trainer.model
+    network.to(memory_format=torch.channels_last)
     plain = network._predict_once
 
     def predict(*arguments: object, **options: object) -> object:
@@ -123,7 +125,7 @@ def main() -> None:
     parser.add_argument("--device", default="0" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--hours", type=float, help="train for so long instead of for a number of epochs")
-    parser.add_argument("--imgsz", type=int, default=BUNDLED_IMAGE_SIZE, help="the longer side of the pictures")
+    parser.add_argument("--imgsz", type=int, default=BUNDLED_IMAGE_SIZE, help="the longer side of the images")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--lr0", type=float, default=RECIPE["lr0"], help="the learning rate to begin with")
     parser.add_argument("--warmup", type=float, default=RECIPE["warmup_epochs"], help="epochs until it is reached")
