@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["CLASSES", "Box", "label_lines", "overlap_of_union", "read_boxes"]
-
 CLASSES = ("license_plate", "traffic_sign", "caption", "qr_code", "barcode")
 """The labels, in the order of the class numbers."""
 

@@ -8,10 +8,8 @@ give the same images, whatever the number of processes.
 
 import argparse
 import multiprocessing
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 
 import cv2
 import yaml
@@ -19,8 +17,6 @@ import yaml
 from training.boxes import CLASSES, label_lines
 from training.materials import find_materials
 from training.scenes.compose import Painter
-
-__all__ = ["build_dataset"]
 
 SEEDS = {"train": 1, "val": 2, "test": 3}
 """The parts of a dataset and what their frames are drawn with."""
@@ -31,11 +27,7 @@ _painter: Painter
 
 
 def build_dataset(
-    folder: Path,
-    materials: Path | None,
-    counts: dict[str, int],
-    processes: int,
-    first: Mapping[str, int] = MappingProxyType({}),
+    folder: Path, materials: Path | None, counts: dict[str, int], processes: int, first: dict[str, int] | None = None
 ) -> None:
     """Render so many frames of each part; frames that are there already are left as they are.
 
@@ -47,7 +39,8 @@ def build_dataset(
         first: The number of the first frame of a part, 0 where it is not named. A detector that goes on learns more
             from new frames, and is judged better by such as nobody has looked at.
     """
-    jobs = [(part, first.get(part, 0) + number) for part, count in counts.items() for number in range(count)]
+    begin = dict.fromkeys(counts, 0) | (first or {})
+    jobs = [(part, begin[part] + number) for part, count in counts.items() for number in range(count)]
     for part in counts:
         for kind in ("images", "labels", "ignored"):
             (folder / kind / part).mkdir(parents=True, exist_ok=True)

@@ -19,8 +19,6 @@ from training.boxes import CLASSES
 from training.evaluate import Finder, Found
 from training.labelled import rendered_frames
 
-__all__ = ["calibrated", "least_confidences"]
-
 MOST_ALARMS = 0.015
 """False alarms a frame and class."""
 

@@ -8,8 +8,6 @@ from typing import Any
 from training.boxes import CLASSES
 from training.export import hashes
 
-__all__ = ["CARD", "filled"]
-
 CARD = Path(__file__).parent.parent / "data" / "models" / "README.md"
 METRICS = CARD.with_name("metrics.json")
 

@@ -6,22 +6,17 @@ the confidence at which a worker runs the detector.
 
 # ruff: noqa: PLC0415 - what only looks at labels loads no model library
 
-import argparse
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
+from benchmarks.measuring import command_line, save, show_table
 from job_worker.settings import BUNDLED_CONFIDENCE, BUNDLED_IMAGE_SIZE
 from training.boxes import CLASSES, Box, overlap_of_union
 from training.labelled import LabelledFrame, real_frames, rendered_frames
-
-__all__ = ["Find", "Finder", "Found", "evaluate"]
 
 LEAST_CONFIDENCE = 0.001
 """Average precision wants to see all that is found."""
@@ -142,21 +137,20 @@ def _at(place: Box, boxes: list[Box]) -> Box | None:
 
 def show(title: str, report: dict[str, Any]) -> None:
     """Print one report as a table."""
-    table = Table(title=f"{title}: {report['frames']} frames, mAP50 {report['map50']:.3f}")
-    for column in ("class", "labelled", "AP50", "precision", "recall"):
-        table.add_column(column, justify="left" if column == "class" else "right")
-    for name, entry in report["classes"].items():
-        table.add_row(name, *(str(entry.get(key, "")) for key in ("labelled", "ap50", "precision", "recall")))
-    console = Console()
-    console.print(table)
+    columns = {"labelled": "labelled", "AP50": "ap50", "precision": "precision", "recall": "recall"}
+    rows = [
+        {"class": name, **{column: entry.get(key, "") for column, key in columns.items()}}
+        for name, entry in report["classes"].items()
+    ]
+    show_table(f"{title}: {report['frames']} frames, mAP50 {report['map50']:.3f}", rows)
     alarms = report["false_alarms"]
-    console.print(f"false alarms: {alarms['per_frame']} a frame on {alarms['frames']} frames that show no class")
-    console.print("confusion:", report["confusion"])
+    print(f"false alarms: {alarms['per_frame']} a frame on {alarms['frames']} frames that show no class")
+    print("confusion:", report["confusion"])
 
 
 def main() -> None:
     """Run the command."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("--weights", type=Path, default=Path("data/models/text_carriers.pt"))
     parser.add_argument("--dataset", type=Path, help="a rendered dataset; its test part is used")
     parser.add_argument("--videos", type=Path, help="the folder with the videos of labels/real_frames.json")
@@ -173,7 +167,7 @@ def main() -> None:
     for title, part in report.items():
         show(title, part)
     if given.out:
-        given.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        save(given.out, report)
 
 
 if __name__ == "__main__":

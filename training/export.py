@@ -19,8 +19,6 @@ import yaml
 from job_worker.settings import BUNDLED_IMAGE_SIZE
 from training.boxes import CLASSES
 
-__all__ = ["LICENSE", "NAME", "export", "hashes"]
-
 NAME = "text_carriers"
 LICENSE = "AGPL-3.0-or-later"
 

@@ -1,12 +1,11 @@
 """Labelled frames to evaluate on: those of a rendered dataset, and real ones whose boxes are in `real_frames.json`."""
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 
@@ -14,13 +13,10 @@ from shared.video.frame import Image
 from shared.video.reader import VideoReader
 from training.boxes import Box, read_boxes
 
-__all__ = ["REAL_FRAMES", "LabelledFrame", "real_frames", "rendered_frames"]
-
 REAL_FRAMES = Path(__file__).parent / "labels" / "real_frames.json"
 
 
-@dataclass(frozen=True)
-class LabelledFrame:
+class LabelledFrame(NamedTuple):
     """A frame and what is in it.
 
     Attributes:
@@ -33,7 +29,7 @@ class LabelledFrame:
     name: str
     image: Image
     boxes: list[Box]
-    ignored: list[Box] = field(default_factory=list)
+    ignored: Sequence[Box] = ()
 
     @property
     def is_empty(self) -> bool:

@@ -14,62 +14,20 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import matplotlib as mpl
+import yaml
 from PIL import Image, UnidentifiedImageError
-
-__all__ = ["DEJAVU", "PACKAGES", "Materials", "find_materials"]
 
 DEJAVU = Path(mpl.get_data_path()) / "fonts" / "ttf"
 """The fonts of matplotlib."""
 
-PACKAGES = {
-    "photos": (
-        "gcompris-qt-data", "gnome-backgrounds", "lomiri-wallpapers-16.04", "lomiri-wallpapers-20.04",
-        "mate-backgrounds", "opencv-doc", "plasma-workspace-wallpapers", "ukui-wallpapers",
-    ),
-    "textures": ("supertuxkart-data", "torcs-data"),
-    "cutouts": ("tuxpaint-stamps-default",),
-    "roadside": ("torcs-data",),
-    "signs": ("openclipart-png",),
-    "fonts": (
-        "fonts-arkpandora", "fonts-breip", "fonts-cabin", "fonts-cantarell", "fonts-comfortaa",
-        "fonts-crosextra-carlito", "fonts-dejavu-core", "fonts-dosis", "fonts-ebgaramond", "fonts-hack", "fonts-inter",
-        "fonts-junction", "fonts-lato", "fonts-league-spartan", "fonts-liberation2", "fonts-lobstertwo", "fonts-mplus",
-        "fonts-oldstandard", "fonts-open-sans", "fonts-oxygen", "fonts-play", "fonts-quicksand", "fonts-roadgeek",
-        "fonts-roboto-unhinted", "fonts-takao-gothic", "fonts-urw-base35", "fonts-wqy-zenhei",
-        "fonts-yanone-kaffeesatz",
-    ),
-}  # fmt: skip
-"""The packages by what is taken from them; each states its licence in /usr/share/doc/PACKAGE/copyright."""
+RULES: dict[str, Any] = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
+"""What is taken from which packages."""
 
 IMAGES = {".jpg", ".jpeg", ".png"}
 FONTS = {".ttf", ".otf", ".ttc"}
-
-LEAST_SIDES = {"photos": 200, "textures": 200, "roadside": 128}
-"""The least height and width in pixels of what is taken; of other kinds any size is."""
-
-TAKEN_FROM = {
-    "photos": re.compile(r"/(usr/share/backgrounds|contents/images|examples/data)/"),
-    "textures": re.compile(
-        r"/supertuxkart/data/textures/(?!.*(sign|panel|banner|text|font|logo|sponsor|gfx|alpha|pub))|/torcs/tracks/"
-    ),
-    "roadside": re.compile(r"/torcs/tracks/\w+/[^/]+/(tree(?!bit)|ppl)[^/]*$"),
-    "cutouts": re.compile(
-        r"/stamps/(animals|clothes|food|hobbies|household|plants|seasonal|space|sports|vehicles|medical)/"
-    ),
-    "signs": re.compile(r"/transportation/roadsigns/"),
-    "fonts": re.compile(r"/usr/share/fonts/"),
-}
-LEFT_OUT = re.compile(
-    r"licenseplate|imageText|text_|sudoku|ampelmann|(left|right)(0[4-9]|1[0-4])|gradient|ellipses|pic\d|aloeGT|Logo|stop_sign_right_font|D050000L|StandardSymbols",
-    re.IGNORECASE,
-)
-"""Files that show a class unlabelled, or the same again."""
-
-CARVED = re.compile(r"categorization|explore_(monuments|farm_animals|world_animals|world_music)|details|erase")
-"""The bundles of gcompris-qt-data whose photographs are taken."""
 
 IMAGE_START = re.compile(rb"\xff\xd8\xff[\xe0\xe1\xdb]|RIFF....WEBP", re.DOTALL)
 LARGEST_IMAGE_BYTES = 8_000_000
@@ -100,7 +58,7 @@ class Materials:
 
 def find_materials(folder: Path | None) -> Materials:
     """Return the materials in a folder that `collect` filled; without a folder the fonts of matplotlib alone."""
-    found = {kind: _files(folder / kind) if folder else [] for kind in PACKAGES}
+    found = {kind: _files(folder / kind) if folder else [] for kind in RULES["kinds"]}
     own_fonts = [*DEJAVU.glob("DejaVuSans*.ttf"), *DEJAVU.glob("DejaVuSerif*.ttf")]
     found["fonts"] = sorted([*found["fonts"], *(font for font in own_fonts if "Display" not in font.name)])
     return Materials(**found)
@@ -112,7 +70,7 @@ def _files(folder: Path) -> list[Path]:
 
 def collect(folder: Path) -> None:
     """Download the packages and put what is wanted of each into a folder of its kind."""
-    for kind, package in ((kind, package) for kind, packages in PACKAGES.items() for package in packages):
+    for kind, package in ((kind, package) for kind, source in RULES["kinds"].items() for package in source["packages"]):
         with tempfile.TemporaryDirectory() as temporary:
             here = Path(temporary)
             subprocess.run(["apt-get", "--quiet", "download", package], cwd=here, check=True, capture_output=True)
@@ -128,7 +86,7 @@ def _taken(files: Path, kind: str, into: Path) -> Iterator[Path]:
     for path in sorted(files.rglob("*")):
         if not path.is_file():  # a link to a file of another package
             continue
-        if path.suffix == ".rcc" and CARVED.fullmatch(path.stem):
+        if path.suffix == ".rcc" and re.fullmatch(RULES["bundles"], path.stem):
             yield from _carved(path, into)
         elif _is_wanted(path, kind):
             yield Path(shutil.copyfile(path, into / f"{path.parent.name}_{path.name}"))
@@ -137,13 +95,14 @@ def _taken(files: Path, kind: str, into: Path) -> Iterator[Path]:
 def _is_wanted(path: Path, kind: str) -> bool:
     if path.suffix.lower() not in (FONTS if kind == "fonts" else IMAGES):
         return False
-    if not TAKEN_FROM[kind].search(str(path)) or LEFT_OUT.search(path.name):
+    source = RULES["kinds"][kind]
+    if not re.search(source["paths"], str(path)) or re.search(RULES["left_out"], path.name, re.IGNORECASE):
         return False
-    if kind not in LEAST_SIDES:
+    if "least_side" not in source:
         return True
     with Image.open(path) as image:
-        fitting = _is_cutout(image) if kind == "roadside" else image.mode in ("RGB", "L")
-        return fitting and min(image.size) >= LEAST_SIDES[kind]
+        fits: bool = _is_cutout(image) if kind == "roadside" else image.mode in ("RGB", "L")
+        return fits and min(image.size) >= source["least_side"]
 
 
 def _is_cutout(image: Image.Image) -> bool:
@@ -159,7 +118,7 @@ def _carved(bundle: Path, into: Path) -> Iterator[Path]:
             image.load()
         except (OSError, UnidentifiedImageError, SyntaxError):
             continue
-        if image.mode == "RGB" and min(image.size) >= LEAST_SIDES["photos"]:
+        if image.mode == "RGB" and min(image.size) >= RULES["kinds"]["photos"]["least_side"]:
             target = into / f"{bundle.stem}_{number:03}.jpg"
             image.save(target, quality=92)
             yield target

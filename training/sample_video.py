@@ -7,10 +7,9 @@ have something to do. All of it is drawn here, with the fonts that matplotlib br
 
 import argparse
 import json
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import av
 import cv2
@@ -24,11 +23,6 @@ from training.scenes.drawing import bar, fill, paste, paste_centred
 from training.scenes.patch import Patch, Pixels, Thing, blank, place, rectangle
 from training.scenes.signs import guide_sign, limit_sign, stop_sign
 from training.scenes.text import text_image
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-__all__ = ["SAMPLE", "draw_frame", "render"]
 
 SAMPLE = Path("data/samples/road_and_parcel.mp4")
 WIDTH, HEIGHT = 960, 540
@@ -69,8 +63,7 @@ class Shown:
 def draw_frame(index: int) -> Shown:
     """Draw one frame of the video."""
     act, step = divmod(index, ACT_FRAMES)
-    acts: tuple[Callable[[float], Shown], ...] = (_car_and_signs, _guide_sign, _desk)
-    shown = acts[act](step / ACT_FRAMES)
+    shown = (_car_and_signs, _guide_sign, _desk)[act](step / ACT_FRAMES)
     grain = np.random.default_rng(index).normal(0, 1.5, shown.pixels.shape)
     shown.pixels = np.clip(cv2.GaussianBlur(shown.pixels, (0, 0), 0.6) + grain, 0, 255).astype(np.uint8)
     clock = f"2026-05-14 08:30:{index // FRAMES_PER_SECOND:02}"
@@ -187,14 +180,15 @@ def render(video: Path) -> None:
         for index in range(FRAME_COUNT):
             shown = draw_frame(index)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(shown.pixels, format="rgb24")))
-            truth.append([{"label": box.label, "box": _rounded(box), "text": text} for box, text in shown.things])
+            truth.append(
+                [
+                    {"label": box.label, "box": [round(value) for value in astuple(box)[1:]], "text": text}
+                    for box, text in shown.things
+                ]
+            )
         container.mux(stream.encode())
     lines = ",\n".join(map(json.dumps, truth))
     video.with_suffix(".json").write_text(f'{{"frames": [\n{lines}\n]}}\n', encoding="utf-8")
-
-
-def _rounded(box: Box) -> list[int]:
-    return [round(value) for value in (box.x1, box.y1, box.x2, box.y2)]
 
 
 def main() -> None:

@@ -16,13 +16,7 @@ import yaml
 from job_worker.inference.openvino_models import Precision, compile_model, read_model
 from job_worker.ocr.bundled_models import bundled_text_models
 from job_worker.ocr.quantised import RANGES_FILE, is_quantised_layer
-from job_worker.ocr.text_recogniser import (
-    CONDENSED_FROM_WIDTH,
-    LINE_HEIGHT,
-    LineShape,
-    TextRecogniser,
-    network_input,
-)
+from job_worker.ocr.text_recogniser import CONDENSED_FROM_WIDTH, LINE_HEIGHT, LineShape, TextRecogniser, network_input
 from shared.video.frame import Image
 from training.materials import Materials, find_materials
 from training.scenes.backgrounds import Backgrounds
@@ -30,8 +24,6 @@ from training.scenes.camera import compressed
 from training.scenes.chance import a_contrast, choose, log_uniform
 from training.scenes.drawing import paste
 from training.scenes.text import Fonts, a_clock, a_number, a_sentence, a_word, text_image
-
-__all__ = ["Lines", "lines_right", "measured_ranges"]
 
 SEED, COMPARED_SEED = 1, 2
 SHAPE = LineShape(160, width_step=32)

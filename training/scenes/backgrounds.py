@@ -9,8 +9,6 @@ import numpy as np
 from training.scenes.chance import Rng, a_colour, choose, noise
 from training.scenes.patch import Pixels
 
-__all__ = ["Backgrounds"]
-
 LARGEST = 900
 """Photographs are kept at no more than so many pixels a side."""
 

@@ -6,8 +6,6 @@ import numpy as np
 from training.scenes.chance import Rng, noise
 from training.scenes.patch import Pixels
 
-__all__ = ["compressed", "filmed"]
-
 
 def filmed(rng: Rng, frame: Pixels) -> tuple[Pixels, float]:
     """Return the scene as a camera sees it: light, haze, blur, noise, and no colour now and then.

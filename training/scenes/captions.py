@@ -1,6 +1,7 @@
 """Text put over an image in post-production: subtitles, lower thirds, scoreboards, clocks, watermarks, title cards."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import Any
 
 import cv2
 import numpy as np
@@ -10,11 +11,6 @@ from training.scenes.chance import Colour, Rng, a_colour, a_contrast, choose
 from training.scenes.drawing import paste, resized, rounded, stack
 from training.scenes.patch import LEAST_SHOWN, Pixels, blank
 from training.scenes.text import Fonts, a_clock, a_name, a_number, a_sentence, a_word, text_image
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-__all__ = ["Captions"]
 
 WHITE, BLACK = (250, 250, 250), (10, 10, 10)
 
@@ -33,8 +29,8 @@ VISIBLE = 60
 Drawn = tuple[Pixels, float, float]
 """A caption, and where it goes: 0 for the frame's left or upper edge, 1 for its right or lower one."""
 
-Style = tuple[Colour, Colour | None, int]
-"""The letters' colour, their outline's, and the outline's width in pixels."""
+Draw = Callable[[Rng, Pixels], Drawn]
+"""Draws one kind of caption for a frame."""
 
 
 class Captions:
@@ -54,7 +50,7 @@ class Captions:
         Returns:
             The captions' boxes.
         """
-        kinds: tuple[Callable[[Rng, Pixels], Drawn], ...] = (
+        kinds: tuple[Draw, ...] = (
             self._subtitle, self._subtitle, self._subtitle, self._lower_third, self._scoreboard, self._clock,
             self._clock, self._watermark, self._watermark, self._title, self._badge, self._badge,
             self._values, self._ticker, self._credits,
@@ -64,11 +60,10 @@ class Captions:
             boxes += _put(frame, *choose(rng, kinds)(rng, frame), [*taken, *boxes])
         return boxes
 
-    def _lines(
-        self, rng: Rng, texts: list[str], script: str, size: int, fill: Colour, *outline_and_spacing: object
-    ) -> Pixels:
+    def _lines(self, rng: Rng, texts: list[str], script: str, size: int, fill: Colour, *edge: Any) -> Pixels:
+        """Write lines in one font; `edge` is what `text_image` takes after the letters' colour."""
         font = self._fonts.font(rng, script)
-        lines = [text_image(text, font, size, fill, *outline_and_spacing) for text in texts]  # type: ignore[arg-type]
+        lines = [text_image(text, font, size, fill, *edge) for text in texts]
         return stack(lines, int(size * rng.uniform(0.15, 0.5)), choose(rng, ("left", "centre", "centre", "right")))
 
     def _subtitle(self, rng: Rng, frame: Pixels) -> Drawn:
@@ -76,9 +71,9 @@ class Captions:
         size = _size(rng, frame, 0.03, 0.085, 9)
         fill: Colour = choose(rng, (WHITE, WHITE, WHITE, (255, 235, 80), (230, 230, 230), a_colour(rng, 1.0, 0.8)))
         texts = [a_sentence(rng, script, 7) for _ in range(int(rng.choice([1, 2, 3], p=[0.55, 0.38, 0.07])))]
-        spacing = rng.uniform(0.1, 0.35) if rng.random() < 0.15 else 0.0
+        gap = rng.uniform(0.1, 0.35) if rng.random() < 0.15 else 0.0
         outline = int(rng.integers(0, max(2, size // 8) + 1))
-        block = self._lines(rng, texts, script, size, fill, BLACK, outline, spacing)
+        block = self._lines(rng, texts, script, size, fill, BLACK, outline, gap)
         if rng.random() < 0.3:
             block = _on_panel(rng, block, a_colour(rng, 0.2), int(rng.choice([130, 180, 255])), size)
         elif outline == 0:
@@ -222,8 +217,8 @@ def _corner(rng: Rng) -> tuple[float, float]:
     return x, choose(rng, (MARGIN, 1 - MARGIN)) + rng.normal(0, 0.01)
 
 
-def _style(rng: Rng, size: int) -> Style:
-    """Return a style that can be read over an image."""
+def _style(rng: Rng, size: int) -> tuple[Colour, Colour | None, int]:
+    """Return letters that can be read over an image: their colour, their outline's, and its width in pixels."""
     kind = int(rng.integers(4))
     if kind == 0:
         return WHITE, BLACK, max(1, size // 12)

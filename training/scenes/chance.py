@@ -8,8 +8,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Colour", "Rng", "a_colour", "a_contrast", "choose", "log_uniform", "noise"]
-
 T = TypeVar("T")
 
 Rng = np.random.Generator

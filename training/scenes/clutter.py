@@ -13,8 +13,6 @@ from training.scenes.patch import Patch, Pixels, blank
 from training.scenes.screens import Screens
 from training.scenes.text import Fonts, a_number, a_sentence, a_word, text_image
 
-__all__ = ["Clutter"]
-
 
 class Clutter:
     """Draws things without a label; `cutouts` are images of objects with transparent surroundings."""

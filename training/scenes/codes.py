@@ -10,8 +10,6 @@ from training.scenes.drawing import bar, paste, paste_centred, stack, weathered
 from training.scenes.patch import Patch, Pixels, Thing, blank, rectangle
 from training.scenes.text import Fonts, a_name, a_number, a_sentence, digits, text_image
 
-__all__ = ["barcode_label", "bars", "code_lookalike", "qr_code", "qr_label"]
-
 DIGITS = {"ean13": 12, "ean8": 7, "upca": 11, "itf": 10, "code39": 6}
 """How many digits a barcode of a kind holds; those of Code 128 vary."""
 

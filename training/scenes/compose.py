@@ -1,6 +1,6 @@
 """A whole frame: a road or a background with things, the camera, captions, compression."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,8 +18,6 @@ from training.scenes.road import Roads
 from training.scenes.screens import Screens
 from training.scenes.signs import Signs
 from training.scenes.text import Fonts
-
-__all__ = ["Frame", "Painter"]
 
 SHAPES = ((640, 360), (640, 360), (640, 360), (640, 480), (640, 268), (360, 640), (480, 640), (512, 512))
 """Frame sizes, the longer side as the detector sees it."""
@@ -40,8 +38,7 @@ ALONE = 0.25
 """The share of frames that show no class at all."""
 
 
-@dataclass(frozen=True)
-class Frame:
+class Frame(NamedTuple):
     """A rendered frame.
 
     Attributes:

@@ -9,8 +9,6 @@ import numpy as np
 from training.scenes.chance import Colour, Rng, a_colour, noise
 from training.scenes.patch import Pixels, Points
 
-__all__ = ["bar", "fill", "paste", "paste_centred", "read_rgba", "resized", "rounded", "stack", "weathered"]
-
 TO_RGBA = {1: cv2.COLOR_GRAY2RGBA, 3: cv2.COLOR_BGR2RGBA, 4: cv2.COLOR_BGRA2RGBA}
 """OpenCV's conversion by the number of channels."""
 

@@ -1,7 +1,7 @@
 """A flat thing that is drawn once and then put into a scene, turned and seen from the side."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -9,8 +9,6 @@ import numpy.typing as npt
 
 from training.boxes import Box
 from training.scenes.chance import Colour, Rng
-
-__all__ = ["LEAST_SHOWN", "Patch", "Pixels", "Points", "Thing", "blank", "place", "put", "rectangle", "view"]
 
 Pixels = npt.NDArray[Any]
 """An image: `(H, W, 3)` RGB or `(H, W, 4)` RGBA, uint8."""
@@ -25,8 +23,7 @@ MOST_HIDDEN = 0.05
 """The share of a labelled thing that another one may cover."""
 
 
-@dataclass(frozen=True)
-class Thing:
+class Thing(NamedTuple):
     """Something labelled on a patch.
 
     Attributes:

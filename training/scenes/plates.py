@@ -8,8 +8,6 @@ from training.scenes.drawing import bar, fill, paste, paste_centred, weathered
 from training.scenes.patch import Patch, Pixels, Thing, blank, rectangle
 from training.scenes.text import Fonts, a_name, a_sentence, text_image
 
-__all__ = ["plate", "vehicle"]
-
 SHAPES = ((520, 110), (520, 110), (440, 120), (360, 180), (360, 180), (372, 134), (330, 165), (280, 200), (340, 240))
 """Width and height in millimetres: Europe, Asia, North America, Australia, motorcycles."""
 
@@ -56,7 +54,7 @@ def plate(rng: Rng, fonts: Fonts) -> Patch:
             paste_centred(pixels, line, width / 2, height * y, (width * 0.85, height * 0.4))
     else:
         captions = rng.random() < 0.7 and width / height < 3.2
-        line = text_image(number, font, 120, letters, spacing=rng.uniform(0, 0.08))
+        line = text_image(number, font, 120, letters, gap=rng.uniform(0, 0.08))
         fit = (width - left) * 0.9, height * (0.55 if captions else 0.72)
         paste_centred(pixels, line, left + (width - left) / 2, height / 2, fit)
         if captions:

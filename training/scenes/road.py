@@ -16,8 +16,6 @@ from training.scenes.plates import vehicle
 from training.scenes.signs import Signs
 from training.scenes.text import Fonts
 
-__all__ = ["Roads"]
-
 LANE = 3.5
 """A lane's width in metres."""
 

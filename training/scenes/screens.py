@@ -11,8 +11,6 @@ from training.scenes.drawing import paste, paste_centred, rounded
 from training.scenes.patch import Pixels, blank
 from training.scenes.text import Fonts, a_name, a_number, a_sentence, text_image
 
-__all__ = ["Screens"]
-
 Write = Callable[[str, int], Pixels]
 """Draws a line of text in a size of pixels."""
 

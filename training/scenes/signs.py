@@ -1,7 +1,7 @@
 """Traffic signs: those that look alike the world over, panels with places and distances, images of real designs."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -11,22 +11,18 @@ from training.scenes.drawing import bar, fill, paste, paste_centred, read_rgba, 
 from training.scenes.patch import Patch, Pixels, Points, Thing, blank, rectangle
 from training.scenes.text import Fonts, a_sentence, text_image
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-__all__ = ["Signs", "guide_sign", "limit_sign", "stop_sign"]
-
 WHITE, BLACK = (245, 245, 245), (18, 18, 18)
 RED, BLUE, GREEN, BROWN = (190, 20, 30), (0, 85, 165), (0, 105, 70), (110, 65, 35)
 YELLOW, ORANGE, LIME = (250, 205, 20), (240, 130, 20), (180, 220, 40)
 
+Draw = Callable[[Rng], Pixels]
+"""Draws one sign without its pole."""
+
 Scheme = tuple[Colour, Colour]
 """The ground, and what is on it."""
 
-GUIDE_SCHEMES: tuple[Scheme, ...] = (
-    *((GREEN, WHITE), (GREEN, WHITE), (BLUE, WHITE), (BLUE, WHITE)),
-    *((WHITE, BLACK), (YELLOW, BLACK), (BROWN, WHITE), (ORANGE, BLACK)),
-)
+GUIDE_SCHEMES: list[Scheme] = [(GREEN, WHITE)] * 2 + [(BLUE, WHITE)] * 2 + [(WHITE, BLACK), (YELLOW, BLACK)]
+GUIDE_SCHEMES += [(BROWN, WHITE), (ORANGE, BLACK)]
 RULE_SCHEMES: tuple[Scheme, ...] = ((WHITE, BLACK), (WHITE, BLACK), (WHITE, RED), (BLACK, WHITE), (YELLOW, BLACK))
 SHIELD_SCHEMES: tuple[Scheme, ...] = ((BLUE, WHITE), (WHITE, BLACK), (GREEN, WHITE))
 CHEVRON_SCHEMES: tuple[Scheme, ...] = ((YELLOW, BLACK), (RED, WHITE), (WHITE, RED), (BLACK, YELLOW))
@@ -74,7 +70,7 @@ class Signs:
             image = choose(rng, self._clipart)
             x, y, w, h = cv2.boundingRect((image[..., 3] > 128).astype(np.uint8))
             return image[y : y + h, x : x + w].copy()
-        kinds: tuple[Callable[[Rng], Pixels], ...] = (
+        kinds: tuple[Draw, ...] = (
             self._stop, self._stop, self._give_way, self._warning, self._diamond, self._diamond, self._ring, self._ring,
             self._no_entry, self._mandatory, self._rule, self._rule, self._square, self._shield, self._chevron,
         )  # fmt: skip
@@ -95,22 +91,19 @@ class Signs:
         return stop_sign(choose(rng, WORDS), self._fonts.font(rng))
 
     def _give_way(self, rng: Rng) -> Pixels:
-        pixels = _polygon(3, np.pi / 2, RED)
-        fill(pixels, _corners(3, np.pi / 2, rng.uniform(0.55, 0.75)), WHITE)
+        pixels = _nested(3, np.pi / 2, (1.0, RED), (rng.uniform(0.55, 0.75), WHITE))
         if rng.random() < 0.3:
             _centre(pixels, self._text(rng, choose(rng, ("YIELD", "GIVE WAY")), RED), 0.4, 0.12, down=0.42)
         return pixels
 
     def _warning(self, rng: Rng) -> Pixels:
-        pixels = _polygon(3, -np.pi / 2, RED)
-        fill(pixels, _corners(3, -np.pi / 2, rng.uniform(0.65, 0.8)), choose(rng, (WHITE, WHITE, YELLOW)))
+        inner = rng.uniform(0.65, 0.8), choose(rng, (WHITE, WHITE, YELLOW))
+        pixels = _nested(3, -np.pi / 2, (1.0, RED), inner)
         return _centre(pixels, self._symbol(rng, BLACK), 0.3, 0.3, down=0.56)
 
     def _diamond(self, rng: Rng) -> Pixels:
         ground = choose(rng, (YELLOW, YELLOW, ORANGE, LIME))
-        pixels = _polygon(4, 0.0, ground if rng.random() < 0.7 else WHITE)
-        fill(pixels, _corners(4, 0.0, 0.94), BLACK)
-        fill(pixels, _corners(4, 0.0, 0.9), ground)
+        pixels = _nested(4, 0.0, (1.0, ground if rng.random() < 0.7 else WHITE), (0.94, BLACK), (0.9, ground))
         if rng.random() < 0.2:
             return pixels
         if rng.random() < 0.5:
@@ -120,8 +113,8 @@ class Signs:
 
     def _ring(self, rng: Rng) -> Pixels:
         edge = RED if rng.random() < 0.9 else (120, 120, 120)
-        pixels = _polygon(64, 0.0, edge)
-        fill(pixels, _corners(64, 0.0, rng.uniform(0.72, 0.84)), choose(rng, (WHITE, WHITE, WHITE, YELLOW, BLUE)))
+        inner = rng.uniform(0.72, 0.84), choose(rng, (WHITE, WHITE, WHITE, YELLOW, BLUE))
+        pixels = _disc((1.0, edge), inner)
         number = str(choose(rng, LIMITS))
         inside = self._text(rng, number, BLACK) if rng.random() < 0.6 else self._symbol(rng, BLACK)
         if rng.random() < 0.9:
@@ -131,15 +124,13 @@ class Signs:
         return pixels
 
     def _no_entry(self, rng: Rng) -> Pixels:
-        pixels = _polygon(64, 0.0, RED)
+        pixels = _disc((1.0, RED))
         half = int(SIZE * rng.uniform(0.06, 0.1))
         bar(pixels, 45, SIZE // 2 - half, SIZE - 45, SIZE // 2 + half, WHITE)
         return pixels
 
     def _mandatory(self, rng: Rng) -> Pixels:
-        pixels = _polygon(64, 0.0, WHITE)
-        fill(pixels, _corners(64, 0.0, 0.95), BLUE)
-        return _centre(pixels, self._symbol(rng, WHITE), 0.55, 0.55)
+        return _centre(_disc((1.0, WHITE), (0.95, BLUE)), self._symbol(rng, WHITE), 0.55, 0.55)
 
     def _rule(self, rng: Rng) -> Pixels:
         ground, letters = choose(rng, RULE_SCHEMES)
@@ -206,15 +197,13 @@ class Signs:
 
 def stop_sign(word: str, font: Path) -> Pixels:
     """Draw a red octagon with a word."""
-    pixels = _polygon(8, np.pi / 8, WHITE)
-    fill(pixels, _corners(8, np.pi / 8, 0.93), RED)
+    pixels = _nested(8, np.pi / 8, (1.0, WHITE), (0.93, RED))
     return _centre(pixels, text_image(word, font, 90, WHITE), 0.76, 0.34)
 
 
 def limit_sign(number: int, font: Path) -> Pixels:
     """Draw a speed limit: a red ring with a number."""
-    pixels = _polygon(64, 0.0, RED)
-    fill(pixels, _corners(64, 0.0, 0.78), WHITE)
+    pixels = _disc((1.0, RED), (0.78, WHITE))
     return _centre(pixels, text_image(str(number), font, 120, BLACK), 0.5, 0.42)
 
 
@@ -223,7 +212,7 @@ def guide_sign(lines: list[str], font: Path) -> Pixels:
     return _framed(stack([text_image(line, font, 64, WHITE) for line in lines], 28, "left"), 45, BLUE, WHITE)
 
 
-def _corners(count: int, turned: float, size: float = 1.0) -> Points:
+def _corners(count: int, turned: float, size: float) -> Points:
     """Return the corners of a regular polygon about the middle of a square of `SIZE`, as large as fits."""
     angles = turned + np.arange(count) * 2 * np.pi / count
     points = np.stack([np.cos(angles), np.sin(angles)], axis=1)
@@ -234,10 +223,16 @@ def _corners(count: int, turned: float, size: float = 1.0) -> Points:
     return np.round(middle + points * (middle - 4) * size)
 
 
-def _polygon(count: int, turned: float, colour: Colour) -> Pixels:
+def _nested(count: int, turned: float, *layers: tuple[float, Colour]) -> Pixels:
+    """Draw regular polygons over one another: the size, 1 for the largest that fits, and the colour of each."""
     pixels = blank(SIZE, SIZE)
-    fill(pixels, _corners(count, turned), colour)
+    for size, colour in layers:
+        fill(pixels, _corners(count, turned, size), colour)
     return pixels
+
+
+def _disc(*layers: tuple[float, Colour]) -> Pixels:
+    return _nested(64, 0.0, *layers)
 
 
 def _centre(pixels: Pixels, inside: Pixels, wide: float, high: float, down: float = 0.5) -> Pixels:

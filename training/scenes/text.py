@@ -10,8 +10,6 @@ from PIL import Image, ImageDraw, ImageFont
 from training.scenes.chance import Colour, Rng, choose
 from training.scenes.patch import Pixels
 
-__all__ = ["Fonts", "a_clock", "a_name", "a_number", "a_sentence", "a_word", "digits", "text_image"]
-
 SCRIPTS = {
     "latin": "abcdefghijklmnopqrstuvwxyz",
     "cyrillic": "абвгдежзиклмнопрстуфхцчшыя",
@@ -112,13 +110,7 @@ def a_clock(rng: Rng) -> str:
 
 
 def text_image(
-    text: str,
-    font: Path,
-    size: int,
-    fill: Colour,
-    outline: Colour | None = None,
-    outline_width: int = 0,
-    spacing: float = 0.0,
+    text: str, font: Path, size: int, fill: Colour, edge: Colour | None = None, edge_width: int = 0, gap: float = 0.0
 ) -> Pixels:
     """Draw one line of text.
 
@@ -127,22 +119,22 @@ def text_image(
         font: The font file.
         size: The font's size in pixels.
         fill: The letters' colour.
-        outline: The colour of their outline.
-        outline_width: Its width in pixels.
-        spacing: Space put between letters, as a share of the size.
+        edge: The colour of their outline.
+        edge_width: Its width in pixels.
+        gap: Space put between letters, as a share of the size.
 
     Returns:
         RGBA, cut to the letters and their outline.
     """
     face = _face(font, max(size, 6))
-    letters = list(text) if spacing > 0 else [text]
-    gap = spacing * size
-    width = int(sum(face.getlength(part) for part in letters) + gap * len(letters)) + 2 * size + 2 * outline_width
-    image = Image.new("RGBA", (width, 3 * size + 2 * outline_width), (*(outline or fill), 0))
+    letters = list(text) if gap > 0 else [text]
+    gap *= size
+    width = int(sum(face.getlength(part) for part in letters) + gap * len(letters)) + 2 * size + 2 * edge_width
+    image = Image.new("RGBA", (width, 3 * size + 2 * edge_width), (*(edge or fill), 0))
     draw = ImageDraw.Draw(image)
-    x = float(size // 2 + outline_width)
+    x = float(size // 2 + edge_width)
     for part in letters:
-        draw.text((x, size), part, font=face, fill=(*fill, 255), stroke_width=outline_width, stroke_fill=outline)
+        draw.text((x, size), part, font=face, fill=(*fill, 255), stroke_width=edge_width, stroke_fill=edge)
         x += face.getlength(part) + gap
     drawn = image.getchannel("A").getbbox() or (0, 0, 4, 4)
     return np.asarray(image.crop(drawn)).copy()
