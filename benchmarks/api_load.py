@@ -4,9 +4,8 @@ import multiprocessing
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
@@ -16,32 +15,29 @@ from google.protobuf.duration_pb2 import Duration
 from benchmarks.api_server import Caller, MeasuredServer
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 
-__all__ = ["Idle", "complete", "idle_workers", "lifecycles", "no_op_workers", "submit", "video"]
-
 PIPELINE = "ocr"
 POLL_SECONDS = 0.05
 """Pause of a client between two looks at its job: half of what our own client makes first."""
 WAIT = Duration(seconds=30)
-"""What a waiting worker asks for: the server's own limit."""
+"""What a waiting worker requests: the server's own limit."""
 CALLS_A_CONNECTION = 50
 """HTTP/2 allows 100 at one time by default."""
-READY_SECONDS = 60.0
 END_SECONDS = 60.0
 DOCUMENT = b'{"results": [{"frame_index": 0, "result": {}}]}'
 
 
 def video(size_bytes: int) -> bytes:
-    """Returns what passes for an MP4 of that size."""
+    """Return what passes for an MP4 of that size."""
     return b"\0\0\0\x18ftypisom".ljust(size_bytes, b"\0")
 
 
 def submit(caller: Caller, content: bytes) -> str:
-    """Submits a video and returns the job's id."""
+    """Submit a video and return the job's id."""
     return caller.jobs.SubmitJob(pb.SubmitJobRequest(pipeline_id=PIPELINE, video=content)).job_id
 
 
 def complete(caller: Caller, worker_id: str, document: bytes = DOCUMENT, wait: Duration | None = None) -> str:
-    """Takes a job and completes it; returns its id, empty where none came."""
+    """Take a job and complete it; return its id, empty where none came."""
     job_id = caller.workers.Dequeue(pb.DequeueRequest(worker_id=worker_id, wait=wait)).job_id
     if job_id:
         request = pb.CompleteJobRequest(job_id=job_id, worker_id=worker_id, results_json=document)
@@ -50,7 +46,7 @@ def complete(caller: Caller, worker_id: str, document: bytes = DOCUMENT, wait: D
 
 
 def lifecycles(server: MeasuredServer, clients: int, seconds: float, content: bytes) -> float:
-    """Has clients submit a job, wait for its end, and again; returns how many jobs a second ended.
+    """Have clients submit a job, wait for its end, and again; return how many jobs a second ended.
 
     Workers must be at work, see `no_op_workers`.
     """
@@ -79,80 +75,52 @@ def _has_ended(caller: Caller, job_id: str) -> bool:
 
 @contextmanager
 def no_op_workers(server: MeasuredServer, workers: int) -> Iterator[None]:
-    """Runs workers that complete every job at once, in a process beside the clients', until the block ends."""
-    spawning = multiprocessing.get_context("spawn")
-    stopping, ready = spawning.Event(), spawning.Event()
-    process = spawning.Process(target=_work, args=(server, workers, stopping, ready))
+    """Run workers that complete every job at once, in a process beside the clients', until the block ends."""
+    process = multiprocessing.get_context("spawn").Process(target=_work, args=(server, workers), daemon=True)
     process.start()
     try:
-        assert ready.wait(READY_SECONDS)
         yield
     finally:
-        stopping.set()
-        process.join(END_SECONDS)
         process.kill()
+        process.join()
 
 
-def _work(server: MeasuredServer, workers: int, stopping: Any, ready: Any) -> None:
+def _work(server: MeasuredServer, workers: int) -> None:
     def work(number: int, caller: Caller) -> None:
-        while not stopping.is_set():
-            complete(caller, f"worker-{number}", wait=Duration(nanos=500_000_000))
+        while True:
+            complete(caller, f"worker-{number}", wait=WAIT)
 
     with server.callers(workers) as callers, ThreadPoolExecutor(workers) as pool:
-        ready.set()
         list(pool.map(work, range(workers), callers))
 
 
-@dataclass
-class Idle:
-    """Workers that wait for a job; whoever gets one waits again at once, and the job is nobody's concern.
-
-    Attributes:
-        received_at: When each job reached a worker, by the performance counter.
-    """
-
-    received_at: dict[str, float] = field(default_factory=dict)
-    arrived: threading.Condition = field(default_factory=threading.Condition)
-
-    def wait_for(self, job_id: str) -> float:
-        """Returns when the job reached a worker."""
-        with self.arrived:
-            assert self.arrived.wait_for(lambda: job_id in self.received_at, END_SECONDS)
-            return self.received_at[job_id]
-
-    def note(self, job_id: str, at: float) -> None:
-        """Says that a worker has the job."""
-        with self.arrived:
-            self.received_at[job_id] = at
-            self.arrived.notify_all()
-
-
 @contextmanager
-def idle_workers(server: MeasuredServer, workers: int) -> Iterator[Idle]:
-    """Keeps so many Dequeues waiting until the block ends."""
-    idle, names, over = Idle(), count(), threading.Event()
+def idle_workers(server: MeasuredServer, workers: int) -> Iterator[Callable[[str], float]]:
+    """Keep so many Dequeues waiting until the block ends; whoever gets a job waits again at once and does nothing.
+
+    Yields:
+        What waits until a job has reached a worker and returns when that was, by the performance counter.
+    """
+    received: dict[str, Future[float]] = {}
+    names, over = count(), threading.Event()
     with server.callers(-(-workers // CALLS_A_CONNECTION)) as callers:
         waiting: dict[int, Any] = {}
 
         def start(number: int) -> None:
             request = pb.DequeueRequest(worker_id=f"idle-{next(names)}", wait=WAIT)
-            call = callers[number // CALLS_A_CONNECTION].workers.Dequeue.future(request)
-            waiting[number] = call
-            call.add_done_callback(_then(idle, lambda: None if over.is_set() else start(number)))
+            waiting[number] = callers[number // CALLS_A_CONNECTION].workers.Dequeue.future(request)
+            waiting[number].add_done_callback(lambda call: take(number, call))
+
+        def take(number: int, call: Any) -> None:
+            at = time.perf_counter()
+            if not over.is_set():
+                start(number)
+            if not call.cancelled() and call.code() is grpc.StatusCode.OK and call.result().job_id:
+                received.setdefault(call.result().job_id, Future()).set_result(at)
 
         for number in range(workers):
             start(number)
-        yield idle
+        yield lambda job_id: received.setdefault(job_id, Future()).result(END_SECONDS)
         over.set()
         for call in list(waiting.values()):
             call.cancel()
-
-
-def _then(idle: Idle, start_again: Callable[[], None]) -> Callable[[Any], None]:
-    def take(call: Any) -> None:
-        at = time.perf_counter()
-        start_again()
-        if not call.cancelled() and call.code() is grpc.StatusCode.OK and call.result().job_id:
-            idle.note(call.result().job_id, at)
-
-    return take

@@ -21,10 +21,9 @@ wrong. `--engine real` runs the models: pipeline `yolo` if there are `--weights`
 """
 
 import argparse
-import json
+import re
 import shutil
 import signal
-import socket
 import sys
 import tempfile
 import threading
@@ -39,24 +38,26 @@ from typing import Any
 
 import grpc
 
-from benchmarks.chaos_clients import Client, Promise, Truth, insist, truths
-from benchmarks.chaos_processes import START_SECONDS, Fault, FaultKind, Incident, Victim, Violation, faults
+from benchmarks.chaos_clients import Client, Promise, Truth, truths
+from benchmarks.chaos_processes import Fault, FaultKind, Incident, Victim, Violation, faults
 from benchmarks.chaos_report import duplicated, read_events, recoveries, show, spread
 from benchmarks.cheap_worker import PIPELINE, build_cheap_runner
-from benchmarks.small_videos import OUTSIDE, ROOT, small_videos
+from benchmarks.measuring import command_line, save
+from benchmarks.small_videos import OUTSIDE, small_videos
 from job_client import JobClient
 from job_worker.bootstrap import build_runner
 from job_worker.settings import WorkerSettings
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub
 from shared.contract.job_status import JobStatus
-
-__all__ = ["main"]
+from tests.support.working import free_port
 
 SETTLE_SECONDS = 120.0
-"""How long after the last fault the last job may end: a lease and a line of a dozen jobs, on a busy host."""
+"""How long after the last fault the last job may end: a lease and a dozen queued jobs, on a busy host."""
 MAX_VIDEO_BYTES = {"cheap": 85_000, "real": 12_000}
 """Real models take a second for what the cheap engine does in a hundredth."""
+ANSWER_SECONDS = 120.0
+"""Longest that a server that was started or continued may take to answer, on a busy host."""
 OUT_OF_REACH = 1_000_000
 NEVER_WAITS = [("grpc.initial_reconnect_backoff_ms", 50), ("grpc.max_reconnect_backoff_ms", 100)]
 
@@ -68,7 +69,7 @@ class Storm:
         self._chosen = chosen
         self._folder = folder
         self._over = threading.Event()
-        self._address = f"127.0.0.1:{_free_port()}"
+        self._address = f"127.0.0.1:{free_port()}"
         self._pipeline = "yolo" if chosen.weights and chosen.engine == "real" else PIPELINE
         self._truths = self._undisturbed(videos)
         self._api = Victim("api", self._api_command, folder)
@@ -79,16 +80,18 @@ class Storm:
         self._violations: list[str] = []
 
     def run(self) -> dict[str, Any]:
-        """Lets the storm pass over the service; returns the report, whose `violations` must be empty."""
+        """Let the storm pass over the service; return the report, whose `violations` must be empty."""
         began = time.monotonic()
         try:
             with ExitStack() as stack:
                 for victim in (self._api, *self._workers):
                     stack.callback(victim.kill)
                 self._rage(stack)
-                self._settle()
+                deadline = time.monotonic() + SETTLE_SECONDS
+                for client in self._clients:
+                    client.settle(deadline)
                 self._prove()
-        except Violation as violation:
+        except (Violation, AssertionError) as violation:
             self._violations.append(str(violation))
         return self._report(time.monotonic() - began)
 
@@ -110,7 +113,7 @@ class Storm:
         return [module, *names, *weights, "--threads", "1", "--work-dir", ".", "--log-format", "json"]
 
     def _rage(self, stack: ExitStack) -> None:
-        """Runs clients and faults until the time is over or something is wrong; then every process runs."""
+        """Run clients and faults until the time is over or something is wrong; then every process runs."""
         for victim in (self._api, *self._workers):
             victim.start()
         for number in range(self._chosen.clients):
@@ -139,33 +142,23 @@ class Storm:
     def _wait_for_answer(self, fault: Fault) -> None:
         with grpc.insecure_channel(self._address, options=NEVER_WAITS) as channel:
             stub = JobServiceStub(channel)
-            stub.ListPipelines(pb.ListPipelinesRequest(), timeout=START_SECONDS, wait_for_ready=True)
+            stub.ListPipelines(pb.ListPipelinesRequest(), timeout=ANSWER_SECONDS, wait_for_ready=True)
         what = "continued" if fault.kind is FaultKind.stop else "started again"
         self._answers[f"server {what}: first answer"].append(time.monotonic() - self._api.runs_since)
 
-    def _settle(self) -> None:
-        deadline = time.monotonic() + SETTLE_SECONDS
-        for client in self._clients:
-            client.settle(deadline)
-
     def _prove(self) -> None:
-        """Looks at every job once more, then stops everything and looks at the files."""
+        """Check every job once more, then stop everything and check the files."""
         promises = [promise for client in self._clients for promise in client.promises]
-        with JobClient(self._address) as client:
-            for promise in promises:
-                if insist(client.job(promise.job_id).status, Counter()) != promise.ended:
-                    raise Violation(f"job {promise.job_id} changed after it had ended: {promise.ended}")
+        for client in self._clients:
+            client.confirm()
         for victim in (*self._workers, self._api):
             victim.terminate()
         self._prove_files(promises)
 
     def _prove_files(self, promises: list[Promise]) -> None:
+        completed = [promise for promise in promises if promise.truth.status is JobStatus.completed]
         expected = {f"{promise.job_id}.mp4": promise.truth.video for promise in promises}
-        expected |= {
-            f"{promise.job_id}_results.json": promise.truth.outcome
-            for promise in promises
-            if promise.truth.status is JobStatus.completed
-        }
+        expected |= {f"{promise.job_id}_results.json": promise.truth.outcome for promise in completed}
         there = {path.name: path for path in (self._folder / "data" / "video_jobs").iterdir()}
         if odd := there.keys() ^ expected.keys():
             raise Violation(f"files lost or left behind: {', '.join(sorted(odd)[:10])}")
@@ -174,48 +167,33 @@ class Storm:
 
     def _report(self, seconds: float) -> dict[str, Any]:
         chosen = self._chosen
-        events = read_events(self._api.log)
+        events = list(read_events(self._api.logs))
         promises = [promise for client in self._clients for promise in client.promises]
-        ends = Counter(promise.ended.status if promise.ended else "not ended" for promise in promises)
+        ends = Counter(str(promise.ended.status) if promise.ended else "not ended" for promise in promises)
         times = self._answers | recoveries(events, self._incidents)
+        refusals = sum((client.refusals for client in self._clients), Counter())
+        repeats = {"submits repeated after their answer": sum(client.repeats for client in self._clients)}
+        sizes = {"workers": chosen.workers, "clients": chosen.clients, "lease seconds": chosen.lease_seconds}
+        faults_of = Counter(f"{re.split('[.-]', incident.process)[0]} {incident.kind}" for incident in self._incidents)
         return {
             "seed": chosen.seed,
             "engine": chosen.engine,
             "minutes of faults": chosen.minutes,
             "seconds in all": round(seconds, 1),
-            "processes": {
-                "workers": chosen.workers,
-                "clients": chosen.clients,
-                "lease seconds": chosen.lease_seconds,
-                "videos": len(self._truths),
-            },
-            "faults": dict(sorted(Counter(_kind_of(incident) for incident in self._incidents).items())),
-            "jobs": {"acknowledged": len(promises), **{str(status): count for status, count in sorted(ends.items())}},
-            "clients": {
-                "submits repeated after their answer": sum(client.repeats for client in self._clients),
-                **{
-                    f"calls repeated after {code}": count
-                    for code, count in sum((client.refusals for client in self._clients), Counter()).items()
-                },
-            },
+            "processes": sizes | {"videos": len(self._truths)},
+            "faults": dict(sorted(faults_of.items())),
+            "jobs": {"acknowledged": len(promises), **dict(sorted(ends.items()))},
+            "clients": repeats | {f"calls repeated after {code}": count for code, count in refusals.items()},
             "work done twice": duplicated(events),
             "recovery seconds": {name: spread(samples) for name, samples in sorted(times.items())},
             "violations": self._violations,
         }
 
 
-def _kind_of(incident: Incident) -> str:
-    return f"{incident.process.partition('.')[0].partition('-')[0]} {incident.kind}"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _choose(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main() -> int:
+    """Run the command; return its exit code: 0 where all held, else 1."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # else it would leave its processes behind
+    parser = command_line(__doc__, "chaos")
     parser.add_argument("--minutes", type=float, default=30.0, help="how long faults happen")
     parser.add_argument("--seed", type=int, default=1, help="what the faults and the clients' choices follow from")
     parser.add_argument("--engine", choices=sorted(MAX_VIDEO_BYTES), default="cheap", help="without or with models")
@@ -225,20 +203,12 @@ def _choose(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--lease-seconds", type=float, default=3.0, help="the server's lease")
     parser.add_argument("--fault-seconds", type=float, default=8.0, help="mean time between faults of one process")
     parser.add_argument("--videos", type=Path, default=OUTSIDE, help="folder of more videos; only small ones are used")
-    parser.add_argument("--json", type=Path, default=ROOT / "build" / "chaos.json", help="where the report is saved")
-    return parser.parse_args(arguments)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command; returns its exit code: 0 where all held, else 1."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # else it would leave its processes behind
-    chosen = _choose(arguments)
+    chosen = parser.parse_args()
     print(f"seed {chosen.seed}: {chosen.minutes:g} minutes of faults", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="foregsyte-chaos-"))
     report = Storm(chosen, folder, small_videos(chosen.videos, MAX_VIDEO_BYTES[chosen.engine])).run()
     show(report)
-    chosen.json.parent.mkdir(parents=True, exist_ok=True)
-    chosen.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    save(chosen.json, report)
     if report["violations"]:
         print(f"logs and data are kept in {folder}", file=sys.stderr)
         return 1

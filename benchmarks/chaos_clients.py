@@ -1,4 +1,4 @@
-"""Clients that go on submitting whatever happens, and know what each job must come to."""
+"""Clients that go on submitting whatever happens, and know how each job must end."""
 
 import threading
 import time
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import grpc
 
@@ -19,12 +19,10 @@ from shared.contract.errors import STOPPED_SERVER_CODES
 from shared.contract.job_status import JobStatus
 from shared.results import encoded_document
 
-__all__ = ["Client", "Promise", "Truth", "insist", "truths"]
-
 T = TypeVar("T")
 
 WINDOW = 4
-"""Unfinished jobs of one client, so that there is always a line and never a long one."""
+"""Unfinished jobs of one client, so that the job queue is never empty and never long."""
 PATIENCE_SECONDS = 180.0
 """How long one call is tried again: far longer than any fault lasts."""
 PAUSE_SECONDS = 0.2
@@ -34,9 +32,8 @@ REPEATS = 0.1
 TRY_AGAIN = STOPPED_SERVER_CODES | {grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.RESOURCE_EXHAUSTED}
 
 
-@dataclass(frozen=True, slots=True)
-class Truth:
-    """What a video comes to when nothing disturbs the work.
+class Truth(NamedTuple):
+    """How the job of a video ends when nothing disturbs the work.
 
     Attributes:
         name: The file's name.
@@ -57,7 +54,7 @@ class Promise:
 
     Attributes:
         job_id: The job.
-        truth: What it must come to.
+        truth: How it must end.
         ended: What the server said when it first said that the job had ended.
     """
 
@@ -67,30 +64,13 @@ class Promise:
 
 
 def truths(runner: PipelineRunner, pipeline: str, videos: Iterable[Path]) -> Iterator[Truth]:
-    """Runs each video through the pipeline, with no server and no faults."""
+    """Run each video through the pipeline, with no server and no faults."""
     for path in videos:
         try:
             status, outcome = JobStatus.completed, runner.run(pipeline, path, lambda: False)
         except JobFailed as failure:
             status, outcome = JobStatus.failed, str(failure).encode()
         yield Truth(path.name, path.read_bytes(), status, outcome)
-
-
-def insist(call: Callable[[], T], refusals: Counter[str]) -> T:
-    """Makes a call again and again until the server answers.
-
-    Raises:
-        Violation: It refuses, or does not answer for far longer than any fault lasts.
-    """
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        try:
-            return call()
-        except ServiceError as error:
-            if error.code not in TRY_AGAIN or time.monotonic() > deadline:
-                raise Violation(f"a call was refused: {error}") from error
-            refusals[error.code.name] += 1
-        time.sleep(PAUSE_SECONDS)
 
 
 class Client:
@@ -121,10 +101,10 @@ class Client:
         self._open: list[Promise] = []
 
     def run(self, over: threading.Event) -> None:
-        """Submits and looks at its jobs until it is over; every submit under way is seen through.
+        """Submit and look at its jobs until it is over; every submit under way is seen through.
 
         Raises:
-            Violation: A job came to something else than it must, or a call was refused for good.
+            Violation: A job ended otherwise than it must, or a call was refused for good.
         """
         number = 0
         while not over.wait(self._rng.uniform(0, 2 * PAUSE_SECONDS)):
@@ -134,7 +114,7 @@ class Client:
             self._look()
 
     def settle(self, deadline: float) -> None:
-        """Waits until all its jobs have ended.
+        """Wait until all its jobs have ended.
 
         Raises:
             Violation: One has not by the deadline, of the monotonic clock.
@@ -145,14 +125,27 @@ class Client:
         if self._open:
             raise Violation(f"jobs never ended: {', '.join(promise.job_id for promise in self._open)}")
 
+    def confirm(self) -> None:
+        """Check that no job changed after it had ended.
+
+        Raises:
+            Violation: One did.
+        """
+        for promise in self.promises:
+            if self._insist(self._client.job(promise.job_id).status) != promise.ended:
+                raise Violation(f"job {promise.job_id} changed after it had ended: {promise.ended}")
+
     def _submit(self, request_id: str) -> Promise:
         truth = self._rng.choice(self._truths)
-        job_id = self._insist(lambda: self._client.submit(truth.video, self._pipeline, request_id).job_id)
+
+        def submitted() -> str:
+            return self._client.submit(truth.video, self._pipeline, request_id).job_id
+
+        job_id = self._insist(submitted)
         promise = Promise(job_id, truth)
         self.promises.append(promise)
         if self._rng.random() < REPEATS:
-            again = self._insist(lambda: self._client.submit(truth.video, self._pipeline, request_id).job_id)
-            if again != job_id:
+            if (again := self._insist(submitted)) != job_id:
                 raise Violation(f"request {request_id} was answered with {job_id}, then with {again}")
             self.repeats += 1
         return promise
@@ -173,7 +166,20 @@ class Client:
             raise Violation(f"job {job.job_id} of {truth.name} must not come to: {job.status} {outcome[:200]!r}")
 
     def _insist(self, call: Callable[[], T]) -> T:
-        return insist(call, self.refusals)
+        """Make a call again and again until the server answers.
+
+        Raises:
+            Violation: It refuses, or does not answer for far longer than any fault lasts.
+        """
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                return call()
+            except ServiceError as error:
+                if error.code not in TRY_AGAIN or time.monotonic() > deadline:
+                    raise Violation(f"a call was refused: {error}") from error
+                self.refusals[error.code.name] += 1
+            time.sleep(PAUSE_SECONDS)
 
 
 def _document_of(results: Sequence[FrameResult]) -> bytes:

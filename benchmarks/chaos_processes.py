@@ -1,24 +1,18 @@
-"""Processes of the service that are hurt and started again."""
+"""Processes of the service that are killed, terminated or stopped, and started again."""
 
-import os
-import re
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
 from random import Random
+from typing import NamedTuple
 
-from benchmarks.small_videos import ROOT
+from tests.support.processes import Process, members_of_group, ready
 
-__all__ = ["Fault", "FaultKind", "Incident", "Victim", "Violation", "faults"]
-
-START_SECONDS = 120.0
-"""Models included, on a busy host."""
 END_SECONDS = 60.0
 """Longest end that SIGTERM may take: more than a worker's time to finish its job and its last calls together."""
 GROUP_END_SECONDS = 10.0
@@ -44,12 +38,11 @@ class FaultKind(StrEnum):
     stop = "STOP"
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(NamedTuple):
     """One thing that is going to happen to a process.
 
     Attributes:
-        after_seconds: How long the process is left in peace before.
+        after_seconds: How long the process runs undisturbed before.
         kind: What happens.
         down_seconds: How long until it is started or continued.
     """
@@ -59,25 +52,22 @@ class Fault:
     down_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Incident:
+class Incident(NamedTuple):
     """A fault that happened.
 
     Attributes:
         process: The name of the process, such as `worker-1.3`: the third life of the first worker.
         kind: What happened.
         at: When, in seconds since the epoch.
-        down_seconds: How long it did not run.
     """
 
     process: str
     kind: FaultKind
     at: float
-    down_seconds: float
 
 
 def faults(seed: str, mean_seconds: float, lease_seconds: float) -> Iterator[Fault]:
-    """Yields faults for ever; the same seed gives the same ones.
+    """Yield faults for ever; the same seed gives the same ones.
 
     Args:
         seed: Names the sequence.
@@ -92,7 +82,7 @@ def faults(seed: str, mean_seconds: float, lease_seconds: float) -> Iterator[Fau
 
 
 class Victim:
-    """One process of the service, in one life after the other. All of them log to one file.
+    """One process of the service, in one life after the other, each with a log of its own.
 
     Args:
         name: What it is called.
@@ -101,78 +91,64 @@ class Victim:
 
     Attributes:
         name: What it is called.
-        log: Where it logs.
         runs_since: When it was last started or continued, by the monotonic clock.
     """
 
     def __init__(self, name: str, command: Callable[[str], list[str]], folder: Path) -> None:
         self.name = name
-        self.log = folder / f"{name}.log"
         self.runs_since = 0.0
         self._command = command
         self._folder = folder
         self._lives = 0
-        self._process: subprocess.Popen[str] | None = None
+        self._life = ExitStack()
+        self._process: Process | None = None
 
     @property
     def life(self) -> str:
         """The name of the life it is in."""
         return f"{self.name}.{self._lives}"
 
+    @property
+    def logs(self) -> list[Path]:
+        """The log of each life so far."""
+        return [self._folder / f"{self.name}.{number}.log" for number in range(1, self._lives + 1)]
+
     def start(self) -> None:
-        """Starts the next life and waits until it says that it is ready.
+        """Start the next life and wait until it says that it is ready.
 
         Raises:
-            Violation: It ended instead, or took too long.
+            AssertionError: It ended instead, or took too long.
         """
         self._lives += 1
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("FOREGSYTE_")}
-        path = os.pathsep.join([str(ROOT), inherited.pop("PYTHONPATH", "")])
         self.runs_since = time.monotonic()
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", *self._command(self.life)],
-                cwd=self._folder,
-                env=inherited | {"PYTHONPATH": path, "COVERAGE_RCFILE": str(ROOT / "pyproject.toml")},
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                start_new_session=True,
-            )
-        assert self._process.stdout
-        too_late = threading.Timer(START_SECONDS, self._process.kill)
-        too_late.start()
-        line = self._process.stdout.readline()
-        too_late.cancel()
-        if not re.search(r"listens on|takes jobs from", line):
-            raise Violation(f"{self.life} did not start: {self._last_words()}")
+        running = ready(self.logs[-1], "listens on|takes jobs from", *self._command(self.life))
+        self._process = self._life.enter_context(running)
 
-    def suffer(self, fault: Fault, in_peace: threading.Event) -> Incident:
-        """Has the fault happen; at its end the process runs.
+    def suffer(self, fault: Fault, over: threading.Event) -> Incident:
+        """Let the fault happen; at its end the process runs.
 
         Args:
             fault: What happens.
-            in_peace: Ends the time that the process is down early.
+            over: Ends the time that the process is down early.
 
         Raises:
-            Violation: It did not end or start as it must.
+            Violation: It did not end as it must.
+            AssertionError: It did not start.
         """
-        at, life = time.time(), self.life
+        incident = Incident(self.life, fault.kind, time.time())
         if fault.kind is FaultKind.stop:
             self._signal(signal.SIGSTOP)
-            in_peace.wait(fault.down_seconds)
-            down = time.time() - at
+            over.wait(fault.down_seconds)
             self.runs_since = time.monotonic()
             self._signal(signal.SIGCONT)
         else:
             self.terminate() if fault.kind is FaultKind.term else self.kill()
-            in_peace.wait(fault.down_seconds)
-            down = time.time() - at
+            over.wait(fault.down_seconds)
             self.start()
-        return Incident(life, fault.kind, at, down)
+        return incident
 
     def terminate(self) -> None:
-        """Ends it as an operator does.
+        """End it as an operator does.
 
         Raises:
             Violation: It does not end in time, or with an error.
@@ -181,52 +157,43 @@ class Victim:
             return
         self._signal(signal.SIGTERM)
         try:
-            code = self._process.wait(END_SECONDS)
+            code = self._process.exit_code(END_SECONDS)
         except subprocess.TimeoutExpired:
             self.kill()
             raise Violation(f"{self.life} did not end within {END_SECONDS:g} s of SIGTERM") from None
+        last_line = self._last_line()
         self._leave_nothing()
         if code != 0:
-            raise Violation(f"{self.life} ended with exit code {code} after SIGTERM: {self._last_words()}")
+            raise Violation(f"{self.life} ended with exit code {code} after SIGTERM: {last_line}")
 
     def kill(self) -> None:
-        """Ends it at once; its children must end by themselves.
+        """End it at once; its children must end by themselves.
 
         Raises:
             Violation: They do not.
         """
-        if self._process is None:
-            return
-        self._process.kill()
-        self._process.wait()
-        self._leave_nothing()
+        if self._process:
+            self._process.send(signal.SIGKILL)
+            self._process.exit_code()
+            self._leave_nothing()
 
     def _signal(self, number: signal.Signals) -> None:
         assert self._process
-        if self._process.poll() is not None:
-            code = self._process.returncode
-            raise Violation(f"{self.life} had ended by itself, with exit code {code}: {self._last_words()}")
-        self._process.send_signal(number)
+        code = self._process.popen.poll()
+        if code is not None:
+            raise Violation(f"{self.life} had ended by itself, with exit code {code}: {self._last_line()}")
+        self._process.send(number)
 
     def _leave_nothing(self) -> None:
         assert self._process
-        assert self._process.stdout
-        self._process.stdout.close()
-        group, self._process = self._process.pid, None
+        group, self._process = self._process.popen.pid, None
         deadline = time.monotonic() + GROUP_END_SECONDS
-        while _is_there(group):
-            if time.monotonic() > deadline:
-                os.killpg(group, signal.SIGKILL)
-                raise Violation(f"children of {self.life} outlived it by {GROUP_END_SECONDS:g} s")
-            time.sleep(0.05)
+        with self._life:  # whatever is left is killed
+            while members_of_group(group):
+                if time.monotonic() > deadline:
+                    raise Violation(f"children of {self.life} outlived it by {GROUP_END_SECONDS:g} s")
+                time.sleep(0.05)
 
-    def _last_words(self) -> str:
-        return self.log.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2]
-
-
-def _is_there(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
+    def _last_line(self) -> str:
+        assert self._process
+        return self._process.text.strip().rpartition("\n")[2]

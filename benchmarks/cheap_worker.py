@@ -6,9 +6,8 @@ frame changes the results.
 """
 
 import hashlib
-import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -24,8 +23,6 @@ from shared.process.logging_setup import configure_logging
 from shared.results import TextLine
 from shared.video.frame import Frame, Image
 from shared.video.reader import ReaderLimits, VideoReader
-
-__all__ = ["PIPELINE", "build_cheap_runner", "main"]
 
 PROGRAM = "cheap-worker"
 PIPELINE = "ocr"
@@ -45,36 +42,30 @@ class FrameStamp:
         return [TextLine(text=text, confidence=1.0, polygon=((0, 0), (width, 0), (width, height), (0, height)))]
 
 
-@dataclass(frozen=True, slots=True)
-class BuildCheapPipelines:
-    """Builds the pipelines in the child process; see `job_worker.runtime.child_process.Build`."""
+def build_cheap_pipelines(settings: WorkerSettings, on_frame: Callable[[], None]) -> EncodeFrames:
+    """Build the pipelines on the real video reader, in the child process."""
+    configure_logging(settings.log_level, settings.log_format)
 
-    settings: WorkerSettings
+    def open_video(path: Path) -> Iterator[Frame]:
+        for frame in VideoReader(path, ReaderLimits(max_frame_pixels=settings.max_frame_pixels)):
+            on_frame()
+            yield frame
 
-    def __call__(self, on_frame: Callable[[], None]) -> EncodeFrames:
-        """Builds the pipelines on the real video reader."""
-        configure_logging(self.settings.log_level, self.settings.log_format)
-
-        def open_video(path: Path) -> Iterator[Frame]:
-            for frame in VideoReader(path, ReaderLimits(max_frame_pixels=self.settings.max_frame_pixels)):
-                on_frame()
-                yield frame
-
-        pipelines = {PIPELINE: FrameAnalysis(text_reader=FrameStamp())}
-        return VideoFilePipelineService(pipelines, open_video).encoded_frames
+    pipelines = {PIPELINE: FrameAnalysis(text_reader=FrameStamp())}
+    return VideoFilePipelineService(pipelines, open_video).encoded_frames
 
 
 def build_cheap_runner(settings: WorkerSettings) -> PipelineRunner:
-    """Builds what `job_worker.bootstrap.build_runner` builds, without models."""
-    return build_runner(settings, BuildCheapPipelines(settings))
+    """Build what `job_worker.bootstrap.build_runner` builds, without models."""
+    return build_runner(settings, partial(build_cheap_pipelines, settings))
 
 
 def main() -> int:
-    """Works until SIGINT or SIGTERM."""
+    """Work until SIGINT or SIGTERM; return the exit code."""
     return run_service(
         PROGRAM, None, WorkerSettings, lambda settings: run_worker(settings, build_cheap_runner(settings)), REFUSALS
     )
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

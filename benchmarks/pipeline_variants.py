@@ -1,22 +1,21 @@
 """The ways through a video that `benchmarks.pipeline` compares, each in a process of its own that stays loaded.
 
-A process waits for `(video, frames)` and answers with what it measured, so that the variants can take turns on a
-machine without sharing threads, caches or memory.
+The variants take turns on a machine without sharing threads, caches or memory.
 """
 
 import gc
 import itertools
 import multiprocessing
-import resource
+import os
 import time
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from benchmarks.measuring import peak_bytes
 from benchmarks.plain_script import PlainScript
 from job_worker.settings import WorkerSettings
 from shared.pipelines.profiles import Profile
@@ -24,14 +23,37 @@ from shared.pipelines.profiles import Profile
 if TYPE_CHECKING:
     from job_worker.analysis.pipeline import Pipeline
 
-__all__ = ["PLAIN", "VARIANTS", "Measured", "Variant", "pipeline_of", "running"]
-
 PLAIN = "plain"
 VARIANTS = (PLAIN, *Profile)
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
+class Setup(NamedTuple):
+    """What a variant runs with.
+
+    Attributes:
+        name: `PLAIN` or a profile.
+        weights: The detector's; None for the bundled ones.
+        threads: How many threads it has.
+    """
+
+    name: str
+    weights: str | None
+    threads: int
+
+
+def variant_options(parser: ArgumentParser) -> ArgumentParser:
+    """Add the options that say which variants run, and with how many threads; return the parser."""
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    return parser
+
+
+def chosen_setups(chosen: Namespace) -> list[Setup]:
+    """Return what a command line with `--variants`, `--threads` and `--weights` says."""
+    return [Setup(name, chosen.weights, chosen.threads) for name in chosen.variants]
+
+
+class Measured(NamedTuple):
     """What one pass over a video took.
 
     Attributes:
@@ -47,53 +69,49 @@ class Measured:
     floor_seconds: float = 0.0
 
 
-class Variant:
-    """A process that runs one variant."""
+class Variant(NamedTuple):
+    """A process that runs one variant.
 
-    def __init__(self, name: str, connection: Connection, started_seconds: float) -> None:
-        self.name = name
-        self.started_seconds = started_seconds
-        self._connection = connection
+    Attributes:
+        name: The variant.
+        started_seconds: How long its start took, with its models.
+    """
+
+    name: str
+    started_seconds: float
+    process: ProcessPoolExecutor
 
     def run(self, video: Path, frames: int, *, floor: bool = False) -> Measured:
-        """Analyses the first frames of a video."""
-        self._connection.send((video, frames, floor))
-        return self._connection.recv()  # type: ignore[no-any-return]
+        """Analyse the first frames of a video."""
+        return self.process.submit(_run, video, frames, floor).result()
 
     def peak_bytes(self) -> int:
-        """Returns the most memory that the process has held."""
-        self._connection.send(None)
-        return int(self._connection.recv())
+        """Return the most memory that the process has held."""
+        return self.process.submit(peak_bytes).result()
 
 
 @contextmanager
-def running(name: str, weights: str | None, threads: int) -> Iterator[Variant]:
-    """Runs a variant's process until the block ends; its models are loaded when the block begins."""
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
+def running(setup: Setup) -> Iterator[Variant]:
+    """Run a variant's process until the block ends; its models are loaded when the block begins."""
     began_at = time.perf_counter()
-    process = context.Process(target=_serve, args=(theirs, name, weights, threads), daemon=True)
-    process.start()
-    try:
-        ours.recv()
-        yield Variant(name, ours, time.perf_counter() - began_at)
-    finally:
-        process.kill()
-        process.join()
-
-
-def _serve(connection: Connection, name: str, weights: str | None, threads: int) -> None:
-    work = _plain(weights) if name == PLAIN else _ours(Profile(name), weights, threads)
-    connection.send("ready")
-    while True:
-        asked = connection.recv()
-        if asked is None:
-            connection.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
-        else:
-            connection.send(work(*asked))
+    spawning = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, spawning, initializer=_load, initargs=(setup,)) as process:
+        process.submit(os.getpid).result()
+        yield Variant(setup.name, time.perf_counter() - began_at, process)
 
 
 Work = Callable[[Path, int, bool], Measured]
+
+_work: Work
+
+
+def _load(setup: Setup) -> None:
+    global _work  # noqa: PLW0603 (one variant a process)
+    _work = _plain(setup.weights) if setup.name == PLAIN else _ours(setup)
+
+
+def _run(video: Path, frames: int, floor: bool) -> Measured:  # noqa: FBT001 (it comes from another process)
+    return _work(video, frames, floor)
 
 
 def _plain(weights: str | None) -> Work:
@@ -101,25 +119,25 @@ def _plain(weights: str | None) -> Work:
     return lambda video, frames, _: _timed(lambda: itertools.islice(script.frames(video), frames))
 
 
-def pipeline_of(profile: Profile, weights: str | None, threads: int) -> "Pipeline":
-    """Builds the pipeline of a profile on the CPU, with the bundled weights where none are named."""
+def pipeline_of(setup: Setup) -> "Pipeline":
+    """Build the pipeline of a profile on the CPU."""
     from job_worker.analysis.build_pipelines import build_pipelines
 
     settings = WorkerSettings.of(
-        pipelines="yolo_ocr", yolo_weights=weights or "", profile=profile, threads=threads, device="cpu"
+        pipelines="yolo_ocr", yolo_weights=setup.weights or "", profile=setup.name, threads=setup.threads, device="cpu"
     )
     return build_pipelines(settings)["yolo_ocr"]
 
 
-def _ours(profile: Profile, weights: str | None, threads: int) -> Work:
+def _ours(setup: Setup) -> Work:
     from job_worker.analysis.scheduling import analyse_frames
     from job_worker.inference.threads import limit_threads
     from shared.video.reader import VideoReader
 
-    limit_threads(threads)
-    pipeline = pipeline_of(profile, weights, threads)
+    limit_threads(setup.threads)
+    pipeline = pipeline_of(setup)
 
-    def work(video: Path, frames: int, floor: bool) -> Measured:  # noqa: FBT001 (what came through the pipe)
+    def work(video: Path, frames: int, floor: bool) -> Measured:  # noqa: FBT001 (it comes from another process)
         def run() -> Iterable[Any]:
             _forget_lines()
             chosen = itertools.islice(VideoReader(video), frames)
@@ -128,13 +146,13 @@ def _ours(profile: Profile, weights: str | None, threads: int) -> Work:
         if not floor:
             return _timed(run)
         loans = _loans_of(run)
-        return replace(_timed(run), floor_seconds=_floor(video, frames, loans, threads))
+        return _timed(run)._replace(floor_seconds=_floor(video, frames, loans, setup.threads))
 
     return work
 
 
 def _forget_lines() -> None:
-    """Has the readers forget the lines of the pass before, which no video that comes once would find in memory."""
+    """Make the readers forget the lines of the pass before, which no video that comes once would find in memory."""
     from job_worker.inference.image_cache import ImageCache
 
     for thing in gc.get_objects():
@@ -190,7 +208,7 @@ class _RecordingRequest:
 
 
 def _floor(video: Path, frames: int, loans: list[Loan], threads: int) -> float:
-    """Returns the time that the networks alone take for a pass, on what they are given in it, and that of decoding."""
+    """Return the time that the networks alone take for a pass, on what they are given in it, and that of decoding."""
     from shared.video.reader import VideoReader
 
     def repeat(loan: Loan) -> None:

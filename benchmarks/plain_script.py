@@ -12,8 +12,6 @@ from job_worker.detection.bundled_detector import BUNDLED_CHECKPOINT
 from job_worker.inference.vendor_libraries import prepare_vendor_libraries
 from job_worker.ocr.bundled_models import bundled_text_models
 
-__all__ = ["PlainScript"]
-
 
 class PlainScript:
     """The script, with its models loaded.
@@ -41,18 +39,15 @@ class PlainScript:
         )
 
     def frames(self, video: Path) -> Iterator[dict[str, Any]]:
-        """Yields the result of every frame that OpenCV reads."""
+        """Yield the result of every frame that OpenCV reads."""
         import cv2
 
         capture = cv2.VideoCapture(str(video))
-        while True:
-            more, image = capture.read()
-            if not more:
-                return
-            yield self.result(image)
+        while (read := capture.read())[0]:
+            yield self.result(read[1])
 
     def result(self, image: Any) -> dict[str, Any]:
-        """Returns what is in a picture, with the keys that the judge of the videos reads."""
+        """Return what is in an image, with the keys that the judge of the videos reads."""
         (found,) = cast("list[Any]", self._yolo.predict(image, verbose=False))
         boxes = found.boxes
         (page,) = self._ocr.predict(image)
@@ -60,7 +55,7 @@ class PlainScript:
         detections = zip(labels, boxes.conf.tolist(), boxes.xyxy.tolist(), strict=True)
         lines = zip(page["rec_texts"], page["rec_scores"], strict=True)
         return {
-            "detections": [{"label": name, "confidence": sure, "box": box} for name, sure, box in detections],
+            "detections": [{"label": name, "confidence": value, "box": box} for name, value, box in detections],
             "text": "\n".join(page["rec_texts"]),
-            "text_lines": [{"text": text, "confidence": float(sure)} for text, sure in lines],
+            "text_lines": [{"text": text, "confidence": float(value)} for text, value in lines],
         }

@@ -1,58 +1,137 @@
 """What the pipeline finds of what is really in the videos: `python -m benchmarks.quality`.
 
-Runs variants on frames of the videos whose content is known, and has the videos' own judge count what was found; see
-`benchmarks.recall`.
+Runs variants on frames of the videos whose content is known, and has the videos' own judge count what was found.
+Neither videos nor judge are part of the project: they are looked for in `../shared/videos` or the folder that
+FOREGSYTE_TEST_VIDEOS names.
 """
 
-import argparse
+import importlib.util
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, cast
 
-from rich.console import Console
-
-from benchmarks.machine import machine_facts
-from benchmarks.pipeline_variants import VARIANTS
-from benchmarks.recall import found, known_videos, recall_table
+from benchmarks.measuring import Rows, command_line, machine, save, show_table
+from benchmarks.pipeline_variants import PLAIN, Setup, chosen_setups, pipeline_of, variant_options
+from benchmarks.plain_script import PlainScript
 from benchmarks.small_videos import OUTSIDE, ROOT
+from shared.results import encode_frame
+from shared.video.frame import Frame, Image
+from shared.video.reader import VideoReader
 
-__all__ = ["main"]
+WEIGHTS = os.environ.get("FOREGSYTE_TEST_WEIGHTS", ROOT.parent / "shared" / "models" / "yolo11n_int8_openvino_model")
+"""General weights: the objects of the videos are known by their labels."""
 
-WEIGHTS = Path(
-    os.environ.get("FOREGSYTE_TEST_WEIGHTS", ROOT.parent / "shared" / "models" / "yolo11n_int8_openvino_model")
-)
-"""General weights: what is known of the videos is told in their labels."""
+Content = dict[str, Any]
+"""What is in a video: an entry of the judge's TRUTH.json."""
 
+Find = Callable[[Image], dict[str, Any]]
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the variants, prints what was found, saves results and numbers."""
-    asked = _arguments(arguments)
-    videos = {
-        video: content for video, content in known_videos().items() if not asked.videos or video.name in asked.videos
-    }
-    if not videos:
-        raise SystemExit(f"no such video is told of in {OUTSIDE}; name another folder in FOREGSYTE_TEST_VIDEOS")
-    report: dict[str, Any] = {
-        "machine": machine_facts(asked.threads),
-        "variants": {
-            name: found(name, asked.weights, asked.threads, videos, Path(asked.out) / name) for name in asked.variants
-        },
-    }
-    Console().print(recall_table(report["machine"]["text"], report["variants"]))
-    (Path(asked.out) / "quality.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
-    return 0
+FRAMES_WITHOUT_TEXT = 5
+"""Frames looked at of a video that must give no text."""
 
 
-def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+COLUMNS = {
+    "text any": ("text", "recall_any"),
+    "text mean": ("text", "recall_mean"),
+    "spurious a frame": ("spurious", "chars_per_frame"),
+    "labels any": ("label", "recall_any"),
+    "labels mean": ("label", "recall_mean"),
+}
+"""Where each column of the table stands in the judge's totals."""
+
+
+def known_videos() -> dict[Path, Content]:
+    """Return the videos whose content is known, by their absolute paths; none where there is no folder of them."""
+    truth = OUTSIDE / "TRUTH.json"
+    if not truth.exists():
+        return {}
+    return {(OUTSIDE / content["file"]).resolve(): content for content in json.loads(truth.read_text(encoding="utf-8"))}
+
+
+def found(setup: Setup, videos: dict[Path, Content], folder: Path) -> dict[str, Any]:
+    """Run a variant on frames of the videos, five evenly spread over each thing's time on screen.
+
+    Args:
+        setup: The variant.
+        videos: The videos and what is in them.
+        folder: Where its results go, a file for each video.
+
+    Returns:
+        The judge's totals.
+    """
+    judge = _judge()
+    find = _finder(setup)
+    folder.mkdir(parents=True, exist_ok=True)
+    for video, content in videos.items():
+        frames = _sampled(video, content, judge)
+        document = {"results": [{"frame_index": frame.index, "result": find(frame.image)} for frame in frames]}
+        file = folder / f"{content['file']}.json"
+        file.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
+    return cast("dict[str, Any]", judge.run([*videos.values()], str(folder))["totals"])
+
+
+def recall_rows(variants: dict[str, dict[str, Any]]) -> Rows:
+    """Return the totals of some variants as a table; what no video could tell is left empty."""
+
+    def cell(value: float | None) -> str:
+        return "" if value is None else f"{value:.3f}"
+
+    return [
+        {"variant": name, **{column: cell(totals[part][key]) for column, (part, key) in COLUMNS.items()}}
+        for name, totals in variants.items()
+    ]
+
+
+def _judge() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("judge", OUTSIDE / "judge.py")
+    if spec is None or spec.loader is None:
+        raise SystemExit(f"there is no judge in {OUTSIDE}; name the folder of videos in FOREGSYTE_TEST_VIDEOS")
+    judge = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(judge)
+    return judge
+
+
+def _finder(setup: Setup) -> Find:
+    if setup.name == PLAIN:
+        return PlainScript(setup.weights).result
+    pipeline = pipeline_of(setup)
+    return lambda image: dict(json.loads(encode_frame(0, 0.0, pipeline.analyse_batch([image])[0]))["result"])
+
+
+def _sampled(video: Path, content: Content, judge: ModuleType) -> Iterator[Frame]:
+    """Yield the frames of a video that the judge looks at."""
+    last = content["frames"] - 1
+    wanted: set[int] = set()
+    for item in content["text"] + content["labels"]:
+        wanted |= set(judge.pick(range(last + 1), item["first_frame"], min(item["last_frame"], last)))
+    if content["empty_text"]:
+        wanted |= {last * place // (FRAMES_WITHOUT_TEXT - 1) for place in range(FRAMES_WITHOUT_TEXT)}
+    for frame in VideoReader(video):
+        if frame.index in wanted:
+            yield frame
+        if frame.index >= max(wanted):
+            return
+
+
+def main() -> int:
+    """Run the variants, print what was found, save results and numbers; return the exit code."""
+    parser = command_line(__doc__)
     parser.add_argument("videos", nargs="*", help="file names of videos; default: all whose content is known")
-    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     parser.add_argument("--weights", default=str(WEIGHTS), help="weights of the detector")
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--out", default=str(ROOT / "build" / "quality"), help="folder for results and numbers")
-    return parser.parse_args(arguments)
+    parser.add_argument("--out", type=Path, default=ROOT / "build" / "quality", help="folder for results and numbers")
+    chosen = variant_options(parser).parse_args()
+    wanted = chosen.videos
+    videos = {video: content for video, content in known_videos().items() if not wanted or video.name in wanted}
+    if not videos:
+        raise SystemExit(f"the content of no such video is known in {OUTSIDE}; see FOREGSYTE_TEST_VIDEOS")
+    variants = {setup.name: found(setup, videos, chosen.out / setup.name) for setup in chosen_setups(chosen)}
+    facts = machine()
+    show_table(f"{facts['processor']}, {chosen.threads} threads", recall_rows(variants))
+    save(chosen.out / "quality.json", {"machine": facts, "variants": variants})
+    return 0
 
 
 if __name__ == "__main__":

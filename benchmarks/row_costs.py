@@ -1,8 +1,8 @@
 """What a job's row costs to write and to read, in a table with so many rows already."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -14,8 +14,6 @@ from job_api.core.group_writer import GroupWriter
 from job_api.core.migrations import migrate
 from job_api.repositories.jobs import JobRepository
 
-__all__ = ["row_table"]
-
 FILL = text(
     "INSERT INTO jobs SELECT uuid(), 'completed', 'ocr', 'video_jobs/video.mp4', 'video_jobs/results.json', NULL, "
     "TIMESTAMP '2020-01-01' + to_seconds(number), TIMESTAMP '2020-01-01' + to_seconds(number) "
@@ -24,7 +22,7 @@ FILL = text(
 
 
 def row_table(folder: Path, sizes: Sequence[int], calls: int, rounds: int) -> Rows:
-    """Measures one insert, one read and the newest page, in the middle of a table that grows."""
+    """Measure one insert, one read and the newest page, in the middle of a table that grows."""
     folder.mkdir(parents=True, exist_ok=True)
     rows: Rows = []
     with closing(Database(f"duckdb:///{folder / 'rows.duckdb'}")) as database:
@@ -43,22 +41,14 @@ def row_table(folder: Path, sizes: Sequence[int], calls: int, rounds: int) -> Ro
 
 
 def _costs(jobs: JobRepository, reader: JobRepository, calls: int, rounds: int) -> dict[str, dict[str, float]]:
-    inserts, gets, pages = [], [], []
-
-    def insert(ids: list[UUID]) -> None:
-        for job_id in ids:
-            jobs.add(job_id, "ocr", "video_jobs/video.mp4")
-
-    def get(ids: list[UUID]) -> None:
-        for job_id in ids:
-            reader.get(job_id)
-
+    measured: dict[str, Callable[[UUID], object]] = {
+        "insert ms": lambda job_id: jobs.add(job_id, "ocr", "video_jobs/video.mp4"),
+        "get ms": reader.get,
+        "newest 50 ms": lambda _: jobs.newest(None, None, 50),
+    }
+    times: defaultdict[str, list[float]] = defaultdict(list)
     for _ in range(rounds):
         ids = [uuid4() for _ in range(calls)]
-        inserts.append(timed_ms(partial(insert, ids)))
-        gets.append(timed_ms(partial(get, ids)))
-        pages.append(timed_ms(lambda: [jobs.newest(None, None, 50) for _ in range(calls)]))
-    return {
-        name: spread([total / calls for total in totals])
-        for name, totals in (("insert ms", inserts), ("get ms", gets), ("newest 50 ms", pages))
-    }
+        for name, call in measured.items():
+            times[name].append(timed_ms(lambda: [call(job_id) for job_id in ids]) / calls)  # noqa: B023 (called at once)
+    return {name: spread(samples) for name, samples in times.items()}

@@ -3,18 +3,16 @@
 import os
 from pathlib import Path
 
-__all__ = ["OUTSIDE", "ROOT", "small_videos"]
-
 ROOT = Path(__file__).parents[1]
 OUTSIDE = Path(os.environ.get("FOREGSYTE_TEST_VIDEOS", ROOT.parent / "shared" / "videos"))
-"""Where videos that are not part of the project lie."""
+"""The folder of videos that are not part of the project."""
 
 SLOW = frozenset({"editlist_positive_shift.mp4"})
-"""Small files of hundreds of large pictures: one would take as long as all the others."""
+"""Small files of hundreds of large frames: one would take as long as all the others."""
 
 
 def small_videos(folder: Path, max_bytes: int) -> list[Path]:
-    """Returns the project's own video and those of the folder that a server accepts, in a fixed order."""
+    """Return the project's own video and those of the folder that a server accepts, in a fixed order."""
     small = [path for path in sorted(folder.glob("*.*")) if path.stat().st_size <= max_bytes and path.name not in SLOW]
     accepted = [path for path in small if b"ftyp" in path.read_bytes()[:64]]
     return [ROOT / "tests" / "fixtures" / "tiny.mp4", *accepted]

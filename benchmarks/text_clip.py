@@ -1,4 +1,4 @@
-"""A video full of text, rendered: what a screen recording, a slide show or a departure board asks of text reading."""
+"""A video full of text, rendered: what a screen recording, a slide show or a departure board looks like."""
 
 import random
 from pathlib import Path
@@ -10,52 +10,21 @@ import numpy as np
 
 from shared.video.frame import Image
 
-__all__ = ["text_clip_content", "write_text_clip"]
-
 WIDTH, HEIGHT = 1280, 720
 FRAMES_PER_SECOND = 25
 ROWS = 7
 ROW_HEIGHT = HEIGHT // ROWS
 LINE_WIDTHS = (100, 1050)
-"""Lines are as long as on slides and boards: from one word to the picture's width, in pixels."""
+"""Lines are as long as on slides and boards: from one word to the image's width, in pixels."""
 WORDS = [
-    "Invoice",
-    "total",
-    "1,284.50",
-    "EUR",
-    "platform",
-    "9",
-    "departs",
-    "14:35",
-    "gate",
-    "B27",
-    "delayed",
-    "reference",
-    "AX-7741",
-    "please",
-    "keep",
-    "your",
-    "ticket",
-    "quarterly",
-    "report",
-    "revenue",
-    "growth",
-    "margin",
-    "exit",
-    "north",
-    "parking",
-    "level",
-    "open",
-    "Monday",
-    "closed",
-    "chapter",
-    "section",
-    "figure",
-]
+    "Invoice", "total", "1,284.50", "EUR", "platform", "9", "departs", "14:35", "gate", "B27", "delayed", "reference",
+    "AX-7741", "please", "keep", "your", "ticket", "quarterly", "report", "revenue", "growth", "margin", "exit",
+    "north", "parking", "level", "open", "Monday", "closed", "chapter", "section", "figure",
+]  # fmt: skip
 
 
 def write_text_clip(path: Path, frames: int, seed: int = 1) -> None:
-    """Writes an H.264 video of 1280x720 with seven moving lines of text in every frame, short and long ones.
+    """Write an H.264 video of 1280x720 with seven moving lines of text in every frame, short and long ones.
 
     Args:
         path: The file to write.
@@ -67,15 +36,14 @@ def write_text_clip(path: Path, frames: int, seed: int = 1) -> None:
         stream = container.add_stream("libx264", rate=FRAMES_PER_SECOND, options={"crf": "20"})
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         for index in range(frames):
-            picture = av.VideoFrame.from_ndarray(_picture(lines, index), format="bgr24")
-            container.mux(stream.encode(picture))
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(_image(lines, index), format="bgr24")))
         container.mux(stream.encode(None))
 
 
 def text_clip_content(path: Path, frames: int, seed: int = 1) -> dict[str, Any]:
-    """Returns what is in the video that `write_text_clip` wrote, as `benchmarks.recall` knows it.
+    """Return what is in the video that `write_text_clip` wrote, as `benchmarks.quality` knows it.
 
-    A line counts while all of it is in the picture.
+    A line counts while all of it is in the image.
     """
     texts = []
     for line in _lines(seed):
@@ -112,10 +80,10 @@ def _width(text: str, size: float) -> int:
     return int(cv2.getTextSize(text, cv2.FONT_HERSHEY_DUPLEX, size, 2)[0][0])
 
 
-def _picture(lines: list[_Line], index: int) -> Image:
+def _image(lines: list[_Line], index: int) -> Image:
     across = np.linspace(40, 90, WIDTH, dtype=np.uint8)
-    picture = np.repeat(np.broadcast_to(across[None, :, None], (HEIGHT, WIDTH, 1)), 3, axis=2).copy()
+    image = np.broadcast_to(across[None, :, None], (HEIGHT, WIDTH, 3)).copy()
     for line in lines:
         place = (line.left_at(index), line.baseline)
-        cv2.putText(picture, line.text, place, cv2.FONT_HERSHEY_DUPLEX, line.size, (235, 235, 235), 2, cv2.LINE_AA)
-    return picture
+        cv2.putText(image, line.text, place, cv2.FONT_HERSHEY_DUPLEX, line.size, (235, 235, 235), 2, cv2.LINE_AA)
+    return image

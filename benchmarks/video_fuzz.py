@@ -6,30 +6,28 @@ memory above `--memory-mib`. Such files are kept in `--keep`, named by what went
 command ends with exit code 1. Copied to `tests/fixtures/fuzz`, they are read by a test ever after. Linux only.
 """
 
-import argparse
 import json
 import logging
 import multiprocessing
-import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
+from benchmarks.measuring import command_line, peak_bytes
 from benchmarks.small_videos import OUTSIDE, ROOT, small_videos
 from benchmarks.video_mutations import mutant
 from shared.video.errors import VideoError
 from shared.video.frame import Frame
 from shared.video.reader import VideoReader
-
-__all__ = ["Finding", "FuzzLimits", "FuzzReport", "default_sources", "fuzz", "look_at"]
 
 MAX_SOURCE_BYTES = 70_000
 """Only small files are broken: thousands an hour instead of hundreds, and every bit counts."""
@@ -41,8 +39,7 @@ Make = Callable[[int], bytes]
 """Makes the file of a seed, the same one every time."""
 
 
-@dataclass(frozen=True, slots=True)
-class FuzzLimits:
+class FuzzLimits(NamedTuple):
     """What reading one file may take.
 
     Attributes:
@@ -54,8 +51,7 @@ class FuzzLimits:
     memory_bytes: int = 512 * MEBIBYTE
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """A broken video that did harm.
 
     Attributes:
@@ -87,12 +83,12 @@ class FuzzReport:
 
 
 def default_sources() -> list[Path]:
-    """Returns the small videos that have an index of samples; of the others too little is read."""
+    """Return the small videos that have an index of samples; of the others too little is read."""
     return [path for path in small_videos(OUTSIDE, MAX_SOURCE_BYTES) if b"stbl" in path.read_bytes()]
 
 
-def look_at(path: Path) -> str:
-    """Reads a file to its end and says what came out.
+def _outcome_of(path: Path) -> str:
+    """Read a file to its end and return what came out.
 
     Raises:
         AssertionError: A frame is not what the reader promises.
@@ -113,13 +109,13 @@ def _check(frame: Frame, index: int, latest_ms: float) -> None:
     assert frame.index == index, f"frame {frame.index} in the place of {index}"
     assert latest_ms <= frame.timestamp_ms < np.inf, f"time {frame.timestamp_ms} after {latest_ms}"
     height, width, colours = frame.image.shape
-    assert height * width > 0, f"a picture of {width}x{height}"
+    assert height * width > 0, f"an image of {width}x{height}"
     assert colours == 3, f"{colours} colours"
     assert frame.image.dtype == np.uint8, frame.image.dtype
 
 
 def fuzz(make: Make, seeds: range, limits: FuzzLimits, keep: Path) -> FuzzReport:
-    """Reads the files of these seeds, in batches, each in a child process of its own.
+    """Read the files of these seeds, in batches, each in a child process of its own.
 
     Args:
         make: Makes the file of a seed; picklable, for the child makes them.
@@ -130,8 +126,11 @@ def fuzz(make: Make, seeds: range, limits: FuzzLimits, keep: Path) -> FuzzReport
     report = FuzzReport()
     left = seeds
     while left:
-        done, finding = _read_batch(make, left[:BATCH], limits, report)
-        left = left[done:]
+        batch, finding = left[:BATCH], None
+        with _child(make, batch) as child:
+            while batch and not finding:
+                finding = _result_of(batch[0], child, limits, report)
+                batch, left = batch[1:], left[1:]
         print(f"{len(seeds) - len(left)} of {len(seeds)} {finding or ''}", flush=True)
         if finding:
             report.outcomes[finding.what] += 1
@@ -141,32 +140,24 @@ def fuzz(make: Make, seeds: range, limits: FuzzLimits, keep: Path) -> FuzzReport
     return report
 
 
-def _read_batch(make: Make, seeds: range, limits: FuzzLimits, report: FuzzReport) -> tuple[int, Finding | None]:
-    """Reads until the end of the batch or the first file that did harm; returns how many files, and that one."""
-    with tempfile.TemporaryDirectory(prefix="foregsyte-fuzz-") as folder, _child(Path(folder), make, seeds) as child:
-        for done, seed in enumerate(seeds, 1):
-            if finding := _hear_of(seed, child, limits, report):
-                return done, finding
-        return len(seeds), None
-
-
 @contextmanager
-def _child(folder: Path, make: Make, seeds: range) -> Iterator[Connection]:
-    """Has a child process read files in the folder; yields the pipe on which it says how each ended."""
+def _child(make: Make, seeds: range) -> Iterator[Connection]:
+    """Make a child process read files; yield the pipe on which it says how each ended."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
-    child = context.Process(target=_serve, args=(theirs, folder, make, seeds), daemon=True)
-    child.start()
-    theirs.close()
-    try:
-        yield ours
-    finally:
-        ours.close()
-        child.kill()
-        child.join()
+    with tempfile.TemporaryDirectory(prefix="foregsyte-fuzz-") as folder:
+        child = context.Process(target=_serve, args=(theirs, Path(folder) / "video.mp4", make, seeds), daemon=True)
+        child.start()
+        theirs.close()
+        try:
+            yield ours
+        finally:
+            ours.close()
+            child.kill()
+            child.join()
 
 
-def _hear_of(seed: int, child: Connection, limits: FuzzLimits, report: FuzzReport) -> Finding | None:
+def _result_of(seed: int, child: Connection, limits: FuzzLimits, report: FuzzReport) -> Finding | None:
     if not child.poll(limits.file_seconds):
         return Finding(seed, "hang", f"more than {limits.file_seconds:g} s")
     try:
@@ -183,58 +174,42 @@ def _hear_of(seed: int, child: Connection, limits: FuzzLimits, report: FuzzRepor
     return None
 
 
-def _serve(connection: Connection, folder: Path, make: Make, seeds: range) -> None:
-    """The child: reads one file after the other and says how each ended."""
+def _serve(connection: Connection, path: Path, make: Make, seeds: range) -> None:
+    """Read one file after the other, in the child, and send how each ended."""
     logging.disable(logging.CRITICAL)
-    for outcome in _outcomes(folder / "video.mp4", make, seeds):
-        connection.send(outcome)
-
-
-def _outcomes(path: Path, make: Make, seeds: range) -> Iterator[tuple[str, str, float, int]]:
     for seed in seeds:
         path.write_bytes(make(seed))
         began = time.monotonic()
         try:
-            outcome, detail = look_at(path), ""
+            outcome, detail = _outcome_of(path), ""
         except BaseException as error:  # noqa: BLE001 (what gets out is what is looked for)
             outcome, detail = "exception", f"{type(error).__name__}: {error}"
-        yield outcome, detail, time.monotonic() - began, _peak_bytes()
+        connection.send((outcome, detail, time.monotonic() - began, peak_bytes()))
 
 
-def _peak_bytes() -> int:
-    """Returns the most memory that was resident in this process (Linux: proc_pid_status(5))."""
-    # Not getrusage: its maximum is that of the process that started this one, if that was larger.
-    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines())
-    return int(status["VmHWM"].split()[0]) * 1024
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command; returns its exit code: 0 where nothing did harm, else 1."""
+def main() -> int:
+    """Run the command; return its exit code: 0 where nothing did harm, else 1."""
     usual = FuzzLimits()
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("--count", type=int, default=20_000, help="how many broken videos")
     parser.add_argument("--seed", type=int, default=1, help="the first of them")
     parser.add_argument("--file-seconds", type=float, default=usual.file_seconds)
     parser.add_argument("--memory-mib", type=int, default=usual.memory_bytes // MEBIBYTE)
     parser.add_argument("--keep", type=Path, default=ROOT / "build" / "video_fuzz", help="where harmful files are kept")
-    chosen = parser.parse_args(arguments)
+    chosen = parser.parse_args()
     sources = [path.read_bytes() for path in default_sources()]
     limits = FuzzLimits(chosen.file_seconds, chosen.memory_mib * MEBIBYTE)
     print(f"{chosen.count} mutants of {len(sources)} files from seed {chosen.seed}", flush=True)
     began = time.monotonic()
     report = fuzz(partial(mutant, sources=sources), range(chosen.seed, chosen.seed + chosen.count), limits, chosen.keep)
-    _show(report, time.monotonic() - began)
+    for outcome, count in report.outcomes.most_common():
+        print(f"{count:8} {outcome}")
+    print(f"{time.monotonic() - began:8.0f} s in all, {report.slowest_seconds:.2f} s the slowest file")
+    print(f"{report.peak_bytes // MEBIBYTE:8} MiB at most")
+    for finding in report.findings:
+        print(json.dumps(finding._asdict()))
     return 1 if report.findings else 0
 
 
-def _show(report: FuzzReport, seconds: float) -> None:
-    for outcome, count in report.outcomes.most_common():
-        print(f"{count:8} {outcome}")
-    print(f"{seconds:8.0f} s in all, {report.slowest_seconds:.2f} s the slowest file")
-    print(f"{report.peak_bytes // MEBIBYTE:8} MiB at most")
-    for finding in report.findings:
-        print(json.dumps({"seed": finding.seed, "what": finding.what, "detail": finding.detail}))
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

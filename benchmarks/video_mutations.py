@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import NamedTuple
 
-__all__ = ["mutant"]
-
 MAX_BITS = 300
 MAX_BYTES = 2000
 MAX_MUTATIONS = 3
@@ -29,7 +27,7 @@ HEADERS = frozenset({"mvhd", "tkhd", "mdhd", "elst", "avc1", "hvc1", "hev1", "mp
 TABLES = frozenset({"stts", "ctts", "stsc", "stsz", "stz2", "stco", "co64", "stss", "tfhd", "tfdt", "trun", "trex"})
 """Boxes that state where the samples lie and when they are shown."""
 CODEC_SETUPS = frozenset({"avcC", "hvcC", "av1C", "vpcC", "esds", "d263"})
-"""Boxes that hold what the decoder starts from: parameter sets with the pictures' size among them."""
+"""Boxes that hold what the decoder starts from: parameter sets with the images' size among them."""
 SAMPLES = frozenset({"mdat"})
 
 HEAD_BYTES = 20
@@ -40,6 +38,9 @@ TELLING_NUMBERS = (0, 1, 2, 0x7FFF, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xF
 """Where arithmetic goes wrong."""
 
 
+_Mutation = Callable[[Random, bytes, bytes], bytes]
+
+
 class _Box(NamedTuple):
     kind: str
     start: int
@@ -48,7 +49,7 @@ class _Box(NamedTuple):
 
 
 def _boxes(data: bytes, start: int, end: int) -> Iterator[_Box]:
-    """Yields the boxes between two offsets and those inside them, as far as they make sense."""
+    """Yield the boxes between two offsets and those inside them, as far as they make sense."""
     while start + 8 <= end:
         size, code = struct.unpack_from(">I4s", data, start)
         box = _Box(code.decode("latin-1"), start, start + 8, start + size)
@@ -61,7 +62,7 @@ def _boxes(data: bytes, start: int, end: int) -> Iterator[_Box]:
 
 
 def _any_box(rng: Random, data: bytes, kinds: frozenset[str] | None = None) -> _Box:
-    """Chooses a box; the whole file counts as one where there is none of these kinds."""
+    """Choose a box; the whole file counts as one where there is none of these kinds."""
     fitting = [box for box in _boxes(data, 0, len(data)) if box.end > box.body and (not kinds or box.kind in kinds)]
     return rng.choice(fitting or [_Box("file", 0, 0, len(data))])
 
@@ -70,108 +71,86 @@ def _with_number(data: bytes, offset: int, number: int) -> bytes:
     return data[:offset] + struct.pack(">I", number) + data[offset + 4 :]
 
 
-def _flip_bits(rng: Random, data: bytes, _other: bytes) -> bytes:
-    return _flipped(rng, data, 0, len(data))
-
-
-def _flipped(rng: Random, data: bytes, start: int, end: int) -> bytes:
+def _flip(rng: Random, data: bytes, start: int, end: int) -> bytes:
     broken = bytearray(data)
     for _ in range(rng.choice((1, 5, 50, MAX_BITS))):
         broken[rng.randrange(start, end)] ^= 1 << rng.randrange(8)
     return bytes(broken)
 
 
-def _lie_about_a_size(rng: Random, data: bytes, _other: bytes) -> bytes:
-    box = _any_box(rng, data)
+def _flip_anywhere(rng: Random, data: bytes, _other: bytes) -> bytes:
+    return _flip(rng, data, 0, len(data))
+
+
+def _flip_in_box(rng: Random, data: bytes, box: _Box) -> bytes:
+    return _flip(rng, data, box.body, box.end)
+
+
+def _lie_about_the_size(rng: Random, data: bytes, box: _Box) -> bytes:
     size = box.end - box.start
     return _with_number(data, box.start, rng.choice((*TELLING_NUMBERS, size - 1, size + 1, size + 8, 2 * size)))
 
 
-def _lie_in(kinds: frozenset[str]) -> Callable[[Random, bytes, bytes], bytes]:
-    def lie(rng: Random, data: bytes, _other: bytes) -> bytes:
-        box = _any_box(rng, data, kinds)
-        end = rng.choice((box.end, min(box.end, box.body + HEAD_BYTES)))
-        for _ in range(rng.choice((1, 1, 2, 5))):
-            offset = rng.randrange(box.body, end, 2)
-            data = _with_number(data, offset, rng.choice((*TELLING_NUMBERS, rng.getrandbits(32))))
-        return data
-
-    return lie
+def _lie_in_box(rng: Random, data: bytes, box: _Box) -> bytes:
+    end = rng.choice((box.end, min(box.end, box.body + HEAD_BYTES)))
+    for _ in range(rng.choice((1, 1, 2, 5))):
+        offset = rng.randrange(box.body, end, 2)
+        data = _with_number(data, offset, rng.choice((*TELLING_NUMBERS, rng.getrandbits(32))))
+    return data
 
 
-def _claim_much(rng: Random, data: bytes, _other: bytes) -> bytes:
-    """Has a table say that it lists tens of millions, all alike: then it need not be any longer for that."""
-    box = _any_box(rng, data, TABLES)
+def _claim_much(rng: Random, data: bytes, box: _Box) -> bytes:
+    """Make a table say that it lists tens of millions, all alike: then it need not be any longer for that."""
     head = struct.pack(">III", 0, *rng.choice(((1, MANY), (MANY, 1), (MANY, MANY))))
     return data[: box.body] + head + data[box.body + len(head) :]
-
-
-def _flip_in(kinds: frozenset[str]) -> Callable[[Random, bytes, bytes], bytes]:
-    def flip(rng: Random, data: bytes, _other: bytes) -> bytes:
-        box = _any_box(rng, data, kinds)
-        return _flipped(rng, data, box.body, box.end)
-
-    return flip
 
 
 def _cut_off(rng: Random, data: bytes, _other: bytes) -> bytes:
     return data[: rng.randrange(1, len(data))]
 
 
-def _remove_box(rng: Random, data: bytes, _other: bytes) -> bytes:
-    box = _any_box(rng, data)
+def _remove(_rng: Random, data: bytes, box: _Box) -> bytes:
     return data[: box.start] + data[box.end :]
 
 
-def _repeat_box(rng: Random, data: bytes, _other: bytes) -> bytes:
-    box = _any_box(rng, data)
+def _repeat(rng: Random, data: bytes, box: _Box) -> bytes:
     place = rng.choice((box.start, box.body, _any_box(rng, data).start))
     return data[:place] + data[box.start : box.end] + data[place:]
 
 
-def _swap_boxes(rng: Random, data: bytes, _other: bytes) -> bytes:
-    first, second = sorted((_any_box(rng, data), _any_box(rng, data)), key=lambda box: box.start)
+def _swap(rng: Random, data: bytes, box: _Box) -> bytes:
+    first, second = sorted((box, _any_box(rng, data)), key=lambda box: box.start)
     if second.start < first.end:
-        return _remove_box(rng, data, data)
-    return b"".join(
-        (
-            data[: first.start],
-            data[second.start : second.end],
-            data[first.end : second.start],
-            data[first.start : first.end],
-            data[second.end :],
-        )
-    )
+        return _remove(rng, data, _any_box(rng, data))
+    before, between, after = data[: first.start], data[first.end : second.start], data[second.end :]
+    return before + data[second.start : second.end] + between + data[first.start : first.end] + after
 
 
-def _rename_box(rng: Random, data: bytes, _other: bytes) -> bytes:
-    box, other = _any_box(rng, data), _any_box(rng, data)
+def _rename(rng: Random, data: bytes, box: _Box) -> bytes:
+    other = _any_box(rng, data)
     return data[: box.start + 4] + data[other.start + 4 : other.start + 8] + data[box.start + 8 :]
 
 
 def _splice(rng: Random, data: bytes, other: bytes) -> bytes:
     place, taken = rng.randrange(len(data)), rng.randrange(len(other))
     count = rng.choice((1, 4, 64, MAX_BYTES))
-    piece = rng.choice((other[taken : taken + count], rng.randbytes(count), bytes(count)))
-    return data[:place] + piece + data[place + rng.choice((0, len(piece))) :]
+    chunk = rng.choice((other[taken : taken + count], rng.randbytes(count), bytes(count)))
+    return data[:place] + chunk + data[place + rng.choice((0, len(chunk))) :]
 
 
-_MUTATIONS: tuple[Callable[[Random, bytes, bytes], bytes], ...] = (
-    *(_flip_in(SAMPLES), _flip_in(CODEC_SETUPS), _lie_in(HEADERS), _lie_in(TABLES)) * 2,
-    _flip_bits,
-    _claim_much,
-    _lie_about_a_size,
-    _cut_off,
-    _remove_box,
-    _repeat_box,
-    _swap_boxes,
-    _rename_box,
-    _splice,
-)
+def _in_a_box(change: Callable[[Random, bytes, _Box], bytes], kinds: frozenset[str] | None = None) -> _Mutation:
+    """Return the mutation that changes one box, of these kinds where the file has any."""
+    return lambda rng, data, _other: change(rng, data, _any_box(rng, data, kinds))
+
+
+_FREQUENT = [_in_a_box(_flip_in_box, SAMPLES), _in_a_box(_flip_in_box, CODEC_SETUPS)]
+_FREQUENT += [_in_a_box(_lie_in_box, HEADERS), _in_a_box(_lie_in_box, TABLES)]
+_MUTATIONS = [*_FREQUENT, *_FREQUENT, _flip_anywhere, _in_a_box(_claim_much, TABLES), _in_a_box(_lie_about_the_size)]
+_MUTATIONS += [_cut_off, _in_a_box(_remove), _in_a_box(_repeat), _in_a_box(_swap), _in_a_box(_rename), _splice]
 
 
 def mutant(seed: int, sources: list[bytes]) -> bytes:
-    """Returns a broken file; the same seed and sources give the same one.
+    """Return a broken file; the same seed and sources give the same one.
 
     Args:
         seed: Which of the mutants.

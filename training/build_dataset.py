@@ -1,26 +1,22 @@
-"""Renders a dataset in the form that Ultralytics trains on: pictures, label files, `data.yaml`.
+"""Renders a dataset in the form that Ultralytics trains on: images, label files, `data.yaml`.
 
-The folder `ignored` holds, in the form of label files, what is in the pictures and cannot be told.
+The folder `ignored` holds, in the form of label files, what is in the images and cannot be recognised.
 
 Example: `python -m training.build_dataset --materials build/materials --to build/dataset`. The same seed and materials
-give the same pictures, whatever the number of processes.
+give the same images, whatever the number of processes.
 """
 
 import argparse
 import multiprocessing
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 
 import cv2
 import yaml
 
+from training.boxes import CLASSES, label_lines
 from training.materials import find_materials
 from training.scenes.compose import Painter
-from training.scenes.patch import CLASSES, Box
-
-__all__ = ["build_dataset", "label_lines"]
 
 SEEDS = {"train": 1, "val": 2, "test": 3}
 """The parts of a dataset and what their frames are drawn with."""
@@ -31,13 +27,9 @@ _painter: Painter
 
 
 def build_dataset(
-    folder: Path,
-    materials: Path | None,
-    counts: dict[str, int],
-    processes: int,
-    first: Mapping[str, int] = MappingProxyType({}),
+    folder: Path, materials: Path | None, counts: dict[str, int], processes: int, first: dict[str, int] | None = None
 ) -> None:
-    """Renders so many frames of each part; frames that are there already are left as they are.
+    """Render so many frames of each part; frames that are there already are left as they are.
 
     Args:
         folder: Where the dataset goes.
@@ -47,31 +39,19 @@ def build_dataset(
         first: The number of the first frame of a part, 0 where it is not named. A detector that goes on learns more
             from new frames, and is judged better by such as nobody has looked at.
     """
-    jobs = [(part, first.get(part, 0) + number) for part, count in counts.items() for number in range(count)]
+    begin = dict.fromkeys(counts, 0) | (first or {})
+    jobs = [(part, begin[part] + number) for part, count in counts.items() for number in range(count)]
     for part in counts:
-        (folder / "images" / part).mkdir(parents=True, exist_ok=True)
-        (folder / "labels" / part).mkdir(parents=True, exist_ok=True)
-        (folder / "ignored" / part).mkdir(parents=True, exist_ok=True)
-    description = {
-        "path": str(folder.resolve()),
-        **{part: f"images/{part}" for part in counts},
-        "names": dict(enumerate(CLASSES)),
-    }
+        for kind in ("images", "labels", "ignored"):
+            (folder / kind / part).mkdir(parents=True, exist_ok=True)
+    images = {part: f"images/{part}" for part in counts}
+    description = {"path": str(folder.resolve()), **images, "names": dict(enumerate(CLASSES))}
     (folder / "data.yaml").write_text(yaml.safe_dump(description, sort_keys=False))
     context = multiprocessing.get_context("spawn")  # OpenCV's threads do not survive a fork
     with context.Pool(processes, initializer=_start, initargs=(materials,)) as pool:
         for done, _ in enumerate(pool.imap_unordered(partial(_render, folder), jobs, chunksize=16), start=1):
             if done % 1000 == 0 or done == len(jobs):
                 print(f"{done} of {len(jobs)} frames", flush=True)
-
-
-def label_lines(boxes: list[Box], width: int, height: int) -> str:
-    """Boxes in the form of Ultralytics: class, middle x and y, width, height as shares of the frame's size."""
-    return "".join(
-        f"{CLASSES.index(box.label)} {(box.x1 + box.x2) / 2 / width:.5f} {(box.y1 + box.y2) / 2 / height:.5f} "
-        f"{(box.x2 - box.x1) / width:.5f} {(box.y2 - box.y1) / height:.5f}\n"
-        for box in boxes
-    )
 
 
 def _start(materials: Path | None) -> None:
@@ -82,23 +62,22 @@ def _start(materials: Path | None) -> None:
 
 def _render(folder: Path, job: tuple[str, int]) -> None:
     part, number = job
-    picture = folder / "images" / part / f"{number:06}.jpg"
+    image = folder / "images" / part / f"{number:06}.jpg"
     labels, ignored = (folder / kind / part / f"{number:06}.txt" for kind in ("labels", "ignored"))
-    if picture.exists() and labels.exists():
+    if image.exists() and labels.exists():
         return
     frame = _painter.frame(SEEDS[part], number)
-    cv2.imwrite(str(picture), cv2.cvtColor(frame.pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    cv2.imwrite(str(image), cv2.cvtColor(frame.pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     height, width = frame.pixels.shape[:2]
     ignored.write_text(label_lines(frame.ignored, width, height))
     labels.write_text(label_lines(frame.boxes, width, height))
 
 
 def main() -> None:
+    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--to", type=Path, required=True, help="the dataset's folder")
-    parser.add_argument(
-        "--materials", type=Path, help="the folder of training.materials; without it scenes are drawn alone"
-    )
+    parser.add_argument("--materials", type=Path, help="the folder of training.materials; default: none")
     parser.add_argument("--train", type=int, default=20_000, help="frames to train on")
     parser.add_argument("--first", type=int, default=0, help="the number of the first frame to train on")
     parser.add_argument("--first-test", type=int, default=0, help="the number of the first frame to evaluate on")

@@ -15,11 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from job_worker.settings import BUNDLED_IMAGE_SIZE
+from training.boxes import CLASSES
 from training.evaluate import Finder, Found
 from training.labelled import rendered_frames
-from training.scenes.patch import CLASSES
-
-__all__ = ["calibrated", "least_confidences"]
 
 MOST_ALARMS = 0.015
 """False alarms a frame and class."""
@@ -28,20 +26,21 @@ STEPS = np.arange(0.3, 0.96, 0.05)
 
 
 def least_confidences(found: list[list[Found]]) -> dict[str, float]:
-    """The least confidence of each class, of `STEPS`, from which on it raises few enough false alarms.
+    """Return the least confidence of each class, of `STEPS`, from which on it raises few enough false alarms.
 
     Args:
         found: What was found in each of the frames that show nothing.
     """
-    alarms = {name: [sure for boxes in found for box, sure in boxes if box.label == name] for name in CLASSES}
+    alarms = {name: [value for boxes in found for box, value in boxes if box.label == name] for name in CLASSES}
+    most = MOST_ALARMS * len(found)
     return {
-        name: float(next(step for step in STEPS if sum(sure >= step for sure in raised) <= MOST_ALARMS * len(found)))
-        for name, raised in alarms.items()
+        name: next(float(step) for step in STEPS if sum(value >= step for value in values) <= most)
+        for name, values in alarms.items()
     }
 
 
 def calibrated(checkpoint: Path, least: Mapping[str, float], to: Path) -> None:
-    """Writes a checkpoint in which what had the least confidence of its class has 0.5."""
+    """Write a checkpoint in which what had the least confidence of its class has 0.5."""
     import torch
 
     trained = torch.load(checkpoint, weights_only=False)
@@ -53,11 +52,12 @@ def calibrated(checkpoint: Path, least: Mapping[str, float], to: Path) -> None:
 
 
 def main() -> None:
+    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--dataset", type=Path, required=True, help="a rendered dataset; its val part is used")
     parser.add_argument("--to", type=Path, required=True, help="the checkpoint to write")
-    parser.add_argument("--imgsz", type=int, default=BUNDLED_IMAGE_SIZE, help="the longer side of the pictures")
+    parser.add_argument("--imgsz", type=int, default=BUNDLED_IMAGE_SIZE, help="the longer side of the images")
     given = parser.parse_args()
     find = Finder(given.checkpoint, given.imgsz, "cpu")
     found = [find(frame) for frame in rendered_frames(given.dataset, "val") if frame.is_empty]

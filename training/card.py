@@ -5,17 +5,15 @@ import re
 from pathlib import Path
 from typing import Any
 
+from training.boxes import CLASSES
 from training.export import hashes
-from training.scenes.patch import CLASSES
-
-__all__ = ["CARD", "filled"]
 
 CARD = Path(__file__).parent.parent / "data" / "models" / "README.md"
 METRICS = CARD.with_name("metrics.json")
 
 
 def filled(card: str, folder: Path = CARD.parent, metrics: Path = METRICS) -> str:
-    """Returns the card with the hashes of the model's files and the numbers of the last evaluation in their places."""
+    """Return the card with the hashes of the model's files and the numbers of the last evaluation in their places."""
     numbers = json.loads(metrics.read_text(encoding="utf-8"))
     card = _put(card, "files", _files(folder))
     return _put(card, "metrics", _metrics(numbers["rendered"], numbers["real"]))
@@ -32,20 +30,18 @@ def _files(folder: Path) -> str:
     rows = [
         f"| `{name}` | {(folder / name).stat().st_size:,} | `{value}` |\n" for name, value in hashes(folder).items()
     ]
-    return "| file | bytes | SHA-256 |\n|---|---:|---|\n" + "".join(rows)
+    return f"| file | bytes | SHA-256 |\n|---|---:|---|\n{''.join(rows)}"
 
 
 def _metrics(rendered: dict[str, Any], real: dict[str, Any]) -> str:
-    table = "| | rendered: labelled | AP50 | precision | recall | real: labelled | AP50 | precision | recall |\n"
-    table += "|---|---:|---:|---:|---:|---:|---:|---:|---:|\n"
-    for name in CLASSES:
-        cells = [_cells(part["classes"].get(name)) for part in (rendered, real)]
-        table += f"| `{name}` | {cells[0]} | {cells[1]} |\n"
-    alarms = [part["false_alarms"] for part in (rendered, real)]
-    totals = [f"{part['frames']} frames | **{part['map50']:.3f}** | | " for part in (rendered, real)]
-    table += f"| all | {totals[0]}| {totals[1]}|\n"
+    parts = (rendered, real)
+    rows = [f"| `{name}` | {' | '.join(_cells(part['classes'].get(name)) for part in parts)} |\n" for name in CLASSES]
+    totals = "| ".join(f"{part['frames']} frames | **{part['map50']:.3f}** | | " for part in parts).rstrip()
+    alarms = [part["false_alarms"] for part in parts]
     return (
-        f"{table}\nFalse alarms a frame: {alarms[0]['per_frame']} on {alarms[0]['frames']} rendered frames without any "
+        "| | rendered: labelled | AP50 | precision | recall | real: labelled | AP50 | precision | recall |\n"
+        f"|---|---:|---:|---:|---:|---:|---:|---:|---:|\n{''.join(rows)}| all | {totals} |\n"
+        f"\nFalse alarms a frame: {alarms[0]['per_frame']} on {alarms[0]['frames']} rendered frames without any "
         f"class, {alarms[1]['per_frame']} on {alarms[1]['frames']} real ones. Mistaken for another class, at the same "
         f"place: {_mistaken(rendered)} rendered, {_mistaken(real)} real.\n"
     )

@@ -6,102 +6,97 @@ the confidence at which a worker runs the detector.
 
 # ruff: noqa: PLC0415 - what only looks at labels loads no model library
 
-import argparse
-import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
+from benchmarks.measuring import command_line, save, show_table
 from job_worker.settings import BUNDLED_CONFIDENCE, BUNDLED_IMAGE_SIZE
+from training.boxes import CLASSES, Box, overlap_of_union
 from training.labelled import LabelledFrame, real_frames, rendered_frames
-from training.scenes.patch import CLASSES, Box
-
-__all__ = ["evaluate", "overlap_of_union"]
-
-CONFIDENCE = BUNDLED_CONFIDENCE
 
 LEAST_CONFIDENCE = 0.001
+"""Average precision wants to see all that is found."""
+
 IOU = 0.5
+"""Two boxes whose overlap over union is at least this are at the same place."""
+
 NOTHING = "nothing"
 
 Found = tuple[Box, float]
 """A box and its confidence."""
 
-
-def overlap_of_union(one: Box, other: Box) -> float:
-    """The area that both boxes cover over the area that either covers."""
-    shared = one.overlap(other)
-    return shared / (one.area + other.area - shared) if shared else 0.0
+Find = Callable[[LabelledFrame], list[Found]]
+"""Finds boxes in a frame, the one with the highest confidence first."""
 
 
-def evaluate(find: "Finder", frames: Iterable[LabelledFrame]) -> dict[str, Any]:
-    """Runs the detector on the frames and compares.
+def evaluate(find: Find, frames: Iterable[LabelledFrame]) -> dict[str, Any]:
+    """Run the detector on the frames and compare.
 
     Returns:
         The number of frames, `map50`, for every class that is there `ap50`, `precision`, `recall` and `labelled`, the
         `confusion` as counts by "truth > found", and `false_alarms` on frames that show none of the classes.
     """
-    hits: list[bool] = []
-    confidences: list[float] = []
-    predicted: list[int] = []
-    labelled: list[int] = []
+    answers: list[tuple[Found, bool]] = []
+    labelled: Counter[str] = Counter()
     confusion: Counter[str] = Counter()
-    count = empty_frames = alarms = 0
-    for frame in frames:
-        count += 1
-        found = [(box, sure) for box, sure in find(frame) if not _is_ignored(box, frame)]
-        labelled += [CLASSES.index(box.label) for box in frame.boxes]
-        matched = _matched(found, frame.boxes)
-        hits += matched
-        confidences += [sure for _, sure in found]
-        predicted += [CLASSES.index(box.label) for box, _ in found]
-        sure_ones = [box for box, sure in found if sure >= CONFIDENCE]
-        confusion.update(_confusions(sure_ones, frame.boxes))
-        if frame.is_empty:
-            empty_frames += 1
-            alarms += len(sure_ones)
-    classes: dict[str, dict[str, float]] = {}
-    if hits:
-        from ultralytics.utils.metrics import ap_per_class
-
-        result = ap_per_class(np.array(hits)[:, None], np.array(confidences), np.array(predicted), np.array(labelled))
-        for number, ap in zip(result[6].tolist(), result[5][:, 0].tolist(), strict=True):
-            classes[CLASSES[number]] = {"ap50": round(ap, 3)}
-    for number in sorted(set(labelled)):
-        name = CLASSES[number]
+    alarms: list[int] = []
+    count = 0
+    for count, frame in enumerate(frames, start=1):  # noqa: B007 (used below)
+        found = [(box, confidence) for box, confidence in find(frame) if not _is_ignored(box, frame)]
+        answers += zip(found, _matched(found, frame.boxes), strict=True)
+        labelled.update(box.label for box in frame.boxes)
+        accepted = [box for box, confidence in found if confidence >= BUNDLED_CONFIDENCE]
+        confusion.update(_confusions(accepted, frame.boxes))
+        alarms += [len(accepted)] if frame.is_empty else []
+    classes = _average_precisions(answers, labelled)
+    for name in (name for name in CLASSES if name in labelled):
         right = confusion[f"{name} > {name}"]
-        told = sum(times for pair, times in confusion.items() if pair.endswith(f"> {name}"))
+        claimed = sum(times for pair, times in confusion.items() if pair.endswith(f"> {name}"))
         classes.setdefault(name, {"ap50": 0.0}).update(
-            precision=round(right / told, 3) if told else 0.0,
-            recall=round(right / labelled.count(number), 3),
-            labelled=labelled.count(number),
+            precision=round(right / claimed, 3) if claimed else 0.0,
+            recall=round(right / labelled[name], 3),
+            labelled=labelled[name],
         )
     return {
         "frames": count,
         "map50": round(float(np.mean([entry["ap50"] for entry in classes.values()])), 3) if classes else 0.0,
         "classes": classes,
         "confusion": dict(sorted(confusion.items())),
-        "false_alarms": {"frames": empty_frames, "per_frame": round(alarms / empty_frames, 3) if empty_frames else 0.0},
+        "false_alarms": {"frames": len(alarms), "per_frame": round(float(np.mean(alarms)), 3) if alarms else 0.0},
     }
+
+
+def _average_precisions(answers: list[tuple[Found, bool]], labelled: Counter[str]) -> dict[str, dict[str, float]]:
+    """Return `ap50` of the classes, as Ultralytics computes it."""
+    if not answers:
+        return {}
+    from ultralytics.utils.metrics import ap_per_class
+
+    hits = np.array([hit for _, hit in answers])[:, None]
+    confidences = np.array([confidence for (_, confidence), _ in answers])
+    predicted = np.array([CLASSES.index(box.label) for (box, _), _ in answers])
+    truth = np.array([CLASSES.index(label) for label in labelled.elements()])
+    result = ap_per_class(hits, confidences, predicted, truth)
+    averages = zip(result[6].tolist(), result[5][:, 0].tolist(), strict=True)
+    return {CLASSES[number]: {"ap50": round(average, 3)} for number, average in averages}
 
 
 class Finder:
     """Runs weights by way of Ultralytics."""
 
     def __init__(self, weights: Path, image_size: int, device: str) -> None:
-        from ultralytics import YOLO
+        from ultralytics.models.yolo import YOLO
 
         self._model = YOLO(str(weights), task="detect")
-        self._settings = {"imgsz": image_size, "device": device, "conf": LEAST_CONFIDENCE, "iou": 0.7, "verbose": False}
+        self._settings: dict[str, Any] = {"imgsz": image_size, "device": device, "conf": LEAST_CONFIDENCE, "iou": 0.7}
 
     def __call__(self, frame: LabelledFrame) -> list[Found]:
-        """What is found, the surest first."""
-        (result,) = self._model.predict(frame.image, **self._settings)
+        """Return what is found, the highest confidence first."""
+        (result,) = cast("list[Any]", self._model.predict(frame.image, verbose=False, **self._settings))
         rows = result.boxes.data.cpu().numpy().tolist()
         return sorted(((Box(CLASSES[int(row[5])], *row[:4]), row[4]) for row in rows), key=lambda found: -found[1])
 
@@ -111,64 +106,55 @@ def _is_ignored(box: Box, frame: LabelledFrame) -> bool:
 
 
 def _matched(found: list[Found], truth: list[Box]) -> list[bool]:
-    """Whether each of what was found, the surest first, is one of the truth that nothing surer is."""
+    """Return which of the boxes found match one of the truth that none with a higher confidence matches."""
     free = list(truth)
     hits = []
     for box, _ in found:
-        best = max(
-            (other for other in free if other.label == box.label),
-            key=lambda other: overlap_of_union(box, other),
-            default=None,
-        )
-        hit = best is not None and overlap_of_union(box, best) >= IOU
-        if hit and best is not None:
+        best = _at(box, [other for other in free if other.label == box.label])
+        if best:
             free.remove(best)
-        hits.append(hit)
+        hits.append(best is not None)
     return hits
 
 
 def _confusions(found: list[Box], truth: list[Box]) -> list[str]:
-    """Pairs of what is there and what was found: each box of the truth with the best box at its place, of any class."""
+    """Pair each box of the truth with the best box at its place, of any class, and what is left with nothing."""
     pairs = []
     free = list(found)
     for box in truth:
-        best = max(
-            free,
-            key=lambda other: (
-                overlap_of_union(box, other) >= IOU,
-                other.label == box.label,
-                overlap_of_union(box, other),
-            ),
-            default=None,
-        )
-        if best is not None and overlap_of_union(box, best) >= IOU:
+        best = _at(box, free)
+        if best:
             free.remove(best)
-            pairs.append(f"{box.label} > {best.label}")
-        else:
-            pairs.append(f"{box.label} > {NOTHING}")
+        pairs.append(f"{box.label} > {best.label if best else NOTHING}")
     return pairs + [f"{NOTHING} > {box.label}" for box in free]
 
 
+def _at(place: Box, boxes: list[Box]) -> Box | None:
+    """Return the box at the same place: one of the same class before the others, then the one that overlaps most."""
+    near = [box for box in boxes if overlap_of_union(place, box) >= IOU]
+    return max(near, key=lambda box: (box.label == place.label, overlap_of_union(place, box)), default=None)
+
+
 def show(title: str, report: dict[str, Any]) -> None:
-    """Prints one report as a table."""
-    table = Table(title=f"{title}: {report['frames']} frames, mAP50 {report['map50']:.3f}")
-    for column in ("class", "labelled", "AP50", "precision", "recall"):
-        table.add_column(column, justify="left" if column == "class" else "right")
-    for name, entry in report["classes"].items():
-        table.add_row(name, *(str(entry.get(key, "")) for key in ("labelled", "ap50", "precision", "recall")))
-    console = Console()
-    console.print(table)
+    """Print one report as a table."""
+    columns = {"labelled": "labelled", "AP50": "ap50", "precision": "precision", "recall": "recall"}
+    rows = [
+        {"class": name, **{column: entry.get(key, "") for column, key in columns.items()}}
+        for name, entry in report["classes"].items()
+    ]
+    show_table(f"{title}: {report['frames']} frames, mAP50 {report['map50']:.3f}", rows)
     alarms = report["false_alarms"]
-    console.print(f"false alarms: {alarms['per_frame']} a frame on {alarms['frames']} frames that show no class")
-    console.print("confusion:", report["confusion"])
+    print(f"false alarms: {alarms['per_frame']} a frame on {alarms['frames']} frames that show no class")
+    print("confusion:", report["confusion"])
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    """Run the command."""
+    parser = command_line(__doc__)
     parser.add_argument("--weights", type=Path, default=Path("data/models/text_carriers.pt"))
     parser.add_argument("--dataset", type=Path, help="a rendered dataset; its test part is used")
     parser.add_argument("--videos", type=Path, help="the folder with the videos of labels/real_frames.json")
-    parser.add_argument("--imgsz", type=int, default=BUNDLED_IMAGE_SIZE, help="the longer side of the pictures")
+    parser.add_argument("--imgsz", type=int, default=BUNDLED_IMAGE_SIZE, help="the longer side of the images")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--out", type=Path, help="save the numbers to this JSON file")
     given = parser.parse_args()
@@ -181,7 +167,7 @@ def main() -> None:
     for title, part in report.items():
         show(title, part)
     if given.out:
-        given.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        save(given.out, report)
 
 
 if __name__ == "__main__":

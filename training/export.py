@@ -12,75 +12,79 @@ import hashlib
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from job_worker.settings import BUNDLED_IMAGE_SIZE
-from training.scenes.patch import CLASSES
-
-__all__ = ["LICENSE", "NAME", "export", "hashes"]
+from training.boxes import CLASSES
 
 NAME = "text_carriers"
 LICENSE = "AGPL-3.0-or-later"
 
-TOLD = ("stride", "task", "batch", "imgsz", "names", "channels")
+KEPT_METADATA = ("stride", "task", "batch", "imgsz", "names", "channels")
 """What of Ultralytics' description of an export is kept."""
+
+LOCAL = ("pt_path", "criterion", "yaml_file")
+"""Attributes of a network that only training needs, or that name paths of the training host."""
 
 
 def export(checkpoint: Path, folder: Path) -> None:
-    """Writes both forms of a checkpoint into a folder.
+    """Write both forms of a checkpoint into a folder.
 
     Args:
         checkpoint: What training left.
         folder: Where the files go; those of before are replaced.
     """
-    import torch
-    from ultralytics import YOLO, __version__
-
     folder.mkdir(parents=True, exist_ok=True)
-    network = YOLO(str(checkpoint)).model.float().eval()
-    network.names = dict(enumerate(CLASSES))
-    network.args = {"task": "detect", "imgsz": BUNDLED_IMAGE_SIZE}
+    shipped = folder / f"{NAME}.pt"
+    _write_checkpoint(checkpoint, shipped)
+    _write_openvino(shipped, folder / f"{NAME}_openvino_model")
+
+
+def _write_checkpoint(checkpoint: Path, shipped: Path) -> None:
+    import torch
+    from ultralytics import __version__
+    from ultralytics.models.yolo import YOLO
+
+    network: Any = YOLO(str(checkpoint)).model
+    network = network.float().eval()
+    settings = {"task": "detect", "imgsz": BUNDLED_IMAGE_SIZE}
+    network.names, network.args = dict(enumerate(CLASSES)), settings
     network.yaml.pop("yaml_file", None)
-    for name in ("pt_path", "criterion", "yaml_file"):
+    for name in LOCAL:
         if hasattr(network, name):
             delattr(network, name)
     for parameter in network.parameters():
         parameter.requires_grad = False
-    shipped = folder / f"{NAME}.pt"
-    torch.save(
-        {
-            "epoch": -1,
-            "model": network.half(),
-            "train_args": {"task": "detect", "imgsz": BUNDLED_IMAGE_SIZE, "model": NAME, "data": NAME},
-            "version": __version__,
-            "license": LICENSE,
-        },
-        shipped,
-    )
+    content = {"epoch": -1, "model": network.half(), "train_args": settings | {"model": NAME, "data": NAME}}
+    torch.save(content | {"version": __version__, "license": LICENSE}, shipped)
+
+
+def _write_openvino(shipped: Path, target: Path) -> None:
+    from ultralytics.models.yolo import YOLO
+
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir()
     with tempfile.TemporaryDirectory() as temporary:
-        copy = shutil.copy(shipped, temporary)
-        made = Path(
-            YOLO(copy).export(format="openvino", dynamic=True, half=True, imgsz=BUNDLED_IMAGE_SIZE, verbose=False)
-        )
-        target = folder / f"{NAME}_openvino_model"
-        shutil.rmtree(target, ignore_errors=True)
-        target.mkdir()
-        for part in (f"{NAME}.xml", f"{NAME}.bin"):
-            shutil.copyfile(made / part, target / part)
-        told = yaml.safe_load((made / "metadata.yaml").read_text(encoding="utf-8"))
-        kept = {"description": "Finds things that carry text or code", "license": LICENSE}
-        kept |= {key: told[key] for key in TOLD if key in told}
-        (target / "metadata.yaml").write_text(yaml.safe_dump(kept, sort_keys=False), encoding="utf-8")
+        network = YOLO(shutil.copy(shipped, temporary))
+        exported = network.export(format="openvino", dynamic=True, half=True, imgsz=BUNDLED_IMAGE_SIZE, verbose=False)
+        for name in (f"{NAME}.xml", f"{NAME}.bin"):
+            shutil.copyfile(Path(exported) / name, target / name)
+        metadata = yaml.safe_load((Path(exported) / "metadata.yaml").read_text(encoding="utf-8"))
+    kept = {"description": "Finds things that carry text or code", "license": LICENSE}
+    kept |= {key: metadata[key] for key in KEPT_METADATA if key in metadata}
+    (target / "metadata.yaml").write_text(yaml.safe_dump(kept, sort_keys=False), encoding="utf-8")
 
 
 def hashes(folder: Path) -> dict[str, str]:
-    """The SHA-256 of each file of the model, by its path within the folder."""
+    """Return the SHA-256 of each file of the model, by its path within the folder."""
     files = [folder / f"{NAME}.pt", *sorted((folder / f"{NAME}_openvino_model").iterdir())]
     return {str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
 def main() -> None:
+    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--to", type=Path, default=Path("data/models"))

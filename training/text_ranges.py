@@ -27,10 +27,9 @@ from shared.video.frame import Image
 from training.materials import Materials, find_materials
 from training.scenes.backgrounds import Backgrounds
 from training.scenes.camera import compressed
-from training.scenes.drawing import a_contrast, log_uniform, paste
-from training.scenes.text import Fonts, a_clock, a_number, a_sentence, a_word, choose, text_picture
-
-__all__ = ["Lines", "lines_right", "measured_ranges"]
+from training.scenes.chance import a_contrast, choose, log_uniform
+from training.scenes.drawing import paste
+from training.scenes.text import Fonts, a_clock, a_number, a_sentence, a_word, text_image
 
 SEED, COMPARED_SEED = 1, 2
 SHAPE = LineResize(160, width_step=32)
@@ -44,21 +43,19 @@ class Lines:
         self._backgrounds = Backgrounds(materials.photos, materials.textures)
 
     def line(self, seed: int, number: int) -> tuple[Image, str]:
-        """Returns a line, BGR, and what it says."""
+        """Return a line, BGR, and the text it shows."""
         rng = np.random.default_rng([seed, number])
         script = self._fonts.script(rng)
-        text = choose(
-            rng,
-            (a_sentence(rng, script, 8), a_sentence(rng, script, 3), a_word(rng, script), a_clock(rng), a_number(rng)),
-        )
+        sentences = a_sentence(rng, script, 8), a_sentence(rng, script, 3)
+        text = choose(rng, (*sentences, a_word(rng, script), a_clock(rng), a_number(rng)))
         size = int(log_uniform(rng, 9, 80))
         ink, ground = a_contrast(rng)
         edge = (ground, max(1, size // 12)) if rng.random() < 0.3 else (None, 0)
-        letters = text_picture(text, self._fonts.font(rng, script), size, ink, *edge)
+        letters = text_image(text, self._fonts.font(rng, script), size, ink, *edge)
         height, width = int(letters.shape[0] * rng.uniform(1.1, 1.5)) + 2, letters.shape[1] + size // 2 + 2
         line = np.full((height, width, 3), ground, np.uint8)
         if rng.random() < 0.4:
-            line = self._backgrounds.piece(rng, width, height) // 2 + line // 2
+            line = self._backgrounds.photo(rng, width, height) // 2 + line // 2
         paste(line, letters, (width - letters.shape[1]) // 2, (height - letters.shape[0]) // 2)
         if rng.random() < 0.5:
             line = cv2.GaussianBlur(line, (0, 0), rng.uniform(0.3, 1.2))
@@ -67,7 +64,7 @@ class Lines:
 
 
 def measured_ranges(model: Path, lines: list[Image]) -> dict[str, tuple[float, float]]:
-    """The range of what enters each layer that is to be quantised: the mean of the lines' least and largest values."""
+    """Return what range enters each layer to be quantised: the means of the lines' least and largest values."""
     network = read_model(model)
     layers = [node for node in network.get_ordered_ops() if is_worth_quantising(node)]
     network.add_outputs([layer.input_value(0) for layer in layers])
@@ -85,16 +82,13 @@ def measured_ranges(model: Path, lines: list[Image]) -> dict[str, tuple[float, f
 
 
 def lines_right(precision: Precision, lines: list[tuple[Image, str]]) -> int:
-    """How many lines are read letter by letter; blanks do not count, because some fonts hardly show them."""
+    """Return how many lines are read letter by letter, blanks not counted: some fonts hardly show them."""
     recogniser = TextRecogniser(bundled_text_models().recognition, precision, SHAPE)
-    return sum(recogniser.read(line).text.replace(" ", "") == said.replace(" ", "") for line, said in lines)
-
-
-def _is_long(line: Image) -> bool:
-    return line.shape[1] / line.shape[0] > SCALED_FROM_WIDTH / LINE_HEIGHT
+    return sum(recogniser.read(line).text.replace(" ", "") == text.replace(" ", "") for line, text in lines)
 
 
 def main() -> None:
+    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--materials", type=Path, help="the folder of training.materials")
     parser.add_argument("--lines", type=int, default=300, help="how many lines are read")
@@ -104,16 +98,14 @@ def main() -> None:
     renderer = Lines(find_materials(given.materials))
     if given.compare:
         lines = [renderer.line(COMPARED_SEED, number) for number in range(given.compare)]
-        long = [(line, said) for line, said in lines if _is_long(line)]
+        long = [(line, text) for line, text in lines if line.shape[1] / line.shape[0] > SCALED_FROM_WIDTH / LINE_HEIGHT]
         for precision in Precision:
             print(f"{precision}: {lines_right(precision, long)} of {len(long)} long lines are right")
         return
     model = bundled_text_models().recognition / "inference.onnx"
     ranges = measured_ranges(model, [renderer.line(SEED, number)[0] for number in range(given.lines)])
-    content = {
-        "sha256": hashlib.sha256(model.read_bytes()).hexdigest(),
-        "ranges": {name: list(pair) for name, pair in ranges.items()},
-    }
+    digest = hashlib.sha256(model.read_bytes()).hexdigest()
+    content = {"sha256": digest, "ranges": {name: list(pair) for name, pair in ranges.items()}}
     given.out.write_text(yaml.safe_dump(content, sort_keys=False, default_flow_style=None), encoding="utf-8")
     print(f"{len(ranges)} layers of {model}: {given.out}")
 

@@ -7,45 +7,28 @@ arithmetic is bfloat16 over channels-last memory, which makes an epoch half as l
 import argparse
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+import yaml
 from torch.utils._pytree import tree_map
-from ultralytics import YOLO
 from ultralytics.data.dataset import YOLODataset
 from ultralytics.engine.trainer import BaseTrainer
+from ultralytics.models.yolo import YOLO
 from ultralytics.models.yolo.detect import DetectionTrainer
 
 from job_worker.settings import BUNDLED_IMAGE_SIZE
 
-__all__ = ["train"]
-
 ARCHITECTURE = "yolo11n.yaml"
 SEED = 0
 
-RECIPE = {
-    "optimizer": "AdamW",
-    "lr0": 0.0012,
-    "lrf": 0.02,
-    "cos_lr": True,
-    "warmup_epochs": 1.0,
-    "weight_decay": 0.0005,
-    # Letters and signs are never mirrored, and scenes have their own light, blur and crowding.
-    "fliplr": 0.0,
-    "mosaic": 0.0,
-    "erasing": 0.0,
-    "hsv_h": 0.02,
-    "hsv_s": 0.4,
-    "hsv_v": 0.3,
-    "degrees": 0.0,
-    "translate": 0.1,
-    "scale": 0.25,
-}
+RECIPE: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("recipe.yaml").read_text(encoding="utf-8"))
 """Ultralytics' settings that are not its defaults."""
 
 
 def train(data: Path, folder: Path, device: str, start: str, **settings: object) -> Path:
-    """Trains and returns the checkpoint of the epoch that did best on the dataset's `val` part.
+    """Train and return the checkpoint of the epoch that did best on the dataset's `val` part.
 
     Args:
         data: The dataset's `data.yaml`.
@@ -57,7 +40,7 @@ def train(data: Path, folder: Path, device: str, start: str, **settings: object)
     Returns:
         The path of `best.pt`.
     """
-    model = YOLO(start)
+    model: Any = YOLO(start)
     on_cpu = device == "cpu"
     if on_cpu:
         model.add_callback("on_train_start", _quicken)
@@ -79,17 +62,17 @@ def train(data: Path, folder: Path, device: str, start: str, **settings: object)
 
 
 class _Trainer(DetectionTrainer):
-    """Trains on rectangles: pictures of one shape are batched, so that nothing is computed for empty borders."""
+    """Trains on rectangles: frames of one shape are batched, so that nothing is computed for empty borders."""
 
     def build_dataset(self, img_path: str, mode: str = "train", batch: int | None = None) -> YOLODataset:
-        dataset = super().build_dataset(img_path, mode, batch)
-        if mode == "train":
+        dataset: YOLODataset = super().build_dataset(img_path, mode, batch)
+        if mode == "train" and batch:
             _mix(dataset, batch)
         return dataset
 
 
 def _mix(dataset: YOLODataset, size: int) -> None:
-    """Puts the batches into a random order: Ultralytics sorts a dataset of rectangles by shape, and keeps it so."""
+    """Put the batches into a random order: Ultralytics sorts a dataset of rectangles by shape, and keeps it so."""
     whole = len(dataset.labels) // size
     batches = np.arange(whole * size).reshape(whole, size)
     mixed = np.random.default_rng(SEED).permutation(whole)
@@ -100,12 +83,13 @@ def _mix(dataset: YOLODataset, size: int) -> None:
 
 
 def _quicken(trainer: BaseTrainer) -> None:
-    """Has the network, not its loss, compute in bfloat16 over channels-last memory, as Ultralytics does on GPUs.
+    """Make the network, not its loss, compute in bfloat16 over channels-last memory, as Ultralytics does on GPUs.
 
     And on all cores: Ultralytics leaves one out, which is half of two.
     """
     torch.set_num_threads(len(os.sched_getaffinity(0)))
-    network = trainer.model.to(memory_format=torch.channels_last)
+    network: Any = trainer.model
+    network.to(memory_format=torch.channels_last)
     plain = network._predict_once
 
     def predict(*arguments: object, **options: object) -> object:
@@ -117,33 +101,21 @@ def _quicken(trainer: BaseTrainer) -> None:
 
 
 def main() -> None:
+    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="the dataset's data.yaml")
-    parser.add_argument("--to", type=Path, required=True, help="the folder of the run")
+    parser.add_argument("--to", type=Path, required=True, dest="folder", help="the folder of the run")
     parser.add_argument("--device", default="0" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--epochs", type=int, default=60)
-    parser.add_argument("--hours", type=float, help="train for so long instead of for a number of epochs")
-    parser.add_argument("--imgsz", type=int, default=BUNDLED_IMAGE_SIZE, help="the longer side of the pictures")
+    parser.add_argument("--hours", type=float, dest="time", help="train for so long instead of a number of epochs")
+    parser.add_argument("--imgsz", type=int, default=BUNDLED_IMAGE_SIZE, help="the longer side of the images")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--lr0", type=float, default=RECIPE["lr0"], help="the learning rate to begin with")
-    parser.add_argument("--warmup", type=float, default=RECIPE["warmup_epochs"], help="epochs until it is reached")
+    warmup = RECIPE["warmup_epochs"]
+    parser.add_argument("--warmup", type=float, default=warmup, dest="warmup_epochs", help="epochs until it is reached")
     parser.add_argument("--start", default=ARCHITECTURE, help="a checkpoint to go on from")
-    given = parser.parse_args()
-    best = train(
-        given.data,
-        given.to,
-        given.device,
-        given.start,
-        epochs=given.epochs,
-        time=given.hours,
-        imgsz=given.imgsz,
-        batch=given.batch,
-        nbs=given.batch,  # a step after every batch
-        lr0=given.lr0,
-        warmup_epochs=given.warmup,
-        workers=4,
-    )
-    print(best)
+    settings = vars(parser.parse_args())
+    print(train(**settings, nbs=settings["batch"], workers=4))  # a step after every batch
 
 
 if __name__ == "__main__":

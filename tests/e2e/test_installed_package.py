@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.project_copy import copy_of_project, environment_of_copy
-from training.scenes.patch import CLASSES
+from training.boxes import CLASSES
 
 pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.corpus, pytest.mark.timeout(600)]
 

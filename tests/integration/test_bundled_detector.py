@@ -13,10 +13,9 @@ from job_worker.settings import WorkerSettings
 from shared.video.frame import Frame
 from shared.video.reader import VideoReader
 from tests.conftest import ROOT
+from training.boxes import CLASSES, Box, overlap_of_union
 from training.card import CARD, filled
-from training.evaluate import overlap_of_union
 from training.sample_video import ACT_FRAMES, draw_frame
-from training.scenes.patch import CLASSES, Box
 
 pytestmark = [pytest.mark.integration, pytest.mark.models, pytest.mark.timeout(300)]
 

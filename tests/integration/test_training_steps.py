@@ -17,10 +17,10 @@ from job_worker.inference.openvino_models import InferenceConfig, Precision
 from job_worker.ocr.quantised import RANGES_FILE
 from shared.video.reader import VideoReader
 from tests.conftest import ROOT
+from training.boxes import CLASSES, Box
 from training.calibrate import calibrated, least_confidences
 from training.evaluate import Finder, Found, evaluate
 from training.labelled import LabelledFrame, rendered_frames
-from training.scenes.patch import CLASSES, Box
 
 pytestmark = [pytest.mark.integration, pytest.mark.models, pytest.mark.corpus, pytest.mark.timeout(300)]
 

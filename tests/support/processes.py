@@ -87,7 +87,9 @@ def ready(log: Path, pattern: str, *arguments: str, site: Path | None = None) ->
             assert found or process.popen.poll() is None, f"ended before it was ready:\n{process.text}"
             return found
 
-        process.ready = eventually(line, f"{pattern!r} of {arguments[0]}", READY_SECONDS).groups()
+        found = eventually(line, f"{pattern!r} of {arguments[0]}", READY_SECONDS)
+        assert found
+        process.ready = found.groups()
         yield process
 
 

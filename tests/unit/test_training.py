@@ -7,12 +7,13 @@ import cv2
 import numpy as np
 import pytest
 
+from training.boxes import CLASSES, Box
 from training.build_dataset import JPEG_QUALITY, SEEDS, build_dataset
 from training.labelled import REAL_FRAMES, rendered_frames
 from training.materials import find_materials
 from training.scenes.codes import barcode_label, bars, qr_code, qr_label
 from training.scenes.compose import SMALLEST, Painter
-from training.scenes.patch import CLASSES, Box, Patch, Thing, blank, place, rectangle
+from training.scenes.patch import Patch, Thing, blank, place, rectangle
 from training.scenes.plates import plate, vehicle
 from training.scenes.signs import Signs
 from training.scenes.text import Fonts

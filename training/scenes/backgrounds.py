@@ -6,11 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from training.scenes.drawing import a_colour, noise
+from training.scenes.chance import Rng, a_colour, choose, noise
 from training.scenes.patch import Pixels
-from training.scenes.text import choose
-
-__all__ = ["Backgrounds"]
 
 LARGEST = 900
 """Photographs are kept at no more than so many pixels a side."""
@@ -20,7 +17,7 @@ LARGEST = 900
 def _photo(file: Path) -> Pixels:
     pixels = cv2.imread(str(file), cv2.IMREAD_COLOR)
     if pixels is None:
-        raise ValueError(f"{file} is no picture")
+        raise ValueError(f"{file} is no image")
     scale = LARGEST / max(pixels.shape[:2])
     if scale < 1:
         pixels = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
@@ -34,24 +31,24 @@ class Backgrounds:
         self._photos = photos
         self._textures = textures
 
-    def draw(self, rng: np.random.Generator, width: int, height: int) -> Pixels:
-        """A background of the given size."""
+    def draw(self, rng: Rng, width: int, height: int) -> Pixels:
+        """Draw a background of the given size."""
         chance = rng.random()
         if chance < 0.8 and self._photos:
-            return self.piece(rng, width, height)
+            return self.photo(rng, width, height)
         if chance < 0.9:
             return np.full((height, width, 3), choose(rng, ((0, 0, 0), (255, 255, 255), a_colour(rng))), np.uint8)
         return _clouds(rng, width, height)
 
-    def piece(self, rng: np.random.Generator, width: int, height: int) -> Pixels:
-        """A piece of a photograph, or of a texture, mirrored now and then."""
+    def photo(self, rng: Rng, width: int, height: int) -> Pixels:
+        """Cut out a part of a photograph, or of a texture, mirrored now and then."""
         return self._cut(rng, self._textures if self._textures and rng.random() < 0.1 else self._photos, width, height)
 
-    def texture(self, rng: np.random.Generator, width: int, height: int) -> Pixels:
-        """A piece of a surface."""
+    def texture(self, rng: Rng, width: int, height: int) -> Pixels:
+        """Cut out a part of a surface."""
         return self._cut(rng, self._textures, width, height)
 
-    def _cut(self, rng: np.random.Generator, files: list[Path], width: int, height: int) -> Pixels:
+    def _cut(self, rng: Rng, files: list[Path], width: int, height: int) -> Pixels:
         if not files:
             return _clouds(rng, width, height)
         photo = _photo(choose(rng, files))
@@ -61,12 +58,11 @@ class Backgrounds:
         h = int(min(photo.shape[0], photo.shape[1] * height / width) * part)
         w = int(h * width / height)
         y, x = int(rng.integers(photo.shape[0] - h + 1)), int(rng.integers(max(1, photo.shape[1] - w + 1)))
-        return cv2.resize(
-            np.ascontiguousarray(photo[y : y + h, x : x + w]), (width, height), interpolation=cv2.INTER_AREA
-        )
+        cut = np.ascontiguousarray(photo[y : y + h, x : x + w])
+        return cv2.resize(cut, (width, height), interpolation=cv2.INTER_AREA)
 
 
-def _clouds(rng: np.random.Generator, width: int, height: int) -> Pixels:
+def _clouds(rng: Rng, width: int, height: int) -> Pixels:
     one, other = np.array(a_colour(rng), np.float32), np.array(a_colour(rng), np.float32)
     share = noise(rng, width, height, int(rng.integers(2, 7)))[..., None]
     return (one * (1 - share) + other * share).astype(np.uint8)

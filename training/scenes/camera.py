@@ -1,23 +1,21 @@
-"""What light, lens, sensor and compression do to a picture."""
+"""What light, lens, sensor and compression do to an image."""
 
 import cv2
 import numpy as np
 
-from training.scenes.drawing import noise
+from training.scenes.chance import Rng, noise
 from training.scenes.patch import Pixels
 
-__all__ = ["compressed", "filmed"]
 
-
-def filmed(rng: np.random.Generator, frame: Pixels) -> tuple[Pixels, float]:
-    """The scene as a camera sees it: light, haze, blur, noise, and no colour now and then.
+def filmed(rng: Rng, frame: Pixels) -> tuple[Pixels, float]:
+    """Return the scene as a camera sees it: light, haze, blur, noise, and no colour now and then.
 
     Returns:
-        The picture, and over how many pixels a point was smeared.
+        The image, and over how many pixels a point was smeared.
     """
     spot = 1.0
     height, width = frame.shape[:2]
-    seen = frame.astype(np.float32)
+    seen: Pixels = frame.astype(np.float32)
     if rng.random() < 0.4:  # uneven light and shadows
         seen *= (rng.uniform(0.4, 0.9) + 0.7 * noise(rng, width, height, 3))[..., None]
     if rng.random() < 0.15:  # haze
@@ -41,11 +39,11 @@ def filmed(rng: np.random.Generator, frame: Pixels) -> tuple[Pixels, float]:
     return seen.astype(np.uint8), spot
 
 
-def compressed(rng: np.random.Generator, frame: Pixels) -> tuple[Pixels, float]:
-    """The picture after having been stored small, or with loss, as most videos are.
+def compressed(rng: Rng, frame: Pixels) -> tuple[Pixels, float]:
+    """Return the image after having been stored small, or with loss, as most videos are.
 
     Returns:
-        The picture, and over how many pixels a point was smeared.
+        The image, and over how many pixels a point was smeared.
     """
     height, width = frame.shape[:2]
     spot = 1.0
@@ -61,14 +59,14 @@ def compressed(rng: np.random.Generator, frame: Pixels) -> tuple[Pixels, float]:
     return frame, spot
 
 
-def _exposure(rng: np.random.Generator) -> float:
-    """How bright a picture is: one in eight is taken at dusk or of something unlit."""
+def _exposure(rng: Rng) -> float:
+    """Return how bright an image is: one in eight is taken at dusk or of something unlit."""
     return rng.uniform(0.15, 0.55) if rng.random() < 0.125 else rng.uniform(0.55, 1.25)
 
 
-def _streak(length: int, angle: float) -> np.ndarray:
-    """The kernel of a straight movement over so many pixels, angle in degrees."""
-    kernel = np.zeros((length, length), np.float32)
+def _streak(length: int, angle: float) -> Pixels:
+    """Return the kernel of a straight movement over so many pixels, angle in degrees."""
+    kernel: Pixels = np.zeros((length, length), np.float32)
     kernel[length // 2] = 1
     turn = cv2.getRotationMatrix2D(((length - 1) / 2, (length - 1) / 2), angle, 1)
     kernel = cv2.warpAffine(kernel, turn, (length, length))

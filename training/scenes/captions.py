@@ -1,22 +1,36 @@
-"""Text put over a picture in post-production: subtitles, lower thirds, scoreboards, clocks, watermarks, title cards."""
+"""Text put over an image in post-production: subtitles, lower thirds, scoreboards, clocks, watermarks, title cards."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import Any
 
 import cv2
 import numpy as np
 
-from training.scenes.drawing import a_colour, a_contrast, paste, rounded, stack
-from training.scenes.patch import LEAST_SHOWN, Box, Colour, Pixels, blank
-from training.scenes.text import Fonts, a_clock, a_name, a_number, a_sentence, a_word, choose, text_picture
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-__all__ = ["Captions"]
+from training.boxes import Box
+from training.scenes.chance import Colour, Rng, a_colour, a_contrast, choose
+from training.scenes.drawing import paste, resized, rounded, stack
+from training.scenes.patch import LEAST_SHOWN, Pixels, blank
+from training.scenes.text import Fonts, a_clock, a_name, a_number, a_sentence, a_word, text_image
 
 WHITE, BLACK = (250, 250, 250), (10, 10, 10)
+
 MARGIN = 0.04
 """How near to the frame's edge captions come, as a share of its height."""
+
+APART = 8
+"""Pixels left free around a caption."""
+
+LEAST_HEIGHT = 5
+"""Lower captions, in pixels, are left out."""
+
+VISIBLE = 60
+"""Alpha from which on a pixel counts as part of a caption."""
+
+Drawn = tuple[Pixels, float, float]
+"""A caption, and where it goes: 0 for the frame's left or upper edge, 1 for its right or lower one."""
+
+Draw = Callable[[Rng, Pixels], Drawn]
+"""Draws one kind of caption for a frame."""
 
 
 class Captions:
@@ -25,8 +39,8 @@ class Captions:
     def __init__(self, fonts: Fonts) -> None:
         self._fonts = fonts
 
-    def draw(self, rng: np.random.Generator, frame: Pixels, taken: list[Box]) -> list[Box]:
-        """Draws some captions where nothing labelled is yet.
+    def draw(self, rng: Rng, frame: Pixels, taken: list[Box]) -> list[Box]:
+        """Draw some captions where nothing labelled is yet.
 
         Args:
             rng: Where chance comes from.
@@ -34,220 +48,191 @@ class Captions:
             taken: The boxes that are in the frame already.
 
         Returns:
-            Their boxes.
+            The captions' boxes.
         """
-        kinds: tuple[Callable[[np.random.Generator, Pixels], tuple[Pixels, float, float]], ...] = (
+        kinds: tuple[Draw, ...] = (
             self._subtitle, self._subtitle, self._subtitle, self._lower_third, self._scoreboard, self._clock,
             self._clock, self._watermark, self._watermark, self._title, self._badge, self._badge,
             self._values, self._ticker, self._credits,
         )  # fmt: skip
         boxes: list[Box] = []
         for _ in range(int(rng.choice([1, 2, 3, 4, 6], p=[0.4, 0.27, 0.18, 0.1, 0.05]))):
-            pixels, x, y = choose(rng, kinds)(rng, frame)
-            height, width = frame.shape[:2]
-            scale = min(1.0, (width * 0.98) / pixels.shape[1], (height * 0.9) / pixels.shape[0])
-            if scale < 1:
-                size = max(1, int(pixels.shape[1] * scale)), max(1, int(pixels.shape[0] * scale))
-                pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-            left, top = int(x * (width - pixels.shape[1])), int(y * (height - pixels.shape[0]))
-            shown = np.argwhere(pixels[..., 3] > 60)
-            if not len(shown):
-                continue
-            (y1, x1), (y2, x2) = shown.min(axis=0), shown.max(axis=0) + 1
-            whole = Box("caption", left + x1, top + y1, left + x2, top + y2)
-            box = whole.cut_to(width, height)
-            if box.area < LEAST_SHOWN * whole.area:
-                continue
-            near = Box("", box.x1 - 8, box.y1 - 8, box.x2 + 8, box.y2 + 8)
-            if box.y2 - box.y1 < 5 or any(near.overlap(other) for other in (*taken, *boxes)):
-                continue
-            paste(frame, pixels, left, top)
-            boxes.append(box)
+            boxes += _put(frame, *choose(rng, kinds)(rng, frame), [*taken, *boxes])
         return boxes
 
-    def _lines(self, rng: np.random.Generator, texts: list[str], script: str, size: int, **style: object) -> Pixels:
+    def _lines(self, rng: Rng, texts: list[str], script: str, size: int, fill: Colour, *edge: Any) -> Pixels:
+        """Write lines in one font; `edge` is what `text_image` takes after the letters' colour."""
         font = self._fonts.font(rng, script)
-        lines = [text_picture(text, font, size, **style) for text in texts]  # type: ignore[arg-type]
+        lines = [text_image(text, font, size, fill, *edge) for text in texts]
         return stack(lines, int(size * rng.uniform(0.15, 0.5)), choose(rng, ("left", "centre", "centre", "right")))
 
-    def _subtitle(self, rng: np.random.Generator, frame: Pixels) -> tuple[Pixels, float, float]:
-        height = frame.shape[0]
+    def _subtitle(self, rng: Rng, frame: Pixels) -> Drawn:
         script = self._fonts.script(rng)
-        size = max(9, int(height * rng.uniform(0.03, 0.085)))
+        size = _size(rng, frame, 0.03, 0.085, 9)
         fill: Colour = choose(rng, (WHITE, WHITE, WHITE, (255, 235, 80), (230, 230, 230), a_colour(rng, 1.0, 0.8)))
         texts = [a_sentence(rng, script, 7) for _ in range(int(rng.choice([1, 2, 3], p=[0.55, 0.38, 0.07])))]
-        spacing = rng.uniform(0.1, 0.35) if rng.random() < 0.15 else 0.0
+        gap = rng.uniform(0.1, 0.35) if rng.random() < 0.15 else 0.0
         outline = int(rng.integers(0, max(2, size // 8) + 1))
-        block = self._lines(rng, texts, script, size, fill=fill, outline=BLACK, outline_width=outline, spacing=spacing)
+        block = self._lines(rng, texts, script, size, fill, BLACK, outline, gap)
         if rng.random() < 0.3:
             block = _on_panel(rng, block, a_colour(rng, 0.2), int(rng.choice([130, 180, 255])), size)
         elif outline == 0:
             block = _shadowed(block, max(1, size // 12))
         return block, rng.normal(0.5, 0.03), rng.uniform(0.85, 0.98) if rng.random() < 0.9 else rng.uniform(0.02, 0.15)
 
-    def _lower_third(self, rng: np.random.Generator, frame: Pixels) -> tuple[Pixels, float, float]:
-        height = frame.shape[0]
+    def _lower_third(self, rng: Rng, frame: Pixels) -> Drawn:
         script = self._fonts.script(rng)
-        size = max(9, int(height * rng.uniform(0.035, 0.07)))
+        size = _size(rng, frame, 0.035, 0.07, 9)
         ink, ground = a_contrast(rng)
-        name = text_picture(a_sentence(rng, script, 3).title(), self._fonts.font(rng, script), size, ink)
-        name = _on_panel(rng, name, ground, 255 if rng.random() < 0.7 else 190, size)
-        parts = [name]
+        name = text_image(a_sentence(rng, script, 3).title(), self._fonts.font(rng, script), size, ink)
+        parts = [_on_panel(rng, name, ground, 255 if rng.random() < 0.7 else 190, size)]
         if rng.random() < 0.7:
             ink, ground = a_contrast(rng)
-            line = text_picture(a_sentence(rng, script, 5), self._fonts.font(rng, script), int(size * 0.7), ink)
-            line = _on_panel(rng, line, ground, 255, int(size * 0.6))
-            if line.shape[1] < name.shape[1]:
-                line = cv2.copyMakeBorder(line, 0, 0, 0, name.shape[1] - line.shape[1], cv2.BORDER_REPLICATE)
-            parts.append(line)
+            line = text_image(a_sentence(rng, script, 5), self._fonts.font(rng, script), int(size * 0.7), ink)
+            parts.append(_on_panel(rng, line, ground, 255, int(size * 0.6)))
+            parts[1] = _extended(parts[1], parts[0].shape[1], 0)
         return stack(parts, 0, "left"), choose(rng, (0.05, 0.08, 0.5)), rng.uniform(0.75, 0.95)
 
-    def _scoreboard(self, rng: np.random.Generator, frame: Pixels) -> tuple[Pixels, float, float]:
-        size = max(8, int(frame.shape[0] * rng.uniform(0.025, 0.06)))
+    def _scoreboard(self, rng: Rng, frame: Pixels) -> Drawn:
+        size = _size(rng, frame, 0.025, 0.06)
         font = self._fonts.font(rng)
         score = f"{rng.integers(0, 130)}-{rng.integers(0, 130)}"
-        words = [
-            a_word(rng, longest=4).upper(),
-            str(rng.integers(0, 9)),
-            a_word(rng, longest=4).upper(),
-            score,
-            a_clock(rng)[:5],
-            f"Q{rng.integers(1, 5)}",
-            "LIVE",
-            "HD",
-        ]
+        home, goals, guest = a_word(rng, longest=4).upper(), str(rng.integers(0, 9)), a_word(rng, longest=4).upper()
+        words = [home, goals, guest, score, a_clock(rng)[:5], f"Q{rng.integers(1, 5)}", "LIVE", "HD"]
         cells = []
         for i in rng.permutation(len(words))[: int(rng.integers(2, 7))]:
             ink, ground = a_contrast(rng)
-            cells.append(_on_panel(rng, text_picture(words[int(i)], font, size, ink), ground, 255, size))
+            cells.append(_on_panel(rng, text_image(words[int(i)], font, size, ink), ground, 255, size))
         if rng.random() < 0.35:
             width = max(cell.shape[1] for cell in cells)
-            cells = [cv2.copyMakeBorder(c, 0, 0, 0, width - c.shape[1], cv2.BORDER_REPLICATE) for c in cells]
-            return stack(cells, 0, "left"), rng.uniform(0.02, 0.98), rng.uniform(0.02, 0.98)
-        tall = max(cell.shape[0] for cell in cells)
-        row = np.concatenate(
-            [cv2.copyMakeBorder(c, 0, tall - c.shape[0], 0, 0, cv2.BORDER_REPLICATE) for c in cells], axis=1
-        )
+            column = stack([_extended(cell, width, 0) for cell in cells], 0, "left")
+            return column, rng.uniform(0.02, 0.98), rng.uniform(0.02, 0.98)
+        height = max(cell.shape[0] for cell in cells)
+        row = np.concatenate([_extended(cell, 0, height) for cell in cells], axis=1)
         return row, choose(rng, (0.04, 0.5, 0.96)), choose(rng, (0.04, 0.04, 0.95))
 
-    def _clock(self, rng: np.random.Generator, frame: Pixels) -> tuple[Pixels, float, float]:
-        size = max(8, int(frame.shape[0] * rng.uniform(0.025, 0.12)))
+    def _clock(self, rng: Rng, frame: Pixels) -> Drawn:
+        size = _size(rng, frame, 0.025, 0.12)
         text = choose(rng, (a_clock(rng), a_clock(rng), a_number(rng), f"{a_name(rng)} {a_clock(rng)}"))
         if rng.random() < 0.35:
             ink, ground = a_contrast(rng)
-            block = _on_panel(
-                rng, text_picture(text, self._fonts.font(rng), size, ink), ground, int(rng.choice([150, 255])), size
-            )
+            letters = text_image(text, self._fonts.font(rng), size, ink)
+            block = _on_panel(rng, letters, ground, int(rng.choice([150, 255])), size)
         else:
-            block = text_picture(text, self._fonts.font(rng), size, *_style(rng, size))
-        return block, *self._corner(rng)
+            block = text_image(text, self._fonts.font(rng), size, *_style(rng, size))
+        return block, *_corner(rng)
 
-    def _watermark(self, rng: np.random.Generator, frame: Pixels) -> tuple[Pixels, float, float]:
-        size = max(9, int(frame.shape[0] * rng.uniform(0.025, 0.09)))
+    def _watermark(self, rng: Rng, frame: Pixels) -> Drawn:
+        size = _size(rng, frame, 0.025, 0.09, 9)
         script = self._fonts.script(rng)
-        text = choose(
-            rng,
-            (
-                a_word(rng, script).upper(),
-                a_name(rng, script),
-                f"www.{a_word(rng)}.com",
-                f"© {a_name(rng)} {a_name(rng)}",
-                f"@{a_word(rng)}",
-                f"{a_word(rng).upper()} HD",
-            ),
-        )
+        names = (
+            a_word(rng, script).upper(), a_name(rng, script), f"www.{a_word(rng)}.com",
+            f"© {a_name(rng)} {a_name(rng)}", f"@{a_word(rng)}", f"{a_word(rng).upper()} HD",
+        )  # fmt: skip
+        text = choose(rng, names)
         texts = [text, f"www.{a_word(rng)}.com"] if rng.random() < 0.15 else [text]
-        block = self._lines(
-            rng, texts, script, size, fill=choose(rng, (WHITE, WHITE, BLACK, (128, 128, 128), a_colour(rng, 1.0, 0.5)))
-        )
+        fill = choose(rng, (WHITE, WHITE, BLACK, (128, 128, 128), a_colour(rng, 1.0, 0.5)))
+        block = self._lines(rng, texts, script, size, fill)
         block[..., 3] = (block[..., 3] * rng.uniform(0.45, 1.0)).astype(np.uint8)
-        return block, *self._corner(rng)
+        return block, *_corner(rng)
 
-    def _title(self, rng: np.random.Generator, frame: Pixels) -> tuple[Pixels, float, float]:
+    def _title(self, rng: Rng, frame: Pixels) -> Drawn:
         script = self._fonts.script(rng)
-        size = max(12, int(frame.shape[0] * rng.uniform(0.08, 0.3)))
+        size = _size(rng, frame, 0.08, 0.3, 12)
         words = [a_word(rng, script) for _ in range(int(rng.integers(1, 6)))]
         per_line = int(rng.integers(1, 4))
         texts = [" ".join(words[i : i + per_line]) for i in range(0, len(words), per_line)][:3]
         if rng.random() < 0.6:
             texts = [text.upper() for text in texts]
-        fill, outline, outline_width = _style(rng, size)
-        block = self._lines(rng, texts, script, size, fill=fill, outline=outline, outline_width=outline_width)
+        block = self._lines(rng, texts, script, size, *_style(rng, size))
         if rng.random() < 0.1:
             block = np.ascontiguousarray(np.rot90(block, choose(rng, (1, 3))))
         return block, rng.normal(0.5, 0.15), rng.normal(0.45, 0.15)
 
-    def _badge(self, rng: np.random.Generator, frame: Pixels) -> tuple[Pixels, float, float]:
-        size = max(8, int(frame.shape[0] * rng.uniform(0.025, 0.07)))
+    def _badge(self, rng: Rng, frame: Pixels) -> Drawn:
+        size = _size(rng, frame, 0.025, 0.07)
         ink, ground = a_contrast(rng)
-        text = choose(
-            rng,
-            (
-                "LIVE",
-                "SUBSCRIBE NOW",
-                "REC",
-                "NEW",
-                "BREAKING NEWS",
-                "REPLAY",
-                a_sentence(rng, words=2).upper(),
-                a_word(rng).upper(),
-            ),
-        )
-        return _on_panel(
-            rng, text_picture(text, self._fonts.font(rng), size, ink), ground, 255, size, smooth=True
-        ), *self._corner(rng)
+        drawn = a_sentence(rng, words=2).upper(), a_word(rng).upper()
+        text = choose(rng, ("LIVE", "SUBSCRIBE NOW", "REC", "NEW", "BREAKING NEWS", "REPLAY", *drawn))
+        letters = text_image(text, self._fonts.font(rng), size, ink)
+        return _on_panel(rng, letters, ground, 255, size, smooth=True), *_corner(rng)
 
-    def _values(self, rng: np.random.Generator, frame: Pixels) -> tuple[Pixels, float, float]:
-        size = max(8, int(frame.shape[0] * rng.uniform(0.025, 0.07)))
+    def _values(self, rng: Rng, frame: Pixels) -> Drawn:
+        size = _size(rng, frame, 0.025, 0.07)
         unit = choose(rng, ("", "°", "°C", " km/h", "%", " m"))
         texts = [
             choose(rng, ("", f"{a_name(rng)}: ")) + f"{rng.integers(0, 200)}.{rng.integers(10)}{unit}"
             for _ in range(int(rng.integers(1, 6)))
         ]
-        fill, outline, outline_width = _style(rng, size)
-        block = self._lines(rng, texts, "latin", size, fill=fill, outline=outline, outline_width=outline_width)
-        return block, *self._corner(rng)
+        return self._lines(rng, texts, "latin", size, *_style(rng, size)), *_corner(rng)
 
-    def _ticker(self, rng: np.random.Generator, frame: Pixels) -> tuple[Pixels, float, float]:
-        size = max(8, int(frame.shape[0] * rng.uniform(0.025, 0.05)))
+    def _ticker(self, rng: Rng, frame: Pixels) -> Drawn:
+        size = _size(rng, frame, 0.025, 0.05)
         ink, ground = a_contrast(rng)
         script = self._fonts.script(rng)
-        text = text_picture(
-            " ".join(a_sentence(rng, script, 9) for _ in range(3)), self._fonts.font(rng, script), size, ink
-        )
-        bar = blank(frame.shape[1], int(size * rng.uniform(1.4, 2.2)), ground)
-        paste(bar, text, int(rng.uniform(0, frame.shape[1] * 0.3)), (bar.shape[0] - text.shape[0]) // 2)
-        return bar, 0.5, rng.uniform(0.9, 1.0)
+        news = " ".join(a_sentence(rng, script, 9) for _ in range(3))
+        text = text_image(news, self._fonts.font(rng, script), size, ink)
+        panel = blank(frame.shape[1], int(size * rng.uniform(1.4, 2.2)), ground)
+        paste(panel, text, int(rng.uniform(0, frame.shape[1] * 0.3)), (panel.shape[0] - text.shape[0]) // 2)
+        return panel, 0.5, rng.uniform(0.9, 1.0)
 
-    def _credits(self, rng: np.random.Generator, frame: Pixels) -> tuple[Pixels, float, float]:
-        size = max(9, int(frame.shape[0] * rng.uniform(0.03, 0.06)))
+    def _credits(self, rng: Rng, frame: Pixels) -> Drawn:
+        size = _size(rng, frame, 0.03, 0.06, 9)
         script = self._fonts.script(rng)
         texts = [a_sentence(rng, script, 4) for _ in range(int(rng.integers(3, 8)))]
-        fill, outline, outline_width = _style(rng, size)
-        block = self._lines(rng, texts, script, size, fill=fill, outline=outline, outline_width=outline_width)
+        block = self._lines(rng, texts, script, size, *_style(rng, size))
         return block, rng.uniform(0.1, 0.9), rng.uniform(0.1, 0.9)
 
-    @staticmethod
-    def _corner(rng: np.random.Generator) -> tuple[float, float]:
-        """A place that is mostly near a corner or an edge."""
-        if rng.random() < 0.2:
-            return rng.uniform(0.05, 0.95), rng.uniform(0.05, 0.95)
-        return choose(rng, (MARGIN, MARGIN, 0.5, 1 - MARGIN, 1 - MARGIN)) + rng.normal(0, 0.01), choose(
-            rng, (MARGIN, 1 - MARGIN)
-        ) + rng.normal(0, 0.01)
+
+def _put(frame: Pixels, pixels: Pixels, x: float, y: float, taken: list[Box]) -> list[Box]:
+    """Draw a caption, made smaller where it does not fit, unless it would touch what is there or be hardly seen."""
+    height, width = frame.shape[:2]
+    scale = min(1.0, (width * 0.98) / pixels.shape[1], (height * 0.9) / pixels.shape[0])
+    pixels = resized(pixels, scale) if scale < 1 else pixels
+    left, top = int(x * (width - pixels.shape[1])), int(y * (height - pixels.shape[0]))
+    visible = np.argwhere(pixels[..., 3] > VISIBLE)
+    if not len(visible):
+        return []
+    (y1, x1), (y2, x2) = visible.min(axis=0), visible.max(axis=0) + 1
+    whole = Box("caption", left + x1, top + y1, left + x2, top + y2)
+    box = whole.cut_to(width, height)
+    near = Box("", box.x1 - APART, box.y1 - APART, box.x2 + APART, box.y2 + APART)
+    hardly_seen = box.area < LEAST_SHOWN * whole.area or box.y2 - box.y1 < LEAST_HEIGHT
+    if hardly_seen or any(near.overlap(other) for other in taken):
+        return []
+    paste(frame, pixels, left, top)
+    return [box]
 
 
-def _style(rng: np.random.Generator, size: int) -> tuple[Colour, Colour | None, int]:
-    """Letters that can be read over a picture: their colour, their outline's and its width."""
+def _size(rng: Rng, frame: Pixels, low: float, high: float, least: int = 8) -> int:
+    """Return a font size in pixels, between two shares of the frame's height."""
+    return max(least, int(frame.shape[0] * rng.uniform(low, high)))
+
+
+def _corner(rng: Rng) -> tuple[float, float]:
+    """Return a place that is mostly near a corner or an edge."""
+    if rng.random() < 0.2:
+        return rng.uniform(0.05, 0.95), rng.uniform(0.05, 0.95)
+    x = choose(rng, (MARGIN, MARGIN, 0.5, 1 - MARGIN, 1 - MARGIN)) + rng.normal(0, 0.01)
+    return x, choose(rng, (MARGIN, 1 - MARGIN)) + rng.normal(0, 0.01)
+
+
+def _style(rng: Rng, size: int) -> tuple[Colour, Colour | None, int]:
+    """Return letters that can be read over an image: their colour, their outline's, and its width in pixels."""
     kind = int(rng.integers(4))
     if kind == 0:
         return WHITE, BLACK, max(1, size // 12)
     if kind == 1:
         return choose(rng, (WHITE, WHITE, BLACK)), None, 0
     if kind == 2:
-        dark, light = a_contrast(rng)
-        return dark, light, max(1, size // 10)
+        return *a_contrast(rng), max(1, size // 10)
     return a_colour(rng, 1.0, 0.6), choose(rng, (BLACK, None)), 1
+
+
+def _extended(pixels: Pixels, width: int, height: int) -> Pixels:
+    """Return the image at least so wide and high: its last column and row are repeated."""
+    right, below = max(0, width - pixels.shape[1]), max(0, height - pixels.shape[0])
+    return cv2.copyMakeBorder(pixels, 0, below, 0, right, cv2.BORDER_REPLICATE)
 
 
 def _shadowed(block: Pixels, by: int) -> Pixels:
@@ -258,10 +243,8 @@ def _shadowed(block: Pixels, by: int) -> Pixels:
     return shadow
 
 
-def _on_panel(
-    rng: np.random.Generator, text: Pixels, ground: Colour, alpha: int, size: int, *, smooth: bool = False
-) -> Pixels:
-    """The text on a panel, which is a gradient now and then, with round corners where asked."""
+def _on_panel(rng: Rng, text: Pixels, ground: Colour, alpha: int, size: int, *, smooth: bool = False) -> Pixels:
+    """Return the text on a panel, which is a gradient now and then, with round corners where asked."""
     across, down = int(size * rng.uniform(0.25, 1.0)), int(size * rng.uniform(0.2, 0.6))
     panel = blank(text.shape[1] + 2 * across, text.shape[0] + 2 * down, ground)
     if rng.random() < 0.3:
@@ -271,7 +254,7 @@ def _on_panel(
     panel[..., 3] = alpha
     if smooth:
         mask = np.zeros(panel.shape[:2], np.uint8)
-        rounded(mask, 0, int(min(mask.shape) * rng.uniform(0.1, 0.5)), 255)
+        rounded(mask, 0, int(min(mask.shape) * rng.uniform(0.1, 0.5)), (255,))
         panel[..., 3] = np.minimum(panel[..., 3], mask)
     paste(panel, text, across, down)
     return panel

@@ -1,33 +1,32 @@
 """A whole frame: a road or a background with things, the camera, captions, compression."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
+from training.boxes import Box
 from training.materials import Materials
 from training.scenes.backgrounds import Backgrounds
 from training.scenes.camera import compressed, filmed
 from training.scenes.captions import Captions
+from training.scenes.chance import Rng, choose, log_uniform
 from training.scenes.clutter import Clutter
 from training.scenes.codes import barcode_label, qr_label
-from training.scenes.drawing import log_uniform
-from training.scenes.patch import Box, Patch, Pixels, put, view
+from training.scenes.patch import Patch, Pixels, put, view
 from training.scenes.plates import plate, vehicle
 from training.scenes.road import Roads
 from training.scenes.screens import Screens
 from training.scenes.signs import Signs
-from training.scenes.text import Fonts, choose
-
-__all__ = ["Frame", "Painter"]
+from training.scenes.text import Fonts
 
 SHAPES = ((640, 360), (640, 360), (640, 360), (640, 480), (640, 268), (360, 640), (480, 640), (512, 512))
 """Frame sizes, the longer side as the detector sees it."""
 
 SMALLEST = {"license_plate": 6, "traffic_sign": 8, "caption": 5, "qr_code": 14, "barcode": 8}
-"""The least height in pixels at which a thing can be told for what it is in a sharp picture."""
+"""The least height in pixels at which a thing can be recognised in a sharp image."""
 
 FAINTEST = 5.0
-"""The least spread of the grey levels (standard deviation, of 255) of a thing that can be told."""
+"""The least spread of the grey levels (standard deviation, of 255) of a thing that can be recognised."""
 
 ROADS = 0.3
 """The share of frames that show a road."""
@@ -39,14 +38,13 @@ ALONE = 0.25
 """The share of frames that show no class at all."""
 
 
-@dataclass(frozen=True)
-class Frame:
+class Frame(NamedTuple):
     """A rendered frame.
 
     Attributes:
         pixels: What is seen.
         boxes: What is labelled in it.
-        ignored: What is there too, too small or too faint to be told: it is neither to be found nor wrong to find.
+        ignored: What is there too, but too small or too faint: it is neither to be found nor wrong to find.
     """
 
     pixels: Pixels
@@ -67,7 +65,7 @@ class Painter:
         self._clutter = Clutter(self._fonts, self._backgrounds, materials.cutouts + materials.roadside)
 
     def frame(self, seed: int, number: int) -> Frame:
-        """Renders one frame."""
+        """Render one frame."""
         rng = np.random.default_rng([seed, number])
         width, height = choose(rng, SHAPES)
         empty = rng.random() < ALONE
@@ -79,28 +77,28 @@ class Painter:
         spot = 1.0
         if rng.random() < 0.85:
             pixels, spot = filmed(rng, pixels)
-        told = [box for box in boxes if _can_be_told(box, spot)]
+        clear = [box for box in boxes if _is_large_enough(box, spot)]
         if not empty and rng.random() < 0.5:
-            captions = self._captions.draw(rng, pixels, told)
-            told, boxes = told + captions, boxes + captions
+            captions = self._captions.draw(rng, pixels, clear)
+            clear, boxes = clear + captions, boxes + captions
         pixels, spot = compressed(rng, pixels)
-        told = [box for box in told if _can_be_told(box, spot) and _stands_out(box, pixels)]
-        return Frame(pixels, told, [box for box in boxes if box not in told])
+        clear = [box for box in clear if _is_large_enough(box, spot) and _stands_out(box, pixels)]
+        return Frame(pixels, clear, [box for box in boxes if box not in clear])
 
-    def _ground(self, rng: np.random.Generator, width: int, height: int) -> Pixels:
+    def _ground(self, rng: Rng, width: int, height: int) -> Pixels:
         if rng.random() < SCREENS:
             return self._screens.screen(rng, width, height)[..., :3].copy()
         return self._backgrounds.draw(rng, width, height)
 
-    def _things(self, rng: np.random.Generator, pixels: Pixels, boxes: list[Box], *, empty: bool) -> None:
-        """Things here and there, in front of anything."""
+    def _things(self, rng: Rng, pixels: Pixels, boxes: list[Box], *, empty: bool) -> None:
+        """Draw things here and there, in front of anything."""
         for _ in range(int(rng.integers(0, 5))):
             _put(rng, pixels, self._clutter.thing(rng), boxes, log_uniform(rng, 20, 420))
         if not empty and rng.random() < 0.9:
             for _ in range(int(rng.choice([1, 2, 3, 5, 8], p=[0.15, 0.25, 0.25, 0.2, 0.15]))):
                 self._labelled(rng, pixels, boxes)
 
-    def _labelled(self, rng: np.random.Generator, pixels: Pixels, boxes: list[Box]) -> None:
+    def _labelled(self, rng: Rng, pixels: Pixels, boxes: list[Box]) -> None:
         kind = rng.random()
         if kind < 0.2:
             _put(rng, pixels, vehicle(rng, self._fonts), boxes, log_uniform(rng, 50, 520), turn=4.0)
@@ -114,8 +112,8 @@ class Painter:
             _put(rng, pixels, barcode_label(rng, self._fonts), boxes, log_uniform(rng, 40, 400))
 
 
-def _can_be_told(box: Box, spot: float) -> bool:
-    """Whether a thing is large enough, where a point of it was smeared over so many pixels."""
+def _is_large_enough(box: Box, spot: float) -> bool:
+    """Return whether a thing is large enough, where a point of it was smeared over so many pixels."""
     return box.y2 - box.y1 >= SMALLEST[box.label] * (0.75 + spot / 4)
 
 
@@ -124,11 +122,9 @@ def _stands_out(box: Box, frame: Pixels) -> bool:
     return float(part.mean(axis=2).std()) >= FAINTEST
 
 
-def _put(
-    rng: np.random.Generator, pixels: Pixels, patch: Patch, boxes: list[Box], long_side: float, turn: float = 14.0
-) -> None:
-    """Puts a patch somewhere in the frame."""
+def _put(rng: Rng, pixels: Pixels, patch: Patch, boxes: list[Box], long_side: float, turn: float = 14.0) -> None:
+    """Put a patch somewhere in the frame."""
     height, width = pixels.shape[:2]
     scale = long_side / max(patch.size)
     corners = view(rng, patch.size[0] * scale, patch.size[1] * scale, turn)
-    put(pixels, patch, corners + np.float32([rng.uniform(0, width), rng.uniform(0, height)]), boxes)
+    put(pixels, patch, corners + np.array([rng.uniform(0, width), rng.uniform(0, height)], np.float32), boxes)

@@ -1,42 +1,29 @@
 """A flat thing that is drawn once and then put into a scene, turned and seen from the side."""
 
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-__all__ = [
-    "CLASSES",
-    "LEAST_SHOWN",
-    "Box",
-    "Colour",
-    "Patch",
-    "Pixels",
-    "Points",
-    "Thing",
-    "blank",
-    "place",
-    "put",
-    "rectangle",
-    "view",
-]  # fmt: skip
+from training.boxes import Box
+from training.scenes.chance import Colour, Rng
 
-CLASSES = ("license_plate", "traffic_sign", "caption", "qr_code", "barcode")
-"""What is labelled, in the order of the class numbers."""
+Pixels = npt.NDArray[Any]
+"""An image: `(H, W, 3)` RGB or `(H, W, 4)` RGBA, uint8."""
 
-Pixels = npt.NDArray[np.uint8]
-"""RGB or RGBA, height x width x 3 or 4."""
+Points = npt.NDArray[Any]
+"""Corners: `(N, 2)` float32, x before y."""
 
-Colour = tuple[int, int, int]
-"""Red, green, blue, 0 to 255."""
+LEAST_SHOWN = 0.25
+"""The share of a thing that must be inside the frame for it to be drawn, and labelled."""
 
-Points = npt.NDArray[np.float32]
-"""Corners, n x 2."""
+MOST_HIDDEN = 0.05
+"""The share of a labelled thing that another one may cover."""
 
 
-@dataclass(frozen=True)
-class Thing:
+class Thing(NamedTuple):
     """Something labelled on a patch.
 
     Attributes:
@@ -66,52 +53,24 @@ class Patch:
         return self.pixels.shape[1], self.pixels.shape[0]
 
 
-@dataclass(frozen=True)
-class Box:
-    """A labelled box in a frame: `x1, y1, x2, y2` in pixels."""
-
-    label: str
-    x1: float
-    y1: float
-    x2: float
-    y2: float
-
-    @property
-    def area(self) -> float:
-        """Its area in pixels; 0 where it is turned inside out."""
-        return max(0.0, self.x2 - self.x1) * max(0.0, self.y2 - self.y1)
-
-    def overlap(self, other: "Box") -> float:
-        """The area that both cover."""
-        shared = Box("", max(self.x1, other.x1), max(self.y1, other.y1), min(self.x2, other.x2), min(self.y2, other.y2))
-        return shared.area if shared.x2 > shared.x1 and shared.y2 > shared.y1 else 0.0
-
-    def cut_to(self, width: int, height: int) -> "Box":
-        """What of it lies inside the frame."""
-        return Box(self.label, max(self.x1, 0), max(self.y1, 0), min(self.x2, width), min(self.y2, height))
-
-
 def rectangle(x1: float, y1: float, x2: float, y2: float) -> Points:
-    """The corners of an upright rectangle."""
+    """Return the corners of an upright rectangle."""
     return np.array([[x1, y1], [x2, y1], [x2, y2], [x1, y2]], np.float32)
 
 
 def blank(width: int, height: int, colour: Colour | None = None) -> Pixels:
-    """A patch's pixels: transparent, or of one opaque colour."""
-    pixels = np.zeros((height, width, 4), np.uint8)
-    if colour is not None:
-        pixels[:] = (*colour, 255)
-    return pixels
+    """Return a patch's pixels: transparent, or of one opaque colour."""
+    return np.full((height, width, 4), (0, 0, 0, 0) if colour is None else (*colour, 255), np.uint8)
 
 
-def view(rng: np.random.Generator, width: float, height: float, turn: float, lean: float = 1.0) -> Points:
-    """The corners of a rectangle of the given size about the origin, turned in space and seen through a lens.
+def view(rng: Rng, width: float, height: float, turn: float, lean: float = 1.0) -> Points:
+    """Return the corners of a rectangle about the origin, turned in space and seen through a lens.
 
     Args:
         rng: Where chance comes from.
         width: Its width in pixels, seen from the front.
         height: Its height.
-        turn: The spread of its turn in the picture's plane, in degrees.
+        turn: The spread of its turn in the image's plane, in degrees.
         lean: How far it turns away from the viewer: 1 for 22 degrees sideways and 12 backwards.
     """
     yaw, pitch, roll = rng.normal(0, [22 * lean, 12 * lean, turn]) * np.pi / 180
@@ -124,58 +83,51 @@ def view(rng: np.random.Generator, width: float, height: float, turn: float, lea
     z = far + x * np.sin(yaw) + y * np.sin(pitch)
     seen = np.stack([x * np.cos(yaw), y * np.cos(pitch)], axis=1) * (far / z)[:, None]
     rotation = np.array([[np.cos(roll), -np.sin(roll)], [np.sin(roll), np.cos(roll)]])
-    return (seen @ rotation.T).astype(np.float32)
-
-
-LEAST_SHOWN = 0.25
-"""The share of a thing that must be inside the frame for it to be drawn, and labelled."""
+    return np.asarray(seen @ rotation.T, np.float32)
 
 
 def put(frame: Pixels, patch: Patch, corners: Points, boxes: list[Box]) -> None:
-    """Places a patch unless it would hide what is labelled or be hardly seen, and adds the boxes that are inside."""
+    """Place a patch unless it would hide what is labelled or hardly be seen, and add the boxes inside the frame."""
     height, width = frame.shape[:2]
     around = Box("", *corners.min(axis=0).tolist(), *corners.max(axis=0).tolist())
     if around.cut_to(width, height).area < LEAST_SHOWN * around.area:
         return
-    if any(around.overlap(box) > 0.05 * box.area for box in boxes):
+    if any(around.overlap(box) > MOST_HIDDEN * box.area for box in boxes):
         return
-    for box in place(frame, patch, corners):
-        shown = box.cut_to(width, height)
-        if shown.area >= LEAST_SHOWN * box.area:
-            boxes.append(shown)
+    placed = [(box, box.cut_to(width, height)) for box in place(frame, patch, corners)]
+    boxes += [shown for box, shown in placed if shown.area >= LEAST_SHOWN * box.area]
 
 
-def place(frame: Pixels, patch: Patch, corners: Points, opacity: float = 1.0) -> list[Box]:
-    """Draws the patch into the frame, its corners onto the four given ones.
+def place(frame: Pixels, patch: Patch, corners: Points) -> list[Box]:
+    """Draw the patch into the frame, its corners onto the four given ones.
 
     Returns:
         The boxes of its things, not cut to the frame.
     """
-    width, height = patch.size
-    to_frame = cv2.getPerspectiveTransform(rectangle(0, 0, width, height), corners.astype(np.float32))
-    left, top = np.floor(corners.min(axis=0)).astype(int)
-    right, bottom = np.ceil(corners.max(axis=0)).astype(int)
-    left, top = max(left, 0), max(top, 0)
-    right, bottom = min(right, frame.shape[1]), min(bottom, frame.shape[0])
+    to_frame = cv2.getPerspectiveTransform(rectangle(0, 0, *patch.size), corners.astype(np.float32))
+    left, top = np.floor(corners.min(axis=0)).astype(int).clip(0)
+    right, bottom = np.ceil(corners.max(axis=0)).astype(int).clip(max=(frame.shape[1], frame.shape[0]))
     if right > left and bottom > top:
-        # OpenCV's transforms map the middles of pixels, which lie half a pixel from their corners.
-        to_corner = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]], np.float64)
-        shift = np.array([[1, 0, -left - 0.5], [0, 1, -top - 0.5], [0, 0, 1]], np.float64)
-        pixels = patch.pixels
-        shrink = max(width, height) / max(float(np.ptp(corners, axis=0).max()), 1.0)
-        scale = np.eye(3)
-        if shrink > 2:  # else a perspective transform would skip pixels
-            pixels = cv2.resize(pixels, None, fx=1 / shrink, fy=1 / shrink, interpolation=cv2.INTER_AREA)
-            scale = np.diag([width / pixels.shape[1], height / pixels.shape[0], 1.0])
-        seen = cv2.warpPerspective(
-            pixels, shift @ to_frame @ scale @ to_corner, (right - left, bottom - top), flags=cv2.INTER_LINEAR
-        )
-        alpha = seen[..., 3:].astype(np.float32) * (opacity / 255)
+        span = max(float(np.ptp(corners, axis=0).max()), 1.0)
+        seen = _seen(patch, to_frame, span, (left, top), (right - left, bottom - top))
+        alpha = seen[..., 3:].astype(np.float32) * (1 / 255)
         part = frame[top:bottom, left:right]
         part[:] = (part * (1 - alpha) + seen[..., :3] * alpha).astype(np.uint8)
     boxes = []
     for thing in patch.things:
         outline = cv2.perspectiveTransform(thing.outline[None], to_frame)[0]
-        (x1, y1), (x2, y2) = outline.min(axis=0), outline.max(axis=0)
-        boxes.append(Box(thing.label, float(x1), float(y1), float(x2), float(y2)))
+        boxes.append(Box(thing.label, *outline.min(axis=0).tolist(), *outline.max(axis=0).tolist()))
     return boxes
+
+
+def _seen(patch: Patch, to_frame: Points, span: float, corner: tuple[int, int], size: tuple[int, int]) -> Pixels:
+    """Return the part of the transformed patch, `span` pixels long in all, of that size from that corner on."""
+    # OpenCV's transforms map the middles of pixels, which lie half a pixel from their corners.
+    to_corner = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
+    shift = np.array([[1, 0, -corner[0] - 0.5], [0, 1, -corner[1] - 0.5], [0, 0, 1]])
+    pixels, scale = patch.pixels, np.eye(3)
+    shrink = max(patch.size) / span
+    if shrink > 2:  # else a perspective transform would skip pixels
+        pixels = cv2.resize(pixels, None, fx=1 / shrink, fy=1 / shrink, interpolation=cv2.INTER_AREA)
+        scale = np.diag([patch.size[0] / pixels.shape[1], patch.size[1] / pixels.shape[0], 1.0])
+    return cv2.warpPerspective(pixels, shift @ to_frame @ scale @ to_corner, size, flags=cv2.INTER_LINEAR)

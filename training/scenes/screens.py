@@ -6,11 +6,10 @@ import cv2
 import numpy as np
 
 from training.scenes.backgrounds import Backgrounds
-from training.scenes.drawing import a_colour, a_contrast, paste, paste_centred, rounded
+from training.scenes.chance import Rng, a_colour, a_contrast, choose
+from training.scenes.drawing import paste, paste_centred, rounded
 from training.scenes.patch import Pixels, blank
-from training.scenes.text import Fonts, a_name, a_number, a_sentence, choose, text_picture
-
-__all__ = ["Screens"]
+from training.scenes.text import Fonts, a_name, a_number, a_sentence, text_image
 
 Write = Callable[[str, int], Pixels]
 """Draws a line of text in a size of pixels."""
@@ -23,25 +22,25 @@ class Screens:
         self._fonts = fonts
         self._backgrounds = backgrounds
 
-    def screen(self, rng: np.random.Generator, width: int, height: int) -> Pixels:
-        """An opaque screen of the given size: RGBA."""
+    def screen(self, rng: Rng, width: int, height: int) -> Pixels:
+        """Draw an opaque screen of the given size: RGBA."""
         ink, ground = a_contrast(rng)
         pixels = blank(width, height, ground)
         if rng.random() < 0.3:
-            pixels[..., :3] = self._backgrounds.piece(rng, width, height)
+            pixels[..., :3] = self._backgrounds.photo(rng, width, height)
         script = self._fonts.script(rng)
         font = self._fonts.font(rng, script)
         draw = choose(rng, (self._icons, self._icons, self._window, self._window, self._keys))
-        draw(rng, pixels, lambda text, size: text_picture(text, font, size, ink), script)
+        draw(rng, pixels, lambda text, size: text_image(text, font, size, ink), script)
         if rng.random() < 0.5:  # the bar of the system or of the browser
             bar = blank(width, max(10, height // int(rng.integers(14, 30))), a_colour(rng))
-            words = text_picture(a_name(rng, script), font, max(6, bar.shape[0] // 2), ink)
+            words = text_image(a_name(rng, script), font, max(6, bar.shape[0] // 2), ink)
             paste_centred(bar, words, width * rng.uniform(0.05, 0.95), bar.shape[0] / 2)
             paste(pixels, bar, 0, 0 if rng.random() < 0.5 else height - bar.shape[0])
         return pixels
 
-    def _icons(self, rng: np.random.Generator, pixels: Pixels, text: Write, script: str) -> None:
-        """A grid of icons or folders, mostly of one kind, with a name below each."""
+    def _icons(self, rng: Rng, pixels: Pixels, text: Write, script: str) -> None:
+        """Draw a grid of icons or folders, mostly of one kind, with a name below each."""
         height, width = pixels.shape[:2]
         step = width / int(rng.integers(3, 10))
         size = int(step * rng.uniform(0.3, 0.7))
@@ -56,8 +55,8 @@ class Screens:
                     name = text(a_name(rng, script), max(6, size // 5))
                     paste_centred(pixels, name, x, y + size * 0.7, fit=(min(step * 0.9, name.shape[1]), name.shape[0]))
 
-    def _window(self, rng: np.random.Generator, pixels: Pixels, text: Write, script: str) -> None:
-        """A title and lines below it: a page, a list with marks before its lines, or a table."""
+    def _window(self, rng: Rng, pixels: Pixels, text: Write, script: str) -> None:
+        """Draw a title and lines below it: a page, a list with marks before its lines, or a table."""
         height, width = pixels.shape[:2]
         size = int(np.clip(height / rng.uniform(10, 34), 7, 40))
         left = width * rng.uniform(0.02, 0.3)
@@ -75,8 +74,8 @@ class Screens:
             if rng.random() < 0.2:
                 cv2.line(pixels, (int(left), int(y)), (width, int(y)), (*a_colour(rng), 255), 1)
 
-    def _keys(self, rng: np.random.Generator, pixels: Pixels, text: Write, script: str) -> None:
-        """Rows of keys or buttons with a letter or a word on each."""
+    def _keys(self, rng: Rng, pixels: Pixels, text: Write, script: str) -> None:
+        """Draw rows of keys or buttons with a letter or a word on each."""
         height, width = pixels.shape[:2]
         columns = int(rng.integers(3, 13))
         step = width / columns
@@ -89,8 +88,8 @@ class Screens:
                 paste_centred(pixels, text(label, int(key.shape[0] * 0.5)), x, y, fit=(step * 0.7, key.shape[0] * 0.6))
 
 
-def _icon(rng: np.random.Generator, size: int) -> Pixels:
-    """A folder, a tile, a disc or a sheet with a figure on it."""
+def _icon(rng: Rng, size: int) -> Pixels:
+    """Draw a folder, a tile, a disc or a sheet with a figure on it."""
     large = 96
     icon = blank(large, large)
     body, figure = ((*colour, 255) for colour in a_contrast(rng))
