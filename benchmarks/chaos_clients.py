@@ -1,5 +1,6 @@
 """Clients that go on submitting whatever happens, and know how each job must end."""
 
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -14,7 +15,7 @@ import grpc
 from benchmarks.chaos_processes import Violation
 from job_client import FrameResult, JobClient, JobInfo, ServiceError
 from job_worker.errors import JobFailed
-from job_worker.runtime.pipeline_runner import PipelineRunner
+from job_worker.runtime.pipeline_runner import PipelineRunner, Run
 from shared.contract.errors import STOPPED_SERVER_CODES
 from shared.contract.job_status import JobStatus
 from shared.results import encoded_document
@@ -65,12 +66,15 @@ class Promise:
 
 def truths(runner: PipelineRunner, pipeline: str, videos: Iterable[Path]) -> Iterator[Truth]:
     """Run each video through the pipeline, with no server and no faults."""
-    for path in videos:
-        try:
-            status, outcome = JobStatus.completed, runner.run(pipeline, path, lambda: False)
-        except JobFailed as failure:
-            status, outcome = JobStatus.failed, str(failure).encode()
-        yield Truth(path.name, path.read_bytes(), status, outcome)
+    with tempfile.TemporaryDirectory() as folder:
+        results = Path(folder, "results.json")
+        for path in videos:
+            try:
+                runner.run(Run(pipeline, path, results), lambda: False)
+                status, outcome = JobStatus.completed, results.read_bytes()
+            except JobFailed as failure:
+                status, outcome = JobStatus.failed, str(failure).encode()
+            yield Truth(path.name, path.read_bytes(), status, outcome)
 
 
 class Client:

@@ -23,14 +23,19 @@ from job_api.services.job_queue import POLL_SECONDS, JobQueue
 from job_api.services.leases import JobLocks, LeaseTable
 from job_api.services.queries import QueryService
 from job_api.services.recovery import RecoveryService
+from job_api.services.reports import ReportService
+from job_api.services.running_jobs import RunningJobs
 from job_api.services.submission import SubmissionService
 from job_api.settings import ApiSettings
 from job_api.storage.base import StorageService
 from job_api.storage.local_storage import LocalStorage
+from job_api.storage.results_staging import ResultsStaging
 from shared.process.clock import Clock, monotonic_clock
 
 __all__ = ["Services", "build_server", "build_services"]
 
+STAGING_FOLDER = "staging"
+"""The folder in the data folder where results arrive."""
 MAX_HOUSEKEEPING_SECONDS = 1.0
 """How late the server may notice that a lease has expired."""
 
@@ -42,6 +47,7 @@ class Services:
     submission: SubmissionService
     queries: QueryService
     dispatch: DispatchService
+    reports: ReportService
     job_queue: JobQueue
     leases: LeaseTable
     locks: JobLocks
@@ -99,17 +105,20 @@ def build_services(
         job_queue = JobQueue(queue, settings.max_waiting_workers, poll_seconds)
         leases = LeaseTable(settings.lease_seconds, clock)
         locks = JobLocks()
+        staging = ResultsStaging(settings.data_dir / STAGING_FOLDER)
+        running = RunningJobs(jobs, job_queue, leases, locks, staging)
         with database.driver_errors_translated():
             database_is_new = migrate(database)
-            RecoveryService(jobs, storage, job_queue, leases).recover(database_is_new=database_is_new)
+            RecoveryService(jobs, storage, staging, job_queue, leases).recover(database_is_new=database_is_new)
         unless_recovered.pop_all()
     writer.start()
     return Services(
         submission=SubmissionService(
             jobs, storage, job_queue, locks, settings.pipelines, settings.submission_limits, new_id
         ),
-        queries=QueryService(jobs, storage, locks, settings.default_page_size, settings.max_page_size),
-        dispatch=DispatchService(jobs, storage, job_queue, leases, locks, settings.dispatch_limits, clock),
+        queries=QueryService(jobs, storage, locks, settings.query_limits),
+        dispatch=DispatchService(jobs, storage, job_queue, leases, running, settings.dispatch_limits, clock),
+        reports=ReportService(jobs, storage, staging, leases, running, settings.report_limits),
         job_queue=job_queue,
         leases=leases,
         locks=locks,
@@ -149,7 +158,7 @@ def build_server(
     return ApiServer(
         settings,
         JobServicer(services.submission, services.queries, descriptions),
-        WorkerServicer(services.dispatch, settings.pipelines),
+        WorkerServicer(services.dispatch, services.reports, settings.pipelines),
         ErrorMappingInterceptor(),
         _upload_limit(settings, room_seconds),
         Housekeeper(services.dispatch, min(housekeeping_seconds, settings.lease_seconds / 10)),

@@ -12,7 +12,7 @@ ApiError
 ├── AlreadyExists
 │   └── RequestIdReused
 ├── WrongState                the job is not in a state that allows this
-│   ├── LeaseLost             └── JobNotFinished
+│   ├── LeaseLost             ├── ResultsIncomplete       └── JobNotFinished
 ├── Exhausted                 a limit is reached
 │   ├── PayloadTooLarge       ├── DiskLow (retry)         └── Overloaded (retry)
 ├── Unavailable
@@ -58,6 +58,7 @@ __all__ = [
     "Overloaded",
     "PayloadTooLarge",
     "RequestIdReused",
+    "ResultsIncomplete",
     "ResultsUnreadable",
     "ShuttingDown",
     "Unavailable",
@@ -135,7 +136,7 @@ class InvalidWait(InvalidRequest):
 
 
 class InvalidRange(InvalidRequest):
-    """The requested chunk does not lie within the video."""
+    """The chunk does not lie within the video, or begins behind the results that are held."""
 
     reason, field = Reason.INVALID_RANGE, "offset"
 
@@ -232,6 +233,12 @@ class LeaseLost(WrongState):
         super().__init__(job_id, f"this worker does not hold job {job_id}; drop it and take another")
 
 
+class ResultsIncomplete(WrongState):
+    """The server holds other results of the job, or only a part of them."""
+
+    reason = Reason.RESULTS_INCOMPLETE
+
+
 class JobNotFinished(WrongState):
     """The job is still pending or running."""
 
@@ -243,7 +250,7 @@ class Exhausted(ApiError):
 
 
 class PayloadTooLarge(Exhausted):
-    """The video, the results or the message are larger than the server takes."""
+    """The video, the results, the chunk or the message are larger than the server takes or gives in this form."""
 
     reason = Reason.PAYLOAD_TOO_LARGE
 

@@ -1,9 +1,10 @@
-"""The thread that takes jobs back from lost workers."""
+"""The thread that takes jobs back from lost workers, and notices when the server itself did not run."""
 
 import logging
 import threading
 
 from job_api.services.dispatch import DispatchService
+from shared.process.clock import Clock, monotonic_clock
 
 __all__ = ["Housekeeper"]
 
@@ -11,11 +12,16 @@ logger = logging.getLogger(__name__)
 
 
 class Housekeeper:
-    """Expires leases from a thread of its own: at an interval, and at once when the dispatch says that it is due."""
+    """Expires leases from a thread of its own: at an interval, and at once when the dispatch says that it is due.
 
-    def __init__(self, dispatch: DispatchService, interval_seconds: float) -> None:
+    A round that comes late by more than an interval means that the process was stopped or starved. Workers could not
+    renew in that time, so it is added to every lease before any is looked at.
+    """
+
+    def __init__(self, dispatch: DispatchService, interval_seconds: float, clock: Clock = monotonic_clock) -> None:
         self._dispatch = dispatch
         self._interval_seconds = interval_seconds
+        self._clock = clock
         self._is_stopping = False
         self._thread = threading.Thread(target=self._run, name="housekeeper", daemon=True)
 
@@ -31,12 +37,17 @@ class Housekeeper:
             self._thread.join()
 
     def _run(self) -> None:
-        is_last = False
+        is_last, round_began_at = False, self._clock()
         while not is_last:
             self._dispatch.housekeeping_due.wait(self._interval_seconds)
             self._dispatch.housekeeping_due.clear()
             is_last = self._is_stopping  # read before the work, so that what was due at the stop is done
+            now = self._clock()
+            late_seconds, round_began_at = now - round_began_at - self._interval_seconds, now
             try:
+                if late_seconds > self._interval_seconds:
+                    self._dispatch.extend_leases(late_seconds)
                 self._dispatch.expire_leases()
+                self._dispatch.retry_enqueuing()
             except Exception:
                 logger.exception("housekeeping failed, trying again")

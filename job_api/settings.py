@@ -6,6 +6,8 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, FilePath, PositiveInt, model_validator
 
 from job_api.services.dispatch import DispatchLimits
+from job_api.services.queries import QueryLimits
+from job_api.services.reports import ReportLimits
 from job_api.services.submission import SubmissionLimits
 from shared.pipelines.catalogue import BUILT_IN_PIPELINES
 from shared.pipelines.profiles import Profile
@@ -49,11 +51,17 @@ class ApiSettings(PipelineSettings):
 
     max_video_bytes: PositiveInt = Field(512 * MIB, description="Largest video.")
     max_results_bytes: PositiveInt = Field(256 * MIB, description="Largest results of one job.")
+    max_inline_results_bytes: PositiveInt = Field(
+        16 * MIB, description="Largest results in one CompleteJob; larger ones come in chunks."
+    )
+    max_frames_bytes: PositiveInt = Field(
+        32 * MIB, description="Largest results (as JSON) answered as frames; larger ones are answered as JSON only."
+    )
     max_error_message_bytes: PositiveInt = Field(64 * 1024, description="Longest error message a worker may report.")
     max_uploads: PositiveInt = Field(16, description="Most uploads at one time.")
     max_upload_bytes: PositiveInt = Field(GIB, description="Most bytes of video in uploads at one time.")
     min_free_bytes: int = Field(GIB, ge=0, description="Disk floor: what must stay free after a submit.")
-    max_chunk_bytes: PositiveInt = Field(4 * MIB, description="Largest chunk of a video sent to a worker at once.")
+    max_chunk_bytes: PositiveInt = Field(4 * MIB, description="Largest chunk of a video or of results in one message.")
     default_page_size: PositiveInt = Field(50, description="Jobs in a page of ListJobs unless the caller says.")
     max_page_size: PositiveInt = Field(1000, description="Most jobs in a page of ListJobs.")
 
@@ -77,7 +85,7 @@ class ApiSettings(PipelineSettings):
 
     @property
     def largest_payload_bytes(self) -> int:
-        """The largest video or results: gRPC has one limit for the messages of all calls."""
+        """The largest video or answer: gRPC has one limit for the messages of all calls."""
         return max(self.max_video_bytes, self.max_results_bytes)
 
     @property
@@ -86,12 +94,18 @@ class ApiSettings(PipelineSettings):
         return SubmissionLimits(self.max_video_bytes, self.min_free_bytes)
 
     @property
+    def query_limits(self) -> QueryLimits:
+        """The settings that bound what clients are answered."""
+        return QueryLimits(self.default_page_size, self.max_page_size, self.max_frames_bytes)
+
+    @property
     def dispatch_limits(self) -> DispatchLimits:
-        """The settings that bound what workers ask for and send."""
-        return DispatchLimits(
-            self.max_wait_seconds,
-            self.max_chunk_bytes,
-            self.max_results_bytes,
-            self.max_error_message_bytes,
-            self.max_lost_workers,
+        """The settings that bound what workers ask for."""
+        return DispatchLimits(self.max_wait_seconds, self.max_chunk_bytes, self.max_lost_workers)
+
+    @property
+    def report_limits(self) -> ReportLimits:
+        """The settings that bound what workers send."""
+        return ReportLimits(
+            self.max_chunk_bytes, self.max_results_bytes, self.max_inline_results_bytes, self.max_error_message_bytes
         )

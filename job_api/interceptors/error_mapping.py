@@ -82,7 +82,7 @@ class ErrorMappingInterceptor(grpc.ServerInterceptor):
             raise AssertionError("abort_with_status always raises")
 
         return grpc.unary_unary_rpc_method_handler(
-            answer, _or_malformed(handler.request_deserializer), handler.response_serializer
+            answer, _or_malformed(handler.request_deserializer), _or_serialized(handler.response_serializer)
         )
 
 
@@ -98,6 +98,13 @@ def _or_malformed(deserialize: Callable[[bytes], Any] | None) -> Callable[[bytes
             return _MALFORMED
 
     return read
+
+
+def _or_serialized(serialize: Callable[[Any], bytes] | None) -> Callable[[Any], bytes] | None:
+    """Return a serializer that leaves an answer as it is where its servicer has serialized it."""
+    if serialize is None:
+        return None
+    return lambda answer: answer if isinstance(answer, bytes) else serialize(answer)
 
 
 def status_of(error: Exception) -> status_pb2.Status:

@@ -1,21 +1,20 @@
 """Between the contract's messages and the services' types."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
-from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from job_api.errors import InvalidFormat, InvalidStatus, InvalidWait
+from job_api.errors import InvalidFormat, InvalidResults, InvalidStatus, InvalidWait
 from job_api.repositories.jobs import JobRecord
+from job_api.services.reports import Signature
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.job_status import JobStatus
 
 __all__ = [
     "duration_of_seconds",
-    "frame_message",
     "seconds_of_wait",
+    "signature_of",
     "status_message",
     "status_of_filter",
     "summary_message",
@@ -29,6 +28,7 @@ _TO_MESSAGE = {
     JobStatus.failed: pb.JOB_STATUS_FAILED,
 }
 _FROM_MESSAGE: dict[int, JobStatus] = {message: status for status, message in _TO_MESSAGE.items()}
+SHA256_BYTES = 32
 _MAX_DURATION_SECONDS = 315_576_000_000
 """The longest `google.protobuf.Duration`; see duration.proto."""
 
@@ -56,13 +56,6 @@ def _status_fields(job: JobRecord) -> dict[str, Any]:
         "pipeline_id": job.pipeline_id,
         "error_message": job.error_message or "",
     }
-
-
-def frame_message(frame_index: int, result: Mapping[str, Any]) -> pb.FrameResult:
-    """Return one frame's result as a Struct."""
-    struct = Struct()
-    struct.update(result)
-    return pb.FrameResult(frame_index=frame_index, result=struct)
 
 
 def status_of_filter(status: int) -> JobStatus | None:
@@ -98,6 +91,24 @@ def seconds_of_wait(wait: Duration) -> float:
     if not (0 <= wait.seconds <= _MAX_DURATION_SECONDS and 0 <= wait.nanos < 10**9):
         raise InvalidWait("wait must be a duration of zero or more")
     return float(wait.seconds) + wait.nanos / 1e9
+
+
+def signature_of(request: pb.CompleteJobRequest) -> Signature | None:
+    """Return the signature of the results that were sent in chunks, None where the request holds the results.
+
+    Raises:
+        InvalidResults: It holds both, or no valid signature.
+    """
+    if not request.results_size_bytes and not request.results_sha256:
+        return None
+    if request.results_json:
+        raise InvalidResults("results_json must be empty where results_size_bytes and results_sha256 are given")
+    if request.results_size_bytes < 1 or len(request.results_sha256) != SHA256_BYTES:
+        raise InvalidResults(
+            f"results_size_bytes must be at least 1 and results_sha256 have {SHA256_BYTES} bytes, not "
+            f"{request.results_size_bytes} and {len(request.results_sha256)} bytes"
+        )
+    return Signature(request.results_size_bytes, request.results_sha256)
 
 
 def duration_of_seconds(seconds: float) -> Duration:

@@ -1,11 +1,11 @@
 """JobService: what clients call."""
 
 from collections.abc import Mapping
-from itertools import starmap
 
 import grpc
 
-from job_api.servicers.conversions import frame_message, status_message, status_of_filter, summary_message, wants_json
+from job_api.servicers.conversions import status_message, status_of_filter, summary_message, wants_json
+from job_api.servicers.results_answer import results_as_frames, results_as_json
 from job_api.services.queries import QueryService
 from job_api.services.submission import SubmissionService
 from job_api.services.validation import parse_job_id
@@ -38,15 +38,15 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
         """Answer the status and the progress of a job."""
         return status_message(self._queries.job(parse_job_id(request.job_id)))
 
-    def GetJobResults(
+    def GetJobResults(  # type: ignore[override]  # serialized as it is read, see results_answer
         self, request: pb.GetJobResultsRequest, context: grpc.ServicerContext
-    ) -> pb.GetJobResultsResponse:
+    ) -> bytes:
         """Answer the results of a completed job, as messages or as the stored JSON text."""
         job_id = parse_job_id(request.job_id)
         if wants_json(request.format):
-            return pb.GetJobResultsResponse(job_id=str(job_id), results_json=self._queries.results_json(job_id))
-        frames = starmap(frame_message, enumerate(self._queries.frames(job_id)))
-        return pb.GetJobResultsResponse(job_id=str(job_id), results=frames)
+            with self._queries.results_json(job_id) as (size_bytes, chunks):
+                return results_as_json(job_id, size_bytes, chunks)
+        return results_as_frames(job_id, self._queries.frames(job_id))
 
     def ListJobs(self, request: pb.ListJobsRequest, context: grpc.ServicerContext) -> pb.ListJobsResponse:
         """Answer one page of the jobs, newest first."""

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 
 import grpc
 
-from job_api.servicers.conversions import duration_of_seconds, seconds_of_wait
+from job_api.servicers.conversions import duration_of_seconds, seconds_of_wait, signature_of
 from job_api.services.dispatch import DispatchService
 from job_api.services.job_queue import Waiter
+from job_api.services.reports import ReportService
 from job_api.services.validation import checked_worker_id, parse_job_id
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2_grpc
@@ -17,8 +18,9 @@ __all__ = ["WorkerServicer"]
 class WorkerServicer(jobs_pb2_grpc.WorkerServiceServicer):
     """Converts requests and answers; the service does the rest and raises the errors."""
 
-    def __init__(self, dispatch: DispatchService, pipeline_ids: Iterable[str]) -> None:
+    def __init__(self, dispatch: DispatchService, reports: ReportService, pipeline_ids: Iterable[str]) -> None:
         self._dispatch = dispatch
+        self._reports = reports
         self._pipeline_ids = tuple(pipeline_ids)
 
     def Dequeue(self, request: pb.DequeueRequest, context: grpc.ServicerContext) -> pb.DequeueResponse:
@@ -41,16 +43,27 @@ class WorkerServicer(jobs_pb2_grpc.WorkerServiceServicer):
         seconds = self._dispatch.renew(parse_job_id(request.job_id), checked_worker_id(request.worker_id))
         return pb.RenewLeaseResponse(lease=duration_of_seconds(seconds))
 
+    def PutJobResults(
+        self, request: pb.PutJobResultsRequest, context: grpc.ServicerContext
+    ) -> pb.PutJobResultsResponse:
+        """Stage one chunk of the results and answer how much of them is held."""
+        job_id, worker_id = parse_job_id(request.job_id), checked_worker_id(request.worker_id)
+        size_bytes = self._reports.put_results(job_id, worker_id, request.offset, request.data)
+        return pb.PutJobResultsResponse(size_bytes=size_bytes)
+
     def CompleteJob(self, request: pb.CompleteJobRequest, context: grpc.ServicerContext) -> pb.CompleteJobResponse:
         """Store the results and end the job as completed."""
         job_id, worker_id = parse_job_id(request.job_id), checked_worker_id(request.worker_id)
-        self._dispatch.complete(job_id, worker_id, request.results_json)
+        if signature := signature_of(request):
+            self._reports.complete_staged(job_id, worker_id, signature)
+        else:
+            self._reports.complete(job_id, worker_id, request.results_json)
         return pb.CompleteJobResponse()
 
     def FailJob(self, request: pb.FailJobRequest, context: grpc.ServicerContext) -> pb.FailJobResponse:
         """End the job as failed, with the worker's message."""
         job_id, worker_id = parse_job_id(request.job_id), checked_worker_id(request.worker_id)
-        self._dispatch.fail(job_id, worker_id, request.error_message)
+        self._reports.fail(job_id, worker_id, request.error_message)
         return pb.FailJobResponse()
 
     def ReleaseJob(self, request: pb.ReleaseJobRequest, context: grpc.ServicerContext) -> pb.ReleaseJobResponse:
@@ -61,8 +74,13 @@ class WorkerServicer(jobs_pb2_grpc.WorkerServiceServicer):
     def ListOfferedPipelines(
         self, request: pb.ListOfferedPipelinesRequest, context: grpc.ServicerContext
     ) -> pb.ListOfferedPipelinesResponse:
-        """Answer the ids of the pipelines that jobs may name."""
-        return pb.ListOfferedPipelinesResponse(pipeline_ids=self._pipeline_ids)
+        """Answer the ids of the pipelines that jobs may name, and the limits of results."""
+        limits = self._reports.limits
+        return pb.ListOfferedPipelinesResponse(
+            pipeline_ids=self._pipeline_ids,
+            max_results_bytes=limits.max_results_bytes,
+            max_chunk_bytes=limits.max_chunk_bytes,
+        )
 
 
 def _is_cancelled(context: grpc.ServicerContext) -> bool:

@@ -1,7 +1,6 @@
-"""Handing jobs to workers and taking their outcome back.
+"""Handing jobs to workers, and taking back those of lost ones.
 
-The row is the truth, the queue is a hint, and the lease says who may change a running row. Code that changes a job's
-row and lease together holds the job's lock meanwhile.
+The row is the truth, the queue is a hint, and the lease says who may change a running row.
 """
 
 import io
@@ -11,24 +10,14 @@ from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
 
-from job_api.errors import (
-    DiskLow,
-    InputUnreadable,
-    InvalidErrorMessage,
-    InvalidRange,
-    InvalidResults,
-    JobNotFound,
-    LeaseLost,
-    PayloadTooLarge,
-)
-from job_api.repositories.jobs import JobRecord, JobRepository
+from job_api.errors import InputUnreadable, InvalidRange, JobNotFound
+from job_api.repositories.jobs import JobRepository
 from job_api.services.job_queue import JobQueue, Waiter
-from job_api.services.leases import JobLocks, Lease, LeaseTable
-from job_api.storage.base import StorageFull, StorageService
-from job_api.storage.keys import results_key
+from job_api.services.leases import Ending, Lease, LeaseTable
+from job_api.services.running_jobs import RunningJobs
+from job_api.storage.base import StorageService
 from shared.contract.job_status import JobStatus
 from shared.process.clock import Clock
-from shared.results import InvalidDocument, check_document
 
 __all__ = ["DispatchLimits", "DispatchService", "VideoChunk"]
 
@@ -42,15 +31,11 @@ class DispatchLimits:
     Attributes:
         max_wait_seconds: The longest a Dequeue waits.
         max_chunk_bytes: The largest chunk of a video in one answer.
-        max_results_bytes: The largest results.
-        max_error_message_bytes: The longest error message, in UTF-8.
         max_lost_workers: After so many workers lost on one job, the job is failed.
     """
 
     max_wait_seconds: float
     max_chunk_bytes: int
-    max_results_bytes: int
-    max_error_message_bytes: int
     max_lost_workers: int
 
 
@@ -82,7 +67,7 @@ class DispatchService:
         storage: StorageService,
         job_queue: JobQueue,
         leases: LeaseTable,
-        locks: JobLocks,
+        running: RunningJobs,
         limits: DispatchLimits,
         clock: Clock,
     ) -> None:
@@ -90,7 +75,7 @@ class DispatchService:
         self._storage = storage
         self._job_queue = job_queue
         self._leases = leases
-        self._locks = locks
+        self._running = running
         self._limits = limits
         self._clock = clock
         self.housekeeping_due = threading.Event()
@@ -120,7 +105,10 @@ class DispatchService:
         """
         if offset < 0 or length < 0:
             raise InvalidRange(f"offset and length must not be negative, not {offset} and {length}")
-        job = self._job_held_by(job_id, worker_id)
+        self._running.use(job_id, worker_id)
+        job = self._jobs.get(job_id)
+        if job is None:
+            raise JobNotFound(str(job_id))
         try:
             with self._storage.load_file(job.input_path) as video:
                 size_bytes = video.seek(0, io.SEEK_END)
@@ -138,62 +126,9 @@ class DispatchService:
         Raises:
             JobNotFound, LeaseLost: The job is not the worker's.
         """
-        with self._locks.hold(job_id):
-            lease = self._leases.use(job_id, worker_id)
-            if lease is None:
-                raise self._not_holding(job_id)
-            self._leases.renew(lease)
+        if not self._leases.renew(job_id, worker_id):
+            self._running.use(job_id, worker_id)
         return self._leases.lease_seconds
-
-    def complete(self, job_id: UUID, worker_id: str, results: bytes) -> None:
-        """Store the results, then end the job as completed. The same again is harmless.
-
-        Raises:
-            InvalidResults, PayloadTooLarge: The results cannot be accepted; nothing changed.
-            JobNotFound, LeaseLost: The job is not the worker's; nothing changed.
-            DiskLow: There is no space for the results; the job stays the worker's.
-        """
-        if len(results) > self._limits.max_results_bytes:
-            raise PayloadTooLarge(
-                f"the results have {len(results)} bytes, the limit is {self._limits.max_results_bytes}"
-            )
-        try:
-            check_document(io.BytesIO(results))
-        except InvalidDocument as error:
-            raise InvalidResults(f"results_json: {error}") from error
-        with self._locks.hold(job_id):
-            if not self._leases.use(job_id, worker_id):
-                if self._was_ended_so(job_id, worker_id, JobStatus.completed, results):
-                    return
-                raise self._not_holding(job_id)
-            key = results_key(job_id)
-            try:
-                self._storage.save_file(io.BytesIO(results), key)
-            except StorageFull as error:
-                raise DiskLow("the server's disk is full; try again later") from error
-            self._end(job_id, JobStatus.completed, output_path=key)
-        logger.info("job completed", extra={"job_id": str(job_id), "worker_id": worker_id})
-
-    def fail(self, job_id: UUID, worker_id: str, error_message: str) -> None:
-        """End the job as failed. The same again is harmless.
-
-        Raises:
-            InvalidErrorMessage, PayloadTooLarge: The message is empty or too long; nothing changed.
-            JobNotFound, LeaseLost: The job is not the worker's; nothing changed.
-        """
-        if not error_message.strip():
-            raise InvalidErrorMessage("error_message must say what went wrong")
-        if (size := len(error_message.encode())) > self._limits.max_error_message_bytes:
-            raise PayloadTooLarge(
-                f"error_message has {size} bytes, the limit is {self._limits.max_error_message_bytes}"
-            )
-        with self._locks.hold(job_id):
-            if not self._leases.use(job_id, worker_id):
-                if self._was_ended_so(job_id, worker_id, JobStatus.failed, error_message.encode()):
-                    return
-                raise self._not_holding(job_id)
-            self._end(job_id, JobStatus.failed, error_message=error_message)
-        logger.info("job failed", extra={"job_id": str(job_id), "worker_id": worker_id, "error": error_message})
 
     def release(self, job_id: UUID, worker_id: str) -> None:
         """Requeue the job, counting no lost worker. The same again is harmless.
@@ -201,24 +136,33 @@ class DispatchService:
         Raises:
             JobNotFound, LeaseLost: The job is not the worker's; nothing changed.
         """
-        with self._locks.hold(job_id):
+        with self._running.lock(job_id):
             if not self._leases.use(job_id, worker_id):
-                if self._leases.last_holder(job_id) == worker_id and self._status(job_id) is JobStatus.pending:
+                if self._was_released_by(job_id, worker_id):
                     return
-                raise self._not_holding(job_id)
-            self._requeue(job_id)
+                self._running.check_held(job_id, worker_id)
+            self._running.requeue(job_id)
         logger.info("job released", extra={"job_id": str(job_id), "worker_id": worker_id})
 
     def expire_leases(self) -> int:
         """Take back the jobs whose leases have expired; return how many there were."""
-        lost = [job_id for job_id in self._leases.expired() if not self._locks.is_held(job_id)]
+        lost = [job_id for job_id in self._leases.expired() if not self._running.is_locked(job_id)]
         return sum(self._try_to_expire(job_id) for job_id in lost)
+
+    def extend_leases(self, seconds: float) -> None:
+        """Give every worker the time in which this server did not run."""
+        self._leases.extend_all(seconds)
+        logger.warning("the server did not run, all leases are extended", extra={"seconds": round(seconds, 1)})
+
+    def retry_enqueuing(self) -> None:
+        """Add the jobs to the queue that it could not take before."""
+        self._job_queue.retry()
 
     def _give_again(self, worker_id: str) -> Lease | None:
         job_id = self._leases.unused_of(worker_id)
         if job_id is None:
             return None
-        with self._locks.hold(job_id):
+        with self._running.lock(job_id):
             if self._leases.unused_of(worker_id) != job_id:
                 return None
             return self._leases.grant(job_id, worker_id)
@@ -226,23 +170,23 @@ class DispatchService:
     def _give_next(self, worker_id: str) -> Lease | None:
         """Take ids from the queue until one is still pending."""
         while job_id := self._job_queue.take():
-            with self._locks.hold(job_id):
+            with self._running.lock(job_id):
                 try:
-                    moved = self._jobs.move(job_id, JobStatus.pending, JobStatus.running)
+                    lease = self._running.take(job_id, worker_id)
                 except Exception:
                     self._job_queue.put(job_id)
                     raise
-                if moved:
-                    return self._leases.grant(job_id, worker_id)
+                if lease:
+                    return lease
         return None
 
     def _answer(self, lease: Lease, waiter: Waiter) -> UUID | None:
         if waiter.accept(partial(self._take_back, lease)):
             logger.info("job dequeued", extra={"job_id": str(lease.job_id), "worker_id": lease.worker_id})
             return lease.job_id
-        with self._locks.hold(lease.job_id):
+        with self._running.lock(lease.job_id):
             if self._leases.holds(lease):
-                self._requeue(lease.job_id)
+                self._running.requeue(lease.job_id)
         return None
 
     def _take_back(self, lease: Lease) -> None:
@@ -250,65 +194,28 @@ class DispatchService:
         if self._leases.expire_unacknowledged(lease):
             self.housekeeping_due.set()
 
-    def _job_held_by(self, job_id: UUID, worker_id: str) -> JobRecord:
+    def _was_released_by(self, job_id: UUID, worker_id: str) -> bool:
         job = self._jobs.get(job_id)
-        if job is None:
-            raise JobNotFound(str(job_id))
-        if not self._leases.use(job_id, worker_id):
-            raise LeaseLost(str(job_id))
-        return job
-
-    def _not_holding(self, job_id: UUID) -> JobNotFound | LeaseLost:
-        return LeaseLost(str(job_id)) if self._jobs.get(job_id) else JobNotFound(str(job_id))
-
-    def _status(self, job_id: UUID) -> JobStatus | None:
-        job = self._jobs.get(job_id)
-        return job.status if job else None
-
-    def _was_ended_so(self, job_id: UUID, worker_id: str, status: JobStatus, outcome: bytes) -> bool:
-        """Return whether the job ended with exactly this outcome, by this worker as far as is remembered."""
-        job = self._jobs.get(job_id)
-        if job is None or job.status is not status or self._leases.last_holder(job_id) not in (worker_id, None):
-            return False
-        if status is JobStatus.failed:
-            return (job.error_message or "").encode() == outcome
-        try:
-            with self._storage.load_file(results_key(job_id)) as stored:
-                return stored.read() == outcome
-        except FileNotFoundError:
-            return False
-
-    def _end(self, job_id: UUID, status: JobStatus, **columns: str) -> None:
-        self._jobs.move(job_id, JobStatus.running, status, **columns)
-        self._leases.end(job_id)
-        self._leases.forget_losses(job_id)
-
-    def _requeue(self, job_id: UUID) -> None:
-        self._jobs.move(job_id, JobStatus.running, JobStatus.pending)
-        self._leases.end(job_id)
-        self._job_queue.put(job_id)
+        is_pending = job is not None and job.status is JobStatus.pending
+        return is_pending and self._leases.ending(job_id) == Ending(worker_id, has_expired=False)
 
     def _try_to_expire(self, job_id: UUID) -> bool:
-        try:
-            return self._expire(job_id)
-        except Exception:
-            logger.exception("lease not ended, trying again", extra={"job_id": str(job_id)})
-            return False
-
-    def _expire(self, job_id: UUID) -> bool:
-        with self._locks.hold(job_id):
-            lease = self._leases.expired_of(job_id)
+        """Take the job back; where that fails, its lease stays as it was and is tried again."""
+        with self._running.lock(job_id):
+            lease = self._leases.take_expired(job_id)
             if lease is None:
                 return False
-            if lease.is_unacknowledged:
-                self._requeue(job_id)
-                logger.info("answer lost", extra={"job_id": str(job_id), "worker_id": lease.worker_id})
-                return True
-            losses = self._leases.losses(job_id) + 1
-            logger.warning("worker lost", extra={"job_id": str(job_id), "losses": losses})
-            if losses >= self._limits.max_lost_workers:
-                self._end(job_id, JobStatus.failed, error_message=f"worker lost {losses} times")
-            else:
-                self._requeue(job_id)
-                self._leases.count_loss(job_id)  # only once the row has changed: a failed attempt must not count
+            try:
+                self._expire(lease)
+            except Exception:
+                self._leases.restore(lease)
+                logger.exception("lease not ended, trying again", extra={"job_id": str(job_id)})
+                return False
         return True
+
+    def _expire(self, lease: Lease) -> None:
+        if lease.is_unacknowledged:
+            self._running.requeue(lease.job_id)
+            logger.info("answer lost", extra={"job_id": str(lease.job_id), "worker_id": lease.worker_id})
+        else:
+            self._running.expire(lease, self._limits.max_lost_workers)

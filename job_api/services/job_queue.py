@@ -1,5 +1,6 @@
 """Where workers wait for a job: a blocking front of a queue that never blocks."""
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -8,6 +9,8 @@ from uuid import UUID
 from job_api.queue.base import QueueService
 
 __all__ = ["POLL_SECONDS", "JobQueue", "Waiter"]
+
+logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0
 """The longest sleep of a waiter: a queue that other processes fill too does not wake it."""
@@ -72,6 +75,7 @@ class JobQueue:
         self._lock = threading.Lock()
         self._waiters: deque[Waiter] = deque()
         self._closed = False
+        self._not_enqueued: set[UUID] = set()
 
     @property
     def waiting(self) -> int:
@@ -79,10 +83,21 @@ class JobQueue:
         return len(self._waiters)
 
     def put(self, job_id: UUID) -> None:
-        """Add a job and wake the first waiter."""
+        """Add a job and wake the first waiter; where the queue fails, `retry` adds it later."""
         with self._lock:
-            self._queue.enqueue(str(job_id))
-            self._wake_first()
+            try:
+                self._queue.enqueue(str(job_id))
+            except Exception:
+                self._not_enqueued.add(job_id)
+                logger.exception("job not enqueued, trying again", extra={"job_id": str(job_id)})
+            else:
+                self._not_enqueued.discard(job_id)
+                self._wake_first()
+
+    def retry(self) -> None:
+        """Add the jobs that the queue could not take."""
+        for job_id in tuple(self._not_enqueued):
+            self.put(job_id)
 
     def take(self) -> UUID | None:
         """Return the next job at once, or None where there is none."""

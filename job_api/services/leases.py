@@ -10,7 +10,7 @@ from cachetools import LRUCache
 
 from shared.process.clock import Clock
 
-__all__ = ["JobLocks", "Lease", "LeaseTable"]
+__all__ = ["Ending", "JobLocks", "Lease", "LeaseTable"]
 
 REMEMBERED_ENDINGS = 10_000
 """How many ended leases are remembered, so that a worker whose answer was lost can repeat its last call."""
@@ -23,7 +23,7 @@ class Lease:
     Attributes:
         job_id: The job.
         worker_id: The holder; None after a restart, until the first worker that uses the job becomes its holder.
-        deadline: When it expires, in the clock's seconds.
+        deadline: From when the housekeeper takes the job back, in the clock's seconds.
         used: Whether the worker has called about the job, so certainly knows that it holds it.
         is_unacknowledged: Whether it expired because the answer that granted it was not sent.
     """
@@ -35,10 +35,25 @@ class Lease:
     is_unacknowledged: bool = False
 
 
-class LeaseTable:
-    """The leases, at most one for each job. A lease expires when the clock reaches its deadline.
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a lease ended.
 
-    No method changes a row: callers hold the job's lock and change row and lease together.
+    Attributes:
+        worker_id: The last holder.
+        has_expired: Whether it was taken from a worker that did not renew.
+    """
+
+    worker_id: str
+    has_expired: bool
+
+
+class LeaseTable:
+    """The leases, at most one for each job.
+
+    A lease is its worker's until it is ended: past its deadline the housekeeper may take it back, but until then its
+    worker is as welcome as before. No method changes a row: callers hold the job's lock and change row and lease
+    together; only `use` and `renew` need no lock.
     """
 
     def __init__(self, lease_seconds: float, clock: Clock, remembered_endings: int = REMEMBERED_ENDINGS) -> None:
@@ -47,31 +62,37 @@ class LeaseTable:
         self._lock = threading.Lock()
         self._leases: dict[UUID, Lease] = {}
         self._losses: dict[UUID, int] = {}
-        self._last_holders: LRUCache[UUID, str] = LRUCache(remembered_endings)
+        self._endings: LRUCache[UUID, Ending] = LRUCache(remembered_endings)
 
     def grant(self, job_id: UUID, worker_id: str | None) -> Lease:
         """Start a lease; with `worker_id` None its holder is the first worker that uses the job."""
         lease = Lease(job_id, worker_id, self._clock() + self.lease_seconds)
         with self._lock:
             self._leases[job_id] = lease
-            self._last_holders.pop(job_id, None)
+            self._endings.pop(job_id, None)
         return lease
 
-    def use(self, job_id: UUID, worker_id: str) -> Lease | None:
-        """Return the worker's live lease on the job and mark it used, or None where it has none."""
+    def use(self, job_id: UUID, worker_id: str) -> bool:
+        """Return whether the worker holds the job, and remember that it knows so."""
         with self._lock:
-            lease = self._leases.get(job_id)
-            if lease is None or lease.deadline <= self._clock() or lease.worker_id not in (worker_id, None):
-                return None
-            lease.worker_id, lease.used = worker_id, True
-            return lease
+            return self._used(job_id, worker_id) is not None
 
-    def renew(self, lease: Lease) -> None:
-        """Start the lease's time again."""
-        lease.deadline = self._clock() + self.lease_seconds
+    def renew(self, job_id: UUID, worker_id: str) -> bool:
+        """Start the time of the worker's lease again; return whether it holds the job."""
+        with self._lock:
+            lease = self._used(job_id, worker_id)
+            if lease:
+                lease.deadline = self._clock() + self.lease_seconds
+            return lease is not None
+
+    def extend_all(self, seconds: float) -> None:
+        """Move every deadline by a time that counts for nobody."""
+        with self._lock:
+            for lease in self._leases.values():
+                lease.deadline += seconds
 
     def expire_unacknowledged(self, lease: Lease) -> bool:
-        """Expire a lease whose worker never learned of it; return whether it was expired.
+        """Let a lease whose worker never learned of it expire now; return whether it does.
 
         A lease that was ended, or whose worker has called about the job since, stays as it is.
         """
@@ -82,7 +103,7 @@ class LeaseTable:
             return True
 
     def unused_of(self, worker_id: str) -> UUID | None:
-        """Return the job that the worker was given but has not called about, if its lease is live."""
+        """Return the job that the worker was given but has not called about, if its lease has not expired."""
         with self._lock:
             now = self._clock()
             return next(
@@ -105,39 +126,60 @@ class LeaseTable:
             now = self._clock()
             return [lease.job_id for lease in self._leases.values() if lease.deadline <= now]
 
-    def expired_of(self, job_id: UUID) -> Lease | None:
-        """Return the job's lease if it has expired."""
+    def take_expired(self, job_id: UUID) -> Lease | None:
+        """Remove the job's lease if it has expired, so that it cannot be renewed meanwhile; `restore` undoes it."""
         with self._lock:
             lease = self._leases.get(job_id)
-            return lease if lease and lease.deadline <= self._clock() else None
+            return self._leases.pop(job_id) if lease and lease.deadline <= self._clock() else None
+
+    def restore(self, lease: Lease) -> None:
+        """Put back a lease that was taken."""
+        with self._lock:
+            self._leases[lease.job_id] = lease
 
     def end(self, job_id: UUID) -> None:
         """End the job's lease and remember its holder."""
         with self._lock:
-            lease = self._leases.pop(job_id, None)
-            if lease and lease.worker_id is not None:
-                self._last_holders[job_id] = lease.worker_id
+            self._remember(self._leases.pop(job_id, None), has_expired=False)
 
-    def last_holder(self, job_id: UUID) -> str | None:
-        """Return who held the job last, where no one holds it now and it is remembered."""
+    def count_loss(self, lease: Lease) -> None:
+        """Count one more worker lost on the job, and remember the one whose lease was taken."""
         with self._lock:
-            return self._last_holders.get(job_id)
+            self._losses[lease.job_id] = self._losses.get(lease.job_id, 0) + 1
+            self._remember(lease, has_expired=True)
+
+    def ending(self, job_id: UUID) -> Ending | None:
+        """Return how the job's last lease ended, where no one holds it now and it is remembered."""
+        with self._lock:
+            return self._endings.get(job_id)
+
+    def take_loss_back(self, job_id: UUID) -> None:
+        """Count one worker lost on the job less: it has come back."""
+        with self._lock:
+            self._losses[job_id] -= 1
 
     def losses(self, job_id: UUID) -> int:
         """Return how many workers were lost on the job."""
         with self._lock:
             return self._losses.get(job_id, 0)
 
-    def count_loss(self, job_id: UUID) -> int:
-        """Count one more lost worker for the job; return how many there are."""
-        with self._lock:
-            self._losses[job_id] = self._losses.get(job_id, 0) + 1
-            return self._losses[job_id]
-
     def forget_losses(self, job_id: UUID) -> None:
         """Forget the lost workers of a job that has reached a final state."""
         with self._lock:
             self._losses.pop(job_id, None)
+
+    def _used(self, job_id: UUID, worker_id: str) -> Lease | None:
+        lease = self._leases.get(job_id)
+        if lease is None or lease.worker_id not in (worker_id, None):
+            return None
+        if lease.is_unacknowledged:  # its worker learned of it after all
+            lease.deadline, lease.is_unacknowledged = self._clock() + self.lease_seconds, False
+        lease.worker_id, lease.used = worker_id, True
+        return lease
+
+    def _remember(self, lease: Lease | None, *, has_expired: bool) -> None:
+        if lease and lease.worker_id is not None:
+            self._endings[lease.job_id] = Ending(lease.worker_id, has_expired)
 
 
 class JobLocks:

@@ -5,8 +5,10 @@ import binascii
 import io
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, BinaryIO
 from uuid import UUID
 
 from job_api.errors import (
@@ -16,6 +18,7 @@ from job_api.errors import (
     JobNotCompleted,
     JobNotFinished,
     JobNotFound,
+    PayloadTooLarge,
     ResultsUnreadable,
 )
 from job_api.repositories.jobs import JobRecord, JobRepository, Position
@@ -23,27 +26,41 @@ from job_api.services.leases import JobLocks
 from job_api.storage.base import StorageService
 from job_api.storage.keys import input_key, results_key
 from shared.contract.job_status import JobStatus
-from shared.results import InvalidDocument, check_frame, list_of_document, read_document
+from shared.results import InvalidDocument, check_frame, list_span, read_document
 
-__all__ = ["QueryService"]
+__all__ = ["QueryLimits", "QueryService"]
 
 logger = logging.getLogger(__name__)
 
+READ_BYTES = 1 << 20
+"""How much of stored results is read at once."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TOKEN_BYTES = 8 + 16
+
+
+@dataclass(frozen=True, slots=True)
+class QueryLimits:
+    """The limits of what clients are answered.
+
+    Attributes:
+        default_page_size: Jobs in a page, unless the caller says.
+        max_page_size: Most jobs in a page.
+        max_frames_bytes: The largest stored results that are answered as frames.
+    """
+
+    default_page_size: int
+    max_page_size: int
+    max_frames_bytes: int
 
 
 class QueryService:
     """The clients' side of the life of a job, except the submit."""
 
-    def __init__(
-        self, jobs: JobRepository, storage: StorageService, locks: JobLocks, default_page_size: int, max_page_size: int
-    ) -> None:
+    def __init__(self, jobs: JobRepository, storage: StorageService, locks: JobLocks, limits: QueryLimits) -> None:
         self._jobs = jobs
         self._storage = storage
         self._locks = locks
-        self._default_page_size = default_page_size
-        self._max_page_size = max_page_size
+        self._limits = limits
 
     def job(self, job_id: UUID) -> JobRecord:
         """Return the job.
@@ -61,16 +78,27 @@ class QueryService:
 
         Raises:
             JobNotFound, JobNotCompleted, JobFailed: There are no results.
+            PayloadTooLarge: They are too large for this form.
             ResultsUnreadable: The stored results are missing or damaged.
         """
-        return _frames(job_id, self._document(job_id))
+        with self._stored_results(job_id) as (document, size_bytes):
+            if size_bytes > self._limits.max_frames_bytes:
+                raise PayloadTooLarge(
+                    f"the results have {size_bytes} bytes, of which frames would take a multiple; the limit is "
+                    f"{self._limits.max_frames_bytes}; request them with RESULTS_FORMAT_JSON"
+                )
+            yield from read_document(document, check_frame)
 
-    def results_json(self, job_id: UUID) -> str:
-        """Return the stored list of results of a completed job as it is; raise the errors of `frames`."""
-        try:
-            return list_of_document(self._document(job_id)).decode()
-        except InvalidDocument as error:
-            raise _damaged(job_id) from error
+    @contextmanager
+    def results_json(self, job_id: UUID) -> Iterator[tuple[int, Iterator[bytes]]]:
+        """Yield the size of the stored list of results of a completed job, in bytes, and its chunks.
+
+        Raises:
+            JobNotFound, JobNotCompleted, JobFailed, ResultsUnreadable: As `frames` does.
+        """
+        with self._stored_results(job_id) as (document, _):
+            begin, end = list_span(document)
+            yield end - begin, _chunks(document, begin, end)
 
     def page(self, status: JobStatus | None, page_size: int, page_token: str) -> tuple[list[JobRecord], str]:
         """Return one page of jobs, newest first, and the token of the next page, empty on the last.
@@ -81,7 +109,7 @@ class QueryService:
         """
         if page_size < 0:
             raise InvalidPageSize(f"page_size must not be negative, not {page_size}")
-        size = min(page_size or self._default_page_size, self._max_page_size)
+        size = min(page_size or self._limits.default_page_size, self._limits.max_page_size)
         jobs = self._jobs.newest(status, _position(page_token) if page_token else None, size + 1)
         page = jobs[:size]
         return page, _token((page[-1].created_at, page[-1].job_id)) if len(jobs) > size else ""
@@ -100,7 +128,9 @@ class QueryService:
                 self._storage.delete_file(key)
         logger.info("job deleted", extra={"job_id": str(job_id)})
 
-    def _document(self, job_id: UUID) -> bytes:
+    @contextmanager
+    def _stored_results(self, job_id: UUID) -> Iterator[tuple[BinaryIO, int]]:
+        """Open the results of a completed job; yield them with their size in bytes."""
         job = self.job(job_id)
         if job.status is JobStatus.failed:
             raise JobFailed(str(job_id), f"job {job_id} failed and has no results: {job.error_message}")
@@ -110,21 +140,20 @@ class QueryService:
             )
         try:
             with self._storage.load_file(job.output_path or results_key(job_id)) as stored:
-                return stored.read()
+                size_bytes = stored.seek(0, io.SEEK_END)
+                stored.seek(0)
+                yield stored, size_bytes
         except FileNotFoundError:
             self.job(job_id)  # raises JobNotFound where it was deleted meanwhile
             raise ResultsUnreadable(str(job_id), f"the stored results of job {job_id} are missing") from None
+        except InvalidDocument as error:
+            raise ResultsUnreadable(str(job_id), f"the stored results of job {job_id} are damaged") from error
 
 
-def _frames(job_id: UUID, document: bytes) -> Iterator[dict[str, Any]]:
-    try:
-        yield from read_document(io.BytesIO(document), check_frame)
-    except InvalidDocument as error:
-        raise _damaged(job_id) from error
-
-
-def _damaged(job_id: UUID) -> ResultsUnreadable:
-    return ResultsUnreadable(str(job_id), f"the stored results of job {job_id} are damaged")
+def _chunks(file: BinaryIO, begin: int, end: int) -> Iterator[bytes]:
+    file.seek(begin)
+    while chunk := file.read(min(end - file.tell(), READ_BYTES)):
+        yield chunk
 
 
 def _token(position: Position) -> str:

@@ -8,6 +8,7 @@ from job_api.services.job_queue import JobQueue
 from job_api.services.leases import LeaseTable
 from job_api.storage.base import StorageFull, StorageService
 from job_api.storage.keys import JOBS_FOLDER, SET_ASIDE_FOLDER, job_of_key
+from job_api.storage.results_staging import ResultsStaging
 from shared.contract.job_status import JobStatus
 
 __all__ = ["RecoveryService", "StorageUnusable"]
@@ -22,9 +23,17 @@ class StorageUnusable(Exception):
 class RecoveryService:
     """Makes memory and storage agree with the rows."""
 
-    def __init__(self, jobs: JobRepository, storage: StorageService, job_queue: JobQueue, leases: LeaseTable) -> None:
+    def __init__(
+        self,
+        jobs: JobRepository,
+        storage: StorageService,
+        staging: ResultsStaging,
+        job_queue: JobQueue,
+        leases: LeaseTable,
+    ) -> None:
         self._jobs = jobs
         self._storage = storage
+        self._staging = staging
         self._job_queue = job_queue
         self._leases = leases
 
@@ -45,6 +54,7 @@ class RecoveryService:
         for job_id in pending:
             self._job_queue.put(job_id)
         try:
+            self._staging.clear()
             swept = self._sweep(self._set_aside if database_is_new else self._storage.delete_file)
         except OSError as error:
             raise StorageUnusable(f"the storage cannot be used: {type(error).__name__}: {error}") from error

@@ -70,7 +70,6 @@ class SubmissionService:
         self._pipelines = pipelines
         self._limits = limits
         self._new_id = new_id
-        self._not_enqueued: set[UUID] = set()
 
     def submit(self, pipeline_id: str, video: bytes, request_id: str = "") -> UUID:
         """Store the video and record its job.
@@ -119,8 +118,6 @@ class SubmissionService:
             raise RequestIdReused(
                 str(earlier.job_id), "request_id was used before with another video or pipeline; choose a new one"
             )
-        if earlier.job_id in self._not_enqueued:
-            self._enqueue(earlier.job_id)
         return earlier.job_id
 
     def _is_stored_video(self, job: JobRecord, video: bytes) -> bool:
@@ -148,10 +145,4 @@ class SubmissionService:
         except Exception:
             self._storage.delete_file(key)
             raise
-        self._enqueue(job_id)
-
-    def _enqueue(self, job_id: UUID) -> None:
-        """Enqueue the job, or remember that this failed, so that a repeat of the request does it."""
-        self._not_enqueued.add(job_id)
         self._job_queue.put(job_id)
-        self._not_enqueued.discard(job_id)

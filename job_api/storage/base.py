@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from pathlib import Path
 from typing import BinaryIO
 
 __all__ = ["InvalidKey", "StorageFull", "StorageService", "checked_key"]
@@ -49,6 +50,26 @@ class StorageService(ABC):
         Raises:
             StorageFull: There is no space left.
         """
+
+    def adopt_file(self, source: Path, dest_path: str) -> str:
+        """Store a finished local file under the key as `save_file` does, and remove it from where it is.
+
+        A storage that can take the file over without copying it does so; this one copies it.
+
+        Args:
+            source: The file; it stays where it is if it cannot be stored.
+            dest_path: The key.
+
+        Returns:
+            The key.
+
+        Raises:
+            StorageFull: There is no space left.
+        """
+        with source.open("rb") as file:
+            self.save_file(file, dest_path)
+        source.unlink()
+        return dest_path
 
     @abstractmethod
     def load_file(self, path: str) -> BinaryIO:

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from job_api.storage.base import StorageFull, StorageService, checked_key
 
-__all__ = ["LocalStorage"]
+__all__ = ["LocalStorage", "full_disk_as_storage_full"]
 
 _UNFINISHED_SUFFIX = ".part"
 _COPY_BYTES = 1 << 20
@@ -31,7 +31,7 @@ class LocalStorage(StorageService):
     def save_file(self, src: BinaryIO, dest_path: str) -> str:
         """Store the file under its key, whole or not at all."""
         target = self._path(dest_path)
-        with _full_disk_as_storage_full():
+        with full_disk_as_storage_full():
             _make_folder(target.parent)
             unfinished = target.with_name(f".{target.name}.{uuid4().hex}{_UNFINISHED_SUFFIX}")
             try:
@@ -40,7 +40,22 @@ class LocalStorage(StorageService):
             except BaseException:
                 unfinished.unlink(missing_ok=True)
                 raise
-            _sync_folder(target.parent)
+            _sync(target.parent)
+        return dest_path
+
+    def adopt_file(self, source: Path, dest_path: str) -> str:
+        """Rename the file to its key where that is possible, and copy it where not."""
+        target = self._path(dest_path)
+        with full_disk_as_storage_full():
+            _make_folder(target.parent)
+            _sync(source)
+            try:
+                source.replace(target)
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+                return super().adopt_file(source, dest_path)
+            _sync(target.parent)
         return dest_path
 
     def load_file(self, path: str) -> BinaryIO:
@@ -91,12 +106,12 @@ def _write_synced(src: BinaryIO, path: Path) -> None:
 def _make_folder(folder: Path) -> None:
     if not folder.is_dir():
         folder.mkdir(parents=True, exist_ok=True)
-        _sync_folder(folder.parent)
+        _sync(folder.parent)
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make a rename or a new file in the folder survive a loss of power."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def _sync(path: Path) -> None:
+    """Make a file, or a folder's renames and new files, survive a loss of power."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
@@ -104,7 +119,8 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _full_disk_as_storage_full() -> Iterator[None]:
+def full_disk_as_storage_full() -> Iterator[None]:
+    """Turn the errors of a full disk or quota into `StorageFull`."""
     try:
         yield
     except OSError as error:

@@ -1,26 +1,30 @@
 """The server as the worker sees it: calls that are repeated while it restarts."""
 
+import hashlib
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, BinaryIO, Self, TypeVar
 
 import grpc
 import tenacity
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
 
 from job_worker.errors import Cancelled, JobFailed, LeaseLost
+from job_worker.runtime.chunk_size import ChunkSize
 from job_worker.runtime.job_folder import insufficient_space_explained
 from job_worker.runtime.stop_signal import StopSignal
-from shared.contract.errors import STOPPED_SERVER_CODES, description_of, reason_of, retry_delay_seconds
+from shared.contract.errors import description_of, reason_of, retry_delay_seconds
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import WorkerServiceStub
 from shared.contract.reasons import Reason
 from shared.contract.retry import RetryPause, failure_of
 
-__all__ = ["WorkerApi"]
+__all__ = ["Offer", "WorkerApi"]
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +33,9 @@ T = TypeVar("T")
 CALL_SECONDS = 60.0
 """Deadline of a small call; a large upload elsewhere can stall the server for 5 s."""
 TRANSFER_SECONDS = 600.0
-"""Deadline of a call that carries a chunk of a video or results."""
+"""Deadline of a call that carries a chunk."""
+INLINE_BYTES = 256 << 10
+"""Results up to this size are sent with the report itself, which saves two calls."""
 RETRY_PAUSE = RetryPause(first_seconds=0.2, max_seconds=10.0)
 """Long enough for a server that restarts, and far below a lease."""
 LAST_CALLS_SECONDS = 15.0
@@ -41,7 +47,8 @@ CROSSED_CALL_SECONDS = 2.0
 STOP_CHECK_SECONDS = 0.1
 """How soon a waiting call notices that a stop was requested."""
 
-_REPEATABLE = STOPPED_SERVER_CODES | {grpc.StatusCode.DEADLINE_EXCEEDED}
+_FINAL_CODES = frozenset({grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.RESOURCE_EXHAUSTED})
+"""What gRPC itself answers for good: an older server, or a message above its limit."""
 _PERMANENT = frozenset(
     {
         grpc.StatusCode.INVALID_ARGUMENT,
@@ -51,6 +58,21 @@ _PERMANENT = frozenset(
     }
 )
 _LOST = frozenset({Reason.LEASE_LOST, Reason.JOB_NOT_FOUND})
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a server offers and takes.
+
+    Attributes:
+        pipelines: The ids of its pipelines.
+        max_results_bytes: The largest results of a job; None where it does not say.
+        max_chunk_bytes: The largest chunk of results; None where it takes none.
+    """
+
+    pipelines: frozenset[str]
+    max_results_bytes: int | None = None
+    max_chunk_bytes: int | None = None
 
 
 class WorkerApi:
@@ -126,11 +148,11 @@ class WorkerApi:
         except grpc.RpcError as error:
             logger.info("crossed job not released, its lease will expire", extra={"error": str(error.code())})
 
-    def offered_pipelines(self) -> frozenset[str] | None:
-        """Return the ids of the pipelines that the server offers.
+    def offer(self) -> Offer | None:
+        """Return what the server offers.
 
         Returns:
-            Their ids; None when a stop was requested, or the server is of a version that does not say.
+            The offer; None when a stop was requested, or the server is of a version that does not say.
 
         Raises:
             grpc.RpcError: The server refuses this worker for good.
@@ -142,10 +164,11 @@ class WorkerApi:
                 return None
             raise
 
-    def _offered_once(self) -> frozenset[str] | None:
+    def _offered_once(self) -> Offer | None:
         call = self._stub.ListOfferedPipelines.future(pb.ListOfferedPipelinesRequest(), timeout=CALL_SECONDS)
         if (answer := self._awaited(call)) is not None:
-            return frozenset(answer.pipeline_ids)
+            sizes = answer.max_results_bytes or None, answer.max_chunk_bytes or None
+            return Offer(frozenset(answer.pipeline_ids), *sizes)
         call.cancel()
         return None
 
@@ -162,7 +185,7 @@ class WorkerApi:
         Args:
             job_id: The job.
             target: The file.
-            chunk_bytes: The size of the chunks to request.
+            chunk_bytes: The size of the largest chunk to request.
             is_cancelled: Polled before every chunk; once true, the download ends.
             accept: Called with the pipeline once the first chunk is there; what it raises ends the download.
 
@@ -175,12 +198,14 @@ class WorkerApi:
             InsufficientSpace: The file cannot be written.
             Cancelled: `is_cancelled` was true, or a stop was requested and the server did not answer in time.
         """
+        size = ChunkSize(chunk_bytes)
         with insufficient_space_explained(), target.open("wb") as file:
             while not is_cancelled():
                 request = pb.GetJobInputRequest(
-                    job_id=job_id, worker_id=self._worker_id, offset=file.tell(), length=chunk_bytes
+                    job_id=job_id, worker_id=self._worker_id, offset=file.tell(), length=size.bytes
                 )
-                chunk = self._call(self._stub.GetJobInput, request, TRANSFER_SECONDS)
+                with size.adapted():
+                    chunk = self._call(self._stub.GetJobInput, request, TRANSFER_SECONDS)
                 if not file.tell():
                     accept(chunk.pipeline_id)
                 file.write(chunk.data)
@@ -203,16 +228,59 @@ class WorkerApi:
             raise
         return lease.ToMilliseconds() / 1000
 
-    def complete(self, job_id: str, results_json: bytes) -> None:
-        """Report the results.
+    def complete(self, job_id: str, results: Path, is_cancelled: Callable[[], bool] = lambda: False) -> None:
+        """Send the results and report the job as completed.
+
+        Args:
+            job_id: The job.
+            results: The file of the results document.
+            is_cancelled: Polled before every chunk; once true, the sending ends.
 
         Raises:
             LeaseLost: This worker no longer holds the job.
             JobFailed: The server refuses the results; the message says why.
-            Cancelled: A stop was requested and the server did not answer in time.
+            Cancelled: `is_cancelled` was true, or a stop was requested and the server did not answer in time.
         """
-        request = pb.CompleteJobRequest(job_id=job_id, worker_id=self._worker_id, results_json=results_json)
+        size_bytes = results.stat().st_size
+        offer = self.offer() if size_bytes > INLINE_BYTES else None
+        if offer is None or offer.max_chunk_bytes is None:
+            return self._complete(job_id, results_json=results.read_bytes())
+        with results.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").digest()
+            while True:
+                self._put_results(job_id, file, size_bytes, ChunkSize(offer.max_chunk_bytes), is_cancelled)
+                try:
+                    return self._complete(job_id, results_size_bytes=size_bytes, results_sha256=sha256)
+                except grpc.RpcError as error:
+                    if reason_of(error) != Reason.RESULTS_INCOMPLETE:
+                        raise
+                    logger.warning("results lost by the server, sending them again", extra={"job_id": job_id})
+
+    def _complete(self, job_id: str, **results: bytes | int) -> None:
+        request = pb.CompleteJobRequest(job_id=job_id, worker_id=self._worker_id, **results)  # type: ignore[arg-type]
         self._call(self._stub.CompleteJob, request, TRANSFER_SECONDS)
+
+    def _put_results(
+        self, job_id: str, file: BinaryIO, size_bytes: int, size: "ChunkSize", is_cancelled: Callable[[], bool]
+    ) -> None:
+        """Send the results chunk by chunk, from where the server says that it has them."""
+        held_bytes = 0
+        while held_bytes < size_bytes:
+            if is_cancelled():
+                raise Cancelled("the sending of the results was cancelled")
+            file.seek(held_bytes)
+            with size.adapted():
+                held_bytes = self._put(job_id, held_bytes, file.read(size.bytes))
+
+    def _put(self, job_id: str, offset: int, data: bytes) -> int:
+        """Send one chunk; return how many bytes the server holds, which are fewer where it was restarted."""
+        request = pb.PutJobResultsRequest(job_id=job_id, worker_id=self._worker_id, offset=offset, data=data)
+        try:
+            return self._call(self._stub.PutJobResults, request, TRANSFER_SECONDS).size_bytes
+        except grpc.RpcError as error:
+            if reason_of(error) != Reason.INVALID_RANGE:
+                raise
+        return self._put(job_id, 0, b"")
 
     def fail(self, job_id: str, error_message: str) -> None:
         """Report that the job cannot be done.
@@ -240,7 +308,7 @@ class WorkerApi:
         """Return the answer of a call, or None where a stop is requested before it comes."""
         while not self._stop.requested.is_set():
             try:
-                return call.result(timeout=STOP_CHECK_SECONDS)
+                return call.result(STOP_CHECK_SECONDS)
             except grpc.FutureTimeoutError:
                 continue
         return None
@@ -256,8 +324,8 @@ class WorkerApi:
             retry_error_callback=lambda _: None,
         )
 
-    def _call(self, method: Callable[..., T], request: object, seconds: float) -> T:
-        """Repeat a call until the server answers.
+    def _call(self, method: "grpc.UnaryUnaryMultiCallable[Any, T]", request: Message, seconds: float) -> T:
+        """Repeat a call until the server answers about the job.
 
         Raises:
             LeaseLost, JobFailed: What the server answered about the job.
@@ -273,12 +341,26 @@ class WorkerApi:
             reraise=True,
         )
         try:
-            return retrying(method, request, timeout=seconds)
+            answer: T = retrying(self._attempt, method, request, seconds)
         except grpc.RpcError as error:
             _raise_if_about_job(error)
             if _is_repeatable(error):
                 raise Cancelled("the server cannot be reached") from error
             raise
+        return answer
+
+    def _attempt(self, method: "grpc.UnaryUnaryMultiCallable[Any, T]", request: Message, seconds: float) -> T:
+        """Call once; a stop does not wait for a server that has stopped answering."""
+        call: grpc.Future[T] = method.future(request, timeout=seconds)
+        while True:
+            try:
+                answer: T = call.result(STOP_CHECK_SECONDS)
+            except grpc.FutureTimeoutError:
+                if self._stop.must_release and self._stop.seconds_ago >= self._last_calls_seconds:
+                    call.cancel()
+                    raise Cancelled("the server does not answer") from None
+            else:
+                return answer
 
     def _pause(self, seconds: float) -> None:
         """Pause; a stop ends the pause, and later pauses are short, for little time is left."""
@@ -289,7 +371,13 @@ class WorkerApi:
 
 
 def _is_repeatable(error: BaseException) -> bool:
-    return isinstance(error, grpc.RpcError) and (error.code() in _REPEATABLE or retry_delay_seconds(error) is not None)
+    """Return whether the error is no answer about the job: made on the way, or by a server in trouble."""
+    if not isinstance(error, grpc.RpcError):
+        return False
+    if retry_delay_seconds(error) is not None:
+        return True
+    reason = reason_of(error)
+    return reason == Reason.INTERNAL or (reason is None and error.code() not in _FINAL_CODES)
 
 
 def _is_not_permanent(error: BaseException) -> bool:

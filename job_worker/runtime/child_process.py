@@ -10,17 +10,17 @@ import math
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Literal, Protocol
 
 import psutil
 
-from job_worker.errors import Cancelled, JobFailed, ModelLoadError
-from job_worker.runtime.pipeline_runner import EncodeFrames
+from job_worker.errors import Cancelled, InsufficientSpace, JobFailed, ModelLoadError
+from job_worker.runtime.job_folder import insufficient_space_explained
+from job_worker.runtime.pipeline_runner import EncodeFrames, Run
 from shared.process.clock import Clock, monotonic_clock
 from shared.results import encoded_document
 from shared.video.errors import VideoError
@@ -41,7 +41,7 @@ class Build(Protocol):
         """
 
 
-_Kind = Literal["ready", "frame", "results", "failure", "model_error", "unforeseen"]
+_Kind = Literal["ready", "frame", "done", "failure", "no_space", "model_error", "unforeseen"]
 
 CHECK_SECONDS = 0.2
 """How often a run is checked: whether it is cancelled, hangs, or holds too much memory."""
@@ -83,14 +83,14 @@ class _Child:
         """Whether it still runs."""
         return self._process.is_alive()
 
-    def send(self, pipeline_id: str, video: Path) -> None:
+    def send(self, run: Run) -> None:
         """Give the child a job.
 
         Raises:
             JobFailed: The child has ended.
         """
         try:
-            self._connection.send((pipeline_id, video))
+            self._connection.send(run)
         except BrokenPipeError:
             raise JobFailed(self._describe_end()) from None
 
@@ -162,11 +162,11 @@ class ProcessRunner:
         """Start the child and wait until it has loaded its models."""
         self._child = self._start(is_cancelled)
 
-    def run(self, pipeline_id: str, video: Path, is_cancelled: Callable[[], bool]) -> bytes:
+    def run(self, run: Run, is_cancelled: Callable[[], bool]) -> None:
         """Run the pipeline in the child, in a new one where there is none."""
         child = self._take_idle() or self._start(is_cancelled)
         try:
-            child.send(pipeline_id, video)
+            child.send(run)
             kind, content = child.next_message(is_cancelled, self._limits.max_frame_seconds)
         except BaseException:
             child.kill()  # nobody waits for what it does
@@ -174,9 +174,10 @@ class ProcessRunner:
         self._child = child
         if kind == "failure":
             raise JobFailed(content.decode())
-        if kind != "results":
+        if kind == "no_space":
+            raise InsufficientSpace(content.decode())
+        if kind != "done":
             raise RuntimeError(content.decode())
-        return content
 
     def close(self) -> None:
         """End the child, if there is one."""
@@ -211,8 +212,8 @@ def serve(connection: Connection, build: Build) -> None:
     """Load the models, then run one job after the other until the parent closes the pipe: all that the child does.
 
     Args:
-        connection: To the parent. Jobs come in as `(pipeline_id, video)`; out go the kind of a message and, but for
-            frame ticks, its content as bytes.
+        connection: To the parent. Jobs come in as `Run`; out go the kind of a message and, but for frame ticks, its
+            content as bytes.
         build: Loads the models.
     """
     _die_with_parent()
@@ -224,11 +225,11 @@ def serve(connection: Connection, build: Build) -> None:
         _send(connection, "model_error", str(error).encode())
         return
     _send(connection, "ready", b"")
-    for pipeline_id, video in _jobs(connection):
-        _send(connection, *_outcome(encode_frames, pipeline_id, video))
+    for run in _runs(connection):
+        _send(connection, *_outcome(encode_frames, run))
 
 
-def _jobs(connection: Connection) -> Iterator[tuple[str, Path]]:
+def _runs(connection: Connection) -> Iterator[Run]:
     while True:
         try:
             yield connection.recv()
@@ -236,16 +237,32 @@ def _jobs(connection: Connection) -> Iterator[tuple[str, Path]]:
             return
 
 
-def _outcome(encode_frames: EncodeFrames, pipeline_id: str, video: Path) -> tuple[_Kind, bytes]:
+def _outcome(encode_frames: EncodeFrames, run: Run) -> tuple[_Kind, bytes]:
     try:
-        return "results", b"".join(encoded_document(encode_frames(pipeline_id, video)))
+        _write_results(run, encode_frames(run.pipeline_id, run.video))
     except (JobFailed, VideoError) as failure:
         return "failure", str(failure).encode()
+    except InsufficientSpace as error:
+        return "no_space", str(error).encode()
     except MemoryError:
         return "failure", b"the analysis ran out of memory"
     except Exception as error:
         logger.exception("pipeline failed")
         return "unforeseen", f"{type(error).__name__}: {error}".encode()
+    return "done", b""
+
+
+def _write_results(run: Run, frames: Iterable[bytes]) -> None:
+    """Write the document as its frames come, so that memory does not grow with the video.
+
+    Raises:
+        JobFailed: It is larger than the server takes.
+    """
+    with insufficient_space_explained(), run.results.open("wb") as file:
+        for chunk in encoded_document(frames):
+            file.write(chunk)
+            if run.max_results_bytes is not None and file.tell() > run.max_results_bytes:
+                raise JobFailed(f"the results are larger than {run.max_results_bytes} bytes, the limit of the server")
 
 
 def _send(connection: Connection, kind: _Kind, content: bytes) -> None:

@@ -46,7 +46,7 @@ def insufficient_space_explained() -> Iterator[None]:
         yield
     except OSError as error:
         raise InsufficientSpace(
-            f"the job's video cannot be kept on this host ({error.strerror}); free space, or name another --work-dir"
+            f"the job's files cannot be kept on this host ({error.strerror}); free space, or name another --work-dir"
         ) from error
 
 

@@ -1,13 +1,31 @@
 """What a worker needs of whatever runs a pipeline on a video file."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-__all__ = ["EncodeFrames", "PipelineRunner"]
+__all__ = ["EncodeFrames", "PipelineRunner", "Run"]
 
 EncodeFrames = Callable[[str, Path], Iterator[bytes]]
 """`VideoFilePipelineService.encoded_frames`: pipeline id and file in, the JSON of each frame out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a pipeline on one video.
+
+    Attributes:
+        pipeline_id: Which pipeline.
+        video: The file.
+        results: Where the results document is written, see `shared.results`.
+        max_results_bytes: The largest document; None where there is no limit.
+    """
+
+    pipeline_id: str
+    video: Path
+    results: Path
+    max_results_bytes: int | None = None
 
 
 class PipelineRunner(Protocol):
@@ -24,16 +42,12 @@ class PipelineRunner(Protocol):
             Cancelled: `is_cancelled` was true.
         """
 
-    def run(self, pipeline_id: str, video: Path, is_cancelled: Callable[[], bool]) -> bytes:
-        """Run the pipeline on the whole video.
+    def run(self, run: Run, is_cancelled: Callable[[], bool]) -> None:
+        """Run the pipeline on the whole video and write the results document.
 
         Args:
-            pipeline_id: Which pipeline.
-            video: The file.
+            run: What to do.
             is_cancelled: Polled; once true, the run ends.
-
-        Returns:
-            The results document, see `shared.results`.
 
         Raises:
             JobFailed: The job cannot be done; the runner can do the next.

@@ -12,7 +12,7 @@ from job_worker.runtime.api_client import WorkerApi
 from job_worker.runtime.declined_jobs import DeclinedJobs
 from job_worker.runtime.heartbeat import Heartbeat
 from job_worker.runtime.job_folder import job_folder
-from job_worker.runtime.pipeline_runner import PipelineRunner
+from job_worker.runtime.pipeline_runner import PipelineRunner, Run
 from job_worker.runtime.stop_signal import StopSignal
 from shared.process.clock import Clock, monotonic_clock
 
@@ -113,8 +113,8 @@ class Worker:
         return True
 
     def _log_unsupported_pipelines(self) -> None:
-        offered = self._api.offered_pipelines() or frozenset()
-        if unsupported := sorted(offered.difference(self._pipelines)):
+        offer = self._api.offer()
+        if offer and (unsupported := sorted(offer.pipelines.difference(self._pipelines))):
             logger.warning(
                 "this worker does not run these pipelines of the server, and releases their jobs: %s",
                 ", ".join(unsupported),
@@ -131,7 +131,8 @@ class Worker:
 
     def _report(self, job_id: str, is_lost: Callable[[], bool]) -> None:
         try:
-            self._api.complete(job_id, self._results_of(job_id, is_lost))
+            with job_folder(self._work_dir) as folder:
+                self._do(job_id, folder, lambda: is_lost() or self._stop.must_release)
             logger.info("job completed", extra={"job_id": job_id})
         except JobFailed as failure:
             message = str(failure)[:MAX_ERROR_CHARACTERS]
@@ -156,9 +157,9 @@ class Worker:
 
     def _decline(self, job_id: str, pipeline_id: str) -> None:
         """Release the job for a worker that runs its pipeline, or fail it where the server no longer offers that."""
-        offered = self._api.offered_pipelines()
+        offer = self._api.offer()
         context = {"job_id": job_id, "pipeline_id": pipeline_id}
-        if offered is None or pipeline_id in offered:
+        if offer is None or pipeline_id in offer.pipelines:
             self._api.release(job_id)
             logger.info("job released: this worker does not run its pipeline", extra=context)
         else:
@@ -169,11 +170,10 @@ class Worker:
         if pipeline_id not in self._pipelines:
             raise UnsupportedPipeline(pipeline_id)
 
-    def _results_of(self, job_id: str, is_lost: Callable[[], bool]) -> bytes:
-        def is_cancelled() -> bool:
-            return is_lost() or self._stop.must_release
-
-        with job_folder(self._work_dir) as folder:
-            video = folder / "video.mp4"
-            pipeline_id = self._api.download(job_id, video, self._chunk_bytes, is_cancelled, self._accept)
-            return self._runner.run(pipeline_id, video, is_cancelled)
+    def _do(self, job_id: str, folder: Path, is_cancelled: Callable[[], bool]) -> None:
+        offer, video, results = self._api.offer(), folder / "video.mp4", folder / "results.json"
+        pipeline_id = self._api.download(job_id, video, self._chunk_bytes, is_cancelled, self._accept)
+        limit = offer.max_results_bytes if offer else None
+        self._runner.run(Run(pipeline_id, video, results, limit), is_cancelled)
+        video.unlink()
+        self._api.complete(job_id, results, is_cancelled)

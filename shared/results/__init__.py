@@ -12,7 +12,7 @@ from shared.results.document import (
     check_document,
     check_frame,
     encoded_document,
-    list_of_document,
+    list_span,
     read_document,
     read_list,
 )
@@ -35,7 +35,7 @@ __all__ = [
     "check_frame",
     "encode_frame",
     "encoded_document",
-    "list_of_document",
+    "list_span",
     "one_line",
     "plugin_result",
     "read_document",

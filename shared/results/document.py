@@ -7,7 +7,6 @@ Whatever is accepted can be answered in both formats: numbers fit a double, and 
 `google.protobuf.Struct`, of which protobuf reads 100 levels of messages, three to an object of JSON.
 """
 
-import io
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -23,7 +22,7 @@ __all__ = [
     "check_document",
     "check_frame",
     "encoded_document",
-    "list_of_document",
+    "list_span",
     "read_document",
     "read_list",
 ]
@@ -115,10 +114,19 @@ def check_document(source: BinaryIO) -> int:
     return sum(1 for _ in read_document(source, check_frame))
 
 
-def list_of_document(document: bytes) -> bytes:
-    """Return the list of a document as it was stored; raises as `check_document` does."""
-    check_document(io.BytesIO(document))
-    return document[document.index(b"[") : document.rindex(b"]") + 1]
+def list_span(document: BinaryIO) -> tuple[int, int]:
+    """Check a document and return where its list begins and where it ends, in bytes; raises as `check_document` does.
+
+    Args:
+        document: The document, which can be seeked.
+    """
+    check_document(document)
+    size_bytes = document.tell()
+    document.seek(0)
+    begin = document.read(READ_BYTES).index(b"[")
+    tail = max(0, size_bytes - READ_BYTES)
+    document.seek(tail)
+    return begin, tail + document.read().rindex(b"]") + 1
 
 
 def read_document(source: BinaryIO, decode: Callable[[bytes, int], T]) -> Iterator[T]:
@@ -136,7 +144,7 @@ def read_document(source: BinaryIO, decode: Callable[[bytes, int], T]) -> Iterat
 
 
 def read_list(source: BinaryIO, decode: Callable[[bytes, int], T]) -> Iterator[T]:
-    """Yield the same of the list that a document holds, as `list_of_document` returns it."""
+    """Yield the same of the list that a document holds, without what stands around it."""
     return _read_frames(_Scanner(source, *_LIST), decode)
 
 

@@ -16,8 +16,8 @@ from job_worker.runtime.api_client import WorkerApi
 from job_worker.runtime.stop_signal import StopSignal
 from shared.contract.channel import open_channel
 from shared.contract.job_status import JobStatus
-from tests.support.samples import DOCUMENT, OTHER_DOCUMENT, OTHER_VIDEO, UNKNOWN_JOB, VIDEO
-from tests.support.worker_fakes import LEASE_SECONDS, MAX_ERROR_BYTES, FakeApi, FakeServer
+from tests.support.samples import DOCUMENT, OTHER_DOCUMENT, OTHER_VIDEO, UNKNOWN_JOB, VIDEO, results_document
+from tests.support.worker_fakes import LEASE_SECONDS, MAX_ERROR_BYTES, FakeApi, FakeServer, report_results
 
 pytestmark = [pytest.mark.integration, pytest.mark.worker]
 
@@ -100,7 +100,7 @@ Call = Callable[[WorkerApi | FakeApi, str, Path], object]
 CALLS: dict[str, Call] = {
     "download": lambda worker, job_id, folder: worker.download(job_id, folder / "video", 100, never),
     "renew": lambda worker, job_id, _: worker.renew(job_id),
-    "complete": lambda worker, job_id, _: worker.complete(job_id, DOCUMENT),
+    "complete": lambda worker, job_id, _: report_results(worker, job_id, DOCUMENT),
     "fail": lambda worker, job_id, _: worker.fail(job_id, "no"),
     "release": lambda worker, job_id, _: worker.release(job_id),
 }
@@ -126,7 +126,7 @@ class TestTaking:
         assert server.outcome(job_id) == (JobStatus.running, None)
 
     def test_the_offered_pipelines_are_listed(self, server: Served) -> None:
-        assert server.worker().offered_pipelines() == {"ocr", "yolo"}
+        assert server.worker().offer().pipelines == {"ocr", "yolo"}
 
 
 class TestDownloading:
@@ -183,14 +183,20 @@ class TestCompleting:
     def test_the_results_are_kept_and_the_same_again_is_harmless(self, server: Served) -> None:
         worker, job_id = taken(server)
         for _ in range(2):
-            worker.complete(job_id, DOCUMENT)
+            report_results(worker, job_id, DOCUMENT)
         assert server.outcome(job_id) == (JobStatus.completed, RESULTS)
+
+    def test_results_too_large_for_one_message_are_kept_too(self, server: Served) -> None:
+        worker, job_id = taken(server)
+        results = [{"frame_index": index, "result": {"text": "x" * 1000}} for index in range(1000)]
+        report_results(worker, job_id, results_document(results))
+        assert server.outcome(job_id) == (JobStatus.completed, results)
 
     def test_a_completed_job_takes_no_other_outcome(self, server: Served) -> None:
         worker, job_id = taken(server)
-        worker.complete(job_id, DOCUMENT)
+        report_results(worker, job_id, DOCUMENT)
         for call in (
-            lambda: worker.complete(job_id, OTHER_DOCUMENT),
+            lambda: report_results(worker, job_id, OTHER_DOCUMENT),
             lambda: worker.fail(job_id, "no"),
             lambda: worker.release(job_id),
         ):
@@ -207,7 +213,7 @@ class TestCompleting:
     ) -> None:
         worker, job_id = taken(server)
         with pytest.raises(JobFailed, match="results"):
-            worker.complete(job_id, document)
+            report_results(worker, job_id, document)
         worker.fail(job_id, "no")
         assert server.outcome(job_id) == (JobStatus.failed, "no")
 
@@ -225,7 +231,7 @@ class TestFailing:
         with pytest.raises(LeaseLost):
             worker.fail(job_id, "another reason")
         with pytest.raises(LeaseLost):
-            worker.complete(job_id, DOCUMENT)
+            report_results(worker, job_id, DOCUMENT)
         assert server.outcome(job_id) == (JobStatus.failed, "no")
 
     @pytest.mark.parametrize("message", ["", " \n\t"])

@@ -4,6 +4,7 @@ A crash is real as far as the files go: the data folder is copied as it stands a
 thrown away, and a new one starts on the copy.
 """
 
+import hashlib
 import json
 import shutil
 import tempfile
@@ -20,9 +21,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from job_api.bootstrap import Services, build_services
-from job_api.errors import ApiError, JobNotFinished, LeaseLost, RequestIdReused
+from job_api.errors import ApiError, InvalidRange, JobNotFinished, LeaseLost, RequestIdReused, ResultsIncomplete
 from job_api.repositories.jobs import JobRepository
 from job_api.services.job_queue import Waiter
+from job_api.services.reports import Signature
 from job_api.settings import ApiSettings
 from job_api.storage.keys import JOBS_FOLDER, job_of_key
 from job_api.storage.local_storage import LocalStorage
@@ -63,6 +65,12 @@ class CrashingStorage(LocalStorage):
             raise Crash
         return key
 
+    def adopt_file(self, source: Path, dest_path: str) -> str:
+        key = super().adopt_file(source, dest_path)
+        if self.crash_at == "after save":
+            raise Crash
+        return key
+
 
 @dataclass
 class Lease:
@@ -74,13 +82,21 @@ class Lease:
 
 @dataclass
 class Known:
-    """What the model knows of a job whose id was answered."""
+    """What the model knows of a job whose id was answered.
+
+    Attributes:
+        silent: Whose lease expired, so that it may come back.
+        staged: What it has sent of its results.
+        enders: Who may repeat the last end of its lease.
+    """
 
     video: bytes
     status: JobStatus = JobStatus.pending
     outcome: bytes | str | None = None
     lease: Lease | None = None
     losses: int = 0
+    silent: str | None = None
+    staged: bytes = b""
     enders: list[str] = field(default_factory=list)
 
 
@@ -120,6 +136,7 @@ class JobLifeMachine(RuleBasedStateMachine):
         for known in self.jobs.values():
             known.losses = 0
             known.enders.clear()
+            known.silent, known.staged = None, b""
             if known.status is JobStatus.running:
                 known.lease = Lease(None, self.clock() + LEASE_SECONDS)
 
@@ -143,7 +160,7 @@ class JobLifeMachine(RuleBasedStateMachine):
             job_id = data.draw(st.sampled_from(list(held)))
             self.storage.crash_at = "after save"
             with pytest.raises(Crash):
-                self.service.dispatch.complete(job_id, held[job_id].worker or "a", DOCUMENTS[0])
+                self.service.reports.complete(job_id, held[job_id].worker or "a", DOCUMENTS[0])
         crashed = Path(tempfile.mkdtemp(prefix="job-life-"))
         shutil.copytree(self.folders[-1], crashed, dirs_exist_ok=True)
         if where == "before save":  # as a kill in the middle of a save leaves it
@@ -170,10 +187,20 @@ class JobLifeMachine(RuleBasedStateMachine):
             if known.lease and known.lease.deadline <= self.clock():
                 known.losses += not known.lease.is_unacknowledged
                 lost = known.losses >= MAX_LOST_WORKERS
+                known.silent = None if lost or known.lease.is_unacknowledged else known.lease.worker
+                known.staged = known.staged if known.silent else b""
                 known.lease = None
                 known.status = JobStatus.failed if lost else JobStatus.pending
                 known.outcome = f"worker lost {MAX_LOST_WORKERS} times" if lost else None
                 known.enders.clear()
+
+    @rule(seconds=st.sampled_from([1.0, LEASE_SECONDS, LEASE_SECONDS * 3]))
+    def the_server_does_not_run(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+        self.service.dispatch.extend_leases(seconds)
+        for known in self.jobs.values():
+            if known.lease:
+                known.lease.deadline += seconds
 
     @rule(times=st.integers(1, MAX_LOST_WORKERS))
     def workers_are_lost_one_after_the_other(self, times: int) -> None:
@@ -246,6 +273,8 @@ class JobLifeMachine(RuleBasedStateMachine):
         self.jobs[job_id].status = JobStatus.running
         self.jobs[job_id].lease = lease
         self.jobs[job_id].enders.clear()
+        if job_id not in unacknowledged:
+            self.jobs[job_id].silent, self.jobs[job_id].staged = None, b""
         self.on_their_way.append((waiter, job_id, worker, lease))
 
     @precondition(lambda self: self.on_their_way)
@@ -270,10 +299,14 @@ class JobLifeMachine(RuleBasedStateMachine):
             self.jobs[job_id].lease = None
             self.jobs[job_id].status = JobStatus.pending
             self.jobs[job_id].enders[:] = [worker]
+            self.jobs[job_id].staged = b""
         # A job that was given anew and requeued is as it was, except for its last holder.
         for job_id, known in self.jobs.items():
             if known.status is JobStatus.pending and self.status_of(job_id) is JobStatus.pending:
                 known.enders[:] = [worker, *known.enders]
+                ending = self.service.leases.ending(job_id)
+                known.silent = ending.worker_id if ending and ending.has_expired else None
+                known.staged = known.staged if known.silent else b""
 
     def given_but_unacknowledged(self, worker: str) -> list[UUID]:
         return [
@@ -286,26 +319,36 @@ class JobLifeMachine(RuleBasedStateMachine):
         ]
 
     def holds(self, worker: str, known: Known) -> bool:
+        if known.lease is None and known.status is JobStatus.pending and known.silent == worker:
+            known.lease = Lease(worker, self.clock() + LEASE_SECONDS)
+            known.status, known.silent = JobStatus.running, None
+            known.losses -= 1
         lease = known.lease
-        if lease is None or lease.deadline <= self.clock() or lease.worker not in (worker, None):
+        if lease is None or lease.worker not in (worker, None):
             return False
+        if lease.is_unacknowledged:
+            lease.deadline, lease.is_unacknowledged = self.clock() + LEASE_SECONDS, False
         lease.worker, lease.used = worker, True
         return True
 
     @precondition(lambda self: self.jobs)
     @rule(
         data=st.data(),
-        call=st.sampled_from(["renew", "complete", "complete", "fail", "release"]),
+        call=st.sampled_from(["renew", "complete", "put", "put", "complete_staged", "fail", "release"]),
         document=st.sampled_from(DOCUMENTS),
         seconds=st.sampled_from([0.0, 0.0, LEASE_SECONDS - 1, LEASE_SECONDS]),
     )
     def call_about_a_job(self, data: st.DataObject, call: str, document: bytes, seconds: float) -> None:
         """A worker calls about a job: mostly the one that holds it, or held it last; sometimes any other, or late."""
         self.clock.advance(seconds)
-        held = [job_id for job_id, known in self.jobs.items() if known.lease or known.enders]
+        held = [job_id for job_id, known in self.jobs.items() if known.lease or known.enders or known.silent]
         job_id = data.draw(st.sampled_from(3 * held + list(self.jobs)))
         known = self.jobs[job_id]
-        likely = [known.lease.worker] if known.lease else known.enders
+        likely = [known.lease.worker] if known.lease else [known.silent, *known.enders]
+        self.part = (
+            data.draw(st.sampled_from([0, *range(len(known.staged) + 2)])),
+            data.draw(st.one_of(st.just(len(document)), st.integers(0, len(document)))),
+        )
         worker = data.draw(st.sampled_from([*(6 * [name for name in likely if name]), *WORKERS]))
         getattr(self, call)(job_id, known, worker, document)
 
@@ -318,32 +361,64 @@ class JobLifeMachine(RuleBasedStateMachine):
             with pytest.raises(LeaseLost):
                 self.service.dispatch.renew(job_id, worker)
 
-    def complete(self, job_id: UUID, known: Known, worker: str, document: bytes) -> None:
+    def put(self, job_id: UUID, known: Known, worker: str, document: bytes) -> None:
+        """Send some part of a document, again or anew, or one that would leave a gap."""
+        offset, size = self.part
+        data = document[offset : offset + size] if offset else document[:size]
+        if not self.holds(worker, known):
+            with pytest.raises(LeaseLost):
+                self.service.reports.put_results(job_id, worker, offset, data)
+        elif offset > len(known.staged):
+            with pytest.raises(InvalidRange):
+                self.service.reports.put_results(job_id, worker, offset, data)
+        else:
+            known.staged = known.staged[:offset] + data + known.staged[offset + len(data) :]
+            assert self.service.reports.put_results(job_id, worker, offset, data) == len(known.staged)
+
+    def complete_staged(self, job_id: UUID, known: Known, worker: str, document: bytes) -> None:
+        signature = Signature(len(document), hashlib.sha256(document).digest())
         if self.holds(worker, known):
-            self.service.dispatch.complete(job_id, worker, document)
-            known.status, known.outcome, known.lease = JobStatus.completed, document, None
-            known.enders[:] = [worker]
+            if known.staged == document:
+                self.service.reports.complete_staged(job_id, worker, signature)
+                self.has_ended(known, worker, JobStatus.completed, document)
+            else:
+                with pytest.raises(ResultsIncomplete):
+                    self.service.reports.complete_staged(job_id, worker, signature)
+                known.staged = b""
         elif known.status is JobStatus.completed and known.outcome == document and known.enders in ([], [worker]):
-            self.service.dispatch.complete(job_id, worker, document)
+            self.service.reports.complete_staged(job_id, worker, signature)
         else:
             with pytest.raises(LeaseLost):
-                self.service.dispatch.complete(job_id, worker, document)
+                self.service.reports.complete_staged(job_id, worker, signature)
+
+    def has_ended(self, known: Known, worker: str, status: JobStatus, outcome: bytes | str) -> None:
+        known.status, known.outcome, known.lease, known.staged = status, outcome, None, b""
+        known.enders[:] = [worker]
+
+    def complete(self, job_id: UUID, known: Known, worker: str, document: bytes) -> None:
+        if self.holds(worker, known):
+            self.service.reports.complete(job_id, worker, document)
+            self.has_ended(known, worker, JobStatus.completed, document)
+        elif known.status is JobStatus.completed and known.outcome == document and known.enders in ([], [worker]):
+            self.service.reports.complete(job_id, worker, document)
+        else:
+            with pytest.raises(LeaseLost):
+                self.service.reports.complete(job_id, worker, document)
 
     def fail(self, job_id: UUID, known: Known, worker: str, document: bytes) -> None:
         if self.holds(worker, known):
-            self.service.dispatch.fail(job_id, worker, "no frame")
-            known.status, known.outcome, known.lease = JobStatus.failed, "no frame", None
-            known.enders[:] = [worker]
+            self.service.reports.fail(job_id, worker, "no frame")
+            self.has_ended(known, worker, JobStatus.failed, "no frame")
         elif known.outcome == "no frame" and known.enders in ([], [worker]):
-            self.service.dispatch.fail(job_id, worker, "no frame")
+            self.service.reports.fail(job_id, worker, "no frame")
         else:
             with pytest.raises(LeaseLost):
-                self.service.dispatch.fail(job_id, worker, "no frame")
+                self.service.reports.fail(job_id, worker, "no frame")
 
     def release(self, job_id: UUID, known: Known, worker: str, document: bytes) -> None:
         if self.holds(worker, known):
             self.service.dispatch.release(job_id, worker)
-            known.status, known.lease = JobStatus.pending, None
+            known.status, known.lease, known.staged = JobStatus.pending, None, b""
             known.enders[:] = [worker]
         elif known.status is JobStatus.pending:
             with suppress(LeaseLost):  # harmless where this worker released it last, refused else; nothing changes
@@ -364,7 +439,8 @@ class JobLifeMachine(RuleBasedStateMachine):
             assert job.status is known.status
             assert job == JobRepository(self.service.database, self.service.writer).get(job_id)  # remembers nothing
             if known.status is JobStatus.completed:
-                assert json.loads(self.service.queries.results_json(job_id)) == json.loads(known.outcome)["results"]
+                frames = json.loads(known.outcome)["results"]
+                assert list(self.service.queries.frames(job_id)) == [frame["result"] for frame in frames]
             assert job.error_message == (known.outcome if known.status is JobStatus.failed else None)
 
     @invariant()
@@ -391,7 +467,7 @@ class JobLifeMachine(RuleBasedStateMachine):
         self.clock.advance(2 * LEASE_SECONDS)
         self.service.dispatch.expire_leases()
         while job_id := self.service.dispatch.dequeue("good", 0.0, Waiter()):
-            self.service.dispatch.complete(job_id, "good", DOCUMENTS[0])
+            self.service.reports.complete(job_id, "good", DOCUMENTS[0])
         assert all(self.status_of(job_id).is_final for job_id in self.jobs)
 
 

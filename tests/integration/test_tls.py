@@ -28,6 +28,7 @@ from tests.support.errors import refusal_of
 from tests.support.processes import environment
 from tests.support.running import running_server
 from tests.support.samples import DOCUMENT, UNKNOWN_JOB, VIDEO
+from tests.support.worker_fakes import report_results
 
 pytestmark = pytest.mark.integration
 
@@ -68,7 +69,7 @@ class TestConnecting:
             assert worker.dequeue(5) == job_id
             worker.download(job_id, tmp_path / "video.mp4", 1000, lambda: False)
             assert (tmp_path / "video.mp4").read_bytes() == VIDEO
-            worker.complete(job_id, DOCUMENT)
+            report_results(worker, job_id, DOCUMENT)
             assert client.job(job_id).status().status is JobStatus.completed
             assert client.job(job_id).results_as_dicts()[0]["result"] == {"text": "one"}
 

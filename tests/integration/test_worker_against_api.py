@@ -1,11 +1,13 @@
 """The worker against a real server; no models, all the rest is real."""
 
 import logging
+import math
 import socket
 import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent import futures
 from contextlib import ExitStack
@@ -27,10 +29,11 @@ from shared.contract.job_status import JobStatus
 from shared.process.exit_codes import ExitCode
 from tests.conftest import ROOT
 from tests.support.adapters import HookedStorage, raises
+from tests.support.failed_calls import failed_call
 from tests.support.running import running_server
 from tests.support.samples import results_document
 from tests.support.waiting import eventually, in_thread, opened_at_the_end
-from tests.support.worker_fakes import FakeRunner, one_empty_frame, raising, until_cancelled
+from tests.support.worker_fakes import FakeRunner, one_empty_frame, raising, report_results, until_cancelled
 from tests.support.working import free_port, working
 
 pytestmark = [pytest.mark.integration, pytest.mark.worker]
@@ -39,6 +42,7 @@ MakeApi = Callable[..., WorkerApi]
 MakeSettings = Callable[..., ApiSettings]
 
 RESULTS = [{"frame_index": 0, "result": {"text": "Кадр", "timestamp_ms": 0.5}}, {"frame_index": 1, "result": {}}]
+FAILURES_ON_THE_WAY = (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.PERMISSION_DENIED)
 SHORT_LEASE_SECONDS = 0.2
 SOON_SECONDS = 1.0
 
@@ -180,7 +184,7 @@ def test_results_above_the_limit_fail_the_job(
     with JobClient(address) as client, working(address, FakeRunner(lambda *_: many)):
         job = client.submit(tiny_mp4).wait(20)
     assert job.status is JobStatus.failed
-    assert "limit is 100" in job.error_message
+    assert "larger than 100 bytes" in job.error_message
 
 
 def test_a_video_that_the_server_lost_fails_the_job(
@@ -210,13 +214,99 @@ def test_a_lost_lease_is_reported_by_every_call_about_the_job(
     calls: list[Callable[[], object]] = [
         lambda: late.renew(job_id),
         lambda: late.download(job_id, tmp_path / "video", 1000, never),
-        lambda: late.complete(job_id, results_document(RESULTS)),
+        lambda: report_results(late, job_id, results_document(RESULTS)),
         lambda: late.fail(job_id, "no"),
         lambda: late.release(job_id),
     ]
     for call in calls:
         with pytest.raises(LeaseLost):
             call()
+
+
+LARGE_RESULTS = [{"frame_index": index, "result": {"text": "Кадр " * 100}} for index in range(1000)]
+
+
+class Interferer(grpc.UnaryUnaryClientInterceptor):
+    """Notes the names of the RPCs that are called, and lets something happen before each."""
+
+    def __init__(self, before: Callable[[str, int], None] = lambda rpc, number: None) -> None:
+        self.before = before
+        self.calls: Counter[str] = Counter()
+
+    def intercept_unary_unary(self, continuation: Callable[..., Any], details: Any, request: Any) -> Any:
+        rpc = details.method.rpartition("/")[2]
+        self.calls[rpc] += 1
+        self.before(rpc, self.calls[rpc])
+        return continuation(details, request)
+
+
+def test_large_results_are_sent_in_chunks_and_stored_as_they_are(
+    start_server: Callable[..., str], make_settings: MakeSettings, make_api: MakeApi, tiny_mp4: bytes
+) -> None:
+    address = start_server(make_settings(max_chunk_bytes=100_000))
+    interferer = Interferer()
+    api = make_api(address, interceptor=interferer)
+    with JobClient(address) as client:
+        job = client.submit(tiny_mp4)
+        dequeued(api)
+        report_results(api, job.job_id, document := results_document(LARGE_RESULTS))
+        assert job.results_as_dicts() == LARGE_RESULTS
+    assert interferer.calls["PutJobResults"] == math.ceil(len(document) / 100_000)
+
+
+def test_results_are_sent_from_the_beginning_again_where_the_server_was_restarted_meanwhile(
+    settings_on_disk: ApiSettings, make_api: MakeApi, tiny_mp4: bytes
+) -> None:
+    with ExitStack() as stack:
+        stack.enter_context(running_server(settings_on_disk))
+
+        def restart(rpc: str, number: int) -> None:
+            if (rpc, number) in {("PutJobResults", 3), ("CompleteJob", 1)}:
+                stack.pop_all().close()
+                stack.enter_context(running_server(settings_on_disk))
+
+        api = make_api(settings_on_disk.address, interceptor=Interferer(restart))
+        with JobClient(settings_on_disk.address) as client:
+            job = client.submit(tiny_mp4)
+            dequeued(api)
+            report_results(api, job.job_id, results_document(LARGE_RESULTS))
+            assert job.results_as_dicts() == LARGE_RESULTS
+
+
+@pytest.mark.parametrize("code", [*FAILURES_ON_THE_WAY])
+@pytest.mark.parametrize("rpc", ["GetJobInput", "PutJobResults", "CompleteJob"])
+def test_an_error_that_is_no_answer_about_the_job_is_ridden_out(
+    address: str, client: JobClient, make_api: MakeApi, tiny_mp4: bytes, rpc: str, code: grpc.StatusCode, tmp_path: Path
+) -> None:
+    def be_in_trouble(called: str, number: int) -> None:
+        if called == rpc and number < 3:
+            raise failed_call(code)
+
+    interferer = Interferer(be_in_trouble)
+    api = make_api(address, interceptor=interferer, retry_pause=lambda _: 0.0)
+    job = client.submit(tiny_mp4)
+    dequeued(api)
+    api.download(job.job_id, tmp_path / "video", 1 << 20, never)
+    report_results(api, job.job_id, results_document(LARGE_RESULTS))
+    assert job.results_as_dicts() == LARGE_RESULTS
+    assert interferer.calls[rpc] >= 3
+
+
+def test_an_older_server_that_takes_no_chunks_gets_large_results_in_one_message(
+    address: str, client: JobClient, make_api: MakeApi, tiny_mp4: bytes
+) -> None:
+    class Older(Interferer):
+        def intercept_unary_unary(self, continuation: Callable[..., Any], details: Any, request: Any) -> Any:
+            assert not details.method.endswith("PutJobResults")
+            call = super().intercept_unary_unary(continuation, details, request)
+            if details.method.endswith("ListOfferedPipelines"):
+                call.result().max_chunk_bytes = 0
+            return call
+
+    api, job = make_api(address, interceptor=Older()), client.submit(tiny_mp4)
+    dequeued(api)
+    report_results(api, job.job_id, results_document(LARGE_RESULTS))
+    assert job.results_as_dicts() == LARGE_RESULTS
 
 
 def test_a_job_that_was_deleted_is_lost(address: str, client: JobClient, make_api: MakeApi) -> None:
@@ -526,27 +616,27 @@ def strange_server() -> Iterator[str]:
 def test_a_server_that_does_not_say_what_it_offers_is_not_one_that_offers_nothing(
     strange_server: str, make_api: MakeApi
 ) -> None:
-    assert make_api(strange_server).offered_pipelines() is None
+    assert make_api(strange_server).offer() is None
 
 
 def test_what_the_server_offers_is_what_its_settings_say(
     start_server: Callable[..., str], make_settings: MakeSettings, make_api: MakeApi
 ) -> None:
     address = start_server(make_settings(pipelines="ocr,yolo"))
-    assert make_api(address).offered_pipelines() == {"ocr", "yolo"}
+    assert make_api(address).offer().pipelines == {"ocr", "yolo"}
 
 
 def test_what_the_server_offers_is_asked_until_it_is_there(
     settings_on_disk: ApiSettings, make_api: MakeApi, caplog: pytest.LogCaptureFixture
 ) -> None:
-    asked = in_thread(make_api(settings_on_disk.address).offered_pipelines)
+    asked = in_thread(make_api(settings_on_disk.address).offer)
     eventually(lambda: "call failed, trying again" in caplog.messages, "the first try")
     with running_server(settings_on_disk):
-        assert asked.result(30) == {"yolo_ocr", "yolo", "ocr"}
+        assert asked.result(30).pipelines == {"yolo_ocr", "yolo", "ocr"}
 
 
 def test_a_stop_ends_the_asking_of_a_server_that_is_not_there(make_api: MakeApi, stop: StopSignal) -> None:
-    asked = in_thread(make_api(f"127.0.0.1:{free_port()}").offered_pipelines)
+    asked = in_thread(make_api(f"127.0.0.1:{free_port()}").offer)
     stop.request()
     assert asked.result(5) is None
 
@@ -555,7 +645,7 @@ def test_a_stop_ends_the_asking_of_a_server_that_does_not_answer(make_api: MakeA
     with socket.socket() as mute:
         mute.bind(("127.0.0.1", 0))
         mute.listen()
-        asked = in_thread(make_api(f"127.0.0.1:{mute.getsockname()[1]}").offered_pipelines)
+        asked = in_thread(make_api(f"127.0.0.1:{mute.getsockname()[1]}").offer)
         with mute.accept()[0]:
             stop.request()
             assert asked.result(5) is None

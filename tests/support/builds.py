@@ -18,6 +18,7 @@ from shared.results import encode_frame
 MUCH_MEMORY_BYTES = 200 << 20
 """Far above what a child with nothing loaded takes."""
 
+MANY_FRAMES = 20
 SLOW_FRAMES = 15
 SLOW_FRAME_SECONDS = 0.1
 
@@ -39,7 +40,8 @@ class Anything:
     def __call__(self, on_frame: Callable[[], None]) -> EncodeFrames:
         def run(pipeline_id: str, video: Path) -> Iterator[bytes]:
             _WAYS[pipeline_id](on_frame, video)
-            yield encode_frame(0, 0.0, {"text": NOT_ENGLISH, "video": str(video), "pid": os.getpid()})
+            for index in range(MANY_FRAMES if pipeline_id == "many frames" else 1):
+                yield encode_frame(index, 0.0, {"text": NOT_ENGLISH, "video": str(video), "pid": os.getpid()})
 
         return run
 
@@ -125,6 +127,7 @@ def _take_many_slow_frames(on_frame: Callable[[], None], _video: Path) -> None:
 
 _WAYS: dict[str, Callable[[Callable[[], None], Path], object]] = {
     "succeed": lambda *_: None,
+    "many frames": lambda *_: None,
     "fail": _fail,
     "err": _err,
     "leave": lambda *_: sys.exit(3),

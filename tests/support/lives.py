@@ -30,13 +30,13 @@ def running(services: Services, worker_id: str = "w1") -> UUID:
 
 def completed(services: Services, document: bytes = DOCUMENT) -> UUID:
     job_id = running(services)
-    services.dispatch.complete(job_id, "w1", document)
+    services.reports.complete(job_id, "w1", document)
     return job_id
 
 
 def failed(services: Services, error_message: str = "no frame can be read") -> UUID:
     job_id = running(services)
-    services.dispatch.fail(job_id, "w1", error_message)
+    services.reports.fail(job_id, "w1", error_message)
     return job_id
 
 

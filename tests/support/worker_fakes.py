@@ -1,6 +1,7 @@
 """Stand-ins for what a worker talks to: the server, and whatever runs the pipelines."""
 
 import io
+import tempfile
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,6 +10,8 @@ from pathlib import Path
 import grpc
 
 from job_worker.errors import Cancelled, JobFailed, LeaseLost
+from job_worker.runtime.api_client import Offer, WorkerApi
+from job_worker.runtime.pipeline_runner import Run
 from shared.contract.job_status import JobStatus
 from shared.results import InvalidDocument, check_document
 from tests.support.samples import VIDEO, results_document
@@ -18,8 +21,16 @@ LEASE_SECONDS = 60.0
 MAX_ERROR_BYTES = 64 * 1024
 """Those of a server with default settings."""
 
-Run = Callable[[str, Path, Callable[[], bool]], bytes]
-"""`PipelineRunner.run`."""
+Way = Callable[[str, Path, Callable[[], bool]], bytes]
+"""How a run goes: takes the pipeline's id, the video and whether it is cancelled, and returns the results document."""
+
+
+def report_results(worker: "WorkerApi | FakeApi", job_id: str, document: bytes) -> None:
+    """Has the worker complete the job with this results document."""
+    with tempfile.TemporaryDirectory() as folder:
+        results = Path(folder, "results.json")
+        results.write_bytes(document)
+        worker.complete(job_id, results)
 
 
 class CallFailed(grpc.RpcError):
@@ -161,8 +172,8 @@ class FakeApi:
         self.server.held(job_id, self._worker_id)
         return self.on_renew()
 
-    def offered_pipelines(self) -> frozenset[str] | None:
-        return self.server.offered
+    def offer(self) -> Offer | None:
+        return Offer(self.server.offered) if self.server.offered is not None else None
 
     def download(
         self,
@@ -183,8 +194,9 @@ class FakeApi:
                     return job.pipeline_id
         raise Cancelled("the download was cancelled")
 
-    def complete(self, job_id: str, results_json: bytes) -> None:
+    def complete(self, job_id: str, results: Path, is_cancelled: Callable[[], bool] = lambda: False) -> None:
         self.on_complete(job_id)
+        results_json = results.read_bytes()
         try:
             check_document(io.BytesIO(results_json))
         except InvalidDocument as error:
@@ -214,17 +226,17 @@ class FakeApi:
 class FakeRunner:
     """`PipelineRunner` in this process; every run takes the next of the given ways, the last one for ever."""
 
-    def __init__(self, *runs: Run) -> None:
-        self._runs = list(runs) or [one_empty_frame]
+    def __init__(self, *ways: Way) -> None:
+        self._ways = list(ways) or [one_empty_frame]
         self.videos: list[tuple[str, Path]] = []
 
     def start(self, is_cancelled: Callable[[], bool]) -> None:
         pass
 
-    def run(self, pipeline_id: str, video: Path, is_cancelled: Callable[[], bool]) -> bytes:
-        self.videos.append((pipeline_id, video))
-        run = self._runs[0] if len(self._runs) == 1 else self._runs.pop(0)
-        return run(pipeline_id, video, is_cancelled)
+    def run(self, run: Run, is_cancelled: Callable[[], bool]) -> None:
+        self.videos.append((run.pipeline_id, run.video))
+        way = self._ways[0] if len(self._ways) == 1 else self._ways.pop(0)
+        run.results.write_bytes(way(run.pipeline_id, run.video, is_cancelled))
 
     def close(self) -> None:
         pass

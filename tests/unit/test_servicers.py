@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -14,12 +15,21 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import MessageToDict
 
-from job_api.errors import InvalidFormat, InvalidJobId, InvalidStatus, InvalidWait, InvalidWorkerId, LeaseLost
+from job_api.errors import (
+    InvalidFormat,
+    InvalidJobId,
+    InvalidResults,
+    InvalidStatus,
+    InvalidWait,
+    InvalidWorkerId,
+    LeaseLost,
+)
 from job_api.repositories.jobs import JobRecord
 from job_api.servicers.job_servicer import JobServicer
 from job_api.servicers.worker_servicer import WorkerServicer
 from job_api.services.dispatch import VideoChunk
 from job_api.services.job_queue import Waiter
+from job_api.services.reports import ReportLimits, Signature
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.job_status import JobStatus
 from shared.pipelines.catalogue import BUILT_IN_PIPELINES
@@ -30,6 +40,7 @@ pytestmark = pytest.mark.unit
 JOB = UUID("6b1ddc2e-3cbc-4b4c-9d4d-0a4e1d2c7f55")
 TEXT = str(JOB)
 SERVICES = pb.DESCRIPTOR.services_by_name
+DIGEST = bytes(range(32))
 AT = datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC)
 RECORD = JobRecord(JOB, JobStatus.failed, "ocr", "in", None, "why", AT, AT)
 
@@ -41,7 +52,10 @@ class Fake:
     answers: dict[str, Any]
     calls: list[tuple[Any, ...]] = field(default_factory=list)
 
-    def __getattr__(self, method: str) -> Callable[..., Any]:
+    def __getattr__(self, method: str) -> Any:
+        if method == "limits":
+            return self.answers[method]
+
         def call(*arguments: Any) -> Any:
             self.calls.append((method, *arguments))
             answer = self.answers.get(method)
@@ -60,7 +74,7 @@ class Bench:
         fake: Any = self.fake
         servicers = {
             SERVICES["JobService"]: JobServicer(fake, fake, {"yolo": "Objects.", "ocr": "Text."}),
-            SERVICES["WorkerService"]: WorkerServicer(fake, BUILT_IN_PIPELINES),
+            SERVICES["WorkerService"]: WorkerServicer(fake, fake, BUILT_IN_PIPELINES),
         }
         self._server = grpc_testing.server_from_dictionary(servicers, grpc_testing.strict_real_time())
 
@@ -104,7 +118,8 @@ class TestJobService:
     @pytest.mark.parametrize("results_format", [pb.RESULTS_FORMAT_UNSPECIFIED, pb.RESULTS_FORMAT_FRAMES])
     def test_results_as_frames(self, results_format: Any) -> None:
         bench = Bench(frames=[{"text": "a"}, {}])
-        answer = bench.jobs("GetJobResults", pb.GetJobResultsRequest(job_id=TEXT, format=results_format))
+        serialized = bench.jobs("GetJobResults", pb.GetJobResultsRequest(job_id=TEXT, format=results_format))
+        answer = pb.GetJobResultsResponse.FromString(serialized)
         assert (answer.job_id, answer.results_json) == (TEXT, "")
         assert [(frame.frame_index, MessageToDict(frame.result)) for frame in answer.results] == [
             (0, {"text": "a"}),
@@ -112,10 +127,15 @@ class TestJobService:
         ]
         assert bench.fake.calls == [("frames", JOB)]
 
-    def test_results_as_json(self) -> None:
-        bench = Bench(results_json="[1]")
+    @pytest.mark.parametrize("size", [0, 1, 42, 43, 44, 10_000, 1_000_000])
+    def test_results_as_json_are_the_very_bytes_that_the_message_has(self, size: int) -> None:
+        text = "[" + ", ".join(["1"] * size) + "]"
+        bench = Bench(results_json=nullcontext((len(text), [text[:1].encode(), text[1:].encode()])))
         request = pb.GetJobResultsRequest(job_id=TEXT, format=pb.RESULTS_FORMAT_JSON)
-        assert bench.jobs("GetJobResults", request) == pb.GetJobResultsResponse(job_id=TEXT, results_json="[1]")
+        assert (
+            bench.jobs("GetJobResults", request)
+            == pb.GetJobResultsResponse(job_id=TEXT, results_json=text).SerializeToString()
+        )
         assert bench.fake.calls == [("results_json", JOB)]
 
     def test_list(self) -> None:
@@ -207,7 +227,7 @@ class TestWorkerService:
 
         fake: Any = Fake({})
         fake.dequeue = give
-        answer = WorkerServicer(fake, []).Dequeue(pb.DequeueRequest(worker_id="w"), context)  # type: ignore[arg-type]
+        answer = WorkerServicer(fake, fake, []).Dequeue(pb.DequeueRequest(worker_id="w"), context)  # type: ignore[arg-type]
         assert answer.job_id == TEXT
         [ended] = context.callbacks
         ended()
@@ -232,6 +252,32 @@ class TestWorkerService:
         assert bench.workers("CompleteJob", request) == pb.CompleteJobResponse()
         assert bench.fake.calls == [("complete", JOB, "w", DOCUMENT)]
 
+    def test_complete_what_was_sent_in_chunks(self) -> None:
+        bench = Bench()
+        request = pb.CompleteJobRequest(job_id=TEXT, worker_id="w", results_size_bytes=9, results_sha256=DIGEST)
+        assert bench.workers("CompleteJob", request) == pb.CompleteJobResponse()
+        assert bench.fake.calls == [("complete_staged", JOB, "w", Signature(9, DIGEST))]
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"results_size_bytes": 9},
+            {"results_sha256": DIGEST},
+            {"results_size_bytes": -1, "results_sha256": DIGEST},
+            {"results_size_bytes": 9, "results_sha256": DIGEST[1:]},
+            {"results_size_bytes": 9, "results_sha256": DIGEST, "results_json": DOCUMENT},
+        ],
+    )
+    def test_results_in_both_forms_or_without_a_whole_signature_reach_no_service(self, fields: dict[str, Any]) -> None:
+        request = pb.CompleteJobRequest(job_id=TEXT, worker_id="w", **fields)
+        assert raised_by("WorkerService", "CompleteJob", request) == (InvalidResults, [])
+
+    def test_put_results(self) -> None:
+        bench = Bench(put_results=12)
+        request = pb.PutJobResultsRequest(job_id=TEXT, worker_id="w", offset=7, data=b"chunk")
+        assert bench.workers("PutJobResults", request) == pb.PutJobResultsResponse(size_bytes=12)
+        assert bench.fake.calls == [("put_results", JOB, "w", 7, b"chunk")]
+
     def test_fail(self) -> None:
         bench = Bench()
         request = pb.FailJobRequest(job_id=TEXT, worker_id="w", error_message="why")
@@ -245,8 +291,10 @@ class TestWorkerService:
         assert bench.fake.calls == [("release", JOB, "w")]
 
     def test_offered_pipelines(self) -> None:
-        answer = Bench().workers("ListOfferedPipelines", pb.ListOfferedPipelinesRequest())
+        bench = Bench(limits=ReportLimits(1, 2, 3, 4))
+        answer = bench.workers("ListOfferedPipelines", pb.ListOfferedPipelinesRequest())
         assert list(answer.pipeline_ids) == list(BUILT_IN_PIPELINES)
+        assert (answer.max_chunk_bytes, answer.max_results_bytes) == (1, 2)
 
 
 CLIENTS_REQUESTS = {
@@ -257,6 +305,7 @@ CLIENTS_REQUESTS = {
 HOLDERS_REQUESTS = {
     "GetJobInput": pb.GetJobInputRequest,
     "RenewLease": pb.RenewLeaseRequest,
+    "PutJobResults": pb.PutJobResultsRequest,
     "CompleteJob": pb.CompleteJobRequest,
     "FailJob": pb.FailJobRequest,
     "ReleaseJob": pb.ReleaseJobRequest,
@@ -267,7 +316,7 @@ def raised_by(service: str, rpc: str, request: Any, **answers: Any) -> tuple[typ
     """Calls the servicer's method itself, since grpc's test server shows no exception; returns what it raised."""
     bench = Bench(**answers)
     fake: Any = bench.fake
-    servicer: Any = JobServicer(fake, fake, []) if service == "JobService" else WorkerServicer(fake, [])
+    servicer: Any = JobServicer(fake, fake, []) if service == "JobService" else WorkerServicer(fake, fake, [])
 
     class Context:
         def add_callback(self, _callback: object) -> bool:
@@ -312,7 +361,7 @@ def test_a_caller_that_was_gone_before_it_was_heard_takes_no_job() -> None:
 
     bench = Bench(dequeue=JOB)
     fake, gone = bench.fake, Gone()
-    servicer: Any = WorkerServicer(fake, [])  # type: ignore[arg-type]
+    servicer: Any = WorkerServicer(fake, fake, [])  # type: ignore[arg-type]
     assert servicer.Dequeue(pb.DequeueRequest(worker_id="w"), gone) == pb.DequeueResponse()
     assert fake.calls == []
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from job_api.errors import InvalidFormat, InvalidStatus, InvalidWait
 from job_api.repositories.jobs import JobRecord
 from job_api.servicers import conversions
+from job_api.servicers.results_answer import frame_message
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.job_status import JobStatus
 
@@ -71,7 +72,7 @@ def test_a_frame_becomes_a_struct_with_all_its_values() -> None:
         "flag": True,
         "nothing": None,
     }
-    message = conversions.frame_message(7, result)
+    message = frame_message(7, result)
     assert message.frame_index == 7
     assert MessageToDict(message.result) == result
 

@@ -63,8 +63,8 @@ def services(make_services: Make, storage: HookedStorage, queue: MemoryQueue, jo
 CALLS: dict[str, Call] = {
     "read": lambda services, job, worker: services.dispatch.read_input(job, worker, 0, 0),
     "renew": lambda services, job, worker: services.dispatch.renew(job, worker),
-    "complete": lambda services, job, worker: services.dispatch.complete(job, worker, OTHER_DOCUMENT),
-    "fail": lambda services, job, worker: services.dispatch.fail(job, worker, "another end"),
+    "complete": lambda services, job, worker: services.reports.complete(job, worker, OTHER_DOCUMENT),
+    "fail": lambda services, job, worker: services.reports.fail(job, worker, "another end"),
     "release": lambda services, job, worker: services.dispatch.release(job, worker),
 }
 each_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
@@ -142,7 +142,7 @@ class TestTaking:
             assert services.dispatch.dequeue(f"w{number}", 0, EndsBeforeTheAnswer()) is None
             assert status(services, job) is JobStatus.pending
         assert take(services, "w9") == job
-        assert services.leases.count_loss(job) == 1
+        assert services.leases.losses(job) == 0
 
     def test_a_call_that_ends_while_it_is_answered_takes_nothing_from_the_next(self, services: Services) -> None:
         class AsksAgainInstead(Waiter):
@@ -208,11 +208,12 @@ class TestAnswersThatAreLost:
         assert status(services, job) is JobStatus.pending
         assert services.leases.losses(job) == 0
 
-    def test_the_worker_does_not_hold_it_from_then_on(self, services: Services) -> None:
+    def test_a_worker_that_learned_of_it_after_all_keeps_it(self, services: Services) -> None:
         job = submit(services)
         self.lost(services).end()
-        with pytest.raises(LeaseLost):
-            services.dispatch.renew(job, "w1")
+        services.dispatch.renew(job, "w1")
+        services.dispatch.expire_leases()
+        assert status(services, job) is JobStatus.running
 
     def test_the_job_wakes_a_waiting_worker(self, services: Services) -> None:
         job = submit(services)
@@ -357,8 +358,7 @@ class TestReading:
         clock.advance(LEASE_SECONDS - 1)
         services.dispatch.read_input(job, "w1", 0, 0)
         clock.advance(1)
-        with pytest.raises(LeaseLost):
-            services.dispatch.read_input(job, "w1", 0, 0)
+        assert services.dispatch.expire_leases() == 1
 
     def test_a_missing_video_is_data_loss_of_that_job_alone(self, services: Services, storage: MemoryStorage) -> None:
         job, other = running(services, "w1"), running(services, "w2")
@@ -368,7 +368,7 @@ class TestReading:
         assert raised.value.job_id == str(job)
         assert "video_jobs" not in raised.value.message
         assert services.dispatch.read_input(other, "w2", 0, 0).data == VIDEO
-        services.dispatch.fail(job, "w1", "its video is missing")
+        services.reports.fail(job, "w1", "its video is missing")
         assert status(services, job) is JobStatus.failed
 
 
@@ -409,21 +409,70 @@ class TestLeases:
         assert waiting.result(10) == job
 
     @each_call
-    def test_a_stale_lease_changes_nothing_from_its_deadline_on(
+    def test_a_late_worker_changes_nothing_once_another_has_the_job(
         self, services: Services, storage: MemoryStorage, clock: FakeClock, call: Call
     ) -> None:
         job = running(services)
         clock.advance(LEASE_SECONDS)
-        with pytest.raises(LeaseLost):  # before anybody noticed that it ended
-            call(services, job, "w1")
-        assert outcome(services, job) == (JobStatus.running, None, None)
         services.dispatch.expire_leases()
         assert take(services, "w2") == job
-        with pytest.raises(LeaseLost):  # while another holds it
+        with pytest.raises(LeaseLost):
             call(services, job, "w1")
         assert outcome(services, job) == (JobStatus.running, None, None)
         assert list(storage.list_files("video_jobs")) == [input_key(job)]
         services.dispatch.renew(job, "w2")
+
+    @pytest.mark.parametrize(
+        ("call", "after"),
+        {
+            "read": JobStatus.running,
+            "renew": JobStatus.running,
+            "complete": JobStatus.completed,
+            "fail": JobStatus.failed,
+            "release": JobStatus.pending,
+        }.items(),
+    )
+    @pytest.mark.parametrize("is_noticed", [False, True])
+    def test_a_late_worker_is_welcome_while_nobody_else_has_the_job(
+        self, services: Services, clock: FakeClock, call: str, after: JobStatus, is_noticed: bool
+    ) -> None:
+        job = running(services)
+        clock.advance(LEASE_SECONDS)
+        if is_noticed:
+            services.dispatch.expire_leases()
+        CALLS[call](services, job, "w1")
+        assert status(services, job) is after
+        assert services.leases.losses(job) == 0
+        assert take(services, "w2") == (job if after is JobStatus.pending else None)
+
+    def test_a_worker_that_comes_back_has_not_been_lost(self, services: Services, clock: FakeClock) -> None:
+        job = running(services)
+        for _ in range(5):
+            clock.advance(LEASE_SECONDS)
+            services.dispatch.expire_leases()
+            services.dispatch.renew(job, "w1")
+        assert status(services, job) is JobStatus.running
+
+    @each_call
+    def test_a_job_that_failed_with_its_last_worker_stays_failed(
+        self, services: Services, clock: FakeClock, call: Call
+    ) -> None:
+        job = submit(services)
+        for _ in range(3):
+            assert take(services, "w1") == job
+            services.dispatch.renew(job, "w1")
+            clock.advance(LEASE_SECONDS)
+            services.dispatch.expire_leases()
+        with pytest.raises(LeaseLost):
+            call(services, job, "w1")
+        assert outcome(services, job) == (JobStatus.failed, None, "worker lost 3 times")
+
+    def test_time_in_which_the_server_did_not_run_counts_for_nobody(self, services: Services, clock: FakeClock) -> None:
+        job = running(services)
+        clock.advance(LEASE_SECONDS + 14)
+        services.dispatch.extend_leases(LEASE_SECONDS + 14)
+        assert services.dispatch.expire_leases() == 0
+        assert status(services, job) is JobStatus.running
 
     @each_call
     def test_another_worker_changes_nothing(self, services: Services, storage: MemoryStorage, call: Call) -> None:
@@ -504,7 +553,7 @@ class TestLeases:
             expired.append(services.dispatch.expire_leases())
 
         storage.before_save = take_too_long
-        services.dispatch.complete(job, "w1", DOCUMENT)
+        services.reports.complete(job, "w1", DOCUMENT)
         assert expired == [0]
         assert outcome(services, job) == (JobStatus.completed, results_key(job), None)
 
@@ -540,7 +589,7 @@ class TestCompleting:
         job = running(services)
         seen: list[JobStatus] = []
         storage.before_save = lambda: seen.append(status(services, job))
-        services.dispatch.complete(job, "w1", DOCUMENT)
+        services.reports.complete(job, "w1", DOCUMENT)
         assert seen == [JobStatus.running]
         assert outcome(services, job) == (JobStatus.completed, results_key(job), None)
         assert storage.load_file(results_key(job)).read() == DOCUMENT
@@ -549,7 +598,7 @@ class TestCompleting:
         job = completed(services)
         before = services.queries.job(job)
         for _ in range(3):
-            services.dispatch.complete(job, "w1", DOCUMENT)
+            services.reports.complete(job, "w1", DOCUMENT)
         assert services.queries.job(job) == before
 
     @pytest.mark.parametrize(("worker", "document"), [("w2", DOCUMENT), ("w1", OTHER_DOCUMENT), ("w2", OTHER_DOCUMENT)])
@@ -559,7 +608,7 @@ class TestCompleting:
         job = completed(services)
         before = services.queries.job(job)
         with pytest.raises(LeaseLost):
-            services.dispatch.complete(job, worker, document)
+            services.reports.complete(job, worker, document)
         assert services.queries.job(job) == before
         assert storage.load_file(results_key(job)).read() == DOCUMENT
 
@@ -569,17 +618,17 @@ class TestCompleting:
         job = completed(services)
         storage.delete_file(results_key(job))
         with pytest.raises(LeaseLost):
-            services.dispatch.complete(job, "w1", DOCUMENT)
+            services.reports.complete(job, "w1", DOCUMENT)
 
     def test_results_that_are_refused_change_nothing_and_the_worker_keeps_the_job(
         self, services: Services, storage: MemoryStorage
     ) -> None:
         job = running(services)
         with pytest.raises(InvalidResults):
-            services.dispatch.complete(job, "w1", b'{"results": [{"frame_index": 1, "result": {}}]}')
+            services.reports.complete(job, "w1", b'{"results": [{"frame_index": 1, "result": {}}]}')
         assert outcome(services, job) == (JobStatus.running, None, None)
         assert list(storage.list_files("video_jobs")) == [input_key(job)]
-        services.dispatch.complete(job, "w1", DOCUMENT)
+        services.reports.complete(job, "w1", DOCUMENT)
 
     def test_results_up_to_the_limit_are_taken_and_one_byte_more_is_refused(
         self, make_services: Make, make_settings: Callable[..., ApiSettings]
@@ -587,19 +636,19 @@ class TestCompleting:
         services = make_services(make_settings(max_results_bytes=len(DOCUMENT)))
         job = running(services)
         with pytest.raises(PayloadTooLarge, match=str(len(DOCUMENT))):
-            services.dispatch.complete(job, "w1", DOCUMENT + b" ")
+            services.reports.complete(job, "w1", DOCUMENT + b" ")
         assert status(services, job) is JobStatus.running
-        services.dispatch.complete(job, "w1", DOCUMENT)
+        services.reports.complete(job, "w1", DOCUMENT)
         assert status(services, job) is JobStatus.completed
 
     def test_a_full_disk_leaves_the_job_with_its_worker(self, services: Services, storage: HookedStorage) -> None:
         job = running(services)
         storage.before_save = raises(StorageFull())
         with pytest.raises(DiskLow):
-            services.dispatch.complete(job, "w1", DOCUMENT)
+            services.reports.complete(job, "w1", DOCUMENT)
         assert outcome(services, job) == (JobStatus.running, None, None)
         storage.before_save = None
-        services.dispatch.complete(job, "w1", DOCUMENT)
+        services.reports.complete(job, "w1", DOCUMENT)
         assert status(services, job) is JobStatus.completed
 
     def test_a_row_that_cannot_be_changed_leaves_the_job_with_its_worker(
@@ -608,10 +657,10 @@ class TestCompleting:
         job = running(services)
         jobs.before_move = database_is_away
         with pytest.raises(RuntimeError):
-            services.dispatch.complete(job, "w1", DOCUMENT)
+            services.reports.complete(job, "w1", DOCUMENT)
         jobs.before_move = None
         services.dispatch.renew(job, "w1")
-        services.dispatch.complete(job, "w1", DOCUMENT)
+        services.reports.complete(job, "w1", DOCUMENT)
         assert status(services, job) is JobStatus.completed
 
     def test_two_completions_at_once_are_one(self, services: Services, storage: HookedStorage) -> None:
@@ -622,7 +671,7 @@ class TestCompleting:
 
         def complete() -> None:
             together.wait(10)
-            services.dispatch.complete(job, "w1", DOCUMENT)
+            services.reports.complete(job, "w1", DOCUMENT)
 
         for future in [in_thread(complete) for _ in range(4)]:
             future.result(20)
@@ -640,7 +689,7 @@ class TestFailing:
     def test_the_same_failure_again_is_harmless(self, services: Services) -> None:
         job = failed(services, "why")
         before = services.queries.job(job)
-        services.dispatch.fail(job, "w1", "why")
+        services.reports.fail(job, "w1", "why")
         assert services.queries.job(job) == before
 
     @pytest.mark.parametrize(("worker", "message"), [("w2", "why"), ("w1", "other"), ("w2", "other")])
@@ -649,14 +698,14 @@ class TestFailing:
     ) -> None:
         job = failed(services, "why")
         with pytest.raises(LeaseLost):
-            services.dispatch.fail(job, worker, message)
+            services.reports.fail(job, worker, message)
         assert outcome(services, job)[2] == "why"
 
     @pytest.mark.parametrize("message", ["", " ", "\n\t"])
     def test_a_failure_without_a_message_is_refused(self, services: Services, message: str) -> None:
         job = running(services)
         with pytest.raises(InvalidErrorMessage):
-            services.dispatch.fail(job, "w1", message)
+            services.reports.fail(job, "w1", message)
         assert status(services, job) is JobStatus.running
 
     def test_a_message_is_measured_in_bytes(
@@ -665,9 +714,9 @@ class TestFailing:
         services = make_services(make_settings(max_error_message_bytes=10))
         job = running(services)
         with pytest.raises(PayloadTooLarge, match="12 bytes"):
-            services.dispatch.fail(job, "w1", "ж" * 6)
+            services.reports.fail(job, "w1", "ж" * 6)
         assert status(services, job) is JobStatus.running
-        services.dispatch.fail(job, "w1", "ж" * 5)
+        services.reports.fail(job, "w1", "ж" * 5)
         assert outcome(services, job)[2] == "ж" * 5
 
 
@@ -723,7 +772,7 @@ def test_nothing_of_a_job_is_kept_in_memory_once_it_has_ended(services: Services
     clock.advance(LEASE_SECONDS)
     services.dispatch.expire_leases()
     take(services, "w1")
-    services.dispatch.complete(job, "w1", DOCUMENT)
+    services.reports.complete(job, "w1", DOCUMENT)
     clock.advance(LEASE_SECONDS)
     assert services.leases.expired() == []
     assert services.leases.losses(job) == 0
@@ -735,7 +784,7 @@ def test_the_services_share_their_locks(services: Services, storage: HookedStora
     job = running(services)
     refused: list[object] = []
     storage.before_save = lambda: refused.append(in_thread(lambda: services.queries.delete(job)))
-    services.dispatch.complete(job, "w1", DOCUMENT)
+    services.reports.complete(job, "w1", DOCUMENT)
     [deletion] = refused
     deletion.result(10)  # type: ignore[attr-defined]
     with pytest.raises(JobNotFound):

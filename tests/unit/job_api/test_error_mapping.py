@@ -46,6 +46,7 @@ EXPECTED_CODES = {
     "JobFailed": grpc.StatusCode.NOT_FOUND,
     "RequestIdReused": grpc.StatusCode.ALREADY_EXISTS,
     "LeaseLost": grpc.StatusCode.FAILED_PRECONDITION,
+    "ResultsIncomplete": grpc.StatusCode.FAILED_PRECONDITION,
     "JobNotFinished": grpc.StatusCode.FAILED_PRECONDITION,
     "PayloadTooLarge": grpc.StatusCode.RESOURCE_EXHAUSTED,
     "DiskLow": grpc.StatusCode.RESOURCE_EXHAUSTED,

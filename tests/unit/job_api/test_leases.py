@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from job_api.services.leases import JobLocks, LeaseTable
+from job_api.services.leases import Ending, JobLocks, Lease, LeaseTable
 from tests.support.clock import FakeClock
 from tests.support.waiting import in_thread
 
@@ -25,10 +25,10 @@ def job() -> UUID:
 
 
 def test_the_worker_that_was_given_the_job_holds_it_and_no_other_does(table: LeaseTable, job: UUID) -> None:
-    lease = table.grant(job, "w1")
-    assert table.use(job, "w2") is None
-    assert table.use(job, "w1") is lease
-    assert table.use(uuid4(), "w1") is None
+    table.grant(job, "w1")
+    assert not table.use(job, "w2")
+    assert table.use(job, "w1")
+    assert not table.use(uuid4(), "w1")
 
 
 def test_another_workers_try_neither_uses_nor_takes_the_lease(table: LeaseTable, job: UUID) -> None:
@@ -38,28 +38,40 @@ def test_another_workers_try_neither_uses_nor_takes_the_lease(table: LeaseTable,
     assert table.unused_of("w2") is None
 
 
-def test_a_lease_lives_until_its_deadline_and_is_dead_exactly_on_it(
-    table: LeaseTable, job: UUID, clock: FakeClock
-) -> None:
+def test_a_lease_expires_exactly_on_its_deadline(table: LeaseTable, job: UUID, clock: FakeClock) -> None:
     lease = table.grant(job, "w1")
     clock.advance(LEASE_SECONDS - 0.001)
-    assert table.use(job, "w1")
     assert table.expired() == []
-    assert table.expired_of(job) is None
+    assert table.take_expired(job) is None
     clock.now = 1000.0 + LEASE_SECONDS
-    assert table.use(job, "w1") is None
     assert table.expired() == [job]
-    assert table.expired_of(job) is lease
+    assert table.take_expired(job) is lease
+
+
+def test_an_expired_lease_is_its_workers_until_it_is_taken(table: LeaseTable, job: UUID, clock: FakeClock) -> None:
+    table.grant(job, "w1")
+    clock.advance(2 * LEASE_SECONDS)
+    assert not table.renew(job, "w2")
+    assert table.use(job, "w1")
+    assert table.expired() == [job]
+    assert table.renew(job, "w1")
+    assert table.expired() == []
+    clock.advance(LEASE_SECONDS)
+    lease = table.take_expired(job)
+    assert lease
+    assert not table.renew(job, "w1")
+    table.restore(lease)
+    assert table.renew(job, "w1")
 
 
 def test_renewing_counts_from_now(table: LeaseTable, job: UUID, clock: FakeClock) -> None:
-    lease = table.grant(job, "w1")
+    table.grant(job, "w1")
     clock.advance(40)
-    table.renew(lease)
+    assert table.renew(job, "w1")
     clock.advance(LEASE_SECONDS - 0.001)
-    assert table.use(job, "w1")
+    assert table.expired() == []
     clock.advance(0.001)
-    assert table.use(job, "w1") is None
+    assert table.expired() == [job]
 
 
 def test_using_a_lease_does_not_renew_it(table: LeaseTable, job: UUID, clock: FakeClock) -> None:
@@ -67,13 +79,25 @@ def test_using_a_lease_does_not_renew_it(table: LeaseTable, job: UUID, clock: Fa
     clock.advance(59)
     assert table.use(job, "w1")
     clock.advance(1)
-    assert table.use(job, "w1") is None
+    assert table.expired() == [job]
+
+
+def test_time_that_counts_for_nobody_is_added_to_every_lease(table: LeaseTable, job: UUID, clock: FakeClock) -> None:
+    other = uuid4()
+    table.grant(job, "w1")
+    clock.advance(30)
+    table.grant(other, "w2")
+    table.extend_all(100)
+    clock.advance(130)
+    assert table.expired() == [job]
+    clock.advance(30)
+    assert table.expired() == [job, other]
 
 
 def test_a_lease_of_nobody_is_taken_over_by_the_first_worker_that_uses_it(table: LeaseTable, job: UUID) -> None:
     table.grant(job, None)
     assert table.use(job, "w1")
-    assert table.use(job, "w2") is None
+    assert not table.use(job, "w2")
     assert table.use(job, "w1")
 
 
@@ -81,7 +105,6 @@ def test_a_lease_of_nobody_expires_like_any_other(table: LeaseTable, job: UUID, 
     table.grant(job, None)
     clock.advance(LEASE_SECONDS)
     assert table.expired() == [job]
-    assert table.use(job, "w1") is None
 
 
 def test_an_unacknowledged_lease_expires_at_once(table: LeaseTable, job: UUID) -> None:
@@ -89,8 +112,15 @@ def test_an_unacknowledged_lease_expires_at_once(table: LeaseTable, job: UUID) -
     assert table.expire_unacknowledged(lease)
     assert lease.is_unacknowledged
     assert table.expired() == [job]
-    assert table.use(job, "w1") is None
     assert table.unused_of("w1") is None
+
+
+def test_a_worker_that_learned_of_its_job_after_all_keeps_it(table: LeaseTable, job: UUID) -> None:
+    lease = table.grant(job, "w1")
+    table.expire_unacknowledged(lease)
+    assert table.use(job, "w1")
+    assert table.expired() == []
+    assert not lease.is_unacknowledged
 
 
 def test_a_lease_whose_worker_has_called_is_acknowledged(table: LeaseTable, job: UUID) -> None:
@@ -130,28 +160,28 @@ def test_a_job_the_worker_never_called_about_is_not_its_own_after_the_deadline(
 
 def test_an_ended_lease_is_over_and_its_holder_is_remembered(table: LeaseTable, job: UUID, clock: FakeClock) -> None:
     table.grant(job, "w1")
-    assert table.last_holder(job) is None
+    assert table.ending(job) is None
     table.end(job)
-    assert table.use(job, "w1") is None
-    assert table.last_holder(job) == "w1"
+    assert not table.use(job, "w1")
+    assert table.ending(job) == Ending("w1", has_expired=False)
     clock.advance(LEASE_SECONDS)
     assert table.expired() == []
-    assert table.expired_of(job) is None
+    assert table.take_expired(job) is None
 
 
 def test_a_new_lease_forgets_the_last_holder(table: LeaseTable, job: UUID) -> None:
     table.grant(job, "w1")
     table.end(job)
     table.grant(job, "w2")
-    assert table.last_holder(job) is None
-    assert table.use(job, "w1") is None
+    assert table.ending(job) is None
+    assert not table.use(job, "w1")
 
 
 def test_the_end_of_a_lease_of_nobody_remembers_nobody(table: LeaseTable, job: UUID) -> None:
     table.grant(job, None)
     table.end(job)
     table.end(job)
-    assert table.last_holder(job) is None
+    assert table.ending(job) is None
 
 
 def test_only_so_many_ended_leases_are_remembered(clock: FakeClock) -> None:
@@ -160,7 +190,7 @@ def test_only_so_many_ended_leases_are_remembered(clock: FakeClock) -> None:
     for job in jobs:
         table.grant(job, "w1")
         table.end(job)
-    assert [table.last_holder(job) for job in jobs] == [None, None, "w1", "w1", "w1"]
+    assert [table.ending(job) is not None for job in jobs] == [False, False, True, True, True]
 
 
 def test_a_lease_is_not_another_of_the_same_job(table: LeaseTable, job: UUID) -> None:
@@ -175,10 +205,14 @@ def test_a_lease_is_not_another_of_the_same_job(table: LeaseTable, job: UUID) ->
 
 def test_losses_are_counted_a_job_until_they_are_forgotten(table: LeaseTable, job: UUID) -> None:
     other = uuid4()
-    assert [table.count_loss(job), table.count_loss(job), table.count_loss(other)] == [1, 2, 1]
+    for lost in (job, job, other):
+        table.count_loss(Lease(lost, "w1", 0.0))
+    assert (table.losses(job), table.losses(other)) == (2, 1)
+    assert table.ending(job) == Ending("w1", has_expired=True)
+    table.take_loss_back(job)
+    assert table.losses(job) == 1
     table.forget_losses(job)
-    assert table.count_loss(job) == 1
-    assert table.count_loss(other) == 2
+    assert (table.losses(job), table.losses(other)) == (0, 1)
     table.forget_losses(uuid4())
 
 

@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from job_worker.errors import Cancelled, JobFailed, ModelLoadError
+from job_worker.errors import Cancelled, InsufficientSpace, JobFailed, ModelLoadError
 from job_worker.runtime.child_process import CHECK_SECONDS, Build, ProcessRunner, RunLimits, serve
+from job_worker.runtime.pipeline_runner import Run
 from tests.support import builds
 from tests.support.samples import results_document
 from tests.support.waiting import eventually, in_thread
@@ -64,8 +65,15 @@ def never() -> bool:
     return False
 
 
+def run(runner: ProcessRunner, pipeline_id: str, video: Path, is_cancelled: Callable[[], bool] = never) -> bytes:
+    """Runs the pipeline and returns the results document."""
+    results = video.with_suffix(".json")
+    runner.run(Run(pipeline_id, video, results), is_cancelled)
+    return results.read_bytes()
+
+
 def result_of(runner: ProcessRunner, video: Path) -> dict[str, Any]:
-    [entry] = json.loads(runner.run("succeed", video, never))["results"]
+    [entry] = json.loads(run(runner, "succeed", video, never))["results"]
     return dict(entry["result"])
 
 
@@ -83,7 +91,7 @@ def is_alive(pid: int) -> bool:
 
 
 def test_a_run_gives_the_results_document(runner: ProcessRunner, video: Path) -> None:
-    document = runner.run("succeed", video, never)
+    document = run(runner, "succeed", video, never)
     pid = json.loads(document)["results"][0]["result"]["pid"]
     result = {"text": builds.NOT_ENGLISH, "video": str(video), "pid": pid, "timestamp_ms": 0.0}
     assert document == results_document([{"frame_index": 0, "result": result}])
@@ -102,7 +110,7 @@ def test_a_runner_that_was_not_started_starts_with_its_first_run(make_runner: Ma
 def test_a_job_failure_keeps_its_message_and_leaves_the_child_alive(runner: ProcessRunner, video: Path) -> None:
     pid = result_of(runner, video)["pid"]
     with pytest.raises(JobFailed) as raised:
-        runner.run("fail", video, never)
+        run(runner, "fail", video, never)
     assert str(raised.value) == f"no frame can be decoded: {builds.NOT_ENGLISH}"
     assert result_of(runner, video)["pid"] == pid
 
@@ -110,13 +118,13 @@ def test_a_job_failure_keeps_its_message_and_leaves_the_child_alive(runner: Proc
 def test_an_unforeseen_error_is_no_job_failure_and_leaves_the_child_alive(runner: ProcessRunner, video: Path) -> None:
     pid = result_of(runner, video)["pid"]
     with pytest.raises(RuntimeError, match="KeyError: 'a bug'"):
-        runner.run("err", video, never)
+        run(runner, "err", video, never)
     assert result_of(runner, video)["pid"] == pid
 
 
 def test_running_out_of_memory_fails_the_job(runner: ProcessRunner, video: Path) -> None:
     with pytest.raises(JobFailed, match="ran out of memory"):
-        runner.run("out of memory", video, never)
+        run(runner, "out of memory", video, never)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +141,7 @@ def test_the_end_of_the_child_fails_the_job_and_the_next_run_gets_a_fresh_child(
 ) -> None:
     pid = result_of(runner, video)["pid"]
     with pytest.raises(JobFailed, match=words):
-        runner.run(way, video, never)
+        run(runner, way, video, never)
     assert not is_alive(pid)
     assert result_of(runner, video)["pid"] not in {pid, os.getpid()}
 
@@ -150,7 +158,7 @@ def test_a_hang_fails_the_job_in_time_and_the_next_run_gets_a_fresh_child(make_r
     runner.start(never)
     began_at = time.monotonic()
     with pytest.raises(JobFailed, match=r"hung: no frame was done for 0\.5 seconds"):
-        runner.run("hang", video, never)
+        run(runner, "hang", video, never)
     assert 0.5 <= time.monotonic() - began_at < 5
     assert not is_alive(int(video.read_text()))
     assert result_of(runner, video)
@@ -162,7 +170,7 @@ def test_a_run_that_takes_too_much_memory_fails_the_job_and_the_next_run_gets_a_
     runner = make_runner(max_memory_bytes=builds.MUCH_MEMORY_BYTES)
     pid = result_of(runner, video)["pid"]
     with pytest.raises(JobFailed, match=f"more memory than the limit of {builds.MUCH_MEMORY_BYTES} bytes"):
-        runner.run("take memory", video, never)
+        run(runner, "take memory", video, never)
     assert not is_alive(pid)
     assert result_of(runner, video)["pid"] != pid
 
@@ -170,7 +178,7 @@ def test_a_run_that_takes_too_much_memory_fails_the_job_and_the_next_run_gets_a_
 def test_memory_is_checked_while_frames_come_fast(make_runner: MakeRunner, video: Path) -> None:
     runner = make_runner(max_memory_bytes=builds.MUCH_MEMORY_BYTES)
     with pytest.raises(JobFailed, match="more memory than the limit"):
-        runner.run("take memory with every frame", video, never)
+        run(runner, "take memory with every frame", video, never)
 
 
 def test_models_that_take_too_much_memory_are_reported(make_runner: MakeRunner) -> None:
@@ -184,13 +192,13 @@ def test_every_frame_gives_the_next_one_its_whole_time(make_runner: MakeRunner, 
     assert whole_run > 1.4 * limit
     runner = make_runner(max_frame_seconds=limit, check_seconds=0.01)
     runner.start(never)
-    assert runner.run("slow", video, never)
+    assert run(runner, "slow", video, never)
 
 
 def test_a_run_is_cancelled_at_once(runner: ProcessRunner, video: Path) -> None:
     began_at = time.monotonic()
     with pytest.raises(Cancelled):
-        runner.run("hang", video, lambda: holds_pid(video))
+        run(runner, "hang", video, lambda: holds_pid(video))
     assert time.monotonic() - began_at < 5
     eventually(lambda: not is_alive(int(video.read_text())), "the child's end", seconds=5)
     assert result_of(runner, video)
@@ -199,7 +207,7 @@ def test_a_run_is_cancelled_at_once(runner: ProcessRunner, video: Path) -> None:
 def test_a_run_is_cancelled_while_its_frames_come(runner: ProcessRunner, video: Path) -> None:
     answers = iter([False, False])
     with pytest.raises(Cancelled):
-        runner.run("slow", video, lambda: next(answers, True))
+        run(runner, "slow", video, lambda: next(answers, True))
 
 
 @pytest.mark.parametrize(
@@ -227,16 +235,16 @@ def test_models_that_do_not_load_a_second_time_are_reported(
     runner = make_runner(builds.ModelsThatLoadOnce(tmp_path / "seen"))
     runner.start(never)
     with pytest.raises(JobFailed):
-        runner.run("crash", video, never)
+        run(runner, "crash", video, never)
     with pytest.raises(ModelLoadError, match="the weights are gone"):
-        runner.run("succeed", video, never)
+        run(runner, "succeed", video, never)
 
 
 def test_a_run_whose_models_take_for_ever_can_be_cancelled(make_runner: MakeRunner, tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"
 
     with pytest.raises(Cancelled):
-        make_runner(builds.ModelsThatNeverLoad(pid_file)).run("succeed", tmp_path, lambda: holds_pid(pid_file))
+        run(make_runner(builds.ModelsThatNeverLoad(pid_file)), "succeed", pid_file, lambda: holds_pid(pid_file))
     eventually(lambda: not is_alive(int(pid_file.read_text())), "the child's end", seconds=5)
 
 
@@ -258,12 +266,13 @@ PARENT = """
 import sys
 from pathlib import Path
 from job_worker.runtime.child_process import ProcessRunner, RunLimits
+from job_worker.runtime.pipeline_runner import Run
 from tests.support.builds import Anything
 
 if __name__ == "__main__":
     runner = ProcessRunner(Anything(), RunLimits(600, 1 << 40))
     runner.start(lambda: False)
-    runner.run("hang", Path(sys.argv[1]), lambda: False)
+    runner.run(Run("hang", Path(sys.argv[1]), Path("/dev/null")), lambda: False)
 """
 
 
@@ -289,13 +298,13 @@ def test_the_child_serves_until_its_pipe_is_closed_and_ends_by_itself(video: Pat
     kinds = []
     for way in (None, "fail", "err", "succeed"):
         if way:
-            ours.send((way, video))
+            ours.send(Run(way, video, video.with_suffix(".json")))
         assert ours.poll(PATIENCE_SECONDS)
         kinds.append(ours.recv())
         ours.recv_bytes()
     ours.close()
     child.join(PATIENCE_SECONDS)
-    assert kinds == ["ready", "failure", "unforeseen", "results"]
+    assert kinds == ["ready", "failure", "unforeseen", "done"]
     assert child.exitcode == 0
 
 
@@ -312,9 +321,27 @@ def test_the_child_says_why_its_models_do_not_load_and_ends_by_itself() -> None:
     assert child.exitcode == 0
 
 
+@pytest.mark.parametrize("limit", [0, 500])
+def test_a_run_ends_at_the_frame_that_passes_the_limit_on_results(
+    runner: ProcessRunner, video: Path, limit: int
+) -> None:
+    size = len(run(runner, "many frames", video))
+    results = video.with_suffix(".json")
+    runner.run(Run("many frames", video, results, size), never)
+    with pytest.raises(JobFailed, match=f"larger than {limit} bytes, the limit of the server"):
+        runner.run(Run("many frames", video, results, limit), never)
+    assert results.stat().st_size < min(limit + 200, size)
+
+
+def test_a_results_file_that_cannot_be_written_is_no_fault_of_the_job(runner: ProcessRunner, video: Path) -> None:
+    with pytest.raises(InsufficientSpace, match="free space"):
+        runner.run(Run("succeed", video, video / "no folder"), never)
+    assert result_of(runner, video)
+
+
 def test_two_runners_do_not_disturb_each_other(make_runner: MakeRunner, tmp_path: Path) -> None:
     one, other = make_runner(), make_runner()
-    hanging = in_thread(lambda: one.run("hang", tmp_path / "one", (tmp_path / "enough").exists))
+    hanging = in_thread(lambda: run(one, "hang", tmp_path / "one", (tmp_path / "enough").exists))
     assert result_of(other, tmp_path / "other")
     (tmp_path / "enough").touch()
     with pytest.raises(Cancelled):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from job_api.servicers.conversions import frame_message
+from job_api.servicers.results_answer import frame_message
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.results import (
     MAX_FRAME_BYTES,
@@ -18,7 +18,7 @@ from shared.results import (
     check_document,
     check_frame,
     encoded_document,
-    list_of_document,
+    list_span,
     read_document,
     read_list,
 )
@@ -51,6 +51,11 @@ def check(document: bytes) -> int:
     return check_document(io.BytesIO(document))
 
 
+def list_of(document: bytes) -> bytes:
+    begin, end = list_span(io.BytesIO(document))
+    return document[begin:end]
+
+
 def results_of(document: bytes) -> list[dict[str, Any]]:
     return list(read_document(io.BytesIO(document), check_frame))
 
@@ -66,14 +71,14 @@ def test_whatever_has_the_shape_is_accepted_and_read_back(
     document = document_of(results, ensure_ascii=ascii_only, indent=indent)
     assert check(document) == len(results)
     assert results_of(document) == results
-    assert json.loads(list_of_document(document)) == json.loads(document)["results"]
-    assert list(read_list(io.BytesIO(list_of_document(document)), check_frame)) == results
+    assert json.loads(list_of(document)) == json.loads(document)["results"]
+    assert list(read_list(io.BytesIO(list_of(document)), check_frame)) == results
 
 
 @pytest.mark.parametrize("text", LISTS)
 def test_the_list_is_returned_as_the_very_bytes_that_were_stored(text: str) -> None:
     document = f' {{ "results" : {text} }} '.encode()
-    assert list_of_document(document) == text.encode()
+    assert list_of(document) == text.encode()
 
 
 TRAPS = [
@@ -210,7 +215,7 @@ NO_LISTS = [
 @pytest.mark.parametrize("document", NO_LISTS)
 def test_a_damaged_document_has_no_list(document: bytes) -> None:
     with pytest.raises(InvalidDocument):
-        list_of_document(document)
+        list_of(document)
 
 
 @pytest.mark.parametrize(("opening", "closing"), [('{"a":', "}"), ("[", "]")])

@@ -680,6 +680,62 @@ class RenewLeaseResponse(_message.Message):
 Global___RenewLeaseResponse: _TypeAlias = RenewLeaseResponse  # noqa: Y015
 
 @_typing.final
+class PutJobResultsRequest(_message.Message):
+    """PutJobResultsRequest is one chunk of a job's results document."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_ID_FIELD_NUMBER: _builtins.int
+    WORKER_ID_FIELD_NUMBER: _builtins.int
+    OFFSET_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    job_id: _builtins.str
+    """The job's id."""
+    worker_id: _builtins.str
+    """The worker that holds the job."""
+    offset: _builtins.int
+    """Where the chunk starts, in bytes: at most what the server holds."""
+    data: _builtins.bytes
+    """The chunk, at most ListOfferedPipelinesResponse.max_chunk_bytes; empty to learn what the server holds."""
+    def __init__(
+        self,
+        *,
+        job_id: _builtins.str = ...,
+        worker_id: _builtins.str = ...,
+        offset: _builtins.int = ...,
+        data: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "job_id", b"job_id", "offset", b"offset", "worker_id", b"worker_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PutJobResultsRequest: _TypeAlias = PutJobResultsRequest  # noqa: Y015
+
+@_typing.final
+class PutJobResultsResponse(_message.Message):
+    """PutJobResultsResponse says what the server holds."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    size_bytes: _builtins.int
+    """How many bytes are held without a gap, from the beginning."""
+    def __init__(
+        self,
+        *,
+        size_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["size_bytes", b"size_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PutJobResultsResponse: _TypeAlias = PutJobResultsResponse  # noqa: Y015
+
+@_typing.final
 class CompleteJobRequest(_message.Message):
     """CompleteJobRequest brings a job's results."""
 
@@ -688,6 +744,8 @@ class CompleteJobRequest(_message.Message):
     JOB_ID_FIELD_NUMBER: _builtins.int
     WORKER_ID_FIELD_NUMBER: _builtins.int
     RESULTS_JSON_FIELD_NUMBER: _builtins.int
+    RESULTS_SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    RESULTS_SHA256_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """The job's id."""
     worker_id: _builtins.str
@@ -695,17 +753,24 @@ class CompleteJobRequest(_message.Message):
     results_json: _builtins.bytes
     """The JSON document `{"results": [{"frame_index": 0, "result": {...}}, ...]}`, UTF-8. Objects and lists in a result
     are nested at most 10 deep, the result itself being the first, and numbers fit a double.
+    At most 16 MiB unless the server's operator says otherwise; larger ones are sent with PutJobResults.
     """
+    results_size_bytes: _builtins.int
+    """The size in bytes of the document that PutJobResults wrote; 0 where results_json holds it."""
+    results_sha256: _builtins.bytes
+    """The SHA-256 digest of that document, 32 bytes."""
     def __init__(
         self,
         *,
         job_id: _builtins.str = ...,
         worker_id: _builtins.str = ...,
         results_json: _builtins.bytes = ...,
+        results_size_bytes: _builtins.int = ...,
+        results_sha256: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["job_id", b"job_id", "results_json", b"results_json", "worker_id", b"worker_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["job_id", b"job_id", "results_json", b"results_json", "results_sha256", b"results_sha256", "results_size_bytes", b"results_size_bytes", "worker_id", b"worker_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -842,6 +907,12 @@ class ListOfferedPipelinesResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     PIPELINE_IDS_FIELD_NUMBER: _builtins.int
+    MAX_RESULTS_BYTES_FIELD_NUMBER: _builtins.int
+    MAX_CHUNK_BYTES_FIELD_NUMBER: _builtins.int
+    max_results_bytes: _builtins.int
+    """The largest results document of one job, in bytes; 0 from a server that does not say."""
+    max_chunk_bytes: _builtins.int
+    """The largest chunk in either direction, in bytes; 0 from a server without PutJobResults."""
     @_builtins.property
     def pipeline_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What SubmitJobRequest.pipeline_id may name, in the server's order."""
@@ -850,10 +921,12 @@ class ListOfferedPipelinesResponse(_message.Message):
         self,
         *,
         pipeline_ids: _abc.Iterable[_builtins.str] | None = ...,
+        max_results_bytes: _builtins.int = ...,
+        max_chunk_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["pipeline_ids", b"pipeline_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_chunk_bytes", b"max_chunk_bytes", "max_results_bytes", b"max_results_bytes", "pipeline_ids", b"pipeline_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -102,7 +102,8 @@ class JobServiceServicer:
         Called by clients. Blocks for the time it takes to read the stored results. Safe to repeat.
 
         Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_FORMAT), NOT_FOUND (JOB_NOT_FOUND, JOB_NOT_COMPLETED,
-        JOB_FAILED), DATA_LOSS (RESULTS_UNREADABLE: the stored results are missing or damaged).
+        JOB_FAILED), RESOURCE_EXHAUSTED (PAYLOAD_TOO_LARGE: too large to be answered as frames, so request
+        RESULTS_FORMAT_JSON; OVERLOADED), DATA_LOSS (RESULTS_UNREADABLE: the stored results are missing or damaged).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -372,6 +373,11 @@ class WorkerServiceStub:
                 request_serializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.RenewLeaseRequest.SerializeToString,
                 response_deserializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.RenewLeaseResponse.FromString,
                 _registered_method=True)
+        self.PutJobResults = channel.unary_unary(
+                '/foregsyte.jobs.v1.WorkerService/PutJobResults',
+                request_serializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.PutJobResultsRequest.SerializeToString,
+                response_deserializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.PutJobResultsResponse.FromString,
+                _registered_method=True)
         self.CompleteJob = channel.unary_unary(
                 '/foregsyte.jobs.v1.WorkerService/CompleteJob',
                 request_serializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.CompleteJobRequest.SerializeToString,
@@ -427,7 +433,8 @@ class WorkerServiceServicer:
     def RenewLease(self, request, context):
         """Starts the job's lease anew.
 
-        Called by the worker that holds the job, about three times per lease. Does not block. Safe to repeat.
+        Called by the worker that holds the job, about three times per lease. Does not block. Safe to repeat. The worker that
+        held the job last may renew although its lease has expired, as long as no other worker has the job.
 
         Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_WORKER_ID), NOT_FOUND (JOB_NOT_FOUND), FAILED_PRECONDITION
         (LEASE_LOST).
@@ -436,14 +443,32 @@ class WorkerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def CompleteJob(self, request, context):
-        """Stores the results and ends the job as completed.
+    def PutJobResults(self, request, context):
+        """Writes one chunk of the results document, which CompleteJob then refers to by its size and digest.
 
-        Called by the worker that holds the job. Blocks for one disk write. Safe to repeat: the same results again are
-        answered OK.
+        Called by the worker that holds the job. Blocks for one disk write. Safe to repeat, in any order: a chunk overwrites
+        the bytes that it covers. Does not renew the lease. What was written is dropped when the job ends, is released or is
+        given to another worker, and when the server restarts; the size in the answer says how much there is.
+
+        Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_WORKER_ID, INVALID_RANGE: the offset is negative or beyond what is
+        held), NOT_FOUND (JOB_NOT_FOUND), FAILED_PRECONDITION (LEASE_LOST), RESOURCE_EXHAUSTED (PAYLOAD_TOO_LARGE: the chunk
+        or the document is too large; DISK_LOW).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CompleteJob(self, request, context):
+        """Stores the results and ends the job as completed: either the chunks that PutJobResults wrote, named by their size
+        and digest, or `results_json`.
+
+        Called by the worker that holds the job. Blocks while the results are checked and stored, and holds the lease
+        meanwhile. Safe to repeat: the same results again are answered OK. The worker that held the job last may complete it
+        although its lease has expired, as long as no other worker has the job.
 
         Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_WORKER_ID, INVALID_RESULTS), NOT_FOUND (JOB_NOT_FOUND),
-        FAILED_PRECONDITION (LEASE_LOST), RESOURCE_EXHAUSTED (PAYLOAD_TOO_LARGE, DISK_LOW).
+        FAILED_PRECONDITION (LEASE_LOST; RESULTS_INCOMPLETE: what the server holds has another size or digest, so send it
+        again from offset 0), RESOURCE_EXHAUSTED (PAYLOAD_TOO_LARGE, DISK_LOW).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -475,7 +500,8 @@ class WorkerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListOfferedPipelines(self, request, context):
-        """Lists the pipelines whose jobs a worker may be handed, so that one that lacks some can say so.
+        """Lists the pipelines whose jobs a worker may be handed, so that one that lacks some can say so, and the limits of
+        what it may send.
 
         Called by workers, at their start and when they meet a job that they cannot run. Does not block. Safe to repeat.
 
@@ -502,6 +528,11 @@ def add_WorkerServiceServicer_to_server(servicer, server):
                     servicer.RenewLease,
                     request_deserializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.RenewLeaseRequest.FromString,
                     response_serializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.RenewLeaseResponse.SerializeToString,
+            ),
+            'PutJobResults': grpc.unary_unary_rpc_method_handler(
+                    servicer.PutJobResults,
+                    request_deserializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.PutJobResultsRequest.FromString,
+                    response_serializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.PutJobResultsResponse.SerializeToString,
             ),
             'CompleteJob': grpc.unary_unary_rpc_method_handler(
                     servicer.CompleteJob,
@@ -606,6 +637,33 @@ class WorkerService:
             '/foregsyte.jobs.v1.WorkerService/RenewLease',
             shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.RenewLeaseRequest.SerializeToString,
             shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.RenewLeaseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PutJobResults(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/foregsyte.jobs.v1.WorkerService/PutJobResults',
+            shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.PutJobResultsRequest.SerializeToString,
+            shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.PutJobResultsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -67,7 +67,8 @@ class JobServiceStub:
     Called by clients. Blocks for the time it takes to read the stored results. Safe to repeat.
 
     Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_FORMAT), NOT_FOUND (JOB_NOT_FOUND, JOB_NOT_COMPLETED,
-    JOB_FAILED), DATA_LOSS (RESULTS_UNREADABLE: the stored results are missing or damaged).
+    JOB_FAILED), RESOURCE_EXHAUSTED (PAYLOAD_TOO_LARGE: too large to be answered as frames, so request
+    RESULTS_FORMAT_JSON; OVERLOADED), DATA_LOSS (RESULTS_UNREADABLE: the stored results are missing or damaged).
     """
     ListJobs: _grpc.UnaryUnaryMultiCallable[_jobs_pb2.ListJobsRequest, _jobs_pb2.ListJobsResponse]
     """Lists jobs, newest first.
@@ -117,7 +118,8 @@ class JobServiceAsyncStub(JobServiceStub):
     Called by clients. Blocks for the time it takes to read the stored results. Safe to repeat.
 
     Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_FORMAT), NOT_FOUND (JOB_NOT_FOUND, JOB_NOT_COMPLETED,
-    JOB_FAILED), DATA_LOSS (RESULTS_UNREADABLE: the stored results are missing or damaged).
+    JOB_FAILED), RESOURCE_EXHAUSTED (PAYLOAD_TOO_LARGE: too large to be answered as frames, so request
+    RESULTS_FORMAT_JSON; OVERLOADED), DATA_LOSS (RESULTS_UNREADABLE: the stored results are missing or damaged).
     """
     ListJobs: _aio.UnaryUnaryMultiCallable[_jobs_pb2.ListJobsRequest, _jobs_pb2.ListJobsResponse]  # type: ignore[assignment]
     """Lists jobs, newest first.
@@ -182,7 +184,8 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         Called by clients. Blocks for the time it takes to read the stored results. Safe to repeat.
 
         Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_FORMAT), NOT_FOUND (JOB_NOT_FOUND, JOB_NOT_COMPLETED,
-        JOB_FAILED), DATA_LOSS (RESULTS_UNREADABLE: the stored results are missing or damaged).
+        JOB_FAILED), RESOURCE_EXHAUSTED (PAYLOAD_TOO_LARGE: too large to be answered as frames, so request
+        RESULTS_FORMAT_JSON; OVERLOADED), DATA_LOSS (RESULTS_UNREADABLE: the stored results are missing or damaged).
         """
 
     @_abc_1.abstractmethod
@@ -252,19 +255,34 @@ class WorkerServiceStub:
     RenewLease: _grpc.UnaryUnaryMultiCallable[_jobs_pb2.RenewLeaseRequest, _jobs_pb2.RenewLeaseResponse]
     """Starts the job's lease anew.
 
-    Called by the worker that holds the job, about three times per lease. Does not block. Safe to repeat.
+    Called by the worker that holds the job, about three times per lease. Does not block. Safe to repeat. The worker that
+    held the job last may renew although its lease has expired, as long as no other worker has the job.
 
     Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_WORKER_ID), NOT_FOUND (JOB_NOT_FOUND), FAILED_PRECONDITION
     (LEASE_LOST).
     """
-    CompleteJob: _grpc.UnaryUnaryMultiCallable[_jobs_pb2.CompleteJobRequest, _jobs_pb2.CompleteJobResponse]
-    """Stores the results and ends the job as completed.
+    PutJobResults: _grpc.UnaryUnaryMultiCallable[_jobs_pb2.PutJobResultsRequest, _jobs_pb2.PutJobResultsResponse]
+    """Writes one chunk of the results document, which CompleteJob then refers to by its size and digest.
 
-    Called by the worker that holds the job. Blocks for one disk write. Safe to repeat: the same results again are
-    answered OK.
+    Called by the worker that holds the job. Blocks for one disk write. Safe to repeat, in any order: a chunk overwrites
+    the bytes that it covers. Does not renew the lease. What was written is dropped when the job ends, is released or is
+    given to another worker, and when the server restarts; the size in the answer says how much there is.
+
+    Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_WORKER_ID, INVALID_RANGE: the offset is negative or beyond what is
+    held), NOT_FOUND (JOB_NOT_FOUND), FAILED_PRECONDITION (LEASE_LOST), RESOURCE_EXHAUSTED (PAYLOAD_TOO_LARGE: the chunk
+    or the document is too large; DISK_LOW).
+    """
+    CompleteJob: _grpc.UnaryUnaryMultiCallable[_jobs_pb2.CompleteJobRequest, _jobs_pb2.CompleteJobResponse]
+    """Stores the results and ends the job as completed: either the chunks that PutJobResults wrote, named by their size
+    and digest, or `results_json`.
+
+    Called by the worker that holds the job. Blocks while the results are checked and stored, and holds the lease
+    meanwhile. Safe to repeat: the same results again are answered OK. The worker that held the job last may complete it
+    although its lease has expired, as long as no other worker has the job.
 
     Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_WORKER_ID, INVALID_RESULTS), NOT_FOUND (JOB_NOT_FOUND),
-    FAILED_PRECONDITION (LEASE_LOST), RESOURCE_EXHAUSTED (PAYLOAD_TOO_LARGE, DISK_LOW).
+    FAILED_PRECONDITION (LEASE_LOST; RESULTS_INCOMPLETE: what the server holds has another size or digest, so send it
+    again from offset 0), RESOURCE_EXHAUSTED (PAYLOAD_TOO_LARGE, DISK_LOW).
     """
     FailJob: _grpc.UnaryUnaryMultiCallable[_jobs_pb2.FailJobRequest, _jobs_pb2.FailJobResponse]
     """Ends the job as failed.
@@ -284,7 +302,8 @@ class WorkerServiceStub:
     (LEASE_LOST).
     """
     ListOfferedPipelines: _grpc.UnaryUnaryMultiCallable[_jobs_pb2.ListOfferedPipelinesRequest, _jobs_pb2.ListOfferedPipelinesResponse]
-    """Lists the pipelines whose jobs a worker may be handed, so that one that lacks some can say so.
+    """Lists the pipelines whose jobs a worker may be handed, so that one that lacks some can say so, and the limits of
+    what it may send.
 
     Called by workers, at their start and when they meet a job that they cannot run. Does not block. Safe to repeat.
 
@@ -317,19 +336,34 @@ class WorkerServiceAsyncStub(WorkerServiceStub):
     RenewLease: _aio.UnaryUnaryMultiCallable[_jobs_pb2.RenewLeaseRequest, _jobs_pb2.RenewLeaseResponse]  # type: ignore[assignment]
     """Starts the job's lease anew.
 
-    Called by the worker that holds the job, about three times per lease. Does not block. Safe to repeat.
+    Called by the worker that holds the job, about three times per lease. Does not block. Safe to repeat. The worker that
+    held the job last may renew although its lease has expired, as long as no other worker has the job.
 
     Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_WORKER_ID), NOT_FOUND (JOB_NOT_FOUND), FAILED_PRECONDITION
     (LEASE_LOST).
     """
-    CompleteJob: _aio.UnaryUnaryMultiCallable[_jobs_pb2.CompleteJobRequest, _jobs_pb2.CompleteJobResponse]  # type: ignore[assignment]
-    """Stores the results and ends the job as completed.
+    PutJobResults: _aio.UnaryUnaryMultiCallable[_jobs_pb2.PutJobResultsRequest, _jobs_pb2.PutJobResultsResponse]  # type: ignore[assignment]
+    """Writes one chunk of the results document, which CompleteJob then refers to by its size and digest.
 
-    Called by the worker that holds the job. Blocks for one disk write. Safe to repeat: the same results again are
-    answered OK.
+    Called by the worker that holds the job. Blocks for one disk write. Safe to repeat, in any order: a chunk overwrites
+    the bytes that it covers. Does not renew the lease. What was written is dropped when the job ends, is released or is
+    given to another worker, and when the server restarts; the size in the answer says how much there is.
+
+    Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_WORKER_ID, INVALID_RANGE: the offset is negative or beyond what is
+    held), NOT_FOUND (JOB_NOT_FOUND), FAILED_PRECONDITION (LEASE_LOST), RESOURCE_EXHAUSTED (PAYLOAD_TOO_LARGE: the chunk
+    or the document is too large; DISK_LOW).
+    """
+    CompleteJob: _aio.UnaryUnaryMultiCallable[_jobs_pb2.CompleteJobRequest, _jobs_pb2.CompleteJobResponse]  # type: ignore[assignment]
+    """Stores the results and ends the job as completed: either the chunks that PutJobResults wrote, named by their size
+    and digest, or `results_json`.
+
+    Called by the worker that holds the job. Blocks while the results are checked and stored, and holds the lease
+    meanwhile. Safe to repeat: the same results again are answered OK. The worker that held the job last may complete it
+    although its lease has expired, as long as no other worker has the job.
 
     Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_WORKER_ID, INVALID_RESULTS), NOT_FOUND (JOB_NOT_FOUND),
-    FAILED_PRECONDITION (LEASE_LOST), RESOURCE_EXHAUSTED (PAYLOAD_TOO_LARGE, DISK_LOW).
+    FAILED_PRECONDITION (LEASE_LOST; RESULTS_INCOMPLETE: what the server holds has another size or digest, so send it
+    again from offset 0), RESOURCE_EXHAUSTED (PAYLOAD_TOO_LARGE, DISK_LOW).
     """
     FailJob: _aio.UnaryUnaryMultiCallable[_jobs_pb2.FailJobRequest, _jobs_pb2.FailJobResponse]  # type: ignore[assignment]
     """Ends the job as failed.
@@ -349,7 +383,8 @@ class WorkerServiceAsyncStub(WorkerServiceStub):
     (LEASE_LOST).
     """
     ListOfferedPipelines: _aio.UnaryUnaryMultiCallable[_jobs_pb2.ListOfferedPipelinesRequest, _jobs_pb2.ListOfferedPipelinesResponse]  # type: ignore[assignment]
-    """Lists the pipelines whose jobs a worker may be handed, so that one that lacks some can say so.
+    """Lists the pipelines whose jobs a worker may be handed, so that one that lacks some can say so, and the limits of
+    what it may send.
 
     Called by workers, at their start and when they meet a job that they cannot run. Does not block. Safe to repeat.
 
@@ -397,10 +432,28 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_jobs_pb2.RenewLeaseResponse, _abc.Awaitable[_jobs_pb2.RenewLeaseResponse]]:
         """Starts the job's lease anew.
 
-        Called by the worker that holds the job, about three times per lease. Does not block. Safe to repeat.
+        Called by the worker that holds the job, about three times per lease. Does not block. Safe to repeat. The worker that
+        held the job last may renew although its lease has expired, as long as no other worker has the job.
 
         Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_WORKER_ID), NOT_FOUND (JOB_NOT_FOUND), FAILED_PRECONDITION
         (LEASE_LOST).
+        """
+
+    @_abc_1.abstractmethod
+    def PutJobResults(
+        self,
+        request: _jobs_pb2.PutJobResultsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_jobs_pb2.PutJobResultsResponse, _abc.Awaitable[_jobs_pb2.PutJobResultsResponse]]:
+        """Writes one chunk of the results document, which CompleteJob then refers to by its size and digest.
+
+        Called by the worker that holds the job. Blocks for one disk write. Safe to repeat, in any order: a chunk overwrites
+        the bytes that it covers. Does not renew the lease. What was written is dropped when the job ends, is released or is
+        given to another worker, and when the server restarts; the size in the answer says how much there is.
+
+        Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_WORKER_ID, INVALID_RANGE: the offset is negative or beyond what is
+        held), NOT_FOUND (JOB_NOT_FOUND), FAILED_PRECONDITION (LEASE_LOST), RESOURCE_EXHAUSTED (PAYLOAD_TOO_LARGE: the chunk
+        or the document is too large; DISK_LOW).
         """
 
     @_abc_1.abstractmethod
@@ -409,13 +462,16 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _jobs_pb2.CompleteJobRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_jobs_pb2.CompleteJobResponse, _abc.Awaitable[_jobs_pb2.CompleteJobResponse]]:
-        """Stores the results and ends the job as completed.
+        """Stores the results and ends the job as completed: either the chunks that PutJobResults wrote, named by their size
+        and digest, or `results_json`.
 
-        Called by the worker that holds the job. Blocks for one disk write. Safe to repeat: the same results again are
-        answered OK.
+        Called by the worker that holds the job. Blocks while the results are checked and stored, and holds the lease
+        meanwhile. Safe to repeat: the same results again are answered OK. The worker that held the job last may complete it
+        although its lease has expired, as long as no other worker has the job.
 
         Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_WORKER_ID, INVALID_RESULTS), NOT_FOUND (JOB_NOT_FOUND),
-        FAILED_PRECONDITION (LEASE_LOST), RESOURCE_EXHAUSTED (PAYLOAD_TOO_LARGE, DISK_LOW).
+        FAILED_PRECONDITION (LEASE_LOST; RESULTS_INCOMPLETE: what the server holds has another size or digest, so send it
+        again from offset 0), RESOURCE_EXHAUSTED (PAYLOAD_TOO_LARGE, DISK_LOW).
         """
 
     @_abc_1.abstractmethod
@@ -453,7 +509,8 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _jobs_pb2.ListOfferedPipelinesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_jobs_pb2.ListOfferedPipelinesResponse, _abc.Awaitable[_jobs_pb2.ListOfferedPipelinesResponse]]:
-        """Lists the pipelines whose jobs a worker may be handed, so that one that lacks some can say so.
+        """Lists the pipelines whose jobs a worker may be handed, so that one that lacks some can say so, and the limits of
+        what it may send.
 
         Called by workers, at their start and when they meet a job that they cannot run. Does not block. Safe to repeat.
 

@@ -1,0 +1,104 @@
+"""A running job's row and lease, which change together."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+from job_api.errors import JobNotFound, LeaseLost
+from job_api.repositories.jobs import JobRepository
+from job_api.services.job_queue import JobQueue
+from job_api.services.leases import Ending, JobLocks, Lease, LeaseTable
+from job_api.storage.results_staging import ResultsStaging
+from shared.contract.job_status import JobStatus
+
+__all__ = ["RunningJobs"]
+
+logger = logging.getLogger(__name__)
+
+
+class RunningJobs:
+    """Starts, checks and ends a worker's hold on a job.
+
+    The caller of every method but the first three holds the job's lock.
+    """
+
+    def __init__(
+        self, jobs: JobRepository, job_queue: JobQueue, leases: LeaseTable, locks: JobLocks, staging: ResultsStaging
+    ) -> None:
+        self._jobs = jobs
+        self._job_queue = job_queue
+        self._leases = leases
+        self._locks = locks
+        self._staging = staging
+
+    @contextmanager
+    def lock(self, job_id: UUID) -> Iterator[None]:
+        """Hold the job's lock, waiting for it."""
+        with self._locks.hold(job_id):
+            yield
+
+    def is_locked(self, job_id: UUID) -> bool:
+        """Return whether somebody holds the job's lock or waits for it."""
+        return self._locks.is_held(job_id)
+
+    def use(self, job_id: UUID, worker_id: str) -> None:
+        """Check that the job is the worker's; waits for the job's lock only where its lease was taken.
+
+        Raises:
+            JobNotFound, LeaseLost: It is not.
+        """
+        if self._leases.use(job_id, worker_id):
+            return
+        with self.lock(job_id):
+            self.check_held(job_id, worker_id)
+
+    def check_held(self, job_id: UUID, worker_id: str) -> None:
+        """Check that the job is the worker's, or raise as `use` does."""
+        if not self.is_held(job_id, worker_id):
+            raise LeaseLost(str(job_id)) if self._jobs.get(job_id) else JobNotFound(str(job_id))
+
+    def is_held(self, job_id: UUID, worker_id: str) -> bool:
+        """Return whether the job is the worker's; one that expired and that nobody took returns to its last holder."""
+        return self._leases.use(job_id, worker_id) or self._return_to_last_holder(job_id, worker_id)
+
+    def take(self, job_id: UUID, worker_id: str) -> Lease | None:
+        """Give a pending job to the worker; return None where it is not pending."""
+        if not self._jobs.move(job_id, JobStatus.pending, JobStatus.running):
+            return None
+        self._staging.drop(job_id)
+        return self._leases.grant(job_id, worker_id)
+
+    def end(self, job_id: UUID, status: JobStatus, **columns: str) -> None:
+        """End the job in a final state."""
+        self._jobs.move(job_id, JobStatus.running, status, **columns)
+        self._leases.end(job_id)
+        self._leases.forget_losses(job_id)
+        self._staging.drop(job_id)
+
+    def requeue(self, job_id: UUID) -> None:
+        """End the lease and make the job pending, counting no lost worker."""
+        self._jobs.move(job_id, JobStatus.running, JobStatus.pending)
+        self._leases.end(job_id)
+        self._staging.drop(job_id)
+        self._job_queue.put(job_id)
+
+    def expire(self, lease: Lease, max_lost_workers: int) -> None:
+        """Count the worker as lost, and make its job pending, or failed where that was the last time."""
+        job_id, losses = lease.job_id, self._leases.losses(lease.job_id) + 1
+        logger.warning("worker lost", extra={"job_id": str(job_id), "losses": losses})
+        if losses >= max_lost_workers:
+            self.end(job_id, JobStatus.failed, error_message=f"worker lost {losses} times")
+            return
+        self._jobs.move(job_id, JobStatus.running, JobStatus.pending)
+        self._leases.count_loss(lease)  # only once the row has changed: a failed attempt must not count
+        self._job_queue.put(job_id)
+
+    def _return_to_last_holder(self, job_id: UUID, worker_id: str) -> bool:
+        was_lost = self._leases.ending(job_id) == Ending(worker_id, has_expired=True)
+        if not was_lost or not self._jobs.move(job_id, JobStatus.pending, JobStatus.running):
+            return False
+        self._leases.grant(job_id, worker_id)
+        self._leases.take_loss_back(job_id)
+        logger.info("lost worker has come back", extra={"job_id": str(job_id), "worker_id": worker_id})
+        return self._leases.use(job_id, worker_id)
