@@ -131,7 +131,7 @@ def _kinds(base: type[errors.ApiError]) -> list[type[errors.ApiError]]:
 
 def _error_row(reason: Reason, kind: type[errors.ApiError] | None) -> str:
     if kind is None:
-        what = "An error that nobody foresaw; the message holds a reference that the server's log has too."
+        what = "An unexpected error; the message holds a reference that is also in the server's log."
         return f"| `{reason}` | {grpc.StatusCode.INTERNAL.name} | {what} | |"
     code = next(STATUS_CODES[base] for base in kind.__mro__ if base in STATUS_CODES)
     details = []
