@@ -21,7 +21,7 @@ ApiError
     ├── InputUnreadable       └── ResultsUnreadable
 
 The errors know nothing of gRPC: `job_api/interceptors/error_mapping.py` turns them into status codes and details. Their
-messages are for callers: plain words, what to do, never a path.
+messages are for callers: plain language, what to do, never a path.
 """
 
 from typing import ClassVar

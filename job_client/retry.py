@@ -21,7 +21,7 @@ TRANSFER_SECONDS = 600.0
 PATIENCE_SECONDS = 3.0
 """How long a call is tried again while the server cannot be reached."""
 BUSY_PATIENCE_SECONDS = 60.0
-"""How long a call is tried again while the server has too much in hand."""
+"""How long a call is tried again while the server is overloaded."""
 FIRST_PAUSE_SECONDS = 0.1
 MAX_PAUSE_SECONDS = 2.0
 

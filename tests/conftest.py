@@ -29,7 +29,7 @@ TINY_MP4 = ROOT / "tests" / "fixtures" / "tiny.mp4"
 
 
 OPTIONAL = "optional:"
-"""How the reason of a skip begins that no run forbids: what it needs is asked of nobody."""
+"""How the reason of a skip begins that no run forbids, because nobody must have what it needs."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -89,7 +89,7 @@ def tiny_mp4() -> bytes:
 
 @pytest.fixture
 def clock() -> FakeClock:
-    """A clock that moves when told."""
+    """A clock that moves on request."""
     return FakeClock()
 
 
@@ -118,7 +118,7 @@ def settings_on_disk(make_settings: Callable[..., ApiSettings], tmp_path: Path) 
 
 @pytest.fixture
 def make_services(make_settings: Callable[..., ApiSettings], clock: FakeClock) -> Iterator[Callable[..., Services]]:
-    """Builds services on a fake clock; closes them at the end. Adapters can be handed in."""
+    """Builds services on a fake clock; closes them at the end. Adapters can be passed."""
     with ExitStack() as stack:
 
         def make(settings: ApiSettings | None = None, **adapters: object) -> Services:

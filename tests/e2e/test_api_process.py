@@ -218,10 +218,10 @@ class TestSurviving:
         for number, job_id in enumerate(ids):
             worker_id = f"w{number}"
             assert workers.Dequeue(pb.DequeueRequest(worker_id=worker_id)).job_id == job_id
-            piece = workers.GetJobInput(pb.GetJobInputRequest(job_id=job_id, worker_id=worker_id))
-            assert piece.data == VIDEO + bytes([number])
+            chunk = workers.GetJobInput(pb.GetJobInputRequest(job_id=job_id, worker_id=worker_id))
+            assert chunk.data == VIDEO + bytes([number])
 
-    def test_a_kill_in_the_middle_of_submits_loses_no_answered_job_and_leaves_no_stray_file(
+    def test_a_kill_in_the_middle_of_submits_loses_no_answered_job_and_leaves_no_unknown_file(
         self, start: Start, stubs: Any, tmp_path: Path
     ) -> None:
         process = start().is_ready()

@@ -53,7 +53,7 @@ def test_growth_is_measured_and_drawn(tmp_path: Path) -> None:
     assert "<svg" in plot.read_text()
 
 
-def test_the_pipeline_is_measured_against_the_plain_script_and_judged(tmp_path: Path, corpus: Path) -> None:
+def test_speed_and_recall_are_measured_against_the_plain_script(tmp_path: Path, corpus: Path) -> None:
     file = tmp_path / "report.json"
     variants = ["plain", "fast"]
     small = ("--frames", "3", "--rounds", "2", "--variants", *variants)

@@ -1,4 +1,4 @@
-"""What the README says to type on fresh hosts is typed there: each install into its own environment, then the pair."""
+"""The README's installation for fresh hosts: each install into its own environment, then server and worker."""
 
 import os
 import subprocess

@@ -40,7 +40,7 @@ MAX_VIDEO_BYTES = 300_000
 
 @dataclass
 class Answered:
-    """What the server answered and must never forget.
+    """What the server answered and must never lose.
 
     Attributes:
         videos: By the id of an accepted job.

@@ -1,4 +1,4 @@
-"""Plugin pipelines, through the real pair on real videos: offered, run, stored, exported."""
+"""Plugin pipelines, through a real server and worker on real videos: offered, run, stored, exported."""
 
 import json
 import re
@@ -93,7 +93,7 @@ def results_of(client: JobClient, pipeline: str, video: Path = TINY_MP4) -> list
     return job.results_as_dicts()
 
 
-def test_clients_are_told_of_them(client: JobClient) -> None:
+def test_they_are_listed_for_clients(client: JobClient) -> None:
     offered = {pipeline.pipeline_id: pipeline.description for pipeline in client.pipelines()}
     assert offered["brightness"] == "How bright every frame is, from 0 to 255, and whether it is dark."
     assert offered["night"] == "Scenes at night."
@@ -132,7 +132,7 @@ FAILS = {
 
 
 @pytest.mark.parametrize("pipeline", FAILS)
-def test_one_that_goes_wrong_fails_that_job_and_the_next_is_done(client: JobClient, pipeline: str) -> None:
+def test_an_error_of_a_plugin_fails_that_job_and_the_next_is_done(client: JobClient, pipeline: str) -> None:
     job = client.submit(TINY_MP4, pipeline)
     assert re.fullmatch(FAILS[pipeline], job.wait(JOB_SECONDS).error_message)
     with pytest.raises(JobFailed):

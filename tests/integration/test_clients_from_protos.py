@@ -71,7 +71,7 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def run(start_server: Callable[..., str], connect: Callable[[str], grpc.Channel]) -> Run:
-    """Runs a client against a server that does one job; its arguments are told the address as `ADDRESS`."""
+    """Runs a client against a server that does one job; `ADDRESS` in its arguments is replaced by the address."""
 
     def command(*words: str | Path) -> "subprocess.CompletedProcess[str]":
         address = start_server()

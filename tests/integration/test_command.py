@@ -101,7 +101,7 @@ class TestSubmit:
         assert code == ExitCode.OK
         assert [job.job_id for job in client.jobs()] == out.split()[::-1]
 
-    def test_a_file_that_is_refused_does_not_keep_the_others_back(
+    def test_a_file_that_is_refused_does_not_stop_the_others(
         self, foregsyte: Run, client: JobClient, tmp_path: Path
     ) -> None:
         text = tmp_path / "text [b].mp4"
@@ -117,7 +117,7 @@ class TestSubmit:
         assert client.job(out.strip()).status().status is JobStatus.completed
         assert f"Job {out.strip()} completed" in err
 
-    def test_a_job_that_fails_is_told_with_its_reason(self, foregsyte: Run, failing_worker: None) -> None:
+    def test_a_job_that_fails_is_reported_with_its_reason(self, foregsyte: Run, failing_worker: None) -> None:
         code, out, err = foregsyte("submit", TINY_MP4, "--wait")
         assert code == ExitCode.JOB_FAILED
         assert f"foregsyte: job {out.strip()} failed: {FAILURE}" in err
@@ -172,7 +172,7 @@ class TestLookingAtJobs:
         _, out, _ = foregsyte("pipelines")
         assert [json.loads(line)["pipeline_id"] for line in out.splitlines()] == ["yolo_ocr", "yolo", "ocr"]
 
-    def test_deleted_jobs_are_gone(self, foregsyte: Run, client: JobClient, worker: None) -> None:
+    def test_deleted_jobs_are_not_found(self, foregsyte: Run, client: JobClient, worker: None) -> None:
         jobs = [done(client), done(client)]
         code, out, _ = foregsyte("delete", *jobs)
         assert code == ExitCode.OK
@@ -199,7 +199,7 @@ class TestResults:
         assert json.loads(out) == expected
 
     @pytest.mark.parametrize("frames", ["3", "a:b", "-1:2", "1:2:3", "\u0661:\u0662"])
-    def test_other_words_for_frames_are_wrong_usage(self, frames: str, foregsyte: Run) -> None:
+    def test_another_form_of_frames_is_wrong_usage(self, frames: str, foregsyte: Run) -> None:
         code, _, err = foregsyte("results", UNKNOWN_JOB, "--frames", frames)
         assert code == ExitCode.USAGE
         assert "is not of the form A:B" in err
@@ -230,7 +230,7 @@ class TestResults:
         assert "say --format" in err
         assert list(folder.iterdir()) == []
 
-    def test_a_folder_that_is_not_there_is_told(
+    def test_a_missing_folder_is_reported(
         self, foregsyte: Run, client: JobClient, worker: None, tmp_path: Path
     ) -> None:
         code, _, err = foregsyte("results", done(client), "--out", tmp_path / "absent" / "found.json")
@@ -294,7 +294,7 @@ class TestExitCodes:
         for command in ("results", "delete"):
             assert foregsyte(command, job_id)[0] == ExitCode.TRY_LATER
 
-    def test_results_of_a_failed_job_are_told_with_its_code(
+    def test_results_of_a_failed_job_end_with_its_exit_code(
         self, foregsyte: Run, client: JobClient, failing_worker: None
     ) -> None:
         code, _, err = foregsyte("results", done(client))

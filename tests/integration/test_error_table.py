@@ -282,8 +282,8 @@ def _worker_cases() -> list[Case]:
     def waiting(**wait: int) -> Callable[[Running], object]:
         return lambda s: dequeue(s, worker_id=WORKER, wait=Duration(**wait))
 
-    def reading(**piece: int) -> Callable[[Running], object]:
-        return lambda s: ask(s, "GetJobInput", taken(s), **piece)
+    def reading(**chunk: int) -> Callable[[Running], object]:
+        return lambda s: ask(s, "GetJobInput", taken(s), **chunk)
 
     def completing(results_json: bytes) -> Callable[[Running], object]:
         return lambda s: ask(s, "CompleteJob", taken(s), results_json=results_json)
@@ -326,7 +326,7 @@ def refused(case: Case, make_settings: Callable[..., ApiSettings]) -> Refusal:
 
 
 @pytest.mark.parametrize("case", CASES, ids=[f"{number} {case.rpc} {case.reason}" for number, case in enumerate(CASES)])
-def test_a_refused_call_says_why_in_code_reason_details_and_words(
+def test_a_refused_call_has_a_code_a_reason_details_and_a_message(
     case: Case, make_settings: Callable[..., ApiSettings], tmp_path: Path
 ) -> None:
     refusal = refused(case, make_settings)

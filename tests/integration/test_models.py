@@ -259,14 +259,14 @@ def test_a_torch_checkpoint_is_loaded_too(cache_folder: Path, tmp_path: Path) ->
     assert untrained.detect(np.zeros((48, 64, 3), np.uint8)) == []
 
 
-def test_loading_and_running_the_models_asks_for_no_host(
+def test_loading_and_running_the_models_looks_up_no_host(
     detector: UltralyticsDetector, text_reader: PaddleTextReader, network_calls: list[str]
 ) -> None:
     assert network_calls == []
 
 
 @pytest.mark.parametrize("weights", ["models/yolo26n.pt", "unheard_of.pt", "http://example.com/yolo26n.pt"])
-def test_weights_that_are_not_there_are_named_without_asking_the_network(
+def test_missing_weights_are_named_without_a_network_access(
     network_calls: list[str], cache_folder: Path, weights: str
 ) -> None:
     before = list(network_calls)

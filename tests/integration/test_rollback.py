@@ -1,4 +1,4 @@
-"""docs/phase_16/rollback.sh on a copy: what the plan names is gone afterwards, and everything else is still there."""
+"""docs/phase_16/rollback.sh on a copy: what the plan names is removed, and everything else is still there."""
 
 import re
 import shutil
@@ -129,7 +129,7 @@ def in_database(file: Path) -> tuple[set[str], set[str]]:
     return {name for (name,) in tables}, {name for (name,) in types}
 
 
-def test_what_the_plan_names_is_gone_and_nothing_else(checkout: Path, roll_back: Rollback) -> None:
+def test_everything_that_the_plan_names_is_removed_and_nothing_else(checkout: Path, roll_back: Rollback) -> None:
     backup = checkout.parent / "backup"
     done = roll_back(BACKUP=str(backup))
     assert done.returncode == 0, done.stderr

@@ -53,7 +53,7 @@ class HookedStorage(MemoryStorage):
 
 
 class RecordingQueue(MemoryQueue):
-    """Remembers what was enqueued, in order; calls a hook, where one is set, before each."""
+    """Records what was enqueued, in order; calls a hook, where one is set, before each."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Certificates for a server of this host, each with its key, made anew for a test."""
+"""Certificates for a server of this host, each with its key, generated for a test."""
 
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address

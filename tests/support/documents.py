@@ -58,7 +58,7 @@ def anchors_of(page: str) -> set[str]:
 
 
 def commands_of(page: str) -> list[list[str]]:
-    """Returns the commands of the page's shell blocks, as words, without comments and what they are piped into."""
+    """Returns the commands of the page's shell blocks, as words, without comments and anything behind a pipe."""
     lines = "\n".join(blocks_of(page, "sh")).replace("\\\n", " ").splitlines()
     words = (re.sub(r"(^|\s)#.*", "", line).split(" | ")[0].split() for line in lines)
     return [line for line in words if line]

@@ -1,6 +1,6 @@
 """Makes `docs/phase_16/endpoints.md` from the contract, the errors and a real server.
 
-`python -m tests.support.endpoints_page` writes it anew; a test fails when the page is not what this makes.
+`python -m tests.support.endpoints_page` regenerates it; a test fails when the page is not what this makes.
 """
 
 import json
@@ -48,7 +48,7 @@ class Contract:
         return [" ".join(part.split()) for part in re.split(r"\n\s*\n", text) if part.strip()]
 
     def fields(self, name: str) -> list[str]:
-        """Returns the table of a message's fields; one line in words where it has none."""
+        """Returns the table of a message's fields; one line of text where it has none."""
         number = self.messages[name]
         rows = [
             f"| `{field.name}` | {_type_of(field)} | {' '.join(self.comment(_MESSAGE, number, _PART, index))} |"

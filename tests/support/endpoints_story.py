@@ -3,8 +3,8 @@
 INTRODUCTION = """\
 # Endpoints
 
-Every RPC of [the contract](../../protos/foregsyte/jobs/v1/jobs.proto), with its fields, its errors, and an example call.
-The page is generated from the contract and from a running server (`python -m tests.support.endpoints_page`); a test fails
+Every RPC of [the contract](../../protos/foregsyte/jobs/v1/jobs.proto), with its fields, errors and an example call. The
+page is generated from the contract and from a running server (`python -m tests.support.endpoints_page`); a test fails
 when the two differ.
 
 The calls work as written, in the order of their steps, on a new server without workers (`foregsyte-api`), from the

@@ -1,8 +1,8 @@
-"""The API process, which kills itself at a named step, or is stuck there for ever.
+"""The API process, which kills itself at a named step, or hangs there for ever.
 
 `python -m tests.support.failpoint_server "row inserted" <arguments of job_api>` (or `"stuck: row inserted"`) runs
-`job_api.command` with the parts that `job_api.bootstrap` puts together, each of them replaced by one that passes the
-failpoint by.
+`job_api.command` with the parts that `job_api.bootstrap` puts together, each of them replaced by one that reaches the
+failpoint.
 """
 
 import io
@@ -38,7 +38,7 @@ STUCK = "stuck: "
 
 
 class Failpoint:
-    """The step at which the process ends as if the power were gone."""
+    """The step at which the process ends as in a power cut."""
 
     def __init__(self, name: str) -> None:
         self.name = name.removeprefix(STUCK)
@@ -53,7 +53,7 @@ class Failpoint:
 
 
 class HalfReadFile(io.BytesIO):
-    """Gives its first half, then passes the failpoint by."""
+    """Gives its first half, then reaches the failpoint."""
 
     def __init__(self, content: bytes, at_half: Callable[[], None]) -> None:
         super().__init__(content)

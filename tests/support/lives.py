@@ -21,7 +21,7 @@ def take(services: Services, worker_id: str = "w1") -> UUID | None:
 
 
 def running(services: Services, worker_id: str = "w1") -> UUID:
-    """Submits a job and has the worker take it; the worker has heard of it."""
+    """Submits a job and has the worker take it; the worker has called about it."""
     job_id = submit(services)
     assert take(services, worker_id) == job_id
     services.dispatch.renew(job_id, worker_id)
@@ -45,7 +45,7 @@ def status(services: Services, job_id: UUID) -> JobStatus:
 
 
 def outcome(services: Services, job_id: UUID) -> tuple[JobStatus, str | None, str | None]:
-    """Returns all of the row that a stale worker could spoil."""
+    """Returns all of the row that a stale worker could change."""
     job = services.queries.job(job_id)
     return job.status, job.output_path, job.error_message
 

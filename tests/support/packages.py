@@ -23,7 +23,7 @@ def make_package(site: Path, name: str, group: str, points: Mapping[str, str], s
 
 
 def copy_template(template: str, folder: Path) -> Path:
-    """Copies a template to be spoiled or installed; returns the folder of its project."""
+    """Copies a template to be changed or installed; returns the folder of its project."""
     copy_of_project(folder, f"{TEMPLATES}/{template}")
     return folder / TEMPLATES / template
 

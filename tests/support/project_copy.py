@@ -1,4 +1,4 @@
-"""Copies of the project to spoil."""
+"""Copies of the project to change."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""A server together with the parts that tests reach behind its back."""
+"""A server together with the parts that tests use directly."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Small videos, results and waits that tests hand in."""
+"""Small videos, results and waits that tests pass."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -130,7 +130,7 @@ class FakeServer:
 
 
 class FakeApi:
-    """`WorkerApi` on a `FakeServer`; remembers how each of its jobs ended.
+    """`WorkerApi` on a `FakeServer`; records how each of its jobs ended.
 
     A hook is called before the server does what it is named for, and may raise.
     """

@@ -56,7 +56,7 @@ def working(
     declined: DeclinedJobs | None = None,
     retry_pause: Callable[[tenacity.RetryCallState], float] = RETRY_PAUSE,
 ) -> Iterator[StopSignal]:
-    """Works in a thread until the block ends; then stops and releases the job in hand."""
+    """Works in a thread until the block ends; then stops and releases the current job."""
     stop = StopSignal(drain_seconds=0)
     with WorkerApi(open_channel(address), worker_id, stop, retry_pause=retry_pause) as api:
         ended = in_thread(make_worker(api, runner, stop, pipelines=pipelines, declined=declined).run_forever)

@@ -1,4 +1,4 @@
-"""The documents tell the truth: what they link to, name and tell people to type is there."""
+"""The documents are true: their links, names and commands exist."""
 
 import importlib.util
 import os

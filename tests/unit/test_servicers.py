@@ -36,7 +36,7 @@ RECORD = JobRecord(JOB, JobStatus.failed, "ocr", "in", None, "why", AT, AT)
 
 @dataclass
 class Fake:
-    """A service that remembers how it was called and answers what it was told to."""
+    """A service that records how it was called and answers what it is given."""
 
     answers: dict[str, Any]
     calls: list[tuple[Any, ...]] = field(default_factory=list)
@@ -214,10 +214,10 @@ class TestWorkerService:
         assert taken_back.is_set() is is_taken_back
 
     def test_input(self) -> None:
-        bench = Bench(read_input=VideoChunk("ocr", 1000, b"piece"))
+        bench = Bench(read_input=VideoChunk("ocr", 1000, b"data"))
         request = pb.GetJobInputRequest(job_id=TEXT, worker_id="w", offset=5, length=10)
         answer = bench.workers("GetJobInput", request)
-        assert answer == pb.GetJobInputResponse(pipeline_id="ocr", size_bytes=1000, data=b"piece")
+        assert answer == pb.GetJobInputResponse(pipeline_id="ocr", size_bytes=1000, data=b"data")
         assert bench.fake.calls == [("read_input", JOB, "w", 5, 10)]
 
     def test_renew(self) -> None:

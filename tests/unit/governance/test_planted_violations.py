@@ -282,10 +282,10 @@ op.execute("UPDATE jobs SET error_message = NULL")
 '''
 
 
-def test_what_only_looks_forbidden_is_let_be(tmp_path: Path) -> None:
+def test_what_only_looks_forbidden_is_accepted(tmp_path: Path) -> None:
     copy = a_copy(tmp_path)
     (copy / "job_client" / "phases_of_the_moon.py").write_text("", encoding="utf-8")
-    (copy / "job_client" / "picture.png").write_bytes(b"\xff\xfe sse")
+    (copy / "job_client" / "image.png").write_bytes(b"\xff\xfe sse")
     (copy / "job_client" / "innocent.py").write_text(INNOCENT, encoding="utf-8")
     assert violations_in(copy) == []
 

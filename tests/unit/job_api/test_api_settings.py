@@ -1,4 +1,4 @@
-"""What an API server can be told, and from where."""
+"""The settings of an API server, and their sources."""
 
 from pathlib import Path
 
@@ -225,7 +225,7 @@ def test_a_database_url_must_be_duckdbs(url: str) -> None:
         load(f"--database-url={url}")
 
 
-def test_what_an_adapter_is_told_stands_in_a_table_of_its_own() -> None:
+def test_the_options_of_an_adapter_are_in_a_table_of_its_own() -> None:
     write_file("[api]\nstorage = 'disks'\n[storage.disks]\nthe-folders = ['a']\n[queue.other]\nsize = 1\n[worker]\n")
     settings = load()
     assert settings.storage == "disks"
@@ -240,7 +240,7 @@ def test_a_mistake_in_such_a_table_is_named_by_file_and_table(monkeypatch: pytes
 
 
 @pytest.mark.parametrize("content", ["[storages.disks]\n", "[queues]\n", "lease_seconds = 7\n"])
-def test_a_table_that_nobody_reads_is_refused(content: str) -> None:
+def test_an_unknown_table_is_refused(content: str) -> None:
     write_file(content)
     name = content.strip("[\n").split("]")[0].split(".")[0].split(" ")[0]
     with pytest.raises(InvalidSettings, match=rf"foregsyte\.toml holds '{name}', which is none of \[api\], \[worker\]"):

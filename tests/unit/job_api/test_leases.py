@@ -38,7 +38,7 @@ def test_another_workers_try_neither_uses_nor_takes_the_lease(table: LeaseTable,
     assert table.unused_of("w2") is None
 
 
-def test_a_lease_lives_until_its_deadline_and_is_dead_exactly_on_it(
+def test_a_lease_is_valid_until_its_deadline_and_expired_exactly_on_it(
     table: LeaseTable, job: UUID, clock: FakeClock
 ) -> None:
     lease = table.grant(job, "w1")
@@ -70,14 +70,14 @@ def test_using_a_lease_does_not_renew_it(table: LeaseTable, job: UUID, clock: Fa
     assert table.use(job, "w1") is None
 
 
-def test_a_lease_of_nobody_is_taken_over_by_the_first_worker_that_uses_it(table: LeaseTable, job: UUID) -> None:
+def test_a_lease_without_a_holder_belongs_to_the_first_worker_that_uses_it(table: LeaseTable, job: UUID) -> None:
     table.grant(job, None)
     assert table.use(job, "w1")
     assert table.use(job, "w2") is None
     assert table.use(job, "w1")
 
 
-def test_a_lease_of_nobody_expires_like_any_other(table: LeaseTable, job: UUID, clock: FakeClock) -> None:
+def test_a_lease_without_a_holder_expires_like_any_other(table: LeaseTable, job: UUID, clock: FakeClock) -> None:
     table.grant(job, None)
     clock.advance(LEASE_SECONDS)
     assert table.expired() == [job]
@@ -147,7 +147,7 @@ def test_a_new_lease_forgets_the_last_holder(table: LeaseTable, job: UUID) -> No
     assert table.use(job, "w1") is None
 
 
-def test_the_end_of_a_lease_of_nobody_remembers_nobody(table: LeaseTable, job: UUID) -> None:
+def test_the_end_of_a_lease_without_a_holder_stores_no_last_holder(table: LeaseTable, job: UUID) -> None:
     table.grant(job, None)
     table.end(job)
     table.end(job)
@@ -198,7 +198,7 @@ def test_one_at_a_time_holds_a_jobs_lock(job: UUID) -> None:
     assert most == 1
 
 
-def test_who_wants_a_held_lock_waits_for_it(job: UUID) -> None:
+def test_a_held_lock_is_waited_for(job: UUID) -> None:
     locks, wanted, entered = JobLocks(), threading.Event(), list[str]()
 
     def enter() -> None:

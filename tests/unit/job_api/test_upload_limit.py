@@ -173,7 +173,7 @@ class TestUploadsThatAreNotReadYet:
         assert is_refused(Upload(limited))
         first.end()
 
-    def test_one_waits_unread_until_another_is_seen_to_be_small(self) -> None:
+    def test_one_waits_before_it_is_read_until_another_turns_out_to_be_small(self) -> None:
         limited = limit()
         first, second = unread(limited), Upload(limited)
         assert not second.is_reading.is_set()
@@ -241,7 +241,7 @@ def test_calls_of_other_methods_keep_their_handler() -> None:
     assert limit().intercept_service(lambda _: None, SimpleNamespace(method=METHOD)) is None  # type: ignore[arg-type]
 
 
-def test_the_end_of_the_calls_is_waited_for_no_longer_than_told() -> None:
+def test_the_end_of_the_calls_is_waited_for_no_longer_than_the_timeout() -> None:
     limited, let_go = limit(), threading.Event()
     with opened_at_the_end(let_go):
         under_way: Any = Upload(limited, handle=lambda _: let_go.wait(20))

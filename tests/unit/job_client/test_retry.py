@@ -71,7 +71,9 @@ def test_a_call_is_tried_again_until_the_server_answers(error: grpc.RpcError, mo
     assert len(server.pauses) == 3
 
 
-def test_pauses_are_at_least_what_an_overloaded_server_asks_for_and_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pauses_are_at_least_those_that_an_overloaded_server_requests_and_differ(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     server = Server(OVERLOADED, 8, monkeypatch)
     call(server, None)
     assert all(ASKED_SECONDS <= pause <= 2 * ASKED_SECONDS for pause in server.pauses)
@@ -82,7 +84,7 @@ def test_pauses_are_at_least_what_an_overloaded_server_asks_for_and_differ(monke
     ("error", "raised", "patience"),
     [(UNAVAILABLE, Unreachable, retry.PATIENCE_SECONDS), (OVERLOADED, ServerBusy, retry.BUSY_PATIENCE_SECONDS)],
 )
-def test_patience_ends(
+def test_retries_end(
     error: grpc.RpcError, raised: type[ServiceError], patience: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = Server(error, 10_000, monkeypatch)

@@ -77,7 +77,7 @@ class TestAtStart:
         every = WorkerSettings.of(yolo_weights="w.pt").pipelines
         assert every == ("yolo_ocr", "yolo", "ocr", "empty", "fine", "gone", "silent", "thing")
 
-    def test_clients_are_told_what_it_says_or_else_what_the_file_says(self) -> None:
+    def test_clients_get_its_description_or_else_that_of_the_file(self) -> None:
         catalogue = settings("fine", own={"kind": "fine", "description": "My own."}, other={"kind": "fine"}).catalogue
         assert catalogue.describe(["fine", "own", "other"], Profile.exact) == {
             "fine": "What is there.", "own": "My own.", "other": "What is there."

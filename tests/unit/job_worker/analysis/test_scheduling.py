@@ -161,7 +161,7 @@ def test_an_error_of_the_reader_ends_the_run_with_it() -> None:
 
 
 class Batches:
-    """A pipeline that analyses batches and remembers their sizes."""
+    """A pipeline that analyses batches and records their sizes."""
 
     concurrency = 1
 

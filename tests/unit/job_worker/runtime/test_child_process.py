@@ -228,7 +228,7 @@ def test_models_that_do_not_load_a_second_time_are_reported(
     runner.start(never)
     with pytest.raises(JobFailed):
         runner.run("crash", video, never)
-    with pytest.raises(ModelLoadError, match="the weights are gone"):
+    with pytest.raises(ModelLoadError, match="the weights are missing"):
         runner.run("succeed", video, never)
 
 
