@@ -46,7 +46,7 @@ class Process:
         self.line = ""
 
     def is_ready(self) -> "Process":
-        """Waits for the line that says where it listens."""
+        """Wait for the line that says where it listens."""
         assert self.popen.stdout
         self.line = self.popen.stdout.readline()
         if not self.line:
@@ -60,7 +60,7 @@ class Process:
         return match[1]
 
     def ended(self) -> tuple[int, str, str]:
-        """Waits for the end; returns exit code, what was printed and what was logged."""
+        """Wait for the end; return exit code, what was printed and what was logged."""
         printed, logged = self.popen.communicate(timeout=END_SECONDS)
         return self.popen.returncode, printed, logged
 
@@ -74,7 +74,7 @@ Start = Callable[..., Process]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts processes; ends those that are left."""
+    """Start processes; end those that are left."""
     with ExitStack() as stack:
 
         def started(*arguments: str, **variables: str) -> Process:
@@ -99,7 +99,7 @@ def stubs() -> Iterator[Callable[[Process], tuple[JobServiceStub, WorkerServiceS
 
 
 def refused(process: Process) -> tuple[int, str]:
-    """Returns the exit code and the message of a process that does not start; it must be no trace."""
+    """Return the exit code and the message of a process that does not start; it must be no traceback."""
     code, printed, logged = process.ended()
     assert printed == ""
     assert "Traceback" not in logged

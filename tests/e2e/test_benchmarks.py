@@ -17,7 +17,7 @@ MACHINE = {"processor", "cores", "memory GiB", "Python", "duckdb", "grpcio"}
 
 
 def report_of(module: str, folder: Path, *arguments: str) -> dict[str, Any]:
-    """Runs a benchmark, quickly, and returns what it saved."""
+    """Run a benchmark, quickly, and return what it saved."""
     file = folder / "report.json"
     command = [sys.executable, "-m", module, "--quick", "--json", str(file), *arguments]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

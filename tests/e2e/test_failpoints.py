@@ -74,7 +74,7 @@ def known(tmp_path: Path) -> Known:
 
 @contextmanager
 def failing_at(failpoint: str, known: Known) -> Iterator[Served]:
-    """Serves until the failpoint is reached, which the block must do; nothing was damaged up to there."""
+    """Serve until the failpoint is reached, which the block must do; nothing was damaged up to there."""
     with serving(known.data, *LEASE, module=("tests.support.failpoint_server", failpoint)) as server:
         known.must_hold(server)
         yield server

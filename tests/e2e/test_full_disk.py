@@ -27,7 +27,7 @@ FILL_BYTES = 4096
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A small disk of its own; skips the test, by name, where it cannot be mounted."""
+    """A small disk of its own; skip the test, by name, where it cannot be mounted."""
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(
@@ -51,7 +51,7 @@ class Filling:
         self._file = disk / "filling"
 
     def take(self, leaving: int = 0) -> None:
-        """Fills the disk up to so many bytes, or to its last."""
+        """Fill the disk up to so many bytes, or to its last."""
         with self._file.open("ab", buffering=0) as file:
             try:
                 while self.free() > leaving:
@@ -155,7 +155,7 @@ class TestCompleting:
 
 
 def again_and_again(change: Callable[[], object]) -> None:
-    """Makes a change until the database's log cannot take it: its last block has room for some more."""
+    """Make a change until the database's log cannot take it: its last block has room for some more."""
     for _ in range(300):
         change()
     raise AssertionError("the disk is never full")

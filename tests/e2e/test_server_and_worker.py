@@ -78,7 +78,7 @@ def client(own_address: str) -> Iterator[JobClient]:
 
 @pytest.fixture
 def start_reader(own_address: str, tmp_path: Path) -> StartWorker:
-    """Starts workers of that server that only read text, so that they start soon."""
+    """Start workers of that server that only read text, so that they start soon."""
     return lambda name, *arguments: worker_process(tmp_path, own_address, name, "--pipelines", "ocr", *arguments)
 
 
@@ -286,7 +286,7 @@ def demo(folder: Path, video: Path, *arguments: str) -> "subprocess.Popen[str]":
 
 
 def processes_that_name(text: str) -> list[int]:
-    """Returns the processes whose command line contains the text."""
+    """Return the processes whose command line contains the text."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:

@@ -52,14 +52,14 @@ ANNOTATED = [
 
 
 def empty_results(video: Path) -> list[Any]:
-    """Returns the results of a video in which nothing was found."""
+    """Return the results of a video in which nothing was found."""
     return [
         {"frame_index": frame.index, "result": {"timestamp_ms": frame.timestamp_ms}} for frame in VideoReader(video)
     ]
 
 
 def same_results(video: Path, box: list[float]) -> list[Any]:
-    """Returns the results of a video in which one thing is at one place in every frame."""
+    """Return the results of a video in which one thing is at one place in every frame."""
     found = {"label": "thing", "class_id": 0, "confidence": 0.5, "box": box}
     return [frame | {"result": frame["result"] | {"detections": [found]}} for frame in empty_results(video)]
 
@@ -75,7 +75,7 @@ def audio_packets(path: Path) -> list[bytes]:
 
 
 def audio_span(path: Path) -> tuple[float, float]:
-    """Returns when the first and the last sound are heard."""
+    """Return when the first and the last sound are heard."""
     with av.open(str(path)) as container:
         times = [float(frame.time) for frame in container.decode(audio=0)]
         return times[0], times[-1]
@@ -147,7 +147,7 @@ def test_what_was_found_is_drawn_where_it_is_displayed(name: str, corpus: Path, 
 
 
 def decode_and_encode(source: Path, target: Path) -> None:
-    """Does nothing but that, with the writer's own encoder settings."""
+    """Do nothing but that, with the writer's own encoder settings."""
     with av.open(str(source)) as original, av.open(str(target), "w") as copy:
         track = original.streams.video[0]
         stream = copy.add_stream("libx264", rate=track.average_rate, options=ENCODER_OPTIONS)

@@ -66,7 +66,7 @@ Make = Callable[..., UltralyticsDetector]
 
 @pytest.fixture(scope="module")
 def make(checkpoint: Path, cache_folder: Path, device: str) -> Make:
-    """Makes a detector; the settings can be passed."""
+    """Make a detector; the settings can be passed."""
 
     return partial(
         UltralyticsDetector, checkpoint, device=device, batch_size=BATCH, cache_folder=cache_folder, **SETTINGS

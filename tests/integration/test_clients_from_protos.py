@@ -71,7 +71,7 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def run(start_server: Callable[..., str], connect: Callable[[str], grpc.Channel]) -> Run:
-    """Runs a client against a server that does one job; `ADDRESS` in its arguments is replaced by the address."""
+    """Run a client against a server that does one job; `ADDRESS` in its arguments is replaced by the address."""
 
     def command(*words: str | Path) -> "subprocess.CompletedProcess[str]":
         address = start_server()
@@ -85,7 +85,7 @@ def run(start_server: Callable[..., str], connect: Callable[[str], grpc.Channel]
 
 
 def refused(command: list[str | Path], address: str) -> str:
-    """Runs a client that must be refused; returns what it says."""
+    """Run a client that must be refused; return what it says."""
     told = [address if word == "ADDRESS" else str(word) for word in command]
     done = subprocess.run(told, env=environment(PYTHONPATH=""), capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1

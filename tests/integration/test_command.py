@@ -38,7 +38,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs the command in this process; returns its exit code and what it wrote."""
+    """Run the command in this process; return its exit code and what it wrote."""
     for name in [name for name in os.environ if name.startswith("FOREGSYTE_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("COLUMNS", "200")
@@ -63,12 +63,12 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def foregsyte(run: Run, address: str) -> Run:
-    """Runs the command against the server."""
+    """Run the command against the server."""
     return lambda *arguments: run(*arguments, "--address", address)
 
 
 def on_a_terminal(*arguments: str) -> tuple[int, str]:
-    """Runs the command in a process of its own on a terminal; returns its exit code and what it showed."""
+    """Run the command in a process of its own on a terminal; return its exit code and what it showed."""
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "job_client", *arguments]
     variables = environment(COLUMNS="160", LINES="50", TERM="xterm")
@@ -86,7 +86,7 @@ def on_a_terminal(*arguments: str) -> tuple[int, str]:
 
 
 def done(client: JobClient) -> str:
-    """Returns the id of a job that has ended."""
+    """Return the id of a job that has ended."""
     return client.submit(TINY_MP4, "ocr").wait(20).job_id
 
 

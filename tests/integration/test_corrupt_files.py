@@ -44,7 +44,7 @@ def submitted(server: Running, video: bytes = VIDEO, request_id: str = "") -> st
 
 
 def taken(server: Running) -> str:
-    """Submits a job and has the worker `w` take it: nothing else must be waiting."""
+    """Submit a job and have the worker `w` take it: nothing else must be waiting."""
     job_id = submitted(server)
     assert server.workers.Dequeue(pb.DequeueRequest(worker_id="w")).job_id == job_id
     return job_id

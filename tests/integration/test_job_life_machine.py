@@ -374,7 +374,7 @@ class JobLifeMachine(RuleBasedStateMachine):
                 self.service.queries.job(job_id)
 
     def no_file_is_without_a_row(self) -> None:
-        """Holds after every start: what a crash left behind was deleted."""
+        """Check after every start that what a crash left behind was deleted."""
         files = [path for path in (self.folders[-1] / "data" / JOBS_FOLDER).glob("*") if path.is_file()]
         assert not [path for path in files if path.name.startswith(".")]
         assert {job_of_key(f"{JOBS_FOLDER}/{path.name}") for path in files} <= set(self.jobs)

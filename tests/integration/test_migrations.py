@@ -79,7 +79,7 @@ def columns_of(connection: Connection) -> dict[str, tuple[str, str]]:
 
 
 def everything_of(connection: Connection) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
-    """Returns all that is known of the table's columns, in their order, and of its constraints."""
+    """Return all that is known of the table's columns, in their order, and of its constraints."""
     columns = "SELECT * FROM information_schema.columns WHERE table_name = 'jobs' ORDER BY ordinal_position"
     constraints = (
         "SELECT constraint_type, constraint_text FROM duckdb_constraints() WHERE table_name = 'jobs' ORDER BY ALL"

@@ -36,14 +36,14 @@ def git(checkout: Path, *arguments: str) -> str:
 
 
 def declared() -> set[str]:
-    """Returns the package and what it depends on, as pyproject.toml declares it."""
+    """Return the package and what it depends on, as pyproject.toml declares it."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     entries = chain(project["dependencies"], *project["optional-dependencies"].values())
     return {project["name"], *(re.split(r"[<>=\[]", entry)[0] for entry in entries)}
 
 
 def install(site_packages: Path, name: str) -> None:
-    """Puts an empty package there, as pip would."""
+    """Put an empty package there, as pip would."""
     info = site_packages / f"{name.replace('-', '_')}-1.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n", encoding="utf-8")
@@ -122,7 +122,7 @@ def files_of(folder: Path) -> set[str]:
 
 
 def in_database(file: Path) -> tuple[set[str], set[str]]:
-    """Returns the tables and the types of a database."""
+    """Return the tables and the types of a database."""
     with duckdb.connect(str(file), read_only=True) as connection:
         tables = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
         types = connection.execute("SELECT type_name FROM duckdb_types() WHERE NOT internal").fetchall()

@@ -154,7 +154,7 @@ class Fuzzer:
         return self.chance.choice([UNKNOWN_JOB, str(uuid4()), *spellings_of(UNKNOWN_JOB), self.text()])
 
     def value_of(self, part: FieldDescriptor) -> Any:
-        """Returns a value of the field's type: one that may be right, one from the edge, or any."""
+        """Return a value of the field's type: one that may be right, one from the edge, or any."""
         choose, often = self.chance.choice, self.chance.random() < self.care
         likely: dict[str, Callable[[], Any]] = {
             "job_id": self.job_id,
@@ -183,7 +183,7 @@ class Fuzzer:
         return number if part.type == FieldDescriptor.TYPE_INT64 else max(-(2**31), min(number, 2**31 - 1))
 
     def message(self, kind: type[Message]) -> Message:
-        """Returns a message with most of its fields set; whoever is said to hold a job mostly does."""
+        """Return a message with most of its fields set; whoever is said to hold a job mostly does."""
         message = kind()
         for part in kind.DESCRIPTOR.fields:
             if self.chance.random() > self.care:
@@ -201,7 +201,7 @@ class Fuzzer:
         return message
 
     def malformed(self, request: bytes) -> bytes:
-        """Returns bytes that are probably no message, or another one."""
+        """Return bytes that are probably no message, or another one."""
         malformed = bytearray(request)
         way = self.chance.randrange(8)
         if way == 0 or not malformed:
@@ -326,7 +326,7 @@ class Fuzzer:
             assert self.final.setdefault(job_id, seen) == seen, f"{job_id} has changed"
 
     def results_of(self, job_id: str, status: int) -> object:
-        """Returns the results in both formats, which must be there for a completed job and for no other."""
+        """Return the results in both formats, which must be there for a completed job and for no other."""
         if status != pb.JOB_STATUS_COMPLETED:
             refusal = refusal_of(lambda: self.server.jobs.GetJobResults(pb.GetJobResultsRequest(job_id=job_id)))
             assert refusal.reason == Reason.JOB_FAILED
@@ -340,13 +340,13 @@ class Fuzzer:
 
 
 def spellings_of(job_id: str) -> list[str]:
-    """Returns what some parsers take for the same UUID: only the first is one that the contract takes."""
+    """Return what some parsers take for the same UUID: only the first is one that the contract takes."""
     bare = job_id.replace("-", "")
     return [job_id.upper(), bare, f"{{{job_id}}}", f"urn:uuid:{job_id}", f" {job_id}", f"{job_id}\n", job_id[:-1]]
 
 
 def varint(number: int) -> bytes:
-    """Returns the number as protobuf writes it; see protobuf.dev/programming-guides/encoding."""
+    """Return the number as protobuf writes it; see protobuf.dev/programming-guides/encoding."""
     encoded = bytearray()
     while number > 0x7F:
         encoded.append(number & 0x7F | 0x80)
@@ -424,7 +424,7 @@ class TestMalformedRequests:
 
 
 def run_with_results(server: Running, result: str) -> str:
-    """Completes a job with this result of its one frame; returns the job's id."""
+    """Complete a job with this result of its one frame; return the job's id."""
     job_id = server.jobs.SubmitJob(submit_request()).job_id
     server.workers.Dequeue(pb.DequeueRequest(worker_id="w"))
     document = b'{"results": [{"frame_index": 0, "result": %s}]}' % result.encode()

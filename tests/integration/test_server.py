@@ -60,7 +60,7 @@ def submit(server: Running) -> str:
 
 
 def start_waiting(server: Running, worker_id: str) -> Any:
-    """Starts a long Dequeue and returns it once it waits."""
+    """Start a long Dequeue and return it once it waits."""
     before = server.services.job_queue.waiting
     call = server.workers.Dequeue.future(pb.DequeueRequest(worker_id=worker_id, wait=LONG_WAIT))
     eventually(lambda: server.services.job_queue.waiting > before, f"{worker_id} to wait")
@@ -276,7 +276,7 @@ class TestWaiting:
         assert answer.job_id == job_id
 
     def test_a_worker_that_calls_again_after_a_lost_answer_gets_its_job(self, server: Running) -> None:
-        """Cancels calls in the very instants in which jobs arrive: before, while and after they are given."""
+        """Cancel calls in the very instants in which jobs arrive: before, while and after they are given."""
         for number in range(40):
             request = pb.DequeueRequest(worker_id=f"w{number}", wait=LONG_WAIT)
             call = start_waiting(server, request.worker_id)

@@ -50,7 +50,7 @@ def stop() -> StopSignal:
 
 @pytest.fixture
 def make_api(stop: StopSignal) -> Iterator[MakeApi]:
-    """Connects workers, by their ids and with more options; closes the connections at the end."""
+    """Connect workers, by their ids and with more options; close the connections at the end."""
     with ExitStack() as stack:
 
         def make(

@@ -264,7 +264,7 @@ HOLDERS_REQUESTS = {
 
 
 def raised_by(service: str, rpc: str, request: Any, **answers: Any) -> tuple[type[Exception], list[Any]]:
-    """Calls the servicer's method itself, since grpc's test server shows no exception; returns what it raised."""
+    """Call the servicer's method itself, since grpc's test server shows no exception; return what it raised."""
     bench = Bench(**answers)
     fake: Any = bench.fake
     servicer: Any = JobServicer(fake, fake, []) if service == "JobService" else WorkerServicer(fake, [])

@@ -17,7 +17,7 @@ LONG_SECONDS = 60.0
 
 
 def new_queue(max_waiters: int = 10, poll_seconds: float = LONG_SECONDS) -> JobQueue:
-    """Returns a queue whose waits end because somebody was woken, not because time passed."""
+    """Return a queue whose waits end because somebody was woken, not because time passed."""
     return JobQueue(MemoryQueue(), max_waiters, poll_seconds)
 
 
@@ -27,7 +27,7 @@ def job_queue() -> JobQueue:
 
 
 def waits(job_queue: JobQueue, waiter: Waiter) -> Future[bool]:
-    """Starts to wait in a thread and returns once the waiter waits."""
+    """Start to wait in a thread and return once the waiter waits."""
     before = job_queue.waiting
     future = in_thread(lambda: job_queue.wait(waiter, LONG_SECONDS))
     eventually(lambda: job_queue.waiting > before, "the waiter to wait")

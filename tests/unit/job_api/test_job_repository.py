@@ -27,7 +27,7 @@ def repository(database: Database, writer: GroupWriter) -> JobRepository:
 
 @pytest.fixture
 def row(database: Database, writer: GroupWriter) -> Callable[[UUID], JobRecord | None]:
-    """Reads a row without the cache."""
+    """Read a row without the cache."""
     return lambda job_id: JobRepository(database, writer).get(job_id)
 
 

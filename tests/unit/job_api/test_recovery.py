@@ -36,7 +36,7 @@ def folder(settings: ApiSettings) -> Path:
 
 @pytest.fixture
 def restart(make_services: Make, settings: ApiSettings) -> Restart:
-    """Starts services on the files, closing those that run."""
+    """Start services on the files; close those that run."""
     current: list[Services] = []
 
     def start(**adapters: object) -> Services:

@@ -60,11 +60,11 @@ class Upload:
         self.outcome = pool.submit(self._serve)
 
     def read(self) -> None:
-        """Lets the request arrive."""
+        """Let the request arrive."""
         self._may_read.set()
 
     def end(self) -> object:
-        """Lets the request arrive and its handling end."""
+        """Let the request arrive and its handling end."""
         self._may_read.set()
         self._may_end.set()
 
@@ -82,14 +82,14 @@ class Upload:
 
 
 def unread(limit: UploadLimit, size_bytes: int = 1) -> Upload:
-    """Returns an upload whose request is still on its way."""
+    """Return an upload whose request is still on its way."""
     upload = Upload(limit, size_bytes, read=False)
     assert upload.is_reading.wait(20)
     return upload
 
 
 def handled(limit: UploadLimit, size_bytes: int) -> Upload:
-    """Returns an upload that was read and whose handling has begun."""
+    """Return an upload that was read and whose handling has begun."""
     upload = unread(limit, size_bytes)
     upload.read()
     assert upload.is_handling.wait(20)

@@ -31,7 +31,7 @@ MakeRunner = Callable[..., ProcessRunner]
 
 @pytest.fixture
 def make_runner() -> Iterator[MakeRunner]:
-    """Makes runners, not started; ends their children at the end."""
+    """Make runners, not started; end their children at the end."""
     with ExitStack() as stack:
 
         def make(

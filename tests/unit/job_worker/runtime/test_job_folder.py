@@ -50,7 +50,7 @@ def test_the_folder_is_gone_when_the_block_ends(tmp_path: Path) -> None:
 
 
 def cleaned(parent: Path, preamble: str) -> int:
-    """Cleans up in another process; returns how many folders it deleted."""
+    """Clean up in another process; return how many folders it deleted."""
     command = [sys.executable, "-W", "ignore", "-c", preamble + CLEANER, str(parent)]
     return int(subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout)
 

@@ -63,7 +63,7 @@ def stop(clock: FakeClock) -> StopSignal:
 
 @pytest.fixture
 def make_worker(stop: StopSignal, clock: FakeClock, tmp_path: Path) -> Callable[..., Worker]:
-    """Makes workers whose pauses are exact, unless other options are given."""
+    """Make workers whose pauses are exact, unless other options are given."""
 
     def make(api: FakeApi, runner: PipelineRunner, **options: Any) -> Worker:
         return Worker(
