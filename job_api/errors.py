@@ -7,7 +7,7 @@ ApiError
 │   ├── InvalidJobId          ├── InvalidRange            ├── InvalidStatus
 │   ├── InvalidWorkerId       ├── InvalidResults          ├── InvalidFormat
 │   ├── InvalidErrorMessage    └── MalformedRequest (the whole of it)
-├── NotFound                  the job, or what was asked of it, is not there
+├── NotFound                  the job, or what was requested of it, is not there
 │   ├── JobNotFound           ├── JobNotCompleted         └── JobFailed
 ├── AlreadyExists
 │   └── RequestIdReused
@@ -185,7 +185,7 @@ class _AboutJob(ApiError):
 
 
 class NotFound(_AboutJob):
-    """The job, or what was asked of it, is not there."""
+    """The job, or what was requested of it, is not there."""
 
 
 class JobNotFound(NotFound):

@@ -163,10 +163,10 @@ class TestRunning:
 
 class TestRefusing:
     def test_wrong_settings_are_all_named(self, start: Start, tmp_path: Path) -> None:
-        (tmp_path / "foregsyte.toml").write_text("[api]\nmax_uploads = 0\nunheard_of = 1\n")
+        (tmp_path / "foregsyte.toml").write_text("[api]\nmax_uploads = 0\nunknown_setting = 1\n")
         code, message = refused(start("--lease-seconds", "-1", FOREGSYTE_LOG_LEVEL="LOUD"))
         assert code == ExitCode.USAGE
-        for name in ("lease-seconds", "log-level", "max-uploads", "unheard-of"):
+        for name in ("lease-seconds", "log-level", "max-uploads", "unknown-setting"):
             assert f"--{name} / FOREGSYTE_{name.upper().replace('-', '_')}" in message
         assert not (tmp_path / "data").exists()
 

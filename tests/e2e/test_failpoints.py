@@ -280,15 +280,15 @@ def test_a_start_that_is_killed_while_it_deletes_files_is_completed_by_the_next(
     orphans = [known.data / JOBS_FOLDER / f"{uuid4()}.mp4" for _ in range(3)]
     for path in orphans:
         path.write_bytes(NEW_VIDEO)
-    unheard_of = known.data / JOBS_FOLDER / "notes of the operator.txt"
-    unheard_of.write_text("not the service's own")
+    foreign = known.data / JOBS_FOLDER / "notes of the operator.txt"
+    foreign.write_text("not the service's own")
     arguments = ("--address", "127.0.0.1:0", "--data-dir", str(known.data), "--min-free-bytes", "0")
     with started(tmp_path / "start.log", "tests.support.failpoint_server", FILE_SWEPT, *arguments) as process:
         assert process.exit_code() == KILLED
     assert sum(path.exists() for path in orphans) == 2
     with serving(known.data) as server:
         assert not any(path.exists() for path in orphans)
-        assert unheard_of.exists()
-        unheard_of.unlink()
+        assert foreign.exists()
+        foreign.unlink()
         known.must_hold(server)
         finish_all(server, known)

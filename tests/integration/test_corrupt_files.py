@@ -207,8 +207,8 @@ class TestStartingOn:
             assert {job.job_id for job in server.jobs.ListJobs(pb.ListJobsRequest()).jobs} == {done, waiting}
             assert results(server, done, FORMATS[1]).results_json == json.dumps(json.loads(DOCUMENT)["results"])
             assert submitted(server, OTHER_VIDEO, request_id="r") == waiting
-            unheard_of = pb.RenewLeaseRequest(job_id=since, worker_id="w")
-            assert refusal_of(lambda: server.workers.RenewLease(unheard_of)).reason == Reason.JOB_NOT_FOUND
+            renewal = pb.RenewLeaseRequest(job_id=since, worker_id="w")
+            assert refusal_of(lambda: server.workers.RenewLease(renewal)).reason == Reason.JOB_NOT_FOUND
             assert server.workers.Dequeue(pb.DequeueRequest(worker_id="w")).job_id == waiting
             chunk = server.workers.GetJobInput(pb.GetJobInputRequest(job_id=waiting, worker_id="w"))
             assert chunk.data == OTHER_VIDEO

@@ -265,7 +265,7 @@ def test_loading_and_running_the_models_looks_up_no_host(
     assert network_calls == []
 
 
-@pytest.mark.parametrize("weights", ["models/yolo26n.pt", "unheard_of.pt", "http://example.com/yolo26n.pt"])
+@pytest.mark.parametrize("weights", ["models/yolo26n.pt", "unknown_model.pt", "http://example.com/yolo26n.pt"])
 def test_missing_weights_are_named_without_a_network_access(
     network_calls: list[str], cache_folder: Path, weights: str
 ) -> None:
@@ -335,5 +335,5 @@ def test_a_damaged_text_model_is_named(cache_folder: Path, tmp_path: Path) -> No
 
 
 def test_a_text_model_that_nobody_publishes_is_named(cache_folder: Path) -> None:
-    with pytest.raises(ModelLoadError, match=r"text models unheard_of and .* cannot be loaded"):
-        PaddleTextReader("unheard_of", cache_folder=cache_folder)
+    with pytest.raises(ModelLoadError, match=r"text models unknown_model and .* cannot be loaded"):
+        PaddleTextReader("unknown_model", cache_folder=cache_folder)

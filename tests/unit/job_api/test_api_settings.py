@@ -132,7 +132,7 @@ def test_a_wrong_value_is_refused_from_the_command_line(name: str) -> None:
 
 
 def test_all_mistakes_are_reported_together_from_wherever_they_come(monkeypatch: pytest.MonkeyPatch) -> None:
-    write_file("[api]\nmax_uploads = 0\nunheard_of = 1\n")
+    write_file("[api]\nmax_uploads = 0\nunknown_setting = 1\n")
     for name, value in list(WRONG.items())[4:]:
         monkeypatch.setenv(f"FOREGSYTE_{name.upper()}", value)
     arguments = [f"--{name.replace('_', '-')}={value}" for name, value in list(WRONG.items())[:3]]
@@ -140,7 +140,7 @@ def test_all_mistakes_are_reported_together_from_wherever_they_come(monkeypatch:
         load(*arguments)
     lines = str(raised.value).splitlines()
     assert len(lines) == len(WRONG) + 1
-    for name in (*WRONG, "unheard_of"):
+    for name in (*WRONG, "unknown_setting"):
         flag, variable = "--" + name.replace("_", "-"), "FOREGSYTE_" + name.upper()
         assert [line for line in lines if line.startswith(f"{flag} / {variable}: ")], name
 
