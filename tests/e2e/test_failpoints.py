@@ -17,7 +17,7 @@ from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.reasons import Reason
 from shared.process.exit_codes import ExitCode
 from tests.support.errors import refusal_of
-from tests.support.failpoint_server import FILE_SWEPT, STUCK
+from tests.support.failpoint_server import FILE_DELETED, STUCK
 from tests.support.processes import started
 from tests.support.running import running_server
 from tests.support.samples import DOCUMENT, LONG_WAIT, OTHER_DOCUMENT, VIDEO, submit_request
@@ -283,7 +283,7 @@ def test_a_start_that_is_killed_while_it_deletes_files_is_completed_by_the_next(
     foreign = known.data / JOBS_FOLDER / "notes of the operator.txt"
     foreign.write_text("not the service's own")
     arguments = ("--address", "127.0.0.1:0", "--data-dir", str(known.data), "--min-free-bytes", "0")
-    with started(tmp_path / "start.log", "tests.support.failpoint_server", FILE_SWEPT, *arguments) as process:
+    with started(tmp_path / "start.log", "tests.support.failpoint_server", FILE_DELETED, *arguments) as process:
         assert process.exit_code() == KILLED
     assert sum(path.exists() for path in orphans) == 2
     with serving(known.data) as server:

@@ -75,10 +75,10 @@ def run(start_server: Callable[..., str], connect: Callable[[str], grpc.Channel]
 
     def command(*words: str | Path) -> "subprocess.CompletedProcess[str]":
         address = start_server()
-        told = [address if word == "ADDRESS" else str(word) for word in words]
+        arguments = [address if word == "ADDRESS" else str(word) for word in words]
         with one_job_done(WorkerServiceStub(connect(address))):
             return subprocess.run(
-                told, env=environment(PYTHONPATH=""), capture_output=True, text=True, timeout=60, check=False
+                arguments, env=environment(PYTHONPATH=""), capture_output=True, text=True, timeout=60, check=False
             )
 
     return command
@@ -86,8 +86,10 @@ def run(start_server: Callable[..., str], connect: Callable[[str], grpc.Channel]
 
 def refused(command: list[str | Path], address: str) -> str:
     """Run a client that must be refused; return what it says."""
-    told = [address if word == "ADDRESS" else str(word) for word in command]
-    done = subprocess.run(told, env=environment(PYTHONPATH=""), capture_output=True, text=True, timeout=60, check=False)
+    arguments = [address if word == "ADDRESS" else str(word) for word in command]
+    done = subprocess.run(
+        arguments, env=environment(PYTHONPATH=""), capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.returncode == 1
     assert done.stdout == ""
     return done.stderr

@@ -115,7 +115,7 @@ class JobLifeMachine(RuleBasedStateMachine):
         return UUID(int=self.ids)
 
     def restarted(self) -> None:
-        """The model of a restart: leases restart and belong to whoever calls first, counts are reset."""
+        """The model of a restart: leases restart and belong to the worker that calls first, counts are reset."""
         self.on_their_way.clear()
         for known in self.jobs.values():
             known.losses = 0

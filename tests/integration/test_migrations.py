@@ -261,14 +261,14 @@ class TestOpening:
         with pytest.raises(DatabaseUnavailable):
             self.start_on(file)
 
-    def damaged(self, file: Path, spoil: object) -> bytes:
+    def damaged(self, file: Path, damage: object) -> bytes:
         database = at_file(file)
         database.open()
         migrate(database)
         with database.sessions.begin() as session:
             session.add_all(Job(pipeline_id="ocr", input_path=f"key {number}" * 50) for number in range(5000))
         database.close()
-        content: bytes = spoil(file.read_bytes())  # type: ignore[operator]
+        content: bytes = damage(file.read_bytes())  # type: ignore[operator]
         file.write_bytes(content)
         return content
 

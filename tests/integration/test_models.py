@@ -229,7 +229,7 @@ def test_the_text_models_compute_with_the_threads_they_are_given(
 
 def test_an_onnx_detector_computes_with_the_threads_it_is_given(cache_folder: Path) -> None:
     model = SimpleNamespace(format="onnx", backend=SimpleNamespace(device=SimpleNamespace(type="cpu")))
-    # Any ONNX file will do: only the session's settings are looked at.
+    # Any ONNX file will do: only the settings of the session matter.
     pin_backend(model, bundled_text_models(cache_folder).detection / "inference.onnx", THREADS)
     assert model.backend.session.get_session_options().intra_op_num_threads == THREADS
 

@@ -37,7 +37,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(300 + CALLS // 20)]
 
 CHECK_EVERY = 500
 CHECKED_JOBS = 100
-"""How many jobs are looked at each time; at the end it is all of them."""
+"""How many jobs are checked each time; at the end all of them are."""
 MAX_BYTES = 100_000
 """The server's limit for videos and results; the library's own lies 16 MiB above it."""
 OVERSIZED_BYTES = 17 << 20
@@ -61,7 +61,7 @@ CODES_OF_THE_CONTRACT = {
 }
 CODES_OF_THE_CALLER = {Code.DEADLINE_EXCEEDED, Code.CANCELLED}
 PRIVATE = ("Traceback", 'File "', ".py", "duckdb", "sqlalchemy", "job_api", "video_jobs/", "site-packages")
-"""Nothing that a fuzzed value can hold by chance: whoever sees it sees our inside."""
+"""Nothing that a fuzzed value can hold by chance: so it shows internals of the server."""
 
 WORKER_IDS = ["w1", "w2", "w3", "w" * 256, "w" * 257, "\0", "ж\u200b\U0001f600"]
 STRINGS = [
@@ -316,7 +316,7 @@ class Fuzzer:
             status = self.server.jobs.GetJobStatus(pb.GetJobStatusRequest(job_id=job_id))
         except grpc.RpcError as error:
             assert reason_of(error) == Reason.JOB_NOT_FOUND  # noqa: PT017 (deleted, unless it must be there)
-            assert job_id not in self.final, f"{job_id} is gone"
+            assert job_id not in self.final, f"{job_id} is missing"
             return
         if status.status not in (pb.JOB_STATUS_COMPLETED, pb.JOB_STATUS_FAILED):
             assert job_id not in self.final, f"{job_id} had ended"

@@ -299,7 +299,7 @@ def test_an_unreachable_server_is_not_called_without_pauses(caplog: pytest.LogCa
 
 @dataclass
 class JobInHand:
-    """A job that a worker holds and continues on request; its server has gone away.
+    """A job that a worker holds and continues on request; its server was stopped.
 
     Attributes:
         settings: Of the server, to start it again.
@@ -420,7 +420,7 @@ def test_a_video_that_cannot_be_written_is_no_fault_of_the_job(
     job_id, api = client.submit(tiny_mp4).job_id, make_api(address)
     dequeued(api)
     with pytest.raises(InsufficientSpace, match=r"cannot be kept on this host .*--work-dir"):
-        api.download(job_id, tmp_path / "gone" / "video", 100, never)
+        api.download(job_id, tmp_path / "missing" / "video", 100, never)
 
 
 def test_a_stop_while_a_long_video_comes_ends_the_download(

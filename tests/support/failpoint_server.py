@@ -30,7 +30,7 @@ from job_api.storage.keys import JOBS_FOLDER
 from job_api.storage.local_storage import LocalStorage
 from shared.contract.job_status import JobStatus
 
-FILE_SWEPT = "file swept"
+FILE_DELETED = "file deleted"
 """The one failpoint that is passed while the server starts."""
 
 STUCK = "stuck: "
@@ -43,7 +43,7 @@ class Failpoint:
     def __init__(self, name: str) -> None:
         self.name = name.removeprefix(STUCK)
         self.is_stuck = name.startswith(STUCK)
-        self.is_armed = name == FILE_SWEPT
+        self.is_armed = name == FILE_DELETED
 
     def pass_by(self, step: str) -> None:
         if self.is_armed and step == self.name:
@@ -88,7 +88,7 @@ class FailingStorage(LocalStorage):
 
     def delete_file(self, path: str) -> None:
         super().delete_file(path)
-        self._failpoint.pass_by(FILE_SWEPT)
+        self._failpoint.pass_by(FILE_DELETED)
 
     def _write_and_pass(self, src: BinaryIO, path: Path) -> None:
         self._write(src, path)

@@ -116,7 +116,7 @@ def test_only_the_entry_points_configure_logging() -> None:
 
 
 def test_there_is_one_declarative_base_and_the_tables_hang_on_it() -> None:
-    import job_api.repositories.jobs  # noqa: F401 (whatever it loads is looked at too)
+    import job_api.repositories.jobs  # noqa: F401 (what it loads is checked too)
     from job_api.core.database import Base
     from job_api.models.job import Job
 

@@ -306,14 +306,14 @@ def test_what_a_service_raises_passes_through() -> None:
 
 
 def test_a_caller_that_was_gone_before_it_was_heard_takes_no_job() -> None:
-    class Gone:
+    class Ended:
         def add_callback(self, _callback: object) -> bool:
             return False
 
     bench = Bench(dequeue=JOB)
-    fake, gone = bench.fake, Gone()
+    fake, ended = bench.fake, Ended()
     servicer: Any = WorkerServicer(fake, [])  # type: ignore[arg-type]
-    assert servicer.Dequeue(pb.DequeueRequest(worker_id="w"), gone) == pb.DequeueResponse()
+    assert servicer.Dequeue(pb.DequeueRequest(worker_id="w"), ended) == pb.DequeueResponse()
     assert fake.calls == []
 
 

@@ -288,14 +288,14 @@ class TestPages:
         assert jobs == []
 
     @pytest.mark.parametrize(
-        "spoil", [lambda t: t[:-4], lambda t: t + "AAAA", lambda t: t + "\n", lambda t: "!" + t[1:]]
+        "damage", [lambda t: t[:-4], lambda t: t + "AAAA", lambda t: t + "\n", lambda t: "!" + t[1:]]
     )
-    def test_an_invalid_token_is_refused(self, services: Services, spoil: Callable[[str], str]) -> None:
+    def test_an_invalid_token_is_refused(self, services: Services, damage: Callable[[str], str]) -> None:
         for _ in range(2):
             submit(services)
         _, token = services.queries.page(None, 1, "")
         with pytest.raises(InvalidPageToken):
-            services.queries.page(None, 1, spoil(token))
+            services.queries.page(None, 1, damage(token))
 
 
 def test_progress_follows_the_state_through_a_jobs_life(services: Services) -> None:
