@@ -174,13 +174,11 @@ def test_a_server_without_the_package_says_what_there_is(folder: Path, tmp_path:
 
 
 def test_a_server_whose_package_cannot_be_read_says_so(site: Path, tmp_path: Path) -> None:
-    missing = make_package(
-        tmp_path / "site", "missing", GROUP, {"missing": "missing:Missing"}, "import a_library_of_the_worker"
-    )
-    with started(tmp_path / "api.log", "job_api", "--address", "127.0.0.1:0", site=missing) as process:
+    lost = make_package(tmp_path / "site", "lost", GROUP, {"lost": "lost:Lost"}, "import a_library_of_the_worker")
+    with started(tmp_path / "api.log", "job_api", "--address", "127.0.0.1:0", site=lost) as process:
         assert process.exit_code() == ExitCode.USAGE
     assert (
-        "foregsyte-api: the pipeline 'missing' of missing 1.2 cannot be loaded from missing:Missing: ModuleNotFoundError"
+        "foregsyte-api: the pipeline 'lost' of lost 1.2 cannot be loaded from lost:Lost: ModuleNotFoundError"
         in process.text
     )
     assert "Traceback" not in process.text

@@ -305,7 +305,7 @@ def test_what_a_service_raises_passes_through() -> None:
     assert raised_by("WorkerService", "RenewLease", request, renew=LeaseLost(TEXT))[0] is LeaseLost
 
 
-def test_a_caller_that_was_gone_before_it_was_heard_takes_no_job() -> None:
+def test_a_call_that_ended_before_it_was_handled_takes_no_job() -> None:
     class Ended:
         def add_callback(self, _callback: object) -> bool:
             return False
