@@ -79,8 +79,8 @@ def load_plugin_pipeline(kind: str, options: Mapping[str, Any]) -> MakePipeline:
     make: MakePipeline = plugin.load()
     if not callable(make) or not description_of(make):
         raise PluginUnusable(
-            f"{plugin} is no pipeline: {plugin.entry_point.value} must be a class or function with a text as "
-            "its description"
+            f"{plugin} is no pipeline: {plugin.entry_point.value} must be a class or function with a description as "
+            "text"
         )
     if problem := unfit_options(make, options):
         raise PluginUnusable(f"{plugin} does not take its options: {problem}")
