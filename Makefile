@@ -45,7 +45,7 @@ test-fast: setup  ## The tests that need no models and no processes
 test-corpus: setup $(LIGHT)/.installed  ## The slow tests: whole real videos through real processes
 	$(BIN)/pytest -m "corpus" --timeout 1800
 
-smoke: setup  ## One video through the real pair, in under a minute
+smoke: setup  ## One video through a real server and worker, in under a minute
 	$(BIN)/pytest tests/e2e/test_smoke.py
 
 governance: setup  ## The rules of Phase 16
@@ -61,7 +61,7 @@ format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-protos: setup  ## Makes the stubs anew
+protos: setup  ## Generates the stubs
 	$(BIN)/python -m grpc_tools.protoc -Ishared/contract/generated=protos --python_out=. --grpc_python_out=. \
 	    --mypy_out=. --mypy_grpc_out=. --plugin=protoc-gen-mypy=$(BIN)/protoc-gen-mypy \
 	    --plugin=protoc-gen-mypy_grpc=$(BIN)/protoc-gen-mypy_grpc shared/contract/generated/$(PROTO)

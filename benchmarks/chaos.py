@@ -14,7 +14,7 @@ stop, and it must hold that
 
 Else the exit code is 1 and the folder with all logs is kept. Work done twice (a job given out again because its worker
 was lost) is right by design and counted apart, as are recovery times. A job is never failed for lost workers here:
-`--max-lost-workers` of the server is raised out of reach, for the storm kills workers more often than any job kills.
+`--max-lost-workers` of the server is raised out of reach, because the faults kill workers more often than any job does.
 
 `--engine cheap` (the default) has workers without models, see `cheap_worker`: many jobs a minute, so many chances to go
 wrong. `--engine real` runs the models: pipeline `yolo` if there are `--weights`, else `ocr`.
@@ -80,7 +80,7 @@ class Storm:
         self._violations: list[str] = []
 
     def run(self) -> dict[str, Any]:
-        """Let the storm pass over the service; return the report, whose `violations` must be empty."""
+        """Run the faults against the service; return the report, whose `violations` must be empty."""
         began = time.monotonic()
         try:
             with ExitStack() as stack:

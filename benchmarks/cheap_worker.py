@@ -35,7 +35,7 @@ class FrameStamp:
     concurrency = 2
 
     def read(self, image: Image, min_confidence: float = 0.0) -> list[TextLine]:  # noqa: ARG002 (it is always 1)
-        """Returns the stamp; the same picture gives the same line."""
+        """Returns the stamp; the same image gives the same line."""
         height, width = image.shape[:2]
         blue, green, red, _ = cv2.mean(image)
         text = f"{hashlib.blake2b(image.data, digest_size=8).hexdigest()} {red:.2f} {green:.2f} {blue:.2f}"

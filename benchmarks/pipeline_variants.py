@@ -152,7 +152,7 @@ def _ours(setup: Setup) -> Work:
 
 
 def _forget_lines() -> None:
-    """Make the readers forget the lines of the pass before, which no video that comes once would find in memory."""
+    """Clear the readers' caches of the lines of the pass before, which no video that comes once would find there."""
     from job_worker.inference.image_cache import ImageCache
 
     for thing in gc.get_objects():

@@ -31,7 +31,7 @@ def row_table(folder: Path, sizes: Sequence[int], calls: int, rounds: int) -> Ro
         with closing(GroupWriter(database.sessions)) as writer:
             writer.start()
             jobs, filled = JobRepository(database, writer), 0
-            reader = JobRepository(database, writer)  # remembers nothing of what the other one wrote
+            reader = JobRepository(database, writer)  # has cached nothing of what the other one wrote
             for size in sizes:
                 with database.sessions.begin() as session:
                     session.execute(FILL, {"first": filled, "last": size})

@@ -1,4 +1,4 @@
-"""The videos that benchmarks run on: the project's own and, where they are at hand, small real and awkward ones."""
+"""The videos that benchmarks run on: the project's own and, where they are available, small real and unusual ones."""
 
 import os
 from pathlib import Path

@@ -91,7 +91,7 @@ def _outcome_of(path: Path) -> str:
     """Read a file to its end and return what came out.
 
     Raises:
-        AssertionError: A frame is not what the reader promises.
+        AssertionError: A frame is not what the reader documents.
     """
     reader = VideoReader(path)
     latest = -np.inf

@@ -62,7 +62,7 @@ def _names_in_set(node: ast.AST) -> Iterator[str]:
 
 
 def payload_findings(nodes: Iterable[ast.AST]) -> Iterator[Finding]:
-    """Yield every queue that takes, gives or holds more than a job's id, and every call that hands it more."""
+    """Yield every queue that takes, gives or holds more than a job's id, and every call that passes it more."""
     for node in nodes:
         yield from _call_findings(node, {"enqueue"})
         if isinstance(node, ast.ClassDef) and _PORT in {node.name, *map(_last_name, node.bases)}:

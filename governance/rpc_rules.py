@@ -1,4 +1,4 @@
-"""What the contract may offer: unary RPCs, the four states, a job's id and nothing else for a worker that asks."""
+"""What the contract may offer: unary RPCs, the four states, a job's id and nothing else in the answer to Dequeue."""
 
 import re
 import subprocess
@@ -77,7 +77,7 @@ def _payload_findings(file: FileDescriptorProto) -> Iterator[Finding]:
         fields = [(field.name, field.type, field.label) for field in message.field]
         if message.name == DEQUEUE_ANSWER and fields != [("job_id", Field.TYPE_STRING, Field.LABEL_OPTIONAL)]:
             what = f"{DEQUEUE_ANSWER} holds {', '.join(name for name, *_ in fields) or 'nothing'}"
-            instead = "hand out the job's id and nothing else; a worker asks for the rest by GetJobInput"
+            instead = "answer the job's id and nothing else; a worker gets the rest by GetJobInput"
             yield _line(file, _MESSAGE, number), "queue-payload", what, instead
 
 

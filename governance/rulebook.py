@@ -23,7 +23,7 @@ class RulebookUnusable(Exception):
 
 
 class _Entry(BaseModel):
-    """A part of the file; an unknown key is refused, so that none can weaken a rule in silence."""
+    """A part of the file; an unknown key is refused, so that none can weaken a rule unnoticed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -31,7 +31,12 @@ def word_findings(path: str, text: str, rules: Rulebook) -> Iterator[Finding]:
                 for name in (name for name in names if _holds(name, rule.forms)):
                     yield line, "forbidden-word", f"{rule.word!r} in {name!r}", rule.instead
     for name in (name for name in path.split("/") if _holds(name, (r"phase\d*",))):
-        yield 1, "phase-name", f"{name!r} is named after a phase", "name it for what it does; phases pass, names stay"
+        yield (
+            1,
+            "phase-name",
+            f"{name!r} is named after a phase",
+            "name it for what it does; the phase will end, the name stays",
+        )
 
 
 def _holds(text: str, forms: Iterable[str]) -> bool:

@@ -1,1 +1,1 @@
-"""The Foregsyte API server: accepts videos, keeps jobs, hands them to workers, answers with results."""
+"""The Foregsyte API server: accepts videos, keeps jobs, gives them to workers, answers with results."""

@@ -7,7 +7,7 @@ ApiError
 │   ├── InvalidJobId          ├── InvalidRange            ├── InvalidStatus
 │   ├── InvalidWorkerId       ├── InvalidResults          ├── InvalidFormat
 │   ├── InvalidErrorMessage    └── MalformedRequest (the whole of it)
-├── NotFound                  the job, or what was asked of it, is not there
+├── NotFound                  the job, or what was requested of it, is not there
 │   ├── JobNotFound           ├── JobNotCompleted         └── JobFailed
 ├── AlreadyExists
 │   └── RequestIdReused
@@ -21,7 +21,7 @@ ApiError
     ├── InputUnreadable       └── ResultsUnreadable
 
 The errors know nothing of gRPC: `job_api/interceptors/error_mapping.py` turns them into status codes and details. Their
-messages are for callers: plain words, what to do, never a path.
+messages are for callers: plain language, what to do, never a path.
 """
 
 from typing import ClassVar
@@ -186,7 +186,7 @@ class _AboutJob(ApiError):
 
 
 class NotFound(_AboutJob):
-    """The job, or what was asked of it, is not there."""
+    """The job, or what was requested of it, is not there."""
 
 
 class JobNotFound(NotFound):

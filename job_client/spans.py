@@ -32,7 +32,7 @@ class Occurrence(NamedTuple):
     Attributes:
         kind: Which of the two.
         name: The label or the text.
-        confidence: How sure the model is, 0 to 1.
+        confidence: The model's confidence, 0 to 1.
         coordinates: The box `(x1, y1, x2, y2)` or the corners `(x1, y1, ..., x4, y4)`, in pixels of the frame.
     """
 

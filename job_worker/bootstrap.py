@@ -12,7 +12,7 @@ from job_worker.inference.threads import limit_threads
 from job_worker.inference.vendor_libraries import prepare_vendor_libraries
 from job_worker.runtime.api_client import WorkerApi
 from job_worker.runtime.child_process import Build, ProcessRunner, RunLimits
-from job_worker.runtime.job_folder import sweep_job_folders
+from job_worker.runtime.job_folder import clean_job_folders
 from job_worker.runtime.pipeline_runner import EncodeFrames, PipelineRunner
 from job_worker.runtime.stop_signal import StopSignal
 from job_worker.runtime.worker import Worker
@@ -79,7 +79,7 @@ def build_worker(settings: WorkerSettings, runner: PipelineRunner, stop: StopSig
         ModelLoadError: A model cannot be loaded; no job was taken.
         Cancelled: A stop was requested before they were loaded.
     """
-    sweep_job_folders(settings.work_dir)
+    clean_job_folders(settings.work_dir)
     logger.info("loading the models of %s", ", ".join(settings.pipelines))
     with contextlib.closing(runner):
         runner.start(stop.requested.is_set)

@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 def main(
     arguments: Sequence[str] | None = None, build_runner: Callable[[WorkerSettings], PipelineRunner] = build_runner
 ) -> int:
-    """Work until SIGINT or SIGTERM; a second one releases the job in hand at once.
+    """Work until SIGINT or SIGTERM; a second one releases the current job at once.
 
     Args:
         arguments: The command line without the program's name; None for that of this process.

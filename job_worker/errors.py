@@ -2,15 +2,15 @@
 
 WorkerError
 ├── ModelLoadError         a model cannot be loaded: the worker does not start
-├── JobFailed              the job in hand cannot be done: it ends `failed` with this message
-├── LeaseLost              this worker no longer holds the job in hand: drop it and go on
+├── JobFailed              the current job cannot be done: it ends `failed` with this message
+├── LeaseLost              this worker no longer holds the current job: drop it and go on
 ├── UnsupportedPipeline    this worker does not run the job's pipeline: release it
 ├── InsufficientSpace      this host has no room for the job's video: release it and pause
-├── Cancelled              the worker stops, or the lease is lost: release or drop the job in hand
+├── Cancelled              the worker stops, or the lease is lost: release or drop the current job
 └── WorkerRefused          the server refuses this worker for good: it ends
 
 Clients read the messages of JobFailed, operators those of ModelLoadError, InsufficientSpace and WorkerRefused: plain
-words without paths, stacks or library names.
+language without paths, stacks or library names.
 """
 
 __all__ = [
@@ -34,7 +34,7 @@ class ModelLoadError(WorkerError):
 
 
 class JobFailed(WorkerError):
-    """The job in hand cannot be done; the message becomes the job's `error_message`."""
+    """The current job cannot be done; the message becomes the job's `error_message`."""
 
 
 class LeaseLost(WorkerError):

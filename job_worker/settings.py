@@ -44,7 +44,7 @@ class WorkerSettings(PipelineSettings):
         default_factory=_own_id, max_length=256, min_length=1, description="Name of this worker; must be unique."
     )
     work_dir: DirectoryPath | None = Field(
-        None, description="Folder for the video in hand; default: the system's temporary one."
+        None, description="Folder for the current video; default: the system's temporary one."
     )
     cache_dir: Path | None = Field(None, description="Folder for prepared models; default: the user's cache.")
 
@@ -94,7 +94,7 @@ class WorkerSettings(PipelineSettings):
         30.0,
         ge=0,
         allow_inf_nan=False,
-        description="How long the job in hand may take after a stop before it is released.",
+        description="How long the current job may take after a stop before it is released.",
     )
 
     def of_pipeline(self, pipeline: str) -> Self:

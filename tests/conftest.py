@@ -29,7 +29,7 @@ TINY_MP4 = ROOT / "tests" / "fixtures" / "tiny.mp4"
 
 
 OPTIONAL = "optional:"
-"""How the reason of a skip begins that no run forbids: what it needs is asked of nobody."""
+"""How the reason of a skip begins that no run forbids, because nobody must have what it needs."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -49,7 +49,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def _forbidden(reporter: pytest.TerminalReporter) -> list[pytest.TestReport]:
-    """Returns the skips that --fail-on-skip does not allow."""
+    """Return the skips that --fail-on-skip does not allow."""
     skipped = reporter.stats.get("skipped", [])
     return [report for report in skipped if OPTIONAL not in str(report.longrepr)]
 
@@ -62,7 +62,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def _outside(variable: str, default: str) -> Path:
-    """Returns a folder that is not part of the project; skips the test, by name, where it is absent."""
+    """Return a folder that is not part of the project; skip the test, by name, where it is absent."""
     path = Path(os.environ.get(variable, ROOT.parent / "shared" / default))
     if not path.exists():
         pytest.skip(f"{path} is absent; set {variable} to run this test")
@@ -89,13 +89,13 @@ def tiny_mp4() -> bytes:
 
 @pytest.fixture
 def clock() -> FakeClock:
-    """A clock that moves when told."""
+    """A clock that moves on request."""
     return FakeClock()
 
 
 @pytest.fixture
 def make_settings(tmp_path: Path) -> Callable[..., ApiSettings]:
-    """Makes settings of a server on a free port, with files in a temporary folder and a database in memory."""
+    """Make settings of a server on a free port, with files in a temporary folder and a database in memory."""
 
     def make(**values: object) -> ApiSettings:
         defaults: dict[str, object] = {
@@ -118,7 +118,7 @@ def settings_on_disk(make_settings: Callable[..., ApiSettings], tmp_path: Path) 
 
 @pytest.fixture
 def make_services(make_settings: Callable[..., ApiSettings], clock: FakeClock) -> Iterator[Callable[..., Services]]:
-    """Builds services on a fake clock; closes them at the end. Adapters can be handed in."""
+    """Build services on a fake clock; close them at the end. Adapters can be passed."""
     with ExitStack() as stack:
 
         def make(settings: ApiSettings | None = None, **adapters: object) -> Services:
@@ -131,7 +131,7 @@ def make_services(make_settings: Callable[..., ApiSettings], clock: FakeClock) -
 
 @pytest.fixture
 def start_server(make_settings: Callable[..., ApiSettings]) -> Iterator[Callable[..., str]]:
-    """Starts a real server on a free port and returns its address; stops it at the end."""
+    """Start a real server on a free port and return its address; stop it at the end."""
     with ExitStack() as stack:
 
         def start(settings: ApiSettings | None = None, **adapters: object) -> str:
@@ -174,7 +174,7 @@ def failing_worker(address: str) -> Iterator[None]:
 
 @pytest.fixture
 def connect() -> Iterator[Callable[[str], grpc.Channel]]:
-    """Opens channels and closes them at the end."""
+    """Open channels; close them at the end."""
     with ExitStack() as stack:
 
         def open_channel(address: str) -> grpc.Channel:

@@ -19,7 +19,7 @@ from training.boxes import CLASSES, Box, overlap_of_union
 from training.labelled import LabelledFrame, real_frames, rendered_frames
 
 LEAST_CONFIDENCE = 0.001
-"""Average precision wants to see all that is found."""
+"""Average precision needs all detections."""
 
 IOU = 0.5
 """Two boxes whose overlap over union is at least this are at the same place."""

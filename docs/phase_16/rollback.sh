@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Takes Phase 16 out of this checkout and its data: see rollback_plan.md beside this file, which has the same commands.
+# Removes Phase 16 from this checkout and its data: see rollback_plan.md beside this file, which has the same commands.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-backup="${BACKUP:?set BACKUP to a folder that does not exist yet: all that is stored is copied there first}"
+backup="${BACKUP:?set BACKUP to a folder that does not exist yet: the stored data is copied there first}"
 environment="${ENVIRONMENT:-.venv}"
 data="${FOREGSYTE_DATA_DIR:-data}"
 python="${PYTHON:-$environment/bin/python}"
@@ -48,6 +48,6 @@ PYTHON
 )"
 "$environment/bin/python" -m pip uninstall --yes $packages
 
-# 6. The files of the checkout: what git knows of these paths. Committing it is left to a person.
+# 6. The tracked files of these paths. Commit the removal yourself.
 git rm -r --quiet -- .ci .github .importlinter alembic.ini benchmarks CHANGELOG.md CONTRIBUTING.md data docs governance job_api \
     job_client job_worker Makefile migrations NOTICE protos pyproject.toml README.md requirements shared tests training

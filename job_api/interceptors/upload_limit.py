@@ -7,7 +7,7 @@ in three steps of one call:
 1. `intercept_service`, on the server's own thread, makes the call's `Upload` and a handler that refers to it.
 2. gRPC looks up the thread pool at that handler's function. It finds a pool made for this call, whose thread waits for
    room and only then lets gRPC read the request.
-3. The handler's deserializer, which gets the request's bytes, gives back the room that the upload does not need.
+3. The handler's deserializer, which gets the request's bytes, releases the room that the upload does not need.
 
 gRPC cannot answer a unary call without reading it. Refused uploads are read one after the other on a single thread and
 dropped, so that all of them together take the memory of one.

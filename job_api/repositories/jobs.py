@@ -120,7 +120,7 @@ class JobRepository:
         """Change a job's row; return whether there was one to change."""
 
         def write(session: Session) -> bool:
-            self._recent.forget(job_id)
+            self._recent.drop(job_id)
             return cast("CursorResult[Any]", session.execute(statement)).rowcount == 1
 
         return self._writer.run(write)
@@ -131,7 +131,7 @@ class JobRepository:
 
 
 class _RecentJobs:
-    """The rows of the jobs that changed last. A row is forgotten when it changes and put again after the commit.
+    """The rows of the jobs that changed last. A row is dropped when it changes and put again after the commit.
 
     A row that was only read is not put here: it might change between the reading and the putting.
     """
@@ -148,6 +148,6 @@ class _RecentJobs:
         with self._lock:
             self._jobs[job.job_id] = job
 
-    def forget(self, job_id: UUID) -> None:
+    def drop(self, job_id: UUID) -> None:
         with self._lock:
             self._jobs.pop(job_id, None)

@@ -38,7 +38,7 @@ class RecoveryService:
         self._leases = leases
 
     def recover(self, *, database_is_new: bool) -> None:
-        """Enqueue the pending jobs, oldest first; grant each running one a new lease; sweep files of no job.
+        """Enqueue the pending jobs, oldest first; grant each running one a new lease; delete files of unknown jobs.
 
         Args:
             database_is_new: Whether the database was empty before this start. Files of jobs then mean that a database

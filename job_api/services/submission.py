@@ -49,7 +49,7 @@ class SubmissionLimits:
 class SubmissionService:
     """Turns a video into a pending job.
 
-    A crash may follow any step: the next start sweeps a file without a row, and enqueues a pending row. The id is
+    A crash may follow any step: the next start deletes a file without a row, and enqueues a pending row. The id is
     answered only after all steps.
     """
 

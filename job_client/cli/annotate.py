@@ -39,7 +39,7 @@ def annotate(
 ) -> None:
     """Write a copy of the video with boxes, labels and text drawn on every frame.
 
-    The server does not hand videos out, so name the file that was submitted. The copy keeps its size, frame times,
+    The server does not return videos, so name the file that was submitted. The copy keeps its size, frame times,
     rotation and sound. Needs the extra `client-media`.
 
     For example:

@@ -38,7 +38,7 @@ def report(
 ) -> None:
     """Write one page that shows what is in the video and when, and that needs no network.
 
-    The server does not hand videos out: with --video, the file that was submitted, the page holds thumbnails
+    The server does not return videos: with --video, the file that was submitted, the page holds thumbnails
     of the frames in which each label and line of text has its highest confidence. That needs the extra `client-media`.
 
     For example:

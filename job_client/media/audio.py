@@ -19,7 +19,7 @@ __all__ = ["AudioTracks"]
 
 
 class AudioTracks:
-    """Copies the audio tracks packet by packet; one whose codec the copy's format cannot hold is encoded anew (AAC).
+    """Copies the audio tracks packet by packet; one whose codec the copy's format cannot hold is encoded again (AAC).
 
     Args:
         source: The video whose sound it is.

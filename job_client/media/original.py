@@ -16,7 +16,7 @@ ANY_SIZE = ReaderLimits(max_frame_pixels=1 << 30)
 
 
 class OriginalVideo:
-    """The original of a job's results; each iteration begins anew.
+    """The original of a job's results; each iteration starts again.
 
     Attributes:
         path: The file.

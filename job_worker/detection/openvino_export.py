@@ -51,7 +51,7 @@ def runnable_weights(weights: str, image_size: int, cache_folder: Path | None = 
         return _exported(path, image_size, cache_folder / "detection_models")
     except Exception as error:
         raise ModelLoadError(
-            f"The detector's weights {weights} cannot be brought into a form that OpenVINO runs: "
+            f"The detector's weights {weights} cannot be converted to a format that OpenVINO runs: "
             f"{first_line_of(error)}. Install the full worker (the extra `worker`), give weights that Ultralytics "
             "exported to OpenVINO, or choose --detection-engine ultralytics."
         ) from error

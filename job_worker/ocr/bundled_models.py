@@ -1,6 +1,6 @@
 """The text models that come with the project's dependencies, so that text is read without a download.
 
-The `rapidocr` wheel carries PP-OCRv6 small as two ONNX files; PaddleOCR wants each model as a folder with
+The `rapidocr` wheel carries PP-OCRv6 small as two ONNX files; PaddleOCR needs each model as a folder with
 `inference.onnx` and `inference.yml`. The folders are built once and cached. The settings in them are those of the
 `inference.yml` that PaddlePaddle publishes with these models; the alphabet is in the recogniser's own metadata.
 """

@@ -1,4 +1,4 @@
-"""Renewing the lease of the job in hand, whatever the work does."""
+"""Renewing the lease of the current job, whatever the work does."""
 
 import logging
 import threading
@@ -59,6 +59,6 @@ class Heartbeat:
             except grpc.RpcError as error:
                 logger.warning("lease not renewed, trying again", extra={"error": description_of(error)})
                 pause = self._retry_seconds
-            except Exception:  # a heartbeat that ends in silence costs the job its lease
+            except Exception:  # a heartbeat that ended silently would let the lease expire
                 logger.exception("lease not renewed, trying again")
                 pause = self._retry_seconds

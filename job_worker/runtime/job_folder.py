@@ -1,4 +1,4 @@
-"""The folder of the job in hand, and the sweep of those that killed workers left behind."""
+"""The folder of the current job, and the cleanup of those that killed workers left behind."""
 
 import logging
 import shutil
@@ -12,7 +12,7 @@ from filelock import FileLock
 
 from job_worker.errors import InsufficientSpace
 
-__all__ = ["insufficient_space_explained", "job_folder", "sweep_job_folders"]
+__all__ = ["clean_job_folders", "insufficient_space_explained", "job_folder"]
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def job_folder(parent: Path | None) -> Iterator[Path]:
 
 @contextmanager
 def insufficient_space_explained() -> Iterator[None]:
-    """Turn an error in writing a file of the job in hand into `InsufficientSpace`."""
+    """Turn an error in writing a file of the current job into `InsufficientSpace`."""
     try:
         yield
     except OSError as error:
@@ -50,7 +50,7 @@ def insufficient_space_explained() -> Iterator[None]:
         ) from error
 
 
-def sweep_job_folders(parent: Path | None) -> int:
+def clean_job_folders(parent: Path | None) -> int:
     """Delete the folders of workers that no longer run.
 
     Args:

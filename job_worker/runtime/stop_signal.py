@@ -12,7 +12,7 @@ class StopSignal:
     """Set by SIGINT and SIGTERM, read by the worker; safe to use from any thread.
 
     Args:
-        drain_seconds: How long the job in hand may take after the first request.
+        drain_seconds: How long the current job may take after the first request.
         clock: Seconds that never go back.
 
     Attributes:
@@ -27,7 +27,7 @@ class StopSignal:
         self.requested = threading.Event()
 
     def request(self) -> None:
-        """Request a stop: take no more jobs and finish the one in hand. A second time: release it at once."""
+        """Request a stop: take no more jobs and finish the current one. A second time: release it at once."""
         now = self._clock()
         self._deadline = min(self._deadline, now + (0.0 if self.requested.is_set() else self._drain_seconds))
         self._first_request_at = min(self._first_request_at, now)
@@ -35,7 +35,7 @@ class StopSignal:
 
     @property
     def must_release(self) -> bool:
-        """Whether the time to finish the job in hand is over."""
+        """Whether the time to finish the current job is over."""
         return self._clock() >= self._deadline
 
     @property

@@ -43,7 +43,7 @@ class Worker:
         runner: Runs the pipelines.
         stop: The request to stop.
         pipelines: The pipelines that the runner has.
-        work_dir: Where the video in hand is kept; None for the system's temporary folder.
+        work_dir: Where the current video is kept; None for the system's temporary folder.
         wait_seconds: How long one request for a job waits at the server.
         chunk_bytes: The size of the chunks in which a video is fetched.
         declined: Remembers the jobs of other pipelines; by default with the usual pauses.

@@ -20,7 +20,7 @@ def reason_of(error: grpc.RpcError) -> str | None:
 
 
 def retry_delay_seconds(error: grpc.RpcError) -> float | None:
-    """Return how long the server asks to wait before the call is repeated, or None where it does not say."""
+    """Return how long the server requests to wait before the call is repeated, or None where it does not say."""
     info = details.RetryInfo()
     return info.retry_delay.ToMilliseconds() / 1000 if _unpack(error, info) else None
 

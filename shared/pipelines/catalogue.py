@@ -79,8 +79,8 @@ def load_plugin_pipeline(kind: str, options: Mapping[str, Any]) -> MakePipeline:
     make: MakePipeline = plugin.load()
     if not callable(make) or not description_of(make):
         raise PluginUnusable(
-            f"{plugin} is no pipeline: {plugin.entry_point.value} must be a class or function with a description in "
-            "words"
+            f"{plugin} is no pipeline: {plugin.entry_point.value} must be a class or function with a description as "
+            "text"
         )
     if problem := unfit_options(make, options):
         raise PluginUnusable(f"{plugin} does not take its options: {problem}")
@@ -88,7 +88,7 @@ def load_plugin_pipeline(kind: str, options: Mapping[str, Any]) -> MakePipeline:
 
 
 def description_of(make: object) -> str:
-    """Return the `description` of what makes a pipeline; empty where it has none in words."""
+    """Return the `description` of what makes a pipeline; empty where it has no such text."""
     description = getattr(make, "description", "")
     return description.strip() if isinstance(description, str) else ""
 

@@ -20,9 +20,9 @@ class Detection(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One object found.
 
     Attributes:
-        label: The class in words, as the model names it; never empty.
+        label: The class, as the model names it; never empty.
         class_id: The model's number for the class; None where a plugin states none.
-        confidence: How sure the model is, 0 to 1.
+        confidence: The model's confidence, 0 to 1.
         box: `(x1, y1, x2, y2)` in pixels of the frame, `x1 <= x2` and `y1 <= y2`.
     """
 
@@ -52,7 +52,7 @@ class TextLine(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     Attributes:
         text: The characters; never empty, never more than one line.
-        confidence: How sure the model is, 0 to 1.
+        confidence: The model's confidence, 0 to 1.
         polygon: The line's four corners, clockwise from its own top left, in pixels of the frame.
     """
 

@@ -1,4 +1,4 @@
-"""Explains why a file has no frame, in plain words for its owner.
+"""Explains why a file has no frame, in plain language for its owner.
 
 Reads the box headers of an MP4 file (ISO/IEC 14496-12, section 4.2) and nothing else. The file may be hostile: every
 step goes forward, and the number of boxes is bounded.
@@ -199,7 +199,7 @@ def _reasons(found: Outline) -> Iterator[tuple[bool, str]]:
     yield kinds.isdisjoint({"ftyp", "moov", "moof"}), "this is not an MP4 file: it does not have the structure of one"
     yield found.is_image, "the file is an image (such as HEIC or AVIF), not a video"
     lost_index = "its index (moov box) is missing"
-    yield "moof" in kinds and "moov" not in kinds, f"the file is a later piece of a video: {lost_index}"
+    yield "moof" in kinds and "moov" not in kinds, f"the file is a later segment of a video: {lost_index}"
     yield "moov" not in kinds, f"the file is cut off: {lost_index}, as after an interrupted upload"
     yield found.index_cut_off, "the file is cut off inside its index (moov box), as after an interrupted upload"
     has_audio = any(track.handler == "soun" for track in found.tracks)
@@ -211,4 +211,4 @@ def _reasons(found: Outline) -> Iterator[tuple[bool, str]]:
     yield not listed and "moof" not in kinds, "the file is an initialisation segment with no frames in it"
     yield "mdat" not in kinds, "the file holds only an index: the frames that it points to are missing"
     formats = ", ".join(found.video_tracks[0].formats)
-    yield True, f"no picture in it can be decoded: the data is damaged, or its format ({formats}) is not supported"
+    yield True, f"no image in it can be decoded: the data is damaged, or its format ({formats}) is not supported"

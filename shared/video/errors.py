@@ -4,4 +4,4 @@ __all__ = ["VideoError"]
 
 
 class VideoError(Exception):
-    """The file has no frame that can be shown; the message says why, in plain words for the file's owner."""
+    """The file has no frame that can be shown; the message says why, in plain language for the file's owner."""

@@ -189,7 +189,7 @@ class VideoReader:
         except av.FFmpegError as error:
             self._check_size(codec.width, codec.height)
             if error.errno == errno.ERANGE or (error.errno == errno.EINVAL and not codec.width):
-                raise VideoError(f"a picture in the video has an impossible size or one above {self._limit}") from error
+                raise VideoError(f"an image in the video has an impossible size or one above {self._limit}") from error
             self.damaged_packets += 1
             return []
 
@@ -204,7 +204,7 @@ class VideoReader:
 
     def _check_size(self, width: int, height: int) -> None:
         if width * height > self._limits.max_frame_pixels:
-            raise VideoError(f"the pictures are {width}x{height}, above {self._limit}")
+            raise VideoError(f"the images are {width}x{height}, above {self._limit}")
 
     @property
     def _limit(self) -> str:

@@ -50,8 +50,8 @@ def local(root: Path) -> LocalStorage:
     )
 )
 def test_the_twin_behaves_as_the_real_one(tmp_path: Path, steps: list[tuple[str, str, bytes]]) -> None:
-    pair = [LocalStorage(tmp_path / os.urandom(8).hex()), MemoryStorage()]
-    for storage in pair:
+    storages = [LocalStorage(tmp_path / os.urandom(8).hex()), MemoryStorage()]
+    for storage in storages:
         for step, key, content in steps:
             if step == "save":
                 save(storage, key, content)
@@ -61,7 +61,7 @@ def test_the_twin_behaves_as_the_real_one(tmp_path: Path, steps: list[tuple[str,
                 with pytest.raises(ConnectionError):
                     storage.save_file(BrokenSource(content), key)
     seen = [
-        {key: load(storage, key) for folder in ("f", "g") for key in storage.list_files(folder)} for storage in pair
+        {key: load(storage, key) for folder in ("f", "g") for key in storage.list_files(folder)} for storage in storages
     ]
     assert seen[0] == seen[1]
 
@@ -179,5 +179,5 @@ def test_a_listing_shows_no_hidden_files_and_no_folders(local: LocalStorage, roo
     assert list(local.list_files(JOBS_FOLDER)) == [KEY]
 
 
-def test_the_root_is_made_when_it_is_asked_for_space(tmp_path: Path) -> None:
+def test_the_root_is_made_when_free_space_is_requested(tmp_path: Path) -> None:
     assert LocalStorage(tmp_path / "not" / "yet").free_bytes() > 0

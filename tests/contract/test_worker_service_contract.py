@@ -28,13 +28,13 @@ class Served(Protocol):
     """A server with jobs, whose workers are called `w` unless said otherwise."""
 
     def submit(self, video: bytes = VIDEO, pipeline_id: str = "ocr") -> str:
-        """Submits a job; returns its id."""
+        """Submit a job; return its id."""
 
     def worker(self, worker_id: str = "w") -> WorkerApi | FakeApi:
-        """Connects a worker."""
+        """Connect a worker."""
 
     def outcome(self, job_id: str) -> tuple[JobStatus, object]:
-        """Returns the job's status, with its results or its error message once it has ended."""
+        """Return the job's status, with its results or its error message once it has ended."""
 
 
 class RealServer:
@@ -88,7 +88,7 @@ def never() -> bool:
 
 
 def taken(server: Served) -> tuple[WorkerApi | FakeApi, str]:
-    """Returns a worker and the job that it holds and has called about."""
+    """Return a worker and the job that it holds and has called about."""
     job_id, worker = server.submit(), server.worker()
     assert worker.dequeue(1) == job_id
     worker.renew(job_id)

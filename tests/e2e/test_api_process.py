@@ -46,7 +46,7 @@ class Process:
         self.line = ""
 
     def is_ready(self) -> "Process":
-        """Waits for the line that says where it listens."""
+        """Wait for the line that says where it listens."""
         assert self.popen.stdout
         self.line = self.popen.stdout.readline()
         if not self.line:
@@ -60,7 +60,7 @@ class Process:
         return match[1]
 
     def ended(self) -> tuple[int, str, str]:
-        """Waits for the end; returns exit code, what was printed and what was logged."""
+        """Wait for the end; return exit code, what was printed and what was logged."""
         printed, logged = self.popen.communicate(timeout=END_SECONDS)
         return self.popen.returncode, printed, logged
 
@@ -74,7 +74,7 @@ Start = Callable[..., Process]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts processes; ends those that are left."""
+    """Start processes; end those that are left."""
     with ExitStack() as stack:
 
         def started(*arguments: str, **variables: str) -> Process:
@@ -99,7 +99,7 @@ def stubs() -> Iterator[Callable[[Process], tuple[JobServiceStub, WorkerServiceS
 
 
 def refused(process: Process) -> tuple[int, str]:
-    """Returns the exit code and the message of a process that does not start; it must be no trace."""
+    """Return the exit code and the message of a process that does not start; it must be no traceback."""
     code, printed, logged = process.ended()
     assert printed == ""
     assert "Traceback" not in logged
@@ -163,10 +163,10 @@ class TestRunning:
 
 class TestRefusing:
     def test_wrong_settings_are_all_named(self, start: Start, tmp_path: Path) -> None:
-        (tmp_path / "foregsyte.toml").write_text("[api]\nmax_uploads = 0\nunheard_of = 1\n")
+        (tmp_path / "foregsyte.toml").write_text("[api]\nmax_uploads = 0\nunknown_setting = 1\n")
         code, message = refused(start("--lease-seconds", "-1", FOREGSYTE_LOG_LEVEL="LOUD"))
         assert code == ExitCode.USAGE
-        for name in ("lease-seconds", "log-level", "max-uploads", "unheard-of"):
+        for name in ("lease-seconds", "log-level", "max-uploads", "unknown-setting"):
             assert f"--{name} / FOREGSYTE_{name.upper().replace('-', '_')}" in message
         assert not (tmp_path / "data").exists()
 
@@ -218,10 +218,10 @@ class TestSurviving:
         for number, job_id in enumerate(ids):
             worker_id = f"w{number}"
             assert workers.Dequeue(pb.DequeueRequest(worker_id=worker_id)).job_id == job_id
-            piece = workers.GetJobInput(pb.GetJobInputRequest(job_id=job_id, worker_id=worker_id))
-            assert piece.data == VIDEO + bytes([number])
+            chunk = workers.GetJobInput(pb.GetJobInputRequest(job_id=job_id, worker_id=worker_id))
+            assert chunk.data == VIDEO + bytes([number])
 
-    def test_a_kill_in_the_middle_of_submits_loses_no_answered_job_and_leaves_no_stray_file(
+    def test_a_kill_in_the_middle_of_submits_loses_no_answered_job_and_leaves_no_unknown_file(
         self, start: Start, stubs: Any, tmp_path: Path
     ) -> None:
         process = start().is_ready()

@@ -17,7 +17,7 @@ MACHINE = {"processor", "cores", "memory GiB", "Python", "duckdb", "grpcio"}
 
 
 def report_of(module: str, folder: Path, *arguments: str) -> dict[str, Any]:
-    """Runs a benchmark, quickly, and returns what it saved."""
+    """Run a benchmark, quickly, and return what it saved."""
     file = folder / "report.json"
     command = [sys.executable, "-m", module, "--quick", "--json", str(file), *arguments]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -53,7 +53,7 @@ def test_growth_is_measured_and_drawn(tmp_path: Path) -> None:
     assert "<svg" in plot.read_text()
 
 
-def test_the_pipeline_is_measured_against_the_plain_script_and_judged(tmp_path: Path, corpus: Path) -> None:
+def test_speed_and_recall_are_measured_against_the_plain_script(tmp_path: Path, corpus: Path) -> None:
     file = tmp_path / "report.json"
     variants = ["plain", "fast"]
     small = ("--frames", "3", "--rounds", "2", "--variants", *variants)

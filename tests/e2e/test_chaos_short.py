@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.corpus]
 
 
 @pytest.mark.timeout(600)
-def test_a_minute_of_chaos_loses_no_job_and_spoils_none(tmp_path: Path) -> None:
+def test_a_minute_of_chaos_loses_no_job_and_changes_no_result(tmp_path: Path) -> None:
     report_file = tmp_path / "chaos.json"
     command = [sys.executable, "-m", "benchmarks.chaos", "--minutes", "1", "--seed", "1", "--json", str(report_file)]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

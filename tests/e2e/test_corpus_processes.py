@@ -1,4 +1,4 @@
-"""Every one of the real and awkward videos through the real pair."""
+"""Every one of the real and unusual videos through a real server and worker."""
 
 import csv
 import os
@@ -82,7 +82,7 @@ def test_what_is_no_mp4_is_refused(row: dict[str, str], client: JobClient, corpu
 
 
 @pytest.mark.parametrize("row", files("accept-then-fail"))
-def test_a_file_without_frames_fails_with_plain_words(row: dict[str, str], client: JobClient, corpus: Path) -> None:
+def test_a_file_without_frames_fails_with_a_plain_message(row: dict[str, str], client: JobClient, corpus: Path) -> None:
     job = client.submit(corpus / row["file"], "yolo").wait(SECONDS)
     assert job.status is JobStatus.failed
     assert is_plain(job.error_message), job.error_message

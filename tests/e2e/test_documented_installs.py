@@ -1,4 +1,4 @@
-"""What the README says to type on fresh hosts is typed there: each install into its own environment, then the pair."""
+"""The README's installation for fresh hosts: each install into its own environment, then server and worker."""
 
 import os
 import subprocess
@@ -41,7 +41,7 @@ class Host:
         self._started: list[subprocess.Popen[bytes]] = []
 
     def type(self, line: str) -> str:
-        """Types one line; returns what it prints."""
+        """Type one line; return what it prints."""
         done = subprocess.run(
             ["/bin/bash", "-c", line],
             cwd=self.project,
@@ -55,7 +55,7 @@ class Host:
         return done.stdout
 
     def start(self, line: str, ready: str) -> None:
-        """Types a line that stays, and waits until it says that it is ready."""
+        """Type a line that stays, and wait until it says that it is ready."""
         log = self.project / "log"
         with log.open("wb") as output:
             process = subprocess.Popen(
@@ -74,7 +74,7 @@ class Host:
         eventually(is_ready, f"{ready!r} of {line}", 120)
 
     def stop(self) -> None:
-        """Stops what was started."""
+        """Stop what was started."""
         for process in self._started:
             process.terminate()
             process.wait(STOP_SECONDS)

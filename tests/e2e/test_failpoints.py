@@ -17,7 +17,7 @@ from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.reasons import Reason
 from shared.process.exit_codes import ExitCode
 from tests.support.errors import refusal_of
-from tests.support.failpoint_server import FILE_SWEPT, STUCK
+from tests.support.failpoint_server import FILE_DELETED, STUCK
 from tests.support.processes import started
 from tests.support.running import running_server
 from tests.support.samples import DOCUMENT, LONG_WAIT, OTHER_DOCUMENT, VIDEO, submit_request
@@ -74,7 +74,7 @@ def known(tmp_path: Path) -> Known:
 
 @contextmanager
 def failing_at(failpoint: str, known: Known) -> Iterator[Served]:
-    """Serves until the failpoint is reached, which the block must do; nothing was damaged up to there."""
+    """Serve until the failpoint is reached, which the block must do; nothing was damaged up to there."""
     with serving(known.data, *LEASE, module=("tests.support.failpoint_server", failpoint)) as server:
         known.must_hold(server)
         yield server
@@ -106,7 +106,7 @@ def finish_all(server: Served, known: Known) -> None:
     assert {job.status for job in server.listed().values()} <= {pb.JOB_STATUS_COMPLETED, pb.JOB_STATUS_FAILED}
 
 
-def test_a_stop_does_not_wait_for_a_call_that_is_stuck(known: Known) -> None:
+def test_a_stop_does_not_wait_for_a_call_that_hangs(known: Known) -> None:
     module = ("tests.support.failpoint_server", STUCK + "video written")
     with serving(known.data, *LEASE, "--shutdown-seconds", "0.5", module=module) as server:
         submitting = in_thread(lambda: server.jobs.SubmitJob(submit_request(NEW_VIDEO)))
@@ -149,7 +149,7 @@ SUBMIT_STEPS = [
 
 
 @pytest.mark.parametrize("step", SUBMIT_STEPS, ids=lambda step: step.failpoint)
-def test_a_submit_that_is_cut_off_leaves_a_whole_job_or_nothing_and_can_be_repeated(
+def test_a_submit_that_is_killed_leaves_a_whole_job_or_nothing_and_can_be_repeated(
     step: SubmitStep, known: Known
 ) -> None:
     request = submit_request(NEW_VIDEO, request_id=f"request {uuid4()}")
@@ -184,7 +184,7 @@ COMPLETION_STEPS = {
 
 
 @pytest.mark.parametrize("failpoint", COMPLETION_STEPS)
-def test_a_completion_that_is_cut_off_can_be_repeated_by_its_worker_alone(failpoint: str, known: Known) -> None:
+def test_a_completion_that_is_killed_can_be_repeated_by_its_worker_only(failpoint: str, known: Known) -> None:
     answered, status = COMPLETION_STEPS[failpoint]
     with failing_at(failpoint, known) as server:
         job_id = server.workers.Dequeue(pb.DequeueRequest(worker_id=WORKER)).job_id
@@ -207,18 +207,18 @@ def test_a_completion_that_is_cut_off_can_be_repeated_by_its_worker_alone(failpo
 
 
 @pytest.mark.parametrize("failpoint", ["row running", "Dequeue answered"])
-def test_a_job_whose_dequeue_is_cut_off_is_worked_on_by_whoever_heard_of_it_or_else_by_the_next(
+def test_a_job_whose_dequeue_is_killed_belongs_to_the_worker_that_got_the_answer_or_else_to_the_next(
     failpoint: str, known: Known
 ) -> None:
     [waiting] = [job_id for job_id, status in known.statuses.items() if status == pb.JOB_STATUS_PENDING]
     with failing_at(failpoint, known) as server:
-        heard = was_answered(lambda: server.workers.Dequeue(pb.DequeueRequest(worker_id=WORKER)))
-        assert heard == (failpoint == "Dequeue answered")
+        has_answer = was_answered(lambda: server.workers.Dequeue(pb.DequeueRequest(worker_id=WORKER)))
+        assert has_answer == (failpoint == "Dequeue answered")
     known.statuses[waiting] = pb.JOB_STATUS_RUNNING
     with serving(known.data, *LEASE) as server:
         known.must_hold(server)
         worker_id = WORKER
-        if not heard:
+        if not has_answer:
             worker_id = "w2"
             answer = server.workers.Dequeue(pb.DequeueRequest(worker_id=worker_id, wait=LONG_WAIT))
             assert answer.job_id == waiting
@@ -231,7 +231,7 @@ def test_a_job_whose_dequeue_is_cut_off_is_worked_on_by_whoever_heard_of_it_or_e
 
 
 @pytest.mark.parametrize("failpoint", ["row failed", "FailJob answered"])
-def test_a_report_of_a_failure_that_is_cut_off_stands_and_can_be_repeated(failpoint: str, known: Known) -> None:
+def test_a_reported_failure_survives_a_kill_and_can_be_repeated(failpoint: str, known: Known) -> None:
     with failing_at(failpoint, known) as server:
         job_id = server.workers.Dequeue(pb.DequeueRequest(worker_id=WORKER)).job_id
         failure = pb.FailJobRequest(job_id=job_id, worker_id=WORKER, error_message="no frame")
@@ -247,7 +247,7 @@ def test_a_report_of_a_failure_that_is_cut_off_stands_and_can_be_repeated(failpo
 
 
 @pytest.mark.parametrize("failpoint", ["row pending", "ReleaseJob answered"])
-def test_a_job_whose_release_is_cut_off_waits_for_the_next_worker(failpoint: str, known: Known) -> None:
+def test_a_job_whose_release_is_killed_is_pending_again(failpoint: str, known: Known) -> None:
     with failing_at(failpoint, known) as server:
         job_id = server.workers.Dequeue(pb.DequeueRequest(worker_id=WORKER)).job_id
         release = pb.ReleaseJobRequest(job_id=job_id, worker_id=WORKER)
@@ -262,7 +262,7 @@ def test_a_job_whose_release_is_cut_off_waits_for_the_next_worker(failpoint: str
 
 
 @pytest.mark.parametrize("failpoint", ["row deleted", "DeleteJob answered"])
-def test_a_job_whose_deletion_is_cut_off_is_gone_with_its_files(failpoint: str, known: Known) -> None:
+def test_a_deletion_that_is_killed_leaves_no_row_and_no_file(failpoint: str, known: Known) -> None:
     [done] = [job_id for job_id, status in known.statuses.items() if status == pb.JOB_STATUS_COMPLETED]
     delete = pb.DeleteJobRequest(job_id=done)
     with failing_at(failpoint, known) as server:
@@ -276,19 +276,19 @@ def test_a_job_whose_deletion_is_cut_off_is_gone_with_its_files(failpoint: str, 
         finish_all(server, known)
 
 
-def test_a_start_that_is_cut_off_in_its_sweep_is_made_good_by_the_next(known: Known, tmp_path: Path) -> None:
+def test_a_start_that_is_killed_while_it_deletes_files_is_completed_by_the_next(known: Known, tmp_path: Path) -> None:
     orphans = [known.data / JOBS_FOLDER / f"{uuid4()}.mp4" for _ in range(3)]
     for path in orphans:
         path.write_bytes(NEW_VIDEO)
-    unheard_of = known.data / JOBS_FOLDER / "notes of the operator.txt"
-    unheard_of.write_text("not the service's own")
+    foreign = known.data / JOBS_FOLDER / "notes of the operator.txt"
+    foreign.write_text("not the service's own")
     arguments = ("--address", "127.0.0.1:0", "--data-dir", str(known.data), "--min-free-bytes", "0")
-    with started(tmp_path / "start.log", "tests.support.failpoint_server", FILE_SWEPT, *arguments) as process:
+    with started(tmp_path / "start.log", "tests.support.failpoint_server", FILE_DELETED, *arguments) as process:
         assert process.exit_code() == KILLED
     assert sum(path.exists() for path in orphans) == 2
     with serving(known.data) as server:
         assert not any(path.exists() for path in orphans)
-        assert unheard_of.exists()
-        unheard_of.unlink()
+        assert foreign.exists()
+        foreign.unlink()
         known.must_hold(server)
         finish_all(server, known)

@@ -1,4 +1,4 @@
-"""The API on a disk that fills up: it says so, forgets nothing, and goes on as soon as there is space."""
+"""The API on a disk that fills up: it reports that, loses nothing, and continues as soon as there is space."""
 
 import os
 import subprocess
@@ -27,7 +27,7 @@ FILL_BYTES = 4096
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A small disk of its own; skips the test, by name, where it cannot be mounted."""
+    """A small disk of its own; skip the test, by name, where it cannot be mounted."""
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(
@@ -51,7 +51,7 @@ class Filling:
         self._file = disk / "filling"
 
     def take(self, leaving: int = 0) -> None:
-        """Fills the disk up to so many bytes, or to its last."""
+        """Fill the disk up to so many bytes, or to its last."""
         with self._file.open("ab", buffering=0) as file:
             try:
                 while self.free() > leaving:
@@ -94,7 +94,9 @@ def must_say_that_the_disk_is_low(call: Callable[[], object]) -> None:
 
 
 class TestSubmitting:
-    def test_below_the_floor_nothing_is_taken_and_all_else_goes_on(self, disk: Path, filling: Filling) -> None:
+    def test_below_the_minimum_of_free_space_no_video_is_accepted_and_all_else_works(
+        self, disk: Path, filling: Filling
+    ) -> None:
         data = disk / "data"
         with serving(data, "--min-free-bytes", str(FLOOR_BYTES)) as server:
             accepted = submit(server)
@@ -153,7 +155,7 @@ class TestCompleting:
 
 
 def again_and_again(change: Callable[[], object]) -> None:
-    """Makes a change until the database's log cannot take it: its last block has room for some more."""
+    """Make a change until the database's log cannot take it: its last block has room for some more."""
     for _ in range(300):
         change()
     raise AssertionError("the disk is never full")
@@ -165,7 +167,7 @@ class TestTheDatabase:
         """Flags that leave the videos on a large disk and the database on the small one."""
         return "--database-url", f"duckdb:///{disk / 'jobs.duckdb'}"
 
-    def test_a_row_that_cannot_be_committed_is_refused_in_words_and_its_video_is_not_kept(
+    def test_a_row_that_cannot_be_committed_is_refused_with_a_message_and_its_video_is_not_kept(
         self, on_disk: tuple[str, str], filling: Filling, tmp_path: Path
     ) -> None:
         data = tmp_path / "data"
@@ -188,7 +190,7 @@ class TestTheDatabase:
             assert set(server.listed()) == accepted
             assert set(stored(data)) == {f"{job_id}.mp4" for job_id in accepted}
 
-    def test_every_change_of_a_row_is_refused_in_words_and_can_be_repeated(
+    def test_every_change_of_a_row_is_refused_with_a_message_and_can_be_repeated(
         self, on_disk: tuple[str, str], filling: Filling, tmp_path: Path
     ) -> None:
         with serving(tmp_path / "data", *on_disk) as server:

@@ -23,7 +23,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(site: Path, *arguments: str) -> str:
-    """Runs Python with what is installed, in a folder of its own; returns what it prints."""
+    """Run Python with what is installed, in a folder of its own; return what it prints."""
     done = subprocess.run(
         [sys.executable, *arguments],
         cwd=site.parent,

@@ -40,7 +40,7 @@ MAX_VIDEO_BYTES = 300_000
 
 @dataclass
 class Answered:
-    """What the server answered and must never forget.
+    """What the server answered and must never lose.
 
     Attributes:
         videos: By the id of an accepted job.
@@ -54,13 +54,13 @@ class Answered:
 
 
 def connection(address: str) -> grpc.Channel:
-    """Opens a channel that looks for the server again and again without growing pauses."""
+    """Open a channel that looks for the server again and again without growing pauses."""
     often = [(f"grpc.{which}_reconnect_backoff_ms", 100) for which in ("initial", "min", "max")]
     return grpc.insecure_channel(address, options=often)
 
 
 def must_be_of_the_kill(error: grpc.RpcError) -> None:
-    """Raises the error unless a killed server explains it."""
+    """Raise the error unless a killed server explains it."""
     if error.code() not in (Code.UNAVAILABLE, Code.CANCELLED, Code.DEADLINE_EXCEEDED):
         raise error
 
@@ -70,7 +70,7 @@ def video_of(number: int, chance: random.Random) -> bytes:
 
 
 def submit_for_ever(address: str, seed: str, answered: Answered, ending: threading.Event) -> int:
-    """Submits one video after the other, each again and again until it is answered; returns how many."""
+    """Submit one video after the other, each again and again until it is answered; return how many."""
     chance, number = random.Random(seed), 0
     with connection(address) as channel:
         stub = JobServiceStub(channel)
@@ -92,7 +92,7 @@ def submit_for_ever(address: str, seed: str, answered: Answered, ending: threadi
 
 
 def work_for_ever(address: str, worker_id: str, answered: Answered, ending: threading.Event) -> int:
-    """Takes one job after the other, reads its video and completes it with what it read; returns how many."""
+    """Take one job after the other, read its video and complete it with what it read; return how many."""
     done = 0
     with connection(address) as channel:
         stub = WorkerServiceStub(channel)
@@ -108,7 +108,7 @@ def work_for_ever(address: str, worker_id: str, answered: Answered, ending: thre
 
 
 def complete(stub: WorkerServiceStub, job_id: str, worker_id: str, answered: Answered) -> int:
-    """Completes the job, again and again until that is answered or the job is another's."""
+    """Complete the job, again and again until that is answered or the job is another's."""
     results = b'{"results": [{"frame_index": 0, "result": {"by": "%s"}}]}' % uuid4().hex.encode()
     request = pb.CompleteJobRequest(job_id=job_id, worker_id=worker_id, results_json=results)
     while True:

@@ -78,7 +78,7 @@ def found(client: JobClient, video: Path, pipeline: str) -> list[dict[str, list[
     return [frame["result"] for frame in job.results_as_dicts()]
 
 
-def test_clients_are_told_of_them_behind_the_built_in_ones(client: JobClient) -> None:
+def test_they_are_listed_after_the_built_in_pipelines(client: JobClient) -> None:
     offered = {pipeline.pipeline_id: pipeline.description for pipeline in client.pipelines()}
     assert list(offered) == ["yolo_ocr", "yolo", "ocr", "lights", "sure_lights", "captions"]
     assert offered["lights"] == "Traffic lights. Profile exact."

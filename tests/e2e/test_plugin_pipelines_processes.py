@@ -1,4 +1,4 @@
-"""Plugin pipelines, through the real pair on real videos: offered, run, stored, exported."""
+"""Plugin pipelines, through a real server and worker on real videos: offered, run, stored, exported."""
 
 import json
 import re
@@ -93,7 +93,7 @@ def results_of(client: JobClient, pipeline: str, video: Path = TINY_MP4) -> list
     return job.results_as_dicts()
 
 
-def test_clients_are_told_of_them(client: JobClient) -> None:
+def test_they_are_listed_for_clients(client: JobClient) -> None:
     offered = {pipeline.pipeline_id: pipeline.description for pipeline in client.pipelines()}
     assert offered["brightness"] == "How bright every frame is, from 0 to 255, and whether it is dark."
     assert offered["night"] == "Scenes at night."
@@ -132,7 +132,7 @@ FAILS = {
 
 
 @pytest.mark.parametrize("pipeline", FAILS)
-def test_one_that_goes_wrong_fails_that_job_and_the_next_is_done(client: JobClient, pipeline: str) -> None:
+def test_an_error_of_a_plugin_fails_that_job_and_the_next_is_done(client: JobClient, pipeline: str) -> None:
     job = client.submit(TINY_MP4, pipeline)
     assert re.fullmatch(FAILS[pipeline], job.wait(JOB_SECONDS).error_message)
     with pytest.raises(JobFailed):
@@ -174,11 +174,11 @@ def test_a_server_without_the_package_says_what_there_is(folder: Path, tmp_path:
 
 
 def test_a_server_whose_package_cannot_be_read_says_so(site: Path, tmp_path: Path) -> None:
-    gone = make_package(tmp_path / "site", "gone", GROUP, {"gone": "gone:Gone"}, "import a_library_of_the_worker")
-    with started(tmp_path / "api.log", "job_api", "--address", "127.0.0.1:0", site=gone) as process:
+    lost = make_package(tmp_path / "site", "lost", GROUP, {"lost": "lost:Lost"}, "import a_library_of_the_worker")
+    with started(tmp_path / "api.log", "job_api", "--address", "127.0.0.1:0", site=lost) as process:
         assert process.exit_code() == ExitCode.USAGE
     assert (
-        "foregsyte-api: the pipeline 'gone' of gone 1.2 cannot be loaded from gone:Gone: ModuleNotFoundError"
+        "foregsyte-api: the pipeline 'lost' of lost 1.2 cannot be loaded from lost:Lost: ModuleNotFoundError"
         in process.text
     )
     assert "Traceback" not in process.text

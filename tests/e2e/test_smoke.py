@@ -1,4 +1,4 @@
-"""Submit, status, results: one video through the real pair, in under a minute."""
+"""Submit, status, results: one video through a real server and worker, in under a minute."""
 
 from pathlib import Path
 

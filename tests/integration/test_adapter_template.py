@@ -1,4 +1,4 @@
-"""The template of adapters: it installs, passes our contracts, fails them once it is wrong, and serves real jobs."""
+"""The template of adapters: it installs, passes the conformance tests, fails them with a bug, and serves real jobs."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +17,7 @@ from tests.support.working import working
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 WRONG = {
-    "a storage that looks on one disk": (
+    "a storage that reads one disk": (
         "several_disks.py", "self._disk_of(path).load_file(path)", "self._disks[0].load_file(path)",
     ),
     "a storage that lists one disk": (
@@ -53,7 +53,7 @@ def test_the_contract_finds_what_is_wrong_with_an_adapter(
     assert f"::{suite}::" in done.stdout
 
 
-def test_a_contract_without_an_adapter_says_what_it_wants(template: tuple[Path, Path], tmp_path: Path) -> None:
+def test_a_suite_without_an_adapter_names_the_missing_fixture(template: tuple[Path, Path], tmp_path: Path) -> None:
     tests = tmp_path / "tests"
     tests.mkdir()
     (tests / "test_it.py").write_text(
@@ -63,7 +63,7 @@ def test_a_contract_without_an_adapter_says_what_it_wants(template: tuple[Path, 
     assert "override the fixture `queue`: return an empty one" in done.stdout
 
 
-def test_a_server_told_to_use_it_keeps_its_files_there_and_does_its_jobs(
+def test_a_server_configured_with_it_keeps_its_files_there_and_does_its_jobs(
     template: tuple[Path, Path],
     make_settings: Callable[..., ApiSettings],
     start_server: Callable[..., str],

@@ -52,14 +52,14 @@ ANNOTATED = [
 
 
 def empty_results(video: Path) -> list[Any]:
-    """Returns the results of a video in which nothing was found."""
+    """Return the results of a video in which nothing was found."""
     return [
         {"frame_index": frame.index, "result": {"timestamp_ms": frame.timestamp_ms}} for frame in VideoReader(video)
     ]
 
 
 def same_results(video: Path, box: list[float]) -> list[Any]:
-    """Returns the results of a video in which one thing is at one place in every frame."""
+    """Return the results of a video in which one thing is at one place in every frame."""
     found = {"label": "thing", "class_id": 0, "confidence": 0.5, "box": box}
     return [frame | {"result": frame["result"] | {"detections": [found]}} for frame in empty_results(video)]
 
@@ -75,7 +75,7 @@ def audio_packets(path: Path) -> list[bytes]:
 
 
 def audio_span(path: Path) -> tuple[float, float]:
-    """Returns when the first and the last sound are heard."""
+    """Return when the first and the last sound are heard."""
     with av.open(str(path)) as container:
         times = [float(frame.time) for frame in container.decode(audio=0)]
         return times[0], times[-1]
@@ -94,7 +94,7 @@ def test_the_client_counts_and_sees_frames_of_awkward_files_as_the_worker_does(n
         assert np.array_equal(ours.image, workers.image)
 
 
-def test_a_damaged_video_is_read_without_a_word(corpus: Path) -> None:
+def test_a_damaged_video_is_read_without_a_message(corpus: Path) -> None:
     code = "import sys, pathlib, job_client.media.original as it; list(it.OriginalVideo(pathlib.Path(sys.argv[1])))"
     command = [sys.executable, "-c", code, str(corpus / "derived_truncated_50pct_moov_front.mp4")]
     done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60, check=True)
@@ -147,7 +147,7 @@ def test_what_was_found_is_drawn_where_it_is_displayed(name: str, corpus: Path, 
 
 
 def decode_and_encode(source: Path, target: Path) -> None:
-    """Does nothing but that, with the writer's own encoder settings."""
+    """Do nothing but that, with the writer's own encoder settings."""
     with av.open(str(source)) as original, av.open(str(target), "w") as copy:
         track = original.streams.video[0]
         stream = copy.add_stream("libx264", rate=track.average_rate, options=ENCODER_OPTIONS)
@@ -191,7 +191,7 @@ def test_it_takes_less_than_three_times_the_work_of_decoding_and_encoding(corpus
     assert work(lambda: write_annotated(source, results, tmp_path / "out.mp4")) < 3 * alone
 
 
-def test_sound_that_the_container_cannot_hold_is_encoded_anew(tmp_path: Path, corpus: Path) -> None:
+def test_sound_that_the_container_cannot_hold_is_encoded_again(tmp_path: Path, corpus: Path) -> None:
     source, copy = tmp_path / "source.mov", tmp_path / "out.mp4"
     with av.open(str(corpus / "quicktime_bt601.mov")) as original, av.open(str(source), "w") as made:
         video = made.add_stream_from_template(original.streams.video[0])
@@ -214,7 +214,7 @@ def test_sound_that_the_container_cannot_hold_is_encoded_anew(tmp_path: Path, co
     assert audio_span(copy) == pytest.approx(audio_span(source), abs=0.2)
 
 
-def test_a_video_other_than_that_of_the_results_is_told(corpus: Path, tmp_path: Path) -> None:
+def test_a_video_other_than_that_of_the_results_is_refused(corpus: Path, tmp_path: Path) -> None:
     source = corpus / "counter_digits.mp4"
     results = empty_results(source)
     for other, found in (
@@ -228,7 +228,7 @@ def test_a_video_other_than_that_of_the_results_is_told(corpus: Path, tmp_path: 
 
 
 @pytest.mark.parametrize("name", ["audio_only_aac.mp4", "derived_text_ftyp_false_accept.mp4"])
-def test_a_file_without_frames_is_told(name: str, corpus: Path, tmp_path: Path) -> None:
+def test_a_file_without_frames_is_refused(name: str, corpus: Path, tmp_path: Path) -> None:
     with pytest.raises(UnsuitableVideo, match=r"not an MP4 file|no video track"):
         write_annotated(corpus / name, [], tmp_path / "out.mp4")
 
@@ -295,7 +295,7 @@ def test_the_command_names_what_is_wrong_with_its_files(
         assert list(folder.iterdir()) == []
 
 
-def test_a_missing_library_is_told_with_the_extra_that_brings_it(
+def test_the_error_for_a_missing_library_names_its_extra(
     annotate: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "job_client.media.annotation", None)

@@ -66,7 +66,7 @@ Make = Callable[..., UltralyticsDetector]
 
 @pytest.fixture(scope="module")
 def make(checkpoint: Path, cache_folder: Path, device: str) -> Make:
-    """Makes a detector; the settings can be handed in."""
+    """Make a detector; the settings can be passed."""
 
     return partial(
         UltralyticsDetector, checkpoint, device=device, batch_size=BATCH, cache_folder=cache_folder, **SETTINGS
@@ -126,7 +126,7 @@ def test_a_batch_gives_what_its_images_give_one_by_one(
     [IMAGES[BATCH : 2 * BATCH - 1], [BLACK, WHITE, BLACK], [IMAGES[0]] * (BATCH - 1)],
     ids=["others", "plain ones", "itself"],
 )
-def test_neither_its_place_in_the_batch_nor_its_neighbours_change_a_result(
+def test_neither_its_position_in_the_batch_nor_the_other_images_change_a_result(
     place: int, neighbours: list[Image], detector: UltralyticsDetector, alone: list[list[Detection]]
 ) -> None:
     batch = [*neighbours[:place], IMAGES[0], *neighbours[place:]]

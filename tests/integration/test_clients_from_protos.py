@@ -71,23 +71,25 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def run(start_server: Callable[..., str], connect: Callable[[str], grpc.Channel]) -> Run:
-    """Runs a client against a server that does one job; its arguments are told the address as `ADDRESS`."""
+    """Run a client against a server that does one job; `ADDRESS` in its arguments is replaced by the address."""
 
     def command(*words: str | Path) -> "subprocess.CompletedProcess[str]":
         address = start_server()
-        told = [address if word == "ADDRESS" else str(word) for word in words]
+        arguments = [address if word == "ADDRESS" else str(word) for word in words]
         with one_job_done(WorkerServiceStub(connect(address))):
             return subprocess.run(
-                told, env=environment(PYTHONPATH=""), capture_output=True, text=True, timeout=60, check=False
+                arguments, env=environment(PYTHONPATH=""), capture_output=True, text=True, timeout=60, check=False
             )
 
     return command
 
 
 def refused(command: list[str | Path], address: str) -> str:
-    """Runs a client that must be refused; returns what it says."""
-    told = [address if word == "ADDRESS" else str(word) for word in command]
-    done = subprocess.run(told, env=environment(PYTHONPATH=""), capture_output=True, text=True, timeout=60, check=False)
+    """Run a client that must be refused; return what it says."""
+    arguments = [address if word == "ADDRESS" else str(word) for word in command]
+    done = subprocess.run(
+        arguments, env=environment(PYTHONPATH=""), capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.returncode == 1
     assert done.stdout == ""
     return done.stderr

@@ -38,7 +38,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs the command in this process; returns its exit code and what it wrote."""
+    """Run the command in this process; return its exit code and what it wrote."""
     for name in [name for name in os.environ if name.startswith("FOREGSYTE_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("COLUMNS", "200")
@@ -63,12 +63,12 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def foregsyte(run: Run, address: str) -> Run:
-    """Runs the command against the server."""
+    """Run the command against the server."""
     return lambda *arguments: run(*arguments, "--address", address)
 
 
 def on_a_terminal(*arguments: str) -> tuple[int, str]:
-    """Runs the command in a process of its own on a terminal; returns its exit code and what it showed."""
+    """Run the command in a process of its own on a terminal; return its exit code and what it showed."""
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "job_client", *arguments]
     variables = environment(COLUMNS="160", LINES="50", TERM="xterm")
@@ -86,7 +86,7 @@ def on_a_terminal(*arguments: str) -> tuple[int, str]:
 
 
 def done(client: JobClient) -> str:
-    """Returns the id of a job that has ended."""
+    """Return the id of a job that has ended."""
     return client.submit(TINY_MP4, "ocr").wait(20).job_id
 
 
@@ -101,7 +101,7 @@ class TestSubmit:
         assert code == ExitCode.OK
         assert [job.job_id for job in client.jobs()] == out.split()[::-1]
 
-    def test_a_file_that_is_refused_does_not_keep_the_others_back(
+    def test_a_file_that_is_refused_does_not_stop_the_others(
         self, foregsyte: Run, client: JobClient, tmp_path: Path
     ) -> None:
         text = tmp_path / "text [b].mp4"
@@ -117,7 +117,7 @@ class TestSubmit:
         assert client.job(out.strip()).status().status is JobStatus.completed
         assert f"Job {out.strip()} completed" in err
 
-    def test_a_job_that_fails_is_told_with_its_reason(self, foregsyte: Run, failing_worker: None) -> None:
+    def test_a_job_that_fails_is_reported_with_its_reason(self, foregsyte: Run, failing_worker: None) -> None:
         code, out, err = foregsyte("submit", TINY_MP4, "--wait")
         assert code == ExitCode.JOB_FAILED
         assert f"foregsyte: job {out.strip()} failed: {FAILURE}" in err
@@ -172,7 +172,7 @@ class TestLookingAtJobs:
         _, out, _ = foregsyte("pipelines")
         assert [json.loads(line)["pipeline_id"] for line in out.splitlines()] == ["yolo_ocr", "yolo", "ocr"]
 
-    def test_deleted_jobs_are_gone(self, foregsyte: Run, client: JobClient, worker: None) -> None:
+    def test_deleted_jobs_are_not_found(self, foregsyte: Run, client: JobClient, worker: None) -> None:
         jobs = [done(client), done(client)]
         code, out, _ = foregsyte("delete", *jobs)
         assert code == ExitCode.OK
@@ -199,7 +199,7 @@ class TestResults:
         assert json.loads(out) == expected
 
     @pytest.mark.parametrize("frames", ["3", "a:b", "-1:2", "1:2:3", "\u0661:\u0662"])
-    def test_other_words_for_frames_are_wrong_usage(self, frames: str, foregsyte: Run) -> None:
+    def test_another_form_of_frames_is_wrong_usage(self, frames: str, foregsyte: Run) -> None:
         code, _, err = foregsyte("results", UNKNOWN_JOB, "--frames", frames)
         assert code == ExitCode.USAGE
         assert "is not of the form A:B" in err
@@ -230,7 +230,7 @@ class TestResults:
         assert "say --format" in err
         assert list(folder.iterdir()) == []
 
-    def test_a_folder_that_is_not_there_is_told(
+    def test_a_missing_folder_is_reported(
         self, foregsyte: Run, client: JobClient, worker: None, tmp_path: Path
     ) -> None:
         code, _, err = foregsyte("results", done(client), "--out", tmp_path / "absent" / "found.json")
@@ -294,7 +294,7 @@ class TestExitCodes:
         for command in ("results", "delete"):
             assert foregsyte(command, job_id)[0] == ExitCode.TRY_LATER
 
-    def test_results_of_a_failed_job_are_told_with_its_code(
+    def test_results_of_a_failed_job_end_with_its_exit_code(
         self, foregsyte: Run, client: JobClient, failing_worker: None
     ) -> None:
         code, _, err = foregsyte("results", done(client))

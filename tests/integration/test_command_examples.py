@@ -19,7 +19,7 @@ from tests.support.working import working
 pytestmark = pytest.mark.integration
 
 WITH_MODELS = "demo"
-"""Its lines are run by tests/e2e/test_pair_processes.py."""
+"""Its lines are run by tests/e2e/test_server_and_worker.py."""
 
 
 def lines() -> Iterator[str]:

@@ -44,7 +44,7 @@ def submitted(server: Running, video: bytes = VIDEO, request_id: str = "") -> st
 
 
 def taken(server: Running) -> str:
-    """Submits a job and has the worker `w` take it: nothing else must be waiting."""
+    """Submit a job and have the worker `w` take it: nothing else must be waiting."""
     job_id = submitted(server)
     assert server.workers.Dequeue(pb.DequeueRequest(worker_id="w")).job_id == job_id
     return job_id
@@ -86,7 +86,7 @@ DAMAGES = {
 class TestResults:
     @pytest.mark.parametrize("form", FORMATS, ids=["frames", "JSON"])
     @pytest.mark.parametrize("damage", DAMAGES)
-    def test_damaged_results_are_said_to_be_that_for_their_job_alone(
+    def test_damaged_results_are_reported_for_their_job_only(
         self, server: Running, files: Path, damage: str, form: pb.ResultsFormat.ValueType
     ) -> None:
         whole, damaged = completed(server), completed(server)
@@ -102,12 +102,12 @@ class TestResults:
         assert not list(files.glob(f"{damaged}*"))
 
     @pytest.mark.parametrize("form", FORMATS)
-    def test_results_that_are_gone_are_said_to_be_missing(
+    def test_missing_results_are_reported_as_missing(
         self, server: Running, files: Path, form: pb.ResultsFormat.ValueType
     ) -> None:
-        whole, bereft = completed(server), completed(server)
-        (files / f"{bereft}_results.json").unlink()
-        refusal = refusal_of(lambda: results(server, bereft, form))
+        whole, without_file = completed(server), completed(server)
+        (files / f"{without_file}_results.json").unlink()
+        refusal = refusal_of(lambda: results(server, without_file, form))
         assert (refusal.code, refusal.reason) == (Code.DATA_LOSS, Reason.RESULTS_UNREADABLE)
         assert "missing" in refusal.message
         results(server, whole, form)
@@ -131,9 +131,7 @@ class TestResults:
 
 
 class TestVideos:
-    def test_a_video_that_is_gone_is_said_to_be_missing_and_the_worker_can_fail_the_job(
-        self, server: Running, files: Path
-    ) -> None:
+    def test_a_missing_video_is_reported_and_the_worker_can_fail_the_job(self, server: Running, files: Path) -> None:
         job_id = taken(server)
         (files / f"{job_id}.mp4").unlink()
         asking = pb.GetJobInputRequest(job_id=job_id, worker_id="w")
@@ -143,11 +141,11 @@ class TestVideos:
         assert status(server, job_id) == pb.JOB_STATUS_FAILED
         completed(server)
 
-    def test_a_video_that_was_cut_off_is_sent_as_far_as_it_goes(self, server: Running, files: Path) -> None:
+    def test_a_truncated_video_is_sent_as_far_as_it_goes(self, server: Running, files: Path) -> None:
         job_id = taken(server)
         (files / f"{job_id}.mp4").write_bytes(VIDEO[:50])
-        piece = server.workers.GetJobInput(pb.GetJobInputRequest(job_id=job_id, worker_id="w"))
-        assert (piece.data, piece.size_bytes) == (VIDEO[:50], 50)
+        chunk = server.workers.GetJobInput(pb.GetJobInputRequest(job_id=job_id, worker_id="w"))
+        assert (chunk.data, chunk.size_bytes) == (VIDEO[:50], 50)
 
     def test_a_request_id_whose_stored_video_was_changed_is_not_answered_with_the_wrong_job(
         self, server: Running, files: Path
@@ -172,20 +170,20 @@ class TestStartingOn:
             assert refusal_of(lambda: server.workers.GetJobInput(asking)).reason == Reason.INPUT_UNREADABLE
             assert len(results(server, whole, FORMATS[0]).results) == 1
 
-    def test_files_without_a_row_are_swept_and_foreign_ones_left(self, settings: ApiSettings, files: Path) -> None:
+    def test_files_without_a_row_are_deleted_and_files_of_others_are_kept(
+        self, settings: ApiSettings, files: Path
+    ) -> None:
         with running_server(settings) as server:
             kept = completed(server)
-        swept = [f"{UNKNOWN_JOB}.mp4", f"{UNKNOWN_JOB}_results.json", f".{UNKNOWN_JOB}.mp4.0.part"]
+        deleted = [f"{UNKNOWN_JOB}.mp4", f"{UNKNOWN_JOB}_results.json", f".{UNKNOWN_JOB}.mp4.0.part"]
         foreign = ["notes.txt", f"{UNKNOWN_JOB}.mp4.bak", f"{UNKNOWN_JOB.upper()}x.mp4", ".hidden", "results.json"]
-        for name in (*swept, *foreign):
+        for name in (*deleted, *foreign):
             (files / name).write_bytes(b"x")
         with running_server(settings) as server:
             assert {path.name for path in files.iterdir()} == {f"{kept}.mp4", f"{kept}_results.json", *foreign}
             assert len(results(server, kept, FORMATS[0]).results) == 1
 
-    def test_every_file_gone_leaves_a_server_that_starts_and_takes_new_jobs(
-        self, settings: ApiSettings, files: Path
-    ) -> None:
+    def test_without_any_file_the_server_starts_and_accepts_new_jobs(self, settings: ApiSettings, files: Path) -> None:
         with running_server(settings) as server:
             lost = completed(server)
         for path in files.iterdir():
@@ -209,8 +207,8 @@ class TestStartingOn:
             assert {job.job_id for job in server.jobs.ListJobs(pb.ListJobsRequest()).jobs} == {done, waiting}
             assert results(server, done, FORMATS[1]).results_json == json.dumps(json.loads(DOCUMENT)["results"])
             assert submitted(server, OTHER_VIDEO, request_id="r") == waiting
-            unheard_of = pb.RenewLeaseRequest(job_id=since, worker_id="w")
-            assert refusal_of(lambda: server.workers.RenewLease(unheard_of)).reason == Reason.JOB_NOT_FOUND
+            renewal = pb.RenewLeaseRequest(job_id=since, worker_id="w")
+            assert refusal_of(lambda: server.workers.RenewLease(renewal)).reason == Reason.JOB_NOT_FOUND
             assert server.workers.Dequeue(pb.DequeueRequest(worker_id="w")).job_id == waiting
-            piece = server.workers.GetJobInput(pb.GetJobInputRequest(job_id=waiting, worker_id="w"))
-            assert piece.data == OTHER_VIDEO
+            chunk = server.workers.GetJobInput(pb.GetJobInputRequest(job_id=waiting, worker_id="w"))
+            assert chunk.data == OTHER_VIDEO

@@ -1,4 +1,4 @@
-"""What the README tells people to type is typed: against a real server, with a worker that needs no models."""
+"""The commands of the README are run: against a real server, with a worker that needs no models."""
 
 import re
 import shlex

@@ -18,7 +18,7 @@ TEXT = PAGE.read_text(encoding="utf-8")
 
 
 def test_the_page_is_what_is_made_of_the_contract_and_a_server() -> None:
-    assert page() == TEXT, "write it anew: python -m tests.support.endpoints_page"
+    assert page() == TEXT, "regenerate it: python -m tests.support.endpoints_page"
 
 
 def test_every_rpc_has_a_call_on_the_page() -> None:
@@ -37,6 +37,6 @@ def test_every_reason_that_an_rpc_names_is_answered_with_the_code_it_names() -> 
     named = [(code, reason) for text in said for code, inner in re.findall(r"([A-Z_]+) \(([^)]*)\)", text)
              for reason in re.findall(r"\b[A-Z][A-Z0-9_]+\b", inner)]  # fmt: skip
     assert len(said) > 10
-    assert [pair for pair in named if codes[Reason(pair[1])] is not grpc.StatusCode[pair[0]]] == []
+    assert [error for error in named if codes[Reason(error[1])] is not grpc.StatusCode[error[0]]] == []
     of_every_rpc = {Reason.MALFORMED_REQUEST, Reason.SHUTTING_DOWN, Reason.INTERNAL}
     assert {reason for _, reason in named} | of_every_rpc == set(Reason)

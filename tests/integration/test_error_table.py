@@ -89,14 +89,14 @@ OF_CLIENTS = ("GetJobStatus", "GetJobResults", "DeleteJob")
 
 
 def ask(server: Running, rpc: str, job_id: str, **fields: Any) -> object:
-    """Calls an RPC about a job, as the worker that has it where it is one of the workers'."""
+    """Call an RPC about a job, as the worker that has it where it is one of the workers'."""
     if rpc in OF_THE_HOLDER:
         return getattr(server.workers, rpc)(REQUESTS[rpc](job_id=job_id, **({"worker_id": WORKER} | fields)))
     return getattr(server.jobs, rpc)(REQUESTS[rpc](job_id=job_id, **fields))
 
 
 def asking(rpc: str, prepare: Callable[..., str], **fields: Any) -> Callable[[Running], object]:
-    """Returns a call about the job that `prepare` makes."""
+    """Return a call about the job that `prepare` makes."""
     return lambda server: ask(server, rpc, prepare(server), **fields)
 
 
@@ -122,7 +122,7 @@ def submit_one_too_many(server: Running) -> object:
 
 
 def call_while_stopping(server: Running) -> object:
-    """Calls in the instant between the refusal of new calls and the end of the connection."""
+    """Call in the instant between the refusal of new calls and the end of the connection."""
     outcome = Future[object]()
 
     def call() -> None:
@@ -137,7 +137,7 @@ def call_while_stopping(server: Running) -> object:
 
 
 def send_no_message(server: Running) -> object:
-    """Sends bytes that are no protobuf message."""
+    """Send bytes that are no protobuf message."""
     submit = server.channel.unary_unary("/foregsyte.jobs.v1.JobService/SubmitJob", lambda b: b, lambda b: b)
     return submit(b"\xff\xff\xff")
 
@@ -282,8 +282,8 @@ def _worker_cases() -> list[Case]:
     def waiting(**wait: int) -> Callable[[Running], object]:
         return lambda s: dequeue(s, worker_id=WORKER, wait=Duration(**wait))
 
-    def reading(**piece: int) -> Callable[[Running], object]:
-        return lambda s: ask(s, "GetJobInput", taken(s), **piece)
+    def reading(**chunk: int) -> Callable[[Running], object]:
+        return lambda s: ask(s, "GetJobInput", taken(s), **chunk)
 
     def completing(results_json: bytes) -> Callable[[Running], object]:
         return lambda s: ask(s, "CompleteJob", taken(s), results_json=results_json)
@@ -326,7 +326,7 @@ def refused(case: Case, make_settings: Callable[..., ApiSettings]) -> Refusal:
 
 
 @pytest.mark.parametrize("case", CASES, ids=[f"{number} {case.rpc} {case.reason}" for number, case in enumerate(CASES)])
-def test_a_refused_call_says_why_in_code_reason_details_and_words(
+def test_a_refused_call_has_a_code_a_reason_details_and_a_message(
     case: Case, make_settings: Callable[..., ApiSettings], tmp_path: Path
 ) -> None:
     refusal = refused(case, make_settings)

@@ -31,7 +31,7 @@ with pathlib.Path({calls!r}).open("a") as file:
 
 @pytest.fixture
 def calls_of(tmp_path: Path) -> Callable[[str], list[tuple[str, str]]]:
-    """Runs lines in a shell beside `video.mp4`; returns method and body of every call they make."""
+    """Run lines in a shell beside `video.mp4`; return method and body of every call they make."""
     stand_in, calls = tmp_path / "grpcurl", tmp_path / "calls"
     stand_in.write_text(STAND_IN.format(python=sys.executable, calls=str(calls)))
     stand_in.chmod(0o755)

@@ -157,7 +157,7 @@ def test_waiting_gives_up_when_the_time_is_over_and_not_before(seconds: float, c
     assert seconds <= time.monotonic() - began_at < seconds + 3
 
 
-def test_waiting_looks_a_last_time_when_the_time_is_over() -> None:
+def test_waiting_polls_a_last_time_when_the_time_is_over() -> None:
     seconds = 0.3
     over_at = time.monotonic() + seconds
 
@@ -228,7 +228,7 @@ def test_a_server_without_room_says_when_to_try_again(
     assert busy.retry_after_seconds
 
 
-def test_a_video_above_the_limit_is_told_by_an_exception_of_its_own(
+def test_a_video_above_the_limit_has_an_exception_of_its_own(
     start_server: Callable[..., str], make_settings: Callable[..., ApiSettings]
 ) -> None:
     with JobClient(start_server(make_settings(max_video_bytes=100))) as client:
@@ -254,7 +254,7 @@ def test_results_of_a_long_video_just_come(address: str, client: JobClient) -> N
     assert job.results_as_dicts() == found
 
 
-def test_a_deleted_job_is_gone(client: JobClient, worker: None) -> None:
+def test_a_deleted_job_is_not_found(client: JobClient, worker: None) -> None:
     job = client.submit(TINY_MP4)
     job.wait(20)
     job.delete()
@@ -284,7 +284,7 @@ def test_a_job_shows_its_id(client: JobClient) -> None:
     assert repr(client.job(UNKNOWN_JOB)) == f"Job(job_id='{UNKNOWN_JOB}')"
 
 
-def test_a_server_that_is_not_there_is_told_after_a_few_tries() -> None:
+def test_an_unreachable_server_is_reported_after_a_few_tries() -> None:
     began_at = time.monotonic()
     with JobClient(f"127.0.0.1:{free_port()}") as client:
         assert refusal_of(client.job(UNKNOWN_JOB).status) == (grpc.StatusCode.UNAVAILABLE, "")

@@ -28,8 +28,8 @@ def test_a_job_goes_from_submit_to_results(jobs: JobServiceStub, workers: Worker
     status = jobs.GetJobStatus(pb.GetJobStatusRequest(job_id=job_id))
     assert (status.status, status.progress) == (pb.JOB_STATUS_RUNNING, 0.5)
 
-    piece = workers.GetJobInput(pb.GetJobInputRequest(job_id=job_id, worker_id="w"))
-    assert (piece.data, piece.size_bytes, piece.pipeline_id) == (tiny_mp4, len(tiny_mp4), "yolo_ocr")
+    chunk = workers.GetJobInput(pb.GetJobInputRequest(job_id=job_id, worker_id="w"))
+    assert (chunk.data, chunk.size_bytes, chunk.pipeline_id) == (tiny_mp4, len(tiny_mp4), "yolo_ocr")
 
     workers.CompleteJob(pb.CompleteJobRequest(job_id=job_id, worker_id="w", results_json=DOCUMENT))
     status = jobs.GetJobStatus(pb.GetJobStatusRequest(job_id=job_id))

@@ -53,7 +53,7 @@ class EndingWaiter(Waiter):
 
 
 class CrashingStorage(LocalStorage):
-    """Storage on a disk whose host can be told to crash before or after the next save."""
+    """Storage on a disk whose host can be made to crash before or after the next save."""
 
     crash_at: str = ""
 
@@ -131,7 +131,7 @@ class JobLifeMachine(RuleBasedStateMachine):
         return UUID(int=self.ids)
 
     def restarted(self) -> None:
-        """The model of a restart: leases start anew and belong to whoever calls first, counts are forgotten."""
+        """The model of a restart: leases restart and belong to the worker that calls first, counts are reset."""
         self.on_their_way.clear()
         for known in self.jobs.values():
             known.losses = 0
@@ -300,7 +300,7 @@ class JobLifeMachine(RuleBasedStateMachine):
             self.jobs[job_id].status = JobStatus.pending
             self.jobs[job_id].enders[:] = [worker]
             self.jobs[job_id].staged = b""
-        # A job that was given anew and requeued is as it was, except for its last holder.
+        # A job that was given again and requeued is as it was, except for its last holder.
         for job_id, known in self.jobs.items():
             if known.status is JobStatus.pending and self.status_of(job_id) is JobStatus.pending:
                 known.enders[:] = [worker, *known.enders]
@@ -437,7 +437,7 @@ class JobLifeMachine(RuleBasedStateMachine):
         for job_id, known in self.jobs.items():
             job = self.service.queries.job(job_id)
             assert job.status is known.status
-            assert job == JobRepository(self.service.database, self.service.writer).get(job_id)  # remembers nothing
+            assert job == JobRepository(self.service.database, self.service.writer).get(job_id)  # without the cache
             if known.status is JobStatus.completed:
                 frames = json.loads(known.outcome)["results"]
                 assert list(self.service.queries.frames(job_id)) == [frame["result"] for frame in frames]
@@ -450,7 +450,7 @@ class JobLifeMachine(RuleBasedStateMachine):
                 self.service.queries.job(job_id)
 
     def no_file_is_without_a_row(self) -> None:
-        """Holds after every start: what a crash left behind was swept."""
+        """Check after every start that what a crash left behind was deleted."""
         files = [path for path in (self.folders[-1] / "data" / JOBS_FOLDER).glob("*") if path.is_file()]
         assert not [path for path in files if path.name.startswith(".")]
         assert {job_of_key(f"{JOBS_FOLDER}/{path.name}") for path in files} <= set(self.jobs)

@@ -79,7 +79,7 @@ def columns_of(connection: Connection) -> dict[str, tuple[str, str]]:
 
 
 def everything_of(connection: Connection) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
-    """Returns all that is known of the table's columns, in their order, and of its constraints."""
+    """Return all that is known of the table's columns, in their order, and of its constraints."""
     columns = "SELECT * FROM information_schema.columns WHERE table_name = 'jobs' ORDER BY ordinal_position"
     constraints = (
         "SELECT constraint_type, constraint_text FROM duckdb_constraints() WHERE table_name = 'jobs' ORDER BY ALL"
@@ -256,19 +256,19 @@ class TestOpening:
             self.start_on(file)
         assert file.read_bytes() == content
 
-    def test_a_database_that_was_cut_off_is_refused_as_damaged(self, file: Path) -> None:
+    def test_a_truncated_database_is_refused_as_damaged(self, file: Path) -> None:
         self.damaged(file, lambda whole: whole[: len(whole) // 2])
         with pytest.raises(DatabaseUnavailable):
             self.start_on(file)
 
-    def damaged(self, file: Path, spoil: object) -> bytes:
+    def damaged(self, file: Path, damage: object) -> bytes:
         database = at_file(file)
         database.open()
         migrate(database)
         with database.sessions.begin() as session:
             session.add_all(Job(pipeline_id="ocr", input_path=f"key {number}" * 50) for number in range(5000))
         database.close()
-        content: bytes = spoil(file.read_bytes())  # type: ignore[operator]
+        content: bytes = damage(file.read_bytes())  # type: ignore[operator]
         file.write_bytes(content)
         return content
 
@@ -282,7 +282,7 @@ class TestOpening:
         database.close()
         assert (tmp_path / "not" / "yet" / "jobs.duckdb").exists()
 
-    def test_a_folder_that_cannot_be_made_is_said_in_words(self, tmp_path: Path) -> None:
+    def test_a_folder_that_cannot_be_made_is_reported_with_a_message(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_bytes(b"")
         with pytest.raises(DatabaseUnavailable):
             at_file(tmp_path / "file" / "jobs.duckdb").open()
@@ -399,7 +399,7 @@ class TestSessions:
             assert stored.error_message == message
 
 
-def test_the_model_says_nothing_that_the_user_did_not_ask_for() -> None:
+def test_the_model_prints_nothing() -> None:
     assert set(Job.__table__.columns.keys()) == set(COLUMNS)
     assert not Job.__table__.indexes
     assert not any(hasattr(Job, name) for name in ("get", "save", "query"))

@@ -229,7 +229,7 @@ def test_the_text_models_compute_with_the_threads_they_are_given(
 
 def test_an_onnx_detector_computes_with_the_threads_it_is_given(cache_folder: Path) -> None:
     model = SimpleNamespace(format="onnx", backend=SimpleNamespace(device=SimpleNamespace(type="cpu")))
-    # Any ONNX file will do: only the session's settings are looked at.
+    # Any ONNX file will do: only the settings of the session matter.
     pin_backend(model, bundled_text_models(cache_folder).detection / "inference.onnx", THREADS)
     assert model.backend.session.get_session_options().intra_op_num_threads == THREADS
 
@@ -259,14 +259,14 @@ def test_a_torch_checkpoint_is_loaded_too(cache_folder: Path, tmp_path: Path) ->
     assert untrained.detect(np.zeros((48, 64, 3), np.uint8)) == []
 
 
-def test_loading_and_running_the_models_asks_for_no_host(
+def test_loading_and_running_the_models_looks_up_no_host(
     detector: UltralyticsDetector, text_reader: PaddleTextReader, network_calls: list[str]
 ) -> None:
     assert network_calls == []
 
 
-@pytest.mark.parametrize("weights", ["models/yolo26n.pt", "unheard_of.pt", "http://example.com/yolo26n.pt"])
-def test_weights_that_are_not_there_are_named_without_asking_the_network(
+@pytest.mark.parametrize("weights", ["models/yolo26n.pt", "unknown_model.pt", "http://example.com/yolo26n.pt"])
+def test_missing_weights_are_named_without_a_network_access(
     network_calls: list[str], cache_folder: Path, weights: str
 ) -> None:
     before = list(network_calls)
@@ -335,5 +335,5 @@ def test_a_damaged_text_model_is_named(cache_folder: Path, tmp_path: Path) -> No
 
 
 def test_a_text_model_that_nobody_publishes_is_named(cache_folder: Path) -> None:
-    with pytest.raises(ModelLoadError, match=r"text models unheard_of and .* cannot be loaded"):
-        PaddleTextReader("unheard_of", cache_folder=cache_folder)
+    with pytest.raises(ModelLoadError, match=r"text models unknown_model and .* cannot be loaded"):
+        PaddleTextReader("unknown_model", cache_folder=cache_folder)

@@ -1,4 +1,4 @@
-"""The template of pipelines: it installs, passes our contract, and fails it once it is wrong."""
+"""The template of pipelines: it installs, passes the conformance tests, and fails them with a bug."""
 
 import subprocess
 import sys
@@ -13,14 +13,18 @@ from tests.support.project_copy import ROOT, replace_in
 pytestmark = [pytest.mark.integration, pytest.mark.worker, pytest.mark.timeout(300)]
 
 WRONG = {
-    "one that says nothing": ("brightness.py", "How bright every frame is, from 0 to 255, and whether it is dark.", ""),
+    "one without a description": (
+        "brightness.py",
+        "How bright every frame is, from 0 to 255, and whether it is dark.",
+        "",
+    ),
     "one whose result is no JSON": ("brightness.py", "round(float(image.mean()), 2)", "image.mean(dtype='float32')"),
-    "one that remembers": (
+    "one that keeps state": (
         "brightness.py",
         "brightness = round(float(image.mean()), 2)",
         "brightness = self._dark_below = round(float(image.mean()), 2) + self._dark_below",
     ),
-    "one that changes the picture": (
+    "one that changes the image": (
         "brightness.py",
         "float(image.mean())",
         "float((image.sort(axis=0), image.mean())[1])",
@@ -35,7 +39,7 @@ WRONG = {
         ".mean(axis=(1, 2))",
         ".mean(axis=(0, 1, 2), keepdims=True)[[0] * len(images), 0, 0]",
     ),
-    "one that loses a picture": ("colours.py", "self._np.stack(images)", "self._np.stack(images[:1])"),
+    "one that loses an image": ("colours.py", "self._np.stack(images)", "self._np.stack(images[:1])"),
 }
 
 
@@ -51,7 +55,7 @@ def test_its_own_tests_pass_with_what_is_installed(template: tuple[Path, Path]) 
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_the_contract_finds_what_is_wrong_with_a_pipeline(
+def test_the_conformance_tests_find_the_bugs_of_a_pipeline(
     what: str, template: tuple[Path, Path], tmp_path: Path
 ) -> None:
     project = copy_template("pipelines", tmp_path)

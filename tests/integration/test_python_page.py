@@ -26,7 +26,7 @@ def examples(page: str) -> list[str]:
 def run_example(
     address: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> Callable[[str], str]:
-    """Runs an example beside `video.mp4` against the test's server; returns what it printed."""
+    """Run an example beside `video.mp4` against the test's server; return what it printed."""
     (tmp_path / "video.mp4").write_bytes(TINY_MP4.read_bytes())
     monkeypatch.chdir(tmp_path)
 

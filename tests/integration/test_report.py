@@ -52,7 +52,7 @@ def _started(folder: Path) -> Iterator[Browser]:
 
 
 def tiny_results() -> list[Any]:
-    """Returns what is in TINY_MP4, with a thing that comes and goes."""
+    """Return what is in TINY_MP4, with a thing that comes and goes."""
     found = []
     for decoded in VideoReader(TINY_MP4):
         labels = {"block": 0.5 + decoded.index / 100} if decoded.index % 4 else {}
@@ -67,7 +67,7 @@ Report = Callable[..., Path]
 
 @pytest.fixture
 def report(address: str, client: JobClient, tmp_path: Path) -> Report:
-    """Writes the report of a job with these results."""
+    """Write the report of a job with these results."""
 
     def write(results: list[Any], *arguments: str | Path) -> Path:
         with working(address, FakeRunner(lambda *_: results_document(results))):
@@ -224,7 +224,7 @@ def test_the_page_fits_light_and_dark_wide_and_narrow(
 
 
 def large_results() -> list[Any]:
-    """Returns 10,000 frames with five objects each, and 5,000 different lines of text that come and go."""
+    """Return 10,000 frames with five objects each, and 5,000 different lines of text that come and go."""
     results = []
     for index in range(10_000):
         labels = {f"label {(index // 7 + number * 3) % 80}": 0.5 + number / 10 for number in range(5)}

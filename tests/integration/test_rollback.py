@@ -1,4 +1,4 @@
-"""docs/phase_16/rollback.sh on a copy: what the plan names is gone afterwards, and everything else is still there."""
+"""docs/phase_16/rollback.sh on a copy: what the plan names is removed, and everything else is still there."""
 
 import re
 import shutil
@@ -36,14 +36,14 @@ def git(checkout: Path, *arguments: str) -> str:
 
 
 def declared() -> set[str]:
-    """Returns the package and what it depends on, as pyproject.toml declares it."""
+    """Return the package and what it depends on, as pyproject.toml declares it."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     entries = chain(project["dependencies"], *project["optional-dependencies"].values())
     return {project["name"], *(re.split(r"[<>=\[]", entry)[0] for entry in entries)}
 
 
 def install(site_packages: Path, name: str) -> None:
-    """Puts an empty package there, as pip would."""
+    """Put an empty package there, as pip would."""
     info = site_packages / f"{name.replace('-', '_')}-1.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n", encoding="utf-8")
@@ -122,14 +122,14 @@ def files_of(folder: Path) -> set[str]:
 
 
 def in_database(file: Path) -> tuple[set[str], set[str]]:
-    """Returns the tables and the types of a database."""
+    """Return the tables and the types of a database."""
     with duckdb.connect(str(file), read_only=True) as connection:
         tables = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
         types = connection.execute("SELECT type_name FROM duckdb_types() WHERE NOT internal").fetchall()
     return {name for (name,) in tables}, {name for (name,) in types}
 
 
-def test_what_the_plan_names_is_gone_and_nothing_else(checkout: Path, roll_back: Rollback) -> None:
+def test_everything_that_the_plan_names_is_removed_and_nothing_else(checkout: Path, roll_back: Rollback) -> None:
     backup = checkout.parent / "backup"
     done = roll_back(BACKUP=str(backup))
     assert done.returncode == 0, done.stderr

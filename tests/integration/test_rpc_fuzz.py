@@ -37,7 +37,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(300 + CALLS // 20)]
 
 CHECK_EVERY = 500
 CHECKED_JOBS = 100
-"""How many jobs are looked at each time; at the end it is all of them."""
+"""How many jobs are checked each time; at the end all of them are."""
 MAX_BYTES = 100_000
 """The server's limit for videos and results; the library's own lies 16 MiB above it."""
 OVERSIZED_BYTES = 17 << 20
@@ -61,7 +61,7 @@ CODES_OF_THE_CONTRACT = {
 }
 CODES_OF_THE_CALLER = {Code.DEADLINE_EXCEEDED, Code.CANCELLED}
 PRIVATE = ("Traceback", 'File "', ".py", "duckdb", "sqlalchemy", "job_api", "video_jobs/", "site-packages")
-"""Nothing that a fuzzed value can hold by chance: whoever sees it sees our inside."""
+"""Nothing that a fuzzed value can hold by chance: so it shows internals of the server."""
 
 WORKER_IDS = ["w1", "w2", "w3", "w" * 256, "w" * 257, "\0", "ж\u200b\U0001f600"]
 STRINGS = [
@@ -115,7 +115,7 @@ VIDEOS = [VIDEO, VIDEO, OTHER_VIDEO, b"", b"ftyp", b"\0" * 61 + b"ftyp", b"\0" *
 
 @dataclass
 class Fuzzer:
-    """Makes calls to one server, knows what it was told, and checks every answer.
+    """Makes calls to one server, knows what it was answered, and checks every answer.
 
     Attributes:
         codes: How many calls ended how.
@@ -154,7 +154,7 @@ class Fuzzer:
         return self.chance.choice([UNKNOWN_JOB, str(uuid4()), *spellings_of(UNKNOWN_JOB), self.text()])
 
     def value_of(self, part: FieldDescriptor) -> Any:
-        """Returns a value of the field's type: one that may be right, one from the edge, or any."""
+        """Return a value of the field's type: one that may be right, one from the edge, or any."""
         choose, often = self.chance.choice, self.chance.random() < self.care
         likely: dict[str, Callable[[], Any]] = {
             "job_id": self.job_id,
@@ -183,7 +183,7 @@ class Fuzzer:
         return number if part.type == FieldDescriptor.TYPE_INT64 else max(-(2**31), min(number, 2**31 - 1))
 
     def message(self, kind: type[Message]) -> Message:
-        """Returns a message with most of its fields set; whoever is said to hold a job mostly does."""
+        """Return a message with most of its fields set; whoever is said to hold a job mostly does."""
         message = kind()
         for part in kind.DESCRIPTOR.fields:
             if self.chance.random() > self.care:
@@ -194,29 +194,29 @@ class Fuzzer:
             else:
                 setattr(message, part.name, value)
         about_a_held_job = {"job_id", "worker_id"} <= set(kind.DESCRIPTOR.fields_by_name)
-        pairs = list(self.holders.items())[-5:] + self.ended[-3:] + self.ended[:3]
-        if about_a_held_job and pairs and self.chance.random() < self.care:
+        holders = list(self.holders.items())[-5:] + self.ended[-3:] + self.ended[:3]
+        if about_a_held_job and holders and self.chance.random() < self.care:
             held: Any = message
-            held.job_id, held.worker_id = self.chance.choice(pairs)
+            held.job_id, held.worker_id = self.chance.choice(holders)
         return message
 
-    def spoiled(self, request: bytes) -> bytes:
-        """Returns bytes that are probably no message, or another one."""
-        spoiled = bytearray(request)
+    def malformed(self, request: bytes) -> bytes:
+        """Return bytes that are probably no message, or another one."""
+        malformed = bytearray(request)
         way = self.chance.randrange(8)
-        if way == 0 or not spoiled:
+        if way == 0 or not malformed:
             return self.chance.randbytes(self.chance.choice([1, 2, 10, 100]))
         if way == 1:
-            return bytes(spoiled[: self.chance.randrange(len(spoiled))])
+            return bytes(malformed[: self.chance.randrange(len(malformed))])
         if way == 2:
-            return bytes(spoiled) + self.chance.choice([b"\xff", b"\x0a\xff\xff\xff\xff\x0f", b"\x0a\x02\xff\xfe"])
+            return bytes(malformed) + self.chance.choice([b"\xff", b"\x0a\xff\xff\xff\xff\x0f", b"\x0a\x02\xff\xfe"])
         if way == 3:
-            return b"\x0a\x03\xed\xa0\x80" + bytes(spoiled)  # field 1: half a surrogate pair, which is no UTF-8
+            return b"\x0a\x03\xed\xa0\x80" + bytes(malformed)  # field 1: half a surrogate pair, which is no UTF-8
         if way == 4:
-            return b"\x0b" * 200 + bytes(spoiled)  # groups in groups
+            return b"\x0b" * 200 + bytes(malformed)  # groups in groups
         for _ in range(self.chance.randint(1, 5)):
-            spoiled[self.chance.randrange(len(spoiled))] = self.chance.randrange(256)
-        return bytes(spoiled)
+            malformed[self.chance.randrange(len(malformed))] = self.chance.randrange(256)
+        return bytes(malformed)
 
     # -- calls ------------------------------------------------------------------------------------------------------
 
@@ -229,7 +229,7 @@ class Fuzzer:
         content = request.SerializeToString()
         how = self.chance.random()
         if how < 0.15:
-            self.call(method, self.spoiled(content))
+            self.call(method, self.malformed(content))
         elif how < 0.18:
             self.call(method, content, timeout=QUICK_SECONDS)
         elif how < 0.21:
@@ -296,7 +296,7 @@ class Fuzzer:
             self.tokens.append(answer.next_page_token)
 
     def may_be_deleted(self, content: bytes, *, is_unsure: bool) -> None:
-        """Forgets the job that a call may delete: it may be gone, or be made anew by its request_id, or, where nobody
+        """Drop the job that a call may delete: it may be deleted, or be made again by its request_id, or, where nobody
         waits for the answer, go at any time."""
         text = content.lower()
         for job_id in [job_id for job_id in self.jobs if job_id.encode() in text]:
@@ -306,7 +306,7 @@ class Fuzzer:
                 self.unsure.add(job_id)
 
     def check_final_jobs(self, at_most: int) -> None:
-        """What has ended stays as it was; what has ended since is remembered."""
+        """What has ended stays as it was; what has ended since is kept."""
         chosen = {*self.jobs[-at_most:], *self.chance.sample(sorted(self.final), min(at_most, len(self.final)))}
         for job_id in sorted(chosen):
             self.check_final_job(job_id)
@@ -316,7 +316,7 @@ class Fuzzer:
             status = self.server.jobs.GetJobStatus(pb.GetJobStatusRequest(job_id=job_id))
         except grpc.RpcError as error:
             assert reason_of(error) == Reason.JOB_NOT_FOUND  # noqa: PT017 (deleted, unless it must be there)
-            assert job_id not in self.final, f"{job_id} is gone"
+            assert job_id not in self.final, f"{job_id} is missing"
             return
         if status.status not in (pb.JOB_STATUS_COMPLETED, pb.JOB_STATUS_FAILED):
             assert job_id not in self.final, f"{job_id} had ended"
@@ -326,7 +326,7 @@ class Fuzzer:
             assert self.final.setdefault(job_id, seen) == seen, f"{job_id} has changed"
 
     def results_of(self, job_id: str, status: int) -> object:
-        """Returns the results in both formats, which must be there for a completed job and for no other."""
+        """Return the results in both formats, which must be there for a completed job and for no other."""
         if status != pb.JOB_STATUS_COMPLETED:
             refusal = refusal_of(lambda: self.server.jobs.GetJobResults(pb.GetJobResultsRequest(job_id=job_id)))
             assert refusal.reason == Reason.JOB_FAILED
@@ -340,13 +340,13 @@ class Fuzzer:
 
 
 def spellings_of(job_id: str) -> list[str]:
-    """Returns what some parsers take for the same UUID: only the first is one that the contract takes."""
+    """Return what some parsers take for the same UUID: only the first is one that the contract takes."""
     bare = job_id.replace("-", "")
     return [job_id.upper(), bare, f"{{{job_id}}}", f"urn:uuid:{job_id}", f" {job_id}", f"{job_id}\n", job_id[:-1]]
 
 
 def varint(number: int) -> bytes:
-    """Returns the number as protobuf writes it; see protobuf.dev/programming-guides/encoding."""
+    """Return the number as protobuf writes it; see protobuf.dev/programming-guides/encoding."""
     encoded = bytearray()
     while number > 0x7F:
         encoded.append(number & 0x7F | 0x80)
@@ -365,7 +365,7 @@ def a_job_can_be_taken_through_its_life(server: Running) -> None:
     assert server.jobs.GetJobStatus(pb.GetJobStatusRequest(job_id=job_id)).status == pb.JOB_STATUS_COMPLETED
 
 
-def test_whatever_is_sent_the_answer_is_one_of_the_contract_and_the_server_goes_on(
+def test_whatever_is_sent_the_answer_is_one_of_the_contract_and_the_server_keeps_running(
     make_settings: Callable[..., ApiSettings], tmp_path: Any
 ) -> None:
     seed = os.environ.get("FOREGSYTE_TEST_SEED") or uuid4().hex[:8]
@@ -399,13 +399,13 @@ def refusal_of_bytes(server: Running, service: str, rpc: str, content: bytes) ->
 
 class TestMalformedRequests:
     @pytest.mark.parametrize("content", [b"\xff\xff\xff", b"\x0a\x7f", b"\x0b" * 200], ids=repr)
-    def test_bytes_that_are_no_message_are_refused_by_every_rpc_in_words(self, server: Running, content: bytes) -> None:
+    def test_malformed_bytes_are_refused_by_every_rpc_with_a_message(self, server: Running, content: bytes) -> None:
         for method in METHODS:
             refusal = refusal_of_bytes(server, method.containing_service.full_name, method.name, content)
             assert (refusal.code, refusal.reason) == (Code.INVALID_ARGUMENT, Reason.MALFORMED_REQUEST)
             assert refusal.message == "the request's bytes are not the message that this call takes"
 
-    def test_text_that_is_no_utf8_is_refused_in_words(self, server: Running) -> None:
+    def test_text_that_is_no_utf8_is_refused_with_a_message(self, server: Running) -> None:
         for method in METHODS:
             for part in method.input_type.fields:
                 if part.type == FieldDescriptor.TYPE_STRING:
@@ -413,7 +413,7 @@ class TestMalformedRequests:
                     refusal = refusal_of_bytes(server, method.containing_service.full_name, method.name, half_a_pair)
                     assert refusal.reason == Reason.MALFORMED_REQUEST
 
-    def test_a_malformed_request_to_a_server_that_stops_is_told_to_come_again(self, server: Running) -> None:
+    def test_a_malformed_request_to_a_stopping_server_is_answered_unavailable(self, server: Running) -> None:
         refusals: list[Refusal] = []
         server.stop_hook.during_stop = lambda: refusals.append(
             refusal_of_bytes(server, "foregsyte.jobs.v1.JobService", "ListJobs", b"\xff")
@@ -424,7 +424,7 @@ class TestMalformedRequests:
 
 
 def run_with_results(server: Running, result: str) -> str:
-    """Completes a job with this result of its one frame; returns the job's id."""
+    """Complete a job with this result of its one frame; return the job's id."""
     job_id = server.jobs.SubmitJob(submit_request()).job_id
     server.workers.Dequeue(pb.DequeueRequest(worker_id="w"))
     document = b'{"results": [{"frame_index": 0, "result": %s}]}' % result.encode()

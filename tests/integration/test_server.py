@@ -60,7 +60,7 @@ def submit(server: Running) -> str:
 
 
 def start_waiting(server: Running, worker_id: str) -> Any:
-    """Starts a long Dequeue and returns it once it waits."""
+    """Start a long Dequeue and return it once it waits."""
     before = server.services.job_queue.waiting
     call = server.workers.Dequeue.future(pb.DequeueRequest(worker_id=worker_id, wait=LONG_WAIT))
     eventually(lambda: server.services.job_queue.waiting > before, f"{worker_id} to wait")
@@ -79,7 +79,7 @@ class TestHealth:
         assert refusal.code is grpc.StatusCode.NOT_FOUND
 
     @pytest.mark.parametrize("service", ["", JOB_SERVICE, WORKER_SERVICE])
-    def test_who_watches_is_told_when_the_server_stops(self, server: Running, service: str) -> None:
+    def test_a_health_watcher_is_notified_when_the_server_stops(self, server: Running, service: str) -> None:
         stub = health_pb2_grpc.HealthStub(server.channel)
         watch = stub.Watch(health_pb2.HealthCheckRequest(service=service))
         assert next(watch).status == SERVING
@@ -146,7 +146,7 @@ class TestListening:
     def test_a_server_listens_on_this_host_alone_by_default(self) -> None:
         assert ApiSettings.of().address.rpartition(":")[0] == "127.0.0.1"
 
-    def test_a_free_port_is_taken_and_told(self, server: Running) -> None:
+    def test_a_free_port_is_chosen_and_reported(self, server: Running) -> None:
         [address] = server.addresses
         host, _, port = address.rpartition(":")
         assert host == "127.0.0.1"
@@ -275,8 +275,8 @@ class TestWaiting:
         answer = server.workers.Dequeue(pb.DequeueRequest(worker_id="w1", wait=LONG_WAIT), timeout=QUICK_SECONDS)
         assert answer.job_id == job_id
 
-    def test_a_worker_that_asks_again_after_a_lost_answer_finds_its_job(self, server: Running) -> None:
-        """Cancels calls in the very instants in which jobs arrive: before, while and after they are given."""
+    def test_a_worker_that_calls_again_after_a_lost_answer_gets_its_job(self, server: Running) -> None:
+        """Cancel calls in the very instants in which jobs arrive: before, while and after they are given."""
         for number in range(40):
             request = pb.DequeueRequest(worker_id=f"w{number}", wait=LONG_WAIT)
             call = start_waiting(server, request.worker_id)
@@ -330,7 +330,7 @@ class TestAnswersThatAreLost:
             yield running
 
     @pytest.mark.parametrize("how", ["cancel", "deadline", "connection"])
-    def test_the_job_is_anothers_in_less_than_a_second(self, server: Running, how: str) -> None:
+    def test_another_worker_gets_the_job_within_a_second(self, server: Running, how: str) -> None:
         job_id = submit(server)
         channel = grpc.insecure_channel(server.addresses[0], options=CHANNEL_OPTIONS)
         with channel:
@@ -359,7 +359,7 @@ class TestAnswersThatAreLost:
                 call.result(QUICK_SECONDS)
             assert status(server.services, UUID(job_id)) is JobStatus.pending
 
-    def test_an_answer_that_is_sent_is_never_taken_back(self, server: Running) -> None:
+    def test_a_job_whose_answer_was_sent_is_never_requeued(self, server: Running) -> None:
         dispatch: Any = server.services.dispatch
         jobs = [submit(server) for _ in range(50)]
         for number, job_id in enumerate(jobs):
@@ -372,7 +372,7 @@ class TestAnswersThatAreLost:
 
 
 class TestLeases:
-    def test_the_housekeeper_takes_the_jobs_of_lost_workers_back(self, make_settings: MakeSettings) -> None:
+    def test_the_housekeeper_requeues_the_jobs_of_lost_workers(self, make_settings: MakeSettings) -> None:
         with running_server(make_settings(lease_seconds=0.2)) as server:
             job_id = submit(server)
             assert server.workers.Dequeue(pb.DequeueRequest(worker_id="lost")).job_id == job_id
@@ -383,7 +383,7 @@ class TestLeases:
 
 
 class TestStopping:
-    def test_waiting_workers_are_sent_home_with_an_empty_answer_quickly(self, server: Running) -> None:
+    def test_waiting_workers_quickly_get_an_empty_answer(self, server: Running) -> None:
         waiting = [start_waiting(server, f"w{number}") for number in range(5)]
         began = time.monotonic()
         server.server.stop()

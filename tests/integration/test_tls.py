@@ -50,8 +50,10 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 @contextmanager
-def addresses_with_tls(make_settings: MakeSettings, pair: tuple[Path, Path], **values: object) -> Iterator[list[str]]:
-    settings = make_settings(tls_cert_file=pair[0], tls_key_file=pair[1], **values)
+def addresses_with_tls(
+    make_settings: MakeSettings, tls_files: tuple[Path, Path], **values: object
+) -> Iterator[list[str]]:
+    settings = make_settings(tls_cert_file=tls_files[0], tls_key_file=tls_files[1], **values)
     with running_server(settings) as server:
         yield server.addresses
 
@@ -96,7 +98,7 @@ class TestConnecting:
 
 class TestSettings:
     @pytest.mark.parametrize("given", ["--tls-cert-file", "--tls-key-file"])
-    def test_one_of_the_pair_alone_is_a_mistake_that_names_both(self, own: tuple[Path, Path], given: str) -> None:
+    def test_one_of_the_two_alone_is_a_mistake_that_names_both(self, own: tuple[Path, Path], given: str) -> None:
         with pytest.raises(InvalidSettings) as raised:
             load_settings(ApiSettings, [given, str(own[0])], "foregsyte-api")
         assert str(raised.value) == "--tls-cert-file and --tls-key-file must be given together"
@@ -223,7 +225,7 @@ class TestAnAddressForEachService:
                 for call in wrong_way:
                     assert refusal_of(call).code is grpc.StatusCode.UNIMPLEMENTED
 
-    def test_a_job_submitted_at_the_one_is_handed_out_at_the_other(self, make_settings: MakeSettings) -> None:
+    def test_a_job_submitted_at_one_address_is_dequeued_at_the_other(self, make_settings: MakeSettings) -> None:
         with running_server(make_settings(worker_address="127.0.0.1:0")) as server:
             of_clients, of_workers = server.addresses
             with JobClient(of_clients) as client:

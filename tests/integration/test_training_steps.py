@@ -76,7 +76,7 @@ def test_the_least_confidence_of_a_class_leaves_three_false_alarms_in_two_hundre
 
 
 def step(module: str, *arguments: object) -> str:
-    """Runs one of the documented commands."""
+    """Run one of the documented commands."""
     command = [sys.executable, "-m", f"training.{module}", *map(str, arguments)]
     offline = {**os.environ, "YOLO_OFFLINE": "true"}
     done = subprocess.run(command, cwd=ROOT, env=offline, capture_output=True, text=True, check=False)

@@ -49,9 +49,7 @@ def test_each_worker_does_the_jobs_of_its_own_pipelines(address: str, client: Jo
     assert (len(readers.videos), len(finders.videos)) == (5, 5)
 
 
-def test_a_job_that_no_worker_runs_waits_for_one_and_holds_up_no_other(
-    address: str, client: JobClient, tiny_mp4: bytes
-) -> None:
+def test_a_job_that_no_worker_runs_waits_and_blocks_no_other(address: str, client: JobClient, tiny_mp4: bytes) -> None:
     first = client.submit(tiny_mp4, pipeline_id="yolo")
     others = [client.submit(tiny_mp4, pipeline_id="ocr") for _ in range(3)]
     with working_on("ocr", address, finding()):
@@ -91,7 +89,7 @@ def test_it_is_logged_and_released_where_the_workers_have_an_address_of_their_ow
     )
 
 
-def test_a_job_whose_pipeline_is_no_longer_offered_ends_and_says_so(
+def test_a_job_whose_pipeline_is_no_longer_offered_fails_with_a_message(
     settings_on_disk: ApiSettings, tiny_mp4: bytes
 ) -> None:
     with running_server(settings_on_disk) as server, JobClient(server.addresses[0]) as client:

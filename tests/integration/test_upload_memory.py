@@ -43,7 +43,7 @@ LIMITS += ("--max-upload-bytes", str(LIMIT_BYTES))
 
 @contextmanager
 def callers(server: Served) -> Iterator[list[JobServiceStub]]:
-    """Yields callers with a connection each."""
+    """Yield callers with a connection each."""
     own = [("grpc.use_local_subchannel_pool", 1), *CHANNEL_OPTIONS]
     with ExitStack() as stack:
         channels = [grpc.insecure_channel(server.address, options=own) for _ in range(MANY)]
@@ -77,13 +77,13 @@ class Held:
         assert storage.saves_entered.acquire(timeout=20)
 
     def next(self, **how: Any) -> Any:
-        """Starts the next upload and returns it once it waits for room."""
+        """Start the next upload and return it once it waits for room."""
         call = self.server.jobs.SubmitJob.future(submit_request(), **how)
         self.server.jobs.ListPipelines(pb.ListPipelinesRequest(), timeout=10)  # the server answers what came after it
         return call
 
     def let_through(self) -> None:
-        """Lets everything go on; in the end nothing may be counted any more."""
+        """Let everything go on; in the end nothing may be counted any more."""
         self.storage.let_through.set()
         assert self.first.result(20).job_id
         eventually(self._takes_as_many_as_were_set, "every upload to be counted no longer")

@@ -1,4 +1,4 @@
-"""Broken videos, made anew from fixed seeds: the reader gives frames or says why not, and does no harm.
+"""Broken videos, generated from fixed seeds: the reader gives frames or says why not, and does no harm.
 
 A few hundred here; `python -m benchmarks.video_fuzz --count 20000` reads as many as you have time for. What does harm
 there goes to `tests/fixtures/fuzz`, and stays harmless once it has been made so.

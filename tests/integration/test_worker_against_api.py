@@ -54,7 +54,7 @@ def stop() -> StopSignal:
 
 @pytest.fixture
 def make_api(stop: StopSignal) -> Iterator[MakeApi]:
-    """Connects workers, by their ids and with more options; closes the connections at the end."""
+    """Connect workers, by their ids and with more options; close the connections at the end."""
     with ExitStack() as stack:
 
         def make(
@@ -359,10 +359,10 @@ def test_a_long_run_keeps_a_short_lease(
     start_server: Callable[..., str], make_settings: MakeSettings, make_api: MakeApi, tiny_mp4: bytes
 ) -> None:
     address = start_server(make_settings(lease_seconds=1.0))
-    thief = make_api(address, "thief")
+    other = make_api(address, "other")
 
     def take_long(*_: object) -> bytes:
-        assert thief.dequeue(2.5) is None
+        assert other.dequeue(2.5) is None
         return results_document(RESULTS)
 
     with JobClient(address) as client, working(address, FakeRunner(take_long)):
@@ -374,12 +374,12 @@ def test_a_worker_may_start_before_its_server(
 ) -> None:
     settings = make_settings(address=f"127.0.0.1:{free_port()}")
     with caplog.at_level(logging.WARNING), working(settings.address, FakeRunner()):
-        eventually(lambda: caplog.messages.count("call failed, trying again") >= 3, "a worker that asks")
+        eventually(lambda: caplog.messages.count("call failed, trying again") >= 3, "a worker that retries")
         with running_server(settings), JobClient(settings.address) as client:
             assert client.submit(tiny_mp4).wait(20).status is JobStatus.completed
 
 
-def test_an_unreachable_server_is_not_asked_without_pauses(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unreachable_server_is_not_called_without_pauses(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING), working(f"127.0.0.1:{free_port()}", FakeRunner()):
         until = time.monotonic() + 1.5
         eventually(lambda: time.monotonic() > until)
@@ -389,7 +389,7 @@ def test_an_unreachable_server_is_not_asked_without_pauses(caplog: pytest.LogCap
 
 @dataclass
 class JobInHand:
-    """A job that a worker holds and goes on with once it is told; its server has gone away.
+    """A job that a worker holds and continues on request; its server was stopped.
 
     Attributes:
         settings: Of the server, to start it again.
@@ -432,7 +432,7 @@ def test_a_worker_rides_out_a_restart_of_the_server_in_the_middle_of_a_job(in_ha
         in_hand.must_end_well(client)
 
 
-def test_a_worker_that_finished_while_the_server_was_away_reports_when_it_is_back(
+def test_a_worker_that_finishes_while_the_server_is_down_reports_after_the_restart(
     in_hand: JobInHand, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
@@ -464,7 +464,7 @@ class AnswersFirst(grpc.UnaryUnaryClientInterceptor):
         return call
 
 
-def test_a_job_that_comes_together_with_the_stop_is_not_left_to_its_lease(
+def test_a_job_that_is_answered_together_with_the_stop_is_released_at_once(
     address: str, client: JobClient, make_api: MakeApi, stop: StopSignal, tiny_mp4: bytes
 ) -> None:
     job_id, api = client.submit(tiny_mp4).job_id, make_api(address, interceptor=AnswersFirst())
@@ -510,7 +510,7 @@ def test_a_video_that_cannot_be_written_is_no_fault_of_the_job(
     job_id, api = client.submit(tiny_mp4).job_id, make_api(address)
     dequeued(api)
     with pytest.raises(InsufficientSpace, match=r"cannot be kept on this host .*--work-dir"):
-        api.download(job_id, tmp_path / "gone" / "video", 100, never)
+        api.download(job_id, tmp_path / "missing" / "video", 100, never)
 
 
 def test_a_stop_while_a_long_video_comes_ends_the_download(
@@ -626,7 +626,7 @@ def test_what_the_server_offers_is_what_its_settings_say(
     assert make_api(address).offer().pipelines == {"ocr", "yolo"}
 
 
-def test_what_the_server_offers_is_asked_until_it_is_there(
+def test_the_offered_pipelines_are_requested_until_the_server_answers(
     settings_on_disk: ApiSettings, make_api: MakeApi, caplog: pytest.LogCaptureFixture
 ) -> None:
     asked = in_thread(make_api(settings_on_disk.address).offer)
@@ -635,13 +635,13 @@ def test_what_the_server_offers_is_asked_until_it_is_there(
         assert asked.result(30).pipelines == {"yolo_ocr", "yolo", "ocr"}
 
 
-def test_a_stop_ends_the_asking_of_a_server_that_is_not_there(make_api: MakeApi, stop: StopSignal) -> None:
+def test_a_stop_ends_the_request_to_an_unreachable_server(make_api: MakeApi, stop: StopSignal) -> None:
     asked = in_thread(make_api(f"127.0.0.1:{free_port()}").offer)
     stop.request()
     assert asked.result(5) is None
 
 
-def test_a_stop_ends_the_asking_of_a_server_that_does_not_answer(make_api: MakeApi, stop: StopSignal) -> None:
+def test_a_stop_ends_the_request_to_a_server_that_does_not_answer(make_api: MakeApi, stop: StopSignal) -> None:
     with socket.socket() as mute:
         mute.bind(("127.0.0.1", 0))
         mute.listen()

@@ -53,7 +53,7 @@ class HookedStorage(MemoryStorage):
 
 
 class RecordingQueue(MemoryQueue):
-    """Remembers what was enqueued, in order; calls a hook, where one is set, before each."""
+    """Records what was enqueued, in order; calls a hook, where one is set, before each."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class JobHooks:
         self.before_move: Callable[[UUID], None] | None = None
 
     def make_jobs(self, database: Database, writer: GroupWriter) -> JobRepository:
-        """Makes the repository, for `build_services`."""
+        """Make the repository, for `build_services`."""
         return _HookedJobs(self, database, writer)
 
 
@@ -96,7 +96,7 @@ class _HookedJobs(JobRepository):
 
 
 def raises(error: Exception) -> Callable[..., None]:
-    """Returns a callable that raises the error, whatever it is called with."""
+    """Return a callable that raises the error, whatever it is called with."""
 
     def fail(*_: object, **__: object) -> None:
         raise error

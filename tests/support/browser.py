@@ -40,7 +40,7 @@ class Browser:
         return _request(method, self.session + path, body)
 
     def open(self, page: Path, width: int, height: int, *, dark: bool = False, fragment: str = "") -> None:
-        """Opens a page in a window of this size and waits until its script has run."""
+        """Open a page in a window of this size and wait until its script has run."""
         self.call("POST", "/window/rect", {"width": width, "height": height})
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self._devtools("Emulation.setDeviceMetricsOverride", metrics)
@@ -50,28 +50,28 @@ class Browser:
         eventually(lambda: self.run("return document.documentElement.dataset.ready"), "the page's script", 60)
 
     def run(self, script: str, *arguments: object) -> Any:
-        """Runs a script in the page and returns what it returns."""
+        """Run a script in the page and return what it returns."""
         return self.call("POST", "/execute/sync", {"script": script, "args": list(arguments)})
 
     def click(self, selector: str) -> None:
-        """Clicks as a person does: only what can be seen and is not covered."""
+        """Click as a person does: only what can be seen and is not covered."""
         self.call("POST", f"/element/{self._find(selector)}/click", {})
 
     def type(self, selector: str, text: str) -> None:
-        """Types into a field after what is in it."""
+        """Type into a field after what is in it."""
         self.call("POST", f"/element/{self._find(selector)}/value", {"text": text})
 
     def texts(self, selector: str) -> list[str]:
-        """Returns the texts of the elements."""
+        """Return the texts of the elements."""
         script = "return [...document.querySelectorAll(arguments[0])].map((found) => found.textContent)"
         return list(self.run(script, selector))
 
     def screenshot(self) -> bytes:
-        """Returns what the window shows, as PNG."""
+        """Return what the window shows, as PNG."""
         return base64.b64decode(self.call("GET", "/screenshot"))
 
     def log(self) -> list[str]:
-        """Returns the errors and warnings since the last call, the favicon's apart."""
+        """Return the errors and warnings since the last call, the favicon's apart."""
         return [entry["message"] for entry in self.call("POST", "/se/log", {"type": "browser"})]
 
     def _find(self, selector: str) -> str:
@@ -83,7 +83,7 @@ class Browser:
 
 @contextmanager
 def chromium(folder: Path) -> Iterator[Browser]:
-    """Starts a browser with a profile of its own in the folder; skips the test, by name, where there is none."""
+    """Start a browser with a profile of its own in the folder; skip the test, by name, where there is none."""
     binary, driver = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
     if not binary or not driver:
         optional = "optional: " if os.environ.get("FOREGSYTE_TEST_WITHOUT_BROWSER") else ""

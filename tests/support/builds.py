@@ -84,7 +84,7 @@ class ModelsThatLoadOnce:
 
     def __call__(self, on_frame: Callable[[], None]) -> EncodeFrames:
         if self.seen.exists():
-            raise ModelLoadError("the weights are gone")
+            raise ModelLoadError("the weights are missing")
         self.seen.touch()
         return Anything()(on_frame)
 

@@ -1,4 +1,4 @@
-"""Certificates for a server of this host, each with its key, made anew for a test."""
+"""Certificates for a server of this host, each with its key, generated for a test."""
 
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -13,7 +13,7 @@ ONE_DAY = timedelta(days=1)
 
 
 def make_certificate(folder: Path, name: str) -> tuple[Path, Path]:
-    """Writes a certificate that signs itself, good for localhost and 127.0.0.1, and its key; returns their files."""
+    """Write a certificate that signs itself, good for localhost and 127.0.0.1, and its key; return their files."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)

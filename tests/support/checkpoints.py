@@ -6,7 +6,7 @@ __all__ = ["write_checkpoint"]
 
 
 def write_checkpoint(path: Path) -> Path:
-    """Writes a torch checkpoint of an untrained network, made sure of itself, and returns its path.
+    """Write a torch checkpoint of an untrained network, with large class scores, and return its path.
 
     Its boxes mean nothing, but there are some, with confidences of 0.5 and more.
     """

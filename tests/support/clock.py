@@ -1,4 +1,4 @@
-"""A clock that moves when told, so that a lease test can stand exactly on the deadline."""
+"""A clock that moves on request, so that a lease test can stand exactly on the deadline."""
 
 
 class FakeClock:

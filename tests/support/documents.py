@@ -31,34 +31,34 @@ def text_of(page: str) -> str:
 
 
 def prose_of(page: str) -> str:
-    """Returns a page without its blocks of code."""
+    """Return a page without its blocks of code."""
     return _FENCE.sub("", text_of(page))
 
 
 def blocks_of(page: str, language: str) -> list[str]:
-    """Returns the blocks of code in this language, without the indentation they have in a list."""
+    """Return the blocks of code in this language, without the indentation they have in a list."""
     found = (match for match in _FENCE.finditer(text_of(page)) if match[1] == language)
     return [re.sub(r"^ {3}", "", match[2], flags=re.MULTILINE) for match in found]
 
 
 def links_of(page: str) -> list[str]:
-    """Returns where the page's links lead, those to other sites left out."""
+    """Return where the page's links lead, those to other sites left out."""
     return [link for link in _LINK.findall(prose_of(page)) if "://" not in link]
 
 
 def code_of(page: str) -> list[str]:
-    """Returns what stands between backticks in the page's sentences."""
+    """Return what stands between backticks in the page's sentences."""
     return sorted(set(_CODE.findall(prose_of(page))))
 
 
 def anchors_of(page: str) -> set[str]:
-    """Returns the anchors that a code host gives to the page's headings."""
+    """Return the anchors that a code host gives to the page's headings."""
     headings = re.findall(r"^#+ (.+)$", prose_of(page), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def commands_of(page: str) -> list[list[str]]:
-    """Returns the commands of the page's shell blocks, as words, without comments and what they are piped into."""
+    """Return the commands of the page's shell blocks, as words, without comments and anything behind a pipe."""
     lines = "\n".join(blocks_of(page, "sh")).replace("\\\n", " ").splitlines()
     words = (re.sub(r"(^|\s)#.*", "", line).split(" | ")[0].split() for line in lines)
     return [line for line in words if line]
@@ -66,14 +66,14 @@ def commands_of(page: str) -> list[list[str]]:
 
 @cache
 def known_words() -> frozenset[str]:
-    """Returns every name that occurs in the code, the contract, the rules and the configuration."""
+    """Return every name that occurs in the code, the contract, the rules and the configuration."""
     text = "\n".join(_source_texts())
     return frozenset(re.findall(r"\w+(?:-\w+)+", text)) | frozenset(re.findall(r"\w+", text))
 
 
 @cache
 def known_flags() -> frozenset[str]:
-    """Returns every flag that the code names itself; settings make theirs from their fields."""
+    """Return every flag that the code names itself; settings make theirs from their fields."""
     return frozenset(re.findall(r"[\"'\s](--[a-z][a-z-]+)\b", "\n".join(_source_texts())))
 
 
@@ -104,7 +104,7 @@ test_is_there.__test__ = False  # type: ignore[attr-defined]
 
 
 def _names_in(body: list[ast.stmt]) -> dict[str, list[ast.stmt]]:
-    """Returns what is defined in a module or class, with what is defined within it."""
+    """Return what is defined in a module or class, with what is defined within it."""
     names: dict[str, list[ast.stmt]] = {}
     for node in body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):

@@ -1,6 +1,6 @@
 """Makes `docs/phase_16/endpoints.md` from the contract, the errors and a real server.
 
-`python -m tests.support.endpoints_page` writes it anew; a test fails when the page is not what this makes.
+`python -m tests.support.endpoints_page` regenerates it; a test fails when the page is not what this makes.
 """
 
 import json
@@ -43,12 +43,12 @@ class Contract:
         self.messages = {message.name: number for number, message in enumerate(self.file.message_type)}
 
     def comment(self, *path: int) -> list[str]:
-        """Returns the paragraphs of a comment."""
+        """Return the paragraphs of a comment."""
         text = self._comments.get(path, "")
         return [" ".join(part.split()) for part in re.split(r"\n\s*\n", text) if part.strip()]
 
     def fields(self, name: str) -> list[str]:
-        """Returns the table of a message's fields; one line in words where it has none."""
+        """Return the table of a message's fields; one line of text where it has none."""
         number = self.messages[name]
         rows = [
             f"| `{field.name}` | {_type_of(field)} | {' '.join(self.comment(_MESSAGE, number, _PART, index))} |"
@@ -57,7 +57,7 @@ class Contract:
         return ["| field | type | what it is |", "|---|---|---|", *rows] if rows else ["No fields."]
 
     def used_by(self, name: str) -> list[str]:
-        """Returns the messages of this contract that a message's fields hold."""
+        """Return the messages of this contract that a message's fields hold."""
         types = (field.type_name.rpartition(".")[2] for field in self.file.message_type[self.messages[name]].field)
         return [type_name for type_name in types if type_name in self.messages]
 
@@ -68,7 +68,7 @@ def _type_of(field: FieldDescriptorProto) -> str:
 
 
 def page() -> str:
-    """Returns the whole page."""
+    """Return the whole page."""
     contract, answers = Contract(), answers_of_story()
     parts = [INTRODUCTION]
     for number, service in enumerate(contract.file.service):
@@ -131,7 +131,7 @@ def _kinds(base: type[errors.ApiError]) -> list[type[errors.ApiError]]:
 
 def _error_row(reason: Reason, kind: type[errors.ApiError] | None) -> str:
     if kind is None:
-        what = "An error that nobody foresaw; the message holds a reference that the server's log has too."
+        what = "An unexpected error; the message holds a reference that is also in the server's log."
         return f"| `{reason}` | {grpc.StatusCode.INTERNAL.name} | {what} | |"
     code = next(STATUS_CODES[base] for base in kind.__mro__ if base in STATUS_CODES)
     details = []
@@ -145,7 +145,7 @@ def _error_row(reason: Reason, kind: type[errors.ApiError] | None) -> str:
 
 
 def answers_of_story() -> list[object]:
-    """Runs every command of the story against a new server; returns the answers, and the refusal at the end."""
+    """Run every command of the story against a new server; return the answers, and the refusal at the end."""
     with tempfile.TemporaryDirectory() as folder:
         settings = ApiSettings.of(
             address="127.0.0.1:0", data_dir=folder, database_url=f"duckdb:///:memory:{uuid4().hex}", min_free_bytes=0

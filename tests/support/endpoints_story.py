@@ -3,13 +3,13 @@
 INTRODUCTION = """\
 # Endpoints
 
-Every RPC of [the contract](../../protos/foregsyte/jobs/v1/jobs.proto), with its fields, its errors, and a call by hand.
-The page is made from the contract and from a running server (`python -m tests.support.endpoints_page`); a test fails
+Every RPC of [the contract](../../protos/foregsyte/jobs/v1/jobs.proto), with its fields, errors and an example call. The
+page is generated from the contract and from a running server (`python -m tests.support.endpoints_page`); a test fails
 when the two differ.
 
-The calls work as they stand, in the order of their steps, on a new server without workers (`foregsyte-api`), from the
-root of this checkout. The answers are as grpcurl prints them: fields in lowerCamelCase, those that are 0 or empty left
-out, an int64 in quotes. Every time in them is replaced by one."""
+The calls work as written, in the order of their steps, on a new server without workers (`foregsyte-api`), from the
+root of this checkout. The answers are as grpcurl prints them: fields in lowerCamelCase, those that are 0 or empty are
+omitted, an int64 is in quotes. All times in them are replaced by the same one."""
 
 _FIRST = "d22862f1-c427-5688-afb7-19e19209137e"
 _SECOND = "94fec0b9-ad67-5c3c-9ee9-886509666499"

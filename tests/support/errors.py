@@ -31,7 +31,7 @@ class Refusal:
 
 
 def refusal_of(call: Callable[[], object]) -> Refusal:
-    """Makes a call that must be refused and returns the refusal, whose details must all be of a known kind."""
+    """Make a call that must be refused and return the refusal, whose details must all be of a known kind."""
     with pytest.raises(grpc.RpcError) as raised:
         call()
     status = rpc_status.from_call(raised.value)

@@ -1,8 +1,8 @@
-"""The API process, which kills itself at a named step, or is stuck there for ever.
+"""The API process, which kills itself at a named step, or hangs there for ever.
 
 `python -m tests.support.failpoint_server "row inserted" <arguments of job_api>` (or `"stuck: row inserted"`) runs
-`job_api.command` with the parts that `job_api.bootstrap` puts together, each of them replaced by one that passes the
-failpoint by.
+`job_api.command` with the parts that `job_api.bootstrap` puts together, each of them replaced by one that reaches the
+failpoint.
 """
 
 import io
@@ -30,7 +30,7 @@ from job_api.storage.keys import JOBS_FOLDER
 from job_api.storage.local_storage import LocalStorage
 from shared.contract.job_status import JobStatus
 
-FILE_SWEPT = "file swept"
+FILE_DELETED = "file deleted"
 """The one failpoint that is passed while the server starts."""
 
 STUCK = "stuck: "
@@ -38,12 +38,12 @@ STUCK = "stuck: "
 
 
 class Failpoint:
-    """The step at which the process ends as if the power were gone."""
+    """The step at which the process ends as in a power cut."""
 
     def __init__(self, name: str) -> None:
         self.name = name.removeprefix(STUCK)
         self.is_stuck = name.startswith(STUCK)
-        self.is_armed = name == FILE_SWEPT
+        self.is_armed = name == FILE_DELETED
 
     def pass_by(self, step: str) -> None:
         if self.is_armed and step == self.name:
@@ -53,7 +53,7 @@ class Failpoint:
 
 
 class HalfReadFile(io.BytesIO):
-    """Gives its first half, then passes the failpoint by."""
+    """Gives its first half, then reaches the failpoint."""
 
     def __init__(self, content: bytes, at_half: Callable[[], None]) -> None:
         super().__init__(content)
@@ -88,7 +88,7 @@ class FailingStorage(LocalStorage):
 
     def delete_file(self, path: str) -> None:
         super().delete_file(path)
-        self._failpoint.pass_by(FILE_SWEPT)
+        self._failpoint.pass_by(FILE_DELETED)
 
     def _write_and_pass(self, src: BinaryIO, path: Path) -> None:
         self._write(src, path)

@@ -28,12 +28,12 @@ class Line:
         return self.method.partition("/")[2]
 
     def with_video(self, video: bytes) -> str:
-        """Returns the request with the video in its place."""
+        """Return the request with the video in its place."""
         return self.body.replace("%s", base64.b64encode(video).decode())
 
 
 def lines_of(text: str) -> list[Line]:
-    """Returns every grpcurl line of a text, in its order."""
+    """Return every grpcurl line of a text, in its order."""
     return [Line(match["method"], match["piped"] or match["body"] or "{}") for match in CALL.finditer(text)]
 
 
@@ -45,12 +45,12 @@ class Grpcurl:
         self.pool = descriptor_pool.DescriptorPool(ProtoReflectionDescriptorDatabase(channel))
 
     def rpcs(self, *services: str) -> set[str]:
-        """Returns the methods of these services, as `package.Service/Rpc`."""
+        """Return the methods of these services, as `package.Service/Rpc`."""
         found = [self.pool.FindServiceByName(name) for name in services]
         return {f"{service.full_name}/{method.name}" for service in found for method in service.methods}
 
     def call(self, path: str, body: str, *, original_names: bool = True) -> dict[str, object]:
-        """Calls a method; the answer's fields have the names of the proto, or of its JSON form as grpcurl prints it."""
+        """Call a method; the answer's fields have the names of the proto, or of its JSON form as grpcurl prints it."""
         service, _, name = path.partition("/")
         method = self.pool.FindServiceByName(service).FindMethodByName(name)
         request = json_format.Parse(body, message_factory.GetMessageClass(method.input_type)())
@@ -64,5 +64,5 @@ class Grpcurl:
 
 
 def refusal_as_json(error: grpc.RpcError) -> dict[str, object]:
-    """Returns the `google.rpc.Status` of a refused call."""
+    """Return the `google.rpc.Status` of a refused call."""
     return json_format.MessageToDict(rpc_status.from_call(error))

@@ -16,12 +16,12 @@ def submit(services: Services, video: bytes = VIDEO, pipeline_id: str = "ocr", r
 
 
 def take(services: Services, worker_id: str = "w1") -> UUID | None:
-    """Asks for a job without waiting."""
+    """Request a job without waiting."""
     return services.dispatch.dequeue(worker_id, 0, Waiter())
 
 
 def running(services: Services, worker_id: str = "w1") -> UUID:
-    """Submits a job and has the worker take it; the worker has heard of it."""
+    """Submit a job and have the worker take it; the worker has called about it."""
     job_id = submit(services)
     assert take(services, worker_id) == job_id
     services.dispatch.renew(job_id, worker_id)
@@ -45,7 +45,7 @@ def status(services: Services, job_id: UUID) -> JobStatus:
 
 
 def outcome(services: Services, job_id: UUID) -> tuple[JobStatus, str | None, str | None]:
-    """Returns all of the row that a stale worker could spoil."""
+    """Return all of the row that a stale worker could change."""
     job = services.queries.job(job_id)
     return job.status, job.output_path, job.error_message
 

@@ -15,7 +15,7 @@ RESULTS = [{"frame_index": 0, "result": {"detections": [], "text": "Frame 1"}}]
 
 @contextmanager
 def one_job_done(workers: WorkerServiceStub) -> Iterator[None]:
-    """Completes one job with RESULTS, beside the block."""
+    """Complete one job with RESULTS, beside the block."""
 
     def work() -> None:
         job_id = workers.Dequeue(pb.DequeueRequest(worker_id="w", wait=Duration(seconds=30))).job_id

@@ -12,7 +12,7 @@ TEMPLATES = "docs/templates"
 
 
 def make_package(site: Path, name: str, group: str, points: Mapping[str, str], source: str = "") -> Path:
-    """Installs a package of one module that registers these entry points; returns the folder to import it from."""
+    """Install a package of one module that registers these entry points; return the folder to import it from."""
     info = site / f"{name}-1.2.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
@@ -23,13 +23,13 @@ def make_package(site: Path, name: str, group: str, points: Mapping[str, str], s
 
 
 def copy_template(template: str, folder: Path) -> Path:
-    """Copies a template to be spoiled or installed; returns the folder of its project."""
+    """Copy a template to be changed or installed; return the folder of its project."""
     copy_of_project(folder, f"{TEMPLATES}/{template}")
     return folder / TEMPLATES / template
 
 
 def install_template(template: str, folder: Path) -> tuple[Path, Path]:
-    """Installs a copy of a template; returns the folder of its project, and that to import it from."""
+    """Install a copy of a template; return the folder of its project, and that to import it from."""
     project, site = copy_template(template, folder), folder / "site"
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
     subprocess.run([*pip, "--target", str(site), str(project)], check=True, capture_output=True, timeout=100)
@@ -37,7 +37,7 @@ def install_template(template: str, folder: Path) -> tuple[Path, Path]:
 
 
 def run_tests_of(project: Path, site: Path) -> "subprocess.CompletedProcess[str]":
-    """Runs a template's own tests as its author does, in its folder; what is installed in `site` can be used."""
+    """Run a template's own tests as its author does, in its folder; what is installed in `site` can be used."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", "tests"]
     environment = {"PYTHONPATH": f"{site}:{ROOT}", "PATH": "/usr/bin:/bin", "HOME": str(project)}
     return subprocess.run(

@@ -9,5 +9,5 @@ _JARGON = re.compile(
 
 
 def is_plain(message: str) -> bool:
-    """Whether the message is one line of words, with no path, no code and no library in it."""
+    """Whether the message is one line of plain text, with no path, no code and no library in it."""
     return bool(_SENTENCE.fullmatch(message)) and not _JARGON.search(message)

@@ -38,23 +38,23 @@ class Process:
         return self.log.read_text(encoding="utf-8", errors="replace")
 
     def send(self, number: int) -> None:
-        """Sends it a signal."""
+        """Send it a signal."""
         self.popen.send_signal(number)
 
     def exit_code(self, seconds: float = STOP_SECONDS) -> int:
-        """Waits for its end."""
+        """Wait for its end."""
         return self.popen.wait(seconds)
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """Returns this process's environment without the service's own variables, and with those given."""
+    """Return this process's environment without the service's own variables, and with those given."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("FOREGSYTE_")}
     return inherited | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"} | variables
 
 
 @contextmanager
 def started(log: Path, *arguments: str, site: Path | None = None) -> Iterator[Process]:
-    """Starts `python -m` with the arguments, in a group of its own, which is ended with the block.
+    """Start `python -m` with the arguments, in a group of its own, which is ended with the block.
 
     Args:
         log: The file that holds all that it writes; it works in the folder of that.
@@ -79,7 +79,7 @@ def started(log: Path, *arguments: str, site: Path | None = None) -> Iterator[Pr
 
 @contextmanager
 def ready(log: Path, pattern: str, *arguments: str, site: Path | None = None) -> Iterator[Process]:
-    """Starts a module as `started` does and waits until it writes a line that the pattern finds."""
+    """Start a module as `started` does and wait until it writes a line that the pattern finds."""
     with started(log, *arguments, site=site) as process:
 
         def line() -> re.Match[str] | None:
@@ -95,7 +95,7 @@ def ready(log: Path, pattern: str, *arguments: str, site: Path | None = None) ->
 
 @contextmanager
 def api_process(folder: Path, *arguments: str, site: Path | None = None) -> Iterator[str]:
-    """Runs a server on a free port with its data in `folder / "data"`; yields its address."""
+    """Run a server on a free port with its data in `folder / "data"`; yield its address."""
     words = ("job_api", "--address", "127.0.0.1:0", "--data-dir", str(folder / "data"), *arguments)
     with ready(folder / "api.log", r"listens on (\S+),", *words, site=site) as process:
         yield process.ready[0]
@@ -105,7 +105,7 @@ def api_process(folder: Path, *arguments: str, site: Path | None = None) -> Iter
 def worker_process(
     folder: Path, address: str, name: str, *arguments: str, site: Path | None = None
 ) -> Iterator[Process]:
-    """Runs a worker of that server; it has loaded its models when the block begins."""
+    """Run a worker of that server; it has loaded its models when the block begins."""
     words = ("--address", address, "--worker-id", name, *arguments)
     module = "job_worker.worker_runner"
     with ready(folder / f"{name}.log", r"takes jobs from (\S+)", module, *words, site=site) as process:
@@ -114,7 +114,7 @@ def worker_process(
 
 
 def members_of_group(group: int) -> list[int]:
-    """Returns the processes of a group that run; zombies do not."""
+    """Return the processes of a group that run; zombies do not."""
     members = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -127,7 +127,7 @@ def members_of_group(group: int) -> list[int]:
 
 
 def _end(popen: "subprocess.Popen[bytes]") -> None:
-    """Ends the process in order, so that it can still write what it covered, and then whatever it left."""
+    """End the process in order, so that it can still write what it covered, and then whatever it left."""
     if popen.poll() is None:
         popen.terminate()
         try:

@@ -1,4 +1,4 @@
-"""Copies of the project to spoil."""
+"""Copies of the project to change."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ _NOT_COPIED = shutil.ignore_patterns(
 
 
 def copy_of_project(target: Path, *names: str) -> Path:
-    """Copies these files and folders of the root, or all of it; nothing that was built or stored is copied."""
+    """Copy these files and folders of the root, or all of it; nothing that was built or stored is copied."""
     target.mkdir(parents=True, exist_ok=True)
     for path in [ROOT / name for name in names] if names else [ROOT]:
         if path.is_dir():
@@ -25,7 +25,7 @@ def copy_of_project(target: Path, *names: str) -> Path:
 
 
 def replace_in(file: Path, old: str, new: str) -> int:
-    """Replaces what stands in the file once; returns the line it stands on."""
+    """Replace what stands in the file once; return the line it stands on."""
     text = file.read_text(encoding="utf-8")
     before, found, after = text.partition(old)
     assert found, f"{old!r} is not in {file}"
@@ -35,6 +35,6 @@ def replace_in(file: Path, old: str, new: str) -> int:
 
 
 def environment_of_copy(copy: Path, **variables: str) -> dict[str, str]:
-    """Returns an environment for processes that run the copy's code: its files are not what coverage is about."""
+    """Return an environment for processes that run the copy's code: its files are not what coverage is about."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("FOREGSYTE_", "COVERAGE_"))}
     return inherited | {"PYTHONPATH": str(copy)} | variables

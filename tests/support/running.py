@@ -1,4 +1,4 @@
-"""A server together with the parts that tests reach behind its back."""
+"""A server together with the parts that tests use directly."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -56,7 +56,7 @@ def running_server(
     housekeeping_seconds: float = 1.0,
     **adapters: object,
 ) -> Iterator[Running]:
-    """Starts a server; stops it at the end, which does no harm to one that was stopped."""
+    """Start a server; stop it at the end, which does no harm to one that was stopped."""
     services = build_services(settings, **adapters)  # type: ignore[arg-type]
     services = replace(services, dispatch=wrap_dispatch(services.dispatch))
     stop_hook = StopHook(services.job_queue)

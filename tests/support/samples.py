@@ -1,4 +1,4 @@
-"""Small videos, results and waits that tests hand in."""
+"""Small videos, results and waits that tests pass."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -27,5 +27,5 @@ def submit_request(video: bytes = VIDEO, pipeline_id: str = "ocr", request_id: s
 
 
 def results_document(results: Sequence[Mapping[str, Any]]) -> bytes:
-    """Returns the document of these frames, as a worker writes it."""
+    """Return the document of these frames, as a worker writes it."""
     return json.dumps({"results": results}, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()

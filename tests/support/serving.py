@@ -30,7 +30,7 @@ class Served:
         return self.jobs.GetJobStatus(pb.GetJobStatusRequest(job_id=job_id))
 
     def listed(self) -> dict[str, pb.JobSummary]:
-        """Returns every job there is."""
+        """Return every job there is."""
         jobs, token = {}, ""
         while True:
             page = self.jobs.ListJobs(pb.ListJobsRequest(page_size=1000, page_token=token))
@@ -39,7 +39,7 @@ class Served:
                 return jobs
 
     def video(self, job_id: str, worker_id: str) -> bytes:
-        """Returns the job's whole video as the worker that holds it gets it."""
+        """Return the job's whole video as the worker that holds it gets it."""
         return self.workers.GetJobInput(pb.GetJobInputRequest(job_id=job_id, worker_id=worker_id)).data
 
 
@@ -47,7 +47,7 @@ class Served:
 def serving(
     data: Path, *arguments: str, module: tuple[str, ...] = ("job_api",), address: str = "127.0.0.1:0"
 ) -> Iterator[Served]:
-    """Starts the API on the data folder and waits until it listens; ends it with the block."""
+    """Start the API on the data folder and wait until it listens; end it with the block."""
     log = data.parent / "logs" / f"{uuid4().hex}.log"
     flags = ("--address", address, "--data-dir", str(data), "--min-free-bytes", "0", *arguments)
     with (
@@ -58,5 +58,5 @@ def serving(
 
 
 def stored(data: Path) -> dict[str, Path]:
-    """Returns the files of jobs in a data folder, temporary ones too, by name."""
+    """Return the files of jobs in a data folder, temporary ones too, by name."""
     return {path.name: path for path in (data / JOBS_FOLDER).iterdir()}

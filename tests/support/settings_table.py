@@ -8,7 +8,7 @@ from shared.process.settings import ProcessSettings, file_table
 
 
 def table_of(settings_class: type[ProcessSettings]) -> str:
-    """Returns the table, one row per setting."""
+    """Return the table, one row per setting."""
     rows = ["| setting | default | what it is |", "|---|---|---|"]
     for name, field in settings_class.model_fields.items():
         if file_table(field):

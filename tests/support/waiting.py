@@ -15,7 +15,7 @@ _POLL_SECONDS = 0.005
 
 
 def eventually(condition: Callable[[], T], what: str = "the condition", seconds: float = WAIT_SECONDS) -> T:
-    """Polls until the condition holds and returns its value; fails when it does not within the bound."""
+    """Poll until the condition holds and return its value; fail when it does not within the bound."""
     pause = threading.Event()
     for _ in range(int(seconds / _POLL_SECONDS)):
         if value := condition():
@@ -25,7 +25,7 @@ def eventually(condition: Callable[[], T], what: str = "the condition", seconds:
 
 
 def in_thread(call: Callable[[], T]) -> "Future[T]":
-    """Runs a call in a thread of its own; the future has its result or what it raised."""
+    """Run a call in a thread of its own; the future has its result or what it raised."""
     outcome: Future[T] = Future()
 
     def run() -> None:
@@ -40,7 +40,7 @@ def in_thread(call: Callable[[], T]) -> "Future[T]":
 
 @contextmanager
 def opened_at_the_end(gate: threading.Event) -> Iterator[threading.Event]:
-    """Makes sure that whatever waits at the gate goes on when the test ends, failed or not."""
+    """Make sure that whatever waits at the gate goes on when the test ends, failed or not."""
     try:
         yield gate
     finally:

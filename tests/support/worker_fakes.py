@@ -102,7 +102,7 @@ class FakeServer:
         self.queue.append(job_id)
 
     def take(self, worker_id: str) -> str | None:
-        """Gives a worker the job that it never called about, else the next in the queue."""
+        """Give a worker the job that it never called about, else the next in the queue."""
         for job_id, job in self.jobs.items():
             if (job.status, job.holder, job.is_acknowledged) == (JobStatus.running, worker_id, False):
                 return job_id
@@ -118,7 +118,7 @@ class FakeServer:
         self.jobs[job_id].holder = "another"
 
     def held(self, job_id: str, worker_id: str) -> FakeJob:
-        """Returns the job that the worker holds."""
+        """Return the job that the worker holds."""
         job = self.jobs.get(job_id)
         if job is None or (job.status, job.holder) != (JobStatus.running, worker_id):
             raise LeaseLost(job_id)
@@ -126,14 +126,14 @@ class FakeServer:
         return job
 
     def end(self, job_id: str, worker_id: str, status: JobStatus, outcome: bytes | str) -> None:
-        """Ends the job; the same end again by the same worker is harmless."""
+        """End the job; the same end again by the same worker is harmless."""
         job = self.jobs.get(job_id)
         if job is None or (job.status, job.holder, job.outcome) != (status, worker_id, outcome):
             job = self.held(job_id, worker_id)
         job.status, job.outcome = status, outcome
 
     def release(self, job_id: str, worker_id: str) -> None:
-        """Puts the job back into the queue; the same again by the same worker is harmless."""
+        """Requeue the job; the same again by the same worker is harmless."""
         job = self.jobs.get(job_id)
         if job is None or (job.status, job.holder) != (JobStatus.pending, worker_id):
             self.held(job_id, worker_id).status = JobStatus.pending
@@ -141,7 +141,7 @@ class FakeServer:
 
 
 class FakeApi:
-    """`WorkerApi` on a `FakeServer`; remembers how each of its jobs ended.
+    """`WorkerApi` on a `FakeServer`; records how each of its jobs ended.
 
     A hook is called before the server does what it is named for, and may raise.
     """

@@ -20,7 +20,7 @@ STOP_SECONDS = 30.0
 
 
 def free_port() -> int:
-    """Returns a port that nobody listens on just now."""
+    """Return a port that nobody listens on just now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -56,7 +56,7 @@ def working(
     declined: DeclinedJobs | None = None,
     retry_pause: Callable[[tenacity.RetryCallState], float] = RETRY_PAUSE,
 ) -> Iterator[StopSignal]:
-    """Works in a thread until the block ends; then stops and releases the job in hand."""
+    """Work in a thread until the block ends; then stop and release the current job."""
     stop = StopSignal(drain_seconds=0)
     with WorkerApi(open_channel(address), worker_id, stop, retry_pause=retry_pause) as api:
         ended = in_thread(make_worker(api, runner, stop, pipelines=pipelines, declined=declined).run_forever)

@@ -31,7 +31,7 @@ def module_name(path: Path) -> str:
 
 
 def sources(package: str) -> dict[str, Path]:
-    """Returns every module of a package, but for the generated ones."""
+    """Return every module of a package, but for the generated ones."""
     paths = (path for path in (ROOT / package).rglob("*.py") if "generated" not in path.parts)
     return {module_name(path): path for path in paths}
 
@@ -51,7 +51,7 @@ def imported_by(nodes: Iterator[ast.AST]) -> set[str]:
 
 
 def without_functions(tree: ast.AST) -> Iterator[ast.AST]:
-    """Yields what runs when the module is imported: all but the bodies of functions and what only types need."""
+    """Yield what runs when the module is imported: all but the bodies of functions and what only types need."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             continue
@@ -71,7 +71,7 @@ def within(name: str, *prefixes: str) -> bool:
 
 
 def offences(modules: tuple[str, ...], forbidden: tuple[str, ...], *, at_import: bool = False) -> list[str]:
-    """Returns every import of something forbidden by one of the modules or what lies below them."""
+    """Return every import of something forbidden by one of the modules or what lies below them."""
     return [
         f"{module} imports {name}"
         for module in MODULES
@@ -116,7 +116,7 @@ def test_only_the_entry_points_configure_logging() -> None:
 
 
 def test_there_is_one_declarative_base_and_the_tables_hang_on_it() -> None:
-    import job_api.repositories.jobs  # noqa: F401 (whatever it loads is looked at too)
+    import job_api.repositories.jobs  # noqa: F401 (what it loads is checked too)
     from job_api.core.database import Base
     from job_api.models.job import Job
 
@@ -148,7 +148,7 @@ def test_heavy_libraries_are_imported_inside_functions_of_their_adapters_alone()
 
 
 def loaded_by(module: str) -> set[str]:
-    """Returns the top-level packages that a fresh interpreter has loaded once it has imported the module."""
+    """Return the top-level packages that a fresh interpreter has loaded once it has imported the module."""
     code = f"import sys, json, {module}; print(json.dumps(sorted({{name.partition('.')[0] for name in sys.modules}})))"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=100, check=True

@@ -1,4 +1,4 @@
-"""The documents tell the truth: what they link to, name and tell people to type is there."""
+"""The documents are true: their links, names and commands exist."""
 
 import importlib.util
 import os
@@ -153,7 +153,7 @@ def test_every_command_can_be_typed(page: str) -> None:
 
 
 def _problem_of(words: list[str], page: str) -> str:
-    """Says what is wrong with a command; empty where nothing is."""
+    """Return what is wrong with a command; empty where nothing is."""
     while re.match(r"[A-Z_]+=", words[0]):
         words = words[1:]
     program, arguments = words[0], words[1:]

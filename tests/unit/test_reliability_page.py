@@ -1,4 +1,4 @@
-"""docs/reliability.md names a test for every promise, and every exit code."""
+"""docs/reliability.md names a test for every guarantee, and every exit code."""
 
 import re
 
@@ -19,10 +19,10 @@ def test_the_page_names_tests() -> None:
     assert len(NAMED) > 40
 
 
-def test_every_row_of_a_promise_names_a_test() -> None:
-    promises = [row for row in PAGE.partition("## Backup")[0].splitlines() if row.startswith("| ")]
-    without = [row for row in promises if "::" not in row]
-    assert set(without) == {"| promise | held by |"}
+def test_every_row_of_a_guarantee_names_a_test() -> None:
+    guarantees = [row for row in PAGE.partition("## Backup")[0].splitlines() if row.startswith("| ")]
+    without = [row for row in guarantees if "::" not in row]
+    assert set(without) == {"| guarantee | proved by |"}
 
 
 def test_every_exit_code_of_the_services_is_there() -> None:

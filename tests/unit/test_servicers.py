@@ -47,7 +47,7 @@ RECORD = JobRecord(JOB, JobStatus.failed, "ocr", "in", None, "why", AT, AT)
 
 @dataclass
 class Fake:
-    """A service that remembers how it was called and answers what it was told to."""
+    """A service that records how it was called and answers what it is given."""
 
     answers: dict[str, Any]
     calls: list[tuple[Any, ...]] = field(default_factory=list)
@@ -234,10 +234,10 @@ class TestWorkerService:
         assert taken_back.is_set() is is_taken_back
 
     def test_input(self) -> None:
-        bench = Bench(read_input=VideoChunk("ocr", 1000, b"piece"))
+        bench = Bench(read_input=VideoChunk("ocr", 1000, b"data"))
         request = pb.GetJobInputRequest(job_id=TEXT, worker_id="w", offset=5, length=10)
         answer = bench.workers("GetJobInput", request)
-        assert answer == pb.GetJobInputResponse(pipeline_id="ocr", size_bytes=1000, data=b"piece")
+        assert answer == pb.GetJobInputResponse(pipeline_id="ocr", size_bytes=1000, data=b"data")
         assert bench.fake.calls == [("read_input", JOB, "w", 5, 10)]
 
     def test_renew(self) -> None:
@@ -313,7 +313,7 @@ HOLDERS_REQUESTS = {
 
 
 def raised_by(service: str, rpc: str, request: Any, **answers: Any) -> tuple[type[Exception], list[Any]]:
-    """Calls the servicer's method itself, since grpc's test server shows no exception; returns what it raised."""
+    """Call the servicer's method itself, since grpc's test server shows no exception; return what it raised."""
     bench = Bench(**answers)
     fake: Any = bench.fake
     servicer: Any = JobServicer(fake, fake, []) if service == "JobService" else WorkerServicer(fake, fake, [])
@@ -354,15 +354,15 @@ def test_what_a_service_raises_passes_through() -> None:
     assert raised_by("WorkerService", "RenewLease", request, renew=LeaseLost(TEXT))[0] is LeaseLost
 
 
-def test_a_caller_that_was_gone_before_it_was_heard_takes_no_job() -> None:
-    class Gone:
+def test_a_call_that_ended_before_it_was_handled_takes_no_job() -> None:
+    class Ended:
         def add_callback(self, _callback: object) -> bool:
             return False
 
     bench = Bench(dequeue=JOB)
-    fake, gone = bench.fake, Gone()
+    fake, ended = bench.fake, Ended()
     servicer: Any = WorkerServicer(fake, fake, [])  # type: ignore[arg-type]
-    assert servicer.Dequeue(pb.DequeueRequest(worker_id="w"), gone) == pb.DequeueResponse()
+    assert servicer.Dequeue(pb.DequeueRequest(worker_id="w"), ended) == pb.DequeueResponse()
     assert fake.calls == []
 
 

@@ -71,7 +71,7 @@ def test_what_cannot_be_told_is_ignored_and_not_labelled(painter: Painter) -> No
             assert small or faint, box
 
 
-def test_captions_change_the_picture_inside_their_boxes_and_nowhere_else(painter: Painter) -> None:
+def test_captions_change_the_image_inside_their_boxes_and_nowhere_else(painter: Painter) -> None:
     drawn = 0
     for seed in range(40):
         frame = np.full((360, 640, 3), 90, np.uint8)
@@ -187,8 +187,8 @@ def test_a_dataset_holds_the_frames_and_their_boxes_whatever_the_number_of_proce
 
 def test_a_dataset_can_begin_with_frames_that_nobody_has_seen(painter: Painter, tmp_path: Path) -> None:
     build_dataset(tmp_path, None, {"train": 2, "val": 1, "test": 1}, processes=1, first={"train": 7, "test": 4})
-    pictures = sorted((tmp_path / "images").rglob("*.jpg"))
-    assert [(file.parent.name, file.stem) for file in pictures] == [
+    images = sorted((tmp_path / "images").rglob("*.jpg"))
+    assert [(file.parent.name, file.stem) for file in images] == [
         ("test", "000004"),
         ("train", "000007"),
         ("train", "000008"),
@@ -215,5 +215,5 @@ def framed(code: np.ndarray) -> np.ndarray:
     return cv2.copyMakeBorder(code[..., 0], 150, 150, 200, 200, cv2.BORDER_CONSTANT, value=255)
 
 
-def blurred(picture: np.ndarray) -> np.ndarray:
-    return cv2.GaussianBlur(picture, (0, 0), 1.0)
+def blurred(image: np.ndarray) -> np.ndarray:
+    return cv2.GaussianBlur(image, (0, 0), 1.0)

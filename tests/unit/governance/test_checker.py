@@ -35,12 +35,12 @@ def test_the_project_keeps_every_rule() -> None:
     assert [str(violation) for violation in violations_in(ROOT)] == []
 
 
-def test_the_running_code_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_running_code_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     assert [str(violation) for violation in live_violations(load_rulebook(ROOT))] == []
 
 
-def test_the_rules_are_those_that_were_asked_for() -> None:
+def test_the_rules_are_those_that_are_required() -> None:
     rules = load_rulebook(ROOT)
     assert [rule.word for rule in rules.forbidden_words] == [
         "websocket", "streaming", "gpu_schedule", "distributed", "gpu_worker", "sse", "real_time",

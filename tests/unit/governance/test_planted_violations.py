@@ -43,7 +43,7 @@ class Planted:
 
 
 def migration(number: int, upgrade: str) -> str:
-    """Returns a migration after the one before it, whose upgrade is this statement."""
+    """Return a migration after the one before it, whose upgrade is this statement."""
     return (
         f"import sqlalchemy as sa\nfrom alembic import op\n\nrevision = '{number:04}'\n"
         f"down_revision = '{number - 1:04}'\ndef upgrade():\n    {upgrade}"
@@ -282,10 +282,10 @@ op.execute("UPDATE jobs SET error_message = NULL")
 '''
 
 
-def test_what_only_looks_forbidden_is_let_be(tmp_path: Path) -> None:
+def test_what_only_looks_forbidden_is_accepted(tmp_path: Path) -> None:
     copy = a_copy(tmp_path)
     (copy / "job_client" / "phases_of_the_moon.py").write_text("", encoding="utf-8")
-    (copy / "job_client" / "picture.png").write_bytes(b"\xff\xfe sse")
+    (copy / "job_client" / "image.png").write_bytes(b"\xff\xfe sse")
     (copy / "job_client" / "innocent.py").write_text(INNOCENT, encoding="utf-8")
     assert violations_in(copy) == []
 
@@ -367,7 +367,7 @@ ELSEWHERE = {
 
 @pytest.fixture(scope="module")
 def changed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], tuple[dict[str, int], list[Violation]]]:
-    """Returns what makes the changes of a list, and says on which line of each file and what is found then."""
+    """Return what makes the changes of a list, and return on which line of each file and what is found then."""
 
     @cache
     def found_with(number: int) -> tuple[dict[str, int], list[Violation]]:

@@ -39,7 +39,7 @@ SOURCE = """
 def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A package with three storages, of which one can be used, and a queue."""
     site = tmp_path / "site"
-    points = {"sized": "adapters_a:Sized", "nothing": "adapters_a:nothing", "gone": "adapters_a:Gone"}
+    points = {"sized": "adapters_a:Sized", "nothing": "adapters_a:nothing", "missing": "adapters_a:Missing"}
     make_package(site, "adapters_a", "foregsyte.storage", points, SOURCE)
     make_package(
         site, "adapters_b", "foregsyte.queue", {"other": "adapters_a:MemoryQueue", "memory": "adapters_a:nothing"}
@@ -71,7 +71,7 @@ def test_what_ships_cannot_be_replaced_by_another_of_its_name(make_services: Cal
 REFUSED = {
     "an unknown name": ({"storage": "tape"}, r"--storage / FOREGSYTE_STORAGE: there is no storage 'tape'; .*: local, "),
     "an unknown queue": ({"queue": "tape"}, r"--queue .*there is no queue 'tape'; there are: memory"),
-    "what cannot be loaded": ({"storage": "gone"}, r"the storage 'gone' of adapters_a 1\.2 cannot be loaded"),
+    "what cannot be loaded": ({"storage": "missing"}, r"the storage 'missing' of adapters_a 1\.2 cannot be loaded"),
     "no storage": ({"storage": "nothing"}, "the storage 'nothing' is no StorageService but NoneType"),
     "an unknown option": (
         {"storage": "sized", "storage_tables": {"sized": {"size": 1}}},
@@ -137,9 +137,9 @@ def test_the_adapters_are_closed_with_the_services(make_settings: Callable[..., 
 
 def test_an_adapter_that_does_not_close_holds_nothing_else_open(make_settings: Callable[..., ApiSettings]) -> None:
     storage, queue = ClosableStorage(), ClosableQueue()
-    queue.close = raises(OSError("gone"))  # type: ignore[method-assign]
+    queue.close = raises(OSError("missing"))  # type: ignore[method-assign]
     services = build_services(make_settings(), storage=storage, queue=queue)
-    with pytest.raises(OSError, match="gone"):
+    with pytest.raises(OSError, match="missing"):
         services.close()
     assert storage.closed
 

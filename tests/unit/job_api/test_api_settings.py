@@ -1,4 +1,4 @@
-"""What an API server can be told, and from where."""
+"""The settings of an API server, and their sources."""
 
 from pathlib import Path
 
@@ -132,7 +132,7 @@ def test_a_wrong_value_is_refused_from_the_command_line(name: str) -> None:
 
 
 def test_all_mistakes_are_reported_together_from_wherever_they_come(monkeypatch: pytest.MonkeyPatch) -> None:
-    write_file("[api]\nmax_uploads = 0\nunheard_of = 1\n")
+    write_file("[api]\nmax_uploads = 0\nunknown_setting = 1\n")
     for name, value in list(WRONG.items())[4:]:
         monkeypatch.setenv(f"FOREGSYTE_{name.upper()}", value)
     arguments = [f"--{name.replace('_', '-')}={value}" for name, value in list(WRONG.items())[:3]]
@@ -140,7 +140,7 @@ def test_all_mistakes_are_reported_together_from_wherever_they_come(monkeypatch:
         load(*arguments)
     lines = str(raised.value).splitlines()
     assert len(lines) == len(WRONG) + 1
-    for name in (*WRONG, "unheard_of"):
+    for name in (*WRONG, "unknown_setting"):
         flag, variable = "--" + name.replace("_", "-"), "FOREGSYTE_" + name.upper()
         assert [line for line in lines if line.startswith(f"{flag} / {variable}: ")], name
 
@@ -225,7 +225,7 @@ def test_a_database_url_must_be_duckdbs(url: str) -> None:
         load(f"--database-url={url}")
 
 
-def test_what_an_adapter_is_told_stands_in_a_table_of_its_own() -> None:
+def test_the_options_of_an_adapter_are_in_a_table_of_its_own() -> None:
     write_file("[api]\nstorage = 'disks'\n[storage.disks]\nthe-folders = ['a']\n[queue.other]\nsize = 1\n[worker]\n")
     settings = load()
     assert settings.storage == "disks"
@@ -240,7 +240,7 @@ def test_a_mistake_in_such_a_table_is_named_by_file_and_table(monkeypatch: pytes
 
 
 @pytest.mark.parametrize("content", ["[storages.disks]\n", "[queues]\n", "lease_seconds = 7\n"])
-def test_a_table_that_nobody_reads_is_refused(content: str) -> None:
+def test_an_unknown_table_is_refused(content: str) -> None:
     write_file(content)
     name = content.strip("[\n").split("]")[0].split(".")[0].split(" ")[0]
     with pytest.raises(InvalidSettings, match=rf"foregsyte\.toml holds '{name}', which is none of \[api\], \[worker\]"):

@@ -84,7 +84,7 @@ def test_an_unspecified_status_filters_nothing_and_an_unknown_one_is_refused() -
             conversions.status_of_filter(number)
 
 
-def test_json_is_wanted_only_when_asked_for_and_an_unknown_format_is_refused() -> None:
+def test_json_is_returned_only_when_requested_and_an_unknown_format_is_refused() -> None:
     assert not conversions.wants_json(pb.RESULTS_FORMAT_UNSPECIFIED)
     assert not conversions.wants_json(pb.RESULTS_FORMAT_FRAMES)
     assert conversions.wants_json(pb.RESULTS_FORMAT_JSON)

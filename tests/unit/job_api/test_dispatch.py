@@ -1,4 +1,4 @@
-"""The workers' side of the life of a job, on a clock that moves when told."""
+"""The workers' side of the life of a job, on a clock that moves on request."""
 
 import threading
 from collections.abc import Callable
@@ -101,7 +101,7 @@ class TestTaking:
         assert [take(services, "w1"), take(services, "w1")] == [job, job]
         assert take(services, "w2") == other
 
-    def test_being_given_it_again_starts_the_lease_anew(self, services: Services, clock: FakeClock) -> None:
+    def test_giving_it_again_restarts_the_lease(self, services: Services, clock: FakeClock) -> None:
         job = submit(services)
         take(services)
         clock.advance(LEASE_SECONDS - 1)
@@ -116,7 +116,7 @@ class TestTaking:
         call(services, job, "w1")
         assert take(services) == other
 
-    def test_a_refused_call_of_another_worker_does_not_count_as_heard(self, services: Services) -> None:
+    def test_a_refused_call_of_another_worker_does_not_mark_the_lease_as_used(self, services: Services) -> None:
         job = submit(services)
         take(services)
         with pytest.raises(LeaseLost):
@@ -136,7 +136,7 @@ class TestTaking:
         assert status(services, job) is JobStatus.pending
         assert take(services, "w2") == job
 
-    def test_a_caller_that_goes_while_it_is_answered_loses_no_job_and_no_attempt(self, services: Services) -> None:
+    def test_a_worker_that_disconnects_during_the_answer_loses_no_job_and_no_attempt(self, services: Services) -> None:
         job = submit(services)
         for number in range(5):
             assert services.dispatch.dequeue(f"w{number}", 0, EndsBeforeTheAnswer()) is None
@@ -194,7 +194,7 @@ class TestAnswersThatAreLost:
     def test_the_job_is_due_at_once_and_waits_for_the_next_worker(self, services: Services) -> None:
         job = submit(services)
         self.lost(services).end()
-        assert status(services, job) is JobStatus.running  # nothing is written on the thread that tells of it
+        assert status(services, job) is JobStatus.running  # nothing is written on the thread that reports it
         assert services.dispatch.housekeeping_due.is_set()
         assert services.dispatch.expire_leases() == 1
         assert status(services, job) is JobStatus.pending
@@ -247,7 +247,7 @@ class TestAnswersThatAreLost:
         services.dispatch.renew(job, "w1")
 
     @each_call
-    def test_a_worker_that_called_about_its_job_has_heard_of_it(self, services: Services, call: Call) -> None:
+    def test_a_job_whose_worker_called_about_it_is_not_requeued(self, services: Services, call: Call) -> None:
         job = submit(services)
         waiter = self.lost(services)
         call(services, job, "w1")
@@ -257,7 +257,7 @@ class TestAnswersThatAreLost:
         assert services.dispatch.expire_leases() == 0
         assert outcome(services, job) == before
 
-    def test_a_worker_that_asked_again_meanwhile_keeps_its_job(self, services: Services) -> None:
+    def test_a_worker_that_dequeued_again_meanwhile_keeps_its_job(self, services: Services) -> None:
         job = submit(services)
         waiter = self.lost(services)
         assert take(services) == job
@@ -277,7 +277,7 @@ class TestAnswersThatAreLost:
 
 
 class TestTheQueueIsAHint:
-    def test_doubled_ids_give_the_job_once(self, services: Services, queue: MemoryQueue) -> None:
+    def test_duplicate_ids_give_the_job_once(self, services: Services, queue: MemoryQueue) -> None:
         job = submit(services)
         for _ in range(3):
             queue.enqueue(str(job))
@@ -301,7 +301,7 @@ class TestTheQueueIsAHint:
         assert take(services, "w2") is None
         assert outcome(services, job) == before
 
-    def test_an_id_goes_back_when_its_row_cannot_be_changed(
+    def test_an_id_is_requeued_when_its_row_cannot_be_changed(
         self, services: Services, queue: MemoryQueue, jobs: JobHooks
     ) -> None:
         job = submit(services)
@@ -383,7 +383,7 @@ class TestLeases:
             assert services.dispatch.expire_leases() == 0
         assert status(services, job) is JobStatus.running
 
-    def test_a_lease_that_ends_gives_the_job_back(self, services: Services, clock: FakeClock) -> None:
+    def test_a_job_whose_lease_expires_is_requeued(self, services: Services, clock: FakeClock) -> None:
         job = running(services)
         clock.advance(LEASE_SECONDS - 0.001)
         assert services.dispatch.expire_leases() == 0
@@ -395,9 +395,7 @@ class TestLeases:
         assert take(services, "w2") == job
 
     @pytest.mark.parametrize("how", ["expired", "released"])
-    def test_a_job_that_is_given_back_wakes_a_waiting_worker(
-        self, services: Services, clock: FakeClock, how: str
-    ) -> None:
+    def test_a_requeued_job_wakes_a_waiting_worker(self, services: Services, clock: FakeClock, how: str) -> None:
         job = running(services)
         waiting = in_thread(lambda: services.dispatch.dequeue("w2", 30, Waiter()))
         eventually(lambda: services.job_queue.waiting, "the worker to wait")
@@ -517,7 +515,7 @@ class TestLeases:
         services.dispatch.expire_leases()
         assert outcome(services, job) == (JobStatus.failed, None, "worker lost 1 times")
 
-    def test_a_job_handed_back_again_and_again_is_never_failed_for_it(
+    def test_a_job_that_is_released_often_never_fails_because_of_that(
         self, services: Services, clock: FakeClock
     ) -> None:
         job = submit(services)
@@ -612,7 +610,7 @@ class TestCompleting:
         assert services.queries.job(job) == before
         assert storage.load_file(results_key(job)).read() == DOCUMENT
 
-    def test_the_same_completion_is_refused_when_the_results_are_gone(
+    def test_the_same_completion_is_refused_when_the_results_are_missing(
         self, services: Services, storage: MemoryStorage
     ) -> None:
         job = completed(services)

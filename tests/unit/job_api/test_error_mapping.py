@@ -59,7 +59,7 @@ RETRIED = {"DiskLow", "Overloaded", "ShuttingDown"}
 
 
 def make(error: type[ApiError]) -> ApiError:
-    """Makes an error of this class with whatever its constructor wants."""
+    """Make an error of this class with the arguments of its constructor."""
     known = {"job_id": UNKNOWN_JOB, "message": "what was wrong"}
     return error(**{name: known[name] for name in inspect.signature(error).parameters})
 

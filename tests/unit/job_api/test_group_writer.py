@@ -30,7 +30,7 @@ def rows(database: Database) -> int:
 
 
 def commits(database: Database) -> list[int]:
-    """Counts the commits from now on."""
+    """Count the commits from now on."""
     counted: list[int] = []
     event.listen(database.engine, "commit", lambda _connection: counted.append(1))
     return counted
@@ -51,7 +51,7 @@ def test_writes_of_many_threads_are_all_committed(database: Database, writer: Gr
 
 
 def run_together(writer: GroupWriter, writes: list[object]) -> list[object]:
-    """Runs the writes so that they wait together while another is under way; returns results and errors."""
+    """Run the writes so that they wait together while another is under way; return results and errors."""
     busy = threading.Event()
     with opened_at_the_end(threading.Event()) as gate:
 

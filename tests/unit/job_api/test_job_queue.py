@@ -17,7 +17,7 @@ LONG_SECONDS = 60.0
 
 
 def new_queue(max_waiters: int = 10, poll_seconds: float = LONG_SECONDS) -> JobQueue:
-    """Returns a queue whose waits end because somebody was woken, not because time passed."""
+    """Return a queue whose waits end because somebody was woken, not because time passed."""
     return JobQueue(MemoryQueue(), max_waiters, poll_seconds)
 
 
@@ -27,7 +27,7 @@ def job_queue() -> JobQueue:
 
 
 def waits(job_queue: JobQueue, waiter: Waiter) -> Future[bool]:
-    """Starts to wait in a thread and returns once the waiter waits."""
+    """Start to wait in a thread and return once the waiter waits."""
     before = job_queue.waiting
     future = in_thread(lambda: job_queue.wait(waiter, LONG_SECONDS))
     eventually(lambda: job_queue.waiting > before, "the waiter to wait")
@@ -97,7 +97,7 @@ class TestAnswers:
         assert waiter.has_ended
         assert not taken_back.is_set()
 
-    def test_one_for_a_call_that_has_ended_is_not_accepted_nor_taken_back(self) -> None:
+    def test_one_for_a_call_that_has_ended_is_neither_accepted_nor_taken_back(self) -> None:
         waiter, taken_back = Waiter(), threading.Event()
         waiter.end()
         assert not waiter.accept(taken_back.set)
@@ -160,7 +160,7 @@ def test_a_waiter_whose_call_ends_passes_no_wake_on_when_no_job_is_left(job_queu
     next_one.result(10)
 
 
-def test_closing_wakes_every_waiter_and_hands_out_nothing_more(job_queue: JobQueue) -> None:
+def test_closing_wakes_every_waiter_and_gives_no_more_jobs(job_queue: JobQueue) -> None:
     waiting = [waits(job_queue, Waiter()) for _ in range(4)]
     job_queue.close()
     assert [waiter.result(10) for waiter in waiting] == [False] * 4

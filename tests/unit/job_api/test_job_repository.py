@@ -1,4 +1,4 @@
-"""The rows of jobs: what is remembered of them is what the database says."""
+"""The rows of jobs: the cached rows equal those of the database."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -27,7 +27,7 @@ def repository(database: Database, writer: GroupWriter) -> JobRepository:
 
 @pytest.fixture
 def row(database: Database, writer: GroupWriter) -> Callable[[UUID], JobRecord | None]:
-    """Reads a row by the eyes of somebody who remembers nothing."""
+    """Read a row without the cache."""
     return lambda job_id: JobRepository(database, writer).get(job_id)
 
 

@@ -94,14 +94,14 @@ def test_time_that_counts_for_nobody_is_added_to_every_lease(table: LeaseTable, 
     assert table.expired() == [job, other]
 
 
-def test_a_lease_of_nobody_is_taken_over_by_the_first_worker_that_uses_it(table: LeaseTable, job: UUID) -> None:
+def test_a_lease_without_a_holder_belongs_to_the_first_worker_that_uses_it(table: LeaseTable, job: UUID) -> None:
     table.grant(job, None)
     assert table.use(job, "w1")
     assert not table.use(job, "w2")
     assert table.use(job, "w1")
 
 
-def test_a_lease_of_nobody_expires_like_any_other(table: LeaseTable, job: UUID, clock: FakeClock) -> None:
+def test_a_lease_without_a_holder_expires_like_any_other(table: LeaseTable, job: UUID, clock: FakeClock) -> None:
     table.grant(job, None)
     clock.advance(LEASE_SECONDS)
     assert table.expired() == [job]
@@ -177,7 +177,7 @@ def test_a_new_lease_forgets_the_last_holder(table: LeaseTable, job: UUID) -> No
     assert not table.use(job, "w1")
 
 
-def test_the_end_of_a_lease_of_nobody_remembers_nobody(table: LeaseTable, job: UUID) -> None:
+def test_the_end_of_a_lease_without_a_holder_stores_no_last_holder(table: LeaseTable, job: UUID) -> None:
     table.grant(job, None)
     table.end(job)
     table.end(job)
@@ -232,7 +232,7 @@ def test_one_at_a_time_holds_a_jobs_lock(job: UUID) -> None:
     assert most == 1
 
 
-def test_who_wants_a_held_lock_waits_for_it(job: UUID) -> None:
+def test_a_held_lock_is_waited_for(job: UUID) -> None:
     locks, wanted, entered = JobLocks(), threading.Event(), list[str]()
 
     def enter() -> None:

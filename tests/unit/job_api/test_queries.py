@@ -151,7 +151,7 @@ class TestResults:
         assert ask(services, other)
         assert services.queries.job(job_id).status is JobStatus.completed
 
-    def test_a_job_deleted_while_its_results_are_asked_for_is_not_found(
+    def test_a_job_deleted_while_its_results_are_requested_is_not_found(
         self, services: Services, storage: HookedStorage
     ) -> None:
         job_id = completed(services)
@@ -197,7 +197,7 @@ class TestDeleting:
         services.queries.delete(job_id)
         assert seen == [0, 0]
 
-    def test_files_that_are_gone_already_are_no_error(self, services: Services, storage: HookedStorage) -> None:
+    def test_missing_files_are_no_error(self, services: Services, storage: HookedStorage) -> None:
         job_id = completed(services)
         storage.delete_file(input_key(job_id))
         storage.delete_file(results_key(job_id))
@@ -230,7 +230,7 @@ class TestPages:
         assert [len(page) for page in pages[:-1]] == [size] * (len(pages) - 1)
         assert 0 < len(pages[-1]) <= size
 
-    def test_jobs_of_one_instant_are_neither_doubled_nor_left_out(self, services: Services) -> None:
+    def test_jobs_of_one_instant_are_neither_duplicated_nor_skipped(self, services: Services) -> None:
         jobs = [submit(services) for _ in range(12)]
         for job in jobs[2:]:
             set_created_at(services, job, INSTANT)
@@ -308,14 +308,14 @@ class TestPages:
         assert jobs == []
 
     @pytest.mark.parametrize(
-        "spoil", [lambda t: t[:-4], lambda t: t + "AAAA", lambda t: t + "\n", lambda t: "!" + t[1:]]
+        "damage", [lambda t: t[:-4], lambda t: t + "AAAA", lambda t: t + "\n", lambda t: "!" + t[1:]]
     )
-    def test_a_spoiled_token_is_refused(self, services: Services, spoil: Callable[[str], str]) -> None:
+    def test_an_invalid_token_is_refused(self, services: Services, damage: Callable[[str], str]) -> None:
         for _ in range(2):
             submit(services)
         _, token = services.queries.page(None, 1, "")
         with pytest.raises(InvalidPageToken):
-            services.queries.page(None, 1, spoil(token))
+            services.queries.page(None, 1, damage(token))
 
 
 def test_progress_follows_the_state_through_a_jobs_life(services: Services) -> None:

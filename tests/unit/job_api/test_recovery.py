@@ -36,7 +36,7 @@ def folder(settings: ApiSettings) -> Path:
 
 @pytest.fixture
 def restart(make_services: Make, settings: ApiSettings) -> Restart:
-    """Starts services on the files, closing those that run."""
+    """Start services on the files; close those that run."""
     current: list[Services] = []
 
     def start(**adapters: object) -> Services:
@@ -85,7 +85,7 @@ def test_a_running_job_stays_with_the_worker_that_renews_it(restart: Restart, cl
     assert outcome(services, job) == (JobStatus.completed, results_key(job), None)
 
 
-def test_a_running_job_is_completed_by_the_first_worker_that_brings_results(restart: Restart) -> None:
+def test_a_running_job_is_completed_by_the_first_worker_that_sends_results(restart: Restart) -> None:
     job = running(restart())
     services = restart()
     services.reports.complete(job, "w1", DOCUMENT)
@@ -140,7 +140,7 @@ def test_a_job_outlives_many_restarts_in_the_middle_of_its_life(restart: Restart
     assert len(list(restart().queries.frames(job))) == 1
 
 
-def test_files_of_no_job_are_swept(restart: Restart, folder: Path) -> None:
+def test_files_of_unknown_jobs_are_deleted(restart: Restart, folder: Path) -> None:
     services = restart()
     kept = completed(services)
     orphan = uuid4()
@@ -151,7 +151,7 @@ def test_files_of_no_job_are_swept(restart: Restart, folder: Path) -> None:
     assert services.queries.frames(kept)
 
 
-def test_a_video_whose_row_was_never_written_is_swept(restart: Restart, folder: Path) -> None:
+def test_a_video_whose_row_was_never_written_is_deleted(restart: Restart, folder: Path) -> None:
     class Killed(BaseException):
         """The process ends here; nobody cleans up."""
 
@@ -189,7 +189,7 @@ def test_the_files_of_a_job_are_kept_in_every_state(
     restart: Restart, folder: Path, make: Callable[[Services], UUID]
 ) -> None:
     job = make(restart())
-    (folder / f"{uuid4()}.mp4").write_bytes(b"an orphan, so that there is something to sweep")
+    (folder / f"{uuid4()}.mp4").write_bytes(b"an orphan, so that there is something to delete")
     restart()
     expected = {f"{job}.mp4", f"{job}_results.json"} if make is completed else {f"{job}.mp4"}
     assert names(folder) == expected

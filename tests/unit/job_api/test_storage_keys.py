@@ -48,5 +48,5 @@ def test_a_key_has_a_job_only_if_this_service_writes_it(key: str) -> None:
         f"other/{JOB}.mp4",
     ],
 )
-def test_a_foreign_key_has_no_job(key: str) -> None:
+def test_a_key_of_another_form_has_no_job(key: str) -> None:
     assert job_of_key(key) is None

@@ -81,7 +81,7 @@ def test_the_file_comes_before_the_row_and_the_row_before_the_queue(
     assert steps == ["file, 0 rows, 0 queued", "row, 1 files, 0 queued", "queue, 1 rows"]
 
 
-def test_the_ids_are_handed_in(make_services: Make) -> None:
+def test_the_ids_are_injected(make_services: Make) -> None:
     ids = [uuid4(), uuid4()]
     services = make_services(new_id=iter(ids).__next__)
     assert [submit(services), submit(services)] == ids
@@ -171,7 +171,7 @@ class TestRequestId:
         assert storage.load_file(input_key(job_id)).read() == VIDEO
         assert services.queries.job(job_id).pipeline_id == "ocr"
 
-    def test_large_videos_are_told_apart_by_their_last_byte(self, services: Services) -> None:
+    def test_large_videos_that_differ_in_the_last_byte_are_distinguished(self, services: Services) -> None:
         large = VIDEO + bytes(3 << 20)
         job_id = submit(services, large, request_id="r1")
         assert submit(services, large, request_id="r1") == job_id

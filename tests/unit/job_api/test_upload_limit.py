@@ -60,11 +60,11 @@ class Upload:
         self.outcome = pool.submit(self._serve)
 
     def read(self) -> None:
-        """Lets the request arrive."""
+        """Let the request arrive."""
         self._may_read.set()
 
     def end(self) -> object:
-        """Lets the request arrive and its handling end."""
+        """Let the request arrive and its handling end."""
         self._may_read.set()
         self._may_end.set()
 
@@ -82,14 +82,14 @@ class Upload:
 
 
 def unread(limit: UploadLimit, size_bytes: int = 1) -> Upload:
-    """Returns an upload whose request is still on its way."""
+    """Return an upload whose request is still on its way."""
     upload = Upload(limit, size_bytes, read=False)
     assert upload.is_reading.wait(20)
     return upload
 
 
 def handled(limit: UploadLimit, size_bytes: int) -> Upload:
-    """Returns an upload that was read and whose handling has begun."""
+    """Return an upload that was read and whose handling has begun."""
     upload = unread(limit, size_bytes)
     upload.read()
     assert upload.is_handling.wait(20)
@@ -173,7 +173,7 @@ class TestUploadsThatAreNotReadYet:
         assert is_refused(Upload(limited))
         first.end()
 
-    def test_one_waits_unread_until_another_is_seen_to_be_small(self) -> None:
+    def test_one_waits_before_it_is_read_until_another_turns_out_to_be_small(self) -> None:
         limited = limit()
         first, second = unread(limited), Upload(limited)
         assert not second.is_reading.is_set()
@@ -241,7 +241,7 @@ def test_calls_of_other_methods_keep_their_handler() -> None:
     assert limit().intercept_service(lambda _: None, SimpleNamespace(method=METHOD)) is None  # type: ignore[arg-type]
 
 
-def test_the_end_of_the_calls_is_waited_for_no_longer_than_told() -> None:
+def test_the_end_of_the_calls_is_waited_for_no_longer_than_the_timeout() -> None:
     limited, let_go = limit(), threading.Event()
     with opened_at_the_end(let_go):
         under_way: Any = Upload(limited, handle=lambda _: let_go.wait(20))

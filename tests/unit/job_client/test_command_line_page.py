@@ -1,4 +1,4 @@
-"""docs/clients/command-line.md tells the truth."""
+"""docs/clients/command-line.md is true."""
 
 import re
 
@@ -25,7 +25,7 @@ def test_every_format_is_there() -> None:
     assert listed == [str(export_format) for export_format in ExportFormat]
 
 
-def test_every_exit_code_is_there_in_the_words_of_the_code() -> None:
+def test_every_exit_code_is_there_with_the_text_of_the_code() -> None:
     rows = re.findall(r"^\| (\d+) \| (\w+) \| (.*) \|$", PAGE, re.MULTILINE)
     assert {(int(code), name) for code, name, _ in rows} == {(code.value, code.name) for code in COMMAND_CODES}
     words = " ".join((ExitCode.__doc__ or "").split())

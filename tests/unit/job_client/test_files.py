@@ -42,7 +42,7 @@ def test_whatever_ends_the_block_leaves_the_old_file_and_nothing_else(
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_the_file_may_be_read_by_whom_the_mask_lets(tmp_path: Path) -> None:
+def test_the_file_has_the_permissions_of_the_umask(tmp_path: Path) -> None:
     mask = os.umask(0o027)
     try:
         with written_whole(tmp_path / "out.txt"):

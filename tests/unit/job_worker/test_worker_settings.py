@@ -1,4 +1,4 @@
-"""What a worker can be told, and what it says to mistakes."""
+"""The settings of a worker, and the messages about mistakes."""
 
 import os
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""A storage and a queue that Foregsyte does not ship."""
+"""A storage plugin and a queue plugin for Foregsyte."""

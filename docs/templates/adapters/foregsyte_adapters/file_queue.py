@@ -1,4 +1,4 @@
-"""A queue in a file, for a site where so many jobs wait that their ids shall not stay in memory."""
+"""A queue in a file, for sites with more waiting jobs than should be kept in memory."""
 
 import threading
 from pathlib import Path
@@ -9,12 +9,12 @@ ID_BYTES = 36
 
 
 class FileQueue(QueueService):
-    """Keeps the ids one behind the other in a file, which is emptied whenever the last of them is taken.
+    """Keeps the ids one after the other in a file, which is truncated when the last id is taken.
 
-    It begins empty: at its start the server enqueues every job that waits.
+    It starts empty: at its start the server enqueues every pending job.
 
     Args:
-        path: The file; its folder is made.
+        path: The file; its folder is created.
     """
 
     def __init__(self, path: str) -> None:
@@ -26,7 +26,7 @@ class FileQueue(QueueService):
         self._end = 0
 
     def enqueue(self, job_id: str) -> None:
-        """Adds the id at the end; see the port."""
+        """Add the id at the end."""
         payload = checked_payload(job_id).encode()
         with self._lock:
             self._file.seek(self._end * ID_BYTES)
@@ -34,7 +34,7 @@ class FileQueue(QueueService):
             self._end += 1
 
     def dequeue(self) -> str | None:
-        """Removes and returns the first id; see the port."""
+        """Remove and return the first id, or return None where there is none."""
         with self._lock:
             if self._first == self._end:
                 return None
@@ -47,10 +47,10 @@ class FileQueue(QueueService):
             return job_id
 
     def size(self) -> int:
-        """Returns how many ids wait; see the port."""
+        """Return how many ids wait."""
         with self._lock:
             return self._end - self._first
 
     def close(self) -> None:
-        """Closes the file; see the port."""
+        """Close the file."""
         self._file.close()

@@ -11,7 +11,7 @@ from job_api.storage.local_storage import LocalStorage
 
 
 class SeveralDisks(StorageService):
-    """Spreads the files over folders by their keys, so a folder that is added later is for a fresh start.
+    """Spreads the files over folders by a hash of their keys, so the folders must not change while files are stored.
 
     Args:
         folders: One on each disk, always in the same order.
@@ -26,27 +26,27 @@ class SeveralDisks(StorageService):
         self._disks = [LocalStorage(Path(folder)) for folder in folders]
 
     def save_file(self, src: BinaryIO, dest_path: str) -> str:
-        """Stores the file on its disk; see the port."""
+        """Store the file on its disk."""
         return self._disk_of(dest_path).save_file(src, dest_path)
 
     def load_file(self, path: str) -> BinaryIO:
-        """Opens the file; see the port."""
+        """Open the file for reading."""
         return self._disk_of(path).load_file(path)
 
     def delete_file(self, path: str) -> None:
-        """Deletes the file; see the port."""
+        """Delete the file; a missing one is no error."""
         self._disk_of(path).delete_file(path)
 
     def list_files(self, folder: str) -> Iterator[str]:
-        """Yields the keys on all disks, in order; see the port."""
+        """Yield the keys on all disks, in order."""
         yield from heapq.merge(*(disk.list_files(folder) for disk in self._disks))
 
     def delete_unfinished(self, folder: str) -> int:
-        """Deletes left-over temporary files on all disks; see the port."""
+        """Delete temporary files that a crash left on the disks; return how many."""
         return sum(disk.delete_unfinished(folder) for disk in self._disks)
 
     def free_bytes(self) -> int:
-        """Returns the space on the fullest disk: nobody knows where the next file goes; see the port."""
+        """Return the space on the fullest disk, because the next file may go there."""
         return min(disk.free_bytes() for disk in self._disks)
 
     def _disk_of(self, key: str) -> LocalStorage:

@@ -1,3 +1,3 @@
-"""Failures in the contracts show their values."""
+"""Failures in the conformance tests show their values."""
 
 pytest_plugins = ["job_api.testing"]

@@ -1,4 +1,4 @@
-"""The contract of queues over a file, and what holds of it alone."""
+"""The conformance tests of queues, and tests of the file queue alone."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The contract of storages over several disks, and what holds of them alone."""
+"""The conformance tests of storages, and tests of several disks alone."""
 
 from pathlib import Path
 from uuid import UUID
@@ -26,6 +26,6 @@ def test_the_files_are_spread_over_the_disks_and_found_again(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("folders", [[], ["a", "a"]])
-def test_folders_that_make_no_sense_are_refused(folders: list[str]) -> None:
+def test_invalid_folders_are_refused(folders: list[str]) -> None:
     with pytest.raises(ValueError, match="folders"):
         SeveralDisks(folders)

@@ -1,1 +1,1 @@
-"""Pipelines that say how bright and of what colour the frames of a video are."""
+"""Pipelines that measure the brightness and the colour of the frames of a video."""

@@ -1,4 +1,4 @@
-"""How bright a frame is: a pipeline that looks at one picture at a time."""
+"""The brightness of a frame: a pipeline that analyses single images."""
 
 from typing import Any
 
@@ -6,13 +6,13 @@ BRIGHTEST = 255
 
 
 class Brightness:
-    """Measures the mean brightness, and tells dark pictures.
+    """Measures the mean brightness, and whether an image is dark.
 
     Args:
-        dark_below: A picture that is less bright is dark, 0 to 255.
+        dark_below: An image with a lower brightness is dark, 0 to 255.
 
     Raises:
-        ValueError: That is no brightness.
+        ValueError: `dark_below` is outside this range.
     """
 
     description = "How bright every frame is, from 0 to 255, and whether it is dark."
@@ -24,7 +24,7 @@ class Brightness:
         self._dark_below = dark_below
 
     def analyse(self, image: Any) -> dict[str, object]:
-        """Analyse a picture by itself.
+        """Analyse an image by itself.
 
         Args:
             image: `(H, W, 3)` uint8 BGR.

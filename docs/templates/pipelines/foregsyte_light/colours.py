@@ -1,11 +1,11 @@
-"""The mean colour of a frame: a pipeline that looks at several pictures at a time."""
+"""The mean colour of a frame: a pipeline that analyses batches of images."""
 
 from collections.abc import Sequence
 from typing import Any
 
 
 class Colours:
-    """Measures the mean of each channel, of a whole batch in one go."""
+    """Measures the mean of each channel, for a whole batch at once."""
 
     description = "The mean colour of every frame, as red, green and blue from 0 to 255."
     batch_size = 8
@@ -16,7 +16,7 @@ class Colours:
         self._np = np
 
     def analyse_batch(self, images: Sequence[Any]) -> list[dict[str, object]]:
-        """Analyse pictures, each by itself.
+        """Analyse images, each by itself.
 
         Args:
             images: Each `(H, W, 3)` uint8 BGR, all of one size.

@@ -1,3 +1,3 @@
-"""Failures in the contract show their values."""
+"""Failures in the conformance tests show their values."""
 
 pytest_plugins = ["job_worker.testing"]

@@ -1,4 +1,4 @@
-"""The contract of pipelines over both, and what each of them finds."""
+"""The conformance tests over both pipelines, and their results."""
 
 import numpy as np
 import pytest
@@ -24,23 +24,23 @@ class TestColours(PipelineConformance):
         return Colours
 
 
-def picture(blue: int, green: int, red: int) -> np.ndarray:
+def image_of(blue: int, green: int, red: int) -> np.ndarray:
     return np.full((4, 6, 3), (blue, green, red), np.uint8)
 
 
-def test_a_picture_is_dark_below_what_was_asked_for() -> None:
-    assert Brightness(dark_below=20).analyse(picture(10, 20, 30)) == {"brightness": 20.0, "is_dark": False}
-    assert Brightness(dark_below=21).analyse(picture(10, 20, 30)) == {"brightness": 20.0, "is_dark": True}
+def test_an_image_is_dark_below_the_limit() -> None:
+    assert Brightness(dark_below=20).analyse(image_of(10, 20, 30)) == {"brightness": 20.0, "is_dark": False}
+    assert Brightness(dark_below=21).analyse(image_of(10, 20, 30)) == {"brightness": 20.0, "is_dark": True}
 
 
 @pytest.mark.parametrize("value", [-1, 256])
-def test_what_is_no_brightness_is_refused(value: int) -> None:
+def test_an_invalid_limit_is_refused(value: int) -> None:
     with pytest.raises(ValueError, match="dark_below"):
         Brightness(dark_below=value)
 
 
-def test_each_picture_of_a_batch_has_its_own_colour() -> None:
-    assert Colours().analyse_batch([picture(1, 2, 3), picture(4, 5, 6)]) == [
+def test_each_image_of_a_batch_has_its_own_colour() -> None:
+    assert Colours().analyse_batch([image_of(1, 2, 3), image_of(4, 5, 6)]) == [
         {"red": 3.0, "green": 2.0, "blue": 1.0},
         {"red": 6.0, "green": 5.0, "blue": 4.0},
     ]

@@ -25,7 +25,7 @@ IMAGE = np.zeros((8, 8, 3), np.uint8)
 
 
 class APersonAndADog:
-    """A detector that remembers its images."""
+    """A detector that records its images."""
 
     def __init__(self, concurrency: int = 4, batch_size: int = 1) -> None:
         self.concurrency = concurrency

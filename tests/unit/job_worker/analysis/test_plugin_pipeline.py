@@ -50,7 +50,7 @@ SOURCE = """
 @pytest.fixture
 def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A package with one pipeline that can be used, and several that cannot."""
-    points = {name.lower(): f"many:{name}" for name in ("Fine", "Silent", "Empty", "Gone", "thing")}
+    points = {name.lower(): f"many:{name}" for name in ("Fine", "Silent", "Empty", "Lost", "thing")}
     monkeypatch.syspath_prepend(make_package(tmp_path / "site", "many", GROUP, points, SOURCE))
     monkeypatch.chdir(tmp_path)
 
@@ -65,7 +65,7 @@ def analysis(pipeline: Pipeline) -> Analysis:
 
 
 NO_PIPELINES = {
-    "gone": r"the pipeline 'gone' of many 1\.2 cannot be loaded from many:Gone: AttributeError",
+    "lost": r"the pipeline 'lost' of many 1\.2 cannot be loaded from many:Lost: AttributeError",
     "silent": r"'silent' of many 1\.2 is no pipeline: many:Silent must be .* with a description",
     "thing": r"'thing' of many 1\.2 is no pipeline",
 }  # fmt: skip
@@ -75,9 +75,9 @@ NO_PIPELINES = {
 class TestAtStart:
     def test_plugins_are_offered_behind_the_built_in_pipelines(self) -> None:
         every = WorkerSettings.of(yolo_weights="w.pt").pipelines
-        assert every == ("yolo_ocr", "yolo", "ocr", "empty", "fine", "gone", "silent", "thing")
+        assert every == ("yolo_ocr", "yolo", "ocr", "empty", "fine", "lost", "silent", "thing")
 
-    def test_clients_are_told_what_it_says_or_else_what_the_file_says(self) -> None:
+    def test_clients_get_its_description_or_else_that_of_the_file(self) -> None:
         catalogue = settings("fine", own={"kind": "fine", "description": "My own."}, other={"kind": "fine"}).catalogue
         assert catalogue.describe(["fine", "own", "other"], Profile.exact) == {
             "fine": "What is there.", "own": "My own.", "other": "What is there."
@@ -85,7 +85,7 @@ class TestAtStart:
 
     def test_each_is_made_with_the_options_of_its_table(self) -> None:
         built = build_pipelines(
-            settings("fine,heavy", heavy={"kind": "fine", "options": {"weight": 9}}, unused={"kind": "gone"})
+            settings("fine,heavy", heavy={"kind": "fine", "options": {"weight": 9}}, unused={"kind": "lost"})
         )
         found = {name: analysis(pipeline) for name, pipeline in built.items()}
         assert found == {"fine": {"weight": 1}, "heavy": {"weight": 9}}
@@ -129,7 +129,7 @@ class TestAtStart:
         [
             ('[pipelines.own]\nkind = "fine"\nweights = "w.pt"\nprofile = "fast"', "no use for profile, weights"),
             ('[pipelines.own]\nkind = "ocr"\noptions = {weight = 1}', "the kind ocr has no use for options"),
-            ('[pipelines.own]\nkind = "fin"', "must be one of yolo_ocr, yolo, ocr, empty, fine, gone, silent, thing"),
+            ('[pipelines.own]\nkind = "fin"', "must be one of yolo_ocr, yolo, ocr, empty, fine, lost, silent, thing"),
             ('[pipelines.fine]\nkind = "ocr"', "many 1.2 provides the pipeline 'fine': choose another name, or that"),
         ],
     )  # fmt: skip

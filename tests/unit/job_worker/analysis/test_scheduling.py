@@ -154,14 +154,14 @@ def test_an_error_in_one_frame_ends_the_run_with_it(at_once: int) -> None:
 def test_an_error_of_the_reader_ends_the_run_with_it() -> None:
     def frames() -> Iterator[Frame]:
         yield frame(0)
-        raise OSError("gone")
+        raise OSError("missing")
 
-    with pytest.raises(OSError, match="gone"):
+    with pytest.raises(OSError, match="missing"):
         list(analyse_frames(frames(), OneByOne(brightness, 3)))
 
 
 class Batches:
-    """A pipeline that analyses batches and remembers their sizes."""
+    """A pipeline that analyses batches and records their sizes."""
 
     concurrency = 1
 

@@ -32,7 +32,7 @@ MakeRunner = Callable[..., ProcessRunner]
 
 @pytest.fixture
 def make_runner() -> Iterator[MakeRunner]:
-    """Makes runners, not started; ends their children at the end."""
+    """Make runners, not started; end their children at the end."""
     with ExitStack() as stack:
 
         def make(
@@ -236,7 +236,7 @@ def test_models_that_do_not_load_a_second_time_are_reported(
     runner.start(never)
     with pytest.raises(JobFailed):
         run(runner, "crash", video, never)
-    with pytest.raises(ModelLoadError, match="the weights are gone"):
+    with pytest.raises(ModelLoadError, match="the weights are missing"):
         run(runner, "succeed", video, never)
 
 

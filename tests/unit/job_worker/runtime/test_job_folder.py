@@ -1,4 +1,4 @@
-"""The folder of the job in hand, and what killed workers left behind."""
+"""The folder of the current job, and what killed workers left behind."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from job_worker.errors import InsufficientSpace
-from job_worker.runtime.job_folder import MIN_AGE_SECONDS, job_folder, sweep_job_folders
+from job_worker.runtime.job_folder import MIN_AGE_SECONDS, clean_job_folders, job_folder
 
 pytestmark = [pytest.mark.unit, pytest.mark.worker]
 
@@ -29,12 +29,12 @@ with job_folder(Path(sys.argv[1])) as folder:
 """
 
 
-SWEEPER = """
+CLEANER = """
 import sys
 from pathlib import Path
-from job_worker.runtime.job_folder import sweep_job_folders
+from job_worker.runtime.job_folder import clean_job_folders
 
-print(sweep_job_folders(Path(sys.argv[1])))
+print(clean_job_folders(Path(sys.argv[1])))
 """
 
 
@@ -49,24 +49,26 @@ def test_the_folder_is_gone_when_the_block_ends(tmp_path: Path) -> None:
     assert not folder.exists()
 
 
-def sweep(parent: Path, preamble: str) -> int:
-    """Sweeps in another process; returns how many folders it deleted."""
-    command = [sys.executable, "-W", "ignore", "-c", preamble + SWEEPER, str(parent)]
+def cleaned(parent: Path, preamble: str) -> int:
+    """Clean up in another process; return how many folders it deleted."""
+    command = [sys.executable, "-W", "ignore", "-c", preamble + CLEANER, str(parent)]
     return int(subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout)
 
 
 @pytest.mark.parametrize("preamble", ["", WITHOUT_FCNTL], ids=["with fcntl", "without fcntl"])
-def test_the_folder_of_a_killed_worker_is_swept_and_that_of_a_live_one_is_not(preamble: str, tmp_path: Path) -> None:
+def test_the_folder_of_a_killed_worker_is_deleted_and_that_of_a_running_one_is_kept(
+    preamble: str, tmp_path: Path
+) -> None:
     command = [sys.executable, "-W", "ignore", "-c", preamble + HOLDER, str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout
         folder = Path(holder.stdout.readline().strip())
         grow_old(folder)
-        assert sweep(tmp_path, preamble) == 0
+        assert cleaned(tmp_path, preamble) == 0
         holder.send_signal(signal.SIGKILL)
         holder.wait(30)
     grow_old(folder)
-    assert sweep(tmp_path, preamble) == 1
+    assert cleaned(tmp_path, preamble) == 1
     assert not folder.exists()
 
 
@@ -76,7 +78,7 @@ def test_young_folders_and_folders_of_others_are_left_alone(tmp_path: Path) -> N
     (young / "in-use").touch()
     foreign.mkdir()
     grow_old(foreign)
-    assert sweep_job_folders(tmp_path) == 0
+    assert clean_job_folders(tmp_path) == 0
     assert young.exists()
     assert list(foreign.iterdir()) == []
 

@@ -63,7 +63,7 @@ def stop(clock: FakeClock) -> StopSignal:
 
 @pytest.fixture
 def make_worker(stop: StopSignal, clock: FakeClock, tmp_path: Path) -> Callable[..., Worker]:
-    """Makes workers whose pauses are exact, unless other options are given."""
+    """Make workers whose pauses are exact, unless other options are given."""
 
     def make(api: FakeApi, runner: PipelineRunner, **options: Any) -> Worker:
         return Worker(
@@ -294,8 +294,8 @@ def test_a_report_that_the_server_cannot_take_does_not_end_the_worker(
 
 def test_a_worker_that_can_no_longer_load_its_models_releases_the_job_and_ends(make_worker: MakeWorker) -> None:
     api = FakeApi("first", "second")
-    with pytest.raises(ModelLoadError, match="the weights are gone"):
-        make_worker(api, FakeRunner(raising(ModelLoadError("the weights are gone")))).run_forever()
+    with pytest.raises(ModelLoadError, match="the weights are missing"):
+        make_worker(api, FakeRunner(raising(ModelLoadError("the weights are missing")))).run_forever()
     assert (api.completed, api.failed, api.released, list(api.server.queue)) == ({}, {}, ["first"], ["second", "first"])
 
 

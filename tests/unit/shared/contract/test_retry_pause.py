@@ -17,7 +17,7 @@ FULL = failed_call(grpc.StatusCode.RESOURCE_EXHAUSTED, Reason.DISK_LOW, REQUESTE
 
 
 def pauses(error: Exception, times: int, pause: RetryPause) -> list[float]:
-    """Returns the pauses between the tries of a call that fails so often."""
+    """Return the pauses between the tries of a call that fails so often."""
     seconds: list[float] = []
     retrying = tenacity.Retrying(stop=tenacity.stop_after_attempt(times + 1), wait=pause, sleep=seconds.append)
     with pytest.raises(tenacity.RetryError):

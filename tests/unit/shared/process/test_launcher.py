@@ -23,7 +23,7 @@ of_every_command = pytest.mark.parametrize("program", COMMANDS)
 
 
 def ended(program: str, arguments: Sequence[str], missing: Sequence[str] = ()) -> "subprocess.CompletedProcess[str]":
-    """Runs a command in an environment that lacks these libraries."""
+    """Run a command in an environment that lacks these libraries."""
     module = COMMANDS[program][0]
     code = (
         f"import sys; sys.modules.update(dict.fromkeys({list(missing)})); from {module} import main; sys.exit(main())"

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.unit
 
 @pytest.fixture(autouse=True)
 def _restore() -> Iterator[None]:
-    """Puts the logging of the test run back."""
+    """Put the logging of the test run back."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield

@@ -22,7 +22,7 @@ WIDTH, HEIGHT = 100, 50
 def result_of(
     detections: list[Detection] | None = None, text_lines: list[TextLine] | None = None, timestamp_ms: float = 33.366
 ) -> dict[str, Any]:
-    """Returns the `result` that is stored."""
+    """Return the `result` that is stored."""
     encoded = encode_frame(1, timestamp_ms, ImageResult.of(WIDTH, HEIGHT, detections, text_lines))
     frame = json.loads(encoded)
     assert list(frame) == ["frame_index", "result"]

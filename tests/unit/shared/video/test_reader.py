@@ -373,7 +373,7 @@ def test_a_video_whose_data_is_all_lost_fails(video: Path) -> None:
     content = video.read_bytes()
     start, end = content.index(b"mdat") + 4, content.index(b"moov") - 4
     video.write_bytes(content[:start] + bytes(end - start) + content[end:])
-    assert "no picture in it can be decoded" in refusal(video)
+    assert "no image in it can be decoded" in refusal(video)
 
 
 def test_an_empty_sample_does_not_end_the_video(independent_frames: Path) -> None:

@@ -8,10 +8,10 @@ results, WorkerService for the worker processes that do the work. Every RPC is u
 
 Errors are canonical gRPC codes. Each carries a google.rpc.ErrorInfo detail with domain "foregsyte" and the
 reason named below, and where it fits a BadRequest, ResourceInfo or RetryInfo detail. These can answer any RPC:
-INVALID_ARGUMENT (MALFORMED_REQUEST; the bytes are no such message), UNAVAILABLE (SHUTTING_DOWN; try again),
+INVALID_ARGUMENT (MALFORMED_REQUEST; the bytes are not such a message), UNAVAILABLE (SHUTTING_DOWN; try again),
 DEADLINE_EXCEEDED (the caller's own deadline), INTERNAL (INTERNAL; the message holds a reference that the server's
 log has too), and, where the RPC changes a job, RESOURCE_EXHAUSTED (DISK_LOW; nothing was changed, try again).
-A call that reaches the server in the very instant in which it stops may end CANCELLED by gRPC itself; try it again.
+gRPC itself may cancel a call that reaches the server at the moment when it stops (CANCELLED); try it again.
 """
 
 from collections import abc as _abc
@@ -51,7 +51,7 @@ class _JobStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_JobStatus.V
     """The job ended with an error message."""
 
 class JobStatus(_JobStatus, metaclass=_JobStatusEnumTypeWrapper):
-    """JobStatus is where a job stands. COMPLETED and FAILED are final."""
+    """JobStatus is the state of a job. COMPLETED and FAILED are final."""
 
 JOB_STATUS_UNSPECIFIED: JobStatus.ValueType  # 0
 """No status: in ListJobsRequest it means all; no answer holds it."""
@@ -103,7 +103,7 @@ class SubmitJobRequest(_message.Message):
     video: _builtins.bytes
     """The whole MP4. It must hold "ftyp" within its first 64 bytes."""
     request_id: _builtins.str
-    """Optional, chosen by the client, at most 256 characters: makes a repeat of this request safe."""
+    """Optional, chosen by the client, at most 256 characters: makes a retry of this request safe."""
     def __init__(
         self,
         *,
@@ -143,7 +143,7 @@ Global___SubmitJobResponse: _TypeAlias = SubmitJobResponse  # noqa: Y015
 
 @_typing.final
 class GetJobStatusRequest(_message.Message):
-    """GetJobStatusRequest names the job asked about."""
+    """GetJobStatusRequest names the job."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -165,7 +165,7 @@ Global___GetJobStatusRequest: _TypeAlias = GetJobStatusRequest  # noqa: Y015
 
 @_typing.final
 class GetJobStatusResponse(_message.Message):
-    """GetJobStatusResponse is where the job stands."""
+    """GetJobStatusResponse is the status of the job."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -179,7 +179,7 @@ class GetJobStatusResponse(_message.Message):
     job_id: _builtins.str
     """The job's id."""
     status: Global___JobStatus.ValueType
-    """Where the job stands."""
+    """The job's status."""
     progress: _builtins.float
     """Derived from the status: pending 0, running 0.5, completed and failed 1."""
     pipeline_id: _builtins.str
@@ -215,7 +215,7 @@ Global___GetJobStatusResponse: _TypeAlias = GetJobStatusResponse  # noqa: Y015
 
 @_typing.final
 class GetJobResultsRequest(_message.Message):
-    """GetJobResultsRequest names the job and the form of the answer."""
+    """GetJobResultsRequest names the job and the format of the answer."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -241,7 +241,7 @@ Global___GetJobResultsRequest: _TypeAlias = GetJobResultsRequest  # noqa: Y015
 
 @_typing.final
 class GetJobResultsResponse(_message.Message):
-    """GetJobResultsResponse is what was found in the video."""
+    """GetJobResultsResponse holds the results of the job."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -252,7 +252,7 @@ class GetJobResultsResponse(_message.Message):
     """The job's id."""
     results_json: _builtins.str
     """The stored list of results as JSON text, `[{"frame_index": 0, "result": {...}}, ...]`; empty unless
-    RESULTS_FORMAT_JSON was asked for.
+    RESULTS_FORMAT_JSON was requested.
     """
     @_builtins.property
     def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___FrameResult]:
@@ -275,14 +275,14 @@ Global___GetJobResultsResponse: _TypeAlias = GetJobResultsResponse  # noqa: Y015
 
 @_typing.final
 class FrameResult(_message.Message):
-    """FrameResult is what was found in one frame."""
+    """FrameResult is the result of one frame."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     FRAME_INDEX_FIELD_NUMBER: _builtins.int
     RESULT_FIELD_NUMBER: _builtins.int
     frame_index: _builtins.int
-    """The frame's place in display order, counted from 0."""
+    """The frame's position in display order, counted from 0."""
     @_builtins.property
     def result(self) -> _struct_pb2.Struct:
         """What the pipeline found: `detections`, `text`, `text_lines`, `timestamp_ms` for the built-in pipelines."""
@@ -303,7 +303,7 @@ Global___FrameResult: _TypeAlias = FrameResult  # noqa: Y015
 
 @_typing.final
 class ListJobsRequest(_message.Message):
-    """ListJobsRequest asks for one page of jobs."""
+    """ListJobsRequest requests one page of jobs."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -340,7 +340,7 @@ class ListJobsResponse(_message.Message):
     JOBS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Ask with this token for the next page; empty on the last page."""
+    """The page_token of the request for the next page; empty on the last page."""
     @_builtins.property
     def jobs(self) -> _containers.RepeatedCompositeFieldContainer[Global___JobSummary]:
         """The jobs, newest first."""
@@ -361,7 +361,7 @@ Global___ListJobsResponse: _TypeAlias = ListJobsResponse  # noqa: Y015
 
 @_typing.final
 class JobSummary(_message.Message):
-    """JobSummary is where one job of a list stands; the fields of GetJobStatusResponse."""
+    """JobSummary is the status of one job of a list; the fields of GetJobStatusResponse."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -375,7 +375,7 @@ class JobSummary(_message.Message):
     job_id: _builtins.str
     """The job's id."""
     status: Global___JobStatus.ValueType
-    """Where the job stands."""
+    """The job's status."""
     progress: _builtins.float
     """Derived from the status: pending 0, running 0.5, completed and failed 1."""
     pipeline_id: _builtins.str
@@ -433,7 +433,7 @@ Global___DeleteJobRequest: _TypeAlias = DeleteJobRequest  # noqa: Y015
 
 @_typing.final
 class DeleteJobResponse(_message.Message):
-    """DeleteJobResponse is empty: the job is gone."""
+    """DeleteJobResponse is empty: the job is deleted."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -517,17 +517,17 @@ Global___Pipeline: _TypeAlias = Pipeline  # noqa: Y015
 
 @_typing.final
 class DequeueRequest(_message.Message):
-    """DequeueRequest asks for a job."""
+    """DequeueRequest requests a job."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     WORKER_ID_FIELD_NUMBER: _builtins.int
     WAIT_FIELD_NUMBER: _builtins.int
     worker_id: _builtins.str
-    """Who asks: chosen by the worker, unique among workers, at most 256 characters."""
+    """The caller: chosen by the worker, unique among workers, at most 256 characters."""
     @_builtins.property
     def wait(self) -> _duration_pb2.Duration:
-        """How long to wait for a job; absent means not at all, and the server caps it."""
+        """How long to wait for a job; absent means no wait, and the server caps it."""
 
     def __init__(
         self,
@@ -567,7 +567,7 @@ Global___DequeueResponse: _TypeAlias = DequeueResponse  # noqa: Y015
 
 @_typing.final
 class GetJobInputRequest(_message.Message):
-    """GetJobInputRequest asks for one piece of a job's video."""
+    """GetJobInputRequest requests one chunk of a job's video."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -580,7 +580,7 @@ class GetJobInputRequest(_message.Message):
     worker_id: _builtins.str
     """The worker that holds the job."""
     offset: _builtins.int
-    """Where the piece starts, in bytes."""
+    """Where the chunk starts, in bytes."""
     length: _builtins.int
     """How many bytes to return; 0 means as many as the server allows, and the server caps it."""
     def __init__(
@@ -601,7 +601,7 @@ Global___GetJobInputRequest: _TypeAlias = GetJobInputRequest  # noqa: Y015
 
 @_typing.final
 class GetJobInputResponse(_message.Message):
-    """GetJobInputResponse is one piece of a job's video."""
+    """GetJobInputResponse is one chunk of a job's video."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -613,7 +613,7 @@ class GetJobInputResponse(_message.Message):
     size_bytes: _builtins.int
     """The size of the whole video in bytes."""
     data: _builtins.bytes
-    """The piece; shorter than asked at the end of the video or at the server's cap, and empty at the end."""
+    """The chunk; shorter than requested at the end of the video or at the server's cap, and empty at the end."""
     def __init__(
         self,
         *,
@@ -664,7 +664,7 @@ class RenewLeaseResponse(_message.Message):
     LEASE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def lease(self) -> _duration_pb2.Duration:
-        """How long from now the job stays the worker's."""
+        """How long from now the worker holds the job."""
 
     def __init__(
         self,
@@ -737,7 +737,7 @@ Global___PutJobResultsResponse: _TypeAlias = PutJobResultsResponse  # noqa: Y015
 
 @_typing.final
 class CompleteJobRequest(_message.Message):
-    """CompleteJobRequest brings a job's results."""
+    """CompleteJobRequest carries a job's results."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -807,7 +807,7 @@ class FailJobRequest(_message.Message):
     worker_id: _builtins.str
     """The worker that holds the job."""
     error_message: _builtins.str
-    """What went wrong, in plain words, for the client to read. Must not be empty."""
+    """What went wrong, for the client to read. Must not be empty."""
     def __init__(
         self,
         *,
@@ -842,7 +842,7 @@ Global___FailJobResponse: _TypeAlias = FailJobResponse  # noqa: Y015
 
 @_typing.final
 class ReleaseJobRequest(_message.Message):
-    """ReleaseJobRequest names the job to hand back."""
+    """ReleaseJobRequest names the job to requeue."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -868,7 +868,7 @@ Global___ReleaseJobRequest: _TypeAlias = ReleaseJobRequest  # noqa: Y015
 
 @_typing.final
 class ReleaseJobResponse(_message.Message):
-    """ReleaseJobResponse is empty: the job waits for another worker."""
+    """ReleaseJobResponse is empty: the job is pending again."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

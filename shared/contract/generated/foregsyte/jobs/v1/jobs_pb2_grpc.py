@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class JobServiceStub:
-    """JobService is what clients call: submit a video, follow its job, read what was found.
+    """JobService is what clients call: submit a video, follow its job, read the results.
     """
 
     def __init__(self, channel):
@@ -68,11 +68,11 @@ class JobServiceStub:
 
 
 class JobServiceServicer:
-    """JobService is what clients call: submit a video, follow its job, read what was found.
+    """JobService is what clients call: submit a video, follow its job, read the results.
     """
 
     def SubmitJob(self, request, context):
-        """Accepts a whole MP4 and records a job for it; answers as soon as the job is safe on disk and never waits for a
+        """Accepts a whole MP4 and records a job for it; answers as soon as the job is durably stored and never waits for a
         worker.
 
         Called by clients. Blocks for the time the upload and one disk write take. Safe to repeat only with a
@@ -86,7 +86,7 @@ class JobServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetJobStatus(self, request, context):
-        """Tells where a job stands.
+        """Returns the status of a job.
 
         Called by clients. Does not block. Safe to repeat.
 
@@ -97,7 +97,7 @@ class JobServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetJobResults(self, request, context):
-        """Returns what was found in every frame of a completed job.
+        """Returns the results of a completed job, frame by frame.
 
         Called by clients. Blocks for the time it takes to read the stored results. Safe to repeat.
 
@@ -182,7 +182,7 @@ def add_JobServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class JobService:
-    """JobService is what clients call: submit a video, follow its job, read what was found.
+    """JobService is what clients call: submit a video, follow its job, read the results.
     """
 
     @staticmethod
@@ -349,7 +349,7 @@ class JobService:
 
 
 class WorkerServiceStub:
-    """WorkerService is what worker processes call: take a job, fetch its video, keep its lease alive, report its end.
+    """WorkerService is what worker processes call: take a job, fetch its video, renew its lease, report its outcome.
     """
 
     def __init__(self, channel):
@@ -401,16 +401,16 @@ class WorkerServiceStub:
 
 
 class WorkerServiceServicer:
-    """WorkerService is what worker processes call: take a job, fetch its video, keep its lease alive, report its end.
+    """WorkerService is what worker processes call: take a job, fetch its video, renew its lease, report its outcome.
     """
 
     def Dequeue(self, request, context):
-        """Hands out the next job and starts its lease. The answer holds the job's id and nothing else, and an empty id when
-        no job came within the wait.
+        """Gives the next job to the worker and starts its lease. The answer holds the job's id and nothing else; the id is
+        empty when no job came within the wait.
 
-        Called by workers. Blocks up to `wait`, which the server caps. Safe to repeat: where the server sees that its answer
-        was lost, the job goes back in line at once; where it does not, a worker that asks again before it used the job it
-        was given is given that same job.
+        Called by workers. Blocks up to `wait`, which the server caps. Safe to repeat: if the answer could not be sent, the
+        server requeues the job at once; if it was sent and lost, the worker gets the same job again, as long as it has not
+        called about that job.
 
         Errors: INVALID_ARGUMENT (INVALID_WORKER_ID, INVALID_WAIT).
         """
@@ -419,7 +419,7 @@ class WorkerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetJobInput(self, request, context):
-        """Returns one piece of the job's video, with the pipeline to run and the size of the whole video.
+        """Returns one chunk of the job's video, with the pipeline to run and the size of the whole video.
 
         Called by the worker that holds the job. Does not block. Safe to repeat. Does not renew the lease.
 
@@ -487,10 +487,11 @@ class WorkerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReleaseJob(self, request, context):
-        """Hands the job back unfinished, for another worker to take. No attempt is counted.
+        """Requeues the job unfinished, for another worker to take. No attempt is counted.
 
-        Called by the worker that holds the job, when it stops. Does not block. Safe to repeat: a job that waits again is
-        answered OK, or LEASE_LOST once the server was started again; either changes nothing.
+        Called by the worker that holds the job, when it stops or does not run the pipeline. Does not block. Safe to
+        repeat: for a job that is pending again the answer is OK, or LEASE_LOST after a restart of the server; either
+        changes nothing.
 
         Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_WORKER_ID), NOT_FOUND (JOB_NOT_FOUND), FAILED_PRECONDITION
         (LEASE_LOST).
@@ -500,10 +501,11 @@ class WorkerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListOfferedPipelines(self, request, context):
-        """Lists the pipelines whose jobs a worker may be handed, so that one that lacks some can say so, and the limits of
-        what it may send.
+        """Lists the pipelines whose jobs a worker may get, so that it can report those that it does not run, and the limits
+        of what it may send.
 
-        Called by workers, at their start and when they meet a job that they cannot run. Does not block. Safe to repeat.
+        Called by workers, at their start and when they get a job whose pipeline they do not run. Does not block. Safe to
+        repeat.
 
         Errors: none of its own.
         """
@@ -563,7 +565,7 @@ def add_WorkerServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class WorkerService:
-    """WorkerService is what worker processes call: take a job, fetch its video, keep its lease alive, report its end.
+    """WorkerService is what worker processes call: take a job, fetch its video, renew its lease, report its outcome.
     """
 
     @staticmethod

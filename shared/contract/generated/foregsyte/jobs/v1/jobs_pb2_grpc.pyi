@@ -8,10 +8,10 @@ results, WorkerService for the worker processes that do the work. Every RPC is u
 
 Errors are canonical gRPC codes. Each carries a google.rpc.ErrorInfo detail with domain "foregsyte" and the
 reason named below, and where it fits a BadRequest, ResourceInfo or RetryInfo detail. These can answer any RPC:
-INVALID_ARGUMENT (MALFORMED_REQUEST; the bytes are no such message), UNAVAILABLE (SHUTTING_DOWN; try again),
+INVALID_ARGUMENT (MALFORMED_REQUEST; the bytes are not such a message), UNAVAILABLE (SHUTTING_DOWN; try again),
 DEADLINE_EXCEEDED (the caller's own deadline), INTERNAL (INTERNAL; the message holds a reference that the server's
 log has too), and, where the RPC changes a job, RESOURCE_EXHAUSTED (DISK_LOW; nothing was changed, try again).
-A call that reaches the server in the very instant in which it stops may end CANCELLED by gRPC itself; try it again.
+gRPC itself may cancel a call that reaches the server at the moment when it stops (CANCELLED); try it again.
 """
 
 from collections import abc as _abc
@@ -38,14 +38,14 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class JobServiceStub:
-    """JobService is what clients call: submit a video, follow its job, read what was found."""
+    """JobService is what clients call: submit a video, follow its job, read the results."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> JobServiceAsyncStub: ...
     SubmitJob: _grpc.UnaryUnaryMultiCallable[_jobs_pb2.SubmitJobRequest, _jobs_pb2.SubmitJobResponse]
-    """Accepts a whole MP4 and records a job for it; answers as soon as the job is safe on disk and never waits for a
+    """Accepts a whole MP4 and records a job for it; answers as soon as the job is durably stored and never waits for a
     worker.
 
     Called by clients. Blocks for the time the upload and one disk write take. Safe to repeat only with a
@@ -55,14 +55,14 @@ class JobServiceStub:
     (REQUEST_ID_REUSED), RESOURCE_EXHAUSTED (PAYLOAD_TOO_LARGE, DISK_LOW, OVERLOADED).
     """
     GetJobStatus: _grpc.UnaryUnaryMultiCallable[_jobs_pb2.GetJobStatusRequest, _jobs_pb2.GetJobStatusResponse]
-    """Tells where a job stands.
+    """Returns the status of a job.
 
     Called by clients. Does not block. Safe to repeat.
 
     Errors: INVALID_ARGUMENT (INVALID_JOB_ID), NOT_FOUND (JOB_NOT_FOUND).
     """
     GetJobResults: _grpc.UnaryUnaryMultiCallable[_jobs_pb2.GetJobResultsRequest, _jobs_pb2.GetJobResultsResponse]
-    """Returns what was found in every frame of a completed job.
+    """Returns the results of a completed job, frame by frame.
 
     Called by clients. Blocks for the time it takes to read the stored results. Safe to repeat.
 
@@ -92,11 +92,11 @@ class JobServiceStub:
 
 @_typing.type_check_only
 class JobServiceAsyncStub(JobServiceStub):
-    """JobService is what clients call: submit a video, follow its job, read what was found."""
+    """JobService is what clients call: submit a video, follow its job, read the results."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     SubmitJob: _aio.UnaryUnaryMultiCallable[_jobs_pb2.SubmitJobRequest, _jobs_pb2.SubmitJobResponse]  # type: ignore[assignment]
-    """Accepts a whole MP4 and records a job for it; answers as soon as the job is safe on disk and never waits for a
+    """Accepts a whole MP4 and records a job for it; answers as soon as the job is durably stored and never waits for a
     worker.
 
     Called by clients. Blocks for the time the upload and one disk write take. Safe to repeat only with a
@@ -106,14 +106,14 @@ class JobServiceAsyncStub(JobServiceStub):
     (REQUEST_ID_REUSED), RESOURCE_EXHAUSTED (PAYLOAD_TOO_LARGE, DISK_LOW, OVERLOADED).
     """
     GetJobStatus: _aio.UnaryUnaryMultiCallable[_jobs_pb2.GetJobStatusRequest, _jobs_pb2.GetJobStatusResponse]  # type: ignore[assignment]
-    """Tells where a job stands.
+    """Returns the status of a job.
 
     Called by clients. Does not block. Safe to repeat.
 
     Errors: INVALID_ARGUMENT (INVALID_JOB_ID), NOT_FOUND (JOB_NOT_FOUND).
     """
     GetJobResults: _aio.UnaryUnaryMultiCallable[_jobs_pb2.GetJobResultsRequest, _jobs_pb2.GetJobResultsResponse]  # type: ignore[assignment]
-    """Returns what was found in every frame of a completed job.
+    """Returns the results of a completed job, frame by frame.
 
     Called by clients. Blocks for the time it takes to read the stored results. Safe to repeat.
 
@@ -142,7 +142,7 @@ class JobServiceAsyncStub(JobServiceStub):
     """
 
 class JobServiceServicer(metaclass=_abc_1.ABCMeta):
-    """JobService is what clients call: submit a video, follow its job, read what was found."""
+    """JobService is what clients call: submit a video, follow its job, read the results."""
 
     @_abc_1.abstractmethod
     def SubmitJob(
@@ -150,7 +150,7 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _jobs_pb2.SubmitJobRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_jobs_pb2.SubmitJobResponse, _abc.Awaitable[_jobs_pb2.SubmitJobResponse]]:
-        """Accepts a whole MP4 and records a job for it; answers as soon as the job is safe on disk and never waits for a
+        """Accepts a whole MP4 and records a job for it; answers as soon as the job is durably stored and never waits for a
         worker.
 
         Called by clients. Blocks for the time the upload and one disk write take. Safe to repeat only with a
@@ -166,7 +166,7 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _jobs_pb2.GetJobStatusRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_jobs_pb2.GetJobStatusResponse, _abc.Awaitable[_jobs_pb2.GetJobStatusResponse]]:
-        """Tells where a job stands.
+        """Returns the status of a job.
 
         Called by clients. Does not block. Safe to repeat.
 
@@ -179,7 +179,7 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _jobs_pb2.GetJobResultsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_jobs_pb2.GetJobResultsResponse, _abc.Awaitable[_jobs_pb2.GetJobResultsResponse]]:
-        """Returns what was found in every frame of a completed job.
+        """Returns the results of a completed job, frame by frame.
 
         Called by clients. Blocks for the time it takes to read the stored results. Safe to repeat.
 
@@ -228,24 +228,24 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
 def add_JobServiceServicer_to_server(servicer: JobServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 
 class WorkerServiceStub:
-    """WorkerService is what worker processes call: take a job, fetch its video, keep its lease alive, report its end."""
+    """WorkerService is what worker processes call: take a job, fetch its video, renew its lease, report its outcome."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> WorkerServiceAsyncStub: ...
     Dequeue: _grpc.UnaryUnaryMultiCallable[_jobs_pb2.DequeueRequest, _jobs_pb2.DequeueResponse]
-    """Hands out the next job and starts its lease. The answer holds the job's id and nothing else, and an empty id when
-    no job came within the wait.
+    """Gives the next job to the worker and starts its lease. The answer holds the job's id and nothing else; the id is
+    empty when no job came within the wait.
 
-    Called by workers. Blocks up to `wait`, which the server caps. Safe to repeat: where the server sees that its answer
-    was lost, the job goes back in line at once; where it does not, a worker that asks again before it used the job it
-    was given is given that same job.
+    Called by workers. Blocks up to `wait`, which the server caps. Safe to repeat: if the answer could not be sent, the
+    server requeues the job at once; if it was sent and lost, the worker gets the same job again, as long as it has not
+    called about that job.
 
     Errors: INVALID_ARGUMENT (INVALID_WORKER_ID, INVALID_WAIT).
     """
     GetJobInput: _grpc.UnaryUnaryMultiCallable[_jobs_pb2.GetJobInputRequest, _jobs_pb2.GetJobInputResponse]
-    """Returns one piece of the job's video, with the pipeline to run and the size of the whole video.
+    """Returns one chunk of the job's video, with the pipeline to run and the size of the whole video.
 
     Called by the worker that holds the job. Does not block. Safe to repeat. Does not renew the lease.
 
@@ -293,40 +293,42 @@ class WorkerServiceStub:
     FAILED_PRECONDITION (LEASE_LOST), RESOURCE_EXHAUSTED (PAYLOAD_TOO_LARGE).
     """
     ReleaseJob: _grpc.UnaryUnaryMultiCallable[_jobs_pb2.ReleaseJobRequest, _jobs_pb2.ReleaseJobResponse]
-    """Hands the job back unfinished, for another worker to take. No attempt is counted.
+    """Requeues the job unfinished, for another worker to take. No attempt is counted.
 
-    Called by the worker that holds the job, when it stops. Does not block. Safe to repeat: a job that waits again is
-    answered OK, or LEASE_LOST once the server was started again; either changes nothing.
+    Called by the worker that holds the job, when it stops or does not run the pipeline. Does not block. Safe to
+    repeat: for a job that is pending again the answer is OK, or LEASE_LOST after a restart of the server; either
+    changes nothing.
 
     Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_WORKER_ID), NOT_FOUND (JOB_NOT_FOUND), FAILED_PRECONDITION
     (LEASE_LOST).
     """
     ListOfferedPipelines: _grpc.UnaryUnaryMultiCallable[_jobs_pb2.ListOfferedPipelinesRequest, _jobs_pb2.ListOfferedPipelinesResponse]
-    """Lists the pipelines whose jobs a worker may be handed, so that one that lacks some can say so, and the limits of
-    what it may send.
+    """Lists the pipelines whose jobs a worker may get, so that it can report those that it does not run, and the limits
+    of what it may send.
 
-    Called by workers, at their start and when they meet a job that they cannot run. Does not block. Safe to repeat.
+    Called by workers, at their start and when they get a job whose pipeline they do not run. Does not block. Safe to
+    repeat.
 
     Errors: none of its own.
     """
 
 @_typing.type_check_only
 class WorkerServiceAsyncStub(WorkerServiceStub):
-    """WorkerService is what worker processes call: take a job, fetch its video, keep its lease alive, report its end."""
+    """WorkerService is what worker processes call: take a job, fetch its video, renew its lease, report its outcome."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Dequeue: _aio.UnaryUnaryMultiCallable[_jobs_pb2.DequeueRequest, _jobs_pb2.DequeueResponse]  # type: ignore[assignment]
-    """Hands out the next job and starts its lease. The answer holds the job's id and nothing else, and an empty id when
-    no job came within the wait.
+    """Gives the next job to the worker and starts its lease. The answer holds the job's id and nothing else; the id is
+    empty when no job came within the wait.
 
-    Called by workers. Blocks up to `wait`, which the server caps. Safe to repeat: where the server sees that its answer
-    was lost, the job goes back in line at once; where it does not, a worker that asks again before it used the job it
-    was given is given that same job.
+    Called by workers. Blocks up to `wait`, which the server caps. Safe to repeat: if the answer could not be sent, the
+    server requeues the job at once; if it was sent and lost, the worker gets the same job again, as long as it has not
+    called about that job.
 
     Errors: INVALID_ARGUMENT (INVALID_WORKER_ID, INVALID_WAIT).
     """
     GetJobInput: _aio.UnaryUnaryMultiCallable[_jobs_pb2.GetJobInputRequest, _jobs_pb2.GetJobInputResponse]  # type: ignore[assignment]
-    """Returns one piece of the job's video, with the pipeline to run and the size of the whole video.
+    """Returns one chunk of the job's video, with the pipeline to run and the size of the whole video.
 
     Called by the worker that holds the job. Does not block. Safe to repeat. Does not renew the lease.
 
@@ -374,25 +376,27 @@ class WorkerServiceAsyncStub(WorkerServiceStub):
     FAILED_PRECONDITION (LEASE_LOST), RESOURCE_EXHAUSTED (PAYLOAD_TOO_LARGE).
     """
     ReleaseJob: _aio.UnaryUnaryMultiCallable[_jobs_pb2.ReleaseJobRequest, _jobs_pb2.ReleaseJobResponse]  # type: ignore[assignment]
-    """Hands the job back unfinished, for another worker to take. No attempt is counted.
+    """Requeues the job unfinished, for another worker to take. No attempt is counted.
 
-    Called by the worker that holds the job, when it stops. Does not block. Safe to repeat: a job that waits again is
-    answered OK, or LEASE_LOST once the server was started again; either changes nothing.
+    Called by the worker that holds the job, when it stops or does not run the pipeline. Does not block. Safe to
+    repeat: for a job that is pending again the answer is OK, or LEASE_LOST after a restart of the server; either
+    changes nothing.
 
     Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_WORKER_ID), NOT_FOUND (JOB_NOT_FOUND), FAILED_PRECONDITION
     (LEASE_LOST).
     """
     ListOfferedPipelines: _aio.UnaryUnaryMultiCallable[_jobs_pb2.ListOfferedPipelinesRequest, _jobs_pb2.ListOfferedPipelinesResponse]  # type: ignore[assignment]
-    """Lists the pipelines whose jobs a worker may be handed, so that one that lacks some can say so, and the limits of
-    what it may send.
+    """Lists the pipelines whose jobs a worker may get, so that it can report those that it does not run, and the limits
+    of what it may send.
 
-    Called by workers, at their start and when they meet a job that they cannot run. Does not block. Safe to repeat.
+    Called by workers, at their start and when they get a job whose pipeline they do not run. Does not block. Safe to
+    repeat.
 
     Errors: none of its own.
     """
 
 class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
-    """WorkerService is what worker processes call: take a job, fetch its video, keep its lease alive, report its end."""
+    """WorkerService is what worker processes call: take a job, fetch its video, renew its lease, report its outcome."""
 
     @_abc_1.abstractmethod
     def Dequeue(
@@ -400,12 +404,12 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _jobs_pb2.DequeueRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_jobs_pb2.DequeueResponse, _abc.Awaitable[_jobs_pb2.DequeueResponse]]:
-        """Hands out the next job and starts its lease. The answer holds the job's id and nothing else, and an empty id when
-        no job came within the wait.
+        """Gives the next job to the worker and starts its lease. The answer holds the job's id and nothing else; the id is
+        empty when no job came within the wait.
 
-        Called by workers. Blocks up to `wait`, which the server caps. Safe to repeat: where the server sees that its answer
-        was lost, the job goes back in line at once; where it does not, a worker that asks again before it used the job it
-        was given is given that same job.
+        Called by workers. Blocks up to `wait`, which the server caps. Safe to repeat: if the answer could not be sent, the
+        server requeues the job at once; if it was sent and lost, the worker gets the same job again, as long as it has not
+        called about that job.
 
         Errors: INVALID_ARGUMENT (INVALID_WORKER_ID, INVALID_WAIT).
         """
@@ -416,7 +420,7 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _jobs_pb2.GetJobInputRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_jobs_pb2.GetJobInputResponse, _abc.Awaitable[_jobs_pb2.GetJobInputResponse]]:
-        """Returns one piece of the job's video, with the pipeline to run and the size of the whole video.
+        """Returns one chunk of the job's video, with the pipeline to run and the size of the whole video.
 
         Called by the worker that holds the job. Does not block. Safe to repeat. Does not renew the lease.
 
@@ -494,10 +498,11 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _jobs_pb2.ReleaseJobRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_jobs_pb2.ReleaseJobResponse, _abc.Awaitable[_jobs_pb2.ReleaseJobResponse]]:
-        """Hands the job back unfinished, for another worker to take. No attempt is counted.
+        """Requeues the job unfinished, for another worker to take. No attempt is counted.
 
-        Called by the worker that holds the job, when it stops. Does not block. Safe to repeat: a job that waits again is
-        answered OK, or LEASE_LOST once the server was started again; either changes nothing.
+        Called by the worker that holds the job, when it stops or does not run the pipeline. Does not block. Safe to
+        repeat: for a job that is pending again the answer is OK, or LEASE_LOST after a restart of the server; either
+        changes nothing.
 
         Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_WORKER_ID), NOT_FOUND (JOB_NOT_FOUND), FAILED_PRECONDITION
         (LEASE_LOST).
@@ -509,10 +514,11 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _jobs_pb2.ListOfferedPipelinesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_jobs_pb2.ListOfferedPipelinesResponse, _abc.Awaitable[_jobs_pb2.ListOfferedPipelinesResponse]]:
-        """Lists the pipelines whose jobs a worker may be handed, so that one that lacks some can say so, and the limits of
-        what it may send.
+        """Lists the pipelines whose jobs a worker may get, so that it can report those that it does not run, and the limits
+        of what it may send.
 
-        Called by workers, at their start and when they meet a job that they cannot run. Does not block. Safe to repeat.
+        Called by workers, at their start and when they get a job whose pipeline they do not run. Does not block. Safe to
+        repeat.
 
         Errors: none of its own.
         """

@@ -1,4 +1,4 @@
-"""The pair as real processes with real models: what it finds, and that no job is lost whatever happens to a worker."""
+"""Server and worker as real processes with real models: the results, and no job is lost with its worker."""
 
 import json
 import os
@@ -37,8 +37,8 @@ StartWorker = Callable[..., AbstractContextManager[Process]]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the shared pair: `data` and the logs."""
-    return tmp_path_factory.mktemp("pair")
+    """The folder of the shared server and worker: `data` and the logs."""
+    return tmp_path_factory.mktemp("cluster")
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +56,8 @@ def worker(folder: Path, address: str, yolo_weights: Path) -> Iterator[Process]:
 
 
 @pytest.fixture(scope="module")
-def pair(address: str, worker: Process) -> Iterator[JobClient]:
-    """A client of the shared pair."""
+def shared_client(address: str, worker: Process) -> Iterator[JobClient]:
+    """A client of the shared server."""
     with JobClient(address) as client:
         yield client
 
@@ -78,7 +78,7 @@ def client(own_address: str) -> Iterator[JobClient]:
 
 @pytest.fixture
 def start_reader(own_address: str, tmp_path: Path) -> StartWorker:
-    """Starts workers of that server that only read text, so that they start soon."""
+    """Start workers of that server that only read text, so that they start soon."""
     return lambda name, *arguments: worker_process(tmp_path, own_address, name, "--pipelines", "ocr", *arguments)
 
 
@@ -108,22 +108,24 @@ def nothing_is_left_of(process: Process) -> None:
     eventually(lambda: not members_of_group(process.popen.pid), "the end of its children", 5)
 
 
-def test_every_frame_of_a_small_video_is_read(pair: JobClient) -> None:
-    lines = [text.splitlines() for text in texts(pair, completed(pair, TINY_MP4))]
+def test_every_frame_of_a_small_video_is_read(shared_client: JobClient) -> None:
+    lines = [text.splitlines() for text in texts(shared_client, completed(shared_client, TINY_MP4))]
     assert len(lines) == TINY_FRAMES
     for index, found in enumerate(lines):
         assert f"Frame {index + 1}" in found
 
 
-def test_no_frame_of_a_counting_video_is_skipped_doubled_or_misread(pair: JobClient, corpus: Path) -> None:
-    found = texts(pair, completed(pair, corpus / "counter_digits.mp4"))
+def test_no_frame_of_a_counting_video_is_skipped_duplicated_or_misread(shared_client: JobClient, corpus: Path) -> None:
+    found = texts(shared_client, completed(shared_client, corpus / "counter_digits.mp4"))
     assert found == [f"Frame = {index + 1}\nPTS = {index / 10:.1f}s" for index in range(30)]
 
 
-def test_results_hold_what_the_pipeline_looks_for_and_nothing_else(pair: JobClient) -> None:
+def test_results_hold_what_the_pipeline_looks_for_and_nothing_else(shared_client: JobClient) -> None:
     keys = {
         pipeline: {
-            key for frame in pair.job(completed(pair, TINY_MP4, pipeline)).results_as_dicts() for key in frame["result"]
+            key
+            for frame in shared_client.job(completed(shared_client, TINY_MP4, pipeline)).results_as_dicts()
+            for key in frame["result"]
         }
         for pipeline in ("yolo", "ocr", "yolo_ocr")
     }
@@ -135,29 +137,29 @@ def test_results_hold_what_the_pipeline_looks_for_and_nothing_else(pair: JobClie
 
 
 @pytest.mark.parametrize("name", ["audio_only_aac.mp4", "truncated_isom_262b.mp4", "still_1x1.avif"])
-def test_a_file_without_frames_fails_with_plain_words(name: str, pair: JobClient, corpus: Path) -> None:
-    job = pair.submit(corpus / name).wait(JOB_SECONDS)
+def test_a_file_without_frames_fails_with_a_plain_message(name: str, shared_client: JobClient, corpus: Path) -> None:
+    job = shared_client.submit(corpus / name).wait(JOB_SECONDS)
     assert job.status is JobStatus.failed
     assert is_plain(job.error_message)
 
 
 def test_the_same_video_gives_the_same_bytes_again_and_from_every_worker(
-    pair: JobClient, folder: Path, address: str, corpus: Path, yolo_weights: Path
+    shared_client: JobClient, folder: Path, address: str, corpus: Path, yolo_weights: Path
 ) -> None:
     videos = [TINY_MP4, corpus / "tiny_320x240.mp4"]
-    alone = {video: stored_results(folder, completed(pair, video)) for video in videos}
+    alone = {video: stored_results(folder, completed(shared_client, video)) for video in videos}
     with worker_process(folder, address, "second", "--yolo-weights", str(yolo_weights)):
-        jobs = [(video, pair.submit(video, "yolo_ocr").job_id) for video in videos * 3]
+        jobs = [(video, shared_client.submit(video, "yolo_ocr").job_id) for video in videos * 3]
         for video, job_id in jobs:
-            assert pair.job(job_id).wait(JOB_SECONDS).status is JobStatus.completed
+            assert shared_client.job(job_id).wait(JOB_SECONDS).status is JobStatus.completed
             assert stored_results(folder, job_id) == alone[video]
-            assert pair.job(job_id).results_as_dicts() == json.loads(alone[video])["results"]
+            assert shared_client.job(job_id).results_as_dicts() == json.loads(alone[video])["results"]
     log = (folder / "api.log").read_text()
     taken = dict(re.findall(r"job dequeued job_id=(\S+) worker_id=(\S+)", log))
     assert {taken[job_id] for _, job_id in jobs} == {"first", "second"}
 
 
-def test_an_idle_worker_told_to_stop_ends_well_and_soon(start_reader: StartWorker) -> None:
+def test_an_idle_worker_that_is_stopped_exits_soon_with_code_0(start_reader: StartWorker) -> None:
     with start_reader("idle") as process:
         told_at = time.monotonic()
         process.send(signal.SIGTERM)
@@ -167,7 +169,9 @@ def test_an_idle_worker_told_to_stop_ends_well_and_soon(start_reader: StartWorke
     assert "Traceback" not in process.text
 
 
-def test_a_worker_told_to_stop_while_its_models_load_ends_well_and_soon(own_address: str, tmp_path: Path) -> None:
+def test_a_worker_that_is_stopped_while_its_models_load_exits_soon_with_code_0(
+    own_address: str, tmp_path: Path
+) -> None:
     arguments = ("--address", own_address, "--pipelines", "ocr")
     with ready(tmp_path / "early.log", "loading the models", "job_worker.worker_runner", *arguments) as process:
         process.send(signal.SIGTERM)
@@ -177,7 +181,7 @@ def test_a_worker_told_to_stop_while_its_models_load_ends_well_and_soon(own_addr
     assert "Traceback" not in process.text
 
 
-def test_a_worker_told_to_stop_hands_its_job_back_and_another_completes_it(
+def test_a_worker_that_is_stopped_releases_its_job_and_another_completes_it(
     client: JobClient, start_reader: StartWorker
 ) -> None:
     job_id = client.submit(TINY_MP4, "ocr").job_id
@@ -192,7 +196,7 @@ def test_a_worker_told_to_stop_hands_its_job_back_and_another_completes_it(
         assert_completed(client, job_id)
 
 
-def test_a_worker_told_to_stop_completes_the_job_in_hand_and_takes_no_other(
+def test_a_worker_that_is_stopped_completes_its_job_and_takes_no_other(
     client: JobClient, start_reader: StartWorker
 ) -> None:
     first, second = client.submit(TINY_MP4, "ocr").job_id, client.submit(TINY_MP4, "ocr").job_id
@@ -255,18 +259,18 @@ def test_the_process_of_the_models_does_its_work_and_ends_with_its_pipe(yolo_wei
         child.start()
         stack.callback(child.kill)
         theirs.close()
-        words: list[str] = []
+        messages: list[str] = []
         for job in (None, ("ocr", TINY_MP4), ("nonsense", TINY_MP4)):
             if job:
                 ours.send(job)
             assert ours.poll(JOB_SECONDS)
-            while (word := ours.recv()) == "frame":
-                words.append(word)
-            words.append(word)
+            while (message := ours.recv()) == "frame":
+                messages.append(message)
+            messages.append(message)
             content = ours.recv_bytes()
         ours.close()
         child.join(60)
-        assert words == ["ready", *["frame"] * TINY_FRAMES, "results", "failure"]
+        assert messages == ["ready", *["frame"] * TINY_FRAMES, "results", "failure"]
         assert content.decode().startswith("unknown pipeline 'nonsense'")
         assert child.exitcode == 0
 
@@ -281,12 +285,12 @@ def demo(folder: Path, video: Path, *arguments: str) -> "subprocess.Popen[str]":
     )
 
 
-def processes_that_name(word: str) -> list[int]:
-    """Returns the processes whose command line holds the word."""
+def processes_that_name(text: str) -> list[int]:
+    """Return the processes whose command line contains the text."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            if word.encode() in path.read_bytes() and int(path.parent.name) != os.getpid():
+            if text.encode() in path.read_bytes() and int(path.parent.name) != os.getpid():
                 found.append(int(path.parent.name))
         except (FileNotFoundError, ProcessLookupError):
             continue
@@ -307,7 +311,7 @@ def test_the_demo_shows_what_is_in_a_video_and_leaves_no_process(yolo_weights: P
     assert not processes_that_name(addresses[0])
 
 
-def test_a_demo_that_is_told_to_stop_stops_its_pair_too(tmp_path: Path) -> None:
+def test_a_demo_that_is_stopped_stops_its_server_and_worker_too(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
     process = demo(folder, TINY_MP4)
     try:
@@ -318,7 +322,7 @@ def test_a_demo_that_is_told_to_stop_stops_its_pair_too(tmp_path: Path) -> None:
         process.kill()
         process.wait()
     assert process.returncode == 128 + signal.SIGTERM
-    eventually(lambda: not processes_that_name(str(folder)), "the end of the pair", 5)
+    eventually(lambda: not processes_that_name(str(folder)), "the end of server and worker", 5)
 
 
 def test_a_demo_of_a_video_without_frames_says_why_and_fails(corpus: Path, tmp_path: Path) -> None:
