@@ -14,6 +14,7 @@ import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
+from job_api.bootstrap import STAGING_FOLDER
 from job_api.settings import ApiSettings
 from job_api.storage.base import StorageFull
 from job_api.storage.memory_storage import MemoryStorage
@@ -80,11 +81,12 @@ REQUESTS: dict[str, Callable[..., Any]] = {
     "DeleteJob": pb.DeleteJobRequest,
     "GetJobInput": pb.GetJobInputRequest,
     "RenewLease": pb.RenewLeaseRequest,
+    "PutJobResults": lambda **fields: pb.PutJobResultsRequest(**({"data": DOCUMENT} | fields)),
     "CompleteJob": lambda **fields: pb.CompleteJobRequest(**({"results_json": DOCUMENT} | fields)),
     "FailJob": lambda **fields: pb.FailJobRequest(**({"error_message": "why"} | fields)),
     "ReleaseJob": pb.ReleaseJobRequest,
 }
-OF_THE_HOLDER = ("GetJobInput", "RenewLease", "CompleteJob", "FailJob", "ReleaseJob")
+OF_THE_HOLDER = ("GetJobInput", "RenewLease", "PutJobResults", "CompleteJob", "FailJob", "ReleaseJob")
 OF_CLIENTS = ("GetJobStatus", "GetJobResults", "DeleteJob")
 
 
@@ -169,6 +171,12 @@ def complete_on_a_full_disk(server: Running) -> object:
     job_id = taken(server)
     server.services.storage.before_save = raises(StorageFull())
     return ask(server, "CompleteJob", job_id)
+
+
+def put_on_a_full_disk(server: Running) -> object:
+    job_id = taken(server)
+    (server.settings.data_dir / STAGING_FOLDER / f"{job_id}.json").symlink_to("/dev/full")
+    return ask(server, "PutJobResults", job_id)
 
 
 def dequeue(server: Running, **fields: Any) -> object:
@@ -264,6 +272,14 @@ def _client_cases() -> list[Case]:
         Case(rpc, not_completed, missing, lambda s: ask(s, rpc, taken(s)), "is running", names_job=True),
         Case(rpc, Reason.JOB_FAILED, missing, lambda s: ask(s, rpc, failed(s)), "no frame can be read", names_job=True),
         Case(rpc, Reason.INVALID_FORMAT, invalid, lambda s: ask(s, rpc, completed(s), format=3), "not 3", "format"),
+        Case(
+            rpc,
+            Reason.PAYLOAD_TOO_LARGE,
+            Code.RESOURCE_EXHAUSTED,
+            lambda s: ask(s, rpc, completed(s)),
+            "RESULTS_FORMAT_JSON",
+            settings={"max_frames_bytes": len(DOCUMENT) - 1},
+        ),
         Case(rpc, Reason.RESULTS_UNREADABLE, Code.DATA_LOSS, lose_results, "missing", names_job=True),
         Case(rpc, Reason.RESULTS_UNREADABLE, Code.DATA_LOSS, damage_results, "damaged", names_job=True),
         Case("DeleteJob", not_finished, state, lambda s: ask(s, "DeleteJob", submitted(s)), "pending", names_job=True),
@@ -288,6 +304,9 @@ def _worker_cases() -> list[Case]:
     def completing(results_json: bytes) -> Callable[[Running], object]:
         return lambda s: ask(s, "CompleteJob", taken(s), results_json=results_json)
 
+    def putting(**chunk: Any) -> Callable[[Running], object]:
+        return lambda s: ask(s, "PutJobResults", taken(s), **chunk)
+
     def failing(error_message: str) -> Callable[[Running], object]:
         return lambda s: ask(s, "FailJob", taken(s), error_message=error_message)
 
@@ -300,6 +319,33 @@ def _worker_cases() -> list[Case]:
         Case("GetJobInput", Reason.INVALID_RANGE, invalid, reading(length=-1), "-1", "offset"),
         Case("GetJobInput", Reason.INVALID_RANGE, invalid, reading(offset=len(VIDEO) + 1), "end", "offset"),
         Case("GetJobInput", Reason.INPUT_UNREADABLE, Code.DATA_LOSS, lose_video, "missing", names_job=True),
+        Case("PutJobResults", Reason.INVALID_RANGE, invalid, putting(offset=-1), "between 0 and 0", "offset"),
+        Case("PutJobResults", Reason.INVALID_RANGE, invalid, putting(offset=1), "between 0 and 0", "offset"),
+        Case(
+            "PutJobResults",
+            too_large,
+            exhausted,
+            putting(),
+            "the limit is 10",
+            settings={"max_chunk_bytes": 10},
+        ),
+        Case(
+            "PutJobResults",
+            too_large,
+            exhausted,
+            putting(),
+            "larger than 10 bytes",
+            settings={"max_results_bytes": 10},
+        ),
+        Case("PutJobResults", Reason.DISK_LOW, exhausted, put_on_a_full_disk, "disk", retry_seconds=30),
+        Case(
+            "CompleteJob",
+            Reason.RESULTS_INCOMPLETE,
+            Code.FAILED_PRECONDITION,
+            lambda s: ask(s, "CompleteJob", taken(s), results_json=b"", results_size_bytes=1, results_sha256=bytes(32)),
+            "from offset 0",
+            names_job=True,
+        ),
         Case("CompleteJob", Reason.INVALID_RESULTS, invalid, completing(b""), "results_json", "results_json"),
         Case("CompleteJob", Reason.INVALID_RESULTS, invalid, completing(b"[]"), "results_json", "results_json"),
         Case(
@@ -307,8 +353,16 @@ def _worker_cases() -> list[Case]:
             too_large,
             exhausted,
             completing(DOCUMENT + bytes(12 << 20)),
-            str(len(DOCUMENT)),
+            f"larger than {len(DOCUMENT)} bytes",
             settings={"max_results_bytes": len(DOCUMENT), "max_video_bytes": len(VIDEO)},
+        ),
+        Case(
+            "CompleteJob",
+            too_large,
+            exhausted,
+            completing(DOCUMENT),
+            "PutJobResults",
+            settings={"max_inline_results_bytes": len(DOCUMENT) - 1},
         ),
         Case("CompleteJob", Reason.DISK_LOW, exhausted, complete_on_a_full_disk, "disk", retry_seconds=30),
         Case("FailJob", Reason.INVALID_ERROR_MESSAGE, invalid, failing(" "), "what went wrong", "error_message"),

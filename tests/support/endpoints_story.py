@@ -48,6 +48,7 @@ STORY = [
     _by_worker("RenewLease", _FIRST),
     _by_worker("ReleaseJob", _FIRST),
     _DEQUEUE,
+    _by_worker("PutJobResults", _FIRST, f', "offset": 0, "data": "{_RESULTS}"'),
     _by_worker("CompleteJob", _FIRST, f', "results_json": "{_RESULTS}"'),
     _call("JobService/GetJobResults", f'{{"job_id": "{_FIRST}"}}'),
     _call("JobService/GetJobResults", f'{{"job_id": "{_FIRST}", "format": "RESULTS_FORMAT_JSON"}}'),

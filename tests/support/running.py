@@ -38,6 +38,7 @@ class StopHook:
 class Running:
     """One server, a channel to it, and its services."""
 
+    settings: ApiSettings
     addresses: list[str]
     server: ApiServer
     stop_hook: StopHook
@@ -70,7 +71,7 @@ def running_server(
         addresses = server.start()
         with grpc.insecure_channel(addresses[0], options=CHANNEL_OPTIONS) as channel:
             jobs, workers = JobServiceStub(channel), WorkerServiceStub(channel)
-            yield Running(addresses, server, stop_hook, services, channel, jobs, workers)
+            yield Running(settings, addresses, server, stop_hook, services, channel, jobs, workers)
     finally:
         server.stop()
         services.close()

@@ -7,6 +7,7 @@ import pytest
 
 from job_api.housekeeper import Housekeeper
 from tests.support.adapters import raises
+from tests.support.clock import FakeClock
 from tests.support.waiting import eventually, in_thread
 
 pytestmark = pytest.mark.unit
@@ -20,10 +21,18 @@ class CountsRounds:
     def __init__(self) -> None:
         self.housekeeping_due = threading.Event()
         self.rounds = 0
+        self.calls: list[str | float] = []
         self.meanwhile: Callable[[], object] = lambda: None
+
+    def extend_leases(self, seconds: float) -> None:
+        self.calls.append(seconds)
+
+    def retry_enqueuing(self) -> None:
+        self.calls.append("retry")
 
     def expire_leases(self) -> int:
         self.rounds += 1
+        self.calls.append("expire")
         self.meanwhile()
         return 0
 
@@ -83,3 +92,17 @@ def test_what_becomes_due_in_the_middle_of_a_round_is_done_although_it_is_to_sto
     dispatch.meanwhile = stop
     dispatch.housekeeping_due.set()
     eventually(lambda: dispatch.rounds == 2, "a round after the one in which the stop began")
+
+
+@pytest.mark.parametrize(("late_seconds", "extended"), [(LONG_SECONDS, []), (LONG_SECONDS + 1, [LONG_SECONDS + 1])])
+def test_a_round_that_comes_late_extends_the_leases_before_it_looks_at_them(
+    dispatch: CountsRounds, clock: FakeClock, late_seconds: float, extended: list[float]
+) -> None:
+    housekeeper = Housekeeper(dispatch, LONG_SECONDS, clock)  # type: ignore[arg-type]
+    housekeeper.start()
+    dispatch.housekeeping_due.set()
+    eventually(lambda: dispatch.calls == ["expire", "retry"], "a round in time")
+    clock.advance(LONG_SECONDS + late_seconds)
+    dispatch.housekeeping_due.set()
+    eventually(lambda: dispatch.calls == ["expire", "retry", *extended, "expire", "retry"], "a late round")
+    housekeeper.stop()
