@@ -103,7 +103,7 @@ class JobServiceServicer:
 
         Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_FORMAT), NOT_FOUND (JOB_NOT_FOUND, JOB_NOT_COMPLETED,
         JOB_FAILED), RESOURCE_EXHAUSTED (PAYLOAD_TOO_LARGE: too large to be answered as frames, so request
-        the JSON text), DATA_LOSS (RESULTS_UNREADABLE: the stored results are missing or damaged).
+        the text), DATA_LOSS (RESULTS_UNREADABLE: the stored results are missing or damaged).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

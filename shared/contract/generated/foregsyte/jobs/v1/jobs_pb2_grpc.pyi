@@ -68,7 +68,7 @@ class JobServiceStub:
 
     Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_FORMAT), NOT_FOUND (JOB_NOT_FOUND, JOB_NOT_COMPLETED,
     JOB_FAILED), RESOURCE_EXHAUSTED (PAYLOAD_TOO_LARGE: too large to be answered as frames, so request
-    the JSON text), DATA_LOSS (RESULTS_UNREADABLE: the stored results are missing or damaged).
+    the text), DATA_LOSS (RESULTS_UNREADABLE: the stored results are missing or damaged).
     """
     ListJobs: _grpc.UnaryUnaryMultiCallable[_jobs_pb2.ListJobsRequest, _jobs_pb2.ListJobsResponse]
     """Lists jobs, newest first.
@@ -119,7 +119,7 @@ class JobServiceAsyncStub(JobServiceStub):
 
     Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_FORMAT), NOT_FOUND (JOB_NOT_FOUND, JOB_NOT_COMPLETED,
     JOB_FAILED), RESOURCE_EXHAUSTED (PAYLOAD_TOO_LARGE: too large to be answered as frames, so request
-    the JSON text), DATA_LOSS (RESULTS_UNREADABLE: the stored results are missing or damaged).
+    the text), DATA_LOSS (RESULTS_UNREADABLE: the stored results are missing or damaged).
     """
     ListJobs: _aio.UnaryUnaryMultiCallable[_jobs_pb2.ListJobsRequest, _jobs_pb2.ListJobsResponse]  # type: ignore[assignment]
     """Lists jobs, newest first.
@@ -185,7 +185,7 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_FORMAT), NOT_FOUND (JOB_NOT_FOUND, JOB_NOT_COMPLETED,
         JOB_FAILED), RESOURCE_EXHAUSTED (PAYLOAD_TOO_LARGE: too large to be answered as frames, so request
-        the JSON text), DATA_LOSS (RESULTS_UNREADABLE: the stored results are missing or damaged).
+        the text), DATA_LOSS (RESULTS_UNREADABLE: the stored results are missing or damaged).
         """
 
     @_abc_1.abstractmethod
