@@ -11,6 +11,7 @@ from uuid import uuid4
 import grpc
 import pytest
 
+from job_api.bootstrap import STAGING_FOLDER
 from job_api.settings import ApiSettings
 from job_api.storage.keys import JOBS_FOLDER
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
@@ -93,6 +94,7 @@ def was_answered(call: Callable[[], object]) -> bool:
 
 def must_have_no_temporary_file(known: Known) -> None:
     assert not [name for name in stored(known.data) if name.startswith(".")]
+    assert not any((known.data / STAGING_FOLDER).iterdir())
 
 
 def finish_all(server: Served, known: Known) -> None:
@@ -175,8 +177,7 @@ def test_a_submit_that_is_killed_leaves_a_whole_job_or_nothing_and_can_be_repeat
 
 
 COMPLETION_STEPS = {
-    "results half written": (False, pb.JOB_STATUS_RUNNING),
-    "results written": (False, pb.JOB_STATUS_RUNNING),
+    "results staged": (False, pb.JOB_STATUS_RUNNING),
     "results renamed": (False, pb.JOB_STATUS_RUNNING),
     "row completed": (False, pb.JOB_STATUS_COMPLETED),
     "CompleteJob answered": (True, pb.JOB_STATUS_COMPLETED),
@@ -191,7 +192,7 @@ def test_a_completion_that_is_killed_can_be_repeated_by_its_worker_only(failpoin
         completion = pb.CompleteJobRequest(job_id=job_id, worker_id=WORKER, results_json=LARGE_DOCUMENT)
         assert was_answered(lambda: server.workers.CompleteJob(completion)) == answered
     known.statuses[job_id] = status
-    assert any(name.startswith(".") for name in stored(known.data)) == failpoint.endswith(" written")
+    assert any((known.data / STAGING_FOLDER).iterdir()) == (failpoint == "results staged")
 
     with serving(known.data) as server:
         must_have_no_temporary_file(known)

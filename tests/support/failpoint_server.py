@@ -25,8 +25,6 @@ from job_api.interceptors.error_mapping import ErrorMappingInterceptor
 from job_api.queue.memory_queue import MemoryQueue
 from job_api.repositories.jobs import JobRepository
 from job_api.settings import ApiSettings
-from job_api.storage import local_storage
-from job_api.storage.keys import JOBS_FOLDER
 from job_api.storage.local_storage import LocalStorage
 from shared.contract.job_status import JobStatus
 
@@ -52,53 +50,50 @@ class Failpoint:
             threading.Event().wait()  # the kernel needs a moment; nothing more may happen in it
 
 
-class HalfReadFile(io.BytesIO):
-    """Gives its first half, then reaches the failpoint."""
+class WatchedFile(io.BytesIO):
+    """Gives its content in two halves, and reaches a failpoint after each."""
 
-    def __init__(self, content: bytes, at_half: Callable[[], None]) -> None:
+    def __init__(self, content: bytes, at_half: Callable[[], None], at_end: Callable[[], None]) -> None:
         super().__init__(content)
         self._half = len(content) // 2
         self._at_half = at_half
+        self._at_end = at_end
 
     def read(self, size: int | None = -1, /) -> bytes:
         if self.tell() == 0:
             return super().read(self._half)
-        self._at_half()
-        return super().read(size)
-
-
-def kind_of(name: str) -> str:
-    return "video" if ".mp4" in name else "results"
+        if self.tell() == self._half:
+            self._at_half()
+        data = super().read(size)
+        if not data:
+            self._at_end()
+        return data
 
 
 class FailingStorage(LocalStorage):
-    """Passes by: half written, written (not renamed), renamed (not synced) for a video and for results."""
+    """Passes by: video half written, written (not renamed), renamed; results staged (not renamed), renamed."""
 
     def __init__(self, root: Path, failpoint: Failpoint) -> None:
         super().__init__(root)
         self._failpoint = failpoint
-        self._kind = ""
-        self._write, self._sync = local_storage._write_synced, local_storage._sync_folder
-        local_storage._write_synced = self._write_and_pass
-        local_storage._sync_folder = self._pass_and_sync
 
     def save_file(self, src: BinaryIO, dest_path: str) -> str:
-        half_written = partial(self._failpoint.pass_by, f"{kind_of(dest_path)} half written")
-        return super().save_file(HalfReadFile(src.read(), half_written), dest_path)
+        half_written, written = (
+            partial(self._failpoint.pass_by, f"video {how_far}") for how_far in ("half written", "written")
+        )
+        key = super().save_file(WatchedFile(src.read(), half_written, written), dest_path)
+        self._failpoint.pass_by("video renamed")
+        return key
+
+    def adopt_file(self, source: Path, dest_path: str) -> str:
+        self._failpoint.pass_by("results staged")
+        key = super().adopt_file(source, dest_path)
+        self._failpoint.pass_by("results renamed")
+        return key
 
     def delete_file(self, path: str) -> None:
         super().delete_file(path)
         self._failpoint.pass_by(FILE_DELETED)
-
-    def _write_and_pass(self, src: BinaryIO, path: Path) -> None:
-        self._write(src, path)
-        self._kind = kind_of(path.name)
-        self._failpoint.pass_by(f"{self._kind} written")
-
-    def _pass_and_sync(self, folder: Path) -> None:
-        if folder.name == JOBS_FOLDER:
-            self._failpoint.pass_by(f"{self._kind} renamed")
-        self._sync(folder)
 
 
 class FailingJobs(JobRepository):
