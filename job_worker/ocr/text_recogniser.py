@@ -3,7 +3,6 @@
 # ruff: noqa: PLC0415 - the heavy libraries are loaded when a model is, not when this module is
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -14,12 +13,11 @@ import numpy.typing as npt
 import yaml
 
 from job_worker.inference.image_cache import ImageCache
-from job_worker.inference.openvino_models import Precision, compile_model, cpu_has_bf16, read_model
+from job_worker.inference.openvino_models import Precision, compile_model, read_model
 from job_worker.ocr.network_rewrites import without_concatenations
-from job_worker.ocr.quantised import quantise, ranges_for
 from shared.video.frame import Image
 
-__all__ = ["LineResize", "ReadLine", "TextRecogniser", "network_input"]
+__all__ = ["LineResize", "ReadLine", "TextRecogniser"]
 
 LINE_HEIGHT = 48
 """Height of the network's input, in pixels."""
@@ -73,24 +71,13 @@ class TextRecogniser:
         precision: The number type that it computes in.
         resize: How lines are resized for its input.
         head_steps: Time steps for which the last layer is computed at once.
-        has_bf16: Whether the CPU multiplies bytes without overflow, so that int8 can be used.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        precision: Precision,
-        resize: LineResize,
-        *,
-        head_steps: int = HEAD_STEPS,
-        has_bf16: Callable[[], bool] = cpu_has_bf16,
-    ) -> None:
+    def __init__(self, folder: Path, precision: Precision, resize: LineResize, *, head_steps: int = HEAD_STEPS) -> None:
         self._resize = resize
         config = yaml.safe_load((folder / "inference.yml").read_text(encoding="utf-8"))
         self._alphabet = ["", *config["PostProcess"]["character_dict"], " "]
         network = without_concatenations(read_model(folder / "inference.onnx"))
-        if precision is Precision.int8 and has_bf16() and (measured := ranges_for(folder / "inference.onnx")):
-            network = quantise(network, measured)
         self._network = _Network(network, precision, head_steps)
         self._cache: ImageCache[ReadLine] = ImageCache(CACHED_LINES)
 
@@ -103,7 +90,7 @@ class TextRecogniser:
         return self._cache.get(line, self._read)
 
     def _read(self, line: Image) -> ReadLine:
-        return self._decoded(*self._network.most_likely(network_input(line, self._resize)))
+        return self._decoded(*self._network.most_likely(_network_input(line, self._resize)))
 
     def _decoded(self, characters: npt.NDArray[np.int32], probabilities: npt.NDArray[np.float32]) -> ReadLine:
         """Decode the time steps by CTC: a character lasts until another character or a blank."""
@@ -176,11 +163,10 @@ def _head_input(network: Any) -> Any:
     entry = network.output(0).get_node().input(0)
     while (node := entry.get_source_output().get_node()).get_type_name() != "MatMul":
         entry = node.input(0)
-    quantised = node.input_value(0).get_node()
-    return quantised.input(0) if quantised.get_type_name() == "FakeQuantize" else node.input(0)
+    return node.input(0)
 
 
-def network_input(line: Image, resize: LineResize) -> npt.NDArray[np.float32]:
+def _network_input(line: Image, resize: LineResize) -> npt.NDArray[np.float32]:
     """Return the network's input for a line: `(1, 3, 48, W)` float32 BGR from -1 to 1."""
     ratio = line.shape[1] / line.shape[0]
     if LINE_HEIGHT * ratio > SCALED_FROM_WIDTH:

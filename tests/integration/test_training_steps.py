@@ -8,13 +8,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import yaml
 
 from job_worker.detection.base import DetectionLimits
 from job_worker.detection.openvino_detector import OpenVinoDetector
 from job_worker.detection.ultralytics_detector import UltralyticsDetector
 from job_worker.inference.openvino_models import InferenceConfig, Precision
-from job_worker.ocr.quantised import RANGES_FILE
 from shared.video.reader import VideoReader
 from tests.conftest import ROOT
 from training.boxes import CLASSES, Box
@@ -39,15 +37,6 @@ def models(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     step("train", "--data", data, "--to", folder, "--device", "cpu", "--epochs", "1", "--imgsz", "64", "--batch", "4")
     step("export", folder / "train" / "weights" / "best.pt", "--to", folder / "models")
     return folder / "models"
-
-
-def test_the_ranges_of_the_text_recogniser_are_measured_again(tmp_path: Path) -> None:
-    step("text_ranges", "--lines", "40", "--out", tmp_path / "ranges.yaml")
-    again, shipped = (yaml.safe_load(file.read_text()) for file in (tmp_path / "ranges.yaml", RANGES_FILE))
-    assert again["sha256"] == shipped["sha256"]
-    assert list(again["ranges"]) == list(shipped["ranges"])
-    for name, (low, high) in shipped["ranges"].items():  # other lines, with other fonts
-        assert again["ranges"][name] == pytest.approx([low, high], rel=0.4, abs=0.1), name
 
 
 def test_classes_are_made_equally_careful(tmp_path: Path) -> None:
