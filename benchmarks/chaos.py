@@ -13,22 +13,22 @@ stop, and it must hold that
 - the server's folder holds the files of these jobs and no others.
 
 Else the exit code is 1 and the folder with all logs is kept. Work done twice (a job given out again because its worker
-was lost) is right by design and counted apart, as are recovery times. A job is never failed for lost workers here:
-`--max-lost-workers` of the server is raised out of reach, for the storm kills workers more often than any job kills.
+was lost) is right by design. A job is never failed for lost workers here: `--max-lost-workers` of the server is raised
+out of reach, for the storm kills workers more often than any job kills.
 
 `--engine cheap` (the default) has workers without models, see `cheap_worker`: many jobs a minute, so many chances to go
 wrong. `--engine real` runs the models: pipeline `yolo` if there are `--weights`, else `ocr`.
 """
 
 import argparse
-import re
+import json
 import shutil
 import signal
 import sys
 import tempfile
 import threading
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack, closing
@@ -39,8 +39,7 @@ from typing import Any
 import grpc
 
 from benchmarks.chaos_clients import Client, Promise, Truth, truths
-from benchmarks.chaos_processes import Fault, FaultKind, Incident, Victim, Violation, faults
-from benchmarks.chaos_report import duplicated, read_events, recoveries, show, spread
+from benchmarks.chaos_processes import Victim, Violation, faults
 from benchmarks.cheap_worker import PIPELINE, build_cheap_runner
 from benchmarks.measuring import command_line, save
 from benchmarks.small_videos import OUTSIDE, small_videos
@@ -75,8 +74,7 @@ class Storm:
         self._api = Victim("api", self._api_command, folder)
         self._workers = [Victim(f"worker-{number}", self._worker_command, folder) for number in range(chosen.workers)]
         self._clients: list[Client] = []
-        self._incidents: list[Incident] = []
-        self._answers: defaultdict[str, list[float]] = defaultdict(list)
+        self._faults: list[str] = []
         self._violations: list[str] = []
 
     def run(self) -> dict[str, Any]:
@@ -104,13 +102,13 @@ class Storm:
     def _api_command(self, _life: str) -> list[str]:
         lease = ("--lease-seconds", str(self._chosen.lease_seconds), "--max-lost-workers", str(OUT_OF_REACH))
         where = ("--address", self._address, "--data-dir", "data", "--min-free-bytes", "0")
-        return ["job_api", *where, *lease, "--pipelines", self._pipeline, "--log-format", "json"]
+        return ["job_api", *where, *lease, "--pipelines", self._pipeline]
 
     def _worker_command(self, life: str) -> list[str]:
         module = "job_worker.worker_runner" if self._chosen.engine == "real" else "benchmarks.cheap_worker"
         weights = ("--yolo-weights", self._chosen.weights) if self._chosen.weights else ()
         names = ("--address", self._address, "--worker-id", life, "--pipelines", self._pipeline)
-        return [module, *names, *weights, "--threads", "1", "--work-dir", ".", "--log-format", "json"]
+        return [module, *names, *weights, "--threads", "1", "--work-dir", "."]
 
     def _rage(self, stack: ExitStack) -> None:
         """Run clients and faults until the time is over or something is wrong; then every process runs."""
@@ -135,16 +133,15 @@ class Storm:
         for fault in faults(f"{chosen.seed}-{victim.name}", chosen.fault_seconds, chosen.lease_seconds):
             if self._over.wait(fault.after_seconds):
                 return
-            self._incidents.append(victim.suffer(fault, self._over))
+            self._faults.append(f"{victim.name} {fault.kind}")
+            victim.suffer(fault, self._over)
             if victim is self._api:
-                self._wait_for_answer(fault)
+                self._wait_for_answer()
 
-    def _wait_for_answer(self, fault: Fault) -> None:
+    def _wait_for_answer(self) -> None:
         with grpc.insecure_channel(self._address, options=NEVER_WAITS) as channel:
             stub = JobServiceStub(channel)
             stub.ListPipelines(pb.ListPipelinesRequest(), timeout=ANSWER_SECONDS, wait_for_ready=True)
-        what = "continued" if fault.kind is FaultKind.stop else "started again"
-        self._answers[f"server {what}: first answer"].append(time.monotonic() - self._api.runs_since)
 
     def _prove(self) -> None:
         """Check every job once more, then stop everything and check the files."""
@@ -167,25 +164,20 @@ class Storm:
 
     def _report(self, seconds: float) -> dict[str, Any]:
         chosen = self._chosen
-        events = list(read_events(self._api.logs))
         promises = [promise for client in self._clients for promise in client.promises]
         ends = Counter(str(promise.ended.status) if promise.ended else "not ended" for promise in promises)
-        times = self._answers | recoveries(events, self._incidents)
         refusals = sum((client.refusals for client in self._clients), Counter())
         repeats = {"submits repeated after their answer": sum(client.repeats for client in self._clients)}
         sizes = {"workers": chosen.workers, "clients": chosen.clients, "lease seconds": chosen.lease_seconds}
-        faults_of = Counter(f"{re.split('[.-]', incident.process)[0]} {incident.kind}" for incident in self._incidents)
         return {
             "seed": chosen.seed,
             "engine": chosen.engine,
             "minutes of faults": chosen.minutes,
             "seconds in all": round(seconds, 1),
             "processes": sizes | {"videos": len(self._truths)},
-            "faults": dict(sorted(faults_of.items())),
+            "faults": dict(sorted(Counter(self._faults).items())),
             "jobs": {"acknowledged": len(promises), **dict(sorted(ends.items()))},
             "clients": repeats | {f"calls repeated after {code}": count for code, count in refusals.items()},
-            "work done twice": duplicated(events),
-            "recovery seconds": {name: spread(samples) for name, samples in sorted(times.items())},
             "violations": self._violations,
         }
 
@@ -207,7 +199,7 @@ def main() -> int:
     print(f"seed {chosen.seed}: {chosen.minutes:g} minutes of faults", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="foregsyte-chaos-"))
     report = Storm(chosen, folder, small_videos(chosen.videos, MAX_VIDEO_BYTES[chosen.engine])).run()
-    show(report)
+    print(json.dumps(report, indent=2))
     save(chosen.json, report)
     if report["violations"]:
         print(f"logs and data are kept in {folder}", file=sys.stderr)
