@@ -6,18 +6,18 @@ import ast
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import yaml
 
-from job_worker.detection.base import DEFAULT_LIMITS, DetectionLimits
+from job_worker.detection.base import DEFAULT_LIMITS, DetectionLimits, detection_of
 from job_worker.detection.letterbox import Letterbox, letterbox
 from job_worker.detection.nms import ROW_COLUMNS, non_maximum_suppression
 from job_worker.errors import ModelLoadError
-from job_worker.inference.openvino_models import InferenceConfig, PerShapeModel, read_model
+from job_worker.inference.openvino_models import PerShapeModel, Precision, read_model
 from job_worker.inference.vendor_libraries import first_line_of
-from shared.results import Box, Detection
+from shared.results import Detection
 from shared.video.frame import Image
 
 __all__ = ["OpenVinoDetector", "is_runnable"]
@@ -38,7 +38,8 @@ class OpenVinoDetector:
 
     Args:
         weights: A `*_openvino_model` folder or an ONNX file.
-        config: Precision and threads.
+        precision: The number type that it computes in.
+        threads: CPU threads, at least 1. Each computes an image of its own, which is faster than several for one image.
         image_size: Long side of the network's input in pixels; a network exported for one size keeps that size.
 
     Raises:
@@ -47,14 +48,14 @@ class OpenVinoDetector:
 
     batch_size = 1  # one image for each core is faster than several images in one request
 
-    def __init__(self, weights: Path, config: InferenceConfig, *, image_size: int = 640) -> None:
-        self.concurrency = config.threads
+    def __init__(self, weights: Path, precision: Precision, threads: int, image_size: int = 640) -> None:
+        self.concurrency = threads
         try:
             self._network = read_model(next(weights.glob("*.xml"), weights))
             self._description = _description(weights, self._network)
             self._fixed_size = _fixed_size(self._network)
             self._image_size = image_size
-            self._model = PerShapeModel(self._with_input_size, config.precision)
+            self._model = PerShapeModel(self._with_input_size, precision)
             self._check_output()
         except Exception as error:
             raise ModelLoadError(
@@ -80,7 +81,7 @@ class OpenVinoDetector:
         boxed = self._letterbox(image)
         with self._model.inferred(boxed.image) as output:
             rows = boxed.scaled_back(non_maximum_suppression(output(0)[0], limits.confidence, limits.iou))
-        return limits.select(self._detection(row) for row in rows.tolist())
+        return limits.select(detection_of(row, self._description.names) for row in rows.tolist())
 
     def detect_batch(self, images: Sequence[Image], limits: DetectionLimits = DEFAULT_LIMITS) -> list[list[Detection]]:
         """Return what `detect` returns for each of the images."""
@@ -99,12 +100,6 @@ class OpenVinoDetector:
         if self._fixed_size:
             return letterbox(image, *self._fixed_size)
         return letterbox(image, self._image_size, self._image_size, self._description.stride)
-
-    def _detection(self, row: list[float]) -> Detection:
-        *corners, score, class_id = row
-        name = self._description.names[int(class_id)]
-        box = cast("Box", tuple(corners))
-        return Detection(label=name, class_id=int(class_id), confidence=min(score, 1.0), box=box)
 
     def _with_input_size(self, height: int, width: int) -> Any:
         """Return the network for one input size; it takes BGR bytes and scales the values itself."""

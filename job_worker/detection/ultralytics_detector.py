@@ -4,18 +4,18 @@
 
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
-from job_worker.detection.base import DEFAULT_LIMITS, DetectionLimits
+from job_worker.detection.base import DEFAULT_LIMITS, DetectionLimits, detection_of
 from job_worker.detection.ultralytics_backends import pin_backend
 from job_worker.detection.ultralytics_batches import use_full_batches
 from job_worker.detection.ultralytics_weights import find_weights
 from job_worker.errors import ModelLoadError
 from job_worker.inference.threads import limit_threads
 from job_worker.inference.vendor_libraries import first_line_of, prepare_vendor_libraries, user_cache_folder
-from shared.results import Box, Detection
+from shared.results import Detection
 from shared.video.frame import Image
 
 __all__ = ["UltralyticsDetector", "load_yolo"]
@@ -128,10 +128,4 @@ def _blank_image(size: int) -> Image:
 def _detections(result: Any) -> list[Detection]:
     if result.boxes is None:
         raise ValueError("the model does not give boxes")
-    rows = zip(result.boxes.cls.tolist(), result.boxes.conf.tolist(), result.boxes.xyxy.tolist(), strict=True)
-    return [_detection(int(class_id), score, corners, result.names) for class_id, score, corners in rows]
-
-
-def _detection(class_id: int, confidence: float, corners: list[float], names: dict[int, str]) -> Detection:
-    box = cast("Box", tuple(corners))
-    return Detection(label=names[class_id], class_id=class_id, confidence=min(confidence, 1.0), box=box)
+    return [detection_of(row, result.names) for row in result.boxes.data.tolist()]

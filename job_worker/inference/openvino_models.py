@@ -10,7 +10,6 @@ often a model is compiled.
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -23,7 +22,6 @@ from shared.video.frame import Image
 
 __all__ = [
     "CompiledModel",
-    "InferenceConfig",
     "PerShapeModel",
     "Precision",
     "compile_model",
@@ -41,20 +39,6 @@ class Precision(StrEnum):
 
     f32 = "f32"
     bf16 = "bf16"
-
-
-@dataclass(frozen=True, slots=True)
-class InferenceConfig:
-    """How models run.
-
-    Attributes:
-        precision: The number type that they compute in.
-        threads: CPU threads, at least 1. Each thread computes an image of its own, which is faster than several threads
-            for one image.
-    """
-
-    precision: Precision = Precision.f32
-    threads: int = 1
 
 
 class CompiledModel:

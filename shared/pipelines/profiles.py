@@ -28,8 +28,10 @@ class ProfileNumbers:
     Attributes:
         precision: Number type that models compute in: `f32` or `bf16`.
         text_long_sides: Long sides in pixels of the images in which text is looked for, the largest first.
-        min_line_width: Shorter lines of text are padded to this width before they are read, in pixels.
-        line_width_step: Widths of lines are padded to a multiple of this, in pixels.
+        min_line_width: Shorter lines of text are padded to this width before they are read, in pixels; the network was
+            trained on 320.
+        line_width_step: Widths of lines are padded to a multiple of this, in pixels: the first line of a width takes
+            half as long again as the next.
         line_width_scale: Long lines are scaled to this share of their width, 0 to 1.
     """
 

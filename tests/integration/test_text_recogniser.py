@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 
 from benchmarks.text_clip import WORDS
-from job_worker.analysis.engines import line_resize
-from job_worker.inference.openvino_models import CompiledModel, Precision
+from job_worker.inference.openvino_models import CompiledModel
 from job_worker.ocr.bundled_models import bundled_text_models
-from job_worker.ocr.text_recogniser import LineResize, ReadLine, TextRecogniser
-from shared.pipelines.profiles import Profile
+from job_worker.ocr.text_recogniser import ReadLine, TextRecogniser
+from shared.pipelines.profiles import PROFILES, Profile
 from shared.video.frame import Image
 
 pytestmark = [pytest.mark.integration, pytest.mark.worker, pytest.mark.models]
@@ -37,7 +36,7 @@ def folder() -> Path:
 
 @pytest.fixture
 def floats(folder: Path) -> TextRecogniser:
-    return TextRecogniser(folder, Precision.f32, LineResize())
+    return TextRecogniser(folder, PROFILES[Profile.exact])
 
 
 def read(recogniser: TextRecogniser) -> list[ReadLine]:
@@ -48,7 +47,7 @@ def read(recogniser: TextRecogniser) -> list[ReadLine]:
 def test_the_last_layer_in_parts_of_any_length_gives_the_same(steps: int, folder: Path, floats: TextRecogniser) -> None:
     expected = [floats.read(line(text)) for text in TEXTS[::5]]
     assert [found.text for found in expected] == TEXTS[::5]
-    in_parts = TextRecogniser(folder, Precision.f32, LineResize(), head_steps=steps)
+    in_parts = TextRecogniser(folder, PROFILES[Profile.exact], head_steps=steps)
     for text, whole in zip(TEXTS[::5], expected, strict=True):
         found = in_parts.read(line(text))
         assert found.text == whole.text
@@ -64,7 +63,7 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 def test_lines_of_the_fast_profile_say_what_they_say_in_32_bit_floats(folder: Path, floats: TextRecogniser) -> None:
-    fast = TextRecogniser(folder, Precision.bf16, line_resize(Profile.fast))
+    fast = TextRecogniser(folder, PROFILES[Profile.fast])
     expected = [found.text for found in read(floats)]
     found = read(fast)
     assert sum(one.text == other for one, other in zip(found, expected, strict=True)) >= 0.95 * len(TEXTS)

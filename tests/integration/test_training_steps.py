@@ -12,7 +12,7 @@ import pytest
 from job_worker.detection.base import DetectionLimits
 from job_worker.detection.openvino_detector import OpenVinoDetector
 from job_worker.detection.ultralytics_detector import UltralyticsDetector
-from job_worker.inference.openvino_models import InferenceConfig, Precision
+from job_worker.inference.openvino_models import Precision
 from shared.video.reader import VideoReader
 from tests.conftest import ROOT
 from training.boxes import CLASSES, Box
@@ -88,7 +88,7 @@ def test_both_forms_are_small_enough_to_ship_and_say_nothing_of_the_host(models:
 def test_both_forms_find_the_same_classes(models: Path, dataset: Path, tmp_path: Path) -> None:
     image = next(iter(rendered_frames(dataset))).image
     limits = DetectionLimits(confidence=0.0005)  # so that a network that has learned nothing yet finds something
-    fast = OpenVinoDetector(models / "text_carriers_openvino_model", InferenceConfig(Precision.f32, 1))
+    fast = OpenVinoDetector(models / "text_carriers_openvino_model", Precision.f32, threads=1)
     reference = UltralyticsDetector(models / "text_carriers.pt", device="cpu", threads=1, cache_folder=tmp_path)
     for detector in (fast, reference):
         assert {found.label for found in detector.detect(image, limits)} <= set(CLASSES)
