@@ -6,8 +6,6 @@ from typing import Annotated
 
 import typer
 
-from job_client.client import JobClient
-
 __all__ = [
     "AddressOption",
     "FramesOption",
@@ -16,7 +14,6 @@ __all__ = [
     "JsonOption",
     "PipelineOption",
     "TlsOption",
-    "connected",
     "frames_range",
 ]
 
@@ -37,11 +34,6 @@ JobIdsArgument = Annotated[list[str], typer.Argument(metavar="JOB_ID...", help="
 FramesOption = Annotated[
     str, typer.Option("--frames", metavar="A:B", help="Only frames A up to, not including, B; either may be left out.")
 ]
-
-
-def connected(address: str, tls_ca_file: Path | None) -> JobClient:
-    """Return a client of the server, to be closed by the caller."""
-    return JobClient(address, tls_ca_file)
 
 
 def frames_range(text: str) -> range:

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from job_client.cli.options import AddressOption, JobIdArgument, TlsOption, connected
+from job_client.cli.options import AddressOption, JobIdArgument, TlsOption
 from job_client.cli.output import messages
 from job_client.cli.progress import counting_bar
 from job_client.cli.signals import ending_on_signals
-from job_client.client import DEFAULT_ADDRESS
+from job_client.client import DEFAULT_ADDRESS, JobClient
 from job_client.files import written_whole
 from job_client.report.page import render_report
 from job_client.spans import SpanKind
@@ -45,7 +45,7 @@ def report(
 
         foregsyte report JOB_ID --video video.mp4 -o report.html
     """
-    with connected(address, tls_ca_file) as client:
+    with JobClient(address, tls_ca_file) as client:
         job = client.job(job_id)
         info, results = job.status(), job.results()
     with ending_on_signals(), written_whole(out) as temporary:
