@@ -73,13 +73,14 @@ class UltralyticsDetector:
             "verbose": False,
             "save": False,
         }
+        blank = np.zeros((image_size, image_size, 3), np.uint8)
         try:
             self._model = load(path)
-            self.detect(_blank_image(image_size))
+            self.detect(blank)
             pin_backend(self._model.predictor.model, path, threads)
             self.batch_size = batch_size if self._model.task == "detect" else 1
             use_full_batches(self._model.predictor, self.batch_size)
-            self.detect(_blank_image(image_size))
+            self.detect(blank)
         except Exception as error:
             less = "; a smaller --gpu-batch takes less of its memory" if batch_size > 1 else ""
             raise ModelLoadError(
@@ -119,10 +120,6 @@ class UltralyticsDetector:
         """
         results = self._model.predict(list(images), conf=limits.confidence, iou=limits.iou, **self._settings)
         return [limits.select(_detections(result)) for result in results]
-
-
-def _blank_image(size: int) -> Image:
-    return np.zeros((size, size, 3), np.uint8)
 
 
 def _detections(result: Any) -> list[Detection]:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import yaml
 
-from job_worker.inference.image_cache import ImageCache
+from job_worker.inference.image_cache import cached_by_image
 from job_worker.inference.openvino_models import Precision, compile_model, read_model
 from job_worker.ocr.network_rewrites import without_concatenations
 from shared.pipelines.profiles import ProfileNumbers
@@ -55,6 +55,10 @@ class TextRecogniser:
         folder: A PaddleOCR model folder: `inference.onnx`, and `inference.yml` with its alphabet.
         numbers: The precision, and how lines are resized for the network's input.
         head_steps: Time steps for which the last layer is computed at once.
+
+    Attributes:
+        read: Reads a line: `(H, W, 3)` uint8 BGR, upright. Results are cached, because on screens and slides most lines
+            stay the same to the last bit.
     """
 
     def __init__(self, folder: Path, numbers: ProfileNumbers, *, head_steps: int = HEAD_STEPS) -> None:
@@ -63,15 +67,7 @@ class TextRecogniser:
         self._alphabet = ["", *config["PostProcess"]["character_dict"], " "]
         network = without_concatenations(read_model(folder / "inference.onnx"))
         self._network = _Network(network, Precision(numbers.precision), head_steps)
-        self._cache: ImageCache[ReadLine] = ImageCache(CACHED_LINES)
-
-    def read(self, line: Image) -> ReadLine:
-        """Read a line. Results are cached: on screens and slides most lines stay the same to the last bit.
-
-        Args:
-            line: `(H, W, 3)` uint8 BGR, upright.
-        """
-        return self._cache.get(line, self._read)
+        self.read = cached_by_image(self._read, CACHED_LINES)
 
     def _read(self, line: Image) -> ReadLine:
         return self._decoded(*self._network.most_likely(_network_input(line, self._numbers)))
