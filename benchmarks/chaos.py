@@ -16,8 +16,7 @@ Else the exit code is 1 and the folder with all logs is kept. Work done twice (a
 was lost) is right by design. A job is never failed for lost workers here: `--max-lost-workers` of the server is raised
 out of reach, for the storm kills workers more often than any job kills.
 
-`--engine cheap` (the default) has workers without models, see `cheap_worker`: many jobs a minute, so many chances to go
-wrong. `--engine real` runs the models: pipeline `yolo` if there are `--weights`, else `ocr`.
+The workers run without models, see `cheap_worker`: many jobs a minute, so many chances to go wrong.
 """
 
 import argparse
@@ -44,7 +43,6 @@ from benchmarks.cheap_worker import PIPELINE, build_cheap_runner
 from benchmarks.measuring import command_line, save
 from benchmarks.small_videos import OUTSIDE, small_videos
 from job_client import JobClient
-from job_worker.bootstrap import build_runner
 from job_worker.settings import WorkerSettings
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub
@@ -53,8 +51,7 @@ from tests.support.working import free_port
 
 SETTLE_SECONDS = 120.0
 """How long after the last fault the last job may end: a lease and a dozen queued jobs, on a busy host."""
-MAX_VIDEO_BYTES = {"cheap": 85_000, "real": 12_000}
-"""Real models take a second for what the cheap engine does in a hundredth."""
+MAX_VIDEO_BYTES = 85_000
 ANSWER_SECONDS = 120.0
 """Longest that a server that was started or continued may take to answer, on a busy host."""
 OUT_OF_REACH = 1_000_000
@@ -69,7 +66,6 @@ class Storm:
         self._folder = folder
         self._over = threading.Event()
         self._address = f"127.0.0.1:{free_port()}"
-        self._pipeline = "yolo" if chosen.weights and chosen.engine == "real" else PIPELINE
         self._truths = self._undisturbed(videos)
         self._api = Victim("api", self._api_command, folder)
         self._workers = [Victim(f"worker-{number}", self._worker_command, folder) for number in range(chosen.workers)]
@@ -94,21 +90,18 @@ class Storm:
         return self._report(time.monotonic() - began)
 
     def _undisturbed(self, videos: Sequence[Path]) -> list[Truth]:
-        settings = WorkerSettings.of(pipelines=self._pipeline, yolo_weights=self._chosen.weights, log_level="ERROR")
-        build = build_runner if self._chosen.engine == "real" else build_cheap_runner
-        with closing(build(settings)) as runner:
-            return list(truths(runner, self._pipeline, videos))
+        settings = WorkerSettings.of(pipelines=PIPELINE, log_level="ERROR")
+        with closing(build_cheap_runner(settings)) as runner:
+            return list(truths(runner, PIPELINE, videos))
 
     def _api_command(self, _life: str) -> list[str]:
         lease = ("--lease-seconds", str(self._chosen.lease_seconds), "--max-lost-workers", str(OUT_OF_REACH))
         where = ("--address", self._address, "--data-dir", "data", "--min-free-bytes", "0")
-        return ["job_api", *where, *lease, "--pipelines", self._pipeline]
+        return ["job_api", *where, *lease, "--pipelines", PIPELINE]
 
     def _worker_command(self, life: str) -> list[str]:
-        module = "job_worker.worker_runner" if self._chosen.engine == "real" else "benchmarks.cheap_worker"
-        weights = ("--yolo-weights", self._chosen.weights) if self._chosen.weights else ()
-        names = ("--address", self._address, "--worker-id", life, "--pipelines", self._pipeline)
-        return [module, *names, *weights, "--threads", "1", "--work-dir", "."]
+        names = ("--address", self._address, "--worker-id", life, "--pipelines", PIPELINE)
+        return ["benchmarks.cheap_worker", *names, "--threads", "1", "--work-dir", "."]
 
     def _rage(self, stack: ExitStack) -> None:
         """Run clients and faults until the time is over or something is wrong; then every process runs."""
@@ -117,7 +110,7 @@ class Storm:
         for number in range(self._chosen.clients):
             rng = Random(f"{self._chosen.seed}-client-{number}")
             connection = stack.enter_context(JobClient(self._address))
-            self._clients.append(Client(f"client-{number}", rng, connection, self._pipeline, self._truths))
+            self._clients.append(Client(f"client-{number}", rng, connection, PIPELINE, self._truths))
         with ThreadPoolExecutor(1 + len(self._workers) + len(self._clients)) as pool:
             try:
                 running = [pool.submit(client.run, self._over) for client in self._clients]
@@ -171,7 +164,6 @@ class Storm:
         sizes = {"workers": chosen.workers, "clients": chosen.clients, "lease seconds": chosen.lease_seconds}
         return {
             "seed": chosen.seed,
-            "engine": chosen.engine,
             "minutes of faults": chosen.minutes,
             "seconds in all": round(seconds, 1),
             "processes": sizes | {"videos": len(self._truths)},
@@ -188,8 +180,6 @@ def main() -> int:
     parser = command_line(__doc__, "chaos")
     parser.add_argument("--minutes", type=float, default=30.0, help="how long faults happen")
     parser.add_argument("--seed", type=int, default=1, help="what the faults and the clients' choices follow from")
-    parser.add_argument("--engine", choices=sorted(MAX_VIDEO_BYTES), default="cheap", help="without or with models")
-    parser.add_argument("--weights", default="", help="the detector's weights, for --engine real")
     parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("--clients", type=int, default=4)
     parser.add_argument("--lease-seconds", type=float, default=3.0, help="the server's lease")
@@ -198,7 +188,7 @@ def main() -> int:
     chosen = parser.parse_args()
     print(f"seed {chosen.seed}: {chosen.minutes:g} minutes of faults", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="foregsyte-chaos-"))
-    report = Storm(chosen, folder, small_videos(chosen.videos, MAX_VIDEO_BYTES[chosen.engine])).run()
+    report = Storm(chosen, folder, small_videos(chosen.videos, MAX_VIDEO_BYTES)).run()
     print(json.dumps(report, indent=2))
     save(chosen.json, report)
     if report["violations"]:

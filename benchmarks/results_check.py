@@ -5,7 +5,6 @@ that work another thread may run; the longest wait of such a thread is what this
 `shared.results` with decoding the whole document in one call of msgspec.
 """
 
-import argparse
 import io
 import random
 import statistics
@@ -15,6 +14,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from benchmarks.measuring import command_line
 from shared.results import Detection, ImageResult, TextLine, check_document, encode_frame, encoded_document
 
 MIB = 1 << 20
@@ -64,7 +64,7 @@ def longest_hold_ms(work: Callable[[], object]) -> tuple[float, float]:
 
 def main() -> None:
     """Print both ways, the median and the worst of the rounds."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("--mib", type=int, default=50, help="size of the results")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
