@@ -103,7 +103,7 @@ def test_the_evaluation_runs_what_was_trained(models: Path, dataset: Path, tmp_p
     assert out.exists()
 
 
-def test_the_evaluation_counts_what_is_found_missed_mistaken_and_imagined() -> None:
+def test_the_evaluation_counts_what_is_found_missed_and_imagined() -> None:
     nothing = np.zeros((100, 100, 3), np.uint8)
     sign, caption = Box("traffic_sign", 0, 0, 20, 20), Box("caption", 50, 50, 90, 60)
     frames = [
@@ -120,13 +120,6 @@ def test_the_evaluation_counts_what_is_found_missed_mistaken_and_imagined() -> N
     }
     report = evaluate(lambda frame: answers[frame.name], frames)  # type: ignore[arg-type]
     assert report["frames"] == 4
-    assert report["confusion"] == {
-        "caption > nothing": 1,
-        "nothing > barcode": 1,
-        "nothing > caption": 1,
-        "traffic_sign > license_plate": 1,
-        "traffic_sign > traffic_sign": 1,
-    }
     assert report["false_alarms"] == {"frames": 1, "per_frame": 1.0}
     assert report["classes"]["traffic_sign"]["recall"] == 0.5
     assert report["classes"]["traffic_sign"]["precision"] == 1.0
