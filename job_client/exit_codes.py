@@ -5,8 +5,6 @@ from job_client.media.errors import UnsuitableFile
 from shared.process.exit_codes import ExitCode
 from shared.process.extras import ExtraMissing
 
-__all__ = ["COMMAND_CODES", "exit_code_of"]
-
 _BY_ERROR: dict[type[Exception], ExitCode] = {
     errors.InvalidRequest: ExitCode.USAGE,
     errors.JobFailed: ExitCode.JOB_FAILED,

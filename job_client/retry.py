@@ -11,8 +11,6 @@ from shared.contract.errors import STOPPED_SERVER_CODES, reason_of
 from shared.contract.reasons import Reason
 from shared.contract.retry import RetryPause, failure_of
 
-__all__ = ["CALL_SECONDS", "FIRST_PAUSE_SECONDS", "MAX_PAUSE_SECONDS", "TRANSFER_SECONDS", "call"]
-
 T = TypeVar("T")
 
 CALL_SECONDS = 60.0

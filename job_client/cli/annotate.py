@@ -13,8 +13,6 @@ from job_client.client import DEFAULT_ADDRESS, JobClient
 from job_client.files import written_whole
 from shared.process.extras import needing_extra
 
-__all__ = ["VideoOption", "annotate"]
-
 SUFFIXES = (".mp4", ".mov")
 
 VideoOption = Annotated[

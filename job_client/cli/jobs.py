@@ -18,8 +18,6 @@ from job_client.job import Job, JobInfo
 from shared.contract.job_status import JobStatus
 from shared.process.exit_codes import ExitCode
 
-__all__ = ["delete", "list_jobs", "pipelines", "report_end", "status", "submit"]
-
 VideosArgument = Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, readable=True, help="MP4 files.")]
 
 

@@ -6,17 +6,6 @@ from typing import Annotated
 
 import typer
 
-__all__ = [
-    "AddressOption",
-    "FramesOption",
-    "JobIdArgument",
-    "JobIdsArgument",
-    "JsonOption",
-    "PipelineOption",
-    "TlsOption",
-    "frames_range",
-]
-
 AddressOption = Annotated[str, typer.Option(envvar="FOREGSYTE_ADDRESS", help="The server, host:port.")]
 TlsOption = Annotated[
     Path | None,

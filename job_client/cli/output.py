@@ -14,18 +14,6 @@ from job_client.job import JobInfo
 from job_client.summary import SummaryRow
 from shared.contract.job_status import JobStatus
 
-__all__ = [
-    "STATUS_STYLES",
-    "console",
-    "job_record",
-    "jobs_table",
-    "messages",
-    "print_error",
-    "print_records",
-    "summary_table",
-    "wants_tables",
-]
-
 console = Console()
 messages = Console(stderr=True)
 

@@ -20,8 +20,6 @@ from job_client.cli.output import STATUS_STYLES, messages
 from job_client.client import JobClient
 from job_client.job import Job, JobInfo
 
-__all__ = ["counting_bar", "upload", "wait_for"]
-
 
 def upload(client: JobClient, video: Path, pipeline_id: str) -> Job:
     """Submit a file behind a bar that shows for how long: an upload is one call, which does not say how far it is."""

@@ -18,8 +18,6 @@ from job_client.summary import summary_of
 from shared.process.extras import needing_extra
 from shared.results import FrameResult
 
-__all__ = ["report"]
-
 VideoOption = Annotated[
     Path | None,
     typer.Option("--video", exists=True, dir_okay=False, help="The file that was submitted: adds thumbnails."),

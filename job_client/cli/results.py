@@ -18,8 +18,6 @@ from job_client.summary import summary_of
 from shared.process.extras import needing_extra
 from shared.results import FrameResult
 
-__all__ = ["print_summary", "results"]
-
 OutOption = Annotated[
     Path | None, typer.Option("--out", "-o", dir_okay=False, help="Write to this file; its suffix says the format.")
 ]

@@ -11,8 +11,6 @@ from PIL import ImageDraw
 from job_client.media.fonts import FontFile, load_font, packaged_fonts, suitable_font
 from shared.video.frame import Image
 
-__all__ = ["PALETTE", "TEXT_COLOR", "Labels"]
-
 PALETTE = sv.ColorPalette([*sv.ColorPalette.DEFAULT.colors, sv.Color.from_hex("#00695c")])
 TEXT_COLOR = len(PALETTE.colors) - 1
 """Place in the palette of the colour of text; the ones before are those of classes."""

@@ -15,15 +15,6 @@ from job_worker.ocr.base import TextReader
 from job_worker.settings import WorkerSettings
 from shared.pipelines.profiles import PROFILES
 
-__all__ = [
-    "Engines",
-    "detection_batch_size",
-    "detection_engine",
-    "load_detector",
-    "load_text_reader",
-    "text_engine",
-]
-
 THIS_HOST = Host()
 
 FULL_BATCH_IMAGE_SIZE = 640

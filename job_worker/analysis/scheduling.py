@@ -14,8 +14,6 @@ from job_worker.analysis.pipeline import Analysis, Pipeline
 from job_worker.inference.image_cache import cached_by_image
 from shared.video.frame import Frame, Image
 
-__all__ = ["CACHED_IMAGES", "analyse_frames"]
-
 MAX_BYTES_AHEAD = 512 << 20
 """The most bytes of images that wait or are being analysed; a larger image is analysed alone."""
 CACHED_IMAGES = 16

@@ -7,8 +7,6 @@ from typing import Protocol
 from shared.results import Detection
 from shared.video.frame import Image
 
-__all__ = ["DEFAULT_LIMITS", "DetectionLimits", "Detector", "detection_of"]
-
 
 @dataclass(frozen=True, slots=True)
 class DetectionLimits:

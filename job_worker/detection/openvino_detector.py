@@ -19,8 +19,6 @@ from job_worker.inference.vendor_libraries import first_line_of
 from shared.results import Detection
 from shared.video.frame import Image
 
-__all__ = ["OpenVinoDetector", "is_runnable"]
-
 METADATA_FILE = "metadata.yaml"
 
 

@@ -18,8 +18,6 @@ from job_worker.inference.vendor_libraries import first_line_of, prepare_vendor_
 from shared.results import Detection
 from shared.video.frame import Image
 
-__all__ = ["UltralyticsDetector", "load_yolo"]
-
 
 def load_yolo(path: Path) -> Any:
     """Return the `YOLO` object of Ultralytics for a model file or folder."""

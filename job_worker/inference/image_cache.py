@@ -11,8 +11,6 @@ from cachetools import LRUCache, cached
 
 from shared.video.frame import Image
 
-__all__ = ["cached_by_image"]
-
 Result = TypeVar("Result")
 
 _SEED = secrets.randbits(64)

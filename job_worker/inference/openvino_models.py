@@ -20,14 +20,6 @@ from cachetools import LRUCache
 from job_worker.inference.vendor_libraries import prepare_vendor_libraries
 from shared.video.frame import Image
 
-__all__ = [
-    "CompiledModel",
-    "PerShapeModel",
-    "Precision",
-    "compile_model",
-    "read_model",
-]
-
 
 class Precision(StrEnum):
     """The number type that a model computes in; a quantised detector stays quantised.

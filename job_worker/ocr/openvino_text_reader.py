@@ -14,8 +14,6 @@ from shared.pipelines.profiles import ProfileNumbers
 from shared.results import TextLine, one_line
 from shared.video.frame import Image
 
-__all__ = ["OpenVinoTextReader"]
-
 
 class OpenVinoTextReader:
     """Reads text with a PaddleOCR detection and recognition network. Thread-safe.

@@ -16,19 +16,6 @@ import pyclipper
 from shared.results import Polygon
 from shared.video.frame import Image
 
-__all__ = [
-    "Corners",
-    "Logits",
-    "TextBox",
-    "crop_line",
-    "find_text_boxes",
-    "is_covered",
-    "line_polygon",
-    "reading_order",
-    "sliced",
-    "warped",
-]
-
 Logits = npt.NDArray[np.float32]
 """`(H, W)` float32: how likely each pixel is text, before the sigmoid."""
 

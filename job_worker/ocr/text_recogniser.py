@@ -18,8 +18,6 @@ from job_worker.ocr.network_rewrites import without_concatenations
 from shared.pipelines.profiles import ProfileNumbers
 from shared.video.frame import Image
 
-__all__ = ["ReadLine", "TextRecogniser"]
-
 LINE_HEIGHT = 48
 """Height of the network's input, in pixels."""
 MAX_WIDTH = 3200
