@@ -28,19 +28,19 @@ class Plan(NamedTuple):
     waiting: tuple[int, ...] = (1, 16, 64, 256)
     calls: int = 200
     uploads_mib: tuple[int, ...] = (64, 256, 512)
-    frames: tuple[int, ...] = (18_000,)
+    frames: int = 18_000
     rows: tuple[int, ...] = (0, 10_000, 100_000, 1_000_000)
     row_calls: int = 100
 
 
-QUICK = Plan((1, 2), 0.3, (1, 4), 5, (4,), (5, 50), (0, 1000), 5)
+QUICK = Plan((1, 2), 0.3, (1, 4), 5, (4,), 50, (0, 1000), 5)
 
 
 def measures(plan: Plan, folder: Path) -> dict[str, tuple[str, Callable[[int], Rows]]]:
     """Return each table's title and what makes it in so many rounds, by its name."""
     lives = "Whole lives of jobs: submit 20 kB, dequeue, complete, status asked every 50 ms"
     waiting = "One active client beside workers that wait"
-    results = "Results with 20 detections a frame"
+    results = f"Results of {plan.frames} frames with 20 detections each"
     return {
         "lives": (lives, lambda rounds: lifecycle_table(folder, plan.numbers, plan.seconds, rounds)),
         "waiting": (waiting, lambda rounds: latency_table(folder, plan.waiting, plan.calls, rounds)),

@@ -1,6 +1,5 @@
 """What is measured of the server: each function returns one table."""
 
-import io
 import json
 import time
 from collections import defaultdict
@@ -8,7 +7,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from random import Random
 from typing import Any
 
 from google.protobuf.struct_pb2 import ListValue, Struct
@@ -16,8 +14,8 @@ from google.protobuf.struct_pb2 import ListValue, Struct
 from benchmarks.api_load import complete, idle_workers, lifecycles, no_op_workers, submit, video
 from benchmarks.api_server import MIB, Caller, MeasuredServer, serving
 from benchmarks.measuring import Rows, percentile, spread, timed_ms
+from benchmarks.results_check import document_of
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
-from shared.results import check_document
 
 SMALL_VIDEO_BYTES = 20_000
 SETTLE_SECONDS = 0.5
@@ -25,7 +23,6 @@ SETTLE_SECONDS = 0.5
 AT_ONCE = 8
 USUAL_BOUND_MIB = 1024
 """Above the largest upload, so that it does not wait."""
-LABELS = ("person", "car", "traffic light", "dog")
 
 
 def lifecycle_table(folder: Path, numbers: Sequence[int], seconds: float, rounds: int) -> Rows:
@@ -108,37 +105,15 @@ def _uploads(folder: Path, size_mib: int, at_once: int, bound_mib: int, rounds: 
     }
 
 
-def results_document(frames: int, detections: int = 20) -> bytes:
-    """Return results as a worker delivers them."""
-    chance = Random(1)
-
-    def detection() -> dict[str, Any]:
-        left, top = chance.uniform(0, 1800), chance.uniform(0, 1000)
-        box = [round(value, 1) for value in (left, top, left + 80, top + 60)]
-        label, confidence = chance.choice(LABELS), round(chance.random(), 4)
-        return {"label": label, "class_id": 0, "confidence": confidence, "box": box}
-
-    def result(index: int) -> dict[str, Any]:
-        found = [detection() for _ in range(detections)]
-        return {"detections": found, "timestamp_ms": round(index * 1000 / 30, 1)}
-
-    entries = [{"frame_index": index, "result": result(index)} for index in range(frames)]
-    return json.dumps({"results": entries}, separators=(",", ":")).encode()
-
-
-def results_table(folder: Path, frames: Sequence[int], rounds: int) -> Rows:
+def results_table(folder: Path, frames: int, rounds: int) -> Rows:
     """Measure what results cost to answer: in the server, for the client, and on the way."""
-    rows = []
     with serving(folder / "results") as server, server.callers(1) as [caller]:
-        for number in frames:
-            document = results_document(number)
-            job_id = submit(caller, video(SMALL_VIDEO_BYTES))
-            assert complete(caller, f"worker-{number}", document) == job_id
-            for form in (pb.RESULTS_FORMAT_JSON, pb.RESULTS_FORMAT_FRAMES):
-                request = pb.GetJobResultsRequest(job_id=job_id, format=form)
-                rows.append({"frames": number} | _results(server, caller, request, rounds))
-            assert check_document(io.BytesIO(document)) == number
-    return rows
+        job_id = submit(caller, video(SMALL_VIDEO_BYTES))
+        assert complete(caller, "worker", document_of(frames, lines=0)) == job_id
+        return [
+            _results(server, caller, pb.GetJobResultsRequest(job_id=job_id, format=form), rounds)
+            for form in (pb.RESULTS_FORMAT_JSON, pb.RESULTS_FORMAT_FRAMES)
+        ]
 
 
 def _results(server: MeasuredServer, caller: Caller, request: pb.GetJobResultsRequest, rounds: int) -> dict[str, Any]:

@@ -13,22 +13,21 @@ stop, and it must hold that
 - the server's folder holds the files of these jobs and no others.
 
 Else the exit code is 1 and the folder with all logs is kept. Work done twice (a job given out again because its worker
-was lost) is right by design and counted apart, as are recovery times. A job is never failed for lost workers here:
-`--max-lost-workers` of the server is raised out of reach, because the faults kill workers more often than any job does.
+was lost) is right by design. A job is never failed for lost workers here: `--max-lost-workers` of the server is raised
+out of reach, because the faults kill workers more often than any job does.
 
-`--engine cheap` (the default) has workers without models, see `cheap_worker`: many jobs a minute, so many chances to go
-wrong. `--engine real` runs the models: pipeline `yolo` if there are `--weights`, else `ocr`.
+The workers run without models, see `cheap_worker`: many jobs a minute, so many chances to go wrong.
 """
 
 import argparse
-import re
+import json
 import shutil
 import signal
 import sys
 import tempfile
 import threading
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack, closing
@@ -39,13 +38,11 @@ from typing import Any
 import grpc
 
 from benchmarks.chaos_clients import Client, Promise, Truth, truths
-from benchmarks.chaos_processes import Fault, FaultKind, Incident, Victim, Violation, faults
-from benchmarks.chaos_report import duplicated, read_events, recoveries, show, spread
+from benchmarks.chaos_processes import Victim, Violation, faults
 from benchmarks.cheap_worker import PIPELINE, build_cheap_runner
 from benchmarks.measuring import command_line, save
 from benchmarks.small_videos import OUTSIDE, small_videos
 from job_client import JobClient
-from job_worker.bootstrap import build_runner
 from job_worker.settings import WorkerSettings
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub
@@ -54,8 +51,7 @@ from tests.support.working import free_port
 
 SETTLE_SECONDS = 120.0
 """How long after the last fault the last job may end: a lease and a dozen queued jobs, on a busy host."""
-MAX_VIDEO_BYTES = {"cheap": 85_000, "real": 12_000}
-"""Real models take a second for what the cheap engine does in a hundredth."""
+MAX_VIDEO_BYTES = 85_000
 ANSWER_SECONDS = 120.0
 """Longest that a server that was started or continued may take to answer, on a busy host."""
 OUT_OF_REACH = 1_000_000
@@ -70,18 +66,15 @@ class Storm:
         self._folder = folder
         self._over = threading.Event()
         self._address = f"127.0.0.1:{free_port()}"
-        self._pipeline = "yolo" if chosen.weights and chosen.engine == "real" else PIPELINE
         self._truths = self._undisturbed(videos)
         self._api = Victim("api", self._api_command, folder)
         self._workers = [Victim(f"worker-{number}", self._worker_command, folder) for number in range(chosen.workers)]
         self._clients: list[Client] = []
-        self._incidents: list[Incident] = []
-        self._answers: defaultdict[str, list[float]] = defaultdict(list)
+        self._faults: list[str] = []
         self._violations: list[str] = []
 
     def run(self) -> dict[str, Any]:
         """Run the faults against the service; return the report, whose `violations` must be empty."""
-        began = time.monotonic()
         try:
             with ExitStack() as stack:
                 for victim in (self._api, *self._workers):
@@ -93,24 +86,21 @@ class Storm:
                 self._prove()
         except (Violation, AssertionError) as violation:
             self._violations.append(str(violation))
-        return self._report(time.monotonic() - began)
+        return self._report()
 
     def _undisturbed(self, videos: Sequence[Path]) -> list[Truth]:
-        settings = WorkerSettings.of(pipelines=self._pipeline, yolo_weights=self._chosen.weights, log_level="ERROR")
-        build = build_runner if self._chosen.engine == "real" else build_cheap_runner
-        with closing(build(settings)) as runner:
-            return list(truths(runner, self._pipeline, videos))
+        settings = WorkerSettings.of(pipelines=PIPELINE, log_level="ERROR")
+        with closing(build_cheap_runner(settings)) as runner:
+            return list(truths(runner, PIPELINE, videos))
 
     def _api_command(self, _life: str) -> list[str]:
         lease = ("--lease-seconds", str(self._chosen.lease_seconds), "--max-lost-workers", str(OUT_OF_REACH))
         where = ("--address", self._address, "--data-dir", "data", "--min-free-bytes", "0")
-        return ["job_api", *where, *lease, "--pipelines", self._pipeline, "--log-format", "json"]
+        return ["job_api", *where, *lease, "--pipelines", PIPELINE]
 
     def _worker_command(self, life: str) -> list[str]:
-        module = "job_worker.worker_runner" if self._chosen.engine == "real" else "benchmarks.cheap_worker"
-        weights = ("--yolo-weights", self._chosen.weights) if self._chosen.weights else ()
-        names = ("--address", self._address, "--worker-id", life, "--pipelines", self._pipeline)
-        return [module, *names, *weights, "--threads", "1", "--work-dir", ".", "--log-format", "json"]
+        names = ("--address", self._address, "--worker-id", life, "--pipelines", PIPELINE)
+        return ["benchmarks.cheap_worker", *names, "--threads", "1", "--work-dir", "."]
 
     def _rage(self, stack: ExitStack) -> None:
         """Run clients and faults until the time is over or something is wrong; then every process runs."""
@@ -119,7 +109,7 @@ class Storm:
         for number in range(self._chosen.clients):
             rng = Random(f"{self._chosen.seed}-client-{number}")
             connection = stack.enter_context(JobClient(self._address))
-            self._clients.append(Client(f"client-{number}", rng, connection, self._pipeline, self._truths))
+            self._clients.append(Client(f"client-{number}", rng, connection, PIPELINE, self._truths))
         with ThreadPoolExecutor(1 + len(self._workers) + len(self._clients)) as pool:
             try:
                 running = [pool.submit(client.run, self._over) for client in self._clients]
@@ -135,16 +125,15 @@ class Storm:
         for fault in faults(f"{chosen.seed}-{victim.name}", chosen.fault_seconds, chosen.lease_seconds):
             if self._over.wait(fault.after_seconds):
                 return
-            self._incidents.append(victim.suffer(fault, self._over))
+            self._faults.append(f"{victim.name} {fault.kind}")
+            victim.suffer(fault, self._over)
             if victim is self._api:
-                self._wait_for_answer(fault)
+                self._wait_for_answer()
 
-    def _wait_for_answer(self, fault: Fault) -> None:
+    def _wait_for_answer(self) -> None:
         with grpc.insecure_channel(self._address, options=NEVER_WAITS) as channel:
             stub = JobServiceStub(channel)
             stub.ListPipelines(pb.ListPipelinesRequest(), timeout=ANSWER_SECONDS, wait_for_ready=True)
-        what = "continued" if fault.kind is FaultKind.stop else "started again"
-        self._answers[f"server {what}: first answer"].append(time.monotonic() - self._api.runs_since)
 
     def _prove(self) -> None:
         """Check every job once more, then stop everything and check the files."""
@@ -165,27 +154,20 @@ class Storm:
         if wrong := [name for name, content in expected.items() if there[name].read_bytes() != content]:
             raise Violation(f"files with other bytes than they must have: {', '.join(sorted(wrong)[:10])}")
 
-    def _report(self, seconds: float) -> dict[str, Any]:
+    def _report(self) -> dict[str, Any]:
         chosen = self._chosen
-        events = list(read_events(self._api.logs))
         promises = [promise for client in self._clients for promise in client.promises]
         ends = Counter(str(promise.ended.status) if promise.ended else "not ended" for promise in promises)
-        times = self._answers | recoveries(events, self._incidents)
         refusals = sum((client.refusals for client in self._clients), Counter())
         repeats = {"submits repeated after their answer": sum(client.repeats for client in self._clients)}
         sizes = {"workers": chosen.workers, "clients": chosen.clients, "lease seconds": chosen.lease_seconds}
-        faults_of = Counter(f"{re.split('[.-]', incident.process)[0]} {incident.kind}" for incident in self._incidents)
         return {
             "seed": chosen.seed,
-            "engine": chosen.engine,
             "minutes of faults": chosen.minutes,
-            "seconds in all": round(seconds, 1),
             "processes": sizes | {"videos": len(self._truths)},
-            "faults": dict(sorted(faults_of.items())),
+            "faults": dict(sorted(Counter(self._faults).items())),
             "jobs": {"acknowledged": len(promises), **dict(sorted(ends.items()))},
             "clients": repeats | {f"calls repeated after {code}": count for code, count in refusals.items()},
-            "work done twice": duplicated(events),
-            "recovery seconds": {name: spread(samples) for name, samples in sorted(times.items())},
             "violations": self._violations,
         }
 
@@ -196,8 +178,6 @@ def main() -> int:
     parser = command_line(__doc__, "chaos")
     parser.add_argument("--minutes", type=float, default=30.0, help="how long faults happen")
     parser.add_argument("--seed", type=int, default=1, help="what the faults and the clients' choices follow from")
-    parser.add_argument("--engine", choices=sorted(MAX_VIDEO_BYTES), default="cheap", help="without or with models")
-    parser.add_argument("--weights", default="", help="the detector's weights, for --engine real")
     parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("--clients", type=int, default=4)
     parser.add_argument("--lease-seconds", type=float, default=3.0, help="the server's lease")
@@ -206,8 +186,8 @@ def main() -> int:
     chosen = parser.parse_args()
     print(f"seed {chosen.seed}: {chosen.minutes:g} minutes of faults", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="foregsyte-chaos-"))
-    report = Storm(chosen, folder, small_videos(chosen.videos, MAX_VIDEO_BYTES[chosen.engine])).run()
-    show(report)
+    report = Storm(chosen, folder, small_videos(chosen.videos, MAX_VIDEO_BYTES)).run()
+    print(json.dumps(report, indent=2))
     save(chosen.json, report)
     if report["violations"]:
         print(f"logs and data are kept in {folder}", file=sys.stderr)

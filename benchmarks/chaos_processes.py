@@ -52,20 +52,6 @@ class Fault(NamedTuple):
     down_seconds: float
 
 
-class Incident(NamedTuple):
-    """A fault that happened.
-
-    Attributes:
-        process: The name of the process, such as `worker-1.3`: the third life of the first worker.
-        kind: What happened.
-        at: When, in seconds since the epoch.
-    """
-
-    process: str
-    kind: FaultKind
-    at: float
-
-
 def faults(seed: str, mean_seconds: float, lease_seconds: float) -> Iterator[Fault]:
     """Yield faults for ever; the same seed gives the same ones.
 
@@ -91,12 +77,10 @@ class Victim:
 
     Attributes:
         name: What it is called.
-        runs_since: When it was last started or continued, by the monotonic clock.
     """
 
     def __init__(self, name: str, command: Callable[[str], list[str]], folder: Path) -> None:
         self.name = name
-        self.runs_since = 0.0
         self._command = command
         self._folder = folder
         self._lives = 0
@@ -108,11 +92,6 @@ class Victim:
         """The name of the life it is in."""
         return f"{self.name}.{self._lives}"
 
-    @property
-    def logs(self) -> list[Path]:
-        """The log of each life so far."""
-        return [self._folder / f"{self.name}.{number}.log" for number in range(1, self._lives + 1)]
-
     def start(self) -> None:
         """Start the next life and wait until it says that it is ready.
 
@@ -120,11 +99,10 @@ class Victim:
             AssertionError: It ended instead, or took too long.
         """
         self._lives += 1
-        self.runs_since = time.monotonic()
-        running = ready(self.logs[-1], "listens on|takes jobs from", *self._command(self.life))
+        running = ready(self._folder / f"{self.life}.log", "listens on|takes jobs from", *self._command(self.life))
         self._process = self._life.enter_context(running)
 
-    def suffer(self, fault: Fault, over: threading.Event) -> Incident:
+    def suffer(self, fault: Fault, over: threading.Event) -> None:
         """Let the fault happen; at its end the process runs.
 
         Args:
@@ -135,17 +113,14 @@ class Victim:
             Violation: It did not end as it must.
             AssertionError: It did not start.
         """
-        incident = Incident(self.life, fault.kind, time.time())
         if fault.kind is FaultKind.stop:
             self._signal(signal.SIGSTOP)
             over.wait(fault.down_seconds)
-            self.runs_since = time.monotonic()
             self._signal(signal.SIGCONT)
         else:
             self.terminate() if fault.kind is FaultKind.term else self.kill()
             over.wait(fault.down_seconds)
             self.start()
-        return incident
 
     def terminate(self) -> None:
         """End it as an operator does.

@@ -45,7 +45,6 @@ def main() -> int:
         report["found"] = {setup.name: found(setup, known, Path(folder) / setup.name) for setup in setups if known}
     _show(report, chosen.threads)
     save(chosen.json, report)
-    _plot(report["videos"], chosen.json.with_suffix(".png"))
     return 0
 
 
@@ -90,18 +89,6 @@ def _rows(video: str, passes: Passes) -> Rows:
         compared = {"against plain (spread)": ratios, "share of floor (spread)": shares}
         rows.append(speed | {column: spread(values) if values else None for column, values in compared.items()})
     return rows
-
-
-def _plot(videos: dict[str, Passes], path: Path) -> None:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(5 * len(videos), 3), layout="tight")
-    for axis, (video, passes) in zip(figure.subplots(1, len(videos), squeeze=False)[0], videos.items(), strict=True):
-        speeds = [1000 / median(entry["ms"] for entry in entries) for entries in passes.values()]
-        axis.bar_label(axis.barh(list(passes), speeds), fmt="%.1f")
-        axis.invert_yaxis()
-        axis.set(title=video, xlabel="frames a second")
-    figure.savefig(path, dpi=120)
 
 
 if __name__ == "__main__":

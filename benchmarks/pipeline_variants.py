@@ -153,11 +153,11 @@ def _ours(setup: Setup) -> Work:
 
 def _forget_lines() -> None:
     """Clear the readers' caches of the lines of the pass before, which no video that comes once would find there."""
-    from job_worker.inference.image_cache import ImageCache
+    from job_worker.ocr.text_recogniser import TextRecogniser
 
     for thing in gc.get_objects():
-        if isinstance(thing, ImageCache):
-            thing.clear()
+        if isinstance(thing, TextRecogniser):
+            thing.read.cache_clear()  # type: ignore[attr-defined]
 
 
 def _timed(run: Callable[[], Iterable[Any]]) -> Measured:

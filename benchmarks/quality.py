@@ -75,12 +75,8 @@ def found(setup: Setup, videos: dict[Path, Content], folder: Path) -> dict[str, 
 
 def recall_rows(variants: dict[str, dict[str, Any]]) -> Rows:
     """Return the totals of some variants as a table; what no video could tell is left empty."""
-
-    def cell(value: float | None) -> str:
-        return "" if value is None else f"{value:.3f}"
-
     return [
-        {"variant": name, **{column: cell(totals[part][key]) for column, (part, key) in COLUMNS.items()}}
+        {"variant": name, **{column: totals[part][key] for column, (part, key) in COLUMNS.items()}}
         for name, totals in variants.items()
     ]
 

@@ -5,7 +5,6 @@ that work another thread may run; the longest wait of such a thread is what this
 `shared.results` with decoding the whole document in one call of msgspec.
 """
 
-import argparse
 import io
 import random
 import statistics
@@ -15,16 +14,15 @@ from collections.abc import Callable
 
 import msgspec
 
+from benchmarks.measuring import command_line
 from shared.results import Detection, ImageResult, TextLine, check_document, encode_frame, encoded_document
-
-__all__ = ["document_of", "longest_hold_ms"]
 
 MIB = 1 << 20
 TICK_SECONDS = 0.001
 
 
-def document_of(mib: int) -> bytes:
-    """Return a document of about this size, with twenty objects and ten lines of text in every frame."""
+def document_of(frames: int, lines: int = 10) -> bytes:
+    """Return a document with twenty objects and so many lines of text in every frame."""
     chance = random.Random(1)
 
     def box() -> tuple[float, float, float, float]:
@@ -34,11 +32,10 @@ def document_of(mib: int) -> bytes:
     def frame(index: int) -> bytes:
         objects = [Detection(label="car", class_id=2, confidence=chance.random(), box=box()) for _ in range(20)]
         corners = ((0.0, 0.0), (640.1, 0.0), (640.1, 20.5), (0.0, 20.5))
-        lines = [TextLine(text=f"line {number}", confidence=0.9, polygon=corners) for number in range(10)]
-        return encode_frame(index, index * 33.4, ImageResult.of(1920, 1080, objects, lines))
+        text = [TextLine(text=f"line {number}", confidence=0.9, polygon=corners) for number in range(lines)]
+        return encode_frame(index, index * 33.4, ImageResult.of(1920, 1080, objects, text))
 
-    size = len(frame(0))
-    return b"".join(encoded_document(frame(index) for index in range(mib * MIB // size)))
+    return b"".join(encoded_document(map(frame, range(frames))))
 
 
 def longest_hold_ms(work: Callable[[], object]) -> tuple[float, float]:
@@ -67,11 +64,11 @@ def longest_hold_ms(work: Callable[[], object]) -> tuple[float, float]:
 
 def main() -> None:
     """Print both ways, the median and the worst of the rounds."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("--mib", type=int, default=50, help="size of the results")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    document = document_of(options.mib)
+    document = document_of(options.mib * MIB // len(document_of(1)))
     ways: dict[str, Callable[[], object]] = {
         "frame by frame (what the server does)": lambda: check_document(io.BytesIO(document)),
         "the whole document in one call": lambda: msgspec.json.decode(document),

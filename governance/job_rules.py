@@ -7,8 +7,6 @@ from collections.abc import Iterable, Iterator, Set
 from governance.rulebook import Rulebook
 from governance.sources import Finding
 
-__all__ = ["difference", "payload_findings", "status_findings", "wrong_statuses"]
-
 _STATUS_TYPE = "job_status"
 """The name of the enum in the database."""
 

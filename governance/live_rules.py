@@ -22,8 +22,6 @@ from governance.job_rules import difference
 from governance.rulebook import Rule, Rulebook, load_rulebook
 from governance.sources import Violation
 
-__all__ = ["live_violations"]
-
 BASE, MODEL, STATUSES = "job_api/core/database.py", "job_api/models/job.py", "shared/contract/job_status.py"
 QUEUES, MIGRATIONS = "job_api/queue", "migrations"
 

@@ -14,8 +14,6 @@ from governance.job_rules import wrong_statuses
 from governance.rulebook import Rulebook
 from governance.sources import Finding, Violation
 
-__all__ = ["PROTOS", "ContractUnreadable", "contract_violations", "read_contract"]
-
 PROTOS = "protos"
 PROTOC_SECONDS = 60
 STATUS_ENUM, DEQUEUE_ANSWER = "JobStatus", "DequeueResponse"

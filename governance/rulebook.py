@@ -6,8 +6,6 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-__all__ = ["RULES_FILE", "Rule", "Rulebook", "RulebookUnusable", "load_rulebook"]
-
 RULES_FILE = Path("governance") / "forbidden_vocabulary_phase16.yaml"
 
 Rule = Literal[

@@ -18,8 +18,6 @@ from governance import job_rules, rpc_rules, sources, vocabulary_rules  # noqa: 
 from governance.rulebook import Rulebook, RulebookUnusable, load_rulebook  # noqa: E402
 from governance.sources import Finding, Violation  # noqa: E402
 
-__all__ = ["main", "violations_in"]
-
 FOUND, UNUSABLE = 1, 2
 LIVE_SECONDS = 100
 """For imports and migrations that take two on an idle machine."""

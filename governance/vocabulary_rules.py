@@ -8,8 +8,6 @@ from fnmatch import fnmatch
 from governance.rulebook import Rulebook
 from governance.sources import Finding
 
-__all__ = ["name_findings", "word_findings"]
-
 _NAME = re.compile(r"[^\W_][\w-]*")
 """Letters, digits, `_` and `-`: what people read as one name."""
 

@@ -15,8 +15,6 @@ from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub
 from shared.contract.job_status import JobStatus
 
-__all__ = ["DEFAULT_ADDRESS", "DEFAULT_PIPELINE", "JobClient", "PipelineInfo"]
-
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 DEFAULT_PIPELINE = "yolo_ocr"
 

@@ -17,8 +17,6 @@ from job_client.media.errors import UnsuitableFile
 from shared.process.exit_codes import ExitCode
 from shared.process.extras import ExtraMissing
 
-__all__ = ["app", "main"]
-
 _EXIT_CODES = ", ".join(f"{code.value} {code.name.lower().replace('_', ' ')}" for code in COMMAND_CODES)
 
 app = typer.Typer(

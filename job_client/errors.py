@@ -24,20 +24,6 @@ from grpc_status import rpc_status
 from shared.contract.errors import STOPPED_SERVER_CODES, reason_of, retry_delay_seconds
 from shared.contract.reasons import Reason
 
-__all__ = [
-    "InvalidRequest",
-    "JobFailed",
-    "JobNotCompleted",
-    "JobNotFinished",
-    "JobNotFound",
-    "PayloadTooLarge",
-    "RequestIdReused",
-    "ServerBusy",
-    "ServiceError",
-    "Unreachable",
-    "service_error",
-]
-
 M = TypeVar("M", bound=Message)
 
 _DETAIL_KINDS: tuple[type[Message], ...] = (

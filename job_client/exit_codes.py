@@ -1,28 +1,18 @@
 """Which exit code of the `foregsyte` command stands for which error."""
 
-from job_client.errors import (
-    InvalidRequest,
-    JobFailed,
-    JobNotCompleted,
-    JobNotFinished,
-    JobNotFound,
-    ServerBusy,
-    Unreachable,
-)
+from job_client import errors
 from job_client.media.errors import UnsuitableFile
 from shared.process.exit_codes import ExitCode
 from shared.process.extras import ExtraMissing
 
-__all__ = ["COMMAND_CODES", "exit_code_of"]
-
 _BY_ERROR: dict[type[Exception], ExitCode] = {
-    InvalidRequest: ExitCode.USAGE,
-    JobFailed: ExitCode.JOB_FAILED,
-    JobNotFound: ExitCode.NOT_FOUND,
-    Unreachable: ExitCode.UNREACHABLE,
-    ServerBusy: ExitCode.TRY_LATER,
-    JobNotCompleted: ExitCode.TRY_LATER,
-    JobNotFinished: ExitCode.TRY_LATER,
+    errors.InvalidRequest: ExitCode.USAGE,
+    errors.JobFailed: ExitCode.JOB_FAILED,
+    errors.JobNotFound: ExitCode.NOT_FOUND,
+    errors.Unreachable: ExitCode.UNREACHABLE,
+    errors.ServerBusy: ExitCode.TRY_LATER,
+    errors.JobNotCompleted: ExitCode.TRY_LATER,
+    errors.JobNotFinished: ExitCode.TRY_LATER,
     TimeoutError: ExitCode.TIMEOUT,
     UnsuitableFile: ExitCode.USAGE,
     ExtraMissing: ExitCode.USAGE,

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
-__all__ = ["written_whole"]
-
 
 @contextlib.contextmanager
 def written_whole(target: Path) -> Iterator[Path]:

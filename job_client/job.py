@@ -17,8 +17,6 @@ from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobService
 from shared.contract.job_status import JobStatus
 from shared.results import FrameResult, InvalidDocument, read_frame, read_list
 
-__all__ = ["Job", "JobInfo", "job_info"]
-
 OUTAGE_SECONDS = 60.0
 """How long `wait` goes on without an answer: a server that is started again comes back in a few seconds."""
 

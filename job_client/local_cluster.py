@@ -6,11 +6,9 @@ import re
 import selectors
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-
-__all__ = ["ClusterFailed", "local_cluster", "ready_process"]
+from typing import IO
 
 START_SECONDS = 300.0
 """How long a process may take until it prints that it is ready: models load in seconds, on a busy host in minutes."""
@@ -80,7 +78,7 @@ def ready_process(
     ):
         try:
             assert process.stdout is not None  # noqa: S101 (a pipe, see above)
-            found = re.search(ready, _first_line(process.stdout.fileno(), start_seconds))
+            found = re.search(ready, _first_line(process.stdout, start_seconds))
             if not found:
                 late = f"{arguments[0]} did not say within {start_seconds:g} seconds that it is ready"
                 raise ClusterFailed(_last_line(log) if _has_ended(process, stop_seconds) else late)
@@ -91,17 +89,11 @@ def ready_process(
                 process.kill()
 
 
-def _first_line(pipe: int, seconds: float) -> str:
-    """Return the first line that the pipe gives, or less where the pipe or the time ends before."""
-    deadline = time.monotonic() + seconds
-    line = b""
+def _first_line(pipe: IO[bytes], seconds: float) -> str:
+    """Return the first line that the pipe gives; empty where the pipe or the time ends before."""
     with selectors.DefaultSelector() as selector:
         selector.register(pipe, selectors.EVENT_READ)
-        while not line.endswith(b"\n") and selector.select(max(0.0, deadline - time.monotonic())):
-            if not (char := os.read(pipe, 1)):
-                break
-            line += char
-    return line.decode(errors="replace")
+        return pipe.readline().decode(errors="replace") if selector.select(seconds) else ""
 
 
 def _has_ended(process: "subprocess.Popen[bytes]", seconds: float) -> bool:

@@ -13,8 +13,6 @@ from shared.contract.reasons import Reason
 from shared.contract.retry import RetryPause, failure_of
 from shared.process.clock import Clock, monotonic_clock
 
-__all__ = ["CALL_SECONDS", "FIRST_PAUSE_SECONDS", "MAX_PAUSE_SECONDS", "TRANSFER_SECONDS", "call"]
-
 T = TypeVar("T")
 
 CALL_SECONDS = 60.0

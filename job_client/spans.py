@@ -8,8 +8,6 @@ from typing import NamedTuple
 
 from shared.results import FrameResult
 
-__all__ = ["Occurrence", "Span", "SpanKind", "frame_times", "occurrences_of", "spans_of"]
-
 DEFAULT_FRAME_MS = 40.0
 """How long a frame is shown where the results state no times: 25 frames a second."""
 

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from job_client.spans import Span, SpanKind, spans_of
 from shared.results import FrameResult
 
-__all__ = ["SummaryRow", "summary_of"]
-
 
 @dataclass(slots=True)
 class SummaryRow:

@@ -26,25 +26,21 @@ JPEG_QUALITY = 95
 _painter: Painter
 
 
-def build_dataset(
-    folder: Path, materials: Path | None, counts: dict[str, int], processes: int, first: dict[str, int] | None = None
-) -> None:
+def build_dataset(folder: Path, materials: Path | None, parts: dict[str, range], processes: int) -> None:
     """Render so many frames of each part; frames that are there already are left as they are.
 
     Args:
         folder: Where the dataset goes.
         materials: The folder that `training.materials` filled, or None for drawn scenes alone.
-        counts: The number of frames of each part of `SEEDS`.
+        parts: The numbers of the frames of each part of `SEEDS`. A detector that goes on learns more from new frames,
+            and is judged better by such as nobody has looked at.
         processes: How many frames are rendered at a time.
-        first: The number of the first frame of a part, 0 where it is not named. A detector that goes on learns more
-            from new frames, and is judged better by such as nobody has looked at.
     """
-    begin = dict.fromkeys(counts, 0) | (first or {})
-    jobs = [(part, begin[part] + number) for part, count in counts.items() for number in range(count)]
-    for part in counts:
+    jobs = [(part, number) for part, numbers in parts.items() for number in numbers]
+    for part in parts:
         for kind in ("images", "labels", "ignored"):
             (folder / kind / part).mkdir(parents=True, exist_ok=True)
-    images = {part: f"images/{part}" for part in counts}
+    images = {part: f"images/{part}" for part in parts}
     description = {"path": str(folder.resolve()), **images, "names": dict(enumerate(CLASSES))}
     (folder / "data.yaml").write_text(yaml.safe_dump(description, sort_keys=False))
     context = multiprocessing.get_context("spawn")  # OpenCV's threads do not survive a fork
@@ -85,9 +81,10 @@ def main() -> None:
     parser.add_argument("--test", type=int, default=1_000, help="frames to evaluate on, seen by nothing else")
     parser.add_argument("--processes", type=int, default=multiprocessing.cpu_count())
     given = parser.parse_args()
-    counts = {"train": given.train, "val": given.val, "test": given.test}
-    first = {"train": given.first, "test": given.first_test}
-    build_dataset(given.to, given.materials, counts, given.processes, first)
+    train = range(given.first, given.first + given.train)
+    test = range(given.first_test, given.first_test + given.test)
+    parts = {"train": train, "val": range(given.val), "test": test}
+    build_dataset(given.to, given.materials, parts, given.processes)
 
 
 if __name__ == "__main__":

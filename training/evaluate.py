@@ -1,13 +1,14 @@
 """Measures a detector on rendered frames and on labelled frames of real videos: `python -m training.evaluate`.
 
-Average precision is Ultralytics' own (101 points, IoU 0.5). Precision, recall, confusion and false alarms are those of
-the confidence at which a worker runs the detector.
+Average precision is Ultralytics' own (101 points, IoU 0.5). Precision, recall and false alarms are those of the
+confidence at which a worker runs the detector.
 """
 
 # ruff: noqa: PLC0415 - what only looks at labels loads no model library
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,8 +25,6 @@ LEAST_CONFIDENCE = 0.001
 IOU = 0.5
 """Two boxes whose overlap over union is at least this are at the same place."""
 
-NOTHING = "nothing"
-
 Found = tuple[Box, float]
 """A box and its confidence."""
 
@@ -37,35 +36,31 @@ def evaluate(find: Find, frames: Iterable[LabelledFrame]) -> dict[str, Any]:
     """Run the detector on the frames and compare.
 
     Returns:
-        The number of frames, `map50`, for every class that is there `ap50`, `precision`, `recall` and `labelled`, the
-        `confusion` as counts by "truth > found", and `false_alarms` on frames that show none of the classes.
+        The number of frames, `map50`, for every class that is there `ap50`, `precision`, `recall` and `labelled`, and
+        `false_alarms` on frames that show none of the classes.
     """
     answers: list[tuple[Found, bool]] = []
     labelled: Counter[str] = Counter()
-    confusion: Counter[str] = Counter()
     alarms: list[int] = []
     count = 0
     for count, frame in enumerate(frames, start=1):  # noqa: B007 (used below)
         found = [(box, confidence) for box, confidence in find(frame) if not _is_ignored(box, frame)]
         answers += zip(found, _matched(found, frame.boxes), strict=True)
         labelled.update(box.label for box in frame.boxes)
-        accepted = [box for box, confidence in found if confidence >= BUNDLED_CONFIDENCE]
-        confusion.update(_confusions(accepted, frame.boxes))
-        alarms += [len(accepted)] if frame.is_empty else []
+        alarms += [sum(confidence >= BUNDLED_CONFIDENCE for _, confidence in found)] if frame.is_empty else []
     classes = _average_precisions(answers, labelled)
+    accepted = [(box.label, hit) for (box, confidence), hit in answers if confidence >= BUNDLED_CONFIDENCE]
     for name in (name for name in CLASSES if name in labelled):
-        right = confusion[f"{name} > {name}"]
-        claimed = sum(times for pair, times in confusion.items() if pair.endswith(f"> {name}"))
+        hits = [hit for label, hit in accepted if label == name]
         classes.setdefault(name, {"ap50": 0.0}).update(
-            precision=round(right / claimed, 3) if claimed else 0.0,
-            recall=round(right / labelled[name], 3),
+            precision=round(sum(hits) / len(hits), 3) if hits else 0.0,
+            recall=round(sum(hits) / labelled[name], 3),
             labelled=labelled[name],
         )
     return {
         "frames": count,
         "map50": round(float(np.mean([entry["ap50"] for entry in classes.values()])), 3) if classes else 0.0,
         "classes": classes,
-        "confusion": dict(sorted(confusion.items())),
         "false_alarms": {"frames": len(alarms), "per_frame": round(float(np.mean(alarms)), 3) if alarms else 0.0},
     }
 
@@ -110,42 +105,19 @@ def _matched(found: list[Found], truth: list[Box]) -> list[bool]:
     free = list(truth)
     hits = []
     for box, _ in found:
-        best = _at(box, [other for other in free if other.label == box.label])
-        if best:
-            free.remove(best)
-        hits.append(best is not None)
+        near = [other for other in free if other.label == box.label and overlap_of_union(box, other) >= IOU]
+        if near:
+            free.remove(max(near, key=partial(overlap_of_union, box)))
+        hits.append(bool(near))
     return hits
-
-
-def _confusions(found: list[Box], truth: list[Box]) -> list[str]:
-    """Pair each box of the truth with the best box at its place, of any class, and what is left with nothing."""
-    pairs = []
-    free = list(found)
-    for box in truth:
-        best = _at(box, free)
-        if best:
-            free.remove(best)
-        pairs.append(f"{box.label} > {best.label if best else NOTHING}")
-    return pairs + [f"{NOTHING} > {box.label}" for box in free]
-
-
-def _at(place: Box, boxes: list[Box]) -> Box | None:
-    """Return the box at the same place: one of the same class before the others, then the one that overlaps most."""
-    near = [box for box in boxes if overlap_of_union(place, box) >= IOU]
-    return max(near, key=lambda box: (box.label == place.label, overlap_of_union(place, box)), default=None)
 
 
 def show(title: str, report: dict[str, Any]) -> None:
     """Print one report as a table."""
-    columns = {"labelled": "labelled", "AP50": "ap50", "precision": "precision", "recall": "recall"}
-    rows = [
-        {"class": name, **{column: entry.get(key, "") for column, key in columns.items()}}
-        for name, entry in report["classes"].items()
-    ]
+    rows = [{"class": name, **measured} for name, measured in report["classes"].items()]
     show_table(f"{title}: {report['frames']} frames, mAP50 {report['map50']:.3f}", rows)
     alarms = report["false_alarms"]
     print(f"false alarms: {alarms['per_frame']} a frame on {alarms['frames']} frames that show no class")
-    print("confusion:", report["confusion"])
 
 
 def main() -> None:

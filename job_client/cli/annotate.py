@@ -5,15 +5,13 @@ from typing import Annotated
 
 import typer
 
-from job_client.cli.options import AddressOption, JobIdArgument, TlsOption, connected
+from job_client.cli.options import AddressOption, JobIdArgument, TlsOption
 from job_client.cli.output import messages
 from job_client.cli.progress import counting_bar
 from job_client.cli.signals import ending_on_signals
-from job_client.client import DEFAULT_ADDRESS
+from job_client.client import DEFAULT_ADDRESS, JobClient
 from job_client.files import written_whole
 from shared.process.extras import needing_extra
-
-__all__ = ["VideoOption", "annotate"]
 
 SUFFIXES = (".mp4", ".mov")
 
@@ -48,7 +46,7 @@ def annotate(
     """
     if out.suffix.lower() not in SUFFIXES:
         raise typer.BadParameter(f"{out.name} must end in {' or '.join(SUFFIXES)}", param_hint="--out")
-    with connected(address, tls_ca_file) as client:
+    with JobClient(address, tls_ca_file) as client:
         results = client.job(job_id).results()
     with needing_extra("client-media"):
         from job_client.media.annotation import annotate_video  # noqa: PLC0415 (a plain client does without)

@@ -14,8 +14,6 @@ from job_client.cli.signals import ending_on_signals
 from job_client.client import JobClient
 from job_client.local_cluster import local_cluster
 
-__all__ = ["demo"]
-
 SAMPLE = Path(__file__).parent.parent / "samples" / "road_and_parcel.mp4"
 """A video of our own with objects of every class of the bundled detector."""
 

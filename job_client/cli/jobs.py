@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from job_client.cli.options import AddressOption, JobIdsArgument, JsonOption, PipelineOption, TlsOption, connected
+from job_client.cli.options import AddressOption, JobIdsArgument, JsonOption, PipelineOption, TlsOption
 from job_client.cli.output import console, job_record, jobs_table, messages, print_error, print_records, wants_tables
 from job_client.cli.progress import upload, wait_for
 from job_client.client import DEFAULT_ADDRESS, DEFAULT_PIPELINE, JobClient
@@ -17,8 +17,6 @@ from job_client.errors import InvalidRequest
 from job_client.job import Job, JobInfo
 from shared.contract.job_status import JobStatus
 from shared.process.exit_codes import ExitCode
-
-__all__ = ["delete", "list_jobs", "pipelines", "report_end", "status", "submit"]
 
 VideosArgument = Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, readable=True, help="MP4 files.")]
 
@@ -42,7 +40,7 @@ def submit(
 
         foregsyte submit *.mp4 --pipeline ocr --json
     """
-    with connected(address, tls_ca_file) as client:
+    with JobClient(address, tls_ca_file) as client:
         jobs = [(video, _submit(client, video, pipeline, as_json=as_json)) for video in videos]
         codes = [ExitCode.OK if job else ExitCode.USAGE for _, job in jobs]
         if wait:
@@ -94,7 +92,7 @@ def status(
 
         foregsyte status JOB_ID | jq -r .status
     """
-    with connected(address, tls_ca_file) as client:
+    with JobClient(address, tls_ca_file) as client:
         _print_jobs((client.job(job_id).status() for job_id in job_ids), as_json=as_json)
 
 
@@ -113,7 +111,7 @@ def list_jobs(
 
         foregsyte list --status failed | jq -r .error_message
     """
-    with connected(address, tls_ca_file) as client:
+    with JobClient(address, tls_ca_file) as client:
         _print_jobs(islice(client.jobs(status), limit), as_json=as_json)
 
 
@@ -138,7 +136,7 @@ def delete(
 
         foregsyte list --status failed | jq -r .job_id | xargs foregsyte delete
     """
-    with connected(address, tls_ca_file) as client:
+    with JobClient(address, tls_ca_file) as client:
         for job_id in job_ids:
             client.job(job_id).delete()
             if wants_tables(as_json=as_json):
@@ -158,7 +156,7 @@ def pipelines(
 
         foregsyte pipelines
     """
-    with connected(address, tls_ca_file) as client:
+    with JobClient(address, tls_ca_file) as client:
         offered = client.pipelines()
     if wants_tables(as_json=as_json):
         table = Table("pipeline", "what it finds")

@@ -6,20 +6,6 @@ from typing import Annotated
 
 import typer
 
-from job_client.client import JobClient
-
-__all__ = [
-    "AddressOption",
-    "FramesOption",
-    "JobIdArgument",
-    "JobIdsArgument",
-    "JsonOption",
-    "PipelineOption",
-    "TlsOption",
-    "connected",
-    "frames_range",
-]
-
 AddressOption = Annotated[str, typer.Option(envvar="FOREGSYTE_ADDRESS", help="The server, host:port.")]
 TlsOption = Annotated[
     Path | None,
@@ -37,11 +23,6 @@ JobIdsArgument = Annotated[list[str], typer.Argument(metavar="JOB_ID...", help="
 FramesOption = Annotated[
     str, typer.Option("--frames", metavar="A:B", help="Only frames A up to, not including, B; either may be left out.")
 ]
-
-
-def connected(address: str, tls_ca_file: Path | None) -> JobClient:
-    """Return a client of the server, to be closed by the caller."""
-    return JobClient(address, tls_ca_file)
 
 
 def frames_range(text: str) -> range:

@@ -14,18 +14,6 @@ from job_client.job import JobInfo
 from job_client.summary import SummaryRow
 from shared.contract.job_status import JobStatus
 
-__all__ = [
-    "STATUS_STYLES",
-    "console",
-    "job_record",
-    "jobs_table",
-    "messages",
-    "print_error",
-    "print_records",
-    "summary_table",
-    "wants_tables",
-]
-
 console = Console()
 messages = Console(stderr=True)
 
@@ -83,8 +71,7 @@ def _took(job: JobInfo) -> str:
 def summary_table(title: str, rows: Sequence[SummaryRow]) -> Table:
     """Return the most frequent of the labels or lines of text, one row each."""
     table = Table("what", "frames", "first", "last", "best confidence", title=title)
-    by_frequency = sorted(rows, key=lambda row: (-row.frames, row.spans[0].first_frame, row.name))
-    for row in by_frequency[:ROWS_SHOWN]:
+    for row in rows[:ROWS_SHOWN]:
         numbers = (row.frames, row.spans[0].first_frame, row.spans[-1].last_frame)
         table.add_row(escape(row.name), *map(str, numbers), f"{row.best.best_confidence:.2f}")
     if len(rows) > ROWS_SHOWN:

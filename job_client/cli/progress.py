@@ -1,4 +1,4 @@
-"""Progress bars on standard error: reading and sending a file, waiting for a job, counting frames."""
+"""Progress bars on standard error: sending a file, waiting for a job, counting frames."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,7 +8,6 @@ from pathlib import Path
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
-    DownloadColumn,
     MofNCompleteColumn,
     Progress,
     ProgressColumn,
@@ -21,24 +20,12 @@ from job_client.cli.output import STATUS_STYLES, messages
 from job_client.client import JobClient
 from job_client.job import Job, JobInfo
 
-__all__ = ["counting_bar", "upload", "wait_for"]
-
-CHUNK_BYTES = 4 << 20
-
 
 def upload(client: JobClient, video: Path, pipeline_id: str) -> Job:
-    """Submit a file behind a bar that counts the bytes read.
-
-    An upload is one call, which does not say how much of it has arrived: meanwhile the bar only shows for how long.
-    """
-    with _progress(DownloadColumn()) as progress:
-        task = progress.add_task(f"reading {escape(video.name)}")
-        with progress.open(video, "rb", task_id=task) as file:
-            content = b"".join(iter(partial(file.read, CHUNK_BYTES), b""))
-        progress.update(task, description=f"sending {escape(video.name)}", total=None)
-        job = client.submit(content, pipeline_id)
-        progress.update(task, description=f"sent {escape(video.name)}", total=len(content), completed=len(content))
-    return job
+    """Submit a file behind a bar that shows for how long: an upload is one call, which does not say how far it is."""
+    with _progress() as progress:
+        progress.add_task(f"sending {escape(video.name)}", total=None)
+        return client.submit(video, pipeline_id)
 
 
 def wait_for(job: Job, name: str, timeout: float | None) -> JobInfo:

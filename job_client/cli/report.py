@@ -6,19 +6,17 @@ from typing import Annotated
 
 import typer
 
-from job_client.cli.options import AddressOption, JobIdArgument, TlsOption, connected
+from job_client.cli.options import AddressOption, JobIdArgument, TlsOption
 from job_client.cli.output import messages
 from job_client.cli.progress import counting_bar
 from job_client.cli.signals import ending_on_signals
-from job_client.client import DEFAULT_ADDRESS
+from job_client.client import DEFAULT_ADDRESS, JobClient
 from job_client.files import written_whole
 from job_client.report.page import render_report
 from job_client.spans import SpanKind
 from job_client.summary import summary_of
 from shared.process.extras import needing_extra
 from shared.results import FrameResult
-
-__all__ = ["report"]
 
 VideoOption = Annotated[
     Path | None,
@@ -45,7 +43,7 @@ def report(
 
         foregsyte report JOB_ID --video video.mp4 -o report.html
     """
-    with connected(address, tls_ca_file) as client:
+    with JobClient(address, tls_ca_file) as client:
         job = client.job(job_id)
         info, results = job.status(), job.results()
     with ending_on_signals(), written_whole(out) as temporary:

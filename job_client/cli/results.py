@@ -7,18 +7,16 @@ from typing import Annotated
 
 import typer
 
-from job_client.cli.options import AddressOption, FramesOption, JobIdArgument, TlsOption, connected, frames_range
+from job_client.cli.options import AddressOption, FramesOption, JobIdArgument, TlsOption, frames_range
 from job_client.cli.output import console, messages, summary_table, wants_tables
 from job_client.cli.signals import ending_on_signals
-from job_client.client import DEFAULT_ADDRESS
+from job_client.client import DEFAULT_ADDRESS, JobClient
 from job_client.exports import ExportFormat, export
 from job_client.files import written_whole
 from job_client.spans import SpanKind
 from job_client.summary import summary_of
 from shared.process.extras import needing_extra
 from shared.results import FrameResult
-
-__all__ = ["print_summary", "results"]
 
 OutOption = Annotated[
     Path | None, typer.Option("--out", "-o", dir_okay=False, help="Write to this file; its suffix says the format.")
@@ -54,7 +52,7 @@ def results(
         foregsyte results JOB_ID --format coco --video video.mp4 --out coco.json
     """
     wanted = frames_range(frames)
-    with connected(address, tls_ca_file) as client:
+    with JobClient(address, tls_ca_file) as client:
         selected = [frame for frame in client.job(job_id).results() if frame.frame_index in wanted]
     size = _size_of(video) if video else None
     if out:

@@ -5,8 +5,6 @@ import signal
 import sys
 from collections.abc import Iterator
 
-__all__ = ["ending_on_signals"]
-
 SIGNALS = [signal.Signals[name] for name in ("SIGTERM", "SIGHUP") if name in signal.Signals.__members__]
 """Those of them that the system has."""
 

@@ -6,8 +6,6 @@ from typing import Any
 
 from shared.results import FrameResult
 
-__all__ = ["coco"]
-
 FILE_NAME = "frame_{:06}.png"
 """Where the tools find an image; `ffmpeg -i video.mp4 -fps_mode passthrough -start_number 0 frame_%06d.png`."""
 

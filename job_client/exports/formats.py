@@ -8,8 +8,6 @@ from job_client.exports.subtitles import subtitles
 from job_client.exports.tables import table
 from shared.results import FrameResult
 
-__all__ = ["ExportFormat", "export"]
-
 
 class ExportFormat(StrEnum):
     """How results are written.

@@ -10,8 +10,6 @@ from pysubs2.time import TIMESTAMP
 from job_client.spans import SpanKind, spans_of
 from shared.results import FrameResult, one_line
 
-__all__ = ["subtitles"]
-
 _ARROW = re.compile(r"-[ -] *>")
 """What readers take for the arrow between the two times of a cue."""
 WORD_JOINER = "\u2060"

@@ -7,8 +7,6 @@ from typing import Any
 
 from shared.results import FrameResult
 
-__all__ = ["COLUMNS", "table"]
-
 COLUMNS = (
     "frame_index", "timestamp_ms", "kind", "name", "class_id", "confidence",
     "x1", "y1", "x2", "y2", "x3", "y3", "x4", "y4",

@@ -13,8 +13,6 @@ from job_client.media.writer import VideoWriter
 from shared.results import FrameResult
 from shared.video.frame import DecodedFrame
 
-__all__ = ["annotate_video", "matched"]
-
 TOLERANCE_MS = 0.2
 """Times in results are rounded to a tenth of a millisecond."""
 

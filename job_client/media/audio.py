@@ -15,8 +15,6 @@ from shared.video.container import exact, open_mp4
 if TYPE_CHECKING:
     from av.packet import Packet
 
-__all__ = ["AudioTracks"]
-
 
 class AudioTracks:
     """Copies the audio tracks packet by packet; one whose codec the copy's format cannot hold is encoded again (AAC).

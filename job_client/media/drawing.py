@@ -11,8 +11,6 @@ from job_client.media.labels import PALETTE, TEXT_COLOR, Labels
 from shared.results import Box, Detection, FrameResult, Polygon, TextLine
 from shared.video.frame import Image
 
-__all__ = ["Drawing"]
-
 _FONT_SHARE = 40
 """A label is this fraction of the image's shorter side high."""
 _LEAST_FONT_PIXELS = 11

@@ -1,7 +1,5 @@
 """Errors of the files that the caller names."""
 
-__all__ = ["UnsuitableFile", "UnsuitableFont", "UnsuitableVideo"]
-
 
 class UnsuitableFile(Exception):
     """A file cannot be used; the message says why."""

@@ -10,8 +10,6 @@ from PIL import ImageFont
 
 from job_client.media.errors import UnsuitableFont
 
-__all__ = ["FontFile", "load_font", "packaged_fonts", "suitable_font"]
-
 REGULAR_WEIGHT = 400
 
 _PACKAGED = (

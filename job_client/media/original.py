@@ -9,8 +9,6 @@ from shared.video.errors import VideoError
 from shared.video.frame import DecodedFrame, VideoFormat
 from shared.video.reader import ReaderLimits, VideoReader
 
-__all__ = ["OriginalVideo"]
-
 ANY_SIZE = ReaderLimits(max_frame_pixels=1 << 30)
 """No limit: operators can raise that of their workers, and whatever gave results must be readable here."""
 

@@ -15,8 +15,6 @@ from av.video.stream import VideoStream
 from job_client.media.audio import AudioTracks
 from shared.video.frame import DecodedFrame, Image, VideoFormat
 
-__all__ = ["VideoWriter"]
-
 ENCODER_OPTIONS = {"crf": "20", "preset": "medium"}
 UNSPECIFIED = 2
 """A colour property that the file does not state (ITU-T H.273)."""

@@ -9,8 +9,6 @@ from job_client.spans import Occurrence, frame_times, occurrences_of
 from job_client.summary import SummaryRow
 from shared.results import FrameResult
 
-__all__ = ["page_data"]
-
 
 def page_data(
     results: Sequence[FrameResult],

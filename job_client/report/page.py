@@ -14,8 +14,6 @@ from job_client.spans import SpanKind
 from job_client.summary import summary_of
 from shared.results import FrameResult
 
-__all__ = ["render_report"]
-
 
 def render_report(
     job: JobInfo,

@@ -13,8 +13,6 @@ from job_client.summary import SummaryRow
 from shared.results import FrameResult
 from shared.video.frame import Image
 
-__all__ = ["Thumbnails", "best_frames", "make_thumbnails"]
-
 Thumbnails = dict[int, str]
 """Data URLs by frame."""
 

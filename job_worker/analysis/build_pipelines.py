@@ -9,8 +9,6 @@ from job_worker.errors import ModelLoadError
 from job_worker.settings import WorkerSettings
 from shared.pipelines.catalogue import BuiltInPipeline
 
-__all__ = ["build_pipelines"]
-
 
 def build_pipelines(settings: WorkerSettings, engines: Engines | None = None) -> dict[str, Pipeline]:
     """Build the pipelines that the settings name; pipelines with the same models share them.

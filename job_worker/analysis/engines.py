@@ -3,75 +3,22 @@
 # ruff: noqa: PLC0415 - an engine that is not chosen is not even imported
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+from cachetools import cached
 
 from job_worker.detection.base import Detector
 from job_worker.detection.bundled_detector import BUNDLED_CHECKPOINT, BUNDLED_NETWORK
 from job_worker.errors import ModelLoadError
 from job_worker.inference.host import Host
-from job_worker.inference.openvino_models import InferenceConfig, Precision
+from job_worker.inference.openvino_models import Precision
 from job_worker.ocr.base import TextReader
-from job_worker.ocr.text_recogniser import LineResize
 from job_worker.settings import WorkerSettings
-from shared.pipelines.profiles import PROFILES, Profile
-
-__all__ = [
-    "Engines",
-    "detection_batch_size",
-    "detection_engine",
-    "line_resize",
-    "load_detector",
-    "load_text_reader",
-    "text_engine",
-]
+from shared.pipelines.profiles import PROFILES
 
 THIS_HOST = Host()
 
 FULL_BATCH_IMAGE_SIZE = 640
 """The largest image size, in pixels, at which a batch is as large as the settings say."""
-
-
-@dataclass(frozen=True, slots=True)
-class Engines:
-    """The engines of several pipelines. Pipelines with the same models share one engine, whatever their limits.
-
-    Attributes:
-        load_detector: Loads the detector that settings name.
-        load_text_reader: Loads the text reader that settings name.
-    """
-
-    load_detector: Callable[[WorkerSettings], Detector] = field(default_factory=lambda: load_detector)
-    load_text_reader: Callable[[WorkerSettings], TextReader] = field(default_factory=lambda: load_text_reader)
-    _detectors: dict[tuple[object, ...], Detector] = field(default_factory=dict)
-    _text_readers: dict[tuple[object, ...], TextReader] = field(default_factory=dict)
-
-    def detector(self, settings: WorkerSettings) -> Detector:
-        """Return the detector of one pipeline, loaded at the first request for its model.
-
-        Args:
-            settings: The pipeline's, as `WorkerSettings.of_pipeline` returns them.
-
-        Raises:
-            ModelLoadError: It cannot be loaded.
-        """
-        key = settings.yolo_weights, settings.resolved_image_size, settings.profile
-        if key not in self._detectors:
-            self._detectors[key] = self.load_detector(settings)
-        return self._detectors[key]
-
-    def text_reader(self, settings: WorkerSettings) -> TextReader:
-        """Return the text reader of one pipeline, loaded at the first request for its models.
-
-        Args:
-            settings: The pipeline's, as `WorkerSettings.of_pipeline` returns them.
-
-        Raises:
-            ModelLoadError: It cannot be loaded.
-        """
-        key = settings.ocr_detection_model, settings.ocr_recognition_model, settings.profile
-        if key not in self._text_readers:
-            self._text_readers[key] = self.load_text_reader(settings)
-        return self._text_readers[key]
 
 
 def load_detector(settings: WorkerSettings, host: Host = THIS_HOST) -> Detector:
@@ -86,7 +33,8 @@ def load_detector(settings: WorkerSettings, host: Host = THIS_HOST) -> Detector:
         from job_worker.detection.openvino_export import runnable_weights
 
         weights = runnable_weights(settings.yolo_weights or str(BUNDLED_NETWORK), image_size, settings.cache_dir)
-        return OpenVinoDetector(weights, _inference_config(settings), image_size=image_size)
+        precision = Precision(PROFILES[settings.profile].precision)
+        return OpenVinoDetector(weights, precision, settings.resolved_threads, image_size)
     _require(host, "ultralytics", "--detection-engine openvino")
     from job_worker.detection.ultralytics_detector import UltralyticsDetector
 
@@ -116,12 +64,8 @@ def load_text_reader(settings: WorkerSettings, host: Host = THIS_HOST) -> TextRe
         from job_worker.ocr.bundled_models import bundled_text_models
         from job_worker.ocr.openvino_text_reader import OpenVinoTextReader
 
-        return OpenVinoTextReader(
-            bundled_text_models(settings.cache_dir),
-            _inference_config(settings),
-            long_sides=PROFILES[settings.profile].text_long_sides,
-            line_resize=line_resize(settings.profile),
-        )
+        models = bundled_text_models(settings.cache_dir)
+        return OpenVinoTextReader(models, PROFILES[settings.profile], settings.resolved_threads)
     instead = "--text-engine openvino" if _uses_bundled_text_models(settings) else "the bundled text models"
     _require(host, "paddleocr", instead)
     from job_worker.ocr.paddle_text_reader import PaddleTextReader
@@ -180,14 +124,26 @@ def _uses_bundled_text_models(settings: WorkerSettings) -> bool:
     return not settings.ocr_detection_model and not settings.ocr_recognition_model
 
 
-def _inference_config(settings: WorkerSettings) -> InferenceConfig:
-    return InferenceConfig(Precision(PROFILES[settings.profile].precision), settings.resolved_threads)
+class Engines:
+    """The engines of several pipelines. Pipelines with the same models share one engine, whatever their limits.
 
+    Args:
+        load_detector: Loads the detector that settings name.
+        load_text_reader: Loads the text reader that settings name.
 
-def line_resize(profile: Profile) -> LineResize:
-    """Return how a profile resizes lines of text for the recognition network."""
-    numbers = PROFILES[profile]
-    return LineResize(numbers.min_line_width, numbers.line_width_step, numbers.line_width_scale)
+    Attributes:
+        detector: Returns the detector of one pipeline by its settings, as `WorkerSettings.of_pipeline` returns them.
+        text_reader: Returns the text reader of one pipeline likewise.
+    """
+
+    def __init__(
+        self,
+        load_detector: Callable[[WorkerSettings], Detector] = load_detector,
+        load_text_reader: Callable[[WorkerSettings], TextReader] = load_text_reader,
+    ) -> None:
+        self.detector = cached({}, lambda of: (of.yolo_weights, of.resolved_image_size, of.profile))(load_detector)
+        text_models = cached({}, lambda of: (of.ocr_detection_model, of.ocr_recognition_model, of.profile))
+        self.text_reader = text_models(load_text_reader)
 
 
 def _require(host: Host, library: str, instead: str) -> None:

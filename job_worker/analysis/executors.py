@@ -5,8 +5,6 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["image_executor"]
-
 
 @contextmanager
 def image_executor(threads: int) -> Iterator[Executor]:

@@ -10,8 +10,6 @@ from job_worker.ocr.base import DEFAULT_MIN_CONFIDENCE, TextReader
 from shared.results import ImageResult, TextLine
 from shared.video.frame import Image
 
-__all__ = ["FrameAnalysis"]
-
 
 @dataclass(frozen=True, slots=True)
 class FrameAnalysis:

@@ -6,8 +6,6 @@ from typing import Any, Protocol
 from shared.results import ImageResult
 from shared.video.frame import Image
 
-__all__ = ["Analysis", "Pipeline"]
-
 Analysis = ImageResult | Mapping[str, Any]
 """What was found in one image: by a built-in pipeline, or by a plugin, whose dict JSON can hold."""
 

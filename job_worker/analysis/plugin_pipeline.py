@@ -22,8 +22,6 @@ from shared.process.plugins import PluginUnusable
 from shared.results import plugin_result
 from shared.video.frame import Image
 
-__all__ = ["PluginPipeline", "plugin_pipeline"]
-
 
 def plugin_pipeline(name: str, kind: str, options: Mapping[str, Any]) -> Pipeline:
     """Build the pipeline of a plugin.

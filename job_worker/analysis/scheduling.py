@@ -11,10 +11,8 @@ from dataclasses import dataclass, field
 
 from job_worker.analysis.executors import image_executor
 from job_worker.analysis.pipeline import Analysis, Pipeline
-from job_worker.inference.image_cache import ImageCache
+from job_worker.inference.image_cache import cached_by_image
 from shared.video.frame import Frame, Image
-
-__all__ = ["CACHED_IMAGES", "analyse_frames"]
 
 MAX_BYTES_AHEAD = 512 << 20
 """The most bytes of images that wait or are being analysed; a larger image is analysed alone."""
@@ -37,12 +35,12 @@ def analyse_frames(
         Each frame with its analysis, in order.
     """
     max_ahead = pipeline.concurrency * pipeline.batch_size
-    cache: ImageCache[_Ticket] = ImageCache(CACHED_IMAGES)
     ahead: deque[tuple[Frame, _Ticket]] = deque()
     with image_executor(pipeline.concurrency) as executor:
         batcher = _Batcher(pipeline, executor)
+        ticket_for = cached_by_image(batcher.add, CACHED_IMAGES)
         for frame in frames:
-            ahead.append((frame, cache.get(frame.image, batcher.add)))
+            ahead.append((frame, ticket_for(frame.image)))
             if len(ahead) > max_ahead or len(ahead) * frame.image.nbytes > max_bytes_ahead:
                 oldest, ticket = ahead.popleft()
                 yield oldest, batcher.result(ticket)

@@ -12,8 +12,6 @@ from shared.results import encode_frame
 from shared.video.frame import Frame
 from shared.video.reader import VideoReader
 
-__all__ = ["VideoFilePipelineService"]
-
 
 class VideoFilePipelineService:
     """Runs a pipeline over every frame of a video file.

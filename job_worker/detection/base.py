@@ -1,13 +1,11 @@
 """The port of object detectors, and the limits that each pipeline sets."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from shared.results import Detection
 from shared.video.frame import Image
-
-__all__ = ["DEFAULT_LIMITS", "DetectionLimits", "Detector"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +33,13 @@ class DetectionLimits:
 
 
 DEFAULT_LIMITS = DetectionLimits()
+
+
+def detection_of(row: list[float], names: Mapping[int, str]) -> Detection:
+    """Return the detection of a row of a network's output: x1, y1, x2, y2, confidence, class."""
+    x1, y1, x2, y2, confidence, number = row
+    class_id = int(number)
+    return Detection(label=names[class_id], class_id=class_id, confidence=min(confidence, 1.0), box=(x1, y1, x2, y2))
 
 
 class Detector(Protocol):

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-__all__ = ["BUNDLED_CHECKPOINT", "BUNDLED_NETWORK"]
-
 _FOLDER = Path(__file__).parent.parent / "bundled"
 
 BUNDLED_CHECKPOINT = _FOLDER / "text_carriers.pt"

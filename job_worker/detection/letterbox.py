@@ -12,8 +12,6 @@ import numpy as np
 from job_worker.detection.nms import Rows
 from shared.video.frame import Image
 
-__all__ = ["Letterbox", "letterbox"]
-
 MARGIN_GREY = 114
 
 

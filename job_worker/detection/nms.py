@@ -6,8 +6,6 @@ The arithmetic is that of Ultralytics' predictor, so that both give the same box
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["ROW_COLUMNS", "Rows", "non_maximum_suppression"]
-
 Rows = npt.NDArray[np.float32]
 """`(N, 6)` float32: x1, y1, x2, y2, confidence, class."""
 

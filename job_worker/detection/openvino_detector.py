@@ -4,33 +4,22 @@
 
 import ast
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import yaml
 
-from job_worker.detection.base import DEFAULT_LIMITS, DetectionLimits
+from job_worker.detection.base import DEFAULT_LIMITS, DetectionLimits, detection_of
 from job_worker.detection.letterbox import Letterbox, letterbox
 from job_worker.detection.nms import ROW_COLUMNS, non_maximum_suppression
 from job_worker.errors import ModelLoadError
-from job_worker.inference.openvino_models import InferenceConfig, PerShapeModel, read_model
+from job_worker.inference.openvino_models import PerShapeModel, Precision, read_model
 from job_worker.inference.vendor_libraries import first_line_of
-from shared.results import Box, Detection
+from shared.results import Detection
 from shared.video.frame import Image
 
-__all__ = ["OpenVinoDetector", "is_runnable"]
-
 METADATA_FILE = "metadata.yaml"
-
-
-@dataclass(frozen=True, slots=True)
-class _Description:
-    """The metadata that Ultralytics writes beside a network it exports."""
-
-    names: dict[int, str]
-    stride: int
 
 
 class OpenVinoDetector:
@@ -38,7 +27,8 @@ class OpenVinoDetector:
 
     Args:
         weights: A `*_openvino_model` folder or an ONNX file.
-        config: Precision and threads.
+        precision: The number type that it computes in.
+        threads: CPU threads, at least 1. Each computes an image of its own, which is faster than several for one image.
         image_size: Long side of the network's input in pixels; a network exported for one size keeps that size.
 
     Raises:
@@ -47,14 +37,14 @@ class OpenVinoDetector:
 
     batch_size = 1  # one image for each core is faster than several images in one request
 
-    def __init__(self, weights: Path, config: InferenceConfig, *, image_size: int = 640) -> None:
-        self.concurrency = config.threads
+    def __init__(self, weights: Path, precision: Precision, threads: int, image_size: int = 640) -> None:
+        self.concurrency = threads
         try:
             self._network = read_model(next(weights.glob("*.xml"), weights))
-            self._description = _description(weights, self._network)
+            self._names, self._stride = _described(weights, self._network)
             self._fixed_size = _fixed_size(self._network)
             self._image_size = image_size
-            self._model = PerShapeModel(self._with_input_size, config.precision)
+            self._model = PerShapeModel(self._with_input_size, precision)
             self._check_output()
         except Exception as error:
             raise ModelLoadError(
@@ -65,7 +55,7 @@ class OpenVinoDetector:
     @property
     def labels(self) -> Collection[str]:
         """The labels that its detections can have."""
-        return self._description.names.values()
+        return self._names.values()
 
     def detect(self, image: Image, limits: DetectionLimits = DEFAULT_LIMITS) -> list[Detection]:
         """Find the objects in one image.
@@ -80,7 +70,7 @@ class OpenVinoDetector:
         boxed = self._letterbox(image)
         with self._model.inferred(boxed.image) as output:
             rows = boxed.scaled_back(non_maximum_suppression(output(0)[0], limits.confidence, limits.iou))
-        return limits.select(self._detection(row) for row in rows.tolist())
+        return limits.select(detection_of(row, self._names) for row in rows.tolist())
 
     def detect_batch(self, images: Sequence[Image], limits: DetectionLimits = DEFAULT_LIMITS) -> list[list[Detection]]:
         """Return what `detect` returns for each of the images."""
@@ -88,23 +78,16 @@ class OpenVinoDetector:
 
     def _check_output(self) -> None:
         """Run the network once, on the smallest input, so that a network that does not run fails at start."""
-        side = 2 * self._description.stride
+        side = 2 * self._stride
         with self._model.inferred(np.zeros((*(self._fixed_size or (side, side)), 3), np.uint8)) as output:
             shape = output(0).shape
-        if shape[-1] != ROW_COLUMNS and shape[1] != 4 + len(self._description.names):
-            names = len(self._description.names)
-            raise ValueError(f"it gives {shape[1] - 4} scores a box, and its description names {names} classes")
+        if shape[-1] != ROW_COLUMNS and shape[1] != 4 + len(self._names):
+            raise ValueError(f"it gives {shape[1] - 4} scores a box, and it names {len(self._names)} classes")
 
     def _letterbox(self, image: Image) -> Letterbox:
         if self._fixed_size:
             return letterbox(image, *self._fixed_size)
-        return letterbox(image, self._image_size, self._image_size, self._description.stride)
-
-    def _detection(self, row: list[float]) -> Detection:
-        *corners, score, class_id = row
-        name = self._description.names[int(class_id)]
-        box = cast("Box", tuple(corners))
-        return Detection(label=name, class_id=int(class_id), confidence=min(score, 1.0), box=box)
+        return letterbox(image, self._image_size, self._image_size, self._stride)
 
     def _with_input_size(self, height: int, width: int) -> Any:
         """Return the network for one input size; it takes BGR bytes and scales the values itself."""
@@ -133,7 +116,8 @@ def _fixed_size(network: Any) -> tuple[int, int] | None:
     return None if shape.is_dynamic else (shape[2].get_length(), shape[3].get_length())
 
 
-def _description(weights: Path, network: Any) -> _Description:
+def _described(weights: Path, network: Any) -> tuple[dict[int, str], int]:
+    """Return the names of the classes and the stride, which Ultralytics writes beside or into what it exports."""
     beside = weights / METADATA_FILE
     if beside.is_file():
         stated = yaml.safe_load(beside.read_text(encoding="utf-8"))
@@ -143,4 +127,4 @@ def _description(weights: Path, network: Any) -> _Description:
     task, names, stride = stated["task"], stated["names"], stated["stride"]
     if task != "detect":
         raise ValueError(f"it is a model for the task {task}, not for detection")
-    return _Description({int(number): str(name) for number, name in dict(names).items()}, int(stride))
+    return {int(number): str(name) for number, name in dict(names).items()}, int(stride)

@@ -13,8 +13,6 @@ from job_worker.errors import ModelLoadError
 from job_worker.inference.build_cache import cached_build
 from job_worker.inference.vendor_libraries import first_line_of, prepare_vendor_libraries, user_cache_folder
 
-__all__ = ["can_become_runnable", "runnable_weights", "runs_on_openvino_alone"]
-
 logger = logging.getLogger(__name__)
 
 CHECKPOINT_SUFFIX = ".pt"

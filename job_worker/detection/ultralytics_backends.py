@@ -6,8 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-__all__ = ["pin_backend"]
-
 
 def pin_backend(model: Any, path: Path, threads: int) -> None:
     """Make a model's runtime compute in 32-bit floats with a number of threads, if it is OpenVINO or ONNX Runtime.

@@ -11,8 +11,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-__all__ = ["use_full_batches"]
-
 
 def use_full_batches(predictor: Any, batch_size: int) -> None:
     """Make a predictor of Ultralytics compute full batches, with the same algorithms every time.

@@ -4,21 +4,19 @@
 
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
-from job_worker.detection.base import DEFAULT_LIMITS, DetectionLimits
+from job_worker.detection.base import DEFAULT_LIMITS, DetectionLimits, detection_of
 from job_worker.detection.ultralytics_backends import pin_backend
 from job_worker.detection.ultralytics_batches import use_full_batches
 from job_worker.detection.ultralytics_weights import find_weights
 from job_worker.errors import ModelLoadError
 from job_worker.inference.threads import limit_threads
 from job_worker.inference.vendor_libraries import first_line_of, prepare_vendor_libraries, user_cache_folder
-from shared.results import Box, Detection
+from shared.results import Detection
 from shared.video.frame import Image
-
-__all__ = ["UltralyticsDetector", "load_yolo"]
 
 
 def load_yolo(path: Path) -> Any:
@@ -73,13 +71,14 @@ class UltralyticsDetector:
             "verbose": False,
             "save": False,
         }
+        blank = np.zeros((image_size, image_size, 3), np.uint8)
         try:
             self._model = load(path)
-            self.detect(_blank_image(image_size))
+            self.detect(blank)
             pin_backend(self._model.predictor.model, path, threads)
             self.batch_size = batch_size if self._model.task == "detect" else 1
             use_full_batches(self._model.predictor, self.batch_size)
-            self.detect(_blank_image(image_size))
+            self.detect(blank)
         except Exception as error:
             less = "; a smaller --gpu-batch takes less of its memory" if batch_size > 1 else ""
             raise ModelLoadError(
@@ -121,17 +120,7 @@ class UltralyticsDetector:
         return [limits.select(_detections(result)) for result in results]
 
 
-def _blank_image(size: int) -> Image:
-    return np.zeros((size, size, 3), np.uint8)
-
-
 def _detections(result: Any) -> list[Detection]:
     if result.boxes is None:
         raise ValueError("the model does not give boxes")
-    rows = zip(result.boxes.cls.tolist(), result.boxes.conf.tolist(), result.boxes.xyxy.tolist(), strict=True)
-    return [_detection(int(class_id), score, corners, result.names) for class_id, score, corners in rows]
-
-
-def _detection(class_id: int, confidence: float, corners: list[float], names: dict[int, str]) -> Detection:
-    box = cast("Box", tuple(corners))
-    return Detection(label=names[class_id], class_id=class_id, confidence=min(confidence, 1.0), box=box)
+    return [detection_of(row, result.names) for row in result.boxes.data.tolist()]

@@ -9,8 +9,6 @@ from job_worker.errors import ModelLoadError
 from job_worker.inference.build_cache import cached_build
 from job_worker.inference.vendor_libraries import first_line_of, prepare_vendor_libraries
 
-__all__ = ["find_weights"]
-
 logger = logging.getLogger(__name__)
 
 

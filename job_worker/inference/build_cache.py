@@ -4,8 +4,6 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-__all__ = ["cached_build"]
-
 
 def cached_build(folder: Path, build: Callable[[Path], Path]) -> Path:
     """Return a folder, built unless it exists; it appears complete or not at all.

@@ -5,8 +5,6 @@
 import importlib.util
 from pathlib import Path
 
-__all__ = ["Host"]
-
 NVIDIA_DEVICE = Path("/dev/nvidiactl")
 """Exists where an NVIDIA driver is loaded."""
 

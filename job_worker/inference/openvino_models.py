@@ -10,7 +10,6 @@ often a model is compiled.
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -21,44 +20,17 @@ from cachetools import LRUCache
 from job_worker.inference.vendor_libraries import prepare_vendor_libraries
 from shared.video.frame import Image
 
-__all__ = [
-    "CompiledModel",
-    "InferenceConfig",
-    "PerShapeModel",
-    "Precision",
-    "compile_model",
-    "cpu_has_bf16",
-    "read_model",
-]
-
 
 class Precision(StrEnum):
-    """The number type that a model computes in; a quantised model stays quantised.
+    """The number type that a model computes in; a quantised detector stays quantised.
 
     Attributes:
         f32: 32-bit floats: the same results on every host.
         bf16: 16-bit floats with the range of 32-bit ones on CPUs that have them (AVX-512 BF16, AMX), else as f32.
-        int8: As bf16, with quantised layers where a network has them; else as f32. CPUs without bf16 are excluded
-            because sums of products of bytes overflow on some of them.
     """
 
     f32 = "f32"
     bf16 = "bf16"
-    int8 = "int8"
-
-
-@dataclass(frozen=True, slots=True)
-class InferenceConfig:
-    """How models run.
-
-    Attributes:
-        precision: The number type that they compute in.
-        threads: CPU threads, at least 1. Each thread computes an image of its own, which is faster than several threads
-            for one image.
-    """
-
-    precision: Precision = Precision.f32
-    threads: int = 1
 
 
 class CompiledModel:
@@ -179,11 +151,6 @@ def compile_model(model: Any, precision: Precision) -> CompiledModel:
         return _core().compile_model(own, "CPU", config)
 
     return CompiledModel(compile_once)
-
-
-def cpu_has_bf16() -> bool:
-    """Return whether this CPU multiplies 16-bit floats in hardware, and so also bytes without overflow."""
-    return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 @cache

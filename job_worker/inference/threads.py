@@ -5,8 +5,6 @@ import sys
 
 from threadpoolctl import threadpool_limits
 
-__all__ = ["limit_threads"]
-
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",

@@ -11,8 +11,6 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-__all__ = ["first_line_of", "prepare_vendor_libraries", "user_cache_folder"]
-
 _SETTINGS = {
     "YOLO_AUTOINSTALL": "false",
     "YOLO_OFFLINE": "true",  # no usage reports, no update checks

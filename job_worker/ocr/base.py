@@ -5,8 +5,6 @@ from typing import Protocol
 from shared.results import TextLine
 from shared.video.frame import Image
 
-__all__ = ["DEFAULT_MIN_CONFIDENCE", "TextReader"]
-
 DEFAULT_MIN_CONFIDENCE = 0.5
 """Least confidence of a line of text where nothing else is configured."""
 

@@ -20,8 +20,6 @@ from job_worker.inference.build_cache import cached_build
 from job_worker.inference.openvino_models import read_model
 from job_worker.inference.vendor_libraries import prepare_vendor_libraries, user_cache_folder
 
-__all__ = ["TextModelFolders", "alphabet_of", "bundled_text_models", "wheel_file"]
-
 _LAYOUT_VERSION = 1
 """Incremented when the files beside the model change, so that folders of older versions are not used."""
 

@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["without_concatenations", "without_upsampling"]
-
 
 def without_concatenations(network: Any) -> Any:
     """Replace convolutions over concatenations by sums of convolutions, in place, and return the network.

@@ -3,17 +3,16 @@
 from collections.abc import Sequence
 
 from job_worker.errors import ModelLoadError
-from job_worker.inference.openvino_models import InferenceConfig
+from job_worker.inference.openvino_models import Precision
 from job_worker.inference.vendor_libraries import first_line_of
 from job_worker.ocr.base import DEFAULT_MIN_CONFIDENCE
 from job_worker.ocr.bundled_models import TextModelFolders
 from job_worker.ocr.text_boxes import TextBox, crop_line, is_covered, line_polygon, reading_order
-from job_worker.ocr.text_detector import MAX_SIDE, TextDetector
-from job_worker.ocr.text_recogniser import LineResize, TextRecogniser
+from job_worker.ocr.text_detector import TextDetector
+from job_worker.ocr.text_recogniser import TextRecogniser
+from shared.pipelines.profiles import ProfileNumbers
 from shared.results import TextLine, one_line
 from shared.video.frame import Image
-
-__all__ = ["OpenVinoTextReader"]
 
 
 class OpenVinoTextReader:
@@ -21,29 +20,21 @@ class OpenVinoTextReader:
 
     Args:
         models: The two networks.
-        config: Precision and threads.
-        long_sides: Long sides in pixels of the images in which text is looked for, the largest first; an image is never
-            scaled up. Lines are read at full resolution. A small image shows large letters that are missed in a large
-            one.
-        line_resize: How lines are resized for the recognition network.
+        numbers: Precision, in what sizes of an image text is looked for, and how lines are resized. An image is never
+            scaled up, and lines are read at full resolution. A small image shows large letters that are missed in a
+            large one.
+        threads: CPU threads, at least 1. Each computes an image of its own, which is faster than several for one image.
 
     Raises:
         ModelLoadError: A network cannot be loaded or does not run.
     """
 
-    def __init__(
-        self,
-        models: TextModelFolders,
-        config: InferenceConfig,
-        *,
-        long_sides: Sequence[int] = (MAX_SIDE,),
-        line_resize: LineResize = LineResize(),  # noqa: B008 (frozen)
-    ) -> None:
-        self.concurrency = config.threads
-        self._long_sides = long_sides
+    def __init__(self, models: TextModelFolders, numbers: ProfileNumbers, threads: int) -> None:
+        self.concurrency = threads
+        self._long_sides = numbers.text_long_sides
         try:
-            self._detector = TextDetector(models.detection, config.precision)
-            self._recogniser = TextRecogniser(models.recognition, config.precision, line_resize)
+            self._detector = TextDetector(models.detection, Precision(numbers.precision))
+            self._recogniser = TextRecogniser(models.recognition, numbers)
         except Exception as error:
             raise ModelLoadError(
                 f"The text models {models.detection} and {models.recognition} cannot be loaded: {first_line_of(error)}."

@@ -19,8 +19,6 @@ from job_worker.ocr.text_boxes import line_polygon
 from shared.results import TextLine, one_line
 from shared.video.frame import Image
 
-__all__ = ["PaddleTextReader", "load_paddleocr"]
-
 
 def load_paddleocr(models: dict[str, str], device: str, threads: int) -> Any:
     """Return a `PaddleOCR` object on ONNX Runtime.

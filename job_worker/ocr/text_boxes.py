@@ -6,7 +6,6 @@ thresholds, rounding and order are those of PaddleOCR's pipeline, so that both f
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import cast
 
 import cv2
@@ -16,19 +15,6 @@ import pyclipper
 
 from shared.results import Polygon
 from shared.video.frame import Image
-
-__all__ = [
-    "Corners",
-    "Logits",
-    "TextBox",
-    "crop_line",
-    "find_text_boxes",
-    "is_covered",
-    "line_polygon",
-    "reading_order",
-    "sliced",
-    "warped",
-]
 
 Logits = npt.NDArray[np.float32]
 """`(H, W)` float32: how likely each pixel is text, before the sigmoid."""
@@ -62,12 +48,6 @@ WARP_MARGIN_PIXELS = 4
 """Margin around a line that is cut out of a larger image for the warp; cubic interpolation reads 2 pixels beyond it."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Rectangle:
-    corners: Corners
-    short_side: float
-
-
 def find_text_boxes(logits: Logits, width: int, height: int) -> list[TextBox]:
     """Find the lines of text in a heat map.
 
@@ -89,27 +69,27 @@ def find_text_boxes(logits: Logits, width: int, height: int) -> list[TextBox]:
 
 def _expanded(region: _Points, logits: Logits) -> Corners | None:
     """Return the corners of the whole line around a marked region, or None if it is not a line."""
-    marked = _rectangle_around(region)
-    if marked.short_side < MIN_SIDE_PIXELS or _mean_probability(marked.corners, logits) < MIN_MEAN_PROBABILITY:
+    marked, short_side = _rectangle_around(region)
+    if short_side < MIN_SIDE_PIXELS or _mean_probability(marked, logits) < MIN_MEAN_PROBABILITY:
         return None
-    distance = cv2.contourArea(marked.corners) * UNCLIP_RATIO / cv2.arcLength(marked.corners, closed=True)
+    distance = cv2.contourArea(marked) * UNCLIP_RATIO / cv2.arcLength(marked, closed=True)
     offset = pyclipper.PyclipperOffset()
-    offset.AddPath(marked.corners, pyclipper.JT_ROUND, pyclipper.ET_CLOSEDPOLYGON)
+    offset.AddPath(marked, pyclipper.JT_ROUND, pyclipper.ET_CLOSEDPOLYGON)
     outlines = offset.Execute(distance)
     if not outlines:
         return None
-    line = _rectangle_around(np.array(outlines[0], np.int32))
-    return line.corners if line.short_side >= MIN_EXPANDED_SIDE_PIXELS else None
+    line, short_side = _rectangle_around(np.array(outlines[0], np.int32))
+    return line if short_side >= MIN_EXPANDED_SIDE_PIXELS else None
 
 
-def _rectangle_around(points: _Points) -> _Rectangle:
-    """Return the smallest rectangle around points, its corners clockwise from the image's top left."""
+def _rectangle_around(points: _Points) -> tuple[Corners, float]:
+    """Return the corners of the smallest rectangle around points, and the length of its shorter sides."""
     rectangle = cv2.minAreaRect(points)
     left_to_right = sorted(cv2.boxPoints(rectangle).tolist(), key=lambda point: point[0])
     top_left, bottom_left = sorted(left_to_right[:2], key=lambda point: point[1])
     top_right, bottom_right = sorted(left_to_right[2:], key=lambda point: point[1])
     corners = np.array([top_left, top_right, bottom_right, bottom_left], np.float32)
-    return _Rectangle(corners, min(rectangle[1]))
+    return corners, min(rectangle[1])
 
 
 def _mean_probability(corners: Corners, logits: Logits) -> float:
@@ -155,7 +135,7 @@ def crop_line(image: Image, box: TextBox) -> Image | None:
     Returns:
         `(H, W, 3)` uint8 BGR, or None if it has no area.
     """
-    corners = _rectangle_around(box.astype(np.int32)).corners
+    corners, _ = _rectangle_around(box.astype(np.int32))
     width, height = _size(corners)
     if not width or not height:
         return None
@@ -189,7 +169,7 @@ def warped(image: Image, corners: Corners, width: int, height: int) -> Image:
 def line_polygon(box: TextBox) -> Polygon:
     """Return a line's corners clockwise from its own top left as it is read, rather than from the image's."""
     first, second, third, fourth = ((float(x), float(y)) for x, y in box.tolist())
-    turned = _is_vertical(*_size(_rectangle_around(box.astype(np.int32)).corners))
+    turned = _is_vertical(*_size(_rectangle_around(box.astype(np.int32))[0]))
     return (second, third, fourth, first) if turned else (first, second, third, fourth)
 
 

@@ -14,8 +14,6 @@ from job_worker.ocr.network_rewrites import without_concatenations, without_upsa
 from job_worker.ocr.text_boxes import Logits, TextBox, find_text_boxes
 from shared.video.frame import Image
 
-__all__ = ["TextDetector"]
-
 SIDE_STEP = 32
 """Both sides of the network's input are multiples of this."""
 MAX_SIDE = 4000

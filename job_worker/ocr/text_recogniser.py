@@ -3,7 +3,6 @@
 # ruff: noqa: PLC0415 - the heavy libraries are loaded when a model is, not when this module is
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -13,13 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import yaml
 
-from job_worker.inference.image_cache import ImageCache
-from job_worker.inference.openvino_models import Precision, compile_model, cpu_has_bf16, read_model
+from job_worker.inference.image_cache import cached_by_image
+from job_worker.inference.openvino_models import Precision, compile_model, read_model
 from job_worker.ocr.network_rewrites import without_concatenations
-from job_worker.ocr.quantised import quantise, ranges_for
+from shared.pipelines.profiles import ProfileNumbers
 from shared.video.frame import Image
-
-__all__ = ["LineResize", "ReadLine", "TextRecogniser", "network_input"]
 
 LINE_HEIGHT = 48
 """Height of the network's input, in pixels."""
@@ -47,22 +44,6 @@ class ReadLine:
     confidence: float
 
 
-@dataclass(frozen=True, slots=True)
-class LineResize:
-    """How lines are resized for the network's input, which is 48 pixels high.
-
-    Attributes:
-        min_width: Shorter lines are padded to this with grey, in pixels. The network was trained on 320.
-        width_step: Widths are padded to a multiple of this, in pixels: the first line of a width takes half as long
-            again as the next.
-        width_scale: Long lines are scaled to this share of their width, 0 to 1.
-    """
-
-    min_width: int = 320
-    width_step: int = 1
-    width_scale: float = 1.0
-
-
 class TextRecogniser:
     """Reads lines, each at its own width: in a batch it would be padded to the widest one, which changes the text.
 
@@ -70,40 +51,24 @@ class TextRecogniser:
 
     Args:
         folder: A PaddleOCR model folder: `inference.onnx`, and `inference.yml` with its alphabet.
-        precision: The number type that it computes in.
-        resize: How lines are resized for its input.
+        numbers: The precision, and how lines are resized for the network's input.
         head_steps: Time steps for which the last layer is computed at once.
-        has_bf16: Whether the CPU multiplies bytes without overflow, so that int8 can be used.
+
+    Attributes:
+        read: Reads a line: `(H, W, 3)` uint8 BGR, upright. Results are cached, because on screens and slides most lines
+            stay the same to the last bit.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        precision: Precision,
-        resize: LineResize,
-        *,
-        head_steps: int = HEAD_STEPS,
-        has_bf16: Callable[[], bool] = cpu_has_bf16,
-    ) -> None:
-        self._resize = resize
+    def __init__(self, folder: Path, numbers: ProfileNumbers, *, head_steps: int = HEAD_STEPS) -> None:
+        self._numbers = numbers
         config = yaml.safe_load((folder / "inference.yml").read_text(encoding="utf-8"))
         self._alphabet = ["", *config["PostProcess"]["character_dict"], " "]
         network = without_concatenations(read_model(folder / "inference.onnx"))
-        if precision is Precision.int8 and has_bf16() and (measured := ranges_for(folder / "inference.onnx")):
-            network = quantise(network, measured)
-        self._network = _Network(network, precision, head_steps)
-        self._cache: ImageCache[ReadLine] = ImageCache(CACHED_LINES)
-
-    def read(self, line: Image) -> ReadLine:
-        """Read a line. Results are cached: on screens and slides most lines stay the same to the last bit.
-
-        Args:
-            line: `(H, W, 3)` uint8 BGR, upright.
-        """
-        return self._cache.get(line, self._read)
+        self._network = _Network(network, Precision(numbers.precision), head_steps)
+        self.read = cached_by_image(self._read, CACHED_LINES)
 
     def _read(self, line: Image) -> ReadLine:
-        return self._decoded(*self._network.most_likely(network_input(line, self._resize)))
+        return self._decoded(*self._network.most_likely(_network_input(line, self._numbers)))
 
     def _decoded(self, characters: npt.NDArray[np.int32], probabilities: npt.NDArray[np.float32]) -> ReadLine:
         """Decode the time steps by CTC: a character lasts until another character or a blank."""
@@ -176,18 +141,17 @@ def _head_input(network: Any) -> Any:
     entry = network.output(0).get_node().input(0)
     while (node := entry.get_source_output().get_node()).get_type_name() != "MatMul":
         entry = node.input(0)
-    quantised = node.input_value(0).get_node()
-    return quantised.input(0) if quantised.get_type_name() == "FakeQuantize" else node.input(0)
+    return node.input(0)
 
 
-def network_input(line: Image, resize: LineResize) -> npt.NDArray[np.float32]:
+def _network_input(line: Image, numbers: ProfileNumbers) -> npt.NDArray[np.float32]:
     """Return the network's input for a line: `(1, 3, 48, W)` float32 BGR from -1 to 1."""
     ratio = line.shape[1] / line.shape[0]
     if LINE_HEIGHT * ratio > SCALED_FROM_WIDTH:
-        ratio = max(ratio * resize.width_scale, SCALED_FROM_WIDTH / LINE_HEIGHT)
-    width = min(int(LINE_HEIGHT * max(resize.min_width / LINE_HEIGHT, ratio)), MAX_WIDTH)
+        ratio = max(ratio * numbers.line_width_scale, SCALED_FROM_WIDTH / LINE_HEIGHT)
+    width = min(int(LINE_HEIGHT * max(numbers.min_line_width / LINE_HEIGHT, ratio)), MAX_WIDTH)
     scaled_width = min(math.ceil(LINE_HEIGHT * ratio), width)
-    padded_width = -(-width // resize.width_step) * resize.width_step
+    padded_width = -(-width // numbers.line_width_step) * numbers.line_width_step
     scaled = cast("Image", cv2.resize(line, (scaled_width, LINE_HEIGHT)))
     prepared = np.zeros((1, 3, LINE_HEIGHT, padded_width), np.float32)
     np.multiply(scaled.transpose(2, 0, 1), np.float32(1 / 127.5), out=prepared[0, :, :, :scaled_width])

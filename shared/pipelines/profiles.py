@@ -13,7 +13,7 @@ class Profile(StrEnum):
     Attributes:
         exact: Nothing: the results of the reference engines, the same on every CPU.
         balanced: What hardly changes the results: 16-bit floats, and text is looked for in two smaller images.
-        fast: Some small text: it is looked for in a smaller image still, and read in integers.
+        fast: Some small text: it is looked for in a smaller image still.
     """
 
     exact = "exact"
@@ -26,10 +26,12 @@ class ProfileNumbers:
     """What a profile means for the OpenVINO engines.
 
     Attributes:
-        precision: Number type that models compute in: `f32`, `bf16` or `int8`.
+        precision: Number type that models compute in: `f32` or `bf16`.
         text_long_sides: Long sides in pixels of the images in which text is looked for, the largest first.
-        min_line_width: Shorter lines of text are padded to this width before they are read, in pixels.
-        line_width_step: Widths of lines are padded to a multiple of this, in pixels.
+        min_line_width: Shorter lines of text are padded to this width before they are read, in pixels; the network was
+            trained on 320.
+        line_width_step: Widths of lines are padded to a multiple of this, in pixels: the first line of a width takes
+            half as long again as the next.
         line_width_scale: Long lines are scaled to this share of their width, 0 to 1.
     """
 
@@ -43,7 +45,7 @@ class ProfileNumbers:
 PROFILES: Mapping[Profile, ProfileNumbers] = {
     Profile.exact: ProfileNumbers("f32", (4000,), 320),
     Profile.balanced: ProfileNumbers("bf16", (960, 512), 160, line_width_step=32),
-    Profile.fast: ProfileNumbers("int8", (640,), 160, line_width_step=32, line_width_scale=0.8),
+    Profile.fast: ProfileNumbers("bf16", (640,), 160, line_width_step=32, line_width_scale=0.8),
 }
 
 

@@ -2,12 +2,12 @@
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import av
 from av.container import InputContainer
 
-__all__ = ["Ratio", "exact", "open_mp4"]
+__all__ = ["exact", "open_mp4"]
 
 PYAV_WITHOUT_METADATA_ERRORS = 19
 """First major version of PyAV that accepts metadata in an unknown encoding and has no argument `metadata_errors`."""
@@ -31,18 +31,10 @@ def open_mp4(path: Path, options: dict[str, str] | None = None) -> InputContaine
     return container
 
 
-class Ratio(Protocol):
-    """A ratio of PyAV: a Fraction, or since version 19 a type of its own."""
+def exact(ratio: Any) -> Fraction | None:
+    """Return a ratio of PyAV as a Fraction; None if the file states none (zero, or a denominator of zero).
 
-    @property
-    def numerator(self) -> int:
-        """The number above the line."""
-
-    @property
-    def denominator(self) -> int:
-        """The number below the line."""
-
-
-def exact(ratio: Ratio | None) -> Fraction | None:
-    """Return the ratio as a Fraction; None if the file states none (zero, or a denominator of zero)."""
+    Args:
+        ratio: A Fraction, or since version 19 of PyAV a type of its own; None where it has none.
+    """
     return Fraction(ratio.numerator, ratio.denominator) if ratio and ratio.numerator and ratio.denominator else None

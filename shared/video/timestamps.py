@@ -19,7 +19,8 @@ class Timestamps:
     def __init__(self, time_base: Fraction | None, rate: Fraction | None) -> None:
         self._tick_ms = (time_base or Fraction(0)) * 1000
         self._step_ms = float(1000 / (rate or DEFAULT_RATE))
-        self._latest: float | None = None
+        self._latest = float("-inf")
+        self._estimate = 0.0
 
     def next_ms(self, pts: int | None) -> float:
         """Return the time of the next frame in milliseconds, rounded to 0.1.
@@ -27,10 +28,7 @@ class Timestamps:
         Args:
             pts: The frame's presentation time in units of the time base; None adds the average step.
         """
-        stated = self._estimate() if pts is None else float(pts * self._tick_ms)
-        rounded = round(stated, 1)
-        self._latest = rounded if self._latest is None else max(rounded, self._latest)
+        stated = self._estimate if pts is None else float(pts * self._tick_ms)
+        self._latest = max(round(stated, 1), self._latest)
+        self._estimate = self._latest + self._step_ms
         return self._latest
-
-    def _estimate(self) -> float:
-        return 0.0 if self._latest is None else self._latest + self._step_ms

@@ -45,14 +45,6 @@ def test_each_table_of_the_server_is_made(tmp_path: Path, table: str) -> None:
     assert list(report_of("benchmarks.api", tmp_path, "--only", table)["tables"]) == [table]
 
 
-def test_growth_is_measured_and_drawn(tmp_path: Path) -> None:
-    plot = tmp_path / "growth.svg"
-    report = report_of("benchmarks.growth", tmp_path, "--plot", str(plot))
-    assert list(report["tables"]) == ["frames", "rows", "pairs", "waiting"]
-    assert all(len(rows) >= 2 for rows in report["tables"].values())
-    assert "<svg" in plot.read_text()
-
-
 def test_speed_and_recall_are_measured_against_the_plain_script(tmp_path: Path, corpus: Path) -> None:
     file = tmp_path / "report.json"
     variants = ["plain", "fast"]
@@ -73,4 +65,3 @@ def test_speed_and_recall_are_measured_against_the_plain_script(tmp_path: Path, 
         assert text["recall_any"] >= 0.5
         assert report["start_seconds"][name] > 0
         assert report["peak_bytes"][name] > 100 << 20
-    assert file.with_suffix(".png").read_bytes().startswith(b"\x89PNG")

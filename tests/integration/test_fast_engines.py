@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 from job_worker.analysis.build_pipelines import build_pipelines
-from job_worker.analysis.engines import line_resize, load_detector, load_text_reader
+from job_worker.analysis.engines import load_detector, load_text_reader
 from job_worker.analysis.video_file_pipeline_service import VideoFilePipelineService
 from job_worker.detection.base import DetectionLimits
 from job_worker.detection.openvino_detector import OpenVinoDetector
 from job_worker.detection.openvino_export import runnable_weights
 from job_worker.detection.ultralytics_detector import UltralyticsDetector
 from job_worker.errors import ModelLoadError
-from job_worker.inference.openvino_models import InferenceConfig, Precision
+from job_worker.inference.openvino_models import Precision
 from job_worker.ocr.bundled_models import TextModelFolders, bundled_text_models
 from job_worker.ocr.openvino_text_reader import OpenVinoTextReader
 from job_worker.ocr.paddle_text_reader import PaddleTextReader
@@ -32,7 +32,7 @@ from tests.support.checkpoints import write_checkpoint
 pytestmark = [pytest.mark.integration, pytest.mark.worker, pytest.mark.models]
 
 THREADS = 2
-EXACT = InferenceConfig(Precision.f32, THREADS)
+EXACT = PROFILES[Profile.exact]
 
 # Text of many kinds: captions, a plate, road signs, an upright screen, a shop window, a slanted word.
 SAMPLES = {
@@ -72,18 +72,18 @@ def models(cache_folder: Path) -> TextModelFolders:
 
 @pytest.fixture(scope="module")
 def text_reader(models: TextModelFolders) -> OpenVinoTextReader:
-    return OpenVinoTextReader(models, EXACT)
+    return OpenVinoTextReader(models, EXACT, THREADS)
 
 
 @pytest.fixture(scope="module")
 def detector(yolo_weights: Path) -> OpenVinoDetector:
-    return OpenVinoDetector(yolo_weights, EXACT)
+    return OpenVinoDetector(yolo_weights, Precision.f32, THREADS)
 
 
 def test_exact_text_is_that_of_paddleocr(
     images: dict[str, Image], models: TextModelFolders, cache_folder: Path
 ) -> None:
-    ours = OpenVinoTextReader(models, EXACT)
+    ours = OpenVinoTextReader(models, EXACT, THREADS)
     reference = PaddleTextReader(device="cpu", threads=THREADS, cache_folder=cache_folder)
     lines = 0
     for name, image in images.items():
@@ -119,7 +119,7 @@ def test_a_torch_checkpoint_is_exported_once_and_gives_the_boxes_that_ultralytic
     assert runnable_weights(str(checkpoint), 320, tmp_path) == folder
     assert folder.stat().st_mtime_ns == made_at
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
-    ours = OpenVinoDetector(folder, EXACT, image_size=320)
+    ours = OpenVinoDetector(folder, Precision.f32, THREADS, image_size=320)
     reference = UltralyticsDetector(folder, device="cpu", image_size=320, cache_folder=tmp_path)
     limits = DetectionLimits(confidence=0.501)
     for name in ("people_walking_1080p.mp4 0", "mde_ftyp3gp5.mp4 12"):
@@ -138,11 +138,8 @@ def test_an_image_gives_the_same_bytes_on_any_number_of_threads(
     chosen = [images[name] for name in ("car_num_plate_uz.mp4 130", "cricket_ball_tracking.mp4 2")]
 
     def answers(threads: int) -> list[object]:
-        config = InferenceConfig(Precision(numbers.precision), threads)
-        finder = OpenVinoDetector(yolo_weights, config)
-        reader = OpenVinoTextReader(
-            models, config, long_sides=numbers.text_long_sides, line_resize=line_resize(profile)
-        )
+        finder = OpenVinoDetector(yolo_weights, Precision(numbers.precision), threads)
+        reader = OpenVinoTextReader(models, numbers, threads)
         with ThreadPoolExecutor(threads) as pool:
             return list(pool.map(lambda image: (finder.detect(image), reader.read(image)), 3 * chosen))
 
@@ -154,7 +151,7 @@ def test_an_image_gives_the_same_bytes_on_any_number_of_threads(
 def test_networks_compute_in_the_calling_thread(
     images: dict[str, Image], yolo_weights: Path, models: TextModelFolders
 ) -> None:
-    finder, reader = OpenVinoDetector(yolo_weights, EXACT), OpenVinoTextReader(models, EXACT)
+    finder, reader = OpenVinoDetector(yolo_weights, Precision.f32, THREADS), OpenVinoTextReader(models, EXACT, THREADS)
     image = images["cricket_ball_tracking.mp4 2"]
 
     def analyse() -> None:
@@ -228,7 +225,7 @@ def broken(tmp_path: Path) -> Path:
 def test_damaged_weights_are_named(broken: Path) -> None:
     (broken / "metadata.yaml").write_text("task: detect")
     with pytest.raises(ModelLoadError, match=f"weights {broken} cannot be loaded: .* Give a whole detection model"):
-        OpenVinoDetector(broken, EXACT)
+        OpenVinoDetector(broken, Precision.f32, THREADS)
 
 
 @pytest.mark.parametrize(
@@ -244,13 +241,13 @@ def test_weights_that_do_not_fit_their_description_are_named(
     for path in yolo_weights.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes().replace(said, instead))
     with pytest.raises(ModelLoadError, match=wrong):
-        OpenVinoDetector(tmp_path, EXACT)
+        OpenVinoDetector(tmp_path, Precision.f32, THREADS)
 
 
 def test_a_damaged_text_model_is_named(models: TextModelFolders, broken: Path) -> None:
     (broken / "inference.onnx").write_bytes(b"no model")
     with pytest.raises(ModelLoadError, match=r"text models .* cannot be loaded"):
-        OpenVinoTextReader(replace(models, detection=broken), EXACT)
+        OpenVinoTextReader(replace(models, detection=broken), EXACT, THREADS)
 
 
 def test_nothing_is_found_in_blank_images_of_any_shape(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from training.scenes.chance import Rng, a_colour, choose, noise
 from training.scenes.patch import Pixels
@@ -15,13 +16,9 @@ LARGEST = 900
 
 @lru_cache(maxsize=600)
 def _photo(file: Path) -> Pixels:
-    pixels = cv2.imread(str(file), cv2.IMREAD_COLOR)
-    if pixels is None:
-        raise ValueError(f"{file} is no image")
-    scale = LARGEST / max(pixels.shape[:2])
-    if scale < 1:
-        pixels = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+    with Image.open(file) as image:
+        image.thumbnail((LARGEST, LARGEST))
+        return np.asarray(image.convert("RGB"))
 
 
 class Backgrounds:

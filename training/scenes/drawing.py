@@ -5,12 +5,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from training.scenes.chance import Colour, Rng, a_colour, noise
 from training.scenes.patch import Pixels, Points
-
-TO_RGBA = {1: cv2.COLOR_GRAY2RGBA, 3: cv2.COLOR_BGR2RGBA, 4: cv2.COLOR_BGRA2RGBA}
-"""OpenCV's conversion by the number of channels."""
 
 
 def paste(onto: Pixels, pixels: Pixels, x: int, y: int) -> None:
@@ -85,14 +83,6 @@ def rounded(onto: Pixels, inset: int, radius: int, colour: tuple[int, ...]) -> N
 
 
 def read_rgba(file: Path) -> Pixels:
-    """Read an image with its alpha channel, opaque where it has none.
-
-    Raises:
-        ValueError: It is no image.
-    """
-    pixels = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
-    if pixels is None:
-        raise ValueError(f"{file} is no image")
-    if pixels.dtype != np.uint8:
-        pixels = (pixels // 256).astype(np.uint8)  # 16 bits a channel
-    return cv2.cvtColor(pixels, TO_RGBA[1 if pixels.ndim == 2 else pixels.shape[2]])
+    """Read an image with its alpha channel, opaque where it has none."""
+    with Image.open(file) as image:
+        return np.asarray(image.convert("RGBA"))

@@ -45,8 +45,7 @@ class FakeYolo:
 
 
 def boxes(*rows: tuple[int, float, tuple[float, ...]]) -> SimpleNamespace:
-    classes, scores, corners = zip(*rows, strict=True)
-    return SimpleNamespace(cls=np.array(classes, np.float32), conf=np.array(scores), xyxy=np.array(corners))
+    return SimpleNamespace(data=np.array([(*corners, score, class_id) for class_id, score, corners in rows]))
 
 
 def detector(tmp_path: Path, model: FakeYolo, **settings: Any) -> UltralyticsDetector:
