@@ -9,7 +9,7 @@ from typing import Self
 from uuid import uuid4
 
 from job_client.job import Job, JobInfo, job_info
-from job_client.retry import TRANSFER_SECONDS, call
+from job_client.retry import call, upload_seconds
 from shared.contract.channel import open_channel
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub
@@ -79,7 +79,7 @@ class JobClient:
             video=video if isinstance(video, bytes) else Path(video).read_bytes(),
             request_id=request_id or str(uuid4()),
         )
-        return self.job(call(self._stub.SubmitJob, request, TRANSFER_SECONDS).job_id)
+        return self.job(call(self._stub.SubmitJob, request, upload_seconds(len(request.video))).job_id)
 
     def job(self, job_id: str) -> Job:
         """Return the handle of a job that was submitted before; makes no call."""

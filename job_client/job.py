@@ -3,7 +3,7 @@
 import io
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 
 from job_client.errors import ServiceError, Unreachable
-from job_client.retry import FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS, TRANSFER_SECONDS, call
+from job_client.retry import FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS, RESULTS_SECONDS, call
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub
 from shared.contract.job_status import JobStatus
@@ -94,13 +94,20 @@ class Job:
             JobFailed: The job ended with an error; the message says which.
             ServiceError: The results are damaged.
         """
+        return list(self.iter_results())
+
+    def iter_results(self) -> Iterator[FrameResult]:
+        """Yield the results frame by frame, which takes less memory than `results`; raises as that does."""
         request = pb.GetJobResultsRequest(job_id=self.job_id, format=pb.RESULTS_FORMAT_JSON)
-        answer = call(self._stub.GetJobResults, request, TRANSFER_SECONDS)
         try:
-            return list(read_list(io.BytesIO(answer.results_json.encode()), read_frame))
+            yield from read_list(io.BytesIO(self._results_json(request)), read_frame)
         except InvalidDocument as error:
             message = f"the server's answer holds no results of job {self.job_id}: {error}"
             raise ServiceError(grpc.StatusCode.DATA_LOSS, message) from error
+
+    def _results_json(self, request: pb.GetJobResultsRequest) -> bytes:
+        """Return the answered JSON text, and keep nothing else of the answer: it may be large."""
+        return call(self._stub.GetJobResults, request, RESULTS_SECONDS).results_json.encode()
 
     def results_as_dicts(self) -> list[dict[str, Any]]:
         """Return the same as plain dicts, `{"frame_index": int, "result": {...}}`; raises as `results` does."""

@@ -8,7 +8,7 @@ import grpc
 import tenacity
 
 from job_client.errors import service_error
-from shared.contract.errors import STOPPED_SERVER_CODES, reason_of
+from shared.contract.errors import STOPPED_SERVER_CODES, description_of, reason_of
 from shared.contract.reasons import Reason
 from shared.contract.retry import RetryPause, failure_of
 from shared.process.clock import Clock, monotonic_clock
@@ -16,14 +16,26 @@ from shared.process.clock import Clock, monotonic_clock
 T = TypeVar("T")
 
 CALL_SECONDS = 60.0
-TRANSFER_SECONDS = 600.0
-"""How long a call may take that carries a video or results."""
+SLOWEST_BYTES_PER_SECOND = 32_000
+"""The slowest link that large messages are meant to pass: 256 kbit/s."""
+RESULTS_SECONDS = 4 * 3600.0
+"""How long results may take, whose size is not known before: 440 MB over the slowest link. A lost
+connection ends the call sooner, by its keepalive."""
 PATIENCE_SECONDS = 3.0
-"""How long a call is tried again while the server cannot be reached."""
+"""How long a call is tried again while the server cannot be reached, since it was last reached."""
+MAX_CUT_TRIES = 5
+"""How often a call is tried that is cut off when it has gone on for longer than that."""
 BUSY_PATIENCE_SECONDS = 60.0
 """How long a call is tried again while the server is overloaded."""
+_NO_ANSWER = frozenset({grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN})
+"""What a connection that is reset, or a proxy, makes of a call; with a reason it is the server's own answer."""
 FIRST_PAUSE_SECONDS = 0.1
 MAX_PAUSE_SECONDS = 2.0
+
+
+def upload_seconds(size_bytes: int) -> float:
+    """Return how long a call may take that carries so many bytes to the server."""
+    return CALL_SECONDS + size_bytes / SLOWEST_BYTES_PER_SECOND
 
 
 def call(
@@ -46,16 +58,28 @@ def call(
     Raises:
         ServiceError: The server refuses, or cannot be reached.
     """
-    began_at = clock()
+    reached_at, cut_tries = clock(), 0
+
+    def attempt() -> T:
+        nonlocal reached_at, cut_tries
+        began_at = clock()
+        try:
+            return method(request, timeout=seconds)
+        except grpc.RpcError as error:
+            was_connected = "failed to connect" not in description_of(error)
+            if was_connected and clock() - began_at > PATIENCE_SECONDS and cut_tries < MAX_CUT_TRIES:
+                reached_at, cut_tries = clock(), cut_tries + 1
+            raise
+
     trying = tenacity.Retrying(
         retry=tenacity.retry_if_exception(lambda error: _patience(error) > 0),
         wait=RetryPause(FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS),
-        stop=lambda state: clock() - began_at + state.upcoming_sleep > _patience(failure_of(state)),
+        stop=lambda state: clock() - reached_at + state.upcoming_sleep > _patience(failure_of(state)),
         sleep=sleep,
         reraise=True,
     )
     try:
-        return trying(method, request, timeout=seconds)
+        return trying(attempt)
     except grpc.RpcError as error:
         raise service_error(error) from error
 
@@ -64,6 +88,8 @@ def _patience(error: BaseException | None) -> float:
     """Return for how many seconds a call that fails so is tried again; 0 where trying again is of no use."""
     if not isinstance(error, grpc.RpcError):
         return 0.0
-    if error.code() in STOPPED_SERVER_CODES:
-        return PATIENCE_SECONDS
-    return BUSY_PATIENCE_SECONDS if reason_of(error) == Reason.OVERLOADED else 0.0
+    reason = reason_of(error)
+    if reason == Reason.OVERLOADED:
+        return BUSY_PATIENCE_SECONDS
+    is_no_answer = reason is None and error.code() in _NO_ANSWER
+    return PATIENCE_SECONDS if is_no_answer or error.code() in STOPPED_SERVER_CODES else 0.0

@@ -16,15 +16,21 @@ REQUESTED_SECONDS = 2.0
 
 UNAVAILABLE = failed_call(grpc.StatusCode.UNAVAILABLE)
 OVERLOADED = failed_call(grpc.StatusCode.RESOURCE_EXHAUSTED, Reason.OVERLOADED, REQUESTED_SECONDS)
+RESET = failed_call(grpc.StatusCode.UNKNOWN)
+PROXY = failed_call(grpc.StatusCode.INTERNAL)
+OUR_INTERNAL = failed_call(grpc.StatusCode.INTERNAL, Reason.INTERNAL)
 DISK_LOW = failed_call(grpc.StatusCode.RESOURCE_EXHAUSTED, Reason.DISK_LOW, REQUESTED_SECONDS)
 INVALID = failed_call(grpc.StatusCode.INVALID_ARGUMENT, Reason.INVALID_MP4)
 
 
 class Server:
-    """A stub's method that fails so often before it answers, and a clock that its caller's pauses move."""
+    """A stub's method that fails so often, each time after some seconds, before it answers.
 
-    def __init__(self, error: grpc.RpcError, times: int) -> None:
-        self.error, self.left, self.now = error, times, 0.0
+    Its clock moves with that, and with its caller's pauses.
+    """
+
+    def __init__(self, error: grpc.RpcError, times: int, seconds: float = 0.0) -> None:
+        self.error, self.left, self.seconds, self.now = error, times, seconds, 0.0
         self.pauses: list[float] = []
 
     def answer(self) -> str:
@@ -37,11 +43,12 @@ class Server:
     def __call__(self, request: object, timeout: float) -> str:
         if self.left:
             self.left -= 1
+            self.now += self.seconds
             raise self.error
         return "answer"
 
 
-@pytest.mark.parametrize("error", [UNAVAILABLE, OVERLOADED])
+@pytest.mark.parametrize("error", [UNAVAILABLE, OVERLOADED, RESET, PROXY])
 def test_a_call_is_tried_again_until_the_server_answers(error: grpc.RpcError) -> None:
     server = Server(error, 3)
     assert server.answer() == "answer"
@@ -66,9 +73,25 @@ def test_retries_end(error: grpc.RpcError, raised: type[ServiceError], patience:
     assert 0.3 * patience < server.now <= patience
 
 
-@pytest.mark.parametrize(("error", "raised"), [(DISK_LOW, ServerBusy), (INVALID, InvalidRequest)])
+@pytest.mark.parametrize(
+    ("error", "raised"), [(DISK_LOW, ServerBusy), (INVALID, InvalidRequest), (OUR_INTERNAL, ServiceError)]
+)
 def test_a_refusal_that_will_not_pass_soon_is_not_tried_again(error: grpc.RpcError, raised: type[ServiceError]) -> None:
     server = Server(error, 10_000)
     with pytest.raises(raised):
         server.answer()
     assert server.pauses == []
+
+
+def test_a_call_that_is_cut_off_after_a_long_time_is_tried_again_but_not_for_ever() -> None:
+    server = Server(UNAVAILABLE, 3, seconds=100.0)
+    assert server.answer() == "answer"
+    server = Server(UNAVAILABLE, 10_000, seconds=100.0)
+    with pytest.raises(Unreachable):
+        server.answer()
+    assert 10_000 - server.left == retry.MAX_CUT_TRIES + 1
+
+
+@pytest.mark.parametrize(("size_bytes", "least"), [(0, 60), (512 << 20, 900)])
+def test_an_upload_may_take_as_long_as_its_size_needs(size_bytes: int, least: float) -> None:
+    assert retry.upload_seconds(size_bytes) >= least
