@@ -23,12 +23,12 @@ class Housekeeper:
         """Start the thread."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """End the thread after a last round; harmless where it was never started."""
+    def stop(self, seconds: float) -> None:
+        """End the thread after a last round, waiting for that at most so long; harmless where it was never started."""
         self._is_stopping = True
         self._dispatch.housekeeping_due.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(seconds)
 
     def _run(self) -> None:
         is_last = False
