@@ -56,8 +56,9 @@ class DataFolder:
             self._locked = self._lock_file.stat()
         except OSError as error:
             raise DataFolderUnusable(f"the data folder {self._path} cannot be written: {error.strerror}") from error
+        holder = json.dumps({"pid": os.getpid(), "shutdown_seconds": shutdown_seconds})
         with suppress(OSError):  # it only tells who has the folder, which may be on a full disk
-            self._lock_file.write_text(json.dumps({"pid": os.getpid(), "shutdown_seconds": shutdown_seconds}), encoding="utf-8")
+            self._lock_file.write_text(holder, encoding="utf-8")
 
     def unlock(self) -> None:
         """Leave the folder to the next server."""

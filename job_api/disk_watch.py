@@ -18,8 +18,8 @@ logger = logging.getLogger(__name__)
 class DiskWatch:
     """Watches the database and the data folder from a thread of its own.
 
-    A folder that cannot be written makes health NOT_SERVING until it can be. A database that is invalid or a folder that
-    is gone cannot be mended while the server runs: the watch reports that and ends.
+    A folder that cannot be written makes health NOT_SERVING until it can be. A database that is invalid or a folder
+    that is gone cannot be mended while the server runs: the watch reports that and ends.
 
     Attributes:
         failure: What cannot be mended; None while there is no such thing.

@@ -7,6 +7,9 @@ from job_api.services.dispatch import DispatchService
 
 __all__ = ["Housekeeper"]
 
+LAST_ROUND_SECONDS = 1.0
+"""How long a stop waits for the last round: its disk may not answer."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -23,12 +26,12 @@ class Housekeeper:
         """Start the thread."""
         self._thread.start()
 
-    def stop(self, seconds: float) -> None:
-        """End the thread after a last round, waiting for that at most so long; harmless where it was never started."""
+    def stop(self) -> None:
+        """End the thread after a last round; harmless where it was never started."""
         self._is_stopping = True
         self._dispatch.housekeeping_due.set()
         if self._thread.is_alive():
-            self._thread.join(seconds)
+            self._thread.join(LAST_ROUND_SECONDS)
 
     def _run(self) -> None:
         is_last = False

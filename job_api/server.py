@@ -112,6 +112,6 @@ class ApiServer:
         stopping = [listener.stop(seconds) for listener in self._listeners]
         for stopped in stopping:
             stopped.wait(seconds + LAST_STEPS_SECONDS)
-        self._housekeeper.stop(LAST_STEPS_SECONDS)
+        self._housekeeper.stop()
         ends = [*(listener.pool.is_done for listener in self._listeners), self._upload_limit.is_done]
         return all(is_done(LAST_STEPS_SECONDS) for is_done in ends)

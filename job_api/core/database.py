@@ -61,8 +61,8 @@ class Database:
     transaction left open there would prevent checkpoints.
 
     Attributes:
-        failed: Set once DuckDB has declared the database invalid, as it does where its log cannot be synced. It could be
-            opened again, but nobody would know which of the last writes are in it: only a new start finds that out.
+        failed: Set once DuckDB has declared the database invalid, as it does where its log cannot be synced. It could
+            be opened again, but nobody would know which of the last writes are in it: only a start finds that out.
     """
 
     def __init__(self, url: str | URL) -> None:

@@ -10,7 +10,6 @@ import contextlib
 import os
 import signal
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ __all__ = ["stop_signals"]
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
+STDERR = 2
 MIN_TIMEOUT_SECONDS = 0.001
 """A socket with a timeout of 0 does not wait at all, and raises another error."""
 
@@ -72,8 +72,8 @@ def _received(pipe: socket.socket, deadline: float | None) -> bytes:
 def _end_now() -> NoReturn:
     """End the process; wait for nothing meanwhile, not for a lock of the log, nor for whoever reads standard error."""
     with contextlib.suppress(OSError):
-        os.set_blocking(sys.__stderr__.fileno(), False)  # noqa: FBT003 (its only name)
-        os.write(sys.__stderr__.fileno(), b"the stop took too long, ending as it is\n")
+        os.set_blocking(STDERR, False)
+        os.write(STDERR, b"the stop took too long, ending as it is\n")
     os._exit(ExitCode.OK)
 
 

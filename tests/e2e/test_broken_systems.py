@@ -1,7 +1,6 @@
 """The API as a process on a system that is half broken: it says so, and goes on or ends in time."""
 
 import errno
-import os
 import resource
 import shutil
 import signal
@@ -153,7 +152,7 @@ class TestLimits:
             accepted = {submit(server)}
             pid = server.process.popen.pid
             limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-            lowest_free = len(os.listdir(f"/proc/{pid}/fd"))
+            lowest_free = len(list(Path(f"/proc/{pid}/fd").iterdir()))
             resource.prlimit(pid, resource.RLIMIT_NOFILE, (lowest_free, limits[1]))
             must_be_refused(lambda: submit(server), Reason.OVERLOADED)
             assert set(server.listed()) == accepted
