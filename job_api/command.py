@@ -78,6 +78,7 @@ def _serve_until(stopping: threading.Event, settings: ApiSettings, folder: DataF
     where = f"{files}, database {settings.resolved_database_url}"
     print(f"{PROGRAM} listens on {addresses}, {where}", flush=True)  # noqa: T201 (the line that people look for)
     stopping.wait()
+    watch.stop()
     logger.info("server stopping")
     if watch.failure:
         logger.critical("the server ends: %s", watch.failure)

@@ -9,8 +9,10 @@ from job_api.data_folder import DataFolder
 
 __all__ = ["DiskWatch"]
 
-INTERVAL_SECONDS = 0.5
+INTERVAL_SECONDS = 0.2
 """How late the server may notice that its folder is gone or read-only; a look is two system calls."""
+LAST_LOOK_SECONDS = 1.0
+"""How long a stop waits for a look that is under way."""
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +45,7 @@ class DiskWatch:
             interval_seconds: The time between two looks.
         """
         self.failure: str | None = None
+        self._is_stopping = False
         self._folder = folder
         self._database = database
         self._set_serving = set_serving
@@ -54,9 +57,16 @@ class DiskWatch:
         """Start the thread."""
         self._thread.start()
 
+    def stop(self) -> None:
+        """End the thread; one whose disk does not answer is left to the end of the process."""
+        self._is_stopping = True
+        self._thread.join(LAST_LOOK_SECONDS)
+
     def _run(self) -> None:
         was_writable = True
         while not (failure := self._failure()):
+            if self._is_stopping:
+                return
             if (is_writable := self._folder.is_writable()) != was_writable:
                 logger.warning("data folder writable again" if is_writable else "data folder cannot be written")
                 self._set_serving(is_writable)
