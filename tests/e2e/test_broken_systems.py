@@ -7,21 +7,25 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
+from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2_grpc
 from shared.contract.reasons import Reason
 from shared.process.exit_codes import ExitCode
 from tests.support.errors import refusal_of
-from tests.support.faults import Faults, faults
-from tests.support.processes import started
-from tests.support.samples import LONG_WAIT, VIDEO, submit_request
+from tests.support.faults import NEVER_RETURNS, Faults, faults
+from tests.support.processes import ready, started
+from tests.support.samples import LONG_WAIT, UNKNOWN_JOB, VIDEO, submit_request
 from tests.support.serving import Served, serving, stored
-from tests.support.waiting import eventually, in_thread
+from tests.support.waiting import eventually, in_thread, opened_at_the_end
 
 __all__ = ["faults"]  # a fixture
 
@@ -76,6 +80,53 @@ class TestWithoutThreads:
             assert set(server.listed()) == jobs
             server.process.send(signal.SIGTERM)
             assert server.process.exit_code(15) == ExitCode.OK
+
+
+class DeafServer(jobs_pb2_grpc.WorkerServiceServicer):
+    """Gives out a job and answers nothing about it."""
+
+    def __init__(self, answers: Event) -> None:
+        self._answers = answers
+
+    def ListOfferedPipelines(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return pb.ListOfferedPipelinesResponse(pipeline_ids=["ocr"])
+
+    def Dequeue(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return pb.DequeueResponse(job_id=UNKNOWN_JOB)
+
+    def RenewLease(self, request: Any, context: Any) -> Any:  # noqa: N802
+        self._answers.wait()
+
+    def GetJobInput(self, request: Any, context: Any) -> Any:  # noqa: N802
+        self._answers.wait()
+
+
+@pytest.mark.corpus
+class TestStops:
+    def test_a_server_whose_disk_does_not_answer_ends_in_time(self, faults: Faults, tmp_path: Path) -> None:
+        with serving(tmp_path / "data", "--shutdown-seconds", "0.5") as server:
+            submit(server)
+            faults.begin("sync", NEVER_RETURNS, ".wal")
+            call = server.jobs.SubmitJob.future(submit_request())
+            eventually(lambda: len(stored(tmp_path / "data")) == 2, "the video to be stored")
+            server.process.send(signal.SIGTERM)
+            assert server.process.exit_code(20) == ExitCode.OK
+            assert "the stop took too long" in server.process.text
+            assert call.exception(20)
+
+    def test_a_worker_whose_server_does_not_answer_ends_in_time(self, tmp_path: Path) -> None:
+        with opened_at_the_end(Event()) as answers, ThreadPoolExecutor(8) as pool:
+            deaf = grpc.server(pool)
+            jobs_pb2_grpc.add_WorkerServiceServicer_to_server(DeafServer(answers), deaf)
+            address = f"127.0.0.1:{deaf.add_insecure_port('127.0.0.1:0')}"
+            deaf.start()
+            flags = ("--address", address, "--pipelines", "ocr", "--drain-seconds", "0.5")
+            with ready(tmp_path / "log", "(job taken)", "benchmarks.cheap_worker", *flags) as worker:
+                worker.send(signal.SIGTERM)
+                assert worker.exit_code(45) == ExitCode.OK
+                assert "the stop took too long" in worker.text
+            answers.set()
+            deaf.stop(None)
 
 
 class TestTheDatabase:

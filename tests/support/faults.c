@@ -1,5 +1,6 @@
 /* Calls of the system that fail on demand, in a process that loads this first (LD_PRELOAD).
-   Where the folder $TEST_FAULTS holds a file named for a call, with "<errno> <part of a path>", the call fails so. */
+   Where the folder $TEST_FAULTS holds a file named for a call, with "<errno> <part of a path>", the call fails so; it
+   never returns where the number is -1. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -24,7 +25,9 @@ static int fault(const char *call, const char *path) {
     text[size > 0 ? size : 0] = 0;
     int number = strtol(text, &part, 10);
     errno = before;
-    return strstr(path, part + (*part == ' ')) ? number : 0;
+    if (!strstr(path, part + (*part == ' '))) return 0;
+    while (number < 0) pause();
+    return number;
 }
 
 static int fault_of(const char *call, int file) {

@@ -10,6 +10,9 @@ import pytest
 SOURCE = Path(__file__).with_name("faults.c")
 
 
+NEVER_RETURNS = -1
+
+
 class Faults:
     """The calls that fail at the moment."""
 
@@ -17,7 +20,7 @@ class Faults:
         self._folder = folder
 
     def begin(self, call: str, number: int, path: str = "") -> None:
-        """Has the call fail with this errno where its path holds this text."""
+        """Has the call fail with this errno, or never return, where its path holds this text."""
         (self._folder / call).write_text(f"{number} {path}")
 
     def end(self, call: str) -> None:
