@@ -61,7 +61,7 @@ def must_end_in_time(server: Served, began_at: float) -> None:
     seen = set()
     while server.process.popen.poll() is None:
         seen.add(health(server))
-    assert time.monotonic() - began_at < END_SECONDS
+        assert time.monotonic() - began_at < END_SECONDS
     assert server.process.exit_code() == ExitCode.DISK_FAILED, server.process.text
     assert seen <= {NOT_SERVING}
 
