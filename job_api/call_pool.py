@@ -1,18 +1,43 @@
 """The threads that serve calls."""
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
-__all__ = ["CallPool"]
+__all__ = ["CallPool", "ThreadsUnavailable"]
+
+
+class ThreadsUnavailable(Exception):
+    """The threads of the server cannot be started; the message says which limits and settings to change."""
 
 
 class CallPool(ThreadPoolExecutor):
-    """A thread pool that can say whether all of its calls have ended."""
+    """A thread pool that can say whether all of its calls have ended.
+
+    All of its threads are started with it. gRPC submits calls on the one thread that serves all of its connections: an
+    error there, because a thread cannot start, would end that thread, and the server would hear nothing any more.
+    """
 
     def __init__(self, threads: int, name: str) -> None:
+        """Start the threads.
+
+        Raises:
+            ThreadsUnavailable: The system does not allow so many.
+        """
         super().__init__(threads, name)
         self._under_way: set[Future[Any]] = set()
+        all_started = threading.Event()
+        try:
+            for _ in range(threads):
+                self.submit(all_started.wait)  # no thread is idle, so that each takes a new one
+        except RuntimeError as error:
+            raise ThreadsUnavailable(
+                f"{threads} threads cannot be started ({error}): raise the limit on tasks or memory, or lower "
+                "--max-waiting-workers or --max-concurrent-calls"
+            ) from error
+        finally:
+            all_started.set()
 
     def submit(self, call: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
         """Run the call on one of the threads."""

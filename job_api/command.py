@@ -4,10 +4,14 @@ import logging
 import os
 import threading
 from collections.abc import Sequence
+from typing import NoReturn
 
 from job_api.adapters import AdapterUnusable
-from job_api.bootstrap import build_server, build_services
+from job_api.bootstrap import Services, build_server, build_services
+from job_api.call_pool import ThreadsUnavailable
 from job_api.core.database import DatabaseUnavailable
+from job_api.data_folder import DataFolder, DataFolderHeld, DataFolderUnusable
+from job_api.disk_watch import DiskWatch
 from job_api.listener import AddressUnavailable, CertificateUnusable
 from job_api.services.recovery import StorageUnusable
 from job_api.settings import ApiSettings
@@ -26,7 +30,15 @@ REFUSALS: dict[type[Exception], ExitCode] = {
     StorageUnusable: ExitCode.STORAGE,
     AddressUnavailable: ExitCode.ADDRESS,
     CertificateUnusable: ExitCode.USAGE,
+    DataFolderHeld: ExitCode.TRY_LATER,
+    DataFolderUnusable: ExitCode.STORAGE,
+    ThreadsUnavailable: ExitCode.FAILURE,
 }
+
+LAST_STEPS_SECONDS = 10.0
+"""How long a stop may take beyond `shutdown_seconds`: threads end, the database merges its log into its file."""
+FAILED_STOP_SECONDS = 1.0
+"""How long calls under way may take once the disk has failed: none of them can change anything any more."""
 
 logger = logging.getLogger(__name__)
 
@@ -42,20 +54,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _serve(settings: ApiSettings) -> None:
     stopping = threading.Event()
-    with stop_signals(stopping.set):
+    folder = DataFolder(settings.data_dir)
+    with stop_signals(stopping.set, settings.shutdown_seconds + LAST_STEPS_SECONDS):
+        folder.lock(settings.shutdown_seconds, stopping)
         services = build_services(settings)
         try:
-            server = build_server(settings, services)
-            addresses = " and ".join(server.start())
-            files = f"data in {settings.data_dir.resolve()}" if settings.storage == "local" else settings.storage
-            where = f"{files}, database {settings.resolved_database_url}"
-            print(f"{PROGRAM} listens on {addresses}, {where}", flush=True)  # noqa: T201 (the line that people look for)
-            stopping.wait()
-            logger.info("server stopping")
-            all_done = server.stop()
+            all_done = _serve_until(stopping, settings, folder, services)
         finally:
             services.close()
+            folder.unlock()
     if not all_done:
         logger.warning("calls still under way are cut off")
-        logging.shutdown()
-        os._exit(ExitCode.OK)  # an ordinary end would wait for their threads
+        _end_now(ExitCode.OK)
+
+
+def _serve_until(stopping: threading.Event, settings: ApiSettings, folder: DataFolder, services: Services) -> bool:
+    """Serve until a stop is requested or the disk fails; return whether all calls have ended."""
+    server = build_server(settings, services)
+    watch = DiskWatch(folder, services.database, server.set_serving, stopping.set)
+    addresses = " and ".join(server.start())
+    watch.start()
+    files = f"data in {settings.data_dir.resolve()}" if settings.storage == "local" else settings.storage
+    where = f"{files}, database {settings.resolved_database_url}"
+    print(f"{PROGRAM} listens on {addresses}, {where}", flush=True)  # noqa: T201 (the line that people look for)
+    stopping.wait()
+    watch.stop()
+    logger.info("server stopping")
+    if watch.failure:
+        logger.critical("the server ends: %s", watch.failure)
+        server.stop(FAILED_STOP_SECONDS)
+        _end_now(ExitCode.DISK_FAILED)  # nothing can be saved, and closing the database could wait for the disk
+    return server.stop()
+
+
+def _end_now(code: ExitCode) -> NoReturn:
+    """End the process without waiting for its threads."""
+    logging.shutdown()
+    os._exit(code)

@@ -16,7 +16,7 @@ ApiError
 ├── Exhausted                 a limit is reached
 │   ├── PayloadTooLarge       ├── DiskLow (retry)         └── Overloaded (retry)
 ├── Unavailable
-│   └── ShuttingDown
+│   ├── ShuttingDown          └── StorageUnavailable
 └── DataLoss                  a stored file is missing or damaged
     ├── InputUnreadable       └── ResultsUnreadable
 
@@ -61,6 +61,7 @@ __all__ = [
     "ResultsIncomplete",
     "ResultsUnreadable",
     "ShuttingDown",
+    "StorageUnavailable",
     "Unavailable",
     "UnknownPipeline",
     "WrongState",
@@ -263,7 +264,7 @@ class DiskLow(Exhausted):
 
 
 class Overloaded(Exhausted):
-    """Too many uploads are under way."""
+    """Too many uploads are under way, or too many files are open."""
 
     reason = Reason.OVERLOADED
     retry_after_seconds = 1.0
@@ -277,6 +278,13 @@ class ShuttingDown(Unavailable):
     """The server is stopping."""
 
     reason = Reason.SHUTTING_DOWN
+    retry_after_seconds = 1.0
+
+
+class StorageUnavailable(Unavailable):
+    """The server's disk fails, is read-only or is gone."""
+
+    reason = Reason.STORAGE_UNAVAILABLE
     retry_after_seconds = 1.0
 
 

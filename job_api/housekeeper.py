@@ -8,6 +8,9 @@ from shared.process.clock import Clock, monotonic_clock
 
 __all__ = ["Housekeeper"]
 
+LAST_ROUND_SECONDS = 1.0
+"""How long a stop waits for the last round: its disk may not answer."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -34,7 +37,7 @@ class Housekeeper:
         self._is_stopping = True
         self._dispatch.housekeeping_due.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(LAST_ROUND_SECONDS)
 
     def _run(self) -> None:
         is_last, round_began_at = False, self._clock()

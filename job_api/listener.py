@@ -1,6 +1,7 @@
 """Where a gRPC server listens: its address, its certificate and its message limits."""
 
 import ssl
+import threading
 from dataclasses import dataclass
 
 import grpc
@@ -46,6 +47,18 @@ class Listener:
                 f"cannot listen on {self.address}: it is in use, or not an address of this host"
             ) from error
         return f"{self.address.rpartition(':')[0]}:{port}"
+
+    def stop(self, seconds: float) -> threading.Event:
+        """Refuse new calls; cut off those that are still under way after so many seconds.
+
+        Returns:
+            What is set once all calls have ended.
+        """
+        try:
+            return self.server.stop(seconds)
+        except RuntimeError:  # gRPC's thread that would cut them off cannot start
+            self.pool.is_done(seconds)
+            return self.server.stop(None)
 
 
 def server_credentials(settings: ApiSettings) -> grpc.ServerCredentials | None:

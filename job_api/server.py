@@ -87,22 +87,31 @@ class ApiServer:
         for listener in self._listeners:
             listener.server.start()
         self._housekeeper.start()
-        for service in ("", JOB_SERVICE, WORKER_SERVICE):
-            self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
+        self.set_serving(True)
         return addresses
 
-    def stop(self) -> bool:
+    def set_serving(self, is_serving: bool) -> None:  # noqa: FBT001 (what health checks are told)
+        """Have health checks told whether the server can serve; once it is stopping, it never says so again."""
+        states = health_pb2.HealthCheckResponse
+        for service in ("", JOB_SERVICE, WORKER_SERVICE):
+            self._health.set(service, states.SERVING if is_serving else states.NOT_SERVING)
+
+    def stop(self, seconds: float | None = None) -> bool:
         """Stop in order: refuse new calls, answer waiting workers, let calls under way finish, end the threads.
 
+        Args:
+            seconds: How long calls under way may take; None for `shutdown_seconds`.
+
         Returns:
-            Whether all calls have ended; else they were cut off after `shutdown_seconds`, and their threads go on.
+            Whether all calls have ended; else they were cut off after those seconds, and their threads go on.
         """
+        seconds = self._settings.shutdown_seconds if seconds is None else seconds
         self._health.enter_graceful_shutdown()
         self._error_mapping.stop()
         self._job_queue.close()
-        stopping = [listener.server.stop(self._settings.shutdown_seconds) for listener in self._listeners]
+        stopping = [listener.stop(seconds) for listener in self._listeners]
         for stopped in stopping:
-            stopped.wait()
+            stopped.wait(seconds + LAST_STEPS_SECONDS)
         self._housekeeper.stop()
         ends = [*(listener.pool.is_done for listener in self._listeners), self._upload_limit.is_done]
         return all(is_done(LAST_STEPS_SECONDS) for is_done in ends)

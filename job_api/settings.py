@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import ClassVar, Literal, Self
 
 from pydantic import Field, FilePath, PositiveInt, model_validator
+from sqlalchemy import URL, make_url
 
 from job_api.services.dispatch import DispatchLimits
 from job_api.services.queries import QueryLimits
@@ -79,9 +80,9 @@ class ApiSettings(PipelineSettings):
         return self
 
     @property
-    def resolved_database_url(self) -> str:
-        """The database, with the default resolved."""
-        return self.database_url or f"duckdb:///{self.data_dir / 'foregsyte.duckdb'}"
+    def resolved_database_url(self) -> URL:
+        """The database, with the default resolved; the folder may have any name."""
+        return make_url(self.database_url or URL.create("duckdb", database=str(self.data_dir / "foregsyte.duckdb")))
 
     @property
     def largest_payload_bytes(self) -> int:

@@ -20,6 +20,9 @@ __all__ = ["REFUSALS", "main", "run_worker"]
 PROGRAM = "foregsyte-worker"
 REFUSALS: dict[type[Exception], ExitCode] = {ModelLoadError: ExitCode.MODELS, WorkerRefused: ExitCode.FAILURE}
 
+LAST_STEPS_SECONDS = 30.0
+"""How long a stopping worker may take beyond its drain time: its last report is repeated for half of that."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -48,7 +51,7 @@ def run_worker(settings: WorkerSettings, runner: PipelineRunner) -> None:
         WorkerRefused: The server refuses this worker for good.
     """
     stop = StopSignal(settings.drain_seconds)
-    with stop_signals(stop.request):
+    with stop_signals(stop.request, settings.drain_seconds + LAST_STEPS_SECONDS):
         try:
             with build_worker(settings, runner, stop) as worker:
                 print(f"{PROGRAM} {settings.worker_id} takes jobs from {settings.address}", flush=True)  # noqa: T201

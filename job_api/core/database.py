@@ -6,6 +6,7 @@
 
 import os
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -14,10 +15,12 @@ from typing import Any
 from uuid import uuid4
 
 import duckdb
-from sqlalchemy import Engine, create_engine, make_url
+from sqlalchemy import URL, Engine, ExceptionContext, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.pool import NullPool
+
+from job_api.disk_errors import system_reason
 
 __all__ = [
     "DEFAULT_DATABASE_URL",
@@ -35,6 +38,8 @@ DEFAULT_DATABASE_URL = "duckdb:///data/foregsyte.duckdb"
 CHECKPOINT_THRESHOLD = "1MB"
 """DuckDB merges its log into the file at this size: replay after a crash takes under a second (7 s at 16 MB)."""
 
+DUCKDB_CHARACTERS = "?\\"
+"""DuckDB would put its log, or the database itself, into another folder: what follows `?` are options for it."""
 
 engine: Engine
 SessionLocal: sessionmaker[Session]
@@ -54,18 +59,28 @@ class Database:
     DuckDB loads its file when the first connection opens and unloads it when the last one closes. With `NullPool`
     every session would pay for that, so one connection stays open as long as the database is. Nothing runs on it: a
     transaction left open there would prevent checkpoints.
+
+    Attributes:
+        failed: Set once DuckDB has declared the database invalid, as it does where its log cannot be synced. It could
+            be opened again, but nobody would know which of the last writes are in it: only a start finds that out.
     """
 
-    def __init__(self, url: str) -> None:
-        self.url = f"{url}{uuid4().hex}" if make_url(url).database == ":memory:" else url  # named: sessions share it
+    def __init__(self, url: str | URL) -> None:
+        self.url = _exact(make_url(url))
         self.engine = _make_engine(self.url)
         self.sessions = sessionmaker(self.engine, expire_on_commit=False)
+        self.failed = threading.Event()
         self._open_connection: Any = None
+        event.listen(self.engine, "handle_error", self._note_failure)
+
+    def _note_failure(self, context: ExceptionContext) -> None:
+        if isinstance(context.original_exception, duckdb.FatalException):
+            self.failed.set()
 
     @property
     def file(self) -> Path | None:
         """The database's file, or None for one in memory."""
-        name = make_url(self.url).database or ":memory:"
+        name = self.url.database or ":memory:"
         return None if name.startswith(":memory:") else Path(name)
 
     def open(self) -> None:
@@ -76,6 +91,7 @@ class Database:
         """
         with self.driver_errors_translated():
             if self.file:
+                _check_name(self.file)
                 self.file.parent.mkdir(parents=True, exist_ok=True)
             self._open_connection = self.engine.raw_connection()
 
@@ -104,7 +120,17 @@ def database_url() -> str:
     return os.environ.get("FOREGSYTE_DATABASE_URL", DEFAULT_DATABASE_URL)
 
 
-def _make_engine(url: str) -> Engine:
+def _exact(url: URL) -> URL:
+    """Return the URL with a name that DuckDB takes as it is."""
+    name = url.database or ":memory:"
+    if name == ":memory:":
+        return url.set(database=name + uuid4().hex)  # named: sessions share it
+    if name.startswith(":memory:"):
+        return url
+    return url.set(database=str(Path(name).absolute()))  # else "a:b" is one of another kind, and "~" the home
+
+
+def _make_engine(url: URL) -> Engine:
     config = {
         "checkpoint_threshold": CHECKPOINT_THRESHOLD,
         "autoinstall_known_extensions": "false",  # a file of another kind is refused, not looked up on the network
@@ -117,16 +143,22 @@ def _make_engine(url: str) -> Engine:
     return engine
 
 
+def _check_name(file: Path) -> None:
+    if wrong := [character for character in DUCKDB_CHARACTERS if character in str(file)]:
+        raise DatabaseUnavailable(
+            f"DuckDB does not take {wrong[0]} in the path of a database, as in {file}: name another --data-dir, or a "
+            "--database-url without it"
+        )
+
+
 def _problem(file: Path | None, cause: str) -> str:
     """Return what is wrong with the database and what to do, from the driver's message."""
     holder = re.search(r"Conflicting lock is held.*?\(PID (\d+)\)", cause)
-    if holder:
-        return (
-            f"the database {file} is held by another process (PID {holder[1]}): only one server can use it; "
-            "stop that one or set another database_url"
-        )
-    if "set lock on file" in cause:
-        return f"the database {file} is held by another process: stop that one or set another database_url"
+    if holder or "set lock on file" in cause:
+        who = f"another process (PID {holder[1]})" if holder else "another process"
+        return f"the database {file} is held by {who}: only one server can use it; stop that one"
+    if reason := system_reason(cause):
+        return f"the database {file} cannot be opened or written: {reason}"
     return f"the database {file} cannot be opened, it was left as it is; restore it from a backup ({cause.strip()})"
 
 

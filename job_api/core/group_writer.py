@@ -4,28 +4,22 @@ A commit costs about a millisecond whatever is in it, and DuckDB refuses the sec
 row. One writer has no conflicts, and the more callers wait, the more writes each commit contains.
 """
 
-import errno
 import logging
-import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
-from job_api.errors import DiskLow
+from job_api.disk_errors import disk_error
 
 __all__ = ["GroupWriter"]
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-_NO_SPACE = os.strerror(errno.ENOSPC)
-"""The part of DuckDB's message that says that its log cannot grow; it rolls back, and works again with space."""
 
 _Write = tuple[Callable[[Session], Any], "Future[Any]"]
 
@@ -68,7 +62,7 @@ class GroupWriter:
                 again one by one.
 
         Raises:
-            DiskLow: There is no space for it; nothing was written.
+            DiskLow: There is no space for it; nothing was written. DuckDB rolls back, and works again with space.
             Exception: Whatever else the write or its commit raised; nothing was written.
         """
         done: Future[T] = Future()
@@ -105,7 +99,10 @@ class GroupWriter:
                 results = [write(session) for write, _ in group]
         except Exception as error:  # noqa: BLE001 (the caller of the write gets it)
             if len(group) == 1:
-                group[0][1].set_exception(_disk_low(error) or error)
+                refusal = disk_error(error)
+                if refusal:
+                    refusal.__cause__ = error
+                group[0][1].set_exception(refusal or error)
                 return
             logger.warning("group of writes failed, running them one by one", extra={"writes": len(group)})
             for write in group:
@@ -113,11 +110,3 @@ class GroupWriter:
         else:
             for (_, done), result in zip(group, results, strict=True):
                 done.set_result(result)
-
-
-def _disk_low(error: Exception) -> DiskLow | None:
-    if not isinstance(error, DBAPIError) or _NO_SPACE not in str(error.orig):
-        return None
-    low = DiskLow("the server's disk is full; try again later or ask its operator to free space")
-    low.__cause__ = error
-    return low

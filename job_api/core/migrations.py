@@ -24,7 +24,7 @@ def migrate(database: Database) -> bool:
         DatabaseUnavailable: The database has a version that this code does not know.
     """
     config = Config()
-    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent).replace("%", "%%"))
     with database.engine.connect() as connection:
         version = _checked_version(database, connection, config)
         config.attributes["connection"] = connection

@@ -14,6 +14,7 @@ from google.rpc import error_details_pb2 as details
 from google.rpc import status_pb2
 from grpc_status import rpc_status
 
+from job_api.disk_errors import disk_error
 from job_api.errors import (
     AlreadyExists,
     ApiError,
@@ -112,6 +113,9 @@ def status_of(error: Exception) -> status_pb2.Status:
 
     An unexpected error is logged with a reference; the caller gets the reference and nothing else.
     """
+    if refusal := disk_error(error):
+        logger.error("disk error", extra={"error": repr(error)})
+        error = refusal
     if isinstance(error, ApiError):
         code = next(STATUS_CODES[base] for base in type(error).__mro__ if base in STATUS_CODES)
         message = _cut(error.message)

@@ -12,6 +12,7 @@ from job_api.errors import (
     InvalidRequestId,
     PayloadTooLarge,
     RequestIdReused,
+    StorageUnavailable,
     UnknownPipeline,
 )
 from job_api.repositories.jobs import JobRecord, JobRepository
@@ -142,6 +143,8 @@ class SubmissionService:
             raise DiskLow("the server's disk is full; try again later or ask its operator to free space") from error
         try:
             self._jobs.add(job_id, pipeline_id, key)
+        except StorageUnavailable:
+            raise  # whether the row is there is known after the next start, which sweeps the file if it is not
         except Exception:
             self._storage.delete_file(key)
             raise

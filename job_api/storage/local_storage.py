@@ -26,12 +26,14 @@ class LocalStorage(StorageService):
     """
 
     def __init__(self, root: Path) -> None:
+        root.mkdir(parents=True, exist_ok=True)  # not later: a folder that is gone took the stored files with it
         self._root = root
 
     def save_file(self, src: BinaryIO, dest_path: str) -> str:
         """Store the file under its key, whole or not at all."""
         target = self._path(dest_path)
         with full_disk_as_storage_full():
+            self._check_root()
             _make_folder(target.parent)
             unfinished = target.with_name(f".{target.name}.{uuid4().hex}{_UNFINISHED_SUFFIX}")
             try:
@@ -47,6 +49,7 @@ class LocalStorage(StorageService):
         """Rename the file to its key where that is possible, and copy it where not."""
         target = self._path(dest_path)
         with full_disk_as_storage_full():
+            self._check_root()
             _make_folder(target.parent)
             _sync(source)
             try:
@@ -60,7 +63,11 @@ class LocalStorage(StorageService):
 
     def load_file(self, path: str) -> BinaryIO:
         """Open the file for reading."""
-        return self._path(path).open("rb")
+        try:
+            return self._path(path).open("rb")
+        except FileNotFoundError:
+            self._check_root()
+            raise
 
     def delete_file(self, path: str) -> None:
         """Delete the file; a missing one is no error."""
@@ -85,8 +92,13 @@ class LocalStorage(StorageService):
 
     def free_bytes(self) -> int:
         """Return the free bytes of the root's file system."""
-        self._root.mkdir(parents=True, exist_ok=True)
+        self._check_root()
         return shutil.disk_usage(self._root).free
+
+    def _check_root(self) -> None:
+        """Raise an OSError where the root is gone: no file is missing by itself then."""
+        if not self._root.is_dir():
+            raise OSError(errno.ESTALE, "the storage's folder is gone")
 
     def _path(self, key: str) -> Path:
         return self._root / checked_key(key)

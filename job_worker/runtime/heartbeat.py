@@ -18,6 +18,8 @@ logger = logging.getLogger(__name__)
 RENEWALS_PER_LEASE = 3
 RETRY_SECONDS = 1.0
 """Pause after a renewal that failed: short, for the lease is running out."""
+END_SECONDS = 1.0
+"""How long the end of the job waits for a renewal that is under way; the thread ends with that call, by itself."""
 
 
 class Heartbeat:
@@ -46,7 +48,7 @@ class Heartbeat:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ended.set()
-        self._thread.join()
+        self._thread.join(END_SECONDS)
 
     def _run(self) -> None:
         pause = 0.0

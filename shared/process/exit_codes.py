@@ -15,12 +15,13 @@ class ExitCode(IntEnum):
         JOB_FAILED: The job ended with an error.
         NOT_FOUND: There is no such job.
         UNREACHABLE: The server cannot be reached.
-        TRY_LATER: Not now: the job has not ended yet, or the server has no room.
+        TRY_LATER: Not now: the job has not ended yet, the server has no room, or another server has the data folder.
         TIMEOUT: The job has not ended within `--timeout`.
         DATABASE: The database is held by another process, damaged, or newer than the code.
         ADDRESS: The address cannot be listened on.
         MODELS: A model cannot be loaded.
-        STORAGE: The stored files cannot be read.
+        STORAGE: The stored files cannot be read or written.
+        DISK_FAILED: The disk failed under the running server: a start finds out what is on it.
         INTERRUPTED: Ctrl-C.
     """
 
@@ -36,4 +37,5 @@ class ExitCode(IntEnum):
     ADDRESS = 9
     MODELS = 10
     STORAGE = 11
+    DISK_FAILED = 12
     INTERRUPTED = 130

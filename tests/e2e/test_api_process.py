@@ -181,7 +181,7 @@ class TestRefusing:
 
     def test_a_database_that_another_server_has_is_named(self, start: Start, stubs: Any, tmp_path: Path) -> None:
         first = start().is_ready()
-        code, message = refused(start())
+        code, message = refused(start("--data-dir", "other", "--database-url", "duckdb:///data/foregsyte.duckdb"))
         assert code == ExitCode.DATABASE
         assert "data/foregsyte.duckdb" in message
         assert f"PID {first.popen.pid}" in message

@@ -1,6 +1,7 @@
 """Every error of the contract, as a caller of a real server sees it."""
 
 import dataclasses
+import errno
 import io
 import logging
 import re
@@ -142,6 +143,11 @@ def send_no_message(server: Running) -> object:
     """Send bytes that are no protobuf message."""
     submit = server.channel.unary_unary("/foregsyte.jobs.v1.JobService/SubmitJob", lambda b: b, lambda b: b)
     return submit(b"\xff\xff\xff")
+
+
+def submit_on_a_failing_disk(server: Running) -> str:
+    server.services.storage.before_save = raises(OSError(errno.EIO, SECRET))  # type: ignore[attr-defined]
+    return submitted(server)
 
 
 def break_storage(server: Running) -> object:
@@ -288,6 +294,14 @@ def _client_cases() -> list[Case]:
         Case("ListJobs", Reason.INVALID_PAGE_TOKEN, invalid, lambda s: list_jobs(s, page_token="x"), "", "page_token"),
         Case("ListJobs", Reason.INVALID_STATUS, invalid, lambda s: list_jobs(s, status=5), "not 5", "status"),
         Case("ListPipelines", Reason.SHUTTING_DOWN, Code.UNAVAILABLE, call_while_stopping, "stopping", retry_seconds=1),
+        Case(
+            "SubmitJob",
+            Reason.STORAGE_UNAVAILABLE,
+            Code.UNAVAILABLE,
+            submit_on_a_failing_disk,
+            "cannot use its disk",
+            retry_seconds=1,
+        ),
     ]
 
 
@@ -419,7 +433,7 @@ def test_every_rpc_gives_just_the_errors_that_its_comment_names() -> None:
         errors = " ".join(comment.replace("//", " ").split()).partition("Errors:")[2]
         named |= {(rpc, reason) for reason in re.findall(r"[A-Z][A-Z0-9_]+", errors) if reason in set(Reason)}
     assert len(named) > 40
-    of_any_rpc = {Reason.SHUTTING_DOWN, Reason.INTERNAL, Reason.MALFORMED_REQUEST}
+    of_any_rpc = {Reason.SHUTTING_DOWN, Reason.STORAGE_UNAVAILABLE, Reason.INTERNAL, Reason.MALFORMED_REQUEST}
     assert {(case.rpc, str(case.reason)) for case in CASES if case.reason not in of_any_rpc} == named
 
 

@@ -1,7 +1,9 @@
 """The one place where errors become status codes and details."""
 
+import errno
 import inspect
 import logging
+import os
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2 as details
 from google.rpc import status_pb2
+from sqlalchemy.exc import OperationalError
 
 from job_api import errors
 from job_api.errors import ApiError, DataLoss, InvalidRequest, NotFound, Overloaded, WrongState
@@ -52,10 +55,11 @@ EXPECTED_CODES = {
     "DiskLow": grpc.StatusCode.RESOURCE_EXHAUSTED,
     "Overloaded": grpc.StatusCode.RESOURCE_EXHAUSTED,
     "ShuttingDown": grpc.StatusCode.UNAVAILABLE,
+    "StorageUnavailable": grpc.StatusCode.UNAVAILABLE,
     "InputUnreadable": grpc.StatusCode.DATA_LOSS,
     "ResultsUnreadable": grpc.StatusCode.DATA_LOSS,
 }
-RETRIED = {"DiskLow", "Overloaded", "ShuttingDown"}
+RETRIED = {"DiskLow", "Overloaded", "ShuttingDown", "StorageUnavailable"}
 
 
 def make(error: type[ApiError]) -> ApiError:
@@ -223,3 +227,29 @@ def test_the_groups_are_what_callers_catch() -> None:
     assert issubclass(errors.JobFailed, NotFound)
     assert issubclass(errors.LeaseLost, WrongState)
     assert issubclass(errors.ResultsUnreadable, DataLoss)
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "reason"),
+    [
+        (errno.ENOSPC, grpc.StatusCode.RESOURCE_EXHAUSTED, Reason.DISK_LOW),
+        (errno.EDQUOT, grpc.StatusCode.RESOURCE_EXHAUSTED, Reason.DISK_LOW),
+        (errno.EMFILE, grpc.StatusCode.RESOURCE_EXHAUSTED, Reason.OVERLOADED),
+        (errno.ENFILE, grpc.StatusCode.RESOURCE_EXHAUSTED, Reason.OVERLOADED),
+        (errno.EROFS, grpc.StatusCode.UNAVAILABLE, Reason.STORAGE_UNAVAILABLE),
+        (errno.EIO, grpc.StatusCode.UNAVAILABLE, Reason.STORAGE_UNAVAILABLE),
+        (errno.ESTALE, grpc.StatusCode.UNAVAILABLE, Reason.STORAGE_UNAVAILABLE),
+    ],
+)
+@pytest.mark.parametrize("is_driver", [False, True])
+def test_what_the_disk_or_a_limit_refuses_is_said_to_be_that(
+    number: int, code: grpc.StatusCode, reason: Reason, is_driver: bool
+) -> None:
+    text = os.strerror(number)
+    error = OperationalError("COMMIT", {}, Exception(f"IO Error: {text}")) if is_driver else OSError(number, text)
+    status = status_of(error)
+    assert (status.code, reason in str(status.details[0])) == (code.value[0], True)
+
+
+def test_a_missing_file_that_nobody_foresaw_stays_an_internal_error() -> None:
+    assert status_of(FileNotFoundError(errno.ENOENT, "no such file")).code == grpc.StatusCode.INTERNAL.value[0]

@@ -14,11 +14,12 @@ from job_api.errors import (
     InvalidRequestId,
     PayloadTooLarge,
     RequestIdReused,
+    StorageUnavailable,
     UnknownPipeline,
 )
 from job_api.settings import ApiSettings
 from job_api.storage.base import StorageFull
-from job_api.storage.keys import input_key
+from job_api.storage.keys import JOBS_FOLDER, input_key
 from job_api.storage.memory_storage import MemoryStorage
 from shared.contract.job_status import JobStatus
 from tests.support.adapters import HookedStorage, JobHooks, RecordingQueue, raises
@@ -268,6 +269,14 @@ class TestDisk:
 
 
 class TestFailures:
+    def test_a_video_whose_row_may_be_there_is_left_to_the_next_start(
+        self, services: Services, jobs: JobHooks, storage: HookedStorage
+    ) -> None:
+        jobs.before_add = raises(StorageUnavailable("the disk failed"))
+        with pytest.raises(StorageUnavailable):
+            submit(services)
+        assert len(list(storage.list_files(JOBS_FOLDER))) == 1
+
     def test_a_row_that_cannot_be_inserted_leaves_no_file_and_no_place_in_the_queue(
         self, services: Services, storage: HookedStorage, queue: RecordingQueue, jobs: JobHooks
     ) -> None:

@@ -30,6 +30,7 @@ def test_the_exit_codes_never_change() -> None:
         "ADDRESS": 9,
         "MODELS": 10,
         "STORAGE": 11,
+        "DISK_FAILED": 12,
         "INTERRUPTED": 130,
     }
 

@@ -10,7 +10,7 @@ import pytest
 
 from job_worker.errors import LeaseLost
 from job_worker.runtime.heartbeat import RETRY_SECONDS, Heartbeat
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, opened_at_the_end
 from tests.support.worker_fakes import CallFailed
 
 pytestmark = [pytest.mark.unit, pytest.mark.worker]
@@ -124,3 +124,17 @@ def test_it_ends_with_a_block_that_raises() -> None:
     with pytest.raises(KeyError), Heartbeat(lambda: LONG_LEASE_SECONDS):
         raise KeyError
     assert not heartbeat_threads()
+
+
+def test_a_renewal_that_is_not_answered_does_not_hold_up_the_end_of_the_job() -> None:
+    with opened_at_the_end(threading.Event()) as answer:
+
+        def renew() -> float:
+            answer.wait()
+            return LONG_LEASE_SECONDS
+
+        began_at = time.monotonic()
+        with Heartbeat(renew):
+            pass
+        assert time.monotonic() - began_at < 10
+    eventually(lambda: not heartbeat_threads(), "the thread's end")

@@ -1,0 +1,103 @@
+"""The data folder, which belongs to one server: locked for as long as the process lives, whatever its database is."""
+
+import json
+import logging
+import os
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+__all__ = ["DataFolder", "DataFolderHeld", "DataFolderUnusable"]
+
+LOCK_NAME = "foregsyte.lock"
+"""Holds who has the folder. The file stays when the lock is released; the kernel releases it however a process ends."""
+
+POLL_SECONDS = 0.1
+"""How soon a server that waits for another to end notices that it did."""
+
+logger = logging.getLogger(__name__)
+
+
+class DataFolderHeld(Exception):
+    """Another server has the data folder; the message names both."""
+
+
+class DataFolderUnusable(Exception):
+    """The data folder cannot be made or written; the message names it and says why."""
+
+
+class DataFolder:
+    """A folder that only this process uses once it is locked."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path.resolve()
+        self._lock_file = self._path / LOCK_NAME
+        self._lock = FileLock(self._lock_file)
+        self._locked: os.stat_result | None = None
+
+    def lock(self, shutdown_seconds: float, stopping: threading.Event) -> None:
+        """Lock the folder, making it where there is none; wait while a server that has it may be stopping.
+
+        Args:
+            shutdown_seconds: How long a stop of this process waits for calls: so long the next server waits for it.
+            stopping: Ends the wait.
+
+        Raises:
+            DataFolderHeld: Another server has the folder and did not end within its own `shutdown_seconds`.
+            DataFolderUnusable: The folder cannot be made or written.
+        """
+        try:
+            self._path.mkdir(parents=True, exist_ok=True)
+            self._wait(stopping)
+            self._locked = self._lock_file.stat()
+        except OSError as error:
+            raise DataFolderUnusable(f"the data folder {self._path} cannot be written: {error.strerror}") from error
+        holder = json.dumps({"pid": os.getpid(), "shutdown_seconds": shutdown_seconds})
+        with suppress(OSError):  # it only tells who has the folder, which may be on a full disk
+            self._lock_file.write_text(holder, encoding="utf-8")
+
+    def unlock(self) -> None:
+        """Leave the folder to the next server."""
+        self._lock.release()
+
+    def is_gone(self) -> bool:
+        """Return whether the folder was deleted, moved or replaced since it was locked."""
+        try:
+            return not (self._locked and os.path.samestat(self._lock_file.stat(), self._locked))
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        except OSError:
+            return False  # a disk that does not answer may come back
+
+    def is_writable(self) -> bool:
+        """Return whether files can be made in the folder."""
+        return os.access(self._path, os.W_OK | os.X_OK)
+
+    def _wait(self, stopping: threading.Event) -> None:
+        deadline: float | None = None
+        while True:
+            try:
+                self._lock.acquire(blocking=False)
+            except Timeout:
+                holder = self._holder()
+                if deadline is None:
+                    deadline = time.monotonic() + holder.get("shutdown_seconds", 0.0)
+                    logger.warning("data folder held by another server, waiting for its end", extra=holder)
+            else:
+                return
+            if time.monotonic() >= deadline or stopping.wait(POLL_SECONDS):
+                raise DataFolderHeld(
+                    f"the data folder {self._path} is held by another server (PID {holder.get('pid', 'unknown')}): "
+                    "stop that one, or name another --data-dir"
+                )
+
+    def _holder(self) -> dict[str, Any]:
+        try:
+            holder: dict[str, Any] = json.loads(self._lock_file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return holder

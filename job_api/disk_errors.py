@@ -1,0 +1,53 @@
+"""What the server's disk, or the limits of its system, refuse: as an error that tells the caller what to do."""
+
+import errno
+import os
+from collections.abc import Callable
+from functools import partial
+
+from job_api.errors import ApiError, DiskLow, Overloaded, StorageUnavailable
+
+__all__ = ["disk_error", "system_reason"]
+
+_LOW = partial(DiskLow, "the server's disk is full; try again later or ask its operator to free space")
+_BUSY = partial(Overloaded, "the server has reached the limit of its open files; try again in a moment")
+_UNAVAILABLE = partial(StorageUnavailable, "the server cannot use its disk at the moment; try again")
+
+_ERRORS: dict[int, Callable[[], ApiError]] = {
+    errno.ENOSPC: _LOW,
+    errno.EDQUOT: _LOW,
+    errno.EMFILE: _BUSY,
+    errno.ENFILE: _BUSY,
+    errno.EROFS: _UNAVAILABLE,
+    errno.EACCES: _UNAVAILABLE,
+    errno.EPERM: _UNAVAILABLE,
+    errno.EIO: _UNAVAILABLE,
+    errno.ENODEV: _UNAVAILABLE,
+    errno.ENXIO: _UNAVAILABLE,
+    errno.ESTALE: _UNAVAILABLE,
+}
+
+DATABASE_INVALID = "FATAL Error"
+"""How DuckDB's message begins once it has declared its database invalid: it refuses all until it is opened again."""
+
+
+def disk_error(error: Exception) -> ApiError | None:
+    """Return the error that answers one of the system or of the database's driver; None for any other.
+
+    The driver has no numbers: its message holds the system's own text.
+    """
+    text = str(getattr(error, "orig", ""))
+    if text.startswith(DATABASE_INVALID):
+        return _UNAVAILABLE()
+    number = error.errno if isinstance(error, OSError) else _number_in(text)
+    return _ERRORS[number]() if number in _ERRORS else None
+
+
+def system_reason(text: str) -> str:
+    """Return the system's reason that a message holds, as "Read-only file system"; empty where it holds none."""
+    number = _number_in(text)
+    return os.strerror(number) if number else ""
+
+
+def _number_in(text: str) -> int | None:
+    return next((number for number in _ERRORS if os.strerror(number) in text), None)

@@ -1,0 +1,83 @@
+"""The thread that notices when the disk under a running server fails."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from job_api.core.database import Database
+from job_api.data_folder import DataFolder
+
+__all__ = ["DiskWatch"]
+
+INTERVAL_SECONDS = 0.2
+"""How late the server may notice that its folder is gone or read-only; a look is two system calls."""
+LAST_LOOK_SECONDS = 1.0
+"""How long a stop waits for a look that is under way."""
+
+logger = logging.getLogger(__name__)
+
+
+class DiskWatch:
+    """Watches the database and the data folder from a thread of its own.
+
+    A folder that cannot be written makes health NOT_SERVING until it can be. A database that is invalid or a folder
+    that is gone cannot be mended while the server runs: the watch reports that and ends.
+
+    Attributes:
+        failure: What cannot be mended; None while there is no such thing.
+    """
+
+    def __init__(
+        self,
+        folder: DataFolder,
+        database: Database,
+        set_serving: Callable[[bool], None],
+        on_failure: Callable[[], None],
+        interval_seconds: float = INTERVAL_SECONDS,
+    ) -> None:
+        """Prepare the watch.
+
+        Args:
+            folder: The data folder, locked.
+            database: The database, open.
+            set_serving: Called with what health has to say, whenever that changes.
+            on_failure: Called once, after `failure` is set.
+            interval_seconds: The time between two looks.
+        """
+        self.failure: str | None = None
+        self._is_stopping = False
+        self._folder = folder
+        self._database = database
+        self._set_serving = set_serving
+        self._on_failure = on_failure
+        self._interval_seconds = interval_seconds
+        self._thread = threading.Thread(target=self._run, name="disk-watch", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread; one whose disk does not answer is left to the end of the process."""
+        self._is_stopping = True
+        self._thread.join(LAST_LOOK_SECONDS)
+
+    def _run(self) -> None:
+        was_writable = True
+        while not (failure := self._failure()):
+            if self._is_stopping:
+                return
+            if (is_writable := self._folder.is_writable()) != was_writable:
+                logger.warning("data folder writable again" if is_writable else "data folder cannot be written")
+                self._set_serving(is_writable)
+                was_writable = is_writable
+        self._set_serving(False)  # noqa: FBT003 (what it says)
+        self.failure = failure
+        self._on_failure()
+
+    def _failure(self) -> str | None:
+        if self._database.failed.wait(self._interval_seconds):
+            return "the disk failed under the database, which has to be opened again"
+        if self._folder.is_gone():
+            return "the data folder was deleted or replaced"
+        return None

@@ -1,0 +1,127 @@
+"""The data folder: any name, one server, and what the watch says about it."""
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from job_api.bootstrap import build_services
+from job_api.core.database import Database, DatabaseUnavailable
+from job_api.data_folder import LOCK_NAME, DataFolder, DataFolderHeld, DataFolderUnusable
+from job_api.disk_watch import DiskWatch
+from job_api.settings import ApiSettings
+from tests.support.lives import submit
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.unit
+
+NEVER = threading.Event()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[DataFolder]:
+    folder = DataFolder(tmp_path / "data")
+    folder.lock(0.0, NEVER)
+    yield folder
+    folder.unlock()
+
+
+@pytest.mark.parametrize("name", ["100%20", "100%", "a:b", "~", "a#b;c&d=e", "ü ñ", "[x]*"])
+def test_all_that_is_kept_lies_in_the_data_folder_whatever_its_name(
+    make_settings: Callable[..., ApiSettings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    services = build_services(make_settings(data_dir=Path(name), database_url=""))
+    submit(services)
+    services.close()
+    assert {path.name for path in tmp_path.iterdir()} == {name}
+    assert {path.name for path in (tmp_path / name).iterdir()} == {"foregsyte.duckdb", "video_jobs"}
+
+
+@pytest.mark.parametrize("name", ["a?b", "a\\b"])
+def test_a_name_that_duckdb_would_change_is_refused_and_nothing_is_made(
+    make_settings: Callable[..., ApiSettings], tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(DatabaseUnavailable, match="DuckDB does not take"):
+        Database(make_settings(data_dir=tmp_path / name, database_url="").resolved_database_url).open()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_has_one_holder_and_the_next_is_told_who(folder: DataFolder, tmp_path: Path) -> None:
+    with pytest.raises(DataFolderHeld, match=rf"{tmp_path / 'data'} is held by another server \(PID \d+\)"):
+        DataFolder(tmp_path / "data").lock(0.0, NEVER)
+    folder.unlock()
+    DataFolder(tmp_path / "data").lock(0.0, NEVER)
+
+
+def test_a_wait_for_a_folder_ends_with_a_request_to_stop(tmp_path: Path) -> None:
+    held = DataFolder(tmp_path)
+    held.lock(600.0, NEVER)
+    stopping = threading.Event()
+    stopping.set()
+    with pytest.raises(DataFolderHeld):
+        DataFolder(tmp_path).lock(0.0, stopping)
+    held.unlock()
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DataFolderUnusable, match="file/data cannot be written: Not a directory"):
+        DataFolder(tmp_path / "file" / "data").lock(0.0, NEVER)
+
+
+@pytest.mark.parametrize("is_made_again", [False, True])
+def test_a_folder_that_was_deleted_is_gone_also_where_another_has_its_place(
+    folder: DataFolder, tmp_path: Path, is_made_again: bool
+) -> None:
+    assert not folder.is_gone()
+    shutil.move(tmp_path / "data", tmp_path / "moved")
+    if is_made_again:
+        (tmp_path / "data").mkdir()
+        (tmp_path / "data" / LOCK_NAME).touch()
+    assert folder.is_gone()
+
+
+class Health:
+    """What health checks were told, and whether the server was asked to end."""
+
+    def __init__(self) -> None:
+        self.told: list[bool] = []
+        self.ended = threading.Event()
+
+
+class ChangingFolder(DataFolder):
+    """A folder that is read-only when a test says so."""
+
+    writable = True
+
+    def is_writable(self) -> bool:
+        return self.writable
+
+
+def test_a_read_only_folder_is_not_serving_until_it_can_be_written_and_one_that_is_gone_ends_the_server(
+    database: Database, tmp_path: Path
+) -> None:
+    folder, health = ChangingFolder(tmp_path / "data"), Health()
+    folder.lock(0.0, NEVER)
+    watch = DiskWatch(folder, database, health.told.append, health.ended.set, interval_seconds=0.01)
+    watch.start()
+    folder.writable = False
+    eventually(lambda: health.told == [False], "health to say so")
+    folder.writable = True
+    eventually(lambda: health.told == [False, True], "health to say that it serves")
+    shutil.rmtree(tmp_path / "data")
+    assert health.ended.wait(20)
+    assert (health.told, watch.failure) == ([False, True, False], "the data folder was deleted or replaced")
+
+
+def test_a_database_that_failed_ends_the_server(folder: DataFolder, database: Database) -> None:
+    health = Health()
+    watch = DiskWatch(folder, database, health.told.append, health.ended.set, interval_seconds=600)
+    watch.start()
+    database.failed.set()
+    assert health.ended.wait(20)
+    assert health.told == [False]
+    assert "the disk failed under the database" in str(watch.failure)
