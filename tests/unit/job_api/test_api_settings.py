@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from job_api.services.queries import QueryLimits
+from job_api.services.reports import ReportLimits
 from job_api.settings import ApiSettings
 from shared.process.settings import InvalidSettings, file_table, load_settings
 
@@ -35,14 +37,16 @@ def test_the_defaults_listen_on_this_host_alone_and_keep_data_in_the_working_fol
     assert settings == ApiSettings.of()
     assert settings.address == "127.0.0.1:50051"
     assert settings.data_dir == Path("data")
-    assert settings.resolved_database_url == "duckdb:///data/foregsyte.duckdb"
+    assert str(settings.resolved_database_url) == "duckdb:///data/foregsyte.duckdb"
     assert settings.pipelines == ("yolo_ocr", "yolo", "ocr")
     assert (settings.lease_seconds, settings.max_lost_workers, settings.max_wait_seconds) == (60.0, 3, 30.0)
 
 
 def test_the_database_lies_in_the_data_folder_unless_it_is_named() -> None:
-    assert load("--data-dir", "/srv/f").resolved_database_url == "duckdb:////srv/f/foregsyte.duckdb"
-    assert load("--data-dir", "/srv/f", "--database-url", "duckdb:///x.db").resolved_database_url == "duckdb:///x.db"
+    assert str(load("--data-dir", "/srv/f").resolved_database_url) == "duckdb:////srv/f/foregsyte.duckdb"
+    assert (
+        str(load("--data-dir", "/srv/f", "--database-url", "duckdb:///x.db").resolved_database_url) == "duckdb:///x.db"
+    )
 
 
 def test_a_flag_beats_the_variable_the_variable_the_file_and_the_file_the_default(
@@ -189,16 +193,20 @@ def test_the_limits_reach_the_services() -> None:
         max_results_bytes=7,
         max_error_message_bytes=8,
         max_lost_workers=9,
+        max_inline_results_bytes=10,
+        default_page_size=11,
+        max_page_size=12,
+        max_frames_bytes=13,
     )
     submission, dispatch = settings.submission_limits, settings.dispatch_limits
     assert (submission.max_video_bytes, submission.min_free_bytes) == (1, 4)
     assert (
         dispatch.max_wait_seconds,
         dispatch.max_chunk_bytes,
-        dispatch.max_results_bytes,
-        dispatch.max_error_message_bytes,
         dispatch.max_lost_workers,
-    ) == (5.0, 6, 7, 8, 9)
+    ) == (5.0, 6, 9)
+    assert settings.report_limits == ReportLimits(6, 7, 10, 8)
+    assert settings.query_limits == QueryLimits(11, 12, 13)
     assert settings.largest_payload_bytes == 7
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from job_api.bootstrap import build_services
+from job_api.bootstrap import STAGING_FOLDER, build_services
 from job_api.core.database import Database, DatabaseUnavailable
 from job_api.data_folder import LOCK_NAME, DataFolder, DataFolderHeld, DataFolderUnusable
 from job_api.disk_watch import DiskWatch
@@ -37,7 +37,7 @@ def test_all_that_is_kept_lies_in_the_data_folder_whatever_its_name(
     submit(services)
     services.close()
     assert {path.name for path in tmp_path.iterdir()} == {name}
-    assert {path.name for path in (tmp_path / name).iterdir()} == {"foregsyte.duckdb", "video_jobs"}
+    assert {path.name for path in (tmp_path / name).iterdir()} == {"foregsyte.duckdb", "video_jobs", STAGING_FOLDER}
 
 
 @pytest.mark.parametrize("name", ["a?b", "a\\b"])
