@@ -79,12 +79,12 @@ def test_where_memory_would_end_the_largest_upload_is_refused_and_the_smaller_on
     limits = ("--max-video-bytes", str(7 * MIB), "--max-results-bytes", str(MIB), "--max-inflight-bytes", str(8 * MIB))
     with (
         serving(tmp_path / "data", *limits) as server,
-        slow_link(server.address, 1500 * KB) as faster,
+        slow_link(server.address, 1000 * KB) as faster,
         slow_link(server.address, 400 * KB) as slower,
         callers() as from_,
     ):
         largest = from_.submit(faster, 6 * MIB)
-        smaller = [from_.submit(slower, 1300 * KB) for _ in range(5)]
+        smaller = [from_.submit(slower, 1600 * KB) for _ in range(5)]
         refusal = refusal_of(largest.result)
         assert (refusal.code, refusal.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, Reason.OVERLOADED)
         assert "RetryInfo" in refusal.details
