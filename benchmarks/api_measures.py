@@ -84,8 +84,8 @@ def upload_table(folder: Path, sizes_mib: Sequence[int], rounds: int) -> Rows:
 def _uploads(folder: Path, size_mib: int, at_once: int, bound_mib: int, rounds: int) -> dict[str, Any]:
     speeds, peaks = [], []
     content = video(size_mib * MIB)
-    largest = str(min(size_mib, bound_mib) * MIB)
-    flags = ("--max-video-bytes", largest, "--max-results-bytes", largest, "--max-upload-bytes", str(bound_mib * MIB))
+    largest, most = str(min(size_mib, bound_mib) * MIB), str((bound_mib + 1) * MIB)
+    flags = ("--max-video-bytes", largest, "--max-results-bytes", largest, "--max-inflight-bytes", most)
     for number in range(rounds):
         with serving(folder / str(number), *flags) as server, server.callers(at_once) as callers:
             submit(callers[0], video(SMALL_VIDEO_BYTES))

@@ -6,16 +6,18 @@ from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 from job_api.adapters import Port
+from job_api.call_pool import CallPool
 from job_api.core.database import Database
 from job_api.core.group_writer import GroupWriter
 from job_api.core.migrations import migrate
 from job_api.housekeeper import Housekeeper
+from job_api.interceptors.arrivals import SMALL_BYTES, Arrivals
 from job_api.interceptors.error_mapping import ErrorMappingInterceptor
-from job_api.interceptors.upload_limit import ROOM_SECONDS, UploadLimit
+from job_api.message_budget import ROOM_SECONDS, MessageBudget
 from job_api.queue.base import QueueService
 from job_api.queue.memory_queue import MemoryQueue
 from job_api.repositories.jobs import JobRepository
-from job_api.server import SUBMIT_JOB, ApiServer
+from job_api.server import JOB_SERVICE, WORKER_SERVICE, ApiServer
 from job_api.servicers.job_servicer import JobServicer
 from job_api.servicers.worker_servicer import WorkerServicer
 from job_api.services.dispatch import DispatchService
@@ -152,26 +154,27 @@ def build_server(
         settings: The settings of the server.
         services: The services that it calls.
         housekeeping_seconds: The longest time between two looks for expired leases.
-        room_seconds: How long an upload waits for room before it is refused.
+        room_seconds: How long an upload or an answer waits for room before it is refused.
     """
+    budget = MessageBudget(settings.max_inflight_bytes, room_seconds)
     descriptions = settings.catalogue.describe(settings.pipelines, settings.profile)
     return ApiServer(
         settings,
         JobServicer(services.submission, services.queries, descriptions),
-        WorkerServicer(services.dispatch, services.reports, settings.pipelines),
+        WorkerServicer(services.dispatch, services.reports, settings.pipelines, budget),
         ErrorMappingInterceptor(),
-        _upload_limit(settings, room_seconds),
+        _arrivals(settings, budget, room_seconds),
         Housekeeper(services.dispatch, min(housekeeping_seconds, settings.lease_seconds / 10)),
         services.job_queue,
     )
 
 
-def _upload_limit(settings: ApiSettings, room_seconds: float) -> UploadLimit:
-    return UploadLimit(
-        SUBMIT_JOB,
-        max_uploads=settings.max_uploads,
-        max_bytes=settings.max_upload_bytes,
-        largest_bytes=settings.largest_payload_bytes,
-        threads=min(settings.max_uploads, settings.max_concurrent_calls),
-        room_seconds=room_seconds,
-    )
+def _arrivals(settings: ApiSettings, budget: MessageBudget, room_seconds: float) -> Arrivals:
+    submit_job = f"/{JOB_SERVICE}/SubmitJob"
+    max_bytes = {
+        submit_job: settings.max_video_bytes,
+        f"/{WORKER_SERVICE}/CompleteJob": settings.max_inline_results_bytes,
+        f"/{WORKER_SERVICE}/FailJob": max(settings.max_error_message_bytes, SMALL_BYTES),
+        f"/{WORKER_SERVICE}/PutJobResults": settings.max_chunk_bytes,
+    }
+    return Arrivals(budget, max_bytes, {submit_job: CallPool(settings.max_uploads, "upload")}, room_seconds)

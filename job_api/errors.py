@@ -264,7 +264,7 @@ class DiskLow(Exhausted):
 
 
 class Overloaded(Exhausted):
-    """Too many uploads are under way, or too many files are open."""
+    """More messages are in flight than the server has memory for, or too many files are open."""
 
     reason = Reason.OVERLOADED
     retry_after_seconds = 1.0

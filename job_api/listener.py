@@ -87,6 +87,10 @@ def server_options(settings: ApiSettings) -> list[tuple[str, int]]:
         ("grpc.max_receive_message_length", min(settings.largest_payload_bytes + MESSAGE_HEADROOM_BYTES, 2**31 - 1)),
         ("grpc.max_send_message_length", -1),
         ("grpc.so_reuseport", 0),  # else a second server could take half of the calls of the first
+        # Callers of unread requests are stopped after 64 KiB; else the library lets fast ones send some MiB.
+        ("grpc.http2.bdp_probe", 0),
+        # A small request could expand to the largest, of which nobody would know before it is in memory.
+        ("grpc.compression_enabled_algorithms_bitset", 1),  # none
         # Workers wait without sending anything; their keepalive pings are welcome.
         ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
     ]

@@ -9,8 +9,8 @@ from grpc_reflection.v1alpha import reflection
 
 from job_api.call_pool import CallPool
 from job_api.housekeeper import Housekeeper
+from job_api.interceptors.arrivals import Arrivals
 from job_api.interceptors.error_mapping import ErrorMappingInterceptor
-from job_api.interceptors.upload_limit import UploadLimit
 from job_api.listener import Listener, server_credentials, server_options
 from job_api.servicers.job_servicer import JobServicer
 from job_api.servicers.worker_servicer import WorkerServicer
@@ -18,14 +18,13 @@ from job_api.services.job_queue import JobQueue
 from job_api.settings import ApiSettings
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2, jobs_pb2_grpc
 
-__all__ = ["SUBMIT_JOB", "ApiServer"]
+__all__ = ["JOB_SERVICE", "WORKER_SERVICE", "ApiServer"]
 
 LAST_STEPS_SECONDS = 1.0
 """How long a call that was answered or cut off may take to end its thread's work."""
 
 JOB_SERVICE = jobs_pb2.DESCRIPTOR.services_by_name["JobService"].full_name
 WORKER_SERVICE = jobs_pb2.DESCRIPTOR.services_by_name["WorkerService"].full_name
-SUBMIT_JOB = f"/{JOB_SERVICE}/SubmitJob"
 
 _AddService = Callable[[grpc.Server], None]
 
@@ -39,13 +38,13 @@ class ApiServer:
         job_servicer: JobServicer,
         worker_servicer: WorkerServicer,
         error_mapping: ErrorMappingInterceptor,
-        upload_limit: UploadLimit,
+        arrivals: Arrivals,
         housekeeper: Housekeeper,
         job_queue: JobQueue,
     ) -> None:
         self._settings = settings
         self._error_mapping = error_mapping
-        self._upload_limit = upload_limit
+        self._arrivals = arrivals
         self._housekeeper = housekeeper
         self._job_queue = job_queue
         self._health = health.HealthServicer()
@@ -64,7 +63,9 @@ class ApiServer:
     def _listener(self, address: str, threads: int, services: Mapping[str, _AddService]) -> Listener:
         pool = CallPool(threads, "rpc")
         server = grpc.server(
-            pool, interceptors=[self._error_mapping, self._upload_limit], options=server_options(self._settings)
+            self._arrivals.in_front_of(pool),
+            interceptors=[self._error_mapping],
+            options=server_options(self._settings),
         )
         for add_to in services.values():
             add_to(server)
@@ -86,6 +87,7 @@ class ApiServer:
         addresses = [listener.bind(credentials) for listener in self._listeners]
         for listener in self._listeners:
             listener.server.start()
+        self._arrivals.start()
         self._housekeeper.start()
         self.set_serving(True)
         return addresses
@@ -113,5 +115,6 @@ class ApiServer:
         for stopped in stopping:
             stopped.wait(seconds + LAST_STEPS_SECONDS)
         self._housekeeper.stop()
-        ends = [*(listener.pool.is_done for listener in self._listeners), self._upload_limit.is_done]
+        self._arrivals.stop()
+        ends = [*(listener.pool.is_done for listener in self._listeners), self._arrivals.is_done]
         return all(is_done(LAST_STEPS_SECONDS) for is_done in ends)

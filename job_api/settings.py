@@ -59,8 +59,10 @@ class ApiSettings(PipelineSettings):
         32 * MIB, description="Largest results (as JSON) answered as frames; larger ones are answered as JSON only."
     )
     max_error_message_bytes: PositiveInt = Field(64 * 1024, description="Longest error message a worker may report.")
-    max_uploads: PositiveInt = Field(16, description="Most uploads at one time.")
-    max_upload_bytes: PositiveInt = Field(GIB, description="Most bytes of video in uploads at one time.")
+    max_uploads: PositiveInt = Field(16, description="Most uploads stored at one time; others arrive meanwhile.")
+    max_inflight_bytes: PositiveInt = Field(
+        GIB, description="Most bytes of messages at one time, both ways; memory stays below 3 times this and 512 MiB."
+    )
     min_free_bytes: int = Field(GIB, ge=0, description="Disk floor: what must stay free after a submit.")
     max_chunk_bytes: PositiveInt = Field(4 * MIB, description="Largest chunk of a video or of results in one message.")
     default_page_size: PositiveInt = Field(50, description="Jobs in a page of ListJobs unless the caller says.")
@@ -77,6 +79,12 @@ class ApiSettings(PipelineSettings):
     def _tls_is_whole(self) -> Self:
         if (self.tls_cert_file is None) != (self.tls_key_file is None):
             raise ValueError("--tls-cert-file and --tls-key-file must be given together")
+        return self
+
+    @model_validator(mode="after")
+    def _largest_fits(self) -> Self:
+        if self.max_inflight_bytes < self.largest_payload_bytes + MIB:
+            raise ValueError("--max-inflight-bytes must be 1 MiB more than --max-video-bytes and --max-results-bytes")
         return self
 
     @property

@@ -94,7 +94,7 @@ class JobNotFinished(ServiceError):
 
 
 class ServerBusy(ServiceError):
-    """The server has no room just now: too many uploads, or its disk is nearly full."""
+    """The server has no room just now: too much is under way, or its disk is nearly full."""
 
 
 class Unreachable(ServiceError):

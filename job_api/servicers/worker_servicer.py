@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import grpc
 
+from job_api.message_budget import MessageBudget
 from job_api.servicers.conversions import duration_of_seconds, seconds_of_wait, signature_of
 from job_api.services.dispatch import DispatchService
 from job_api.services.job_queue import Waiter
@@ -18,9 +19,12 @@ __all__ = ["WorkerServicer"]
 class WorkerServicer(jobs_pb2_grpc.WorkerServiceServicer):
     """Converts requests and answers; the service does the rest and raises the errors."""
 
-    def __init__(self, dispatch: DispatchService, reports: ReportService, pipeline_ids: Iterable[str]) -> None:
+    def __init__(
+        self, dispatch: DispatchService, reports: ReportService, pipeline_ids: Iterable[str], budget: MessageBudget
+    ) -> None:
         self._dispatch = dispatch
         self._reports = reports
+        self._budget = budget
         self._pipeline_ids = tuple(pipeline_ids)
 
     def Dequeue(self, request: pb.DequeueRequest, context: grpc.ServicerContext) -> pb.DequeueResponse:
@@ -35,8 +39,10 @@ class WorkerServicer(jobs_pb2_grpc.WorkerServiceServicer):
     def GetJobInput(self, request: pb.GetJobInputRequest, context: grpc.ServicerContext) -> pb.GetJobInputResponse:
         """Answer one chunk of the job's video."""
         job_id, worker_id = parse_job_id(request.job_id), checked_worker_id(request.worker_id)
-        chunk = self._dispatch.read_input(job_id, worker_id, request.offset, request.length)
-        return pb.GetJobInputResponse(pipeline_id=chunk.pipeline_id, size_bytes=chunk.size_bytes, data=chunk.data)
+        copies_bytes = 2 * max(self._dispatch.chunk_bytes(request.length), 0)
+        with self._budget.charged(copies_bytes, context.add_callback):
+            chunk = self._dispatch.read_input(job_id, worker_id, request.offset, request.length)
+            return pb.GetJobInputResponse(pipeline_id=chunk.pipeline_id, size_bytes=chunk.size_bytes, data=chunk.data)
 
     def RenewLease(self, request: pb.RenewLeaseRequest, context: grpc.ServicerContext) -> pb.RenewLeaseResponse:
         """Start the worker's lease again and answer its length."""

@@ -115,10 +115,14 @@ class DispatchService:
                 if offset > size_bytes:
                     raise InvalidRange(f"offset {offset} lies behind the video's end at {size_bytes} bytes")
                 video.seek(offset)
-                data = video.read(min(length or self._limits.max_chunk_bytes, self._limits.max_chunk_bytes))
+                data = video.read(self.chunk_bytes(length))
         except FileNotFoundError:
             raise InputUnreadable(str(job_id), "the job's stored video is missing") from None
         return VideoChunk(job.pipeline_id, size_bytes, data)
+
+    def chunk_bytes(self, length: int) -> int:
+        """Return how much of a video is read at most where so much is asked for; 0 asks for as much as there may be."""
+        return min(length or self._limits.max_chunk_bytes, self._limits.max_chunk_bytes)
 
     def renew(self, job_id: UUID, worker_id: str) -> float:
         """Start the worker's lease again; return its length in seconds.

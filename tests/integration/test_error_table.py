@@ -115,10 +115,11 @@ def reuse_request_id(server: Running, **values: Any) -> object:
 def submit_one_too_many(server: Running) -> object:
     storage: Any = server.services.storage
     with opened_at_the_end(storage.let_through):
-        under_way = server.jobs.SubmitJob.future(submit_request())
+        request = submit_request(VIDEO + bytes((1 << 20) - len(VIDEO)))
+        under_way = server.jobs.SubmitJob.future(request)
         assert storage.saves_entered.acquire(timeout=30)
         try:
-            return server.jobs.SubmitJob(submit_request())
+            return server.jobs.SubmitJob(request)
         finally:
             storage.let_through.set()
             under_way.result(30)
@@ -242,9 +243,9 @@ def _submit_cases() -> list[Case]:
             Reason.OVERLOADED,
             Code.RESOURCE_EXHAUSTED,
             submit_one_too_many,
-            "under way",
+            "memory",
             retry_seconds=1,
-            settings={"max_uploads": 1},
+            settings={"max_video_bytes": 1 << 20, "max_results_bytes": 1, "max_inflight_bytes": 2 << 20},
             storage=BlockingStorage,
         ),
         Case(rpc, Reason.INTERNAL, Code.INTERNAL, break_storage, "reference"),
@@ -389,7 +390,7 @@ PROTO = Path(__file__).parents[2] / "protos/foregsyte/jobs/v1/jobs.proto"
 
 
 def refused(case: Case, make_settings: Callable[..., ApiSettings]) -> Refusal:
-    with running_server(make_settings(**case.settings), storage=case.storage()) as server:
+    with running_server(make_settings(**case.settings), storage=case.storage(), room_seconds=0.05) as server:
         return refusal_of(lambda: case.call(server))
 
 

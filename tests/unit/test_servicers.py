@@ -24,6 +24,7 @@ from job_api.errors import (
     InvalidWorkerId,
     LeaseLost,
 )
+from job_api.message_budget import MessageBudget
 from job_api.repositories.jobs import JobRecord
 from job_api.servicers.job_servicer import JobServicer
 from job_api.servicers.worker_servicer import WorkerServicer
@@ -41,6 +42,7 @@ JOB = UUID("6b1ddc2e-3cbc-4b4c-9d4d-0a4e1d2c7f55")
 TEXT = str(JOB)
 SERVICES = pb.DESCRIPTOR.services_by_name
 DIGEST = bytes(range(32))
+BUDGET = MessageBudget(1 << 20)
 AT = datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC)
 RECORD = JobRecord(JOB, JobStatus.failed, "ocr", "in", None, "why", AT, AT)
 
@@ -74,7 +76,7 @@ class Bench:
         fake: Any = self.fake
         servicers = {
             SERVICES["JobService"]: JobServicer(fake, fake, {"yolo": "Objects.", "ocr": "Text."}),
-            SERVICES["WorkerService"]: WorkerServicer(fake, fake, BUILT_IN_PIPELINES),
+            SERVICES["WorkerService"]: WorkerServicer(fake, fake, BUILT_IN_PIPELINES, BUDGET),
         }
         self._server = grpc_testing.server_from_dictionary(servicers, grpc_testing.strict_real_time())
 
@@ -227,18 +229,30 @@ class TestWorkerService:
 
         fake: Any = Fake({})
         fake.dequeue = give
-        answer = WorkerServicer(fake, fake, []).Dequeue(pb.DequeueRequest(worker_id="w"), context)  # type: ignore[arg-type]
+        answer = WorkerServicer(fake, fake, [], BUDGET).Dequeue(pb.DequeueRequest(worker_id="w"), context)  # type: ignore[arg-type]
         assert answer.job_id == TEXT
         [ended] = context.callbacks
         ended()
         assert taken_back.is_set() is is_taken_back
 
     def test_input(self) -> None:
-        bench = Bench(read_input=VideoChunk("ocr", 1000, b"data"))
+        bench = Bench(read_input=VideoChunk("ocr", 1000, b"data"), chunk_bytes=10)
         request = pb.GetJobInputRequest(job_id=TEXT, worker_id="w", offset=5, length=10)
         answer = bench.workers("GetJobInput", request)
         assert answer == pb.GetJobInputResponse(pipeline_id="ocr", size_bytes=1000, data=b"data")
-        assert bench.fake.calls == [("read_input", JOB, "w", 5, 10)]
+        assert bench.fake.calls == [("chunk_bytes", 10), ("read_input", JOB, "w", 5, 10)]
+
+    def test_input_counts_in_the_budget_before_it_is_read(self) -> None:
+        used: list[int] = []
+        fake: Any = Fake({"chunk_bytes": 10})
+        fake.read_input = lambda *_: used.append(budget.used_bytes) or VideoChunk("ocr", 1000, b"data")
+        budget, context = MessageBudget(100), EndedCall(None)
+        request = pb.GetJobInputRequest(job_id=TEXT, worker_id="w", length=10)
+        WorkerServicer(fake, fake, [], budget).GetJobInput(request, context)  # type: ignore[arg-type]
+        assert used == [20]
+        [ended] = context.callbacks
+        ended()
+        assert budget.used_bytes == 0
 
     def test_renew(self) -> None:
         bench = Bench(renew=7.25)
@@ -316,7 +330,7 @@ def raised_by(service: str, rpc: str, request: Any, **answers: Any) -> tuple[typ
     """Call the servicer's method itself, since grpc's test server shows no exception; return what it raised."""
     bench = Bench(**answers)
     fake: Any = bench.fake
-    servicer: Any = JobServicer(fake, fake, []) if service == "JobService" else WorkerServicer(fake, fake, [])
+    servicer: Any = JobServicer(fake, fake, []) if service == "JobService" else WorkerServicer(fake, fake, [], BUDGET)
 
     class Context:
         def add_callback(self, _callback: object) -> bool:
@@ -361,7 +375,7 @@ def test_a_call_that_ended_before_it_was_handled_takes_no_job() -> None:
 
     bench = Bench(dequeue=JOB)
     fake, ended = bench.fake, Ended()
-    servicer: Any = WorkerServicer(fake, fake, [])  # type: ignore[arg-type]
+    servicer: Any = WorkerServicer(fake, fake, [], BUDGET)  # type: ignore[arg-type]
     assert servicer.Dequeue(pb.DequeueRequest(worker_id="w"), ended) == pb.DequeueResponse()
     assert fake.calls == []
 

@@ -1,0 +1,367 @@
+"""How requests arrive: read without a thread, counted as they come, and the largest refused where memory would end.
+
+gRPC hands a request over when it has the whole of it, and nobody knows its size before. So each connection is asked how
+much it has received, a few times a second while a request is on its way:
+
+- A request is read at once. One that grows larger than any request of its RPC is refused.
+- An upload waits unread, and HTTP/2 stops its caller after 64 KiB, while those before it may take the whole budget. One
+  that has just begun counts as the largest there may be, then as what it will be in a few seconds at the speed it
+  comes. So two fast ones hold back a third for the seconds that they take, and slow ones nobody. One that sends less
+  than those 64 KiB passes all of them.
+- Where the budget is passed all the same, the largest request that is still arriving is refused.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from job_api.call_pool import CallPool
+from job_api.errors import ApiError, Overloaded, PayloadTooLarge
+from job_api.interceptors.held_calls import HeldCall, held_call
+from job_api.interceptors.received_bytes import is_counted, received_bytes
+from job_api.message_budget import ROOM_SECONDS, MessageBudget
+
+__all__ = ["SMALL_BYTES", "Arrivals"]
+
+logger = logging.getLogger(__name__)
+
+SMALL_BYTES = 1 << 20
+"""The largest request of an RPC that carries no file. A request of which less has come is not refused for another."""
+WINDOW_BYTES = 48 * 1024
+"""The caller of an unread upload can send 64 KiB; one that sent less than this does not fill its window."""
+QUIET_SECONDS = 0.25
+"""How long that is looked for."""
+LOOK_SECONDS = 0.05
+"""Between two looks at the connections: a fast network brings 50 MB in it, for which the memory bound has room."""
+LOOK_SHARE = 0.1
+"""The most of a CPU's time that the looks take, however many connections there are."""
+YOUNG_SECONDS = 1.0
+"""How long an upload counts as the largest there may be."""
+RATE_SECONDS = 0.8
+"""How long bytes are counted to tell a connection's speed: less than an upload is young."""
+HORIZON_SECONDS = 10.0
+"""An upload counts as what it will be in this time."""
+PATIENCE_SECONDS = 4.0
+"""After so long an upload waits no more for room that slow requests or answers take, if there is any for it."""
+
+
+@dataclass(slots=True, eq=False)
+class _Arrival:
+    """One call whose request has not arrived as a whole.
+
+    Attributes:
+        max_bytes: The largest request of its method.
+        pool: The threads that will handle it.
+        before: What its connection had received before it.
+        begun_at: When the reading began; None while it waits.
+    """
+
+    call: HeldCall
+    max_bytes: int
+    pool: CallPool
+    before: int
+    came_at: float
+    begun_at: float | None = None
+
+
+@dataclass(slots=True, eq=False)
+class _Connection:
+    """What has come from one peer.
+
+    Attributes:
+        is_counted: Whether its bytes can be known.
+        arrivals: Its requests that have not arrived as a whole, the oldest first.
+        counted_bytes: What they count for in the budget.
+        received: All bytes until the last look.
+        looked_at: When that was.
+        settled: Those of them that belong to requests which have arrived.
+        mark: A time some time ago, and what had been received then.
+        rate: Bytes a second since then.
+    """
+
+    is_counted: bool
+    arrivals: list[_Arrival] = field(default_factory=list)
+    counted_bytes: int = 0
+    received: int = 0
+    looked_at: float = 0.0
+    settled: int = 0
+    mark: tuple[float, int] = (0.0, 0)
+    rate: float = 0.0
+
+    def look(self, now: float, received: int) -> None:
+        """Take what was received until now."""
+        self.received, self.looked_at = received, now
+        self.settled = min(self.settled, received) if self.arrivals else received
+        seconds = now - self.mark[0]
+        if seconds >= RATE_SECONDS:
+            self.rate, self.mark = (received - self.mark[1]) / seconds, (now, received)
+
+    def remove(self, arrival: _Arrival, size_bytes: int) -> None:
+        """Take so many bytes for those of a request that is no longer awaited."""
+        self.arrivals.remove(arrival)
+        self.settled += _on_the_wire(size_bytes)
+
+    @property
+    def most(self) -> int:
+        """The bytes of its requests, if each of them is as large as it may be."""
+        return sum(_on_the_wire(arrival.max_bytes) for arrival in self.arrivals)
+
+    @property
+    def pending(self) -> int:
+        """The bytes of its requests that have not arrived as a whole, at most."""
+        return min(max(self.received - self.settled, 0), self.most)
+
+    def pending_of(self, arrival: _Arrival) -> int:
+        """The bytes of one of them, at most."""
+        return min(self.pending, self.received - arrival.before)
+
+    def has_sent_little(self, arrival: _Arrival) -> bool:
+        """Return whether the caller of an unread upload sent less than it could: it has no more, or is slow."""
+        is_known = self.looked_at - arrival.came_at >= QUIET_SECONDS and self.arrivals == [arrival]
+        return is_known and self.pending_of(arrival) < WINDOW_BYTES
+
+    def outlook(self, now: float) -> tuple[int, int]:
+        """Return what the requests that are read will have come to in a while, and again if they end by then."""
+        read = [(arrival.max_bytes, arrival.begun_at) for arrival in self.arrivals if arrival.begun_at is not None]
+        most = sum(max_bytes for max_bytes, _ in read)
+        young = sum(max_bytes for max_bytes, begun_at in read if now - begun_at < YOUNG_SECONDS)
+        expected = min(most, self.pending + int(self.rate * HORIZON_SECONDS) + young) if self.is_counted else most
+        return expected, expected if expected == most else 0
+
+
+def _on_the_wire(size_bytes: int) -> int:
+    """Return what a request of this size takes at most on its connection, with what TLS, HTTP/2 and headers add."""
+    return size_bytes + size_bytes // 64 + 4096
+
+
+class Arrivals:
+    """Lets requests in.
+
+    Args:
+        budget: What they come out of, from their first byte until they are handled.
+        max_bytes: The largest request of an RPC, by its full name; of others it is `SMALL_BYTES`.
+        uploads: The RPCs whose requests wait for room, by their full names, and the threads that handle them.
+        room_seconds: How long they wait.
+    """
+
+    def __init__(
+        self,
+        budget: MessageBudget,
+        max_bytes: Mapping[str, int],
+        uploads: Mapping[str, CallPool],
+        room_seconds: float = ROOM_SECONDS,
+    ) -> None:
+        self._budget = budget
+        self._max_bytes = max_bytes
+        self._uploads = uploads
+        self._room_seconds = room_seconds
+        self._lock = threading.RLock()
+        self._connections: dict[str, _Connection] = {}
+        self._waiting: list[_Arrival] = []
+        self._handling_bytes = 0
+        self._has_come, self._is_stopping = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="arrivals", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread that looks at the connections."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End it; harmless where it was never started."""
+        self._is_stopping.set()
+        self._has_come.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def in_front_of(self, pool: CallPool) -> ThreadPoolExecutor:
+        """Return what gRPC takes for its thread pool: it lets requests in, and the pool handles them."""
+        return _Front(self, pool)
+
+    def is_done(self, timeout_seconds: float) -> bool:
+        """Wait for the end of all uploads; return whether it came in time."""
+        return all(pool.is_done(timeout_seconds) for pool in self._uploads.values())
+
+    def let_in(self, call: HeldCall, pool: CallPool) -> None:
+        """Have the call's request read, at once or when there is room, and then handled by a thread of the pool."""
+        if call.has_ended:
+            return
+        now = time.monotonic()
+        with self._lock:
+            connection = self._connections.setdefault(call.peer, _Connection(is_counted(call.peer)))
+            max_bytes = self._max_bytes.get(call.method, SMALL_BYTES)
+            before = max(connection.received, connection.settled)
+            arrival = _Arrival(call, max_bytes, self._uploads.get(call.method, pool), before, now)
+            connection.arrivals.append(arrival)
+            if call.method in self._uploads:
+                self._waiting.append(arrival)
+                self._admit(now)
+            else:
+                self._begin(arrival, now)
+        self._has_come.set()
+
+    def _begin(self, arrival: _Arrival, now: float) -> None:
+        arrival.begun_at = now
+        if arrival.call.has_one_request:
+            arrival.call.read(partial(self._arrived, arrival))
+        else:  # health's and reflection's: their handlers read it, which is only looked at
+            self._run(arrival, lambda: self._forget(arrival, 0))
+
+    def _run(self, arrival: _Arrival, at_end: Callable[[], object]) -> None:
+        try:
+            arrival.pool.submit(arrival.call.run).add_done_callback(lambda _: at_end())
+        except RuntimeError:  # no thread can be started
+            logger.exception("a call cannot be handled")
+            arrival.call.refuse(Overloaded("the server has no thread for this call, try again in a moment"))
+            at_end()
+
+    def _admit(self, now: float) -> None:
+        """Begin to read uploads that wait, in their order, as far as there is room."""
+        outlooks = [connection.outlook(now) for connection in self._connections.values()]
+        expected = self._budget.used_bytes - sum(each.counted_bytes for each in self._connections.values())
+        expected += sum(outlook for outlook, _ in outlooks)
+        ending = self._handling_bytes + sum(ends for _, ends in outlooks)
+        limit, has_room = self._budget.limit_bytes, True
+        for arrival in [waiting for waiting in self._waiting if not waiting.call.has_ended]:
+            connection, waited = self._connections[arrival.call.peer], now - arrival.came_at
+            is_in_vain = waited >= PATIENCE_SECONDS and ending + arrival.max_bytes <= limit
+            has_room = has_room and expected + (1 if is_in_vain else arrival.max_bytes) <= limit
+            is_late = waited >= self._room_seconds
+            if has_room or connection.has_sent_little(arrival) or (is_late and connection.is_counted):
+                self._waiting.remove(arrival)
+                self._begin(arrival, now)
+                expected, ending = expected + arrival.max_bytes, ending + arrival.max_bytes
+            elif is_late:
+                self._refuse(arrival, _overloaded())
+
+    def _arrived(self, arrival: _Arrival, size_bytes: int) -> None:
+        """Have a request handled; refuse it where it is too large, or where there is no room but by refusing it."""
+        with self._lock:
+            if not self._forget(arrival, size_bytes):
+                return
+            self._count_handling(size_bytes)
+            error = self._reason_against(arrival, size_bytes)
+        if error:
+            arrival.call.refuse(error)
+            self._handled(size_bytes)
+        else:
+            self._run(arrival, lambda: self._handled(size_bytes))
+
+    def _reason_against(self, arrival: _Arrival, size_bytes: int) -> ApiError | None:
+        if size_bytes > _on_the_wire(arrival.max_bytes):
+            return _too_large(arrival)
+        is_small = size_bytes <= SMALL_BYTES and arrival.call.method not in self._uploads
+        return None if self._make_room() or is_small else _overloaded()
+
+    def _handled(self, size_bytes: int) -> None:
+        with self._lock:
+            self._count_handling(-size_bytes)
+            if self._waiting:
+                self._admit(time.monotonic())
+
+    def _count_handling(self, size_bytes: int) -> None:
+        self._handling_bytes += size_bytes
+        self._budget.add(size_bytes)
+
+    def _forget(self, arrival: _Arrival, size_bytes: int) -> bool:
+        """Take the arrival from the lists, with so many bytes of its connection; return whether it stood there."""
+        with self._lock:
+            connection = self._connections[arrival.call.peer]
+            if arrival not in connection.arrivals:
+                return False
+            connection.remove(arrival, size_bytes)
+            self._count(connection)
+            if arrival in self._waiting:
+                self._waiting.remove(arrival)
+            return True
+
+    def _refuse(self, arrival: _Arrival, error: ApiError) -> None:
+        self._forget(arrival, self._connections[arrival.call.peer].pending_of(arrival))
+        arrival.call.refuse(error)
+
+    def _count(self, connection: _Connection) -> None:
+        pending = connection.pending
+        self._budget.add(pending - connection.counted_bytes)
+        connection.counted_bytes = pending
+
+    def _make_room(self) -> bool:
+        """Refuse what is arriving, the largest first, until the budget is kept; return whether it is."""
+        while self._budget.used_bytes > self._budget.limit_bytes:
+            arriving = [(each.pending_of(one), one) for each in self._connections.values() for one in each.arrivals]
+            size_bytes, largest = max(arriving, key=lambda pair: pair[0], default=(0, None))
+            if largest is None or size_bytes < SMALL_BYTES:
+                return False
+            self._refuse(largest, _overloaded())
+        return True
+
+    def _watch(self) -> None:
+        pause_seconds = LOOK_SECONDS
+        while not self._is_stopping.is_set():
+            self._has_come.wait()
+            self._has_come.clear()
+            if self._is_stopping.wait(pause_seconds):
+                return
+            began = time.monotonic()
+            try:
+                if self._look():
+                    self._has_come.set()  # and has not arrived yet
+            except Exception:
+                logger.exception("looking at what arrives failed, trying again")
+            pause_seconds = max(LOOK_SECONDS, (time.monotonic() - began) / LOOK_SHARE)
+
+    def _look(self) -> bool:
+        """Count what has been received since the last look and act on it; return whether something is on its way."""
+        with self._lock:
+            peers = tuple(self._connections)
+        received = received_bytes(peers)
+        now = time.monotonic()
+        with self._lock:
+            for peer in peers:
+                self._look_at(peer, now, received.get(peer))
+            self._make_room()
+            self._admit(now)
+            return any(connection.arrivals for connection in self._connections.values())
+
+    def _look_at(self, peer: str, now: float, received: int | None) -> None:
+        connection = self._connections[peer]
+        for arrival in tuple(connection.arrivals):
+            if arrival.call.has_ended:
+                self._forget(arrival, connection.pending_of(arrival))
+        if received is not None:
+            connection.look(now, received)
+        elif not connection.arrivals:
+            del self._connections[peer]
+        if connection.arrivals and connection.pending == connection.most:
+            for arrival in tuple(connection.arrivals):
+                if connection.pending_of(arrival) >= _on_the_wire(arrival.max_bytes):
+                    self._refuse(arrival, _too_large(arrival))
+        self._count(connection)
+
+
+class _Front(ThreadPoolExecutor):
+    """Stands where gRPC has its thread pool. It has no threads of its own; gRPC's types take no other executor."""
+
+    def __init__(self, arrivals: Arrivals, pool: CallPool) -> None:
+        super().__init__(1)
+        self._arrivals = arrivals
+        self._pool = pool
+
+    def submit(self, call: Callable[..., Any], /, *arguments: Any, **named: Any) -> "Future[Any]":
+        """Let the call's request in; the future says nothing, and gRPC asks it nothing."""
+        held = held_call((call, *arguments))
+        if held is None:
+            return self._pool.submit(call, *arguments, **named)
+        self._arrivals.let_in(held, self._pool)
+        return Future()
+
+
+def _overloaded() -> Overloaded:
+    return Overloaded("more requests are under way than the server has memory for, try again in a moment")
+
+
+def _too_large(arrival: _Arrival) -> PayloadTooLarge:
+    return PayloadTooLarge(f"the request is larger than this call takes, the limit is {arrival.max_bytes} bytes")

@@ -1,0 +1,60 @@
+"""How many bytes the server's connections have received, as Linux counts them: the caller need not say anything.
+
+gRPC names a call's peer but not its socket, and does not say how much of a request has arrived. So the process's own
+sockets are asked for their peer and their TCP_INFO.
+"""
+
+import socket
+import sys
+from collections.abc import Collection
+from ipaddress import IPv6Address, ip_address
+from pathlib import Path
+from urllib.parse import unquote
+
+__all__ = ["is_counted", "received_bytes"]
+
+_BYTES_RECEIVED = slice(128, 136)
+"""Where `tcpi_bytes_received` lies in `struct tcp_info`, from Linux 4.1 on; fields are only ever added at its end."""
+
+_DESCRIPTORS = Path("/proc/self/fd")
+
+_Address = tuple[str, int]
+
+
+def is_counted(peer: str) -> bool:
+    """Return whether the bytes from a peer, as gRPC names it, can be known: over TCP, on Linux."""
+    return sys.platform == "linux" and peer.startswith(("ipv4:", "ipv6:"))
+
+
+def received_bytes(peers: Collection[str]) -> dict[str, int]:
+    """Return the bytes received from each peer since it connected; one that is gone is left out."""
+    wanted = {_address_of(peer): peer for peer in peers if is_counted(peer)}
+    received = map(_received_on, _DESCRIPTORS.iterdir()) if wanted else ()
+    return {wanted[address]: size for address, size in filter(None, received) if address in wanted}
+
+
+def _address_of(peer: str) -> _Address:
+    host, _, port = unquote(peer.partition(":")[2]).rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def _received_on(descriptor: Path) -> tuple[_Address, int] | None:
+    """Return whose connection a descriptor is and what came over it, or None where it is no connection."""
+    try:
+        connection = socket.socket(fileno=int(descriptor.name))
+    except OSError:
+        return None
+    try:
+        host, port = connection.getpeername()[:2]
+        info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_RECEIVED.stop)
+        return (_plain(host), port), int.from_bytes(info[_BYTES_RECEIVED], sys.byteorder)
+    except (OSError, ValueError):
+        return None
+    finally:
+        connection.detach()  # it is gRPC's
+
+
+def _plain(host: str) -> str:
+    """Return the address as gRPC writes it: an IPv4 one that came over an IPv6 socket in its own form."""
+    address = ip_address(host)
+    return str((isinstance(address, IPv6Address) and address.ipv4_mapped) or address)

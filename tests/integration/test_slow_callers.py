@@ -1,0 +1,138 @@
+"""Slow callers, and requests larger than there is room for: nobody else notices, and memory has its bound."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
+from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
+from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub
+from shared.contract.reasons import Reason
+from tests.support.errors import refusal_of
+from tests.support.grpcurl import Grpcurl, Line
+from tests.support.samples import VIDEO, submit_request
+from tests.support.serving import serving
+from tests.support.slow_link import SlowLink, slow_link
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.integration
+
+MIB = 1 << 20
+KB = 1000
+PLAIN = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_send_message_length", -1)]
+"""As a generated client connects, but each channel with a connection of its own."""
+SUBMITS = 10
+CALL_SECONDS = 5.0
+END_SECONDS = 120.0
+
+
+class Callers:
+    """Callers that have a connection each."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+
+    def channel(self, address: str) -> grpc.Channel:
+        return self._stack.enter_context(grpc.insecure_channel(address, options=PLAIN))
+
+    def submit(self, link: SlowLink, size_bytes: int) -> Any:
+        """Starts an upload and returns it once its first bytes have come to the server."""
+        others = len(link.passed)
+        call = JobServiceStub(self.channel(link.address)).SubmitJob.future(
+            submit_request(VIDEO + bytes(size_bytes)), timeout=END_SECONDS
+        )
+        eventually(lambda: len(link.passed) > others or call.done(), "its bytes")
+        return call
+
+
+@contextmanager
+def callers() -> Iterator[Callers]:
+    with ExitStack() as stack:
+        yield Callers(stack)
+
+
+@pytest.mark.parametrize("slow_callers", [2, 16])
+def test_slow_uploads_hold_nobody_else_up(tmp_path: Path, slow_callers: int) -> None:
+    """Only one upload is stored at a time: those that arrive hold no thread."""
+    with (
+        serving(tmp_path / "data", "--max-uploads", "1", "--shutdown-seconds", "0.1") as server,
+        slow_link(server.address, 100 * KB) as link,
+        callers() as from_,
+    ):
+        slow = [from_.submit(link, 8 * MIB) for _ in range(slow_callers)]
+        for size_bytes in [0, 2 * MIB] * (SUBMITS // 2):
+            stub = JobServiceStub(from_.channel(server.address))
+            assert stub.SubmitJob(submit_request(VIDEO + bytes(size_bytes)), timeout=CALL_SECONDS).job_id
+        by_name = Grpcurl(from_.channel(server.address))
+        submit = Line("foregsyte.jobs.v1.JobService/SubmitJob", '{"pipeline_id": "ocr", "video": "%s"}')
+        assert by_name.call(submit.method, submit.with_video(VIDEO))["job_id"]
+        assert not any(call.done() for call in slow)
+        assert len(server.listed()) == SUBMITS + 1
+
+
+def test_where_memory_would_end_the_largest_upload_is_refused_and_the_smaller_ones_go_on(tmp_path: Path) -> None:
+    limits = ("--max-video-bytes", str(7 * MIB), "--max-results-bytes", str(MIB), "--max-inflight-bytes", str(8 * MIB))
+    with (
+        serving(tmp_path / "data", *limits) as server,
+        slow_link(server.address, 1000 * KB) as faster,
+        slow_link(server.address, 400 * KB) as slower,
+        callers() as from_,
+    ):
+        largest = from_.submit(faster, 6 * MIB)
+        smaller = [from_.submit(slower, 1600 * KB) for _ in range(5)]
+        refusal = refusal_of(largest.result)
+        assert (refusal.code, refusal.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, Reason.OVERLOADED)
+        assert "RetryInfo" in refusal.details
+        assert all(call.result(END_SECONDS).job_id for call in smaller)
+
+
+class TestRequestsLargerThanTheirCallTakes:
+    def test_one_is_refused_long_before_it_has_arrived(self, tmp_path: Path) -> None:
+        with (
+            serving(tmp_path / "data") as server,
+            slow_link(server.address, 8000 * KB) as link,
+            callers() as from_,
+        ):
+            stub = JobServiceStub(from_.channel(link.address))
+            request = pb.GetJobStatusRequest(job_id="j" * 200 * MIB)
+            refusal = refusal_of(lambda: stub.GetJobStatus(request, timeout=END_SECONDS))
+            assert (refusal.code, refusal.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, Reason.PAYLOAD_TOO_LARGE)
+            assert max(link.passed.values()) < 20 * MIB
+
+    def test_one_that_arrives_at_once_is_refused_too(self, jobs: JobServiceStub) -> None:
+        refusal = refusal_of(lambda: jobs.GetJobStatus(pb.GetJobStatusRequest(job_id="j" * 2 * MIB)))
+        assert (refusal.code, refusal.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, Reason.PAYLOAD_TOO_LARGE)
+        assert jobs.ListPipelines(pb.ListPipelinesRequest()).pipelines
+
+    def test_health_and_reflection_take_no_more(self, address: str) -> None:
+        with slow_link(address, 8000 * KB) as link, callers() as from_:
+            service = health_pb2.HealthCheckRequest(service="s" * 50 * MIB)
+            check = health_pb2_grpc.HealthStub(from_.channel(link.address)).Check
+            assert refusal_of(lambda: check(service, timeout=END_SECONDS)).reason == Reason.PAYLOAD_TOO_LARGE
+            question = reflection_pb2.ServerReflectionRequest(file_by_filename="f" * 50 * MIB)
+            asked = reflection_pb2_grpc.ServerReflectionStub(from_.channel(link.address)).ServerReflectionInfo(
+                iter([question]), timeout=END_SECONDS
+            )
+            assert refusal_of(lambda: next(asked)).reason == Reason.PAYLOAD_TOO_LARGE
+            assert max(link.passed.values()) < 40 * MIB
+
+    def test_beside_an_upload_on_the_same_connection_a_small_call_is_answered(self, address: str) -> None:
+        with slow_link(address, 4000 * KB) as link, callers() as from_:
+            channel = from_.channel(link.address)
+            upload = JobServiceStub(channel).SubmitJob.future(
+                submit_request(VIDEO + bytes(12 * MIB)), timeout=END_SECONDS
+            )
+            while not upload.done():
+                assert JobServiceStub(channel).ListPipelines(pb.ListPipelinesRequest(), timeout=END_SECONDS).pipelines
+            assert upload.result().job_id
+
+
+def test_a_compressed_request_is_refused_because_its_size_is_not_known(channel: grpc.Channel) -> None:
+    call = JobServiceStub(channel).SubmitJob
+    refusal = refusal_of(lambda: call(submit_request(), compression=grpc.Compression.Gzip))
+    assert refusal.code is grpc.StatusCode.UNIMPLEMENTED

@@ -1,0 +1,69 @@
+"""A link to a server that takes so many bytes a second from its caller, for tests with slow callers."""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+
+_CHUNKS_A_SECOND = 20
+_BUFFER_BYTES = 256 * 1024
+"""What the kernel may hold of what the caller sent: little, so that the caller is as slow as its link."""
+
+
+@dataclass
+class SlowLink:
+    """A relay to a server.
+
+    Attributes:
+        address: Where to call.
+        passed: What each connection has passed on to the server, in bytes.
+    """
+
+    address: str
+    passed: dict[int, int] = field(default_factory=dict)
+
+    def relay(self, caller: socket.socket, server: socket.socket, bytes_a_second: int, done: threading.Event) -> None:
+        """Passes on what the caller sends, slowly."""
+        with suppress(OSError), server:
+            while chunk := caller.recv(max(bytes_a_second // _CHUNKS_A_SECOND, 1)):
+                server.sendall(chunk)
+                self.passed[id(caller)] = self.passed.get(id(caller), 0) + len(chunk)
+                if done.wait(len(chunk) / bytes_a_second):
+                    return
+
+
+@contextmanager
+def slow_link(address: str, bytes_a_second: int) -> Iterator[SlowLink]:
+    """Relays connections to the server, each of them as slow as said."""
+    host, _, port = address.rpartition(":")
+    done = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
+        link = SlowLink(f"127.0.0.1:{listening.getsockname()[1]}")
+
+        def accept() -> None:
+            with suppress(OSError):
+                while True:
+                    caller, _ = listening.accept()
+                    server = socket.create_connection((host, int(port)))
+                    _in_thread(partial(link.relay, caller, server, bytes_a_second, done))
+                    _in_thread(partial(_answer, server, caller))
+
+        _in_thread(accept)
+        try:
+            yield link
+        finally:
+            done.set()
+            listening.shutdown(socket.SHUT_RDWR)
+
+
+def _in_thread(call: Callable[[], object]) -> None:
+    threading.Thread(target=call, daemon=True).start()
+
+
+def _answer(server: socket.socket, caller: socket.socket) -> None:
+    with suppress(OSError), caller:
+        while chunk := server.recv(1 << 16):
+            caller.sendall(chunk)

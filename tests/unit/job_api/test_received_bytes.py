@@ -1,0 +1,46 @@
+"""Asking connections how much they have received."""
+
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from job_api.interceptors.received_bytes import is_counted, received_bytes
+from tests.conftest import OPTIONAL
+
+pytestmark = [
+    pytest.mark.unit,
+    pytest.mark.skipif(sys.platform != "linux", reason=f"{OPTIONAL} only Linux counts what a connection received"),
+]
+
+
+@contextmanager
+def connection(listens_on: str, caller_from: str) -> Iterator[tuple[socket.socket, socket.socket, str]]:
+    """Yields both ends of a connection, and its peer as gRPC names it."""
+    with socket.create_server((listens_on, 0), family=socket.AF_INET6, dualstack_ipv6=True) as listening:
+        port = listening.getsockname()[1]
+        with socket.create_connection((caller_from, port)) as caller, listening.accept()[0] as server:
+            of_caller = caller.getsockname()[1]
+            yield caller, server, f"ipv6:%5B::1%5D:{of_caller}" if ":" in caller_from else f"ipv4:127.0.0.1:{of_caller}"
+
+
+@pytest.mark.parametrize("caller_from", ["127.0.0.1", "::1"])
+def test_what_was_sent_is_counted_whether_it_was_read_or_not(caller_from: str) -> None:
+    with connection("::", caller_from) as (caller, server, peer):
+        caller.sendall(b"x" * 1000)
+        server.recv(300, socket.MSG_WAITALL)
+        assert received_bytes([peer]) == {peer: 1000}
+        caller.sendall(b"x" * 5)
+        server.recv(705, socket.MSG_WAITALL)
+        assert received_bytes([peer]) == {peer: 1005}
+        server.sendall(b"still open")
+        assert caller.recv(100) == b"still open"
+
+
+def test_a_peer_that_is_gone_or_whose_bytes_nobody_counts_is_left_out() -> None:
+    with connection("::", "127.0.0.1") as (_, _, peer):
+        pass
+    assert received_bytes([peer, "unix:"]) == {}
+    assert (is_counted(peer), is_counted("unix:")) == (True, False)
