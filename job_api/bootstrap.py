@@ -160,7 +160,7 @@ def build_server(
     descriptions = settings.catalogue.describe(settings.pipelines, settings.profile)
     return ApiServer(
         settings,
-        JobServicer(services.submission, services.queries, descriptions),
+        JobServicer(services.submission, services.queries, descriptions, budget),
         WorkerServicer(services.dispatch, services.reports, settings.pipelines, budget),
         ErrorMappingInterceptor(),
         _arrivals(settings, budget, room_seconds),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import grpc
 
+from job_api.message_budget import MessageBudget
 from job_api.servicers.conversions import status_message, status_of_filter, summary_message, wants_json
 from job_api.servicers.results_answer import results_as_frames, results_as_json
 from job_api.services.queries import QueryService
@@ -14,6 +15,11 @@ from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2_grpc
 
 __all__ = ["JobServicer"]
 
+JSON_COPIES = 2.5
+"""What an answer with results as JSON takes in memory, in sizes of the results: the answer, and gRPC's copy of it."""
+FRAMES_COPIES = 5
+"""The same of results as frames, which are larger as messages."""
+
 
 class JobServicer(jobs_pb2_grpc.JobServiceServicer):
     """Converts requests and answers; the services do the rest and raise what is wrong.
@@ -22,12 +28,16 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
         submission: What submits a job.
         queries: What answers questions about jobs.
         pipelines: The descriptions of the pipelines offered, by id.
+        budget: What large answers are charged to.
     """
 
-    def __init__(self, submission: SubmissionService, queries: QueryService, pipelines: Mapping[str, str]) -> None:
+    def __init__(
+        self, submission: SubmissionService, queries: QueryService, pipelines: Mapping[str, str], budget: MessageBudget
+    ) -> None:
         self._submission = submission
         self._queries = queries
         self._pipelines = pipelines
+        self._budget = budget
 
     def SubmitJob(self, request: pb.SubmitJobRequest, context: grpc.ServicerContext) -> pb.SubmitJobResponse:
         """Store the video, record its job and answer the job's id."""
@@ -44,9 +54,16 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
         """Answer the results of a completed job, as messages or as the stored JSON text."""
         job_id = parse_job_id(request.job_id)
         if wants_json(request.format):
-            with self._queries.results_json(job_id) as (size_bytes, chunks):
+            with (
+                self._queries.results_json(job_id) as (size_bytes, chunks),
+                self._budget.charged(int(JSON_COPIES * size_bytes), context.add_callback),
+            ):
                 return results_as_json(job_id, size_bytes, chunks)
-        return results_as_frames(job_id, self._queries.frames(job_id))
+        with (
+            self._queries.frames(job_id) as (size_bytes, frames),
+            self._budget.charged(FRAMES_COPIES * size_bytes, context.add_callback),
+        ):
+            return results_as_frames(job_id, frames)
 
     def ListJobs(self, request: pb.ListJobsRequest, context: grpc.ServicerContext) -> pb.ListJobsResponse:
         """Answer one page of the jobs, newest first."""

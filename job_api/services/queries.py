@@ -73,8 +73,9 @@ class QueryService:
             raise JobNotFound(str(job_id))
         return job
 
-    def frames(self, job_id: UUID) -> Iterator[dict[str, Any]]:
-        """Yield the `result` of each frame of a completed job, in display order.
+    @contextmanager
+    def frames(self, job_id: UUID) -> Iterator[tuple[int, Iterator[dict[str, Any]]]]:
+        """Yield the size of the stored results of a completed job, in bytes, and the `result` of each of its frames.
 
         Raises:
             JobNotFound, JobNotCompleted, JobFailed: There are no results.
@@ -87,7 +88,7 @@ class QueryService:
                     f"the results have {size_bytes} bytes, of which frames would take a multiple; the limit is "
                     f"{self._limits.max_frames_bytes}; request them with RESULTS_FORMAT_JSON"
                 )
-            yield from read_document(document, check_frame)
+            yield size_bytes, read_document(document, check_frame)
 
     @contextmanager
     def results_json(self, job_id: UUID) -> Iterator[tuple[int, Iterator[bytes]]]:

@@ -75,7 +75,7 @@ class Bench:
         self.fake = Fake(answers)
         fake: Any = self.fake
         servicers = {
-            SERVICES["JobService"]: JobServicer(fake, fake, {"yolo": "Objects.", "ocr": "Text."}),
+            SERVICES["JobService"]: JobServicer(fake, fake, {"yolo": "Objects.", "ocr": "Text."}, BUDGET),
             SERVICES["WorkerService"]: WorkerServicer(fake, fake, BUILT_IN_PIPELINES, BUDGET),
         }
         self._server = grpc_testing.server_from_dictionary(servicers, grpc_testing.strict_real_time())
@@ -119,7 +119,7 @@ class TestJobService:
 
     @pytest.mark.parametrize("results_format", [pb.RESULTS_FORMAT_UNSPECIFIED, pb.RESULTS_FORMAT_FRAMES])
     def test_results_as_frames(self, results_format: Any) -> None:
-        bench = Bench(frames=[{"text": "a"}, {}])
+        bench = Bench(frames=nullcontext((9, [{"text": "a"}, {}])))
         serialized = bench.jobs("GetJobResults", pb.GetJobResultsRequest(job_id=TEXT, format=results_format))
         answer = pb.GetJobResultsResponse.FromString(serialized)
         assert (answer.job_id, answer.results_json) == (TEXT, "")
@@ -330,7 +330,9 @@ def raised_by(service: str, rpc: str, request: Any, **answers: Any) -> tuple[typ
     """Call the servicer's method itself, since grpc's test server shows no exception; return what it raised."""
     bench = Bench(**answers)
     fake: Any = bench.fake
-    servicer: Any = JobServicer(fake, fake, []) if service == "JobService" else WorkerServicer(fake, fake, [], BUDGET)
+    servicer: Any = (
+        JobServicer(fake, fake, [], BUDGET) if service == "JobService" else WorkerServicer(fake, fake, [], BUDGET)
+    )
 
     class Context:
         def add_callback(self, _callback: object) -> bool:

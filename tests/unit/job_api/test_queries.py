@@ -65,7 +65,8 @@ def services(make_services: Make, storage: HookedStorage) -> Services:
 
 
 def stored_frames(services: Services, job_id: UUID) -> list[dict[str, Any]]:
-    return list(services.queries.frames(job_id))
+    with services.queries.frames(job_id) as (_, frames):
+        return list(frames)
 
 
 def stored_list(services: Services, job_id: UUID) -> bytes:
@@ -111,7 +112,7 @@ def test_a_job_that_does_not_exist_is_not_found(services: Services) -> None:
 class TestResults:
     def test_a_completed_job_has_its_frames_and_its_list(self, services: Services) -> None:
         job_id = completed(services)
-        assert list(services.queries.frames(job_id)) == [{"text": "one"}]
+        assert stored_frames(services, job_id) == [{"text": "one"}]
         assert json.loads(stored_list(services, job_id)) == json.loads(DOCUMENT)["results"]
 
     def test_results_are_read_from_storage_each_time(self, services: Services, storage: HookedStorage) -> None:
@@ -177,7 +178,7 @@ class TestDeleting:
         assert list(storage.list_files("video_jobs")) == sorted([input_key(kept), results_key(kept)])
         with pytest.raises(JobNotFound):
             services.queries.delete(job_id)
-        assert services.queries.frames(kept)
+        assert stored_frames(services, kept)
 
     @pytest.mark.parametrize("start", [submit, running], ids=["pending", "running"])
     def test_an_unfinished_job_is_not_deleted(
