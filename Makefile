@@ -12,38 +12,65 @@ WEIGHTS ?=
 
 PROTO := foregsyte/jobs/v1/jobs.proto
 
-.PHONY: setup demo test test-fast test-corpus smoke governance lint format types protos protos-check buf-lint api worker lock clean
+# Python versions to try, as in `make test-newest PYTHONS="3.11 3.14"`, and the extra that a worker is installed with.
+PYTHONS ?=
+WORKER ?= worker-light
+TEST_PROCESSES ?= 2
+
+.PHONY: setup demo test coverage same-tests test-fast test-corpus test-newest test-oldest smoke governance \
+    lint style types format protos protos-check buf-lint api worker wheel lock clean
 
 setup: $(INSTALLED)
 
 $(INSTALLED): requirements/dev.txt pyproject.toml
+	$(PYTHON) requirements/check_python.py
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --requirement requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
 $(LIGHT)/.installed: requirements/light.txt pyproject.toml
+	$(PYTHON) requirements/check_python.py
 	$(PYTHON) -m venv $(LIGHT)
-	$(LIGHT)/bin/python -m pip install --quiet "setuptools>=77" --requirement requirements/light.txt
+	$(LIGHT)/bin/python -m pip install --quiet --requirement requirements/light.txt
 	$(LIGHT)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
 demo: $(LIGHT)/.installed  ## Runs the pair on VIDEO and shows what was found; needs neither torch nor paddle
 	$(LIGHT)/bin/foregsyte demo "$(VIDEO)" $(if $(WEIGHTS),--yolo-weights "$(WEIGHTS)")
 
+# Tests that wait for nobody else's run in so many processes; a worker in them takes two cores by itself.
+PARALLEL = -n $(TEST_PROCESSES) --dist worksteal
 # The tests of signals and those that load models run apart: a signal crashes a process that holds the models' libraries.
-test: setup $(LIGHT)/.installed  ## All tests but the slow ones, with coverage
+RUN_TESTS = { $(1) -m pytest $(2) -m "not models and not corpus" && \
+    $(1) -m pytest $(2) -m "models and not corpus"; }
+
+test: setup $(LIGHT)/.installed  ## All tests but the slow ones
+	$(call RUN_TESTS,$(BIN)/python,$(PARALLEL))
+
+coverage: setup $(LIGHT)/.installed  ## The same tests, and how much of the code they run
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -m "not corpus and not models"
-	$(BIN)/coverage run -m pytest -m "models and not corpus"
+	$(call RUN_TESTS,$(BIN)/coverage run,$(PARALLEL))
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=90
 
-test-fast: setup  ## The tests that need no models and no processes
-	$(BIN)/pytest -m "unit"
+same-tests: setup  ## That `make test` and `make coverage` select the same tests
+	mkdir -p build
+	$(call RUN_TESTS,$(BIN)/python,--collect-only -q) | grep :: > build/tests
+	$(call RUN_TESTS,$(BIN)/coverage run,--collect-only -q) | grep :: > build/tests-with-coverage
+	cmp build/tests build/tests-with-coverage
+
+test-fast: setup  ## The tests that need no models, no processes and no database
+	$(BIN)/python -m pytest -q $(PARALLEL) --hypothesis-profile fast -m "unit and not thorough" tests/unit tests/contract
 
 test-corpus: setup $(LIGHT)/.installed  ## The slow tests: whole real videos through real processes
 	$(BIN)/pytest -m "corpus" --timeout 1800
+
+test-newest: setup  ## The newest versions that the extras allow, on each Python that is installed
+	$(BIN)/python -m tests.support.version_ends newest --worker $(WORKER) $(addprefix --python=,$(PYTHONS))
+
+test-oldest: setup  ## The lower bounds of pyproject.toml, on the oldest Python
+	$(BIN)/python -m tests.support.version_ends oldest --worker $(WORKER) $(addprefix --python=,$(PYTHONS))
 
 smoke: setup  ## One video through a real server and worker, in under a minute
 	$(BIN)/pytest tests/e2e/test_smoke.py
@@ -51,10 +78,14 @@ smoke: setup  ## One video through a real server and worker, in under a minute
 governance: setup  ## The rules of Phase 16
 	$(BIN)/python governance/validate_phase16_path.py
 
-lint: setup  ## Style, which module may import which, and types
+lint: style types  ## Style, which module may import which, and types
+
+style: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+
+types: setup
 	$(BIN)/mypy
 
 format: setup
@@ -78,18 +109,24 @@ api: setup  ## A server on this checkout's data folder
 worker: setup  ## A worker for it
 	$(BIN)/foregsyte-worker $(if $(WEIGHTS),--yolo-weights "$(WEIGHTS)")
 
-COMPILE = $(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --no-header --no-annotate --no-emit-index-url \
-    --no-emit-find-links --no-emit-trusted-host --output-file
+# The same bytes whenever a commit is built: files in the wheel have the commit's time.
+wheel: export SOURCE_DATE_EPOCH := $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct))
+wheel: setup  ## The project as one file, in dist
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 
-lock: setup  ## Resolves the dependencies anew, keeping what still fits; records no addresses
-	$(BIN)/python -m pip install --quiet pip-tools
-	$(COMPILE) requirements/dev.txt --extra api --extra worker --extra client --extra client-media --extra dev pyproject.toml
-	$(COMPILE) requirements/api.txt --constraint requirements/dev.txt --extra api --extra client pyproject.toml
-	$(COMPILE) requirements/worker.txt --constraint requirements/dev.txt --extra worker --extra client pyproject.toml
-	$(COMPILE) requirements/client.txt --constraint requirements/dev.txt --extra client --extra client-media pyproject.toml
-	$(COMPILE) requirements/light.txt --constraint requirements/dev.txt \
-	    --extra api --extra worker-light --extra client pyproject.toml
-	sed -i '/^foregsyte /d' requirements/*.txt
+# For every platform and every Python that pyproject.toml names, with the hash of every file and without addresses.
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-header \
+    --no-annotate --group build pyproject.toml
+# PaddleX asks for one version of PyYAML, which has no wheel for Python 3.14: what has no PaddleX need not follow.
+NO_PADDLE = --upgrade-package pyyaml
+
+lock: setup  ## Resolves the dependencies anew, keeping what still fits
+	$(COMPILE) --output-file requirements/dev.txt --extra api --extra worker --extra client --extra client-media --extra dev
+	for name in api worker client light; do cp requirements/dev.txt requirements/$$name.txt; done
+	$(COMPILE) --output-file requirements/worker.txt --extra worker --extra client
+	$(COMPILE) --output-file requirements/api.txt $(NO_PADDLE) --extra api --extra client
+	$(COMPILE) --output-file requirements/client.txt $(NO_PADDLE) --extra client --extra client-media
+	$(COMPILE) --output-file requirements/light.txt $(NO_PADDLE) --extra api --extra worker-light --extra client --extra client-media
 
 clean:
-	rm -rf $(VENV) $(LIGHT) build .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(LIGHT) build dist .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -14,6 +14,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.small_videos import ROOT
+from shared.process.cores import usable_cores
 
 Rows = list[dict[str, Any]]
 """A table: one dictionary a row, by the names of the columns."""
@@ -38,7 +39,7 @@ def machine() -> dict[str, Any]:
     installed = {package.name: package.version for package in metadata.distributions() if package.name in LIBRARIES}
     return {
         "processor": found[1] if found else platform.machine(),
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": usable_cores(),
         "memory GiB": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30), 1),
         "load before": round(os.getloadavg()[0], 1),
         "system": f"{platform.system()} {platform.release()}",

@@ -19,6 +19,7 @@ from benchmarks.measuring import peak_bytes
 from benchmarks.plain_script import PlainScript
 from job_worker.settings import WorkerSettings
 from shared.pipelines.profiles import Profile
+from shared.process.cores import usable_cores
 
 if TYPE_CHECKING:
     from job_worker.analysis.pipeline import Pipeline
@@ -44,7 +45,7 @@ class Setup(NamedTuple):
 def variant_options(parser: ArgumentParser) -> ArgumentParser:
     """Add the options that say which variants run, and with how many threads; return the parser."""
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--threads", type=int, default=usable_cores())
     return parser
 
 

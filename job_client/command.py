@@ -1,6 +1,7 @@
 """The `foregsyte` command: submit videos, follow their jobs, look at what was found."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
@@ -16,6 +17,7 @@ from job_client.local_cluster import ClusterFailed
 from job_client.media.errors import UnsuitableFile
 from shared.process.exit_codes import ExitCode
 from shared.process.extras import ExtraMissing
+from shared.process.launcher import version_line
 
 _EXIT_CODES = ", ".join(f"{code.value} {code.name.lower().replace('_', ' ')}" for code in COMMAND_CODES)
 
@@ -24,6 +26,21 @@ app = typer.Typer(
 )
 for command in (submit, status, results, annotate, report, list_jobs, delete, pipelines, demo):
     app.command(name=command.__name__.removesuffix("_jobs"))(command)
+
+
+def _show_version(requested: bool) -> None:  # noqa: FBT001 (Typer calls it so)
+    if requested:
+        typer.echo(version_line("foregsyte"))
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+]
+
+
+@app.callback()
+def _options(*, version: Version = False) -> None: ...
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -11,6 +11,7 @@ from pydantic import DirectoryPath, Field, FilePath, NonNegativeInt, PositiveInt
 from shared.pipelines.catalogue import BUILT_IN_PIPELINES
 from shared.pipelines.profiles import Profile
 from shared.pipelines.settings import PipelineNames, PipelineSettings
+from shared.process.cores import usable_cores
 from shared.process.settings import Address, Seconds
 
 __all__ = ["BUNDLED_CONFIDENCE", "BUNDLED_IMAGE_SIZE", "WorkerSettings"]
@@ -129,7 +130,7 @@ class WorkerSettings(PipelineSettings):
     @property
     def resolved_threads(self) -> int:
         """Threads of every library, at least 1."""
-        return self.threads or len(os.sched_getaffinity(0))
+        return self.threads or usable_cores()
 
     @property
     def resolved_max_memory_bytes(self) -> int:

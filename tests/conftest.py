@@ -1,5 +1,6 @@
 """Fixtures that every level of tests shares."""
 
+import logging
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import grpc
+import hypothesis
 import pytest
 
 from job_api.bootstrap import Services, build_server, build_services
@@ -23,6 +25,11 @@ from tests.support.worker_fakes import FakeRunner, raising
 from tests.support.working import free_port, working
 
 pytest_plugins = ["job_api.testing"]
+
+# How long an example takes says nothing while other tests run beside it.
+hypothesis.settings.register_profile("tests", deadline=None)
+hypothesis.settings.register_profile("fast", deadline=None, max_examples=10)
+hypothesis.settings.load_profile("tests")
 
 ROOT = Path(__file__).parent.parent
 TINY_MP4 = ROOT / "tests" / "fixtures" / "tiny.mp4"
@@ -40,6 +47,13 @@ def pytest_configure() -> None:
     # A shell that starts the tests in the background has SIGINT ignored, and so would every process that they start.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what migrates a database, which takes most of the time of a unit test of the server."""
+    for item in items:
+        if {"make_services", "database"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.thorough)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -67,6 +81,16 @@ def _outside(variable: str, default: str) -> Path:
     if not path.exists():
         pytest.skip(f"{path} is absent; set {variable} to run this test")
     return path
+
+
+@pytest.fixture(autouse=True)
+def _log_of_the_test_run() -> Iterator[None]:
+    """Puts the log back where it was: what a test starts in this process sends it to that test's standard error."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture(scope="session")

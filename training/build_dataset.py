@@ -14,6 +14,7 @@ from pathlib import Path
 import cv2
 import yaml
 
+from shared.process.cores import usable_cores
 from training.boxes import CLASSES, label_lines
 from training.materials import find_materials
 from training.scenes.compose import Painter
@@ -79,7 +80,7 @@ def main() -> None:
     parser.add_argument("--first-test", type=int, default=0, help="the number of the first frame to evaluate on")
     parser.add_argument("--val", type=int, default=600, help="frames to choose the best epoch by")
     parser.add_argument("--test", type=int, default=1_000, help="frames to evaluate on, seen by nothing else")
-    parser.add_argument("--processes", type=int, default=multiprocessing.cpu_count())
+    parser.add_argument("--processes", type=int, default=usable_cores())
     given = parser.parse_args()
     train = range(given.first, given.first + given.train)
     test = range(given.first_test, given.first_test + given.test)

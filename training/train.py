@@ -5,7 +5,6 @@ arithmetic is bfloat16 over channels-last memory, which makes an epoch half as l
 """
 
 import argparse
-import os
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from ultralytics.models.yolo import YOLO
 from ultralytics.models.yolo.detect import DetectionTrainer
 
 from job_worker.settings import BUNDLED_IMAGE_SIZE
+from shared.process.cores import usable_cores
 
 ARCHITECTURE = "yolo11n.yaml"
 SEED = 0
@@ -87,7 +87,7 @@ def _quicken(trainer: BaseTrainer) -> None:
 
     And on all cores: Ultralytics leaves one out, which is half of two.
     """
-    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    torch.set_num_threads(usable_cores())
     network: Any = trainer.model
     network.to(memory_format=torch.channels_last)
     plain = network._predict_once

@@ -49,5 +49,6 @@ PYTHON
 "$environment/bin/python" -m pip uninstall --yes $packages
 
 # 6. The tracked files of these paths. Commit the removal yourself.
-git rm -r --quiet -- .ci .github .importlinter alembic.ini benchmarks CHANGELOG.md CONTRIBUTING.md data docs governance job_api \
-    job_client job_worker Makefile migrations NOTICE protos pyproject.toml README.md requirements shared tests training
+git rm -r --quiet -- .ci .github .importlinter .pre-commit-config.yaml alembic.ini benchmarks CHANGELOG.md CONTRIBUTING.md \
+    data docs governance job_api job_client job_worker Makefile migrations NOTICE protos pyproject.toml README.md requirements \
+    shared tests training

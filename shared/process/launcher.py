@@ -8,9 +8,14 @@ from collections.abc import Sequence
 from shared.process.exit_codes import ExitCode
 from shared.process.extras import ExtraMissing, needing_extra
 
-__all__ = ["launch"]
+__all__ = ["launch", "version_line"]
 
 DISTRIBUTION = "foregsyte"
+
+
+def version_line(program: str) -> str:
+    """Return what a command answers to `--version`."""
+    return f"{program} {importlib.metadata.version(DISTRIBUTION)}"
 
 
 def launch(program: str, module: str, extra: str, arguments: Sequence[str] | None) -> int:
@@ -26,7 +31,7 @@ def launch(program: str, module: str, extra: str, arguments: Sequence[str] | Non
         The process's exit code, see `shared.process.exit_codes`.
     """
     if list(sys.argv[1:] if arguments is None else arguments)[:1] == ["--version"]:
-        print(program, importlib.metadata.version(DISTRIBUTION))  # noqa: T201 (what was asked for)
+        print(version_line(program))  # noqa: T201 (what was asked for)
         return ExitCode.OK
     try:
         with needing_extra(extra):

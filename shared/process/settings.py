@@ -26,6 +26,8 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from shared.process.launcher import version_line
+
 __all__ = [
     "Address",
     "InvalidSettings",
@@ -187,13 +189,12 @@ def load_settings(settings_class: type[S], arguments: Sequence[str], program: st
 
     Raises:
         InvalidSettings: A setting is wrong; the message names every one that is.
-        SystemExit: With code 0 after `--help`, with code 2 for an unknown flag.
+        SystemExit: With code 0 after `--help` or `--version`, with code 2 for an unknown flag.
     """
     try:
-        command_line: CliSettingsSource[Any] = CliSettingsSource(
-            settings_class, cli_parse_args=list(arguments), cli_prog_name=program
-        )
-        return settings_class(_cli_settings_source=command_line)
+        command_line: CliSettingsSource[Any] = CliSettingsSource(settings_class, cli_prog_name=program)
+        command_line.root_parser.add_argument("--version", action="version", version=version_line(program))
+        return settings_class(_cli_settings_source=command_line(args=list(arguments)))
     except ValidationError as error:
         raise InvalidSettings("\n".join(_explain(mistake, settings_class) for mistake in error.errors())) from error
     except SettingsError as error:

@@ -1,114 +1,90 @@
-"""The README's installation for fresh hosts: each install into its own environment, then server and worker."""
+"""What the README says to type on fresh hosts is typed there: each install into its own environment, then the pair."""
 
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import TINY_MP4
+from tests.support.command_hosts import Host, show_that_the_service_works
 from tests.support.documents import blocks_of
-from tests.support.processes import STOP_SECONDS
+from tests.support.pins import pins_of
 from tests.support.project_copy import copy_of_project
-from tests.support.waiting import eventually
+from tests.support.version_ends import uv
 from tests.support.working import free_port
 
 pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.corpus, pytest.mark.timeout(1200)]
 
-INSTALLS = [line.partition("#")[0].strip() for line in blocks_of("README.md", "sh")[1].splitlines()]
-"""The lines of the block that says what to install on which host."""
+BY_PIP, BY_OTHERS = (
+    [line.partition("#")[0].strip() for line in block.splitlines()] for block in blocks_of("README.md", "sh")[1:3]
+)
+"""The lines of the blocks that say what to install on which host."""
 
 HEAVY = {"torch", "paddle", "ultralytics"}
 """What only the full worker needs."""
 
+MakeHost = Callable[[str], Host]
 
-class Host:
-    """A host with an environment and a copy of the project, on which commands are typed."""
 
-    def __init__(self, folder: Path, address: str) -> None:
-        self.project = copy_of_project(folder / "project")
-        subprocess.run([sys.executable, "-m", "venv", folder / "environment"], check=True)
-        self._environment = {
-            "PATH": f"{folder / 'environment' / 'bin'}:/usr/bin:/bin",
-            "HOME": str(folder),
-            "FOREGSYTE_ADDRESS": address,
-            # The versions that were tested together; the README's other way to install names them too.
-            "PIP_CONSTRAINT": str(self.project / "requirements" / "dev.txt"),
-            **{name: value for name, value in os.environ.items() if name.startswith("PIP_") or name == "LANG"},
-        }
-        self._started: list[subprocess.Popen[bytes]] = []
-
-    def type(self, line: str) -> str:
-        """Type one line; return what it prints."""
-        done = subprocess.run(
-            ["/bin/bash", "-c", line],
-            cwd=self.project,
-            env=self._environment,
-            capture_output=True,
-            text=True,
-            timeout=900,
-            check=False,
-        )
-        assert done.returncode == 0, f"{line}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
-        return done.stdout
-
-    def start(self, line: str, ready: str) -> None:
-        """Type a line that stays, and wait until it says that it is ready."""
-        log = self.project / "log"
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                ["/bin/bash", "-c", f"exec {line}"],
-                cwd=self.project,
-                env=self._environment,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-        self._started.append(process)
-
-        def is_ready() -> bool:
-            assert process.poll() is None, log.read_text()
-            return ready in log.read_text()
-
-        eventually(is_ready, f"{ready!r} of {line}", 120)
-
-    def stop(self) -> None:
-        """Stop what was started."""
-        for process in self._started:
-            process.terminate()
-            process.wait(STOP_SECONDS)
+def extras_of(line: str) -> str:
+    (extras,) = re.findall(r"\[([\w,-]+)\]", line)
+    return extras
 
 
 @pytest.fixture
-def hosts(tmp_path: Path) -> Iterator[dict[str, Host]]:
-    """A host for each install line but that of the full worker, which is what this environment is."""
+def make_host(tmp_path: Path) -> Iterator[MakeHost]:
+    """Makes hosts that find one server, with Python, pip, uv and pipx, and a copy of the project to type lines in."""
+    made: list[Host] = []
     address = f"127.0.0.1:{free_port()}"
-    made: dict[str, Host] = {}
+    # The versions that were tested together. pip takes no hashes here: it would ask for that of the project too.
+    pins = tmp_path / "pins.txt"
+    pins.write_text("\n".join(str(pin.requirement) for pin in pins_of("dev")), encoding="utf-8")
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in ("uv", "uvx", "pipx"):
+        (tools / name).symlink_to(Path(sys.executable).with_name(name))
+
+    def make(name: str) -> Host:
+        home = tmp_path / name
+        subprocess.run([sys.executable, "-m", "venv", home / "environment"], check=True)
+        host = Host(
+            copy_of_project(home / "project"), home / "environment" / "bin", tools,
+            FOREGSYTE_ADDRESS=address,
+            PIP_CONSTRAINT=str(pins), UV_CONSTRAINT=str(pins),
+            UV_PYTHON=sys.executable, PIPX_DEFAULT_PYTHON=sys.executable,
+            UV_CACHE_DIR=os.environ.get("UV_CACHE_DIR") or uv("cache", "dir").strip(),
+        )  # fmt: skip
+        made.append(host)
+        return host
+
     try:
-        for line in INSTALLS:
-            extra = line.split("[")[1].split("]")[0]
-            if extra == "worker":
-                continue
-            made[extra] = Host(tmp_path / extra, address)
-            made[extra].type(line)
-        yield made
+        yield make
     finally:
-        for host in reversed(made.values()):
+        for host in reversed(made):
             host.stop()
 
 
-def test_each_host_runs_its_part_with_what_the_readme_installs_on_it(hosts: dict[str, Host]) -> None:
-    assert set(hosts) == {"api", "worker-light", "client", "client,client-media"}
+def test_each_host_runs_its_part_with_what_pip_installs_on_it(make_host: MakeHost) -> None:
+    # The full worker is what this environment is.
+    lines = [line for line in BY_PIP if extras_of(line) != "worker"]
+    hosts = {extras_of(line): make_host(extras_of(line)) for line in lines}
+    for line in lines:
+        hosts[extras_of(line)].type(line)
     for host in hosts.values():
         installed = {line.split("==")[0].lower() for line in host.type("pip list --format freeze").splitlines()}
         assert not HEAVY & installed
-    hosts["api"].start("foregsyte-api", "listens on")
-    hosts["worker-light"].start("foregsyte-worker", "takes jobs from")
-    for name in ("client", "client,client-media"):
-        client = hosts[name]
-        (client.project / "video.mp4").write_bytes(TINY_MP4.read_bytes())
-        job_id = client.type("foregsyte submit video.mp4 --wait").split()[0]
-        assert "Frame 1" in client.type(f"foregsyte results {job_id}")
-    hosts["client,client-media"].type(f"foregsyte annotate {job_id} --video video.mp4 -o annotated.mp4")
-    assert (hosts["client,client-media"].project / "annotated.mp4").stat().st_size > 1000
+    show_that_the_service_works(hosts["api"], hosts["worker-light"], [hosts["client"]], hosts["client,client-media"])
+
+
+def test_each_host_runs_its_part_with_what_uv_and_pipx_install_on_it(make_host: MakeHost) -> None:
+    *installs, once = BY_OTHERS
+    assert {line.split()[0] for line in installs} == {"uv", "pipx"}
+    hosts = {extras_of(line): make_host(extras_of(line)) for line in installs}
+    for line in installs:
+        hosts[extras_of(line)].type(line)
+    show_that_the_service_works(hosts["api"], hosts["worker-light"], [], hosts["client,client-media"])
+    assert once.split()[0] == "uvx"
+    assert "completed" in make_host("once").type(once)

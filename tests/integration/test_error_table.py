@@ -5,11 +5,12 @@ import errno
 import io
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import grpc
 import pytest
@@ -52,6 +53,10 @@ class Case:
     retry_seconds: float | None = None
     settings: dict[str, Any] = dataclasses.field(default_factory=dict)
     storage: Callable[[], MemoryStorage] = HookedStorage
+
+    @property
+    def needs_its_own_server(self) -> bool:
+        return bool(self.settings) or self.storage is not HookedStorage or self.call is call_while_stopping
 
 
 def submitted(server: Running, **values: Any) -> str:
@@ -389,16 +394,44 @@ CASES = [*_submit_cases(), *_job_cases(), *_client_cases(), *_worker_cases()]
 PROTO = Path(__file__).parents[2] / "protos/foregsyte/jobs/v1/jobs.proto"
 
 
-def refused(case: Case, make_settings: Callable[..., ApiSettings]) -> Refusal:
-    with running_server(make_settings(**case.settings), storage=case.storage(), room_seconds=0.05) as server:
-        return refusal_of(lambda: case.call(server))
+@pytest.fixture(scope="module")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The server of all cases that ask for no other."""
+    settings = ApiSettings.of(
+        address="127.0.0.1:0",
+        data_dir=tmp_path_factory.mktemp("data"),
+        database_url=f"duckdb:///:memory:{uuid4().hex}",
+        min_free_bytes=0,
+    )
+    with running_server(settings, storage=HookedStorage(), room_seconds=0.05) as server:
+        yield server
+
+
+def tidy_up(server: Running) -> None:
+    """Ends what the case before left in the server."""
+    storage: Any = server.services.storage
+    storage.before_save = None
+    while job_id := server.workers.Dequeue(pb.DequeueRequest(worker_id=WORKER)).job_id:
+        server.workers.FailJob(pb.FailJobRequest(job_id=job_id, worker_id=WORKER, error_message="left over"))
+
+
+@pytest.fixture
+def refused(shared_server: Running, make_settings: Callable[..., ApiSettings]) -> Callable[[Case], Refusal]:
+    def call(case: Case) -> Refusal:
+        if case.needs_its_own_server:
+            with running_server(make_settings(**case.settings), storage=case.storage(), room_seconds=0.05) as server:
+                return refusal_of(lambda: case.call(server))
+        tidy_up(shared_server)
+        return refusal_of(lambda: case.call(shared_server))
+
+    return call
 
 
 @pytest.mark.parametrize("case", CASES, ids=[f"{number} {case.rpc} {case.reason}" for number, case in enumerate(CASES)])
 def test_a_refused_call_has_a_code_a_reason_details_and_a_message(
-    case: Case, make_settings: Callable[..., ApiSettings], tmp_path: Path
+    case: Case, refused: Callable[[Case], Refusal], tmp_path: Path
 ) -> None:
-    refusal = refused(case, make_settings)
+    refusal = refused(case)
     assert (refusal.code, refusal.reason) == (case.code, case.reason)
     details: dict[str, Any] = refusal.details
     assert details["ErrorInfo"].domain == ERROR_DOMAIN == "foregsyte"
@@ -439,11 +472,11 @@ def test_every_rpc_gives_just_the_errors_that_its_comment_names() -> None:
 
 
 def test_an_unforeseen_error_is_found_in_the_log_by_its_reference(
-    make_settings: Callable[..., ApiSettings], caplog: pytest.LogCaptureFixture
+    refused: Callable[[Case], Refusal], caplog: pytest.LogCaptureFixture
 ) -> None:
     case = next(case for case in CASES if case.reason is Reason.INTERNAL)
     with caplog.at_level(logging.ERROR):
-        refusal = refused(case, make_settings)
+        refusal = refused(case)
     [record] = [record for record in caplog.records if record.levelno >= logging.ERROR]
     assert refusal.message == f"internal error (reference {record.__dict__['reference']})"
     assert record.exc_info

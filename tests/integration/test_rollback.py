@@ -17,7 +17,7 @@ import pytest
 from tests.support.documents import commands_of, text_of
 from tests.support.project_copy import ROOT, copy_of_project, environment_of_copy
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration, pytest.mark.corpus, pytest.mark.timeout(300)]
 
 PLAN = "docs/phase_16/rollback_plan.md"
 SCRIPT = "docs/phase_16/rollback.sh"

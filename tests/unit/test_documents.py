@@ -56,7 +56,7 @@ VARIABLES = {
     CONFIG_FILE_VARIABLE,
     "FOREGSYTE_ADDRESS",
 }
-OF_THE_SYSTEM = {"cp", "git", "grpcurl", "printf", "pip", "{", "cd", "node", "go"}
+OF_THE_SYSTEM = {"cp", "git", "grpcurl", "printf", "pip", "pipx", "uv", "uvx", "{", "cd", "node", "go"}
 OF_TYPER = {"--help", "--install-completion", "--show-completion"}
 PATH = re.compile(r"[\w.@-]*(?:/[\w.@-]+)+/?|[\w-]+\.(?:py|md|toml|yaml|yml|ini|sh|mp4|proto|txt|duckdb)")
 OUTSIDE = ("/", "..", "path/to")
@@ -167,7 +167,8 @@ def _problem_of(words: list[str], page: str) -> str:
         return check(arguments, flags)
     if (ROOT / program).is_file():
         return "" if os.access(ROOT / program, os.X_OK) else "not executable"
-    missing = [extra for extra in re.findall(r"\.\[(\w+)\]", " ".join(arguments)) if extra not in _extras()]
+    named = {extra for extras in re.findall(r"\.\[([\w,-]+)\]", " ".join(arguments)) for extra in extras.split(",")}
+    missing = named - set(_extras())
     return f"unknown: {program} {missing}" if program not in OF_THE_SYSTEM or missing else ""
 
 

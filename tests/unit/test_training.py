@@ -18,7 +18,7 @@ from training.scenes.plates import plate, vehicle
 from training.scenes.signs import Signs
 from training.scenes.text import Fonts
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.thorough]
 
 MATERIALS = find_materials(None)
 FRAMES = 40

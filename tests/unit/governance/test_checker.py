@@ -13,7 +13,7 @@ from governance.rulebook import RULES_FILE, RulebookUnusable, load_rulebook
 from governance.validate_phase16_path import main, violations_in
 from tests.support.project_copy import ROOT, copy_of_project, environment_of_copy, replace_in
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.thorough]
 
 CHECKER = "governance/validate_phase16_path.py"
 PARTS = ("protos", "job_api", "job_worker", "job_client", "shared", "migrations", "governance", "alembic.ini")

@@ -14,7 +14,7 @@ from governance.sources import Violation
 from governance.validate_phase16_path import violations_in
 from tests.support.project_copy import copy_of_project, replace_in
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.thorough]
 
 READ_BY_THE_RULES = (
     "protos", "job_api", "job_worker", "job_client", "shared", "migrations", "governance", "alembic.ini",

@@ -96,6 +96,8 @@ class TestSrt:
         [subtitle] = srt.parse(text_of(frame_results(late), ExportFormat.srt))
         assert subtitle.start == timedelta(hours=1, minutes=2, seconds=3, milliseconds=5)
 
+    # pysubs2 1.9 reads it as meant, and suspects that a line with one time was to have two.
+    @pytest.mark.filterwarnings("ignore:Possible missed subtitle")
     @given(LINES)
     @example("C:\\New {\\p1} \\N <b>")
     @example("12:30:15.250")

@@ -7,6 +7,7 @@ import pytest
 
 from job_worker.settings import BUNDLED_CONFIDENCE, BUNDLED_IMAGE_SIZE, WorkerSettings
 from shared.pipelines.catalogue import BUILT_IN_PIPELINES
+from shared.process.cores import usable_cores
 from shared.process.settings import InvalidSettings, load_settings
 
 pytestmark = [pytest.mark.unit, pytest.mark.worker]
@@ -48,7 +49,7 @@ def test_the_image_size_is_what_is_said_or_suits_the_detector() -> None:
 
 
 def test_no_number_of_threads_takes_the_cores_this_process_may_use() -> None:
-    assert load("--pipelines", "ocr").resolved_threads == len(os.sched_getaffinity(0)) >= 1
+    assert load("--pipelines", "ocr").resolved_threads == usable_cores()
 
 
 def test_a_number_of_threads_is_taken_as_it_is() -> None:

@@ -2,7 +2,6 @@
 
 import json
 import logging
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -11,19 +10,6 @@ import pytest
 from shared.process.logging_setup import configure_logging
 
 pytestmark = pytest.mark.unit
-
-
-@pytest.fixture(autouse=True)
-def _restore() -> Iterator[None]:
-    """Put the logging of the test run back."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    for handler in root.handlers[:]:
-        root.removeHandler(handler)
-    for handler in handlers:
-        root.addHandler(handler)
-    root.setLevel(level)
 
 
 def log_something(logger: logging.Logger) -> None:

@@ -1,0 +1,55 @@
+"""How many cores this process may use: those of its affinity, or fewer where its container is limited to less."""
+
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+__all__ = ["usable_cores"]
+
+CGROUP_FILE = "proc/self/cgroup"
+CGROUP_MOUNT = "sys/fs/cgroup"
+
+
+def usable_cores(root: Path = Path("/")) -> int:
+    """Return how many cores this process may use, at least 1; part of a core counts as one.
+
+    Args:
+        root: Where the system's files are.
+    """
+    return max(1, min([_cores_of_process(), *_limits(root)]))
+
+
+def _cores_of_process() -> int:
+    if hasattr(os, "process_cpu_count"):  # Python 3.13
+        return os.process_cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _limits(root: Path) -> Iterator[int]:
+    """Yield the limits, in cores, of the control groups that this process is in, see cgroups(7)."""
+    try:
+        memberships = (root / CGROUP_FILE).read_text(encoding="utf-8").splitlines()
+    except OSError:  # no Linux
+        return
+    for membership in memberships:
+        _, controllers, path = membership.split(":", 2)
+        if not controllers or "cpu" in controllers.split(","):
+            mount = root / CGROUP_MOUNT / controllers
+            group = mount / path.lstrip("/")
+            # Up to the mount: a container may see its own group there, whatever path its host knows it by.
+            for folder in (group, *group.parents[: len(group.parts) - len(mount.parts)]):
+                yield from _limit(folder)
+
+
+def _limit(group: Path) -> Iterator[int]:
+    """Yield a group's limit where it has one: version 2 states it in one file, version 1 in two."""
+    for names in (["cpu.max"], ["cpu.cfs_quota_us", "cpu.cfs_period_us"]):
+        try:
+            quota, period = map(int, " ".join((group / name).read_text(encoding="ascii") for name in names).split())
+        except (OSError, ValueError):  # no such file, or "max"
+            continue
+        if quota > 0:  # -1 is no limit
+            yield math.ceil(quota / period)

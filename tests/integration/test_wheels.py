@@ -1,0 +1,88 @@
+"""For which platforms and Pythons there are wheels of all dependencies: what the README says is what the index has."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from packaging.markers import Marker
+from packaging.utils import parse_wheel_filename
+
+from tests.support.documents import text_of
+from tests.support.pins import FILES, PLATFORMS
+from tests.support.ranges import declared, tried_pythons
+from tests.support.version_ends import OF_THE_TESTS, uv
+
+pytestmark = [pytest.mark.integration, pytest.mark.corpus, pytest.mark.timeout(600)]
+
+EVERY = "every"
+HEADER = "| file of `requirements/` | platform | Python | no wheel of |"
+
+Gap = tuple[str, str, str, str]
+"""A file, a platform, a Python and a package that has no wheel for them."""
+
+
+def listed() -> set[Gap]:
+    """Returns what the README's table says, row by row."""
+    rows = text_of("README.md").partition(HEADER + "\n")[2].partition("\n\n")[0].splitlines()[1:]
+    gaps = set()
+    for row in rows:
+        files, platforms, pythons, packages = (cell.strip() for cell in row.strip("|").split("|"))
+        gaps |= {
+            (file, platform.name, python, package)
+            for file in re.findall(r"`(\w+)`", files)
+            for platform in PLATFORMS
+            if platforms in {EVERY, platform.name} and file in platform.files
+            for python in tried_pythons()
+            if pythons in {EVERY, python}
+            for package in re.findall(r"`([\w-]+)`", packages)
+        }
+    return gaps
+
+
+def published(file: str, folder: Path) -> Iterator[Gap]:
+    """Yields each combination for which the index has no wheel of something in the file."""
+    lock = folder / f"pylock.{file}.toml"
+    pinned = ("requirements/" + file + ".txt", "--no-deps", "--universal", "--python-version", tried_pythons()[0])
+    uv("pip", "compile", "--quiet", *pinned, "--format", "pylock.toml", "--output-file", str(lock))
+    packages = tomllib.loads(lock.read_text(encoding="utf-8"))["packages"]
+    for platform in PLATFORMS:
+        if file not in platform.files:
+            continue
+        for python in tried_pythons():
+            installable = platform.wheels(python)
+            for package in packages:
+                marker = Marker(package["marker"]) if "marker" in package else None
+                names = (wheel["url"].rpartition("/")[2] for wheel in package.get("wheels", []))
+                if platform.installs(marker, python) and not any(
+                    parse_wheel_filename(name)[3] & installable for name in names
+                ):
+                    yield file, platform.name, python, package["name"]
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_the_table_of_the_readme_names_every_package_without_a_wheel_and_no_other(file: str, tmp_path: Path) -> None:
+    assert set(published(file, tmp_path)) == {gap for gap in listed() if gap[0] == file}
+
+
+@pytest.mark.parametrize("python", tried_pythons())
+def test_the_lower_bounds_have_wheels_for_every_python(python: str) -> None:
+    extras = ("api", "worker-light", "client", "client-media", *OF_THE_TESTS)
+    without = {package for file, _, version, package in listed() if version == python}
+    sources = [word for package in sorted(without) for word in ("--no-binary", package)]
+    chosen = [word for extra in extras for word in ("--extra", extra)]
+    printed = uv(
+        *("pip", "compile", "--quiet", "--no-header", "--no-annotate", "--resolution", "lowest-direct"),
+        *("--only-binary", ":all:", *sources, "--python-version", python, "--python-platform", "x86_64-manylinux_2_28"),
+        *("pyproject.toml", *chosen),
+    )
+    resolved = dict(line.split("==") for line in printed.splitlines())
+    for requirement in declared(*extras):
+        (specifier,) = requirement.specifier
+        assert requirement.specifier.contains(resolved[requirement.name])
+        assert padded(resolved[requirement.name]) == padded(specifier.version), requirement
+
+
+def padded(version: str) -> str:
+    return re.sub(r"(\.0)+$", "", version)

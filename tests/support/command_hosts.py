@@ -1,0 +1,102 @@
+"""Hosts on which commands are typed: each with programs, a home and a folder of its own, as a person has them."""
+
+import os
+import subprocess
+from pathlib import Path
+
+from tests.support.processes import ROOT, STOP_SECONDS
+from tests.support.waiting import eventually
+
+__all__ = ["Host", "show_that_the_service_works"]
+
+START_SECONDS = 120.0
+"""A worker prepares its models anew in a home that is empty."""
+LINE_SECONDS = 900.0
+"""An install may have to fetch gigabytes."""
+
+OF_THE_SYSTEM = "/usr/bin:/bin"
+OF_INSTALLERS = ("PIP_", "UV_", "SSL_", "LANG")
+"""What begins so says how packages are fetched here, and is inherited."""
+
+VIDEO = ROOT / "tests" / "fixtures" / "tiny.mp4"
+
+
+class Host:
+    """A host on which commands are typed.
+
+    Attributes:
+        folder: Where they are typed.
+    """
+
+    def __init__(self, folder: Path, *programs: Path, **variables: str) -> None:
+        """Set up a host.
+
+        Args:
+            folder: Where commands are typed; its parent becomes the home.
+            *programs: Folders of commands, searched before those of the system.
+            **variables: More of its environment.
+        """
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        inherited = {name: value for name, value in os.environ.items() if name.startswith(OF_INSTALLERS)}
+        home = folder.parent
+        path = ":".join([*map(str, programs), str(home / ".local" / "bin"), OF_THE_SYSTEM])
+        self._environment = {**inherited, "PATH": path, "HOME": str(home), **variables}
+        self._log = folder / "log"
+        self._started: list[subprocess.Popen[bytes]] = []
+
+    def type(self, line: str) -> str:
+        """Type one line; return what it prints, and fail where it fails."""
+        done = subprocess.run(
+            ["/bin/bash", "-c", line],
+            cwd=self.folder,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=LINE_SECONDS,
+            check=False,
+        )
+        assert done.returncode == 0, f"{line}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+        return done.stdout
+
+    def start(self, line: str, ready: str) -> None:
+        """Type a line that stays, and wait until it says that it is ready."""
+        with self._log.open("wb") as output:
+            process = subprocess.Popen(
+                ["/bin/bash", "-c", f"exec {line}"],
+                cwd=self.folder,
+                env=self._environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        self._started.append(process)
+
+        def is_ready() -> bool:
+            assert process.poll() is None, self.logged()
+            return ready in self.logged()
+
+        eventually(is_ready, f"{ready!r} of {line}", START_SECONDS)
+
+    def logged(self) -> str:
+        """Return what was written by what stays, and is not on a screen."""
+        return self._log.read_text(encoding="utf-8", errors="replace") if self._log.exists() else ""
+
+    def stop(self) -> None:
+        """Stop what was started."""
+        for process in self._started:
+            process.terminate()
+            process.wait(STOP_SECONDS)
+
+
+def show_that_the_service_works(api: Host, worker: Host, clients: list[Host], media: Host) -> None:
+    """Run a video through a server and a worker, and use the command on each client, on `media` for all it can do."""
+    api.start("foregsyte-api", "listens on")
+    worker.start("foregsyte-worker", "takes jobs from")
+    for client in [*clients, media]:
+        (client.folder / "video.mp4").write_bytes(VIDEO.read_bytes())
+        job_id = client.type("foregsyte submit video.mp4 --wait").split()[0]
+        assert "Frame 1" in client.type(f"foregsyte results {job_id}")
+    media.type(f"foregsyte report {job_id} --video video.mp4 -o report.html")
+    media.type(f"foregsyte annotate {job_id} --video video.mp4 -o annotated.mp4")
+    for name in ("report.html", "annotated.mp4"):
+        assert (media.folder / name).stat().st_size > 1000

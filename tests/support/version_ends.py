@@ -1,0 +1,238 @@
+"""Try both ends of the ranges in pyproject.toml: `python -m tests.support.version_ends newest` (or `oldest`).
+
+For each Python a fresh environment for each extra, in which nothing else is installed, and a video through the server,
+worker and client that run in them; then one with all of them and the tests' own libraries, for the tests that read and
+write videos, and on the newest Python for the unit tests. `newest` takes what a user is given today, `oldest` the lower
+bounds.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.version import Version
+
+from tests.support.command_hosts import Host, show_that_the_service_works
+from tests.support.project_copy import ROOT, copy_of_project
+from tests.support.ranges import declared, tried_pythons
+from tests.support.working import free_port
+
+__all__ = ["OF_THE_TESTS", "main", "uv"]
+
+RESOLUTIONS = {"newest": "highest", "oldest": "lowest-direct"}
+OF_THE_TESTS = ("testing", "test")
+AT_ONCE = 2
+"""Steps that run at the same time; each keeps about one core busy."""
+
+UNIT_TESTS = (
+    *("tests/unit/job_api", "tests/unit/job_client", "tests/unit/job_worker", "tests/unit/shared", "tests/contract"),
+    "tests/unit/test_servicers.py",
+)
+"""The rest of tests/unit reads the project's own texts, which no library changes."""
+VIDEO_TESTS = tuple(f"tests/integration/test_{name}.py" for name in ("reader_corpus", "annotate", "report"))
+
+PYTEST = (
+    *("-m", "pytest", "-q", "-p", "no:cacheprovider", "--maxfail", "20", "-m", "not corpus"),
+    *("-k", "not it_takes_less_than and not a_stop_leaves_nothing"),  # speed and signals: long, and not the libraries'
+)
+
+
+def uv(*arguments: str, **variables: str) -> str:
+    """Run uv, which never fetches a Python; return what it prints.
+
+    Raises:
+        Failure: It failed; the message is what it said.
+    """
+    program = Path(sys.executable).with_name("uv")
+    path = os.pathsep.join([os.environ["PATH"], *_folders_of_pyenv()])
+    return _run([program, *arguments], PATH=path, UV_PYTHON_DOWNLOADS="never", UV_NO_PROGRESS="1", **variables)
+
+
+class Failure(Exception):
+    """Something that was tried does not work; the message is what it printed."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One end of the ranges on one Python.
+
+    Attributes:
+        end: `newest` or `oldest`.
+        version: Which Python.
+        python: Its interpreter.
+        wheel: The project, built.
+        worker: The extra that a worker is installed with.
+        folder: Where all that it makes goes.
+    """
+
+    end: str
+    version: str
+    python: str
+    wheel: Path
+    worker: str
+    folder: Path
+
+    def run_the_service(self) -> None:
+        """Run a video through the server, worker and client of their own environments.
+
+        Raises:
+            Failure: A command failed, or did not do what it should.
+        """
+        address = f"127.0.0.1:{free_port()}"
+        with ExitStack() as stack:
+
+            def host(*extras: str) -> Host:
+                name = "-".join(extras)
+                programs = self._environment(name, *extras).parent
+                made = Host(self.folder / f"{name}-home" / "work", programs, FOREGSYTE_ADDRESS=address)
+                stack.callback(made.stop)
+                return made
+
+            # The server is stopped last: hosts are stopped in the opposite order.
+            api, worker, client = host("api"), host(self.worker), host("client")
+            media = host("client", "client-media")
+            try:
+                show_that_the_service_works(api, worker, [client], media)
+            except AssertionError as problem:
+                raise Failure(f"{problem}\n{api.logged()}\n{worker.logged()}") from problem
+
+    def run_unit_tests(self) -> None:
+        """Run the tests of everything that uses a library, in an environment with all extras."""
+        self._run_tests("unit", *UNIT_TESTS)
+
+    def run_video_tests(self) -> None:
+        """Run the tests that read and write videos, in an environment with all extras."""
+        self._run_tests("video", *VIDEO_TESTS)
+
+    def _run_tests(self, name: str, *tests: str) -> None:
+        extras = ("api", self.worker, "client", "client-media", *OF_THE_TESTS)
+        python = self._environment(name, *extras)
+        if self.end == "oldest":
+            _check_bounds(python, extras)
+        # Its browser looks at what no library here makes.
+        _run([python, *PYTEST, *tests], PYTHONPATH=str(ROOT), FOREGSYTE_TEST_WITHOUT_BROWSER="1")
+
+    def _environment(self, name: str, *extras: str) -> Path:
+        """Make an environment with these extras alone; return its interpreter."""
+        folder = self.folder / name
+        python = str(folder / "bin" / "python")
+        uv("venv", "--quiet", "--python", self.python, str(folder))
+        install = ("pip", "install", "--quiet", "--python", python)
+        chosen = [word for extra in extras for word in ("--extra", extra)]
+        uv(*install, "--resolution", RESOLUTIONS[self.end], "-r", str(ROOT / "pyproject.toml"), *chosen)
+        uv(*install, "--no-deps", str(self.wheel))
+        return Path(python)
+
+
+STEPS: dict[str, Callable[[Trial], None]] = {
+    "unit tests": Trial.run_unit_tests,
+    "service": Trial.run_the_service,
+    "video tests": Trial.run_video_tests,
+}
+
+
+def _check_bounds(python: Path, extras: tuple[str, ...]) -> None:
+    """Raise Failure where another version than the lower bound was installed: then the bound was not tried."""
+    listed = json.loads(uv("pip", "list", "--format", "json", "--python", str(python)))
+    installed = {package["name"].lower(): Version(package["version"]) for package in listed}
+    wrong = [
+        f"{requirement}: the lowest that installs is {installed[requirement.name.lower()]}"
+        for requirement in declared(*extras)
+        if requirement.marker is None or requirement.marker.evaluate()
+        for specifier in requirement.specifier
+        if Version(specifier.version) != installed[requirement.name.lower()]
+    ]
+    if wrong:
+        raise Failure("\n".join(wrong))
+
+
+def _run(command: list[str | Path], **variables: str) -> str:
+    # A fresh environment compiles what it imports, once.
+    left_out = {"PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV"}
+    inherited = {name: value for name, value in os.environ.items() if name not in left_out}
+    done = subprocess.run(command, cwd=ROOT, env=inherited | variables, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Failure(f"{' '.join(map(str, command))}\n{done.stdout[-6000:]}{done.stderr[-3000:]}")
+    return done.stdout
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _folders_of_pyenv() -> list[str]:
+    """Return the folders of the interpreters that pyenv has but does not put on the PATH."""
+    root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    return sorted(map(str, root.glob("versions/3.*/bin")))
+
+
+def _interpreter(version: str) -> str:
+    """Return where this Python is, empty where it is not installed."""
+    try:
+        return uv("python", "find", "--no-project", "--system", version).strip()
+    except Failure:
+        return ""
+
+
+def _wheel(folder: Path) -> Path:
+    uv("build", "--quiet", "--wheel", "--out-dir", str(folder), str(copy_of_project(folder / "project")))
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
+def main(arguments: list[str]) -> int:
+    """Try one end on each Python; return 1 where something failed or nothing could be tried."""
+    parser = argparse.ArgumentParser(prog="version_ends", description=__doc__.partition("\n")[0])
+    parser.add_argument("end", choices=RESOLUTIONS)
+    parser.add_argument("--python", action="append", help="try it on this one, which must be there")
+    parser.add_argument("--worker", default="worker-light", help="the extra that a worker is installed with")
+    parser.add_argument("--step", action="append", choices=STEPS, help="take this step alone")
+    chosen = parser.parse_args(arguments)
+    pythons = chosen.python or (tried_pythons() if chosen.end == "newest" else tried_pythons()[:1])
+    found = {version: python for version in pythons if (python := _interpreter(version))}
+    for version in pythons:
+        if version not in found:
+            _say(f"Python {version}: NOT TRIED, it is not installed here")
+    if not found or (chosen.python and len(found) < len(pythons)):
+        return 1
+    with tempfile.TemporaryDirectory(prefix=f"foregsyte-{chosen.end}-") as temporary:
+        wheel = _wheel(Path(temporary))
+        trials = [
+            Trial(chosen.end, version, python, wheel, chosen.worker, Path(temporary) / version)
+            for version, python in found.items()
+        ]
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            return int(not all(pool.map(_passes, _steps(trials, chosen.step or list(STEPS)))))
+
+
+def _steps(trials: list[Trial], chosen: list[str]) -> Iterator[tuple[Trial, str]]:
+    """Yield what to try, the longest first. The newest Python takes the newest versions: the unit tests run there."""
+    for name in chosen:
+        yield from ((trial, name) for trial in (trials[-1:] if name == "unit tests" else reversed(trials)))
+
+
+def _passes(step: tuple[Trial, str]) -> bool:
+    trial, name = step
+    began = time.monotonic()
+    try:
+        STEPS[name](trial)
+    except Failure as problem:
+        outcome = f"FAILED: {problem}"
+    else:
+        outcome = f"passed in {time.monotonic() - began:.0f} s"
+    _say(f"Python {trial.version}, {trial.end} versions, {name}: {outcome}")
+    return outcome.startswith("passed")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,131 @@
+"""The ranges of pyproject.toml and the pinned versions: what holds of them without asking anybody."""
+
+import re
+import runpy
+import subprocess
+import tomllib
+
+import pytest
+import yaml
+
+from tests.support.pins import FILES, PLATFORMS, pins_of
+from tests.support.project_copy import ROOT
+from tests.support.ranges import declared, tried_pythons
+
+pytestmark = pytest.mark.unit
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+EXTRAS = PROJECT["project"]["optional-dependencies"]
+OF_PADDLE = "pyyaml"
+"""PaddleX asks for a version that has no wheel for Python 3.14, and only what comes with PaddleX has to follow."""
+
+problem_of = runpy.run_path(str(ROOT / "requirements" / "check_python.py"))["problem_of"]
+
+
+def version_in(file: str, package: str) -> str:
+    (pin,) = [pin for pin in pins_of(file) if pin.requirement.name == package]
+    return str(pin.requirement.specifier).removeprefix("==")
+
+
+class TestPins:
+    @pytest.mark.parametrize("file", FILES)
+    def test_every_file_of_every_package_is_known_by_its_hash_and_none_by_its_address(self, file: str) -> None:
+        assert len(pins_of(file)) > 20
+        for pin in pins_of(file):
+            assert re.fullmatch(r"==[\w.+]+", str(pin.requirement.specifier))
+            assert pin.hashes
+            assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", digest) for digest in pin.hashes)
+        assert "://" not in (ROOT / "requirements" / f"{file}.txt").read_text(encoding="utf-8")
+
+    @pytest.mark.parametrize("file", [name for name in FILES if name != "dev"])
+    def test_what_runs_is_what_was_tested(self, file: str) -> None:
+        for pin in pins_of(file):
+            if (name := pin.requirement.name) != OF_PADDLE:
+                assert (name, version_in(file, name)) == (name, version_in("dev", name))
+
+    def test_pyyaml_has_wheels_for_every_python_where_paddlex_does_not_decide(self) -> None:
+        assert {version_in(file, OF_PADDLE) for file in ("worker", "dev")} == {"6.0.2"}
+        for file in ("client", "light"):
+            assert version_in(file, OF_PADDLE) >= "6.0.3"
+
+    @pytest.mark.parametrize("python", tried_pythons())
+    def test_what_drives_a_gpu_is_installed_where_it_exists(self, python: str) -> None:
+        on = {
+            platform.name: {
+                pin.requirement.name for pin in pins_of("dev") if platform.installs(pin.requirement.marker, python)
+            }
+            for platform in PLATFORMS
+        }
+        assert {"torch", "triton", "nvidia-cublas", "cuda-toolkit"} <= on["Linux x86_64"]
+        for elsewhere in ("macOS arm64", "Windows x86_64"):
+            assert "torch" in on[elsewhere]
+            assert not {name for name in on[elsewhere] if re.match(r"triton|cuda-|nvidia-(?!ml-py)", name)}
+
+    def test_the_build_needs_nothing_that_is_not_pinned(self) -> None:
+        assert PROJECT["dependency-groups"]["build"] == PROJECT["build-system"]["requires"]
+        assert all(version_in(file, "setuptools") for file in FILES)
+
+
+class TestPythons:
+    def test_those_that_are_tried_begin_where_the_project_does(self) -> None:
+        assert PROJECT["project"]["requires-python"] == f">={tried_pythons()[0]}"
+        minors = [int(version.split(".")[1]) for version in tried_pythons()]
+        assert minors == list(range(minors[0], minors[-1] + 1))
+
+    def test_the_public_workflow_sets_up_all_of_them(self) -> None:
+        workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
+        versions = workflow["jobs"]["versions"]["steps"]
+        (chosen,) = [step["with"]["python-version"].split() for step in versions if "with" in step]
+        assert chosen == tried_pythons()[::-1]
+        assert {"make test-newest", "make test-oldest"} <= {step.get("run") for step in versions}
+
+    @pytest.mark.parametrize("python", tried_pythons())
+    def test_set_up_goes_on_with_a_python_that_is_tried(self, python: str) -> None:
+        assert problem_of(tuple(map(int, python.split("."))), self.text()) == ""
+
+    @pytest.mark.parametrize("version", [(3, 10), (3, 99), (4, 0)])
+    def test_set_up_says_what_to_do_with_another(self, version: tuple[int, int]) -> None:
+        problem = problem_of(version, self.text())
+        newest = tried_pythons()[-1]
+        for words in ("this is {}.{}".format(*version), f"PYTHON=python{newest}", "pip install '.[api]'"):
+            assert words in problem
+
+    @pytest.mark.parametrize(("target", "variable"), [("setup", "VENV"), ("demo", "LIGHT")])
+    def test_make_looks_before_it_calls_pip(self, target: str, variable: str) -> None:
+        lines = self.typed_by_make(target, f"{variable}=.venv-absent")
+        assert lines[0] == "python3 requirements/check_python.py"
+        assert "pip" not in lines[0]
+
+    def typed_by_make(self, *words: str) -> list[str]:
+        done = subprocess.run(
+            ["make", "--dry-run", "--old-file=.venv/.installed", *words],
+            cwd=ROOT, capture_output=True, text=True, timeout=60, check=True,
+        )  # fmt: skip
+        return done.stdout.splitlines()
+
+    def text(self) -> str:
+        return (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+
+
+class TestRanges:
+    def test_only_opencv_has_an_upper_bound(self) -> None:
+        bounded = {
+            requirement.name
+            for requirement in declared(*EXTRAS)
+            if {specifier.operator for specifier in requirement.specifier} != {">="}
+        }
+        assert bounded == {"opencv-python", "opencv-python-headless", "opencv-contrib-python"}
+        assert (
+            len({str(requirement.specifier) for requirement in declared(*EXTRAS) if requirement.name in bounded}) == 1
+        )
+
+    def test_a_package_has_one_range(self) -> None:
+        ranges = {requirement.name: str(requirement.specifier) for requirement in declared(*EXTRAS)}
+        assert [str(one) for one in declared(*EXTRAS) if ranges[one.name] != str(one.specifier)] == []
+
+    def test_the_lower_bounds_are_what_the_generated_stubs_ask_for(self) -> None:
+        generated = ROOT / "shared" / "contract" / "generated" / "foregsyte" / "jobs" / "v1"
+        bounds = {requirement.name: str(requirement.specifier) for requirement in declared()}
+        (grpc,) = re.findall(r"GRPC_GENERATED_VERSION = '([\d.]+)'", (generated / "jobs_pb2_grpc.py").read_text())
+        (protobuf,) = re.findall(r"# Protobuf Python Version: ([\d.]+)", (generated / "jobs_pb2.py").read_text())
+        assert (bounds["grpcio"], bounds["protobuf"]) == (f">={grpc}", f">={protobuf}")
