@@ -110,7 +110,8 @@ def _or_serialized(serialize: Callable[[Any], bytes] | None) -> Callable[[Any], 
 
 def answer_to(error: Exception) -> grpc.Status:
     """Return what gRPC answers a call with that ended with an error: code, message and trailers."""
-    return rpc_status.to_status(status_of(error))
+    answer: grpc.Status = rpc_status.to_status(status_of(error))
+    return answer
 
 
 def status_of(error: Exception) -> status_pb2.Status:

@@ -106,7 +106,7 @@ class HeldCall:
                 return
             self._state.code, self._state.details = status.code, status.details.encode()
             self._state.trailing_metadata = status.trailing_metadata
-            grpc_server._abort(self._state, self._event.call, cygrpc.StatusCode.unknown, b"")
+            grpc_server._abort(self._state, self._event.call, None, b"")  # the state has the code
             self._state.client = grpc_server._CANCELLED  # nothing more is read or sent
             self._state.request = None
             self._state.condition.notify_all()
