@@ -29,7 +29,7 @@ from job_api.errors import (
 )
 from shared.contract.reasons import ERROR_DOMAIN, Reason
 
-__all__ = ["STATUS_CODES", "ErrorMappingInterceptor", "status_of"]
+__all__ = ["STATUS_CODES", "ErrorMappingInterceptor", "answer_to", "status_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -78,8 +78,8 @@ class ErrorMappingInterceptor(grpc.ServerInterceptor):
                     raise MalformedRequest
                 return handler.unary_unary(request, context)
             except Exception as error:  # noqa: BLE001 (every error is answered)
-                status = status_of(error)
-            context.abort_with_status(rpc_status.to_status(status))
+                status = answer_to(error)
+            context.abort_with_status(status)
             raise AssertionError("abort_with_status always raises")
 
         return grpc.unary_unary_rpc_method_handler(
@@ -106,6 +106,12 @@ def _or_serialized(serialize: Callable[[Any], bytes] | None) -> Callable[[Any], 
     if serialize is None:
         return None
     return lambda answer: answer if isinstance(answer, bytes) else serialize(answer)
+
+
+def answer_to(error: Exception) -> grpc.Status:
+    """Return what gRPC answers a call with that ended with an error: code, message and trailers."""
+    answer: grpc.Status = rpc_status.to_status(status_of(error))
+    return answer
 
 
 def status_of(error: Exception) -> status_pb2.Status:

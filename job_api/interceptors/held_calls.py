@@ -13,10 +13,9 @@ from typing import Any
 
 from grpc import _server as grpc_server
 from grpc._cython import cygrpc  # type: ignore[attr-defined]
-from grpc_status import rpc_status
 
 from job_api.errors import ApiError
-from job_api.interceptors.error_mapping import status_of
+from job_api.interceptors.error_mapping import answer_to
 
 __all__ = ["HeldCall", "held_call"]
 
@@ -101,13 +100,13 @@ class HeldCall:
 
     def refuse(self, error: ApiError) -> None:
         """Answer the call with an error, whatever has arrived of it; its caller stops sending."""
-        status = rpc_status.to_status(status_of(error))
+        status = answer_to(error)
         with self._state.condition:
             if not grpc_server._is_rpc_state_active(self._state):
                 return
             self._state.code, self._state.details = status.code, status.details.encode()
             self._state.trailing_metadata = status.trailing_metadata
-            grpc_server._abort(self._state, self._event.call, cygrpc.StatusCode.unknown, b"")
+            grpc_server._abort(self._state, self._event.call, None, b"")  # the state has the code
             self._state.client = grpc_server._CANCELLED  # nothing more is read or sent
             self._state.request = None
             self._state.condition.notify_all()

@@ -9,25 +9,32 @@ __all__ = ["CHANNEL_OPTIONS", "KEEPALIVE_SECONDS", "open_channel"]
 KEEPALIVE_SECONDS = 20
 """How often a silent connection is probed, so that a dead peer is noticed well within a lease."""
 
+KEEPALIVE_TIMEOUT_SECONDS = 10
+"""How long the answer to such a probe may take: little, for a dead connection costs a worker its lease."""
+
 CHANNEL_OPTIONS: list[tuple[str, int]] = [
     # The server states the limits and answers with its own error; a client takes what it is sent.
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
     ("grpc.keepalive_time_ms", KEEPALIVE_SECONDS * 1000),
-    ("grpc.keepalive_timeout_ms", 10_000),
     # The default grows to two minutes, and a server that came back would wait that long for its workers.
     ("grpc.max_reconnect_backoff_ms", 5_000),
     ("grpc.initial_reconnect_backoff_ms", 200),
 ]
 
 
-def open_channel(address: str, tls_ca_file: Path | None = None) -> grpc.Channel:
+def open_channel(
+    address: str, tls_ca_file: Path | None = None, keepalive_timeout_seconds: float = KEEPALIVE_TIMEOUT_SECONDS
+) -> grpc.Channel:
     """Open a connection; the server need not be there yet.
 
     Args:
         address: The server, host:port.
         tls_ca_file: Certificates to trust (PEM): connect with TLS. None connects without.
+        keepalive_timeout_seconds: How long the answer to a probe may take. Behind a large message on a slow link it
+            takes as long as what waits in the network's buffers.
     """
+    options = [*CHANNEL_OPTIONS, ("grpc.keepalive_timeout_ms", int(keepalive_timeout_seconds * 1000))]
     if tls_ca_file is None:
-        return grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
-    return grpc.secure_channel(address, grpc.ssl_channel_credentials(tls_ca_file.read_bytes()), options=CHANNEL_OPTIONS)
+        return grpc.insecure_channel(address, options=options)
+    return grpc.secure_channel(address, grpc.ssl_channel_credentials(tls_ca_file.read_bytes()), options=options)

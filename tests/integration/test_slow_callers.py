@@ -80,11 +80,11 @@ def test_where_memory_would_end_the_largest_upload_is_refused_and_the_smaller_on
     with (
         serving(tmp_path / "data", *limits) as server,
         slow_link(server.address, 1000 * KB) as faster,
-        slow_link(server.address, 400 * KB) as slower,
+        slow_link(server.address, 150 * KB) as slower,
         callers() as from_,
     ):
         largest = from_.submit(faster, 6 * MIB)
-        smaller = [from_.submit(slower, 1600 * KB) for _ in range(5)]
+        smaller = [from_.submit(slower, 560 * KB) for _ in range(14)]
         refusal = refusal_of(largest.result)
         assert (refusal.code, refusal.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, Reason.OVERLOADED)
         assert "RetryInfo" in refusal.details
