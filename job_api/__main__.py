@@ -5,8 +5,6 @@ from collections.abc import Sequence
 
 from shared.process.launcher import launch
 
-__all__ = ["main"]
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the API server until SIGINT or SIGTERM.

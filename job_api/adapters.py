@@ -6,8 +6,6 @@ from typing import Any, Generic, TypeVar, cast
 
 from shared.process.plugins import find_plugins, unfit_options
 
-__all__ = ["AdapterUnusable", "Port"]
-
 P = TypeVar("P")
 
 

@@ -11,7 +11,7 @@ from job_api.core.database import Database
 from job_api.core.group_writer import GroupWriter
 from job_api.core.migrations import migrate
 from job_api.housekeeper import Housekeeper
-from job_api.interceptors.arrivals import SMALL_BYTES, Arrivals
+from job_api.interceptors.backpressure import SMALL_BYTES, Arrivals
 from job_api.interceptors.error_mapping import ErrorMappingInterceptor
 from job_api.message_budget import ROOM_SECONDS, MessageBudget
 from job_api.queue.base import QueueService
@@ -33,8 +33,6 @@ from job_api.storage.base import StorageService
 from job_api.storage.local_storage import LocalStorage
 from job_api.storage.results_staging import ResultsStaging
 from shared.process.clock import Clock, monotonic_clock
-
-__all__ = ["Services", "build_server", "build_services"]
 
 STAGING_FOLDER = "staging"
 """The folder in the data folder where results arrive."""

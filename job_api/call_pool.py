@@ -5,8 +5,6 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
-__all__ = ["CallPool", "ThreadsUnavailable"]
-
 
 class ThreadsUnavailable(Exception):
     """The threads of the server cannot be started; the message says which limits and settings to change."""

@@ -20,8 +20,6 @@ from shared.process.exit_codes import ExitCode
 from shared.process.plugins import PluginUnusable
 from shared.process.signals import stop_signals
 
-__all__ = ["main"]
-
 PROGRAM = "foregsyte-api"
 REFUSALS: dict[type[Exception], ExitCode] = {
     AdapterUnusable: ExitCode.USAGE,

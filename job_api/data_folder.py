@@ -11,8 +11,6 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-__all__ = ["DataFolder", "DataFolderHeld", "DataFolderUnusable"]
-
 LOCK_NAME = "foregsyte.lock"
 """Holds who has the folder. The file stays when the lock is released; the kernel releases it however a process ends."""
 

@@ -7,8 +7,6 @@ from functools import partial
 
 from job_api.errors import ApiError, DiskLow, Overloaded, StorageUnavailable
 
-__all__ = ["disk_error", "system_reason"]
-
 _LOW = partial(DiskLow, "the server's disk is full; try again later or ask its operator to free space")
 _BUSY = partial(Overloaded, "the server has reached the limit of its open files; try again in a moment")
 _UNAVAILABLE = partial(StorageUnavailable, "the server cannot use its disk at the moment; try again")

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from job_api.core.database import Database
 from job_api.data_folder import DataFolder
 
-__all__ = ["DiskWatch"]
-
 INTERVAL_SECONDS = 0.2
 """How late the server may notice that its folder is gone or read-only; a look is two system calls."""
 LAST_LOOK_SECONDS = 1.0
@@ -21,10 +19,10 @@ class DiskWatch:
     """Watches the database and the data folder from a thread of its own.
 
     A folder that cannot be written makes health NOT_SERVING until it can be. A database that is invalid or a folder
-    that is gone cannot be mended while the server runs: the watch reports that and ends.
+    that is gone cannot be fixed while the server runs: the watch reports that and ends.
 
     Attributes:
-        failure: What cannot be mended; None while there is no such thing.
+        failure: What cannot be fixed; None while there is no such thing.
     """
 
     def __init__(

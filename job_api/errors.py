@@ -28,45 +28,6 @@ from typing import ClassVar
 
 from shared.contract.reasons import Reason
 
-__all__ = [
-    "AlreadyExists",
-    "ApiError",
-    "DataLoss",
-    "DiskLow",
-    "Exhausted",
-    "InputUnreadable",
-    "InvalidErrorMessage",
-    "InvalidFormat",
-    "InvalidJobId",
-    "InvalidMp4",
-    "InvalidPageSize",
-    "InvalidPageToken",
-    "InvalidRange",
-    "InvalidRequest",
-    "InvalidRequestId",
-    "InvalidResults",
-    "InvalidStatus",
-    "InvalidWait",
-    "InvalidWorkerId",
-    "JobFailed",
-    "JobNotCompleted",
-    "JobNotFinished",
-    "JobNotFound",
-    "LeaseLost",
-    "MalformedRequest",
-    "NotFound",
-    "Overloaded",
-    "PayloadTooLarge",
-    "RequestIdReused",
-    "ResultsIncomplete",
-    "ResultsUnreadable",
-    "ShuttingDown",
-    "StorageUnavailable",
-    "Unavailable",
-    "UnknownPipeline",
-    "WrongState",
-]
-
 
 class ApiError(Exception):
     """Base of everything the API refuses.

@@ -6,8 +6,6 @@ import threading
 from job_api.services.dispatch import DispatchService
 from shared.process.clock import Clock, monotonic_clock
 
-__all__ = ["Housekeeper"]
-
 LAST_ROUND_SECONDS = 1.0
 """How long a stop waits for the last round: its disk may not answer."""
 

@@ -9,8 +9,6 @@ import grpc
 from job_api.call_pool import CallPool
 from job_api.settings import MIB, ApiSettings
 
-__all__ = ["AddressUnavailable", "CertificateUnusable", "Listener", "server_credentials", "server_options"]
-
 MESSAGE_HEADROOM_BYTES = 16 * MIB
 """How far gRPC's message limit lies above ours, so that a payload just over ours gets our answer, with a reason."""
 

@@ -6,8 +6,6 @@ from contextlib import contextmanager
 
 from job_api.errors import Overloaded
 
-__all__ = ["ROOM_SECONDS", "MessageBudget"]
-
 ROOM_SECONDS = 30.0
 """How long a call waits for room before it is refused; in that time a few large messages may pass ahead of it."""
 

@@ -9,7 +9,7 @@ from grpc_reflection.v1alpha import reflection
 
 from job_api.call_pool import CallPool
 from job_api.housekeeper import Housekeeper
-from job_api.interceptors.arrivals import Arrivals
+from job_api.interceptors.backpressure import Arrivals
 from job_api.interceptors.error_mapping import ErrorMappingInterceptor
 from job_api.listener import Listener, server_credentials, server_options
 from job_api.servicers.job_servicer import JobServicer
@@ -17,8 +17,6 @@ from job_api.servicers.worker_servicer import WorkerServicer
 from job_api.services.job_queue import JobQueue
 from job_api.settings import ApiSettings
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2, jobs_pb2_grpc
-
-__all__ = ["JOB_SERVICE", "WORKER_SERVICE", "ApiServer"]
 
 LAST_STEPS_SECONDS = 1.0
 """How long a call that was answered or cut off may take to end its thread's work."""
@@ -92,8 +90,8 @@ class ApiServer:
         self.set_serving(True)
         return addresses
 
-    def set_serving(self, is_serving: bool) -> None:  # noqa: FBT001 (what health checks are told)
-        """Have health checks told whether the server can serve; once it is stopping, it never says so again."""
+    def set_serving(self, is_serving: bool) -> None:  # noqa: FBT001 (the state that health checks get)
+        """Report to health checks whether the server can serve; once it is stopping, it never does again."""
         states = health_pb2.HealthCheckResponse
         for service in ("", JOB_SERVICE, WORKER_SERVICE):
             self._health.set(service, states.SERVING if is_serving else states.NOT_SERVING)

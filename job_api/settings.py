@@ -15,8 +15,6 @@ from shared.pipelines.profiles import Profile
 from shared.pipelines.settings import PipelineNames, PipelineSettings
 from shared.process.settings import Address, Seconds, Tables, from_file
 
-__all__ = ["ApiSettings"]
-
 MIB = 1 << 20
 GIB = 1 << 30
 

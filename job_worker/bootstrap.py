@@ -22,8 +22,6 @@ from shared.process.logging_setup import configure_logging
 from shared.video.frame import Frame
 from shared.video.reader import ReaderLimits, VideoReader
 
-__all__ = ["BuildPipelines", "build_runner", "build_worker"]
-
 logger = logging.getLogger(__name__)
 
 

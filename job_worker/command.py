@@ -15,8 +15,6 @@ from shared.process.entry_point import run_service
 from shared.process.exit_codes import ExitCode
 from shared.process.signals import stop_signals
 
-__all__ = ["REFUSALS", "main", "run_worker"]
-
 PROGRAM = "foregsyte-worker"
 REFUSALS: dict[type[Exception], ExitCode] = {ModelLoadError: ExitCode.MODELS, WorkerRefused: ExitCode.FAILURE}
 

@@ -13,17 +13,6 @@ Clients read the messages of JobFailed, operators those of ModelLoadError, Insuf
 language without paths, stacks or library names.
 """
 
-__all__ = [
-    "Cancelled",
-    "InsufficientSpace",
-    "JobFailed",
-    "LeaseLost",
-    "ModelLoadError",
-    "UnsupportedPipeline",
-    "WorkerError",
-    "WorkerRefused",
-]
-
 
 class WorkerError(Exception):
     """Base of all errors of the worker."""

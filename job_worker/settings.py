@@ -14,8 +14,6 @@ from shared.pipelines.settings import PipelineNames, PipelineSettings
 from shared.process.cores import usable_cores
 from shared.process.settings import Address, Seconds
 
-__all__ = ["BUNDLED_CONFIDENCE", "BUNDLED_IMAGE_SIZE", "WorkerSettings"]
-
 MIB = 1 << 20
 GIB = 1 << 30
 

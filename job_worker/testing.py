@@ -17,8 +17,6 @@ from shared.pipelines.catalogue import MakePipeline, description_of
 from shared.process.plugins import unfit_options
 from shared.video.frame import Image
 
-__all__ = ["PipelineConformance"]
-
 SIZES = [(1, 1), (2, 640), (240, 320), (361, 203)]
 """Heights and widths of the images, in pixels: videos have any size, odd ones too."""
 

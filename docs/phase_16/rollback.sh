@@ -37,6 +37,8 @@ for folder in "$data/video_jobs" "$data/unknown_jobs"; do
     fi
 done
 
+rm -rf -- "$data/staging" "$data/foregsyte.lock"
+
 # 5. The package and the dependencies that it declares.
 packages="$("$python" - <<'PYTHON'
 import re, tomllib

@@ -5,8 +5,6 @@ from datetime import UTC, datetime
 from sqlalchemy import DateTime, Dialect
 from sqlalchemy.types import TypeDecorator
 
-__all__ = ["UtcDateTime"]
-
 
 class UtcDateTime(TypeDecorator[datetime]):
     """An aware `datetime` in UTC, stored as `TIMESTAMP` without a zone.

@@ -22,17 +22,6 @@ from sqlalchemy.pool import NullPool
 
 from job_api.disk_errors import system_reason
 
-__all__ = [
-    "DEFAULT_DATABASE_URL",
-    "Base",
-    "Database",
-    "DatabaseUnavailable",
-    "SessionLocal",
-    "database_url",
-    "engine",
-    "get_db",
-]
-
 DEFAULT_DATABASE_URL = "duckdb:///data/foregsyte.duckdb"
 
 CHECKPOINT_THRESHOLD = "1MB"

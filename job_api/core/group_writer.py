@@ -15,8 +15,6 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from job_api.disk_errors import disk_error
 
-__all__ = ["GroupWriter"]
-
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")

@@ -11,8 +11,6 @@ from sqlalchemy import Connection
 import migrations
 from job_api.core.database import Database, DatabaseUnavailable
 
-__all__ = ["migrate"]
-
 
 def migrate(database: Database) -> bool:
     """Apply the migrations that are missing.

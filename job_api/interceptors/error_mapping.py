@@ -29,8 +29,6 @@ from job_api.errors import (
 )
 from shared.contract.reasons import ERROR_DOMAIN, Reason
 
-__all__ = ["STATUS_CODES", "ErrorMappingInterceptor", "answer_to", "status_of"]
-
 logger = logging.getLogger(__name__)
 
 STATUS_CODES: dict[type[ApiError], grpc.StatusCode] = {

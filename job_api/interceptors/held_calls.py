@@ -17,8 +17,6 @@ from grpc._cython import cygrpc  # type: ignore[attr-defined]
 from job_api.errors import ApiError
 from job_api.interceptors.error_mapping import answer_to
 
-__all__ = ["HeldCall", "held_call"]
-
 logger = logging.getLogger(__name__)
 
 _NAMES = (

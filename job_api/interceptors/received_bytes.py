@@ -11,8 +11,6 @@ from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from urllib.parse import unquote
 
-__all__ = ["is_counted", "received_bytes"]
-
 _BYTES_RECEIVED = slice(128, 136)
 """Where `tcpi_bytes_received` lies in `struct tcp_info`, from Linux 4.1 on; fields are only ever added at its end."""
 

@@ -10,8 +10,6 @@ from job_api.core.column_types import UtcDateTime
 from job_api.core.database import Base
 from shared.contract.job_status import JobStatus
 
-__all__ = ["Job", "JobStatus"]
-
 
 def _now() -> datetime:
     return datetime.now(UTC)

@@ -3,8 +3,6 @@
 from abc import ABC, abstractmethod
 from uuid import UUID
 
-__all__ = ["QueueService", "checked_payload"]
-
 
 def checked_payload(job_id: str) -> str:
     """Return the payload if it is a UUID in its canonical form.

@@ -4,8 +4,6 @@ import queue
 
 from job_api.queue.base import QueueService, checked_payload
 
-__all__ = ["MemoryQueue"]
-
 
 class MemoryQueue(QueueService):
     """Keeps the ids in a `queue.Queue`; after a restart they are read from the database."""

@@ -16,8 +16,6 @@ from job_api.core.group_writer import GroupWriter
 from job_api.models.job import Job
 from shared.contract.job_status import JobStatus
 
-__all__ = ["JobRecord", "JobRepository", "Position"]
-
 Position = tuple[datetime, UUID]
 """A job's place in the list: when it was accepted, and its id where two share that instant."""
 

@@ -11,16 +11,6 @@ from job_api.services.reports import Signature
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.job_status import JobStatus
 
-__all__ = [
-    "duration_of_seconds",
-    "seconds_of_wait",
-    "signature_of",
-    "status_message",
-    "status_of_filter",
-    "summary_message",
-    "wants_json",
-]
-
 _TO_MESSAGE = {
     JobStatus.pending: pb.JOB_STATUS_PENDING,
     JobStatus.running: pb.JOB_STATUS_RUNNING,

@@ -8,12 +8,10 @@ from job_api.message_budget import MessageBudget
 from job_api.servicers.conversions import status_message, status_of_filter, summary_message, wants_json
 from job_api.servicers.results_answer import results_as_frames, results_as_json
 from job_api.services.queries import QueryService
+from job_api.services.request_ids import parse_job_id
 from job_api.services.submission import SubmissionService
-from job_api.services.validation import parse_job_id
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2_grpc
-
-__all__ = ["JobServicer"]
 
 JSON_COPIES = 2.5
 """What an answer with results as JSON takes in memory, in sizes of the results: the answer, and gRPC's copy of it."""

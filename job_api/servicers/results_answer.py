@@ -13,8 +13,6 @@ from google.protobuf.struct_pb2 import Struct
 
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 
-__all__ = ["frame_message", "results_as_frames", "results_as_json"]
-
 _LENGTH_DELIMITED = 2
 """The wire type of a string, see https://protobuf.dev/programming-guides/encoding/."""
 _RESULTS_JSON_TAG = pb.GetJobResultsResponse.RESULTS_JSON_FIELD_NUMBER << 3 | _LENGTH_DELIMITED

@@ -9,11 +9,9 @@ from job_api.servicers.conversions import duration_of_seconds, seconds_of_wait, 
 from job_api.services.dispatch import DispatchService
 from job_api.services.job_queue import Waiter
 from job_api.services.reports import ReportService
-from job_api.services.validation import checked_worker_id, parse_job_id
+from job_api.services.request_ids import checked_worker_id, parse_job_id
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2_grpc
-
-__all__ = ["WorkerServicer"]
 
 
 class WorkerServicer(jobs_pb2_grpc.WorkerServiceServicer):

@@ -19,8 +19,6 @@ from job_api.storage.base import StorageService
 from shared.contract.job_status import JobStatus
 from shared.process.clock import Clock
 
-__all__ = ["DispatchLimits", "DispatchService", "VideoChunk"]
-
 logger = logging.getLogger(__name__)
 
 

@@ -8,8 +8,6 @@ from uuid import UUID
 
 from job_api.queue.base import QueueService
 
-__all__ = ["POLL_SECONDS", "JobQueue", "Waiter"]
-
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0

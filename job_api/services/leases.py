@@ -10,8 +10,6 @@ from cachetools import LRUCache
 
 from shared.process.clock import Clock
 
-__all__ = ["Ending", "JobLocks", "Lease", "LeaseTable"]
-
 REMEMBERED_ENDINGS = 10_000
 """How many ended leases are remembered, so that a worker whose answer was lost can repeat its last call."""
 

@@ -28,8 +28,6 @@ from job_api.storage.keys import input_key, results_key
 from shared.contract.job_status import JobStatus
 from shared.results import InvalidDocument, check_frame, list_span, read_document
 
-__all__ = ["QueryLimits", "QueryService"]
-
 logger = logging.getLogger(__name__)
 
 READ_BYTES = 1 << 20

@@ -11,8 +11,6 @@ from job_api.storage.keys import JOBS_FOLDER, SET_ASIDE_FOLDER, job_of_key
 from job_api.storage.results_staging import ResultsStaging
 from shared.contract.job_status import JobStatus
 
-__all__ = ["RecoveryService", "StorageUnusable"]
-
 logger = logging.getLogger(__name__)
 
 

@@ -23,8 +23,6 @@ from job_api.storage.results_staging import ResultsStaging
 from shared.contract.job_status import JobStatus
 from shared.results import InvalidDocument, check_document
 
-__all__ = ["ReportLimits", "ReportService", "Signature"]
-
 logger = logging.getLogger(__name__)
 
 READ_BYTES = 1 << 20

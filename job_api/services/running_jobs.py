@@ -12,8 +12,6 @@ from job_api.services.leases import Ending, JobLocks, Lease, LeaseTable
 from job_api.storage.results_staging import ResultsStaging
 from shared.contract.job_status import JobStatus
 
-__all__ = ["RunningJobs"]
-
 logger = logging.getLogger(__name__)
 
 

@@ -18,11 +18,9 @@ from job_api.errors import (
 from job_api.repositories.jobs import JobRecord, JobRepository
 from job_api.services.job_queue import JobQueue
 from job_api.services.leases import JobLocks
-from job_api.services.validation import MAX_ID_CHARACTERS
+from job_api.services.request_ids import MAX_ID_CHARACTERS
 from job_api.storage.base import StorageFull, StorageService
 from job_api.storage.keys import input_key
-
-__all__ = ["SubmissionLimits", "SubmissionService"]
 
 logger = logging.getLogger(__name__)
 

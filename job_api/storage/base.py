@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["InvalidKey", "StorageFull", "StorageService", "checked_key"]
-
 
 class InvalidKey(ValueError):
     """A key is not a relative path of plain names, so it could leave the root."""

@@ -3,8 +3,6 @@
 import re
 from uuid import UUID
 
-__all__ = ["JOBS_FOLDER", "SET_ASIDE_FOLDER", "input_key", "job_of_key", "results_key"]
-
 JOBS_FOLDER = "video_jobs"
 SET_ASIDE_FOLDER = "unknown_jobs"
 

@@ -11,8 +11,6 @@ from uuid import uuid4
 
 from job_api.storage.base import StorageFull, StorageService, checked_key
 
-__all__ = ["LocalStorage", "full_disk_as_storage_full"]
-
 _UNFINISHED_SUFFIX = ".part"
 _COPY_BYTES = 1 << 20
 _FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT})

@@ -6,8 +6,6 @@ from typing import BinaryIO
 
 from job_api.storage.base import StorageFull, StorageService, checked_key
 
-__all__ = ["MemoryStorage"]
-
 
 class MemoryStorage(StorageService):
     """Keeps each file in a dict, up to a capacity in bytes."""

@@ -6,8 +6,6 @@ from uuid import UUID
 
 from job_api.storage.local_storage import full_disk_as_storage_full
 
-__all__ = ["ResultsStaging"]
-
 
 class ResultsStaging:
     """A folder with one file for each job whose results arrive. Nothing in it survives a restart.

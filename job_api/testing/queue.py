@@ -9,8 +9,6 @@ from hypothesis import strategies as st
 
 from job_api.queue.base import QueueService
 
-__all__ = ["QueueConformance"]
-
 _ID = "6b1ddc2e-3cbc-4b4c-9d4d-0a4e1d2c7f55"
 _IDS_OF_ONE_THREAD = 200
 

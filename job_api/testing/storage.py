@@ -14,8 +14,6 @@ from hypothesis import strategies as st
 from job_api.storage.base import InvalidKey, StorageService
 from job_api.storage.keys import JOBS_FOLDER, input_key, results_key
 
-__all__ = ["BrokenSource", "MakeStorage", "StorageConformance", "files_under", "load", "save"]
-
 MakeStorage = Callable[[Path], StorageService]
 """Makes an empty storage; one that keeps files on this host keeps them under the folder, which it makes itself."""
 

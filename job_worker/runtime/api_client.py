@@ -24,8 +24,6 @@ from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import WorkerServ
 from shared.contract.reasons import Reason
 from shared.contract.retry import RetryPause, failure_of
 
-__all__ = ["Offer", "WorkerApi"]
-
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")

@@ -25,8 +25,6 @@ from shared.process.clock import Clock, monotonic_clock
 from shared.results import encoded_document
 from shared.video.errors import VideoError
 
-__all__ = ["Build", "ProcessRunner", "RunLimits", "serve"]
-
 logger = logging.getLogger(__name__)
 
 

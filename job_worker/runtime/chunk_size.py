@@ -5,8 +5,6 @@ from contextlib import contextmanager
 
 from shared.process.clock import Clock, monotonic_clock
 
-__all__ = ["ChunkSize"]
-
 FIRST_BYTES = 256 << 10
 """Takes 8 s at 256 kbit/s, and is a tenth of a second's worth of a good line."""
 LEAST_BYTES = 16 << 10

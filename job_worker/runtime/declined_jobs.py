@@ -1,7 +1,5 @@
 """The jobs that a worker releases because it does not run their pipeline, and its pauses between them."""
 
-__all__ = ["DeclinedJobs"]
-
 FIRST_PAUSE_SECONDS = 1.0
 MAX_PAUSE_SECONDS = 10.0
 """As long as a job that this worker could do may wait for it."""

@@ -11,8 +11,6 @@ import grpc
 from job_worker.errors import LeaseLost
 from shared.contract.errors import description_of
 
-__all__ = ["Heartbeat"]
-
 logger = logging.getLogger(__name__)
 
 RENEWALS_PER_LEASE = 3

@@ -12,8 +12,6 @@ from filelock import FileLock
 
 from job_worker.errors import InsufficientSpace
 
-__all__ = ["clean_job_folders", "insufficient_space_explained", "job_folder"]
-
 logger = logging.getLogger(__name__)
 
 PREFIX = "foregsyte-job-"

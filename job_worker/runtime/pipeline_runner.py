@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-__all__ = ["EncodeFrames", "PipelineRunner", "Run"]
-
 EncodeFrames = Callable[[str, Path], Iterator[bytes]]
 """`VideoFilePipelineService.encoded_frames`: pipeline id and file in, the JSON of each frame out."""
 

@@ -5,8 +5,6 @@ import threading
 
 from shared.process.clock import Clock, monotonic_clock
 
-__all__ = ["StopSignal"]
-
 
 class StopSignal:
     """Set by SIGINT and SIGTERM, read by the worker; safe to use from any thread.

@@ -16,8 +16,6 @@ from job_worker.runtime.pipeline_runner import PipelineRunner, Run
 from job_worker.runtime.stop_signal import StopSignal
 from shared.process.clock import Clock, monotonic_clock
 
-__all__ = ["Worker", "with_jitter"]
-
 logger = logging.getLogger(__name__)
 
 IDLE_PAUSE_SECONDS = 0.5

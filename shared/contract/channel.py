@@ -4,8 +4,6 @@ from pathlib import Path
 
 import grpc
 
-__all__ = ["CHANNEL_OPTIONS", "KEEPALIVE_SECONDS", "open_channel"]
-
 KEEPALIVE_SECONDS = 20
 """How often a silent connection is probed, so that a dead peer is noticed well within a lease."""
 

@@ -6,9 +6,6 @@ from grpc_status import rpc_status
 
 from shared.contract.reasons import ERROR_DOMAIN
 
-__all__ = ["STOPPED_SERVER_CODES", "description_of", "reason_of", "retry_delay_seconds"]
-
-
 STOPPED_SERVER_CODES = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED})
 """How a call ends that met no server, or one in the instant in which it stopped: gRPC cancels the call itself then."""
 

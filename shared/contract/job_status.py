@@ -2,8 +2,6 @@
 
 from enum import StrEnum
 
-__all__ = ["JobStatus"]
-
 
 class JobStatus(StrEnum):
     """Where a job stands.

@@ -2,8 +2,6 @@
 
 from enum import StrEnum
 
-__all__ = ["ERROR_DOMAIN", "Reason"]
-
 ERROR_DOMAIN = "foregsyte"
 """`google.rpc.ErrorInfo.domain` of every error this service makes."""
 

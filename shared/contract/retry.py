@@ -7,8 +7,6 @@ import tenacity
 
 from shared.contract.errors import retry_delay_seconds
 
-__all__ = ["RetryPause", "failure_of"]
-
 
 class RetryPause:
     """The server's RetryInfo with jitter, else exponential backoff with jitter; a `wait` of tenacity.

@@ -17,17 +17,6 @@ from shared.pipelines.profiles import PROFILE_DESCRIPTIONS, Profile
 from shared.process.plugins import Plugin, PluginUnusable, find_plugins, unfit_options
 from shared.process.settings import snake_case
 
-__all__ = [
-    "BUILT_IN_PIPELINES",
-    "BuiltInPipeline",
-    "MakePipeline",
-    "PipelineCatalogue",
-    "PipelineDefinition",
-    "PipelineTables",
-    "description_of",
-    "load_plugin_pipeline",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class BuiltInPipeline:

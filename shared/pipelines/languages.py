@@ -6,8 +6,6 @@ documents for each model ("Text Recognition Module": PP-OCRv6, and the PP-OCRv5 
 
 from collections.abc import Iterable, Mapping
 
-__all__ = ["BUNDLED", "LANGUAGES_OF", "recognition_model_for"]
-
 BUNDLED = ""
 """The recognition model that comes with the worker."""
 

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["PROFILES", "PROFILE_DESCRIPTIONS", "Profile", "ProfileNumbers"]
-
 
 class Profile(StrEnum):
     """What is given up for speed.

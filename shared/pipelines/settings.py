@@ -8,8 +8,6 @@ from pydantic_settings import CliSuppress
 from shared.pipelines.catalogue import PipelineCatalogue, PipelineTables
 from shared.process.settings import Names, ProcessSettings, from_file
 
-__all__ = ["PipelineNames", "PipelineSettings"]
-
 TABLES = "pipeline_tables"
 
 

@@ -3,8 +3,6 @@
 import time
 from collections.abc import Callable
 
-__all__ = ["Clock", "monotonic_clock"]
-
 Clock = Callable[[], float]
 """Seconds on a clock that never goes back."""
 

@@ -5,8 +5,6 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["usable_cores"]
-
 CGROUP_FILE = "proc/self/cgroup"
 CGROUP_MOUNT = "sys/fs/cgroup"
 

@@ -8,8 +8,6 @@ from shared.process.exit_codes import ExitCode
 from shared.process.logging_setup import configure_logging
 from shared.process.settings import InvalidSettings, ProcessSettings, load_settings
 
-__all__ = ["run_service"]
-
 S = TypeVar("S", bound=ProcessSettings)
 
 

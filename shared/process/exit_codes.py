@@ -2,8 +2,6 @@
 
 from enum import IntEnum
 
-__all__ = ["ExitCode"]
-
 
 class ExitCode(IntEnum):
     """Exit code of `foregsyte-api`, `foregsyte-worker` and `foregsyte`: a number means the same for each of them.

@@ -3,8 +3,6 @@
 import contextlib
 from collections.abc import Iterator
 
-__all__ = ["ExtraMissing", "needing_extra"]
-
 
 class ExtraMissing(Exception):
     """A library is not installed; the message says which extra installs it."""

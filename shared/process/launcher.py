@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from shared.process.exit_codes import ExitCode
 from shared.process.extras import ExtraMissing, needing_extra
 
-__all__ = ["launch", "version_line"]
-
 DISTRIBUTION = "foregsyte"
 
 

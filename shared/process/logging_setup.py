@@ -10,8 +10,6 @@ import sys
 from datetime import UTC, datetime
 from typing import Literal
 
-__all__ = ["configure_logging"]
-
 _NOISY_LIBRARIES = ("alembic", "libav", "urllib3", "matplotlib", "PIL")
 _STANDARD_ATTRIBUTES = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 

@@ -8,8 +8,6 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-__all__ = ["Plugin", "PluginUnusable", "find_plugins", "unfit_options"]
-
 
 class PluginUnusable(ValueError):
     """A plugin cannot be used; the message names the plugin, its package and the reason."""

@@ -28,20 +28,6 @@ from pydantic_settings import (
 
 from shared.process.launcher import version_line
 
-__all__ = [
-    "Address",
-    "InvalidSettings",
-    "Names",
-    "ProcessSettings",
-    "Seconds",
-    "Tables",
-    "config_file",
-    "file_table",
-    "from_file",
-    "load_settings",
-    "snake_case",
-]
-
 CONFIG_FILE_VARIABLE = "FOREGSYTE_CONFIG"
 DEFAULT_CONFIG_FILE = "foregsyte.toml"
 FILE_TABLES = ("api", "worker", "pipelines", "storage", "queue")

@@ -17,8 +17,6 @@ from typing import NoReturn
 
 from shared.process.exit_codes import ExitCode
 
-__all__ = ["stop_signals"]
-
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 STDERR = 2

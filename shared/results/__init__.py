@@ -5,6 +5,7 @@ Engines make `Detection` and `TextLine`, the worker encodes one frame after the 
 the same steps, and readers get `FrameResult`. Nothing here holds a whole document in objects.
 """
 
+from shared.results.coordinates import Box, Point, Polygon
 from shared.results.document import (
     MAX_FRAME_BYTES,
     MAX_NESTING,
@@ -18,7 +19,7 @@ from shared.results.document import (
 )
 from shared.results.frame import FrameResult, read_frame
 from shared.results.image import ImageResult, encode_frame, plugin_result
-from shared.results.types import Box, Detection, Point, Polygon, TextLine, one_line
+from shared.results.types import Detection, TextLine, one_line
 
 __all__ = [
     "MAX_FRAME_BYTES",

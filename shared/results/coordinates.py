@@ -1,7 +1,5 @@
 """Coordinates of results: pixels of the frame as displayed, origin top left, clipped to it, rounded to 0.1."""
 
-__all__ = ["Box", "Point", "Polygon", "clipped", "clockwise", "rounded"]
-
 Point = tuple[float, float]
 """`(x, y)` in pixels of the frame, x to the right, y down."""
 

@@ -15,18 +15,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import msgspec
 
-__all__ = [
-    "MAX_FRAME_BYTES",
-    "MAX_NESTING",
-    "InvalidDocument",
-    "check_document",
-    "check_frame",
-    "encoded_document",
-    "list_span",
-    "read_document",
-    "read_list",
-]
-
 T = TypeVar("T")
 
 MAX_NESTING = 10

@@ -11,8 +11,6 @@ import msgspec
 from shared.results.document import InvalidDocument
 from shared.results.types import Detection, TextLine
 
-__all__ = ["FrameResult", "read_frame"]
-
 T = TypeVar("T")
 
 _DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)

@@ -11,8 +11,6 @@ from shared.results.coordinates import rounded
 from shared.results.document import check_frame
 from shared.results.types import Detection, TextLine
 
-__all__ = ["ImageResult", "encode_frame", "plugin_result"]
-
 TIMESTAMP_DIGITS = 1
 
 

@@ -6,9 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from shared.results.coordinates import Box, Point, Polygon, clipped, clockwise, rounded
-
-__all__ = ["Box", "Detection", "Point", "Polygon", "TextLine", "one_line"]
+from shared.results.coordinates import Box, Polygon, clipped, clockwise, rounded
 
 CONFIDENCE_DIGITS = 4
 

@@ -7,8 +7,6 @@ from typing import Any
 import av
 from av.container import InputContainer
 
-__all__ = ["exact", "open_mp4"]
-
 PYAV_WITHOUT_METADATA_ERRORS = 19
 """First major version of PyAV that accepts metadata in an unknown encoding and has no argument `metadata_errors`."""
 

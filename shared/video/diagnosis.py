@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-__all__ = ["Outline", "Track", "explain_no_frames", "outline"]
-
 MAX_BOXES = 10_000
 """The most box headers read at the top level, and as many in the index and in the fragments: hours of video, 100 ms."""
 

@@ -12,8 +12,6 @@ if TYPE_CHECKING:  # who only needs an image does not load a decoder
 
     from shared.video.orientation import Orientation
 
-__all__ = ["DecodedFrame", "Frame", "Image", "VideoFormat"]
-
 Image = npt.NDArray[np.uint8]
 """An image: `(H, W, 3)` uint8 BGR, origin top left."""
 

@@ -10,8 +10,6 @@ from av.video.frame import VideoFrame
 
 from shared.video.frame import Image
 
-__all__ = ["Orientation"]
-
 _ROTATIONS = {
     1: cv2.ROTATE_90_COUNTERCLOCKWISE,
     -1: cv2.ROTATE_90_CLOCKWISE,

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     # At run time a packet takes no type argument.
     from av.packet import Packet
 
-__all__ = ["ReaderLimits", "VideoReader"]
-
 logger = logging.getLogger(__name__)
 logger.addHandler(logging.NullHandler())  # else a program without logging, as the client is, prints warnings
 

@@ -2,8 +2,6 @@
 
 from fractions import Fraction
 
-__all__ = ["DEFAULT_RATE", "Timestamps"]
-
 DEFAULT_RATE = Fraction(25)
 """Frames per second of a track that states no rate."""
 

@@ -119,14 +119,6 @@ def test_every_test_that_is_named_is_there(page: str) -> None:
 
 
 @every_page
-def test_every_name_is_one_that_the_code_has(page: str) -> None:
-    names = [code for code in code_of(page) if re.fullmatch(r"[A-Za-z_][\w.-]*", code) and not PATH.fullmatch(code)]
-    parts = {part for name in names for part in ([name] if name in known_words() else name.split("."))}
-    unknown = parts - known_words() - STORED
-    assert not {name for name in unknown if not (ROOT / name).exists() and not name.startswith("FOREGSYTE_")}
-
-
-@every_page
 def test_every_flag_and_variable_is_a_setting(page: str) -> None:
     known = {*FLAGS["foregsyte-api"], *FLAGS["foregsyte-worker"], *known_flags(), "--autogenerate", *OF_TYPER}
     known |= {option for command in _commands().values() for option in _options(command)}

@@ -88,8 +88,7 @@ class Signs:
         return text_image(text, self._fonts.font(rng), size, colour)
 
     def _stop(self, rng: Rng) -> Pixels:
-        pixels = _nested(8, np.pi / 8, (1.0, WHITE), (0.93, RED))
-        return _centre(pixels, self._text(rng, choose(rng, WORDS), WHITE), 0.76, 0.34)
+        return stop_sign(choose(rng, WORDS), self._fonts.font(rng))
 
     def _give_way(self, rng: Rng) -> Pixels:
         pixels = _nested(3, np.pi / 2, (1.0, RED), (rng.uniform(0.55, 0.75), WHITE))
@@ -175,10 +174,7 @@ class Signs:
         font = self._fonts.font(rng)
         lines = [self._guide_line(rng, font, letters) for _ in range(int(rng.integers(1, 5)))]
         inside = stack(lines, int(rng.uniform(20, 45)), choose(rng, ("left", "centre", "centre")))
-        margin = int(rng.uniform(25, 60))
-        pixels = _board(inside.shape[1] + 2 * margin, inside.shape[0] + 2 * margin, ground, letters)
-        paste(pixels, inside, margin, margin)
-        return pixels
+        return _framed(inside, int(rng.uniform(25, 60)), ground, letters)
 
     def _guide_line(self, rng: Rng, font: Path, letters: Colour) -> Pixels:
         parts = [text_image(a_sentence(rng, words=2).title().rstrip(".,!?"), font, 64, letters)]
@@ -197,6 +193,23 @@ class Signs:
             paste(line, part, x, (height - part.shape[0]) // 2)
             x += part.shape[1] + gap
         return line
+
+
+def stop_sign(word: str, font: Path) -> Pixels:
+    """Draw a red octagon with a word."""
+    pixels = _nested(8, np.pi / 8, (1.0, WHITE), (0.93, RED))
+    return _centre(pixels, text_image(word, font, 90, WHITE), 0.76, 0.34)
+
+
+def limit_sign(number: int, font: Path) -> Pixels:
+    """Draw a speed limit: a red ring with a number."""
+    pixels = _disc((1.0, RED), (0.78, WHITE))
+    return _centre(pixels, text_image(str(number), font, 120, BLACK), 0.5, 0.42)
+
+
+def guide_sign(lines: list[str], font: Path) -> Pixels:
+    """Draw a blue panel with the names of places."""
+    return _framed(stack([text_image(line, font, 64, WHITE) for line in lines], 28, "left"), 45, BLUE, WHITE)
 
 
 def _corners(count: int, turned: float, size: float) -> Points:
@@ -225,6 +238,13 @@ def _disc(*layers: tuple[float, Colour]) -> Pixels:
 def _centre(pixels: Pixels, inside: Pixels, wide: float, high: float, down: float = 0.5) -> Pixels:
     """Put an image into a sign, so far down, in a room of these shares of its size; return the sign."""
     paste_centred(pixels, inside, SIZE / 2, SIZE * down, (SIZE * wide, SIZE * high))
+    return pixels
+
+
+def _framed(inside: Pixels, margin: int, ground: Colour, edge: Colour) -> Pixels:
+    """Put an image on a board with a margin around it."""
+    pixels = _board(inside.shape[1] + 2 * margin, inside.shape[0] + 2 * margin, ground, edge)
+    paste(pixels, inside, margin, margin)
     return pixels
 
 

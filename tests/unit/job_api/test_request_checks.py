@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from job_api.errors import InvalidJobId, InvalidWorkerId
-from job_api.services.validation import checked_worker_id, parse_job_id
+from job_api.services.request_ids import checked_worker_id, parse_job_id
 
 pytestmark = pytest.mark.unit
 

@@ -134,7 +134,7 @@ class JobServiceServicer:
     def ListPipelines(self, request, context):
         """Lists the pipelines that SubmitJob accepts.
 
-        Called by clients and by workers at their start. Does not block. Safe to repeat. No errors of its own.
+        Called by clients. Does not block. Safe to repeat. No errors of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -504,8 +504,7 @@ class WorkerServiceServicer:
         """Lists the pipelines whose jobs a worker may get, so that it can report those that it does not run, and the limits
         of what it may send.
 
-        Called by workers, at their start and when they get a job whose pipeline they do not run. Does not block. Safe to
-        repeat.
+        Called by workers, at their start and for every job. Does not block. Safe to repeat.
 
         Errors: none of its own.
         """

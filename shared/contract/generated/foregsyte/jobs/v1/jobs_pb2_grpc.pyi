@@ -88,7 +88,7 @@ class JobServiceStub:
     ListPipelines: _grpc.UnaryUnaryMultiCallable[_jobs_pb2.ListPipelinesRequest, _jobs_pb2.ListPipelinesResponse]
     """Lists the pipelines that SubmitJob accepts.
 
-    Called by clients and by workers at their start. Does not block. Safe to repeat. No errors of its own.
+    Called by clients. Does not block. Safe to repeat. No errors of its own.
     """
 
 @_typing.type_check_only
@@ -139,7 +139,7 @@ class JobServiceAsyncStub(JobServiceStub):
     ListPipelines: _aio.UnaryUnaryMultiCallable[_jobs_pb2.ListPipelinesRequest, _jobs_pb2.ListPipelinesResponse]  # type: ignore[assignment]
     """Lists the pipelines that SubmitJob accepts.
 
-    Called by clients and by workers at their start. Does not block. Safe to repeat. No errors of its own.
+    Called by clients. Does not block. Safe to repeat. No errors of its own.
     """
 
 class JobServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -223,7 +223,7 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_jobs_pb2.ListPipelinesResponse, _abc.Awaitable[_jobs_pb2.ListPipelinesResponse]]:
         """Lists the pipelines that SubmitJob accepts.
 
-        Called by clients and by workers at their start. Does not block. Safe to repeat. No errors of its own.
+        Called by clients. Does not block. Safe to repeat. No errors of its own.
         """
 
 def add_JobServiceServicer_to_server(servicer: JobServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
@@ -307,8 +307,7 @@ class WorkerServiceStub:
     """Lists the pipelines whose jobs a worker may get, so that it can report those that it does not run, and the limits
     of what it may send.
 
-    Called by workers, at their start and when they get a job whose pipeline they do not run. Does not block. Safe to
-    repeat.
+    Called by workers, at their start and for every job. Does not block. Safe to repeat.
 
     Errors: none of its own.
     """
@@ -390,8 +389,7 @@ class WorkerServiceAsyncStub(WorkerServiceStub):
     """Lists the pipelines whose jobs a worker may get, so that it can report those that it does not run, and the limits
     of what it may send.
 
-    Called by workers, at their start and when they get a job whose pipeline they do not run. Does not block. Safe to
-    repeat.
+    Called by workers, at their start and for every job. Does not block. Safe to repeat.
 
     Errors: none of its own.
     """
@@ -518,8 +516,7 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         """Lists the pipelines whose jobs a worker may get, so that it can report those that it does not run, and the limits
         of what it may send.
 
-        Called by workers, at their start and when they get a job whose pipeline they do not run. Does not block. Safe to
-        repeat.
+        Called by workers, at their start and for every job. Does not block. Safe to repeat.
 
         Errors: none of its own.
         """

@@ -26,8 +26,6 @@ from job_api.interceptors.held_calls import HeldCall, held_call
 from job_api.interceptors.received_bytes import is_counted, received_bytes
 from job_api.message_budget import ROOM_SECONDS, MessageBudget
 
-__all__ = ["SMALL_BYTES", "Arrivals"]
-
 logger = logging.getLogger(__name__)
 
 SMALL_BYTES = 1 << 20

@@ -4,8 +4,6 @@ from uuid import UUID
 
 from job_api.errors import InvalidJobId, InvalidWorkerId
 
-__all__ = ["MAX_ID_CHARACTERS", "checked_worker_id", "parse_job_id"]
-
 MAX_ID_CHARACTERS = 256
 """The longest worker_id and request_id: enough for any scheme, too short to fill the memory."""
 

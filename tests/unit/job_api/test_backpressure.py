@@ -8,7 +8,7 @@ import pytest
 
 from job_api.call_pool import CallPool
 from job_api.errors import ApiError, Overloaded, PayloadTooLarge
-from job_api.interceptors.arrivals import SMALL_BYTES, Arrivals
+from job_api.interceptors.backpressure import SMALL_BYTES, Arrivals
 from job_api.message_budget import MessageBudget
 from tests.support.waiting import eventually, opened_at_the_end
 
