@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 class Housekeeper:
     """Expires leases from a thread of its own: at an interval, and at once when the dispatch says that it is due.
 
-    A round that comes late by more than an interval means that the process was stopped or starved. Workers could not
+    A wait that takes longer by more than an interval means that the process was stopped or starved. Workers could not
     renew in that time, so it is added to every lease before any is looked at.
     """
 
@@ -38,13 +38,13 @@ class Housekeeper:
             self._thread.join(LAST_ROUND_SECONDS)
 
     def _run(self) -> None:
-        is_last, round_began_at = False, self._clock()
+        is_last = False
         while not is_last:
+            wait_began_at = self._clock()
             self._dispatch.housekeeping_due.wait(self._interval_seconds)
             self._dispatch.housekeeping_due.clear()
             is_last = self._is_stopping  # read before the work, so that what was due at the stop is done
-            now = self._clock()
-            late_seconds, round_began_at = now - round_began_at - self._interval_seconds, now
+            late_seconds = self._clock() - wait_began_at - self._interval_seconds
             try:
                 if late_seconds > self._interval_seconds:
                     self._dispatch.extend_leases(late_seconds)

@@ -91,4 +91,5 @@ def build_worker(settings: WorkerSettings, runner: PipelineRunner, stop: StopSig
                 work_dir=settings.work_dir,
                 wait_seconds=settings.wait_seconds,
                 chunk_bytes=settings.chunk_bytes,
+                max_job_seconds=settings.max_job_seconds,
             )

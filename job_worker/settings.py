@@ -87,6 +87,7 @@ class WorkerSettings(PipelineSettings):
         description="A job is failed when its process holds more memory; default: 4 GiB, and 2 for each thread.",
     )
     max_frame_seconds: Seconds = Field(300.0, description="A job is failed when no frame is done for so long.")
+    max_job_seconds: Seconds = Field(604_800.0, description="A job is failed when it takes longer; default: a week.")
     chunk_bytes: PositiveInt = Field(4 * MIB, description="Size of the chunks in which a video is fetched.")
     wait_seconds: Seconds = Field(20.0, description="How long one request for a job waits at the server.")
     drain_seconds: float = Field(

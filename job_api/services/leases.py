@@ -38,11 +38,11 @@ class Ending:
     """How a lease ended.
 
     Attributes:
-        worker_id: The last holder.
+        worker_id: The last holder; None for the lease of a restart, that no worker used.
         has_expired: Whether it was taken from a worker that did not renew.
     """
 
-    worker_id: str
+    worker_id: str | None
     has_expired: bool
 
 
@@ -176,7 +176,7 @@ class LeaseTable:
         return lease
 
     def _remember(self, lease: Lease | None, *, has_expired: bool) -> None:
-        if lease and lease.worker_id is not None:
+        if lease and (lease.worker_id is not None or has_expired):
             self._endings[lease.job_id] = Ending(lease.worker_id, has_expired)
 
 

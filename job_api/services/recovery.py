@@ -47,8 +47,6 @@ class RecoveryService:
         """
         running = self._jobs.ids_with_status(JobStatus.running)
         pending = self._jobs.ids_with_status(JobStatus.pending)
-        for job_id in running:
-            self._leases.grant(job_id, None)
         for job_id in pending:
             self._job_queue.put(job_id)
         try:
@@ -56,6 +54,8 @@ class RecoveryService:
             swept = self._sweep(self._set_aside if database_is_new else self._storage.delete_file)
         except OSError as error:
             raise StorageUnusable(f"the storage cannot be used: {type(error).__name__}: {error}") from error
+        for job_id in running:
+            self._leases.grant(job_id, None)  # at last: the time that all this takes counts for no worker
         logger.info("jobs recovered", extra={"pending": len(pending), "running": len(running), "files_swept": swept})
 
     def _sweep(self, remove: Callable[[str], None]) -> int:

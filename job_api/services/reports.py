@@ -173,10 +173,10 @@ class ReportService:
 
     def _has_ended_so(self, job_id: UUID, worker_id: str, outcome: Signature | str) -> bool:
         job, ending = self._jobs.get(job_id), self._leases.ending(job_id)
-        if job is None or (ending and ending.worker_id != worker_id):
+        if job is None or (ending and ending.worker_id not in (worker_id, None)):
             return False
-        if job.status is JobStatus.failed:
-            return job.error_message == outcome
+        if isinstance(outcome, str):
+            return job.status is JobStatus.failed and job.error_message == outcome
         return job.status is JobStatus.completed and self._stored_signature(job_id) == outcome
 
     def _stored_signature(self, job_id: UUID) -> Signature | None:

@@ -93,7 +93,7 @@ class RunningJobs:
         self._job_queue.put(job_id)
 
     def _return_to_last_holder(self, job_id: UUID, worker_id: str) -> bool:
-        was_lost = self._leases.ending(job_id) == Ending(worker_id, has_expired=True)
+        was_lost = self._leases.ending(job_id) in (Ending(worker_id, has_expired=True), Ending(None, has_expired=True))
         if not was_lost or not self._jobs.move(job_id, JobStatus.pending, JobStatus.running):
             return False
         self._leases.grant(job_id, worker_id)

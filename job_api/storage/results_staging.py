@@ -1,10 +1,13 @@
 """Results that arrive in chunks, until their job ends."""
 
+import logging
 import shutil
 from pathlib import Path
 from uuid import UUID
 
 from job_api.storage.local_storage import full_disk_as_storage_full
+
+logger = logging.getLogger(__name__)
 
 
 class ResultsStaging:
@@ -52,5 +55,8 @@ class ResultsStaging:
         return self.size_bytes(job_id)
 
     def drop(self, job_id: UUID) -> None:
-        """Delete the job's results, if there are any."""
-        self.path(job_id).unlink(missing_ok=True)
+        """Delete the job's results, if there are any; what cannot be deleted does no harm, for a digest tells it."""
+        try:
+            self.path(job_id).unlink(missing_ok=True)
+        except OSError:
+            logger.exception("staged results not deleted", extra={"job_id": str(job_id)})

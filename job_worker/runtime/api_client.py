@@ -42,6 +42,8 @@ LAST_CALLS_PAUSE_SECONDS = 0.5
 """Longest pause between them."""
 CROSSED_CALL_SECONDS = 2.0
 """Deadline of the calls that release a job whose answer crossed the cancelled Dequeue."""
+MAX_SENDINGS = 5
+"""How often results are sent that the server loses each time."""
 STOP_CHECK_SECONDS = 0.1
 """How soon a waiting call notices that a stop was requested."""
 
@@ -165,10 +167,24 @@ class WorkerApi:
     def _offered_once(self) -> Offer | None:
         call = self._stub.ListOfferedPipelines.future(pb.ListOfferedPipelinesRequest(), timeout=CALL_SECONDS)
         if (answer := self._awaited(call)) is not None:
-            sizes = answer.max_results_bytes or None, answer.max_chunk_bytes or None
-            return Offer(frozenset(answer.pipeline_ids), *sizes)
+            return _offer_of(answer)
         call.cancel()
         return None
+
+    def offer_for_job(self) -> Offer | None:
+        """Return what the server offers for a job in hand, which a stop does not end; None from an older server.
+
+        Raises:
+            Cancelled: A stop was requested and the server did not answer in time.
+        """
+        try:
+            return _offer_of(
+                self._call(self._stub.ListOfferedPipelines, pb.ListOfferedPipelinesRequest(), CALL_SECONDS)
+            )
+        except grpc.RpcError as error:
+            if error.code() is grpc.StatusCode.UNIMPLEMENTED:
+                return None
+            raise
 
     def download(
         self,
@@ -203,7 +219,7 @@ class WorkerApi:
                     job_id=job_id, worker_id=self._worker_id, offset=file.tell(), length=size.bytes
                 )
                 with size.adapted():
-                    chunk = self._call(self._stub.GetJobInput, request, TRANSFER_SECONDS)
+                    chunk = self._call(self._stub.GetJobInput, request, TRANSFER_SECONDS, is_cancelled)
                 if not file.tell():
                     accept(chunk.pipeline_id)
                 file.write(chunk.data)
@@ -226,37 +242,56 @@ class WorkerApi:
             raise
         return lease.ToMilliseconds() / 1000
 
-    def complete(self, job_id: str, results: Path, is_cancelled: Callable[[], bool] = lambda: False) -> None:
+    def complete(
+        self, job_id: str, results: Path, offer: Offer | None, is_cancelled: Callable[[], bool] = lambda: False
+    ) -> None:
         """Send the results and report the job as completed.
 
         Args:
             job_id: The job.
             results: The file of the results document.
-            is_cancelled: Polled before every chunk; once true, the sending ends.
+            offer: What the server takes.
+            is_cancelled: Polled before every call; once true, the sending ends.
 
         Raises:
             LeaseLost: This worker no longer holds the job.
             JobFailed: The server refuses the results; the message says why.
             Cancelled: `is_cancelled` was true, or a stop was requested and the server did not answer in time.
         """
+        request = pb.CompleteJobRequest(job_id=job_id, worker_id=self._worker_id)
         size_bytes = results.stat().st_size
-        offer = self.offer() if size_bytes > INLINE_BYTES else None
-        if offer is None or offer.max_chunk_bytes is None:
-            return self._complete(job_id, results_json=results.read_bytes())
-        with results.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").digest()
-            while True:
-                self._put_results(job_id, file, size_bytes, ChunkSize(offer.max_chunk_bytes), is_cancelled)
-                try:
-                    return self._complete(job_id, results_size_bytes=size_bytes, results_sha256=sha256)
-                except grpc.RpcError as error:
-                    if reason_of(error) != Reason.RESULTS_INCOMPLETE:
-                        raise
-                    logger.warning("results lost by the server, sending them again", extra={"job_id": job_id})
+        try:
+            if offer and offer.max_chunk_bytes and size_bytes > INLINE_BYTES:
+                self._complete_in_chunks(request, results, size_bytes, offer.max_chunk_bytes, is_cancelled)
+                return
+        except grpc.RpcError as error:
+            if error.code() is not grpc.StatusCode.UNIMPLEMENTED:
+                raise
+        request.results_json = results.read_bytes()
+        self._call(self._stub.CompleteJob, request, TRANSFER_SECONDS, is_cancelled)
 
-    def _complete(self, job_id: str, **results: bytes | int) -> None:
-        request = pb.CompleteJobRequest(job_id=job_id, worker_id=self._worker_id, **results)  # type: ignore[arg-type]
-        self._call(self._stub.CompleteJob, request, TRANSFER_SECONDS)
+    def _complete_in_chunks(
+        self,
+        request: pb.CompleteJobRequest,
+        results: Path,
+        size_bytes: int,
+        max_chunk_bytes: int,
+        is_cancelled: Callable[[], bool],
+    ) -> None:
+        """Send the results in chunks, and again from the beginning where the server has lost them."""
+        with results.open("rb") as file:
+            request.results_size_bytes = size_bytes
+            request.results_sha256 = hashlib.file_digest(file, "sha256").digest()
+            for tries_left in reversed(range(MAX_SENDINGS)):
+                self._put_results(request.job_id, file, size_bytes, ChunkSize(max_chunk_bytes), is_cancelled)
+                try:
+                    self._call(self._stub.CompleteJob, request, TRANSFER_SECONDS, is_cancelled)
+                except grpc.RpcError as error:
+                    if reason_of(error) != Reason.RESULTS_INCOMPLETE or not tries_left:
+                        raise
+                    logger.warning("results lost by the server, sending them again", extra={"job_id": request.job_id})
+                else:
+                    return
 
     def _put_results(
         self, job_id: str, file: BinaryIO, size_bytes: int, size: "ChunkSize", is_cancelled: Callable[[], bool]
@@ -268,17 +303,17 @@ class WorkerApi:
                 raise Cancelled("the sending of the results was cancelled")
             file.seek(held_bytes)
             with size.adapted():
-                held_bytes = self._put(job_id, held_bytes, file.read(size.bytes))
+                held_bytes = self._put(job_id, held_bytes, file.read(size.bytes), is_cancelled)
 
-    def _put(self, job_id: str, offset: int, data: bytes) -> int:
+    def _put(self, job_id: str, offset: int, data: bytes, is_cancelled: Callable[[], bool]) -> int:
         """Send one chunk; return how many bytes the server holds, which are fewer where it was restarted."""
         request = pb.PutJobResultsRequest(job_id=job_id, worker_id=self._worker_id, offset=offset, data=data)
         try:
-            return self._call(self._stub.PutJobResults, request, TRANSFER_SECONDS).size_bytes
+            return self._call(self._stub.PutJobResults, request, TRANSFER_SECONDS, is_cancelled).size_bytes
         except grpc.RpcError as error:
             if reason_of(error) != Reason.INVALID_RANGE:
                 raise
-        return self._put(job_id, 0, b"")
+        return self._put(job_id, 0, b"", is_cancelled)
 
     def fail(self, job_id: str, error_message: str) -> None:
         """Report that the job cannot be done.
@@ -322,18 +357,24 @@ class WorkerApi:
             retry_error_callback=lambda _: None,
         )
 
-    def _call(self, method: "grpc.UnaryUnaryMultiCallable[Any, T]", request: Message, seconds: float) -> T:
-        """Repeat a call until the server answers about the job.
+    def _call(
+        self,
+        method: "grpc.UnaryUnaryMultiCallable[Any, T]",
+        request: Message,
+        seconds: float,
+        is_cancelled: Callable[[], bool] = lambda: False,
+    ) -> T:
+        """Repeat a call until the server answers about the job, or the work is cancelled.
 
         Raises:
             LeaseLost, JobFailed: What the server answered about the job.
-            Cancelled: A stop was requested and the server did not answer in time.
+            Cancelled: `is_cancelled` was true, or a stop was requested and the server did not answer in time.
             grpc.RpcError: Any other refusal.
         """
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(_is_repeatable),
             wait=self._retry_pause,
-            stop=lambda _: self._stop.seconds_ago >= self._last_calls_seconds,
+            stop=lambda _: is_cancelled() or self._has_no_time_left,
             sleep=self._pause,
             before_sleep=_log_retry,
             reraise=True,
@@ -354,11 +395,16 @@ class WorkerApi:
             try:
                 answer: T = call.result(STOP_CHECK_SECONDS)
             except grpc.FutureTimeoutError:
-                if self._stop.must_release and self._stop.seconds_ago >= self._last_calls_seconds:
+                if self._has_no_time_left:
                     call.cancel()
                     raise Cancelled("the server does not answer") from None
             else:
                 return answer
+
+    @property
+    def _has_no_time_left(self) -> bool:
+        """Whether a stop was requested so long ago that nothing is repeated any more."""
+        return self._stop.must_release and self._stop.seconds_ago >= self._last_calls_seconds
 
     def _pause(self, seconds: float) -> None:
         """Pause; a stop ends the pause, and later pauses are short, for little time is left."""
@@ -366,6 +412,10 @@ class WorkerApi:
             time.sleep(min(seconds, LAST_CALLS_PAUSE_SECONDS))
         else:
             self._stop.requested.wait(seconds)
+
+
+def _offer_of(answer: pb.ListOfferedPipelinesResponse) -> Offer:
+    return Offer(frozenset(answer.pipeline_ids), answer.max_results_bytes or None, answer.max_chunk_bytes or None)
 
 
 def _is_repeatable(error: BaseException) -> bool:

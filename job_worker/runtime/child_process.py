@@ -22,7 +22,7 @@ from job_worker.errors import Cancelled, InsufficientSpace, JobFailed, ModelLoad
 from job_worker.runtime.job_folder import insufficient_space_explained
 from job_worker.runtime.pipeline_runner import EncodeFrames, Run
 from shared.process.clock import Clock, monotonic_clock
-from shared.results import encoded_document
+from shared.results import MAX_FRAME_BYTES, encoded_document
 from shared.video.errors import VideoError
 
 logger = logging.getLogger(__name__)
@@ -239,14 +239,14 @@ def _outcome(encode_frames: EncodeFrames, run: Run) -> tuple[_Kind, bytes]:
     try:
         _write_results(run, encode_frames(run.pipeline_id, run.video))
     except (JobFailed, VideoError) as failure:
-        return "failure", str(failure).encode()
+        return "failure", str(failure).encode(errors="replace")
     except InsufficientSpace as error:
         return "no_space", str(error).encode()
     except MemoryError:
         return "failure", b"the analysis ran out of memory"
     except Exception as error:
         logger.exception("pipeline failed")
-        return "unforeseen", f"{type(error).__name__}: {error}".encode()
+        return "unforeseen", f"{type(error).__name__}: {error}".encode(errors="replace")
     return "done", b""
 
 
@@ -254,13 +254,24 @@ def _write_results(run: Run, frames: Iterable[bytes]) -> None:
     """Write the document as its frames come, so that memory does not grow with the video.
 
     Raises:
-        JobFailed: It is larger than the server takes.
+        JobFailed: It, or a frame, is larger than the server takes.
+        InsufficientSpace: This host has no room for it.
     """
-    with insufficient_space_explained(), run.results.open("wb") as file:
+    with insufficient_space_explained():
+        file = run.results.open("wb")
+    size_bytes = 0
+    try:
         for chunk in encoded_document(frames):
-            file.write(chunk)
-            if run.max_results_bytes is not None and file.tell() > run.max_results_bytes:
+            size_bytes += len(chunk)
+            if run.max_results_bytes is not None and size_bytes > run.max_results_bytes:
                 raise JobFailed(f"the results are larger than {run.max_results_bytes} bytes, the limit of the server")
+            if len(chunk) > MAX_FRAME_BYTES + 1:
+                raise JobFailed(f"the result of a frame is larger than {MAX_FRAME_BYTES} bytes")
+            with insufficient_space_explained():
+                file.write(chunk)
+    finally:
+        with insufficient_space_explained():
+            file.close()
 
 
 def _send(connection: Connection, kind: _Kind, content: bytes) -> None:

@@ -1,6 +1,7 @@
 """The worker's loop: take a job, do it, report it."""
 
 import logging
+import math
 import random
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -44,6 +45,7 @@ class Worker:
         work_dir: Where the current video is kept; None for the system's temporary folder.
         wait_seconds: How long one request for a job waits at the server.
         chunk_bytes: The size of the chunks in which a video is fetched.
+        max_job_seconds: How long one job may take, from its download to the end of its report.
         declined: Remembers the jobs of other pipelines; by default with the usual pauses.
         jitter: Spreads a pause, in seconds, so that workers do not call together.
         clock: Seconds that never go back.
@@ -59,6 +61,7 @@ class Worker:
         work_dir: Path | None,
         wait_seconds: float,
         chunk_bytes: int,
+        max_job_seconds: float = math.inf,
         declined: DeclinedJobs | None = None,
         jitter: Callable[[float], float] = with_jitter,
         clock: Clock = monotonic_clock,
@@ -71,6 +74,7 @@ class Worker:
         self._work_dir = work_dir
         self._wait_seconds = wait_seconds
         self._chunk_bytes = chunk_bytes
+        self._max_job_seconds = max_job_seconds
         self._jitter = jitter
         self._clock = clock
 
@@ -128,9 +132,14 @@ class Worker:
             logger.warning("job not reported, its lease will expire", extra={"job_id": job_id, "error": str(error)})
 
     def _report(self, job_id: str, is_lost: Callable[[], bool]) -> None:
+        ends_at = self._clock() + self._max_job_seconds
+
+        def is_too_long() -> bool:
+            return self._clock() >= ends_at
+
         try:
             with job_folder(self._work_dir) as folder:
-                self._do(job_id, folder, lambda: is_lost() or self._stop.must_release)
+                self._do(job_id, folder, lambda: is_lost() or self._stop.must_release or is_too_long())
             logger.info("job completed", extra={"job_id": job_id})
         except JobFailed as failure:
             message = str(failure)[:MAX_ERROR_CHARACTERS]
@@ -139,6 +148,11 @@ class Worker:
         except Cancelled:
             if is_lost():
                 raise LeaseLost(job_id) from None
+            if is_too_long() and not self._stop.must_release:
+                self._api.fail(
+                    job_id, f"the job took longer than {self._max_job_seconds:g} seconds, the worker's limit"
+                )
+                return
             self._api.release(job_id)
             logger.info("job released", extra={"job_id": job_id})
         except UnsupportedPipeline as unsupported:
@@ -169,9 +183,9 @@ class Worker:
             raise UnsupportedPipeline(pipeline_id)
 
     def _do(self, job_id: str, folder: Path, is_cancelled: Callable[[], bool]) -> None:
-        offer, video, results = self._api.offer(), folder / "video.mp4", folder / "results.json"
+        offer, video, results = self._api.offer_for_job(), folder / "video.mp4", folder / "results.json"
         pipeline_id = self._api.download(job_id, video, self._chunk_bytes, is_cancelled, self._accept)
         limit = offer.max_results_bytes if offer else None
         self._runner.run(Run(pipeline_id, video, results, limit), is_cancelled)
         video.unlink()
-        self._api.complete(job_id, results, is_cancelled)
+        self._api.complete(job_id, results, offer, is_cancelled)

@@ -292,6 +292,33 @@ def test_an_error_that_is_no_answer_about_the_job_is_ridden_out(
     assert interferer.calls[rpc] >= 3
 
 
+def test_a_worker_that_is_stopping_still_sends_large_results_in_chunks(
+    start_server: Callable[..., str], make_settings: MakeSettings, make_api: MakeApi, tiny_mp4: bytes
+) -> None:
+    address = start_server(make_settings(max_inline_results_bytes=1000))
+    stop = StopSignal(drain_seconds=60)
+    api = make_api(address, stop=stop)
+    with JobClient(address) as client:
+        job = client.submit(tiny_mp4)
+        dequeued(api)
+        stop.request()
+        report_results(api, job.job_id, results_document(LARGE_RESULTS))
+        assert job.results_as_dicts() == LARGE_RESULTS
+
+
+def test_a_proxy_that_knows_no_chunks_gets_the_results_in_one_message(
+    address: str, client: JobClient, make_api: MakeApi, tiny_mp4: bytes
+) -> None:
+    def refuse(rpc: str, number: int) -> None:
+        if rpc == "PutJobResults":
+            raise failed_call(grpc.StatusCode.UNIMPLEMENTED)
+
+    api, job = make_api(address, interceptor=Interferer(refuse)), client.submit(tiny_mp4)
+    dequeued(api)
+    report_results(api, job.job_id, results_document(LARGE_RESULTS))
+    assert job.results_as_dicts() == LARGE_RESULTS
+
+
 def test_an_older_server_that_takes_no_chunks_gets_large_results_in_one_message(
     address: str, client: JobClient, make_api: MakeApi, tiny_mp4: bytes
 ) -> None:

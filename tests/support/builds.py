@@ -13,7 +13,7 @@ from pathlib import Path
 
 from job_worker.errors import JobFailed, ModelLoadError
 from job_worker.runtime.pipeline_runner import EncodeFrames
-from shared.results import encode_frame
+from shared.results import MAX_FRAME_BYTES, encode_frame
 
 MUCH_MEMORY_BYTES = 200 << 20
 """Far above what a child with nothing loaded takes."""
@@ -40,6 +40,8 @@ class Anything:
     def __call__(self, on_frame: Callable[[], None]) -> EncodeFrames:
         def run(pipeline_id: str, video: Path) -> Iterator[bytes]:
             _WAYS[pipeline_id](on_frame, video)
+            if pipeline_id == "huge frame":
+                yield b"x" * (MAX_FRAME_BYTES + 2)
             for index in range(MANY_FRAMES if pipeline_id == "many frames" else 1):
                 yield encode_frame(index, 0.0, {"text": NOT_ENGLISH, "video": str(video), "pid": os.getpid()})
 
@@ -93,6 +95,14 @@ def _fail(*_: object) -> None:
     raise JobFailed(f"no frame can be decoded: {NOT_ENGLISH}")
 
 
+def _fail_with_a_surrogate(*_: object) -> None:
+    raise JobFailed("no such name: \udc80")
+
+
+def _time_out(*_: object) -> None:
+    raise TimeoutError("the model's server did not answer")
+
+
 def _err(*_: object) -> None:
     raise KeyError("a bug")
 
@@ -128,6 +138,9 @@ def _take_many_slow_frames(on_frame: Callable[[], None], _video: Path) -> None:
 _WAYS: dict[str, Callable[[Callable[[], None], Path], object]] = {
     "succeed": lambda *_: None,
     "many frames": lambda *_: None,
+    "huge frame": lambda *_: None,
+    "time out": _time_out,
+    "fail with a surrogate": _fail_with_a_surrogate,
     "fail": _fail,
     "err": _err,
     "leave": lambda *_: sys.exit(3),

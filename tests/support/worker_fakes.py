@@ -30,7 +30,7 @@ def report_results(worker: "WorkerApi | FakeApi", job_id: str, document: bytes) 
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder, "results.json")
         results.write_bytes(document)
-        worker.complete(job_id, results)
+        worker.complete(job_id, results, worker.offer_for_job())
 
 
 class CallFailed(grpc.RpcError):
@@ -194,7 +194,12 @@ class FakeApi:
                     return job.pipeline_id
         raise Cancelled("the download was cancelled")
 
-    def complete(self, job_id: str, results: Path, is_cancelled: Callable[[], bool] = lambda: False) -> None:
+    def offer_for_job(self) -> Offer | None:
+        return self.offer()
+
+    def complete(
+        self, job_id: str, results: Path, offer: Offer | None, is_cancelled: Callable[[], bool] = lambda: False
+    ) -> None:
         self.on_complete(job_id)
         results_json = results.read_bytes()
         try:

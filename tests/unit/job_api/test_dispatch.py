@@ -443,6 +443,19 @@ class TestLeases:
         assert services.leases.losses(job) == 0
         assert take(services, "w2") == (job if after is JobStatus.pending else None)
 
+    def test_after_a_restart_the_first_worker_to_come_back_is_the_last_holder(
+        self, services: Services, clock: FakeClock
+    ) -> None:
+        job = running(services)
+        services.leases.grant(job, None)  # as a restart does
+        clock.advance(LEASE_SECONDS)
+        services.dispatch.expire_leases()
+        services.dispatch.renew(job, "w1")
+        assert status(services, job) is JobStatus.running
+        assert services.leases.losses(job) == 0
+        with pytest.raises(LeaseLost):
+            services.dispatch.renew(job, "w2")
+
     def test_a_worker_that_comes_back_has_not_been_lost(self, services: Services, clock: FakeClock) -> None:
         job = running(services)
         for _ in range(5):

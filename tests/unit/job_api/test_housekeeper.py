@@ -102,6 +102,7 @@ def test_a_round_that_comes_late_extends_the_leases_before_it_looks_at_them(
     housekeeper.start()
     dispatch.housekeeping_due.set()
     eventually(lambda: dispatch.calls == ["expire", "retry"], "a round in time")
+    eventually(lambda: clock.reads == 3, "the next wait")
     clock.advance(LONG_SECONDS + late_seconds)
     dispatch.housekeeping_due.set()
     eventually(lambda: dispatch.calls == ["expire", "retry", *extended, "expire", "retry"], "a late round")

@@ -339,6 +339,21 @@ def test_a_results_file_that_cannot_be_written_is_no_fault_of_the_job(runner: Pr
     assert result_of(runner, video)
 
 
+def test_an_error_of_the_system_in_a_pipeline_is_no_lack_of_space(runner: ProcessRunner, video: Path) -> None:
+    with pytest.raises(RuntimeError, match="TimeoutError"):
+        run(runner, "time out", video)
+
+
+def test_a_frame_that_the_server_would_refuse_fails_the_job(runner: ProcessRunner, video: Path) -> None:
+    with pytest.raises(JobFailed, match="the result of a frame is larger than"):
+        run(runner, "huge frame", video)
+
+
+def test_a_failure_that_cannot_be_encoded_is_reported(runner: ProcessRunner, video: Path) -> None:
+    with pytest.raises(JobFailed, match=r"no such name: \?"):
+        run(runner, "fail with a surrogate", video)
+
+
 def test_two_runners_do_not_disturb_each_other(make_runner: MakeRunner, tmp_path: Path) -> None:
     one, other = make_runner(), make_runner()
     hanging = in_thread(lambda: run(one, "hang", tmp_path / "one", (tmp_path / "enough").exists))

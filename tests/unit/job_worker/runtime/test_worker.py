@@ -472,3 +472,14 @@ class TestPipelinesThatItDoesNotRun:
         api.on_release = lambda _: api.server.give_to_another("job")
         assert make_worker(api, FakeRunner()).run_once()
         assert api.reported_nothing
+
+
+def test_a_job_that_takes_longer_than_the_limit_fails(make_worker: MakeWorker, clock: FakeClock) -> None:
+    def take_long(_pipeline_id: str, _video: Path, is_cancelled: Callable[[], bool]) -> bytes:
+        assert not is_cancelled()
+        clock.advance(100)
+        return until_cancelled(_pipeline_id, _video, is_cancelled)
+
+    api = FakeApi("job")
+    make_worker(api, FakeRunner(take_long), max_job_seconds=100.0).run_once()
+    assert api.failed == {"job": "the job took longer than 100 seconds, the worker's limit"}
