@@ -24,8 +24,10 @@ from job_client.job import Job, JobInfo
 def upload(client: JobClient, video: Path, pipeline_id: str) -> Job:
     """Submit a file behind a bar that shows for how long: an upload is one call, which does not say how far it is."""
     with _progress() as progress:
-        progress.add_task(f"sending {escape(video.name)}", total=None)
-        return client.submit(video, pipeline_id)
+        task = progress.add_task(f"sending {escape(video.name)}", total=None)
+        job = client.submit(video, pipeline_id)
+        progress.update(task, description=f"sent {escape(video.name)}", total=1, completed=1)
+    return job
 
 
 def wait_for(job: Job, name: str, timeout: float | None) -> JobInfo:

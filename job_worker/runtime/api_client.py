@@ -267,7 +267,7 @@ class WorkerApi:
         except grpc.RpcError as error:
             if error.code() is not grpc.StatusCode.UNIMPLEMENTED:
                 raise
-        request.results_json = results.read_bytes()
+        request = pb.CompleteJobRequest(job_id=job_id, worker_id=self._worker_id, results_json=results.read_bytes())
         self._call(self._stub.CompleteJob, request, TRANSFER_SECONDS, is_cancelled)
 
     def _complete_in_chunks(

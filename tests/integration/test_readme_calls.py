@@ -45,6 +45,7 @@ def test_the_lines_of_the_readme_do_what_they_say(grpcurl: Grpcurl, tiny_mp4: by
     assert refused == {
         "GetJobResults": grpc.StatusCode.NOT_FOUND,
         "DeleteJob": grpc.StatusCode.FAILED_PRECONDITION,
+        "PutJobResults": grpc.StatusCode.FAILED_PRECONDITION,
         "FailJob": grpc.StatusCode.FAILED_PRECONDITION,
         "CompleteJob": grpc.StatusCode.FAILED_PRECONDITION,
     }
