@@ -24,8 +24,8 @@ from job_worker.settings import WorkerSettings
 
 video, weights, profile, cache = sys.argv[1:]
 settings = WorkerSettings.of(yolo_weights=weights, profile=profile, cache_dir=Path(cache), device="cpu", threads=2)
-run_on_file = BuildPipelines(settings)(on_frame=lambda: None)
-print("RESULTS", json.dumps(run_on_file("yolo_ocr", Path(video))))
+encoded_frames = BuildPipelines(settings)(on_frame=lambda: None)
+print("RESULTS", json.dumps([json.loads(frame) for frame in encoded_frames("yolo_ocr", Path(video))]))
 """
 
 

@@ -17,6 +17,7 @@ import pytest
 from job_client import JobClient
 from job_worker.bootstrap import BuildPipelines
 from job_worker.runtime.child_process import serve
+from job_worker.runtime.pipeline_runner import Run
 from job_worker.settings import WorkerSettings
 from shared.contract.job_status import JobStatus
 from shared.process.exit_codes import ExitCode
@@ -249,7 +250,7 @@ def test_a_worker_with_wrong_settings_names_them_all_and_ends(tmp_path: Path) ->
     assert "Traceback" not in process.text
 
 
-def test_the_process_of_the_models_does_its_work_and_ends_with_its_pipe(yolo_weights: Path) -> None:
+def test_the_process_of_the_models_does_its_work_and_ends_with_its_pipe(yolo_weights: Path, tmp_path: Path) -> None:
     settings = WorkerSettings.of(yolo_weights=str(yolo_weights))
     context = get_context("spawn")
     with ExitStack() as stack:
@@ -260,9 +261,9 @@ def test_the_process_of_the_models_does_its_work_and_ends_with_its_pipe(yolo_wei
         stack.callback(child.kill)
         theirs.close()
         messages: list[str] = []
-        for job in (None, ("ocr", TINY_MP4), ("nonsense", TINY_MP4)):
-            if job:
-                ours.send(job)
+        for pipeline in (None, "ocr", "nonsense"):
+            if pipeline:
+                ours.send(Run(pipeline, TINY_MP4, tmp_path / "results.json"))
             assert ours.poll(JOB_SECONDS)
             while (message := ours.recv()) == "frame":
                 messages.append(message)
@@ -270,7 +271,7 @@ def test_the_process_of_the_models_does_its_work_and_ends_with_its_pipe(yolo_wei
             content = ours.recv_bytes()
         ours.close()
         child.join(60)
-        assert messages == ["ready", *["frame"] * TINY_FRAMES, "results", "failure"]
+        assert messages == ["ready", *["frame"] * TINY_FRAMES, "done", "failure"]
         assert content.decode().startswith("unknown pipeline 'nonsense'")
         assert child.exitcode == 0
 

@@ -232,7 +232,7 @@ def test_damaged_weights_are_named(broken: Path) -> None:
     ("said", "instead", "wrong"),
     [
         (b"task: detect", b"task: segment", "a model for the task segment"),
-        (b"  79: toothbrush", b"", "it gives 80 scores a box, and its description names 79 classes"),
+        (b"  79: toothbrush", b"", "it gives 80 scores a box, and it names 79 classes"),
     ],
 )
 def test_weights_that_do_not_fit_their_description_are_named(
