@@ -39,9 +39,12 @@ def make_host(tmp_path: Path) -> Iterator[MakeHost]:
     """Makes hosts that find one server, with Python, pip, uv and pipx, and a copy of the project to type lines in."""
     made: list[Host] = []
     address = f"127.0.0.1:{free_port()}"
-    # The versions that were tested together. pip takes no hashes here: it would ask for that of the project too.
+    # The versions that were tested together, without what pip does not take here: extras and hashes.
+    requirements = [pin.requirement for pin in pins_of("dev")]
+    for requirement in requirements:
+        requirement.extras.clear()
     pins = tmp_path / "pins.txt"
-    pins.write_text("\n".join(str(pin.requirement) for pin in pins_of("dev")), encoding="utf-8")
+    pins.write_text("\n".join(map(str, requirements)), encoding="utf-8")
     tools = tmp_path / "tools"
     tools.mkdir()
     for name in ("uv", "uvx", "pipx"):
