@@ -168,8 +168,7 @@ class ReportService:
             return True
         if self._has_ended_so(job_id, worker_id, outcome):
             return False
-        self._running.check_held(job_id, worker_id)
-        return True
+        raise self._running.refusal(job_id)
 
     def _has_ended_so(self, job_id: UUID, worker_id: str, outcome: Signature | str) -> bool:
         job, ending = self._jobs.get(job_id), self._leases.ending(job_id)

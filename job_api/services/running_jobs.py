@@ -54,7 +54,11 @@ class RunningJobs:
     def check_held(self, job_id: UUID, worker_id: str) -> None:
         """Check that the job is the worker's, or raise as `use` does."""
         if not self.is_held(job_id, worker_id):
-            raise LeaseLost(str(job_id)) if self._jobs.get(job_id) else JobNotFound(str(job_id))
+            raise self.refusal(job_id)
+
+    def refusal(self, job_id: UUID) -> LeaseLost | JobNotFound:
+        """Return why a worker that does not hold the job is refused."""
+        return LeaseLost(str(job_id)) if self._jobs.get(job_id) else JobNotFound(str(job_id))
 
     def is_held(self, job_id: UUID, worker_id: str) -> bool:
         """Return whether the job is the worker's; one that expired and that nobody took returns to its last holder."""
