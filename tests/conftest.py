@@ -47,6 +47,9 @@ def pytest_configure() -> None:
     # A shell that starts the tests in the background has SIGINT ignored, and so would every process that they start.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # A make that a test starts is nobody's child: run by make itself, it would print which folder it enters.
+    for name in ("MAKELEVEL", "MAKEFLAGS", "MFLAGS"):
+        os.environ.pop(name, None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
