@@ -100,6 +100,9 @@ class DeafServer(jobs_pb2_grpc.WorkerServiceServicer):
     def GetJobInput(self, request: Any, context: Any) -> Any:  # noqa: N802
         self._answers.wait()
 
+    def ReleaseJob(self, request: Any, context: Any) -> Any:  # noqa: N802
+        self._answers.wait()
+
 
 @pytest.mark.corpus
 class TestStops:
@@ -115,7 +118,7 @@ class TestStops:
             assert call.exception(20)
 
     def test_a_worker_whose_server_does_not_answer_ends_in_time(self, tmp_path: Path) -> None:
-        with opened_at_the_end(Event()) as answers, ThreadPoolExecutor(8) as pool:
+        with ThreadPoolExecutor(8) as pool, opened_at_the_end(Event()) as answers:
             deaf = grpc.server(pool)
             jobs_pb2_grpc.add_WorkerServiceServicer_to_server(DeafServer(answers), deaf)
             address = f"127.0.0.1:{deaf.add_insecure_port('127.0.0.1:0')}"
@@ -124,8 +127,6 @@ class TestStops:
             with ready(tmp_path / "log", "(job taken)", "benchmarks.cheap_worker", *flags) as worker:
                 worker.send(signal.SIGTERM)
                 assert worker.exit_code(45) == ExitCode.OK
-                assert "the stop took too long" in worker.text
-            answers.set()
             deaf.stop(None)
 
 
