@@ -62,7 +62,7 @@ class WorkerSettings(PipelineSettings):
     )
     device: str = Field("auto", description="Where models run: auto (a GPU if there is one), cpu, cuda:0.")
     gpu_batch: PositiveInt = Field(
-        8, description="Images in one batch of the detector on a GPU; fewer where the image size is above 640."
+        16, description="Images in one batch of the detector on a GPU; fewer where its memory is too small for them."
     )
     threads: NonNegativeInt = Field(0, description="Threads of every library; 0 takes all cores.")
     yolo_weights: str = Field(

@@ -17,8 +17,10 @@ from shared.pipelines.profiles import PROFILES
 
 THIS_HOST = Host()
 
-FULL_BATCH_IMAGE_SIZE = 640
-"""The largest image size, in pixels, at which a batch is as large as the settings say."""
+BATCH_BYTES_A_PIXEL = 1024
+"""Memory of a GPU for a pixel of an image in a batch, with room for detectors far larger than the bundled one."""
+BATCH_SHARE_OF_GPU = 0.5
+"""The share of a GPU's memory that a batch may take; the card may be shared, and the network itself is there too."""
 
 
 def load_detector(settings: WorkerSettings, host: Host = THIS_HOST) -> Detector:
@@ -92,12 +94,14 @@ def detection_engine(settings: WorkerSettings, host: Host = THIS_HOST) -> str:
 def detection_batch_size(settings: WorkerSettings, host: Host = THIS_HOST) -> int:
     """Return how many images the detector takes at once: 1 on a CPU.
 
-    On a GPU it is as many as take no more memory than the batch of the settings at an image size of 640.
+    On a GPU it is as many as the settings say, or fewer where its memory is too small for them. The size of its memory
+    counts, and not what is free: cards of one kind get the same batches, and so give the same results.
     """
     if not _detects_on_gpu(settings, host):
         return 1
-    share = min(1.0, (FULL_BATCH_IMAGE_SIZE / settings.resolved_image_size) ** 2)
-    return max(1, int(settings.gpu_batch * share))
+    bytes_an_image = settings.resolved_image_size**2 * BATCH_BYTES_A_PIXEL
+    fitting = int(host.gpu_memory_bytes(settings.device) * BATCH_SHARE_OF_GPU / bytes_an_image)
+    return max(1, min(settings.gpu_batch, fitting))
 
 
 def text_engine(settings: WorkerSettings, host: Host = THIS_HOST) -> str:

@@ -19,7 +19,7 @@ class Pipeline(Protocol):
 
     @property
     def batch_size(self) -> int:
-        """The most images that `analyse_batch` takes; where it is above 1, `concurrency` is 1."""
+        """The most images that `analyse_batch` takes."""
 
     def analyse_batch(self, images: Sequence[Image]) -> list[Analysis]:
         """Analyse the images of frames, each by itself.

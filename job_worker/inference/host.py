@@ -24,6 +24,16 @@ class Host:
 
         return bool(torch.cuda.is_available())
 
+    def gpu_memory_bytes(self, device: str) -> int:
+        """Return how much memory a GPU of torch has in all.
+
+        Args:
+            device: `"cuda:0"` and so on; `"auto"` for the first GPU.
+        """
+        import torch
+
+        return int(torch.cuda.get_device_properties("cuda:0" if device == "auto" else device).total_memory)
+
     def has_gpu_for_paddleocr(self) -> bool:
         """Return whether PaddleOCR is installed and its ONNX Runtime can use a GPU."""
         if not NVIDIA_DEVICE.exists() or not self.has_library("paddleocr"):

@@ -6,8 +6,9 @@ from job_worker.inference.host import Host
 class FakeHost(Host):
     """A host with all libraries or none, and with a GPU or none."""
 
-    def __init__(self, *, has_gpu: bool = False, has_libraries: bool = True) -> None:
+    def __init__(self, *, has_gpu: bool = False, has_libraries: bool = True, gpu_memory_gib: float = 80) -> None:
         self._has_gpu = has_gpu
+        self._gpu_memory_bytes = int(gpu_memory_gib * 2**30)
         self._has_libraries = has_libraries
 
     def has_library(self, name: str) -> bool:
@@ -15,6 +16,9 @@ class FakeHost(Host):
 
     def has_gpu_for_torch(self) -> bool:
         return self._has_gpu
+
+    def gpu_memory_bytes(self, device: str) -> int:
+        return self._gpu_memory_bytes
 
     def has_gpu_for_paddleocr(self) -> bool:
         return self._has_gpu

@@ -28,7 +28,7 @@ def settings(weights: str = "w.pt", **values: object) -> WorkerSettings:
 def test_a_gpu_is_used_where_there_is_one_and_in_batches(device: str) -> None:
     chosen = settings(device=device)
     assert detection_engine(chosen, WITH_GPU) == "ultralytics"
-    assert detection_batch_size(chosen, WITH_GPU) == 8
+    assert detection_batch_size(chosen, WITH_GPU) == 16
     assert text_engine(chosen, WITH_GPU) == "paddleocr"
 
 
@@ -64,9 +64,11 @@ def test_a_text_model_that_is_named_is_run_by_paddleocr(model: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("gpu_batch", "image_size", "images"),
-    [(8, 640, 8), (8, 320, 8), (8, 960, 3), (8, 1280, 2), (8, 4096, 1), (1, 640, 1)],
+    ("gpu_batch", "image_size", "memory_gib", "images"),
+    [(8, 640, 80, 8), (32, 768, 80, 32), (16, 640, 8, 10), (16, 1280, 8, 2), (16, 640, 0.5, 1), (1, 640, 80, 1)],
 )
-def test_a_batch_takes_no_more_memory_at_a_larger_image_size(gpu_batch: int, image_size: int, images: int) -> None:
+def test_a_batch_is_as_large_as_the_settings_say_or_as_the_memory_of_the_gpu_allows(
+    gpu_batch: int, image_size: int, memory_gib: float, images: int
+) -> None:
     chosen = settings(gpu_batch=gpu_batch, yolo_image_size=image_size)
-    assert detection_batch_size(chosen, WITH_GPU) == images
+    assert detection_batch_size(chosen, FakeHost(has_gpu=True, gpu_memory_gib=memory_gib)) == images

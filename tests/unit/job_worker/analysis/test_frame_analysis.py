@@ -1,0 +1,121 @@
+"""A detector that takes batches, and a text reader beside it: each always busy, each result with its own image."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+import numpy as np
+import pytest
+
+from job_worker.analysis.frame_analysis import FrameAnalysis
+from job_worker.analysis.scheduling import analyse_frames
+from job_worker.detection.base import DEFAULT_LIMITS, DetectionLimits
+from shared.results import Detection, ImageResult, TextLine
+from shared.video.frame import Frame, Image
+
+pytestmark = [pytest.mark.unit, pytest.mark.worker]
+
+CORNERS = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
+
+
+def frames(count: int) -> list[Frame]:
+    return [Frame(index, index * 40.0, np.full((4, 4, 3), index, np.uint8)) for index in range(count)]
+
+
+def must_happen(event: threading.Event) -> None:
+    assert event.wait(10)
+
+
+class Detector:
+    """Finds one object for each image, whose label is the image's level of gray."""
+
+    concurrency = 1
+    labels: Sequence[str] = ()
+
+    def __init__(self, batch_size: int, before: Callable[[], object] = lambda: None) -> None:
+        self.batch_size = batch_size
+        self.threads: set[int] = set()
+        self._before = before
+
+    def detect(self, image: Image, limits: DetectionLimits = DEFAULT_LIMITS) -> list[Detection]:
+        return self.detect_batch([image], limits)[0]
+
+    def detect_batch(self, images: Sequence[Image], limits: DetectionLimits = DEFAULT_LIMITS) -> list[list[Detection]]:
+        self.threads.add(threading.get_ident())
+        self._before()
+        return [
+            [Detection(label=str(image.max()), class_id=0, confidence=0.5, box=(0.0, 0.0, 1.0, 1.0))]
+            for image in images
+        ]
+
+
+class TextReader:
+    """Reads one line in each image: its level of gray."""
+
+    def __init__(self, concurrency: int, before: Callable[[], object] = lambda: None) -> None:
+        self.concurrency = concurrency
+        self._before = before
+
+    def read(self, image: Image, min_confidence: float = 0.0) -> list[TextLine]:
+        self._before()
+        return [TextLine(text=str(image.max()), confidence=0.5, polygon=CORNERS)]
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 8])
+def test_every_frame_has_its_own_objects_and_text(batch_size: int) -> None:
+    pipeline = FrameAnalysis(Detector(batch_size), TextReader(4))
+    for frame, analysis in analyse_frames(frames(20), pipeline):
+        assert isinstance(analysis, ImageResult)
+        assert analysis.detections
+        assert (analysis.detections[0].label, analysis.text) == (str(frame.index), str(frame.index))
+
+
+def test_more_threads_read_text_than_a_batch_has_images() -> None:
+    meeting = threading.Barrier(5, timeout=10)
+    pipeline = FrameAnalysis(Detector(2), TextReader(5, meeting.wait))
+    assert len(list(analyse_frames(frames(10), pipeline))) == 10
+
+
+def test_a_batch_is_detected_while_the_text_of_the_one_before_is_read() -> None:
+    calls = iter(range(100))
+    second_batch = threading.Event()
+
+    def detecting() -> None:
+        if next(calls) == 1:
+            second_batch.set()
+
+    pipeline = FrameAnalysis(
+        Detector(4, detecting), TextReader(2, lambda: second_batch.wait(10) or pytest.fail("late"))
+    )
+    assert len(list(analyse_frames(frames(8), pipeline))) == 8
+
+
+def test_frames_are_decoded_while_a_batch_is_detected() -> None:
+    decoded_more = threading.Event()
+
+    def decoding() -> Iterator[Frame]:
+        for frame in frames(9):
+            if frame.index == 4:
+                decoded_more.set()
+            yield frame
+
+    pipeline = FrameAnalysis(Detector(4, partial(must_happen, decoded_more)))
+    assert len(list(analyse_frames(decoding(), pipeline))) == 9
+
+
+def test_all_batches_are_detected_in_one_thread() -> None:
+    detector = Detector(2)
+    list(analyse_frames(frames(20), FrameAnalysis(detector, TextReader(2))))
+    assert len(detector.threads) == 1
+
+
+def test_an_error_of_either_engine_ends_the_run_with_it() -> None:
+    def broken() -> None:
+        raise RuntimeError("broken")
+
+    for pipeline in (
+        FrameAnalysis(Detector(4, broken), TextReader(2)),
+        FrameAnalysis(Detector(4), TextReader(2, broken)),
+    ):
+        with pytest.raises(RuntimeError, match="broken"):
+            list(analyse_frames(frames(20), pipeline))
