@@ -18,6 +18,7 @@ from job_api.settings import ApiSettings
 from shared.process.entry_point import run_service
 from shared.process.exit_codes import ExitCode
 from shared.process.plugins import PluginUnusable
+from shared.process.shown_text import terminal_text
 from shared.process.signals import stop_signals
 
 PROGRAM = "foregsyte-api"
@@ -74,7 +75,8 @@ def _serve_until(stopping: threading.Event, settings: ApiSettings, folder: DataF
     watch.start()
     files = f"data in {settings.data_dir.resolve()}" if settings.storage == "local" else settings.storage
     where = f"{files}, database {settings.resolved_database_url}"
-    print(f"{PROGRAM} listens on {addresses}, {where}", flush=True)  # noqa: T201 (the line that people look for)
+    ready = terminal_text(f"{PROGRAM} listens on {addresses}, {where}")
+    print(ready, flush=True)  # noqa: T201 (the line that people look for)
     stopping.wait()
     watch.stop()
     logger.info("server stopping")

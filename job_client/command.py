@@ -1,9 +1,10 @@
 """The `foregsyte` command: submit videos, follow their jobs, look at what was found."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.rich_utils import rich_format_error
 
 from job_client.cli.annotate import annotate
 from job_client.cli.demo import demo
@@ -18,7 +19,10 @@ from job_client.media.errors import UnsuitableFile
 from shared.process.exit_codes import ExitCode
 from shared.process.extras import ExtraMissing
 from shared.process.launcher import version_line
+from shared.process.shown_text import terminal_text
 
+_UsageError: Any = typer.BadParameter.__base__
+"""What the library raises for wrong usage, and does not export."""
 _EXIT_CODES = ", ".join(f"{code.value} {code.name.lower().replace('_', ' ')}" for code in COMMAND_CODES)
 
 app = typer.Typer(
@@ -44,10 +48,13 @@ def _options(*, version: Version = False) -> None: ...
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit code; leave with it as the library does for `--help` and wrong usage."""
+    """Run the command and return its exit code."""
     try:
-        app(args=arguments, prog_name="foregsyte")
+        return app(args=arguments, prog_name="foregsyte", standalone_mode=False) or ExitCode.OK
+    except _UsageError as error:
+        error.message = terminal_text(error.message)
+        rich_format_error(error)
+        return ExitCode.USAGE
     except (ServiceError, UnsuitableFile, ExtraMissing, ClusterFailed, OSError) as error:
         print_error(error)
         return exit_code_of(error)
-    return ExitCode.OK

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from job_client.cli.options import AddressOption, JobIdArgument, TlsOption
-from job_client.cli.output import messages
+from job_client.cli.output import print_message
 from job_client.cli.progress import counting_bar
 from job_client.cli.signals import ending_on_signals
 from job_client.client import DEFAULT_ADDRESS, JobClient
@@ -54,4 +54,4 @@ def annotate(
     fonts = [FontFile(path) for path in font or ()]
     with ending_on_signals(), written_whole(out) as temporary, counting_bar("drawing", len(results)) as advance:
         annotate_video(video, results, temporary, advance, fonts)
-    messages.print(f"{len(results)} frames written to {out}", markup=False, highlight=False)
+    print_message(f"{len(results)} frames written to {out}")

@@ -10,13 +10,23 @@ import typer
 from rich.table import Table
 
 from job_client.cli.options import AddressOption, JobIdsArgument, JsonOption, PipelineOption, TlsOption
-from job_client.cli.output import console, job_record, jobs_table, messages, print_error, print_records, wants_tables
+from job_client.cli.output import (
+    console,
+    job_record,
+    jobs_table,
+    markup_of,
+    print_error,
+    print_message,
+    print_records,
+    wants_tables,
+)
 from job_client.cli.progress import upload, wait_for
 from job_client.client import DEFAULT_ADDRESS, DEFAULT_PIPELINE, JobClient
 from job_client.errors import InvalidRequest
 from job_client.job import Job, JobInfo
 from shared.contract.job_status import JobStatus
 from shared.process.exit_codes import ExitCode
+from shared.process.shown_text import terminal_text
 
 VideosArgument = Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, readable=True, help="MP4 files.")]
 
@@ -57,7 +67,7 @@ def _submit(client: JobClient, video: Path, pipeline: str, *, as_json: bool) -> 
     if as_json:
         print_records([{"file": str(video), "job_id": job.job_id}])
     else:
-        print(job.job_id, flush=True)  # noqa: T201 (for scripts)
+        print(terminal_text(job.job_id), flush=True)  # noqa: T201 (for scripts)
     return job
 
 
@@ -74,7 +84,7 @@ def report_end(job: JobInfo) -> ExitCode:
         print_error(f"job {job.job_id} failed: {job.error_message}")
         return ExitCode.JOB_FAILED
     took = (job.updated_at - job.created_at).total_seconds()
-    messages.print(f"Job {job.job_id} {job.status} {took:.1f} s after it was submitted", highlight=False)
+    print_message(f"Job {job.job_id} {job.status} {took:.1f} s after it was submitted")
     return ExitCode.OK
 
 
@@ -140,7 +150,7 @@ def delete(
         for job_id in job_ids:
             client.job(job_id).delete()
             if wants_tables(as_json=as_json):
-                console.print(f"Deleted job {job_id}", markup=False, highlight=False)
+                console.print(f"Deleted job {markup_of(job_id)}", highlight=False)
             else:
                 print_records([{"job_id": job_id, "deleted": True}])
 
@@ -161,7 +171,7 @@ def pipelines(
     if wants_tables(as_json=as_json):
         table = Table("pipeline", "what it finds")
         for pipeline in offered:
-            table.add_row(pipeline.pipeline_id, pipeline.description)
+            table.add_row(markup_of(pipeline.pipeline_id), markup_of(pipeline.description))
         console.print(table)
     else:
         print_records(map(asdict, offered))

@@ -13,6 +13,7 @@ from rich.table import Table
 from job_client.job import JobInfo
 from job_client.summary import SummaryRow
 from shared.contract.job_status import JobStatus
+from shared.process.shown_text import terminal_text
 
 console = Console()
 messages = Console(stderr=True)
@@ -27,6 +28,11 @@ STATUS_STYLES = {
 }
 
 
+def markup_of(text: object) -> str:
+    """Return text from elsewhere as Rich's markup that shows it as it is, without harm to the terminal."""
+    return escape(terminal_text(text))
+
+
 def wants_tables(*, as_json: bool) -> bool:
     """Return whether to print tables: on a terminal, unless JSON was requested."""
     return sys.stdout.isatty() and not as_json
@@ -35,12 +41,17 @@ def wants_tables(*, as_json: bool) -> bool:
 def print_records(records: Iterable[dict[str, Any]]) -> None:
     """Print one JSON object a line, each as soon as it is known."""
     for record in records:
-        print(json.dumps(record, ensure_ascii=False), flush=True)  # noqa: T201 (for programs)
+        print(terminal_text(json.dumps(record, ensure_ascii=False)), flush=True)  # noqa: T201 (for programs)
 
 
 def print_error(message: object) -> None:
     """Print on standard error what went wrong."""
-    print(f"foregsyte: {message}", file=sys.stderr)  # noqa: T201 (nothing in it is markup)
+    print(terminal_text(f"foregsyte: {message}"), file=sys.stderr)  # noqa: T201 (nothing in it is markup)
+
+
+def print_message(message: object) -> None:
+    """Print on standard error what was done."""
+    messages.print(terminal_text(message), markup=False, highlight=False)
 
 
 def job_record(job: JobInfo) -> dict[str, Any]:
@@ -54,12 +65,12 @@ def jobs_table(jobs: Iterable[JobInfo]) -> Table:
     table = Table("job", "status", "pipeline", "created", "took", "error")
     for job in jobs:
         table.add_row(
-            job.job_id,
+            markup_of(job.job_id),
             f"[{STATUS_STYLES[job.status]}]{job.status}",
-            escape(job.pipeline_id),
+            markup_of(job.pipeline_id),
             f"{job.created_at.astimezone():%Y-%m-%d %H:%M:%S}",
             _took(job),
-            escape(job.error_message),
+            markup_of(job.error_message),
         )
     return table
 
@@ -73,7 +84,7 @@ def summary_table(title: str, rows: Sequence[SummaryRow]) -> Table:
     table = Table("what", "frames", "first", "last", "best confidence", title=title)
     for row in rows[:ROWS_SHOWN]:
         numbers = (row.frames, row.spans[0].first_frame, row.spans[-1].last_frame)
-        table.add_row(escape(row.name), *map(str, numbers), f"{row.best.best_confidence:.2f}")
+        table.add_row(markup_of(row.name), *map(str, numbers), f"{row.best.best_confidence:.2f}")
     if len(rows) > ROWS_SHOWN:
         table.caption = f"and {len(rows) - ROWS_SHOWN} more"
     return table

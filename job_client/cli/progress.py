@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -16,7 +15,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from job_client.cli.output import STATUS_STYLES, messages
+from job_client.cli.output import STATUS_STYLES, markup_of, messages
 from job_client.client import JobClient
 from job_client.job import Job, JobInfo
 
@@ -24,20 +23,20 @@ from job_client.job import Job, JobInfo
 def upload(client: JobClient, video: Path, pipeline_id: str) -> Job:
     """Submit a file behind a bar that shows for how long: an upload is one call, which does not say how far it is."""
     with _progress() as progress:
-        task = progress.add_task(f"sending {escape(video.name)}", total=None)
+        task = progress.add_task(f"sending {markup_of(video.name)}", total=None)
         job = client.submit(video, pipeline_id)
-        progress.update(task, description=f"sent {escape(video.name)}", total=1, completed=1)
+        progress.update(task, description=f"sent {markup_of(video.name)}", total=1, completed=1)
     return job
 
 
 def wait_for(job: Job, name: str, timeout: float | None) -> JobInfo:
     """Wait for the job's end behind a bar that shows its status and the time since the wait began."""
     with _progress() as progress:
-        task = progress.add_task(escape(name), total=1.0)
+        task = progress.add_task(markup_of(name), total=1.0)
 
         def show(info: JobInfo) -> None:
             style = STATUS_STYLES[info.status]
-            progress.update(task, description=f"{escape(name)} [{style}]{info.status}", completed=info.progress)
+            progress.update(task, description=f"{markup_of(name)} [{style}]{info.status}", completed=info.progress)
 
         return job.wait(timeout, on_status=show)
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from job_client.cli.options import AddressOption, JobIdArgument, TlsOption
-from job_client.cli.output import messages
+from job_client.cli.output import print_message
 from job_client.cli.progress import counting_bar
 from job_client.cli.signals import ending_on_signals
 from job_client.client import DEFAULT_ADDRESS, JobClient
@@ -50,7 +50,7 @@ def report(
         images, size = _thumbnails(video, results, thumbnails) if video else ({}, None)
         name = video.name if video else f"Job {job_id}"
         temporary.write_text(render_report(info, results, name, images, size), encoding="utf-8")
-    messages.print(f"{len(results)} frames reported in {out}", markup=False, highlight=False)
+    print_message(f"{len(results)} frames reported in {out}")
 
 
 def _thumbnails(

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from job_client.cli.options import AddressOption, FramesOption, JobIdArgument, TlsOption, frames_range
-from job_client.cli.output import console, messages, summary_table, wants_tables
+from job_client.cli.output import console, print_message, summary_table, wants_tables
 from job_client.cli.signals import ending_on_signals
 from job_client.client import DEFAULT_ADDRESS, JobClient
 from job_client.exports import ExportFormat, export
@@ -16,6 +16,7 @@ from job_client.files import written_whole
 from job_client.spans import SpanKind
 from job_client.summary import summary_of
 from shared.process.extras import needing_extra
+from shared.process.shown_text import terminal_lines
 from shared.results import FrameResult
 
 OutOption = Annotated[
@@ -57,9 +58,10 @@ def results(
     size = _size_of(video) if video else None
     if out:
         _write(export(selected, export_format or _format_of(out), size), out)
-        messages.print(f"{len(selected)} frames written to {out}", markup=False, highlight=False)
+        print_message(f"{len(selected)} frames written to {out}")
     elif export_format or not wants_tables(as_json=False):
-        sys.stdout.writelines(export(selected, export_format or ExportFormat.jsonl, size))
+        chunks = export(selected, export_format or ExportFormat.jsonl, size)
+        sys.stdout.writelines(map(terminal_lines, chunks) if sys.stdout.isatty() else chunks)
     else:
         print_summary(selected)
 

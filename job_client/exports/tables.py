@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any
 
+from shared.process.shown_text import spreadsheet_text
 from shared.results import FrameResult
 
 COLUMNS = (
@@ -31,6 +32,7 @@ def _rows(results: Sequence[FrameResult]) -> Iterator[Sequence[Any]]:
     for frame in results:
         begin = (frame.frame_index, frame.timestamp_ms)  # csv writes None as an empty field
         for found in frame.detections:
-            yield *begin, "object", found.label, found.class_id, found.confidence, *found.box, *[None] * 4
+            name = spreadsheet_text(found.label)
+            yield *begin, "object", name, found.class_id, found.confidence, *found.box, *[None] * 4
         for line in frame.text_lines:
-            yield *begin, "text", line.text, None, line.confidence, *chain.from_iterable(line.polygon)
+            yield *begin, "text", spreadsheet_text(line.text), None, line.confidence, *chain.from_iterable(line.polygon)

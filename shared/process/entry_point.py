@@ -7,6 +7,7 @@ from typing import TypeVar
 from shared.process.exit_codes import ExitCode
 from shared.process.logging_setup import configure_logging
 from shared.process.settings import InvalidSettings, ProcessSettings, load_settings
+from shared.process.shown_text import terminal_lines
 
 S = TypeVar("S", bound=ProcessSettings)
 
@@ -43,5 +44,5 @@ def run_service(
 
 
 def _refuse(program: str, reason: Exception, code: ExitCode) -> int:
-    print(f"{program}: {reason}", file=sys.stderr)  # noqa: T201 (there may be no log yet)
+    print(terminal_lines(f"{program}: {reason}"), file=sys.stderr)  # noqa: T201 (there may be no log yet)
     return code

@@ -10,6 +10,8 @@ import sys
 from datetime import UTC, datetime
 from typing import Literal
 
+from shared.process.shown_text import terminal_lines, terminal_text
+
 _NOISY_LIBRARIES = ("alembic", "libav", "urllib3", "matplotlib", "PIL")
 _STANDARD_ATTRIBUTES = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -36,16 +38,12 @@ def _time(record: logging.LogRecord) -> str:
     return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
 
 
-def _on_one_line(value: object) -> str:
-    """Return the value's text with control characters escaped: nobody's text may look like another line."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in str(value))
-
-
 class _TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        context = "".join(f" {name}={_on_one_line(value)}" for name, value in _context(record).items())
-        trace = "\n" + self.formatException(record.exc_info) if record.exc_info else ""
-        return f"{_time(record)} {record.levelname:7} {record.name}: {record.getMessage()}{context}{trace}"
+        context = "".join(f" {name}={value}" for name, value in _context(record).items())
+        event = terminal_text(f"{_time(record)} {record.levelname:7} {record.name}: {record.getMessage()}{context}")
+        trace = terminal_lines("\n" + self.formatException(record.exc_info)) if record.exc_info else ""
+        return event + trace.replace("\n", "\n  ")  # indented: nobody's text may look like another event
 
 
 class _JsonFormatter(logging.Formatter):

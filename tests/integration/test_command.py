@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import pty
 import re
 import signal
 import subprocess
@@ -28,6 +27,7 @@ from tests.support.found import FAILURE, RESULTS, frame, frame_results
 from tests.support.processes import environment
 from tests.support.running import running_server
 from tests.support.samples import UNKNOWN_JOB
+from tests.support.terminal import on_a_terminal, without_styles
 from tests.support.waiting import eventually
 from tests.support.working import free_port
 
@@ -67,22 +67,10 @@ def foregsyte(run: Run, address: str) -> Run:
     return lambda *arguments: run(*arguments, "--address", address)
 
 
-def on_a_terminal(*arguments: str) -> tuple[int, str]:
-    """Run the command in a process of its own on a terminal; return its exit code and what it showed."""
-    ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "job_client", *arguments]
-    variables = environment(COLUMNS="160", LINES="50", TERM="xterm")
-    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=variables) as process:
-        os.close(theirs)
-        shown = b""
-        try:
-            while chunk := os.read(ours, 65536):
-                shown += chunk
-        except OSError:
-            pass  # how a terminal says that the other side is closed
-        code = process.wait(60)
-    os.close(ours)
-    return code, re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
+def shown_on_a_terminal(*arguments: str) -> tuple[int, str]:
+    """Run the command on a terminal; return its exit code and the text that it showed."""
+    code, shown = on_a_terminal(*arguments)
+    return code, without_styles(shown)
 
 
 def done(client: JobClient) -> str:
@@ -240,7 +228,7 @@ class TestResults:
 
 class TestOnATerminal:
     def test_a_submit_shows_bars_and_the_end(self, address: str, worker: None) -> None:
-        code, shown = on_a_terminal("submit", str(TINY_MP4), "--wait", "--address", address)
+        code, shown = shown_on_a_terminal("submit", str(TINY_MP4), "--wait", "--address", address)
         assert code == ExitCode.OK
         assert "sent tiny.mp4" in shown
         assert "tiny.mp4 completed" in shown
@@ -254,14 +242,14 @@ class TestOnATerminal:
             (("pipelines",), ["┃ pipeline", "yolo_ocr", "Objects"]),
             (("results", job_id), ["4 frames", "car", "STOP", "[live] Кадр"]),
         ):
-            code, shown = on_a_terminal(*arguments, "--address", address)
+            code, shown = shown_on_a_terminal(*arguments, "--address", address)
             assert code == ExitCode.OK
             for words in expected:
                 assert words in shown
 
     def test_json_can_be_had_all_the_same(self, address: str, client: JobClient) -> None:
         job_id = client.submit(TINY_MP4).job_id
-        _, shown = on_a_terminal("status", job_id, "--json", "--address", address)
+        _, shown = shown_on_a_terminal("status", job_id, "--json", "--address", address)
         assert json.loads(shown)["job_id"] == job_id
 
 

@@ -18,6 +18,10 @@ OTHER_DOCUMENT = json.dumps({"results": [{"frame_index": 0, "result": {"text": "
 
 UNKNOWN_JOB = "00000000-0000-4000-8000-000000000000"
 
+HARMFUL = [*map(chr, range(32)), *map(chr, range(0x7F, 0xA0)), *"\u061c\u200e\u200f\u2028\u2029\ud800\udcff"]
+HARMFUL += [chr(mark) for begin, end in ((0x202A, 0x202E), (0x2066, 0x2069)) for mark in range(begin, end + 1)]
+"""What no terminal may get: controls (C0, DEL, C1), bidirectional marks, Unicode's line ends, surrogates."""
+
 LONG_WAIT = Duration(seconds=25)
 """Longer than any test takes: what answers sooner was woken."""
 

@@ -71,7 +71,14 @@ class TestCsv:
     def test_any_text_comes_back_as_it_was(self, text: str) -> None:
         written = text_of(frame_results([frame(0, {}, {text: 0.5})]), ExportFormat.csv)
         [row] = csv.DictReader(io.StringIO(written, newline=""))
-        assert row["name"] == text
+        assert row["name"] == ("'" if text[0] in "=+-@" else "") + text
+
+    def test_text_like_a_formula_begins_with_an_apostrophe_and_numbers_do_not(self) -> None:
+        formulas = [frame(0, {"=cmd|'/c calc'!A1": 0.5}, {"-5 °C": 0.5, "@SUM(1)": 0.5, "+1": 0.5, "\t=1": 0.5})]
+        formulas[0]["result"]["detections"][0]["box"] = [-1.0, -2.0, 3.0, 4.0]
+        rows = list(csv.DictReader(io.StringIO(text_of(frame_results(formulas), ExportFormat.csv), newline="")))
+        assert [row["name"] for row in rows] == ["'=cmd|'/c calc'!A1", "'-5 °C", "'@SUM(1)", "'+1", "'\t=1"]
+        assert (rows[0]["x1"], rows[0]["y1"]) == ("-1.0", "-2.0")
 
     def test_nothing_found_is_a_header(self) -> None:
         assert text_of(EMPTY, ExportFormat.csv).splitlines() == [text_of([], ExportFormat.csv).strip()]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from shared.process.logging_setup import configure_logging
+from tests.support.samples import HARMFUL
 
 pytestmark = pytest.mark.unit
 
@@ -74,6 +75,18 @@ def test_a_text_line_stays_one_line_whatever_is_in_it(capsys: pytest.CaptureFixt
     configure_logging("INFO", "text")
     logging.getLogger("m").info("job failed", extra={"error": "oops\n2025-01-01T00:00:00 INFO all is well"})
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_text_line_and_its_trace_do_a_terminal_no_harm(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("INFO", "text")
+    text = "".join(HARMFUL) + "2025-01-01T00:00:00 INFO all is well"
+    try:
+        raise LookupError(text)
+    except LookupError:
+        logging.getLogger("m").exception("failed: %s", text, extra={"error": text})
+    shown = capsys.readouterr().err
+    assert set(shown) & set(HARMFUL) == {"\n"}
+    assert [line for line in shown.split("\n") if line and not line.startswith("  ")] == [shown.split("\n")[0]]
 
 
 def test_arguments_are_put_into_the_message(capsys: pytest.CaptureFixture[str]) -> None:
