@@ -27,8 +27,9 @@ DEFAULT_DATABASE_URL = "duckdb:///data/foregsyte.duckdb"
 CHECKPOINT_THRESHOLD = "1MB"
 """DuckDB merges its log into the file at this size: replay after a crash takes under a second (7 s at 16 MB)."""
 
-DUCKDB_CHARACTERS = "?\\"
-"""DuckDB would put its log, or the database itself, into another folder: what follows `?` are options for it."""
+_NOT_FOR_DUCKDB = re.compile(r"[?\\\udc80-\udcff]")
+r"""DuckDB would put its log into another folder (what follows `?` are options for it), or the database itself (it takes
+`\` for `/`), whatever way leads to the folder, for it follows links. It takes no bytes that are not UTF-8."""
 
 engine: Engine
 SessionLocal: sessionmaker[Session]
@@ -116,7 +117,7 @@ def _exact(url: URL) -> URL:
         return url.set(database=name + uuid4().hex)  # named: sessions share it
     if name.startswith(":memory:"):
         return url
-    return url.set(database=str(Path(name).absolute()))  # else "a:b" is one of another kind, and "~" the home
+    return url.set(database=str(Path(name).resolve()))  # else "a:b" is one of another kind, and "~" the home
 
 
 def _make_engine(url: URL) -> Engine:
@@ -133,7 +134,7 @@ def _make_engine(url: URL) -> Engine:
 
 
 def _check_name(file: Path) -> None:
-    if wrong := [character for character in DUCKDB_CHARACTERS if character in str(file)]:
+    if wrong := _NOT_FOR_DUCKDB.search(str(file)):
         raise DatabaseUnavailable(
             f"DuckDB does not take {wrong[0]} in the path of a database, as in {file}: name another --data-dir, or a "
             "--database-url without it"

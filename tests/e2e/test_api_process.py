@@ -15,6 +15,7 @@ from typing import Any
 
 import grpc
 import pytest
+from sqlalchemy import URL
 
 from shared.contract.channel import CHANNEL_OPTIONS
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
@@ -264,3 +265,29 @@ class TestSurviving:
         workers.RenewLease(pb.RenewLeaseRequest(job_id=held, worker_id=f"of {held}"))
         workers.CompleteJob(pb.CompleteJobRequest(job_id=held, worker_id=f"of {held}", results_json=DOCUMENT))
         assert jobs.GetJobStatus(pb.GetJobStatusRequest(job_id=held)).status == pb.JOB_STATUS_COMPLETED
+
+
+def test_all_that_a_server_keeps_lies_in_its_folder_whatever_its_name(start: Start, stubs: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "50%20 off #1;ü ñ%(x)s" / "日本 %s"
+    server = start("--data-dir", str(folder)).is_ready()
+    clients, workers = stubs(server)
+    job_id = clients.SubmitJob(submit_request()).job_id
+    workers.Dequeue(pb.DequeueRequest(worker_id="w", wait=LONG_WAIT))
+    workers.CompleteJob(pb.CompleteJobRequest(job_id=job_id, worker_id="w", results_json=DOCUMENT))
+    kept = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    names = {f"video_jobs/{job_id}.mp4", f"video_jobs/{job_id}_results.json", "foregsyte.lock"}
+    names |= {"foregsyte.duckdb", "foregsyte.duckdb.wal"}
+    assert kept == {str(folder.relative_to(tmp_path) / name) for name in names}
+    assert server.signalled(signal.SIGTERM)[0] == ExitCode.OK
+    url = str(URL.create("duckdb", database=str(folder / "foregsyte.duckdb")))
+    by_hand = subprocess.run(
+        [sys.executable, "-m", "alembic", "current"],
+        cwd=ROOT,
+        env=os.environ | {"FOREGSYTE_DATABASE_URL": url},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "(head)" in by_hand.stdout
+    stubs(again := start("--data-dir", str(folder)).is_ready())[0].GetJobStatus(pb.GetJobStatusRequest(job_id=job_id))
+    assert again.signalled(signal.SIGTERM)[0] == ExitCode.OK

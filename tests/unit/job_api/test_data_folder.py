@@ -40,13 +40,25 @@ def test_all_that_is_kept_lies_in_the_data_folder_whatever_its_name(
     assert {path.name for path in (tmp_path / name).iterdir()} == {"foregsyte.duckdb", "video_jobs", STAGING_FOLDER}
 
 
-@pytest.mark.parametrize("name", ["a?b", "a\\b"])
+@pytest.mark.parametrize("name", ["a?b", "a\\b", "a\udcffb"])
 def test_a_name_that_duckdb_would_change_is_refused_and_nothing_is_made(
     make_settings: Callable[..., ApiSettings], tmp_path: Path, name: str
 ) -> None:
     with pytest.raises(DatabaseUnavailable, match="DuckDB does not take"):
         Database(make_settings(data_dir=tmp_path / name, database_url="").resolved_database_url).open()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_is_judged_by_where_it_leads(make_settings: Callable[..., ApiSettings], tmp_path: Path) -> None:
+    (tmp_path / "plain").mkdir()
+    (tmp_path / "a?b").symlink_to("plain")
+    (tmp_path / "link").symlink_to("c?d")
+    build_services(make_settings(data_dir=tmp_path / "a?b", database_url="")).close()
+    assert (tmp_path / "plain" / "foregsyte.duckdb").exists()
+    (tmp_path / "c?d").mkdir()
+    with pytest.raises(DatabaseUnavailable, match="DuckDB does not take"):
+        build_services(make_settings(data_dir=tmp_path / "link", database_url=""))
+    assert {path.name for path in tmp_path.iterdir()} == {"plain", "a?b", "link", "c?d"}
 
 
 def test_a_folder_has_one_holder_and_the_next_is_told_who(folder: DataFolder, tmp_path: Path) -> None:
