@@ -131,7 +131,7 @@ class VideoReader:
     def _refuse_undecodable(self) -> None:
         # An image decodes to one frame and an encrypted video to noise; the demuxer trusts a false index.
         found = outline(self._path)
-        if found.is_image or found.is_encrypted or found.lists_too_much:
+        if found.is_image or found.is_encrypted or found.lists_too_much or found.lists_empty_frames:
             raise VideoError(explain_no_frames(found))
         for track in found.video_tracks[:1]:
             self._check_size(track.width, track.height)

@@ -166,6 +166,19 @@ def refusal(path: Path, **limits: int) -> str:
     return message
 
 
+def repeat_packets(source: Path, target: Path, times: int) -> Path:
+    """Copy a video's packets again and again: a video of any length without encoding it."""
+    with av.open(str(source)) as given, av.open(str(target), "w", format="mp4") as output:
+        stream = output.add_stream_from_template(given.streams.video[0])
+        packets = [bytes(packet) for packet in given.demux(video=0) if packet.size]
+        for number in range(times * len(packets)):
+            packet = av.Packet(packets[number % len(packets)])
+            packet.stream, packet.pts, packet.dts, packet.time_base = stream, number, number, Fraction(1, 30)
+            packet.is_keyframe = number % len(packets) == 0
+            output.mux(packet)
+    return target
+
+
 @pytest.fixture
 def video(tmp_path: Path) -> Path:
     return encode(tmp_path / "video.mp4", (gray(20 * number) for number in range(12)))
@@ -180,6 +193,23 @@ def test_every_frame_comes_once_in_display_order(video: Path) -> None:
     frames = read(video)
     assert [frame.index for frame in frames] == list(range(12))
     assert [round(float(frame.image.mean()) / 20) for frame in frames] == list(range(12))
+
+
+def test_a_still_image_of_an_hour_is_read(tmp_path: Path) -> None:
+    still = encode(tmp_path / "still.mp4", [gray(90)] * 30, options=H264 | {"bf": "0"})
+    hour = repeat_packets(still, tmp_path / "hour.mp4", 3600)
+    sizes = [size for _, size in samples(hour)]
+    assert (len(sizes), sum(sizes) / len(sizes) < 63) == (108_000, True)
+    assert next(iter(VideoReader(hour))).image.shape == (32, 64, 3)
+
+
+def test_an_index_that_lists_many_frames_without_data_is_refused_before_it_is_decoded(video: Path) -> None:
+    content = video.read_bytes()
+    table = content.index(b"stsz") + 4  # its version, the size of all samples, their number
+    false = struct.pack(">III", 0, 1, 200_000)
+    video.write_bytes(content[:table] + false + content[table + len(false) :] + bytes(300_000))
+    with pytest.raises(VideoError, match="more than 100,000 frames of less than 8 bytes"):
+        VideoReader(video).format()
 
 
 def test_a_reader_reads_the_same_again(video: Path) -> None:
