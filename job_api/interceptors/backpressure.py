@@ -46,6 +46,14 @@ HORIZON_SECONDS = 10.0
 """An upload counts as what it will be in this time."""
 PATIENCE_SECONDS = 4.0
 """After so long an upload waits no more for room that slow requests or answers take, if there is any for it."""
+UNREAD_BYTES = 64 * 1024
+"""What HTTP/2 lets the caller of an unread request send."""
+UNSURE_SECONDS = 1.0
+"""How long a caller that is refused may go on sending before it hears of it."""
+HEADERS_BYTES, MAX_HEADERS_BYTES = 512, 4096
+"""What the headers of a request take, mostly and at most."""
+TRUSTED_SHARE = 0.5
+"""What ended calls are believed to have sent, of the budget, while others on their connections may have sent it."""
 
 
 @dataclass(slots=True, eq=False)
@@ -55,21 +63,35 @@ class _Arrival:
     Attributes:
         max_bytes: The largest request of its method.
         pool: The threads that will handle it.
-        before: What its connection had received before it.
         begun_at: When the reading began; None while it waits.
+        share: What it has of the bytes that its connection received, as far as that is known.
     """
 
     call: HeldCall
     max_bytes: int
     pool: CallPool
-    before: int
     came_at: float
     begun_at: float | None = None
+    share: int = 0
+
+    @property
+    def room(self) -> int:
+        """How many bytes more can be its own."""
+        most = self.max_bytes if self.begun_at is not None else min(self.max_bytes, UNREAD_BYTES)
+        return max(_on_the_wire(most) - self.share, 0)
+
+    @property
+    def is_too_large(self) -> bool:
+        """Whether all that it has been given is more than its method takes."""
+        return self.share >= _on_the_wire(self.max_bytes)
 
 
 @dataclass(slots=True, eq=False)
 class _Connection:
     """What has come from one peer.
+
+    Which request a byte belongs to is not known before the request has arrived. Until then the bytes are shared out
+    among all that are on their way, by what each of them may still be.
 
     Attributes:
         is_counted: Whether its bytes can be known.
@@ -77,7 +99,11 @@ class _Connection:
         counted_bytes: What they count for in the budget.
         received: All bytes until the last look.
         looked_at: When that was.
-        settled: Those of them that belong to requests which have arrived.
+        ahead: Bytes of requests that have arrived since, which the next look will find.
+        released: The shares of ended calls, where others were on their way.
+        kept: Bytes that count although they are nobody's: such shares once too much was released, and what is more
+            than all requests may be.
+        unsure_until: Until when bytes of a refused call may still come, so that no other is too large for sure.
         mark: A time some time ago, and what had been received then.
         rate: Bytes a second since then.
     """
@@ -87,54 +113,89 @@ class _Connection:
     counted_bytes: int = 0
     received: int = 0
     looked_at: float = 0.0
-    settled: int = 0
+    ahead: int = 0
+    released: int = 0
+    kept: int = 0
+    unsure_until: float = 0.0
     mark: tuple[float, int] = (0.0, 0)
     rate: float = 0.0
 
     def look(self, now: float, received: int) -> None:
         """Take what was received until now."""
-        self.received, self.looked_at = received, now
-        self.settled = min(self.settled, received) if self.arrivals else received
+        self._share_out(received - self.received - self.ahead)
+        self.received, self.looked_at, self.ahead = received, now, 0
         seconds = now - self.mark[0]
         if seconds >= RATE_SECONDS:
             self.rate, self.mark = (received - self.mark[1]) / seconds, (now, received)
 
-    def remove(self, arrival: _Arrival, size_bytes: int) -> None:
-        """Take so many bytes for those of a request that is no longer awaited."""
-        self.arrivals.remove(arrival)
-        self.settled += _on_the_wire(size_bytes)
+    def settle(self, arrival: _Arrival, size_bytes: int) -> None:
+        """Take a request that has arrived from the list, and correct what the others have by its size."""
+        self._remove(arrival)
+        others_bytes = arrival.share - _on_the_wire(size_bytes, HEADERS_BYTES)
+        if others_bytes >= 0:
+            self._share_out(others_bytes)
+        else:
+            self._take(-others_bytes)
 
-    @property
-    def most(self) -> int:
-        """The bytes of its requests, if each of them is as large as it may be."""
-        return sum(_on_the_wire(arrival.max_bytes) for arrival in self.arrivals)
+    def release(self, arrival: _Arrival, *, is_trusted: bool) -> None:
+        """Take a call that has ended from the list, with its share unless it still counts."""
+        if is_trusted:
+            self.released += arrival.share
+        else:
+            self.kept += arrival.share
+        self._remove(arrival)
 
     @property
     def pending(self) -> int:
-        """The bytes of its requests that have not arrived as a whole, at most."""
-        return min(max(self.received - self.settled, 0), self.most)
+        """The bytes of its requests that have not arrived as a whole."""
+        return sum(arrival.share for arrival in self.arrivals) + self.kept
 
-    def pending_of(self, arrival: _Arrival) -> int:
-        """The bytes of one of them, at most."""
-        return min(self.pending, self.received - arrival.before)
+    @property
+    def is_full(self) -> bool:
+        """Whether its requests together are certainly larger than all of them may be."""
+        return self.looked_at >= self.unsure_until and not any(arrival.room for arrival in self.arrivals)
 
     def has_sent_little(self, arrival: _Arrival) -> bool:
         """Return whether the caller of an unread upload sent less than it could: it has no more, or is slow."""
         is_known = self.looked_at - arrival.came_at >= QUIET_SECONDS and self.arrivals == [arrival]
-        return is_known and self.pending_of(arrival) < WINDOW_BYTES
+        return is_known and arrival.share < WINDOW_BYTES
 
     def outlook(self, now: float) -> tuple[int, int]:
         """Return what the requests that are read will have come to in a while, and again if they end by then."""
         read = [(arrival.max_bytes, arrival.begun_at) for arrival in self.arrivals if arrival.begun_at is not None]
         most = sum(max_bytes for max_bytes, _ in read)
         young = sum(max_bytes for max_bytes, begun_at in read if now - begun_at < YOUNG_SECONDS)
-        expected = min(most, self.pending + int(self.rate * HORIZON_SECONDS) + young) if self.is_counted else most
-        return expected, expected if expected == most else 0
+        coming = self.pending - self.kept + int(self.rate * HORIZON_SECONDS) + young
+        expected = min(most, coming) if self.is_counted else most
+        return self.kept + expected, expected if expected == most else 0
+
+    def _share_out(self, size_bytes: int) -> None:
+        total = sum(arrival.room for arrival in self.arrivals)
+        shared = min(max(size_bytes, 0), total)
+        for arrival in self.arrivals if shared else ():
+            arrival.share += shared * arrival.room // total
+        if self.arrivals:
+            self.kept += max(size_bytes - shared, 0)
+
+    def _take(self, size_bytes: int) -> None:
+        """Take bytes away, those that are nobody's first; what has not been seen yet the next look leaves out."""
+        unowned = min(size_bytes, self.kept)
+        total = sum(arrival.share for arrival in self.arrivals)
+        taken = min(size_bytes - unowned, total)
+        for arrival in self.arrivals if taken else ():
+            arrival.share -= taken * arrival.share // total
+        self.kept -= unowned
+        self.ahead += size_bytes - unowned - taken
+
+    def _remove(self, arrival: _Arrival) -> None:
+        self.arrivals.remove(arrival)
+        if not self.arrivals:
+            self.released = self.kept = 0
 
 
-def _on_the_wire(size_bytes: int) -> int:
+def _on_the_wire(size_bytes: int, headers_bytes: int = MAX_HEADERS_BYTES) -> int:
     """Return what a request of this size takes at most on its connection, with what TLS, HTTP/2 and headers add."""
-    return size_bytes + size_bytes // 64 + 4096
+    return size_bytes + size_bytes // 64 + headers_bytes
 
 
 class Arrivals:
@@ -192,8 +253,7 @@ class Arrivals:
         with self._lock:
             connection = self._connections.setdefault(call.peer, _Connection(is_counted(call.peer)))
             max_bytes = self._max_bytes.get(call.method, SMALL_BYTES)
-            before = max(connection.received, connection.settled)
-            arrival = _Arrival(call, max_bytes, self._uploads.get(call.method, pool), before, now)
+            arrival = _Arrival(call, max_bytes, self._uploads.get(call.method, pool), now)
             connection.arrivals.append(arrival)
             if call.method in self._uploads:
                 self._waiting.append(arrival)
@@ -207,7 +267,7 @@ class Arrivals:
         if arrival.call.has_one_request:
             arrival.call.read(partial(self._arrived, arrival))
         else:  # health's and reflection's: their handlers read it, which is only looked at
-            self._run(arrival, lambda: self._forget(arrival, 0))
+            self._run(arrival, lambda: self._forget(arrival))
 
     def _run(self, arrival: _Arrival, at_end: Callable[[], object]) -> None:
         try:
@@ -236,8 +296,11 @@ class Arrivals:
             elif is_late:
                 self._refuse(arrival, _overloaded())
 
-    def _arrived(self, arrival: _Arrival, size_bytes: int) -> None:
+    def _arrived(self, arrival: _Arrival, size_bytes: int | None) -> None:
         """Have a request handled; refuse it where it is too large, or where there is no room but by refusing it."""
+        if size_bytes is None:
+            self._run(arrival, lambda: None)  # its bytes count until the next look, which finds the last of them
+            return
         with self._lock:
             if not self._forget(arrival, size_bytes):
                 return
@@ -265,20 +328,30 @@ class Arrivals:
         self._handling_bytes += size_bytes
         self._budget.add(size_bytes)
 
-    def _forget(self, arrival: _Arrival, size_bytes: int) -> bool:
-        """Take the arrival from the lists, with so many bytes of its connection; return whether it stood there."""
+    def _forget(self, arrival: _Arrival, size_bytes: int | None = None) -> bool:
+        """Take the arrival from the lists; return whether it stood there.
+
+        Args:
+            arrival: The arrival.
+            size_bytes: The size of its request; None where the call has ended without it.
+        """
         with self._lock:
-            connection = self._connections[arrival.call.peer]
-            if arrival not in connection.arrivals:
+            connection = self._connections.get(arrival.call.peer)
+            if connection is None or arrival not in connection.arrivals:
                 return False
-            connection.remove(arrival, size_bytes)
+            if size_bytes is None:
+                released = sum(each.released for each in self._connections.values()) + arrival.share
+                connection.release(arrival, is_trusted=released <= TRUSTED_SHARE * self._budget.limit_bytes)
+            else:
+                connection.settle(arrival, size_bytes)
             self._count(connection)
             if arrival in self._waiting:
                 self._waiting.remove(arrival)
             return True
 
     def _refuse(self, arrival: _Arrival, error: ApiError) -> None:
-        self._forget(arrival, self._connections[arrival.call.peer].pending_of(arrival))
+        self._connections[arrival.call.peer].unsure_until = time.monotonic() + UNSURE_SECONDS
+        self._forget(arrival)
         arrival.call.refuse(error)
 
     def _count(self, connection: _Connection) -> None:
@@ -289,7 +362,7 @@ class Arrivals:
     def _make_room(self) -> bool:
         """Refuse what is arriving, the largest first, until the budget is kept; return whether it is."""
         while self._budget.used_bytes > self._budget.limit_bytes:
-            arriving = [(each.pending_of(one), one) for each in self._connections.values() for one in each.arrivals]
+            arriving = [(one.share + each.kept, one) for each in self._connections.values() for one in each.arrivals]
             size_bytes, largest = max(arriving, key=lambda pair: pair[0], default=(0, None))
             if largest is None or size_bytes < SMALL_BYTES:
                 return False
@@ -315,28 +388,27 @@ class Arrivals:
         """Count what has been received since the last look and act on it; return whether something is on its way."""
         with self._lock:
             peers = tuple(self._connections)
+            ended = [one for each in self._connections.values() for one in each.arrivals if one.call.has_ended]
         received = received_bytes(peers)
         now = time.monotonic()
         with self._lock:
             for peer in peers:
                 self._look_at(peer, now, received.get(peer))
+            for arrival in ended:
+                self._forget(arrival)
             self._make_room()
             self._admit(now)
             return any(connection.arrivals for connection in self._connections.values())
 
     def _look_at(self, peer: str, now: float, received: int | None) -> None:
         connection = self._connections[peer]
-        for arrival in tuple(connection.arrivals):
-            if arrival.call.has_ended:
-                self._forget(arrival, connection.pending_of(arrival))
         if received is not None:
             connection.look(now, received)
         elif not connection.arrivals:
             del self._connections[peer]
-        if connection.arrivals and connection.pending == connection.most:
-            for arrival in tuple(connection.arrivals):
-                if connection.pending_of(arrival) >= _on_the_wire(arrival.max_bytes):
-                    self._refuse(arrival, _too_large(arrival))
+        if connection.is_full:
+            for arrival in [each for each in connection.arrivals if each.is_too_large]:
+                self._refuse(arrival, _too_large(arrival))
         self._count(connection)
 
 

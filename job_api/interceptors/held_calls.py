@@ -64,16 +64,17 @@ class HeldCall:
         with self._state.condition:
             return not grpc_server._is_rpc_state_active(self._state)
 
-    def read(self, on_read: Callable[[int], object]) -> None:
+    def read(self, on_read: Callable[[int | None], object]) -> None:
         """Have the request read; a call that has ended is left alone.
 
         Args:
-            on_read: Called on gRPC's own thread with the request's size, 0 also where none came; the call can run now.
+            on_read: Called on gRPC's own thread with the request's size, None where none came; the call can run now.
         """
         receive = grpc_server._receive_message(self._state, self._event.call, self._arguments[6])
 
         def received(event: Any) -> Any:
-            size_bytes = len(event.batch_operations[0].message() or b"")
+            message = event.batch_operations[0].message()
+            size_bytes = None if message is None else len(message)
             outcome = receive(event)
             try:
                 on_read(size_bytes)

@@ -1,7 +1,10 @@
 """Letting requests in, as gRPC hands calls over: which are read at once, which wait, and which are refused."""
 
+import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -10,6 +13,7 @@ from job_api.call_pool import CallPool
 from job_api.errors import ApiError, Overloaded, PayloadTooLarge
 from job_api.interceptors.backpressure import SMALL_BYTES, Arrivals
 from job_api.message_budget import MessageBudget
+from tests.conftest import OPTIONAL
 from tests.support.waiting import eventually, opened_at_the_end
 
 pytestmark = pytest.mark.unit
@@ -19,20 +23,21 @@ MIB = 1 << 20
 LARGEST = 4 * MIB
 LIMIT = 10 * MIB
 SHORT_SECONDS = 0.02
+SEND_BYTES = 1 << 16
 
 
 class Call:
-    """A call whose request arrives when told, from a peer whose bytes nobody counts."""
+    """A call whose request arrives when told; the bytes of the usual peer are not counted."""
 
     has_one_request = True
 
-    def __init__(self, method: str = UPLOAD) -> None:
-        self.method, self.peer = method, "unix:"
+    def __init__(self, method: str = UPLOAD, peer: str = "unix:") -> None:
+        self.method, self.peer = method, peer
         self.has_ended = False
         self.is_reading, self.has_run, self.may_end = threading.Event(), threading.Event(), threading.Event()
         self.refusal: ApiError | None = None
 
-    def read(self, on_read: Callable[[int], object]) -> None:
+    def read(self, on_read: Callable[[int | None], object]) -> None:
         self._on_read = on_read
         self.is_reading.set()
 
@@ -40,6 +45,12 @@ class Call:
         """Lets the request arrive; it is handled until `may_end` is set."""
         self._on_read(size_bytes)
         return self
+
+    def cancel(self) -> None:
+        """Lets the caller cancel while its request arrives."""
+        self.has_ended = True
+        self.may_end.set()
+        self._on_read(None)
 
     def run(self) -> None:
         self.has_run.set()
@@ -58,8 +69,8 @@ class Bench:
         uploads = {UPLOAD: CallPool(threads, "upload")}
         self.arrivals = Arrivals(self.budget, {UPLOAD: LARGEST, CHUNK: 2 * MIB}, uploads, room_seconds)
 
-    def let_in(self, method: str = UPLOAD) -> Call:
-        call: Any = Call(method)
+    def let_in(self, method: str = UPLOAD, peer: str = "unix:") -> Call:
+        call: Any = Call(method, peer)
         self.arrivals.let_in(call, self._pool)
         return call
 
@@ -68,6 +79,10 @@ class Bench:
         call = self.let_in().arrive(size_bytes)
         assert call.has_run.wait(20)
         return call
+
+    def counts(self, least: float, most: float) -> None:
+        """Waits until so many MiB count, with what a connection adds to them."""
+        eventually(lambda: least * MIB <= self.budget.used_bytes <= (most + 0.1) * MIB, f"{least} to {most} MiB")
 
     def end(self, call: Call) -> None:
         """Ends the handling of a call, and waits until it counts no longer."""
@@ -171,3 +186,70 @@ def test_the_end_of_the_uploads_is_waited_for_no_longer_than_told(bench: Bench) 
     with opened_at_the_end(call.may_end):
         assert not bench.arrivals.is_done(SHORT_SECONDS)
     assert bench.arrivals.is_done(20)
+
+
+@contextmanager
+def connection() -> Iterator[tuple[str, Callable[[int], None]]]:
+    """Yields a peer as gRPC names it, and what sends so many bytes from there."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listening,
+        socket.create_connection(listening.getsockname()) as caller,
+        listening.accept()[0] as server,
+    ):
+
+        def send(size_bytes: int) -> None:
+            for _ in range(size_bytes // SEND_BYTES):
+                caller.sendall(bytes(SEND_BYTES))
+                server.recv(SEND_BYTES, socket.MSG_WAITALL)
+
+        yield f"ipv4:127.0.0.1:{caller.getsockname()[1]}", send
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason=f"{OPTIONAL} only Linux counts what a connection received")
+class TestCallsOnOneConnection:
+    def test_one_that_is_cancelled_counts_no_longer_although_others_go_on(self, bench: Bench) -> None:
+        with connection() as (peer, send):
+            cancelled = bench.let_in(peer=peer)
+            send(3 * MIB)
+            bench.counts(3, 3)
+            other = bench.let_in(peer=peer)
+            cancelled.cancel()
+            bench.counts(0, 0)
+            send(MIB)
+            bench.counts(1, 1)
+            bench.end(other.arrive(MIB))
+
+    def test_what_a_cancelled_one_sent_makes_no_other_too_large(self, bench: Bench) -> None:
+        with connection() as (peer, send):
+            cancelled = bench.let_in(peer=peer)
+            send(3 * MIB)
+            small = bench.let_in(OTHER, peer)
+            cancelled.cancel()
+            bench.counts(0, 0)
+            assert small.refusal is None
+            bench.end(small.arrive(10))
+
+    def test_what_they_sent_is_shared_out_among_them_until_one_has_arrived(self, bench: Bench) -> None:
+        with connection() as (peer, send):
+            first, second = bench.let_in(peer=peer), bench.let_in(peer=peer)
+            send(3 * MIB)
+            bench.counts(3, 3)
+            first.arrive(2 * MIB)
+            bench.counts(2.9, 3)
+            second.cancel()
+            bench.counts(2, 2)
+            bench.end(first)
+
+    def test_no_more_is_hidden_behind_cancelled_ones_than_is_trusted(self, bench: Bench) -> None:
+        with connection() as (peer, send):
+            large = bench.let_in(peer=peer)
+            for arriving, left in [(4, 2), (6, 3.3), (7.3, 7.3)]:
+                cancelled = bench.let_in(peer=peer)
+                send(LARGEST)
+                bench.counts(arriving - 0.1, arriving)
+                cancelled.cancel()
+                bench.counts(left - 0.1, left)
+            send(SEND_BYTES)
+            bench.counts(7.4, 7.4)
+            bench.end(large.arrive(LARGEST))
+        assert bench.budget.used_bytes == 0
