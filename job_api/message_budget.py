@@ -3,11 +3,34 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
 
 from job_api.errors import Overloaded
 
 ROOM_SECONDS = 30.0
 """How long a call waits for room before it is refused; in that time a few large messages may pass ahead of it."""
+ANSWERS_SHARE = 0.5
+"""The most of the budget that answers take, for their callers may read them slowly: requests always have the rest."""
+MAX_WAITING = 16
+"""The most answers that wait for room: each of them holds a thread."""
+
+
+class Call(Protocol):
+    """What is charged: `grpc.ServicerContext`."""
+
+    def add_callback(self, callback: Callable[[], None], /) -> bool:
+        """Have a function called at the call's end; return False where it has ended already."""
+
+
+@dataclass(slots=True, eq=False)
+class _Charge:
+    """What an answer counts for, until it was made and its call has ended."""
+
+    size_bytes: int
+    is_made: bool = False
+    has_ended: bool = False
 
 
 class MessageBudget:
@@ -23,9 +46,10 @@ class MessageBudget:
 
     def __init__(self, limit_bytes: int, room_seconds: float = ROOM_SECONDS) -> None:
         self.limit_bytes = limit_bytes
+        self._answers_limit_bytes = int(ANSWERS_SHARE * limit_bytes)
         self._room_seconds = room_seconds
         self._changed = threading.Condition()
-        self._used_bytes = 0
+        self._used_bytes = self._answers_bytes = self._waiting = 0
 
     @property
     def used_bytes(self) -> int:
@@ -39,34 +63,65 @@ class MessageBudget:
             self._changed.notify_all()
 
     @contextmanager
-    def charged(self, size_bytes: int, at_end: Callable[[Callable[[], None]], bool]) -> Iterator[None]:
-        """Charge bytes for the time of a call: until the block has ended and the call too, with its answer sent.
+    def charged(self, size_bytes: int, call: Call) -> Iterator[Callable[[int], None]]:
+        """Charge an answer: until the block has ended and the call too, with its answer sent.
 
         Args:
-            size_bytes: What the answer takes in memory while it is made; above the limit it counts as the limit.
-            at_end: Has a function called at the call's end, `context.add_callback`; False where it has ended already.
+            size_bytes: What the answer takes in memory while it is made; above what answers may take it counts as that.
+            call: The call that it answers.
+
+        Yields:
+            What is called with the size of the answer once it is made: from then on only that is charged.
 
         Raises:
-            Overloaded: There was no room in time.
+            Overloaded: There was no room in time, too many wait for room, or nobody waits for the answer any more.
         """
-        size_bytes = min(size_bytes, self.limit_bytes)
-        self._wait_for(size_bytes)
-        ends = iter((lambda: None, lambda: self.add(-size_bytes)))  # the later of the two
-
-        def end() -> None:
-            next(ends)()
-
-        if not at_end(end):
-            end()
+        charge = _Charge(min(size_bytes, self._answers_limit_bytes))
+        charge.has_ended = not call.add_callback(partial(self._end, charge, has_ended=True))
+        self._wait_for(charge)
         try:
-            yield
+            yield partial(self._lower, charge)
         finally:
-            end()
+            self._end(charge, is_made=True)
 
-    def _wait_for(self, size_bytes: int) -> None:
+    def _wait_for(self, charge: _Charge) -> None:
         with self._changed:
-            if not self._changed.wait_for(
-                lambda: self._used_bytes + size_bytes <= self.limit_bytes, self._room_seconds
-            ):
+            is_in_time = self._has_room(charge) or self._waited(charge)
+            if charge.has_ended or not is_in_time:
+                charge.size_bytes = 0
                 raise Overloaded("the server has no memory left for this answer, try again in a moment")
-            self._used_bytes += size_bytes
+            self._count(charge.size_bytes)
+
+    def _waited(self, charge: _Charge) -> bool:
+        """Wait for room, or the end of the call; return whether one of them came in time."""
+        if self._waiting >= MAX_WAITING:
+            return False
+        self._waiting += 1
+        try:
+            return self._changed.wait_for(lambda: charge.has_ended or self._has_room(charge), self._room_seconds)
+        finally:
+            self._waiting -= 1
+
+    def _has_room(self, charge: _Charge) -> bool:
+        return (
+            self._used_bytes + charge.size_bytes <= self.limit_bytes
+            and self._answers_bytes + charge.size_bytes <= self._answers_limit_bytes
+        )
+
+    def _lower(self, charge: _Charge, size_bytes: int) -> None:
+        with self._changed:
+            lower_bytes = min(charge.size_bytes, size_bytes)
+            self._count(lower_bytes - charge.size_bytes)
+            charge.size_bytes = lower_bytes
+
+    def _end(self, charge: _Charge, *, is_made: bool = False, has_ended: bool = False) -> None:
+        with self._changed:
+            charge.is_made, charge.has_ended = charge.is_made or is_made, charge.has_ended or has_ended
+            if charge.is_made and charge.has_ended:
+                self._count(-charge.size_bytes)
+            self._changed.notify_all()
+
+    def _count(self, size_bytes: int) -> None:
+        self._used_bytes += size_bytes
+        self._answers_bytes += size_bytes
+        self._changed.notify_all()

@@ -6,17 +6,12 @@ import grpc
 
 from job_api.message_budget import MessageBudget
 from job_api.servicers.conversions import status_message, status_of_filter, summary_message, wants_json
-from job_api.servicers.results_answer import results_as_frames, results_as_json
+from job_api.servicers.results_answer import memory_of_frames, memory_of_json, results_as_frames, results_as_json
 from job_api.services.queries import QueryService
 from job_api.services.request_ids import parse_job_id
 from job_api.services.submission import SubmissionService
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2_grpc
-
-JSON_COPIES = 2.5
-"""What an answer with results as JSON takes in memory, in sizes of the results: the answer, and gRPC's copy of it."""
-FRAMES_COPIES = 5
-"""The same of results as frames, which are larger as messages."""
 
 
 class JobServicer(jobs_pb2_grpc.JobServiceServicer):
@@ -54,14 +49,18 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
         if wants_json(request.format):
             with (
                 self._queries.results_json(job_id) as (size_bytes, chunks),
-                self._budget.charged(int(JSON_COPIES * size_bytes), context.add_callback),
+                self._budget.charged(memory_of_json(size_bytes), context) as lower,
             ):
-                return results_as_json(job_id, size_bytes, chunks)
+                answer = results_as_json(job_id, size_bytes, chunks)
+                lower(len(answer))
+                return answer
         with (
-            self._queries.frames(job_id) as (size_bytes, frames),
-            self._budget.charged(FRAMES_COPIES * size_bytes, context.add_callback),
+            self._queries.frames(job_id) as (size_bytes, values, frames),
+            self._budget.charged(memory_of_frames(size_bytes, values), context) as lower,
         ):
-            return results_as_frames(job_id, frames)
+            answer = results_as_frames(job_id, frames)
+            lower(len(answer))
+            return answer
 
     def ListJobs(self, request: pb.ListJobsRequest, context: grpc.ServicerContext) -> pb.ListJobsResponse:
         """Answer one page of the jobs, newest first."""

@@ -12,10 +12,28 @@ from uuid import UUID
 from google.protobuf.struct_pb2 import Struct
 
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
+from shared.results import MAX_FRAME_BYTES
 
 _LENGTH_DELIMITED = 2
 """The wire type of a string, see https://protobuf.dev/programming-guides/encoding/."""
+_JSON_COPIES = 2.5
+"""The answer while it grows, and gRPC's copy of it."""
+_VALUE_BYTES = 16
+"""What a message adds to the JSON of one value: a number has 8 bytes, and it and all around it a tag and a length."""
+_OBJECT_BYTES = 128
+"""What one value takes as an object of Python and as one of protobuf, of one frame at a time."""
 _RESULTS_JSON_TAG = pb.GetJobResultsResponse.RESULTS_JSON_FIELD_NUMBER << 3 | _LENGTH_DELIMITED
+
+
+def memory_of_json(size_bytes: int) -> int:
+    """Return what an answer with so much JSON takes in memory while it is made, in bytes."""
+    return int(_JSON_COPIES * size_bytes)
+
+
+def memory_of_frames(size_bytes: int, values: int) -> int:
+    """Return the same of an answer with frames, of so much JSON with so many values at most."""
+    values_in_frame = min(values, MAX_FRAME_BYTES // 2)
+    return 2 * (size_bytes + _VALUE_BYTES * values) + _OBJECT_BYTES * values_in_frame
 
 
 def results_as_json(job_id: UUID, size_bytes: int, chunks: Iterable[bytes]) -> bytes:

@@ -38,8 +38,9 @@ class WorkerServicer(jobs_pb2_grpc.WorkerServiceServicer):
         """Answer one chunk of the job's video."""
         job_id, worker_id = parse_job_id(request.job_id), checked_worker_id(request.worker_id)
         copies_bytes = 2 * max(self._dispatch.chunk_bytes(request.length), 0)
-        with self._budget.charged(copies_bytes, context.add_callback):
+        with self._budget.charged(copies_bytes, context) as lower:
             chunk = self._dispatch.read_input(job_id, worker_id, request.offset, request.length)
+            lower(len(chunk.data))
             return pb.GetJobInputResponse(pipeline_id=chunk.pipeline_id, size_bytes=chunk.size_bytes, data=chunk.data)
 
     def RenewLease(self, request: pb.RenewLeaseRequest, context: grpc.ServicerContext) -> pb.RenewLeaseResponse:

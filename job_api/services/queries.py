@@ -26,12 +26,10 @@ from job_api.services.leases import JobLocks
 from job_api.storage.base import StorageService
 from job_api.storage.keys import input_key, results_key
 from shared.contract.job_status import JobStatus
-from shared.results import InvalidDocument, check_frame, list_span, read_document
+from shared.results import InvalidDocument, check_frame, most_values, read_as_json, read_document
 
 logger = logging.getLogger(__name__)
 
-READ_BYTES = 1 << 20
-"""How much of stored results is read at once."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TOKEN_BYTES = 8 + 16
 
@@ -72,8 +70,8 @@ class QueryService:
         return job
 
     @contextmanager
-    def frames(self, job_id: UUID) -> Iterator[tuple[int, Iterator[dict[str, Any]]]]:
-        """Yield the size of the stored results of a completed job, in bytes, and the `result` of each of its frames.
+    def frames(self, job_id: UUID) -> Iterator[tuple[int, int, Iterator[dict[str, Any]]]]:
+        """Yield the stored results of a completed job: their size in bytes, their most values, each frame's `result`.
 
         Raises:
             JobNotFound, JobNotCompleted, JobFailed: There are no results.
@@ -86,18 +84,17 @@ class QueryService:
                     f"the results have {size_bytes} bytes, of which frames would take a multiple; the limit is "
                     f"{self._limits.max_frames_bytes}; request them with RESULTS_FORMAT_JSON"
                 )
-            yield size_bytes, read_document(document, check_frame)
+            yield size_bytes, most_values(document), read_document(document, check_frame)
 
     @contextmanager
     def results_json(self, job_id: UUID) -> Iterator[tuple[int, Iterator[bytes]]]:
-        """Yield the size of the stored list of results of a completed job, in bytes, and its chunks.
+        """Yield the size of the stored list of results of a completed job, in bytes, and its chunks, not yet checked.
 
         Raises:
             JobNotFound, JobNotCompleted, JobFailed, ResultsUnreadable: As `frames` does.
         """
         with self._stored_results(job_id) as (document, _):
-            begin, end = list_span(document)
-            yield end - begin, _chunks(document, begin, end)
+            yield read_as_json(document)
 
     def page(self, status: JobStatus | None, page_size: int, page_token: str) -> tuple[list[JobRecord], str]:
         """Return one page of jobs, newest first, and the token of the next page, empty on the last.
@@ -147,12 +144,6 @@ class QueryService:
             raise ResultsUnreadable(str(job_id), f"the stored results of job {job_id} are missing") from None
         except InvalidDocument as error:
             raise ResultsUnreadable(str(job_id), f"the stored results of job {job_id} are damaged") from error
-
-
-def _chunks(file: BinaryIO, begin: int, end: int) -> Iterator[bytes]:
-    file.seek(begin)
-    while chunk := file.read(min(end - file.tell(), READ_BYTES)):
-        yield chunk
 
 
 def _token(position: Position) -> str:

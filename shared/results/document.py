@@ -7,11 +7,12 @@ Whatever is accepted can be answered in both formats: numbers fit a double, and 
 `google.protobuf.Struct`, of which protobuf reads 100 levels of messages, three to an object of JSON.
 """
 
+import io
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeVar
 
 import msgspec
 
@@ -92,7 +93,7 @@ def check_frame(encoded: bytes, index: int) -> dict[str, Any]:
     return frame.result
 
 
-def check_document(source: BinaryIO) -> int:
+def check_document(source: "Readable") -> int:
     """Read a document to its end and return how many frames it holds.
 
     Raises:
@@ -102,22 +103,43 @@ def check_document(source: BinaryIO) -> int:
     return sum(1 for _ in read_document(source, check_frame))
 
 
-def list_span(document: BinaryIO) -> tuple[int, int]:
-    """Check a document and return where its list begins and where it ends, in bytes; raises as `check_document` does.
+def most_values(document: BinaryIO) -> int:
+    """Return how many values a document holds at most, objects and lists too, by what may stand before each.
 
     Args:
-        document: The document, which can be seeked.
+        document: The document, at its beginning; it is there again then.
     """
-    check_document(document)
-    size_bytes = document.tell()
+    count = sum(sum(map(block.count, (b",", b"[", b"{"))) for block in iter(partial(document.read, READ_BYTES), b""))
     document.seek(0)
-    begin = document.read(READ_BYTES).index(b"[")
-    tail = max(0, size_bytes - READ_BYTES)
+    return count
+
+
+def read_as_json(document: BinaryIO) -> tuple[int, Iterator[bytes]]:
+    """Return the size of the list that a document holds, and its chunks, which raise as `check_document` does.
+
+    Args:
+        document: The document, at its beginning; it can be seeked.
+    """
+    begin = 0
+    while (at := (block := document.read(READ_BYTES)).find(b"[")) < 0 and block:
+        begin += len(block)
+    begin += max(at, 0)
+    tail = max(0, document.seek(0, io.SEEK_END) - READ_BYTES)
     document.seek(tail)
-    return begin, tail + document.read().rindex(b"]") + 1
+    end = max(tail + document.read().rfind(b"]") + 1, begin)
+    document.seek(0)
+    return end - begin, _checked_chunks(document, begin, end)
 
 
-def read_document(source: BinaryIO, decode: Callable[[bytes, int], T]) -> Iterator[T]:
+def _checked_chunks(document: BinaryIO, begin: int, end: int) -> Iterator[bytes]:
+    """Yield what stands from here to there, while all of the document is checked."""
+    copied = _Copied(document)
+    for _ in read_document(copied, check_frame):
+        yield from copied.taken(begin, end)
+    yield from copied.taken(begin, end)
+
+
+def read_document(source: "Readable", decode: Callable[[bytes, int], T]) -> Iterator[T]:
     """Yield what `decode` makes of each encoded frame and its index.
 
     Args:
@@ -131,7 +153,7 @@ def read_document(source: BinaryIO, decode: Callable[[bytes, int], T]) -> Iterat
     return _read_frames(_Scanner(source, *_DOCUMENT), decode)
 
 
-def read_list(source: BinaryIO, decode: Callable[[bytes, int], T]) -> Iterator[T]:
+def read_list(source: "Readable", decode: Callable[[bytes, int], T]) -> Iterator[T]:
     """Yield the same of the list that a document holds, without what stands around it."""
     return _read_frames(_Scanner(source, *_LIST), decode)
 
@@ -150,10 +172,39 @@ def _decoded(decode: Callable[[bytes, int], T], index: int, encoded: bytes) -> T
     return decode(encoded, index)
 
 
+class Readable(Protocol):
+    """A file, or what reads as one."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return so many bytes, or fewer at the end."""
+
+
+class _Copied:
+    """A document, of which what is read is kept until it is taken."""
+
+    def __init__(self, source: Readable) -> None:
+        self._source = source
+        self._blocks: list[bytes] = []
+        self._taken_bytes = 0
+
+    def read(self, size: int, /) -> bytes:
+        """Read on."""
+        block = self._source.read(size)
+        self._blocks.append(block)
+        return block
+
+    def taken(self, begin: int, end: int) -> Iterator[bytes]:
+        """Yield what was read since the last time, as far as it stands from here to there in the document."""
+        for block in self._blocks:
+            at, self._taken_bytes = self._taken_bytes, self._taken_bytes + len(block)
+            yield block[max(begin - at, 0) : max(end - at, 0)]
+        self._blocks.clear()
+
+
 class _Scanner:
     """Where reading has come to in a document. Keeps no more of it than one frame and the block read last."""
 
-    def __init__(self, source: BinaryIO, beginning: re.Pattern[bytes], end: re.Pattern[bytes]) -> None:
+    def __init__(self, source: Readable, beginning: re.Pattern[bytes], end: re.Pattern[bytes]) -> None:
         self._source = source
         self._beginning = beginning
         self._end = end

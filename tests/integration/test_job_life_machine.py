@@ -442,7 +442,7 @@ class JobLifeMachine(RuleBasedStateMachine):
             assert job == JobRepository(self.service.database, self.service.writer).get(job_id)  # without the cache
             if known.status is JobStatus.completed:
                 frames = json.loads(known.outcome)["results"]
-                with self.service.queries.frames(job_id) as (_, stored):
+                with self.service.queries.frames(job_id) as (*_, stored):
                     assert list(stored) == [frame["result"] for frame in frames]
             assert job.error_message == (known.outcome if known.status is JobStatus.failed else None)
 

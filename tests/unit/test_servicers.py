@@ -34,6 +34,7 @@ from job_api.services.reports import ReportLimits, Signature
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.job_status import JobStatus
 from shared.pipelines.catalogue import BUILT_IN_PIPELINES
+from tests.support.calls import Call
 from tests.support.samples import DOCUMENT, VIDEO
 
 pytestmark = pytest.mark.unit
@@ -119,7 +120,7 @@ class TestJobService:
 
     @pytest.mark.parametrize("results_format", [pb.RESULTS_FORMAT_UNSPECIFIED, pb.RESULTS_FORMAT_FRAMES])
     def test_results_as_frames(self, results_format: Any) -> None:
-        bench = Bench(frames=nullcontext((9, [{"text": "a"}, {}])))
+        bench = Bench(frames=nullcontext((9, 2, [{"text": "a"}, {}])))
         serialized = bench.jobs("GetJobResults", pb.GetJobResultsRequest(job_id=TEXT, format=results_format))
         answer = pb.GetJobResultsResponse.FromString(serialized)
         assert (answer.job_id, answer.results_json) == (TEXT, "")
@@ -139,6 +140,22 @@ class TestJobService:
             == pb.GetJobResultsResponse(job_id=TEXT, results_json=text).SerializeToString()
         )
         assert bench.fake.calls == [("results_json", JOB)]
+
+    @pytest.mark.parametrize("results_format", [pb.RESULTS_FORMAT_FRAMES, pb.RESULTS_FORMAT_JSON])
+    def test_results_count_as_what_is_sent_of_them_once_they_are_made(self, results_format: Any) -> None:
+        budget, call, used = MessageBudget(1 << 20), Call(), list[int]()
+        queries = Fake(
+            {
+                "frames": nullcontext((999, 99, (used.append(budget.used_bytes) or {"text": "a"} for _ in range(9)))),
+                "results_json": nullcontext((999, (used.append(budget.used_bytes) or b"x" * 111 for _ in range(9)))),
+            }
+        )
+        servicer: Any = JobServicer(queries, queries, {}, budget)  # type: ignore[arg-type]
+        answer = servicer.GetJobResults(pb.GetJobResultsRequest(job_id=TEXT, format=results_format), call)
+        assert min(used) > 2 * 999
+        assert budget.used_bytes == len(answer)
+        call.end()
+        assert budget.used_bytes == 0
 
     def test_list(self) -> None:
         bench = Bench(page=([RECORD, RECORD], "next"))

@@ -1,8 +1,10 @@
 """Between the contract's messages and the services' types."""
 
+import io
+import json
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
@@ -13,9 +15,10 @@ from hypothesis import strategies as st
 from job_api.errors import InvalidFormat, InvalidStatus, InvalidWait
 from job_api.repositories.jobs import JobRecord
 from job_api.servicers import conversions
-from job_api.servicers.results_answer import frame_message
+from job_api.servicers.results_answer import frame_message, memory_of_frames, results_as_frames
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.job_status import JobStatus
+from shared.results import check_frame, most_values, read_document
 
 pytestmark = pytest.mark.unit
 
@@ -75,6 +78,24 @@ def test_a_frame_becomes_a_struct_with_all_its_values() -> None:
     message = frame_message(7, result)
     assert message.frame_index == 7
     assert MessageToDict(message.result) == result
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "[%s0]" % ("0," * 100_000),
+        json.dumps({str(number): 0 for number in range(50_000)}),
+        '[[[[[{"":{"":[]}}]]]]]',
+        '"x"',
+    ],
+    ids=["numbers", "names", "nested", "text"],
+)
+def test_the_memory_of_frames_is_never_less_than_the_answer_and_its_copy(value: str) -> None:
+    frame = f'{{"frame_index":0,"result":{{"a":{value}}}}}'
+    document = f'{{"results":[{frame}]}}'.encode()
+    answer = results_as_frames(uuid4(), read_document(io.BytesIO(document), check_frame))
+    memory = memory_of_frames(len(document), most_values(io.BytesIO(document)))
+    assert memory > 2 * (len(answer) - len(str(uuid4())))
 
 
 def test_an_unspecified_status_filters_nothing_and_an_unknown_one_is_refused() -> None:

@@ -1,84 +1,115 @@
 """Charging answers to the budget of messages."""
 
-from collections.abc import Callable
+from functools import partial
 
 import pytest
 
 from job_api.errors import Overloaded
-from job_api.message_budget import MessageBudget
-from tests.support.waiting import in_thread
+from job_api.message_budget import MAX_WAITING, MessageBudget
+from tests.support.calls import Call
+from tests.support.waiting import eventually, in_thread
 
 pytestmark = pytest.mark.unit
 
 SHORT_SECONDS = 0.02
+ANSWERS = 50
+"""What answers may take of a budget of 100 bytes."""
 
 
-class Call:
-    """A call whose end is announced when told."""
-
-    def __init__(self) -> None:
-        self._at_end: list[Callable[[], None]] = []
-
-    def add_callback(self, callback: Callable[[], None]) -> bool:
-        self._at_end.append(callback)
-        return True
-
-    def end(self) -> None:
-        for callback in self._at_end:
-            callback()
+def charge(budget: MessageBudget, size_bytes: int, call: Call | None = None) -> None:
+    """Makes an answer of a call that does not end."""
+    with budget.charged(size_bytes, call or Call()):
+        pass
 
 
 def test_an_answer_counts_until_it_is_made_and_its_call_has_ended() -> None:
     budget, sent, cut_off = MessageBudget(100), Call(), Call()
-    with budget.charged(60, sent.add_callback):
-        assert budget.used_bytes == 60
-    assert budget.used_bytes == 60
+    with budget.charged(30, sent):
+        assert budget.used_bytes == 30
+    assert budget.used_bytes == 30
     sent.end()
     assert budget.used_bytes == 0
-    with budget.charged(60, cut_off.add_callback):
+    with budget.charged(30, cut_off):
         cut_off.end()
-        assert budget.used_bytes == 60
+        assert budget.used_bytes == 30
+    assert budget.used_bytes == 0
+
+
+def test_one_that_is_made_counts_as_what_is_sent_and_never_as_more_than_before() -> None:
+    budget, call = MessageBudget(100), Call()
+    with budget.charged(30, call) as lower:
+        lower(10)
+        assert budget.used_bytes == 10
+        lower(20)
+    assert budget.used_bytes == 10
+    call.end()
     assert budget.used_bytes == 0
 
 
 def test_one_waits_until_there_is_room_for_it() -> None:
-    budget, call = MessageBudget(100), Call()
-    budget.add(50)
-
-    def charge() -> None:
-        with budget.charged(51, call.add_callback):
-            call.end()
-
-    waiting = in_thread(charge)
-    budget.add(-50)
+    budget = MessageBudget(100)
+    budget.add(80)
+    waiting = in_thread(lambda: charge(budget, 30))
+    budget.add(-10)
     assert waiting.result(20) is None
+    assert budget.used_bytes == 100
+
+
+def test_answers_that_are_read_slowly_leave_room_for_requests() -> None:
+    budget = MessageBudget(100, SHORT_SECONDS)
+    charge(budget, 20)
+    charge(budget, 30)
+    with pytest.raises(Overloaded):
+        charge(budget, 1)
+    assert budget.used_bytes == ANSWERS
 
 
 def test_one_that_waits_too_long_is_refused_with_a_time_to_try_again_and_is_not_counted() -> None:
-    budget = MessageBudget(100, SHORT_SECONDS)
-    budget.add(50)
-    with pytest.raises(Overloaded) as refusal, budget.charged(51, Call().add_callback):
-        raise AssertionError("there is no room")
+    budget, call = MessageBudget(100, SHORT_SECONDS), Call()
+    budget.add(80)
+    with pytest.raises(Overloaded) as refusal:
+        charge(budget, 30, call)
     assert refusal.value.retry_after_seconds
-    assert budget.used_bytes == 50
+    call.end()
+    assert budget.used_bytes == 80
 
 
-def test_one_larger_than_the_budget_takes_all_of_it() -> None:
+def test_no_more_wait_for_room_than_there_are_threads_to_spare() -> None:
+    budget, calls = MessageBudget(100), [Call() for _ in range(MAX_WAITING + 1)]
+    budget.add(100)
+    waiting = [in_thread(partial(charge, budget, 1, call)) for call in calls]
+    eventually(lambda: [each.done() for each in waiting].count(True) == 1, "one to be refused")
+    for call in calls:
+        call.end()
+    assert all(isinstance(each.exception(20), Overloaded) for each in waiting)
+
+
+def test_one_whose_caller_is_gone_waits_no_longer() -> None:
+    budget, call = MessageBudget(100), Call()
+    budget.add(100)
+    waiting = in_thread(lambda: charge(budget, 1, call))
+    call.end()
+    assert isinstance(waiting.exception(20), Overloaded)
+    assert budget.used_bytes == 100
+
+
+def test_one_larger_than_all_answers_may_be_takes_all_that_they_may() -> None:
     budget = MessageBudget(100)
-    with budget.charged(1000, Call().add_callback):
-        assert budget.used_bytes == 100
+    charge(budget, 1000)
+    assert budget.used_bytes == ANSWERS
 
 
-def test_one_whose_call_has_ended_already_counts_while_it_is_made() -> None:
-    budget = MessageBudget(100)
-    with budget.charged(60, lambda _: False):
-        assert budget.used_bytes == 60
+def test_one_whose_call_has_ended_already_is_not_made() -> None:
+    budget, call = MessageBudget(100), Call()
+    call.end()
+    with pytest.raises(Overloaded), budget.charged(30, call):
+        raise AssertionError("nobody would get it")
     assert budget.used_bytes == 0
 
 
 def test_one_that_fails_is_no_longer_counted_once_its_call_has_ended() -> None:
     budget, call = MessageBudget(100), Call()
-    with pytest.raises(ZeroDivisionError), budget.charged(60, call.add_callback):
+    with pytest.raises(ZeroDivisionError), budget.charged(30, call):
         raise ZeroDivisionError
     call.end()
     assert budget.used_bytes == 0

@@ -65,7 +65,7 @@ def services(make_services: Make, storage: HookedStorage) -> Services:
 
 
 def stored_frames(services: Services, job_id: UUID) -> list[dict[str, Any]]:
-    with services.queries.frames(job_id) as (_, frames):
+    with services.queries.frames(job_id) as (*_, frames):
         return list(frames)
 
 

@@ -49,7 +49,7 @@ def restart(make_services: Make, settings: ApiSettings) -> Restart:
 
 
 def frames_of(services: Services, job_id: UUID) -> int:
-    with services.queries.frames(job_id) as (_, frames):
+    with services.queries.frames(job_id) as (*_, frames):
         return len(list(frames))
 
 

@@ -18,7 +18,7 @@ from shared.results import (
     check_document,
     check_frame,
     encoded_document,
-    list_span,
+    read_as_json,
     read_document,
     read_list,
 )
@@ -52,8 +52,10 @@ def check(document: bytes) -> int:
 
 
 def list_of(document: bytes) -> bytes:
-    begin, end = list_span(io.BytesIO(document))
-    return document[begin:end]
+    size_bytes, chunks = read_as_json(io.BytesIO(document))
+    found = b"".join(chunks)
+    assert len(found) == size_bytes
+    return found
 
 
 def results_of(document: bytes) -> list[dict[str, Any]]:
@@ -79,6 +81,10 @@ def test_whatever_has_the_shape_is_accepted_and_read_back(
 def test_the_list_is_returned_as_the_very_bytes_that_were_stored(text: str) -> None:
     document = f' {{ "results" : {text} }} '.encode()
     assert list_of(document) == text.encode()
+
+
+def test_a_list_that_begins_behind_what_is_read_at_once_is_found() -> None:
+    assert list_of(b" " * 600_000 + document_of([{}]) + b" ") == b'[{"frame_index": 0, "result": {}}]'
 
 
 TRAPS = [
