@@ -53,13 +53,14 @@ def environment(**variables: str) -> dict[str, str]:
 
 
 @contextmanager
-def started(log: Path, *arguments: str, site: Path | None = None) -> Iterator[Process]:
+def started(log: Path, *arguments: str, site: Path | None = None, tree: Path = ROOT) -> Iterator[Process]:
     """Start `python -m` with the arguments, in a group of its own, which is ended with the block.
 
     Args:
         log: The file that holds all that it writes; it works in the folder of that.
         arguments: The module and its command line.
         site: A folder that packages were installed into, for this process to have them too.
+        tree: The checkout whose code it runs.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
@@ -68,7 +69,7 @@ def started(log: Path, *arguments: str, site: Path | None = None) -> Iterator[Pr
             cwd=log.parent,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=environment(PYTHONPATH=os.pathsep.join(map(str, [ROOT, site] if site else [ROOT]))),
+            env=environment(PYTHONPATH=os.pathsep.join(map(str, [tree, site] if site else [tree]))),
             start_new_session=True,
         )
     try:
@@ -78,9 +79,9 @@ def started(log: Path, *arguments: str, site: Path | None = None) -> Iterator[Pr
 
 
 @contextmanager
-def ready(log: Path, pattern: str, *arguments: str, site: Path | None = None) -> Iterator[Process]:
+def ready(log: Path, pattern: str, *arguments: str, site: Path | None = None, tree: Path = ROOT) -> Iterator[Process]:
     """Start a module as `started` does and wait until it writes a line that the pattern finds."""
-    with started(log, *arguments, site=site) as process:
+    with started(log, *arguments, site=site, tree=tree) as process:
 
         def line() -> re.Match[str] | None:
             found = re.search(pattern, process.text)
