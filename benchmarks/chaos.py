@@ -1,16 +1,19 @@
 """Kills the service again and again while clients use it: `python -m benchmarks.chaos --minutes 30 --seed 1`.
 
 One server and several workers run as processes of their own. Clients submit real small videos, those among them that
-hold no frame, and read the results. All the while each process is killed (SIGKILL), terminated (SIGTERM) or stopped for
-longer than a lease (SIGSTOP, SIGCONT), and started again, at times that follow from the seed. At the end the faults
-stop, and it must hold that
+hold no frame, and long ones with tens of MB of results, and read the results. All the while each process is killed
+(SIGKILL), terminated (SIGTERM) or stopped for longer than a lease (SIGSTOP, SIGCONT), and started again; writes and
+syncs of the server fail (where there is a C compiler, see `tests.support.faults`); and each worker's link to the server
+is cut, stalled for longer than a lease, or slowed. What happens when follows from the seed. At the end the faults stop,
+and it must hold that
 
 - every acknowledged job ends, within `SETTLE_SECONDS`; none is lost and none changes once it has ended;
 - its stored results are, byte for byte, those of an undisturbed run of the same video, computed beforehand; a video
   without frames fails with the same message;
 - a repeated submit gives the same job; no client sees an error that it could not simply try again;
-- SIGTERM ends every process in time with exit code 0; a killed worker leaves no child behind;
-- the server's folder holds the files of these jobs and no others.
+- SIGTERM ends every process in time with exit code 0; a killed worker leaves no child behind; a server whose disk fails
+  ends with the code on which a supervisor starts it again, if it ends;
+- the server's folder holds the files of these jobs and no others, and none of those that were deleted.
 
 Else the exit code is 1 and the folder with all logs is kept. Work done twice (a job given out again because its worker
 was lost) is right by design. A job is never failed for lost workers here: `--max-lost-workers` of the server is raised
@@ -21,6 +24,7 @@ The workers run without models, see `cheap_worker`: many jobs a minute, so many 
 
 import argparse
 import json
+import math
 import shutil
 import signal
 import sys
@@ -31,6 +35,7 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -38,8 +43,10 @@ from typing import Any
 import grpc
 
 from benchmarks.chaos_clients import Client, Promise, Truth, truths
+from benchmarks.chaos_links import Link
 from benchmarks.chaos_processes import Victim, Violation, faults
-from benchmarks.cheap_worker import PIPELINE, build_cheap_runner
+from benchmarks.cheap_worker import LARGE_PIPELINE, PIPELINE, build_cheap_runner
+from benchmarks.growth import make_video
 from benchmarks.measuring import command_line, save
 from benchmarks.small_videos import OUTSIDE, small_videos
 from job_client import JobClient
@@ -47,11 +54,17 @@ from job_worker.settings import WorkerSettings
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub
 from shared.contract.job_status import JobStatus
+from tests.support.faults import Faults
 from tests.support.working import free_port
 
 SETTLE_SECONDS = 120.0
 """How long after the last fault the last job may end: a lease and a dozen queued jobs, on a busy host."""
 MAX_VIDEO_BYTES = 85_000
+LONG_FRAMES = (200, 300)
+"""Of the long videos: 20 and 30 MB of results."""
+LONG_SHARE = 0.1
+"""Of the jobs that are of long videos."""
+PIPELINES = f"{PIPELINE},{LARGE_PIPELINE}"
 ANSWER_SECONDS = 120.0
 """Longest that a server that was started or continued may take to answer, on a busy host."""
 OUT_OF_REACH = 1_000_000
@@ -67,8 +80,12 @@ class Storm:
         self._over = threading.Event()
         self._address = f"127.0.0.1:{free_port()}"
         self._truths = self._undisturbed(videos)
-        self._api = Victim("api", self._api_command, folder)
-        self._workers = [Victim(f"worker-{number}", self._worker_command, folder) for number in range(chosen.workers)]
+        self._api = Victim("api", self._api_command, folder, _faults_of_the_disk(folder))
+        self._links = [Link(f"link-{number}", self._address) for number in range(chosen.workers)]
+        self._workers = [
+            Victim(f"worker-{number}", partial(self._worker_command, link.address), folder)
+            for number, link in enumerate(self._links)
+        ]
         self._clients: list[Client] = []
         self._faults: list[str] = []
         self._violations: list[str] = []
@@ -89,17 +106,21 @@ class Storm:
         return self._report()
 
     def _undisturbed(self, videos: Sequence[Path]) -> list[Truth]:
-        settings = WorkerSettings.of(pipelines=PIPELINE, log_level="ERROR")
+        long = [self._folder / f"{frames}_frames.mp4" for frames in LONG_FRAMES]
+        for path, frames in zip(long, LONG_FRAMES, strict=True):
+            make_video(path, frames)
+        settings = WorkerSettings.of(pipelines=PIPELINES, log_level="ERROR")
         with closing(build_cheap_runner(settings)) as runner:
-            return list(truths(runner, PIPELINE, videos))
+            small, large = list(truths(runner, PIPELINE, videos)), list(truths(runner, LARGE_PIPELINE, long))
+        return small + large * math.ceil(LONG_SHARE * len(small) / len(large))
 
     def _api_command(self, _life: str) -> list[str]:
         lease = ("--lease-seconds", str(self._chosen.lease_seconds), "--max-lost-workers", str(OUT_OF_REACH))
         where = ("--address", self._address, "--data-dir", "data", "--min-free-bytes", "0")
-        return ["job_api", *where, *lease, "--pipelines", PIPELINE]
+        return ["job_api", *where, *lease, "--pipelines", PIPELINES]
 
-    def _worker_command(self, life: str) -> list[str]:
-        names = ("--address", self._address, "--worker-id", life, "--pipelines", PIPELINE)
+    def _worker_command(self, address: str, life: str) -> list[str]:
+        names = ("--address", address, "--worker-id", life, "--pipelines", PIPELINES)
         return ["benchmarks.cheap_worker", *names, "--threads", "1", "--work-dir", "."]
 
     def _rage(self, stack: ExitStack) -> None:
@@ -109,20 +130,22 @@ class Storm:
         for number in range(self._chosen.clients):
             rng = Random(f"{self._chosen.seed}-client-{number}")
             connection = stack.enter_context(JobClient(self._address))
-            self._clients.append(Client(f"client-{number}", rng, connection, PIPELINE, self._truths))
-        with ThreadPoolExecutor(1 + len(self._workers) + len(self._clients)) as pool:
+            self._clients.append(Client(f"client-{number}", rng, connection, self._truths))
+        victims: list[Victim | Link] = [self._api, *self._workers, *self._links]
+        with ThreadPoolExecutor(len(victims) + len(self._clients)) as pool:
             try:
                 running = [pool.submit(client.run, self._over) for client in self._clients]
-                running += [pool.submit(self._torment, victim) for victim in (self._api, *self._workers)]
+                running += [pool.submit(self._torment, victim) for victim in victims]
                 wait(running, self._chosen.minutes * 60, FIRST_EXCEPTION)
             finally:
                 self._over.set()
         for error in filter(None, (future.exception() for future in running)):
             self._violations.append(f"{type(error).__name__}: {error}")
 
-    def _torment(self, victim: Victim) -> None:
+    def _torment(self, victim: Victim | Link) -> None:
         chosen = self._chosen
-        for fault in faults(f"{chosen.seed}-{victim.name}", chosen.fault_seconds, chosen.lease_seconds):
+        seed = f"{chosen.seed}-{victim.name}"
+        for fault in faults(seed, victim.kinds, chosen.fault_seconds, chosen.lease_seconds):
             if self._over.wait(fault.after_seconds):
                 return
             self._faults.append(f"{victim.name} {fault.kind}")
@@ -160,16 +183,26 @@ class Storm:
         ends = Counter(str(promise.ended.status) if promise.ended else "not ended" for promise in promises)
         refusals = sum((client.refusals for client in self._clients), Counter())
         repeats = {"submits repeated after their answer": sum(client.repeats for client in self._clients)}
+        deleted = sum(client.deletions for client in self._clients)
+        large = {"kept with large results": sum(promise.truth.is_large for promise in promises), "deleted": deleted}
         sizes = {"workers": chosen.workers, "clients": chosen.clients, "lease seconds": chosen.lease_seconds}
         return {
             "seed": chosen.seed,
             "minutes of faults": chosen.minutes,
-            "processes": sizes | {"videos": len(self._truths)},
+            "processes": sizes | {"videos": len(set(self._truths))},
             "faults": dict(sorted(Counter(self._faults).items())),
-            "jobs": {"acknowledged": len(promises), **dict(sorted(ends.items()))},
+            "jobs": {"acknowledged": len(promises) + deleted, **dict(sorted(ends.items())), **large},
             "clients": repeats | {f"calls repeated after {code}": count for code, count in refusals.items()},
             "violations": self._violations,
         }
+
+
+def _faults_of_the_disk(folder: Path) -> Faults | None:
+    try:
+        return Faults(folder)
+    except OSError as error:
+        print(f"the disk does not fail: {error}", file=sys.stderr)
+        return None
 
 
 def main() -> int:

@@ -3,8 +3,9 @@
 import tempfile
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -13,7 +14,7 @@ from typing import NamedTuple, TypeVar
 import grpc
 
 from benchmarks.chaos_processes import Violation
-from job_client import FrameResult, JobClient, JobInfo, ServiceError
+from job_client import FrameResult, JobClient, JobInfo, JobNotFound, ServiceError
 from job_worker.errors import JobFailed
 from job_worker.runtime.pipeline_runner import PipelineRunner, Run
 from shared.contract.errors import STOPPED_SERVER_CODES
@@ -29,6 +30,10 @@ PATIENCE_SECONDS = 180.0
 PAUSE_SECONDS = 0.2
 REPEATS = 0.1
 """Share of submits that are repeated although they were answered, as after a lost answer."""
+LARGE_BYTES = 10_000_000
+"""Results above this are large: long ones must not fill the disk."""
+LARGE_KEPT = 3
+"""Ended jobs with large results of one client; it deletes the earlier ones."""
 
 TRY_AGAIN = STOPPED_SERVER_CODES | {grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.RESOURCE_EXHAUSTED}
 
@@ -39,14 +44,21 @@ class Truth(NamedTuple):
     Attributes:
         name: The file's name.
         video: Its bytes.
+        pipeline: What it is submitted to.
         status: How its job ends.
         outcome: The results document, or the error message.
     """
 
     name: str
     video: bytes
+    pipeline: str
     status: JobStatus
     outcome: bytes
+
+    @property
+    def is_large(self) -> bool:
+        """Whether the results are."""
+        return len(self.outcome) > LARGE_BYTES
 
 
 @dataclass(slots=True)
@@ -74,7 +86,7 @@ def truths(runner: PipelineRunner, pipeline: str, videos: Iterable[Path]) -> Ite
                 status, outcome = JobStatus.completed, results.read_bytes()
             except JobFailed as failure:
                 status, outcome = JobStatus.failed, str(failure).encode()
-            yield Truth(path.name, path.read_bytes(), status, outcome)
+            yield Truth(path.name, path.read_bytes(), pipeline, status, outcome)
 
 
 class Client:
@@ -84,25 +96,25 @@ class Client:
         name: Part of its request ids; unique.
         rng: Chooses what it does next.
         client: Its connection.
-        pipeline: What it submits to.
         truths: What it submits.
 
     Attributes:
         promises: The jobs that it was promised.
         refusals: Calls that it had to repeat, by the code of the refusal.
         repeats: Submits that it repeated after their answer, which gave the same job.
+        deletions: Jobs that it deleted, which are no promises any more.
     """
 
-    def __init__(self, name: str, rng: Random, client: JobClient, pipeline: str, truths: list[Truth]) -> None:
+    def __init__(self, name: str, rng: Random, client: JobClient, truths: list[Truth]) -> None:
         self.promises: list[Promise] = []
         self.refusals: Counter[str] = Counter()
-        self.repeats = 0
+        self.repeats = self.deletions = 0
         self._name = name
         self._rng = rng
         self._client = client
-        self._pipeline = pipeline
         self._truths = truths
         self._open: list[Promise] = []
+        self._large: deque[Promise] = deque()
 
     def run(self, over: threading.Event) -> None:
         """Submit and look at its jobs until it is over; every submit under way is seen through.
@@ -143,7 +155,7 @@ class Client:
         truth = self._rng.choice(self._truths)
 
         def submitted() -> str:
-            return self._client.submit(truth.video, self._pipeline, request_id).job_id
+            return self._client.submit(truth.video, truth.pipeline, request_id).job_id
 
         job_id = self._insist(submitted)
         promise = Promise(job_id, truth)
@@ -161,6 +173,20 @@ class Client:
                 promise.ended = job
                 self._open.remove(promise)
                 self._check(promise.truth, job)
+                if promise.truth.is_large:
+                    self._large.append(promise)
+        if len(self._large) > LARGE_KEPT:
+            self._delete(self._large.popleft())
+
+    def _delete(self, promise: Promise) -> None:
+        """Delete a job that is still there; the answer may be lost."""
+        job = self._client.job(promise.job_id)
+        if self._insist(job.status) != promise.ended:
+            raise Violation(f"job {promise.job_id} changed after it had ended: {promise.ended}")
+        with suppress(JobNotFound):
+            self._insist(job.delete)
+        self.promises.remove(promise)
+        self.deletions += 1
 
     def _check(self, truth: Truth, job: JobInfo) -> None:
         outcome = job.error_message.encode()

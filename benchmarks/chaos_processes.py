@@ -1,16 +1,19 @@
-"""Processes of the service that are killed, terminated or stopped, and started again."""
+"""Processes of the service that are killed, terminated or stopped, and started again, and the server's failing disk."""
 
+import errno
 import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
+from shared.process.exit_codes import ExitCode
+from tests.support.faults import Faults
 from tests.support.processes import Process, members_of_group, ready
 
 END_SECONDS = 60.0
@@ -25,26 +28,51 @@ class Violation(Exception):
 
 
 class FaultKind(StrEnum):
-    """What is done to a process.
+    """What is done to a process, to the server's disk, or to a worker's link to the server.
 
     Attributes:
         kill: SIGKILL, as when the memory or the power is gone.
         term: SIGTERM, as at every deployment; the process must end by itself, with exit code 0.
         stop: SIGSTOP, for longer than a lease, then SIGCONT: the process wakes and knows nothing of it.
+        write: No write to the data folder succeeds (EIO).
+        sync: No sync of the database's log succeeds (EIO), which ends the server: its supervisor starts it again.
+        read_only: No file can be made for a video or results (EROFS).
+        cut: All connections are closed and new ones too.
+        stall: Nothing passes for longer than a lease, and no connection is closed.
+        slow: Little passes, for as long.
     """
 
     kill = "KILL"
     term = "TERM"
     stop = "STOP"
+    write = "WRITE"
+    sync = "SYNC"
+    read_only = "READ_ONLY"
+    cut = "CUT"
+    stall = "STALL"
+    slow = "SLOW"
+
+
+OF_PROCESSES = (FaultKind.kill, FaultKind.term, FaultKind.stop)
+OUTLASTING = frozenset({FaultKind.stop, FaultKind.stall, FaultKind.slow})
+"""What takes longer than a lease."""
+DISK = {
+    FaultKind.write: ("write", errno.EIO, "data/"),
+    FaultKind.sync: ("sync", errno.EIO, ".wal"),
+    FaultKind.read_only: ("open", errno.EROFS, ".part"),
+}
+"""The call that fails, how, and on which paths."""
+DISK_END_SECONDS = 5.0
+"""In which a server ends that its disk leaves no other choice."""
 
 
 class Fault(NamedTuple):
-    """One thing that is going to happen to a process.
+    """One thing that is going to happen.
 
     Attributes:
-        after_seconds: How long the process runs undisturbed before.
+        after_seconds: How long all is well before.
         kind: What happens.
-        down_seconds: How long until it is started or continued.
+        down_seconds: How long until it is over, and the process runs again.
     """
 
     after_seconds: float
@@ -52,19 +80,20 @@ class Fault(NamedTuple):
     down_seconds: float
 
 
-def faults(seed: str, mean_seconds: float, lease_seconds: float) -> Iterator[Fault]:
-    """Yield faults for ever; the same seed gives the same ones.
+def faults(seed: str, kinds: Sequence[FaultKind], mean_seconds: float, lease_seconds: float) -> Iterator[Fault]:
+    """Yield faults for ever, each of the kinds in turn and in random order; the same seed gives the same ones.
 
     Args:
         seed: Names the sequence.
+        kinds: What may happen.
         mean_seconds: Mean time between two faults.
-        lease_seconds: The service's lease, which every stop outlasts.
+        lease_seconds: The service's lease.
     """
     rng = Random(seed)
     while True:
-        kind = rng.choice((FaultKind.kill, FaultKind.kill, FaultKind.term, FaultKind.stop))
-        down = rng.uniform(1.2, 2) * lease_seconds if kind is FaultKind.stop else rng.uniform(0, MAX_DOWN_SECONDS)
-        yield Fault(rng.expovariate(1 / mean_seconds), kind, down)
+        for kind in rng.sample(kinds, len(kinds)):
+            down = rng.uniform(1.2, 2) * lease_seconds if kind in OUTLASTING else rng.uniform(0, MAX_DOWN_SECONDS)
+            yield Fault(rng.expovariate(1 / mean_seconds), kind, down)
 
 
 class Victim:
@@ -73,16 +102,22 @@ class Victim:
     Args:
         name: What it is called.
         command: Module and arguments for the life of this name.
+        disk: What makes its disk fail; None where that cannot be done.
         folder: Where it works and logs.
 
     Attributes:
         name: What it is called.
+        kinds: What may happen to it.
     """
 
-    def __init__(self, name: str, command: Callable[[str], list[str]], folder: Path) -> None:
+    def __init__(
+        self, name: str, command: Callable[[str], list[str]], folder: Path, disk: Faults | None = None
+    ) -> None:
         self.name = name
+        self.kinds = (*OF_PROCESSES, *(DISK if disk else ()))
         self._command = command
         self._folder = folder
+        self._disk = disk
         self._lives = 0
         self._life = ExitStack()
         self._process: Process | None = None
@@ -99,7 +134,8 @@ class Victim:
             AssertionError: It ended instead, or took too long.
         """
         self._lives += 1
-        running = ready(self._folder / f"{self.life}.log", "listens on|takes jobs from", *self._command(self.life))
+        log, variables = self._folder / f"{self.life}.log", self._disk.variables if self._disk else {}
+        running = ready(log, "listens on|takes jobs from", *self._command(self.life), variables=variables)
         self._process = self._life.enter_context(running)
 
     def suffer(self, fault: Fault, over: threading.Event) -> None:
@@ -117,10 +153,29 @@ class Victim:
             self._signal(signal.SIGSTOP)
             over.wait(fault.down_seconds)
             self._signal(signal.SIGCONT)
+        elif fault.kind in DISK:
+            self._fail_disk(fault, over)
         else:
             self.terminate() if fault.kind is FaultKind.term else self.kill()
             over.wait(fault.down_seconds)
             self.start()
+
+    def _fail_disk(self, fault: Fault, over: threading.Event) -> None:
+        """Have the disk fail for a while; a process that this ends is started again, as a supervisor does."""
+        assert self._disk
+        assert self._process
+        call, number, path = DISK[fault.kind]
+        self._disk.begin(call, number, path)
+        over.wait(fault.down_seconds)
+        self._disk.end(call)
+        try:
+            code = self._process.exit_code(DISK_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            return
+        if code != ExitCode.DISK_FAILED:
+            raise Violation(f"{self.life} ended with exit code {code} when its disk failed: {self._last_line()}")
+        self._leave_nothing()
+        self.start()
 
     def terminate(self) -> None:
         """End it as an operator does.

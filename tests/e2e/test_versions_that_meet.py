@@ -33,15 +33,15 @@ LONG_FRAMES = 2_000
 
 
 @pytest.fixture(scope="module")
-def trees(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The checkouts of both versions; skips the tests, by name, where the earlier one is not in the history."""
+def code_of(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
+    """What has a process run each version's code; skips the tests, by name, where the earlier one is absent."""
     archived = subprocess.run(["git", "archive", EARLIER, *NEEDED], cwd=ROOT, capture_output=True, check=False)
     if archived.returncode:
         pytest.skip(f"optional: the commit {EARLIER[:7]} of the project's history is absent")
     tree = tmp_path_factory.mktemp("earlier")
     with tarfile.open(fileobj=io.BytesIO(archived.stdout)) as archive:
         archive.extractall(tree, filter="data")
-    return {"earlier": tree, "today": ROOT}
+    return {"earlier": {"PYTHONPATH": str(tree)}, "today": {}}
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +58,9 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> list[Truth]:
 
 
 @contextmanager
-def working(folder: Path, address: str, tree: Path) -> Iterator[None]:
+def working(folder: Path, address: str, code: dict[str, str]) -> Iterator[None]:
     flags = ("--address", address, "--pipelines", PIPELINE, "--work-dir", ".")
-    with ready(folder / "worker.log", r"takes jobs from", "benchmarks.cheap_worker", *flags, tree=tree):
+    with ready(folder / "worker.log", r"takes jobs from", "benchmarks.cheap_worker", *flags, variables=code):
         yield
 
 
@@ -83,12 +83,12 @@ def must_end_as_expected(client: JobClient, jobs: dict[str, Truth], data: Path) 
     ("server_of", "worker_of"), [("today", "earlier"), ("earlier", "today")], ids=lambda version: version
 )
 def test_a_worker_does_the_jobs_of_the_other_versions_server(
-    trees: dict[str, Path], expected: list[Truth], tmp_path: Path, server_of: str, worker_of: str
+    code_of: dict[str, dict[str, str]], expected: list[Truth], tmp_path: Path, server_of: str, worker_of: str
 ) -> None:
     data = tmp_path / "data"
     with (
-        serving(data, "--lease-seconds", "3", tree=trees[server_of]) as server,
-        working(tmp_path, server.address, trees[worker_of]),
+        serving(data, "--lease-seconds", "3", variables=code_of[server_of]) as server,
+        working(tmp_path, server.address, code_of[worker_of]),
         JobClient(server.address) as client,
     ):
         must_end_as_expected(client, submit_all(client, expected), data)
@@ -102,12 +102,12 @@ def take(server: Served, worker_id: str) -> str:
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL], ids=lambda end: end.name)
 def test_a_server_goes_on_with_the_data_folder_of_an_earlier_one(
-    trees: dict[str, Path], expected: list[Truth], tmp_path: Path, end: signal.Signals
+    code_of: dict[str, dict[str, str]], expected: list[Truth], tmp_path: Path, end: signal.Signals
 ) -> None:
     data = tmp_path / "data"
     with ExitStack() as stack:
-        server = stack.enter_context(serving(data, tree=trees["earlier"]))
-        with JobClient(server.address) as client, working(tmp_path, server.address, trees["earlier"]):
+        server = stack.enter_context(serving(data, variables=code_of["earlier"]))
+        with JobClient(server.address) as client, working(tmp_path, server.address, code_of["earlier"]):
             ended = submit_all(client, expected)
             must_end_as_expected(client, ended, data)
         running = server.jobs.SubmitJob(submit_request()).job_id
@@ -123,7 +123,7 @@ def test_a_server_goes_on_with_the_data_folder_of_an_earlier_one(
             pending: pb.JOB_STATUS_PENDING,
         }
         server.workers.CompleteJob(pb.CompleteJobRequest(job_id=running, worker_id="holder", results_json=DOCUMENT))
-        with working(tmp_path, server.address, trees["today"]):
+        with working(tmp_path, server.address, code_of["today"]):
             must_end_as_expected(client, {pending: expected[0]}, data)
         assert server.status(running).status == pb.JOB_STATUS_COMPLETED
         videos = {f"{job_id}.mp4" for job_id in (*ended, running, pending)}

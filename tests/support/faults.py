@@ -14,10 +14,20 @@ NEVER_RETURNS = -1
 
 
 class Faults:
-    """The calls that fail at the moment."""
+    """The calls that fail at the moment.
+
+    Attributes:
+        variables: The environment of the processes that they fail in.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        """Build the library, in a folder of its own; raises OSError where none can be built."""
+        self._folder, library, compiler = folder / "faults", folder / "faults.so", shutil.which("cc")
+        if sys.platform != "linux" or not compiler:
+            raise OSError("a library that makes calls fail needs Linux and a C compiler")
+        self._folder.mkdir()
+        subprocess.run([compiler, "-shared", "-fPIC", "-o", str(library), str(SOURCE), "-ldl"], check=True)
+        self.variables = {"TEST_FAULTS": str(self._folder), "LD_PRELOAD": str(library)}
 
     def begin(self, call: str, number: int, path: str = "") -> None:
         """Has the call fail with this errno, or never return, where its path holds this text."""
@@ -30,12 +40,10 @@ class Faults:
 @pytest.fixture
 def faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Faults:
     """Faults of every process that the test starts from now on; skips the test, by name, where none can be made."""
-    compiler = shutil.which("cc")
-    if sys.platform != "linux" or not compiler:
-        pytest.skip("optional: a library that makes calls fail needs Linux and a C compiler")
-    folder, library = tmp_path / "faults", tmp_path / "faults.so"
-    folder.mkdir()
-    subprocess.run([compiler, "-shared", "-fPIC", "-o", str(library), str(SOURCE), "-ldl"], check=True)
-    monkeypatch.setenv("TEST_FAULTS", str(folder))
-    monkeypatch.setenv("LD_PRELOAD", str(library))
-    return Faults(folder)
+    try:
+        made = Faults(tmp_path)
+    except OSError as error:
+        pytest.skip(f"optional: {error}")
+    for name, value in made.variables.items():
+        monkeypatch.setenv(name, value)
+    return made

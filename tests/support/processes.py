@@ -5,10 +5,11 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from tests.support.waiting import eventually
 
@@ -53,14 +54,16 @@ def environment(**variables: str) -> dict[str, str]:
 
 
 @contextmanager
-def started(log: Path, *arguments: str, site: Path | None = None, tree: Path = ROOT) -> Iterator[Process]:
+def started(
+    log: Path, *arguments: str, site: Path | None = None, variables: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[Process]:
     """Start `python -m` with the arguments, in a group of its own, which is ended with the block.
 
     Args:
         log: The file that holds all that it writes; it works in the folder of that.
         arguments: The module and its command line.
         site: A folder that packages were installed into, for this process to have them too.
-        tree: The checkout whose code it runs.
+        variables: Its environment, beside what it has in common with this process.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
@@ -69,7 +72,7 @@ def started(log: Path, *arguments: str, site: Path | None = None, tree: Path = R
             cwd=log.parent,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=environment(PYTHONPATH=os.pathsep.join(map(str, [tree, site] if site else [tree]))),
+            env=environment(**{"PYTHONPATH": os.pathsep.join(map(str, [ROOT, site] if site else [ROOT])), **variables}),
             start_new_session=True,
         )
     try:
@@ -79,9 +82,15 @@ def started(log: Path, *arguments: str, site: Path | None = None, tree: Path = R
 
 
 @contextmanager
-def ready(log: Path, pattern: str, *arguments: str, site: Path | None = None, tree: Path = ROOT) -> Iterator[Process]:
+def ready(
+    log: Path,
+    pattern: str,
+    *arguments: str,
+    site: Path | None = None,
+    variables: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[Process]:
     """Start a module as `started` does and wait until it writes a line that the pattern finds."""
-    with started(log, *arguments, site=site, tree=tree) as process:
+    with started(log, *arguments, site=site, variables=variables) as process:
 
         def line() -> re.Match[str] | None:
             found = re.search(pattern, process.text)

@@ -1,9 +1,10 @@
 """The API as a process of its own on a data folder, with stubs to call it and a view of what it stored."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from uuid import uuid4
 
 import grpc
@@ -12,7 +13,7 @@ from job_api.storage.keys import JOBS_FOLDER
 from shared.contract.channel import CHANNEL_OPTIONS
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub, WorkerServiceStub
-from tests.support.processes import ROOT, Process, ready
+from tests.support.processes import Process, ready
 
 KILLED = -9
 
@@ -49,13 +50,13 @@ def serving(
     *arguments: str,
     module: tuple[str, ...] = ("job_api",),
     address: str = "127.0.0.1:0",
-    tree: Path = ROOT,
+    variables: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Served]:
     """Start the API on the data folder and wait until it listens; end it with the block."""
     log = data.parent / "logs" / f"{uuid4().hex}.log"
     flags = ("--address", address, "--data-dir", str(data), "--min-free-bytes", "0", *arguments)
     with (
-        ready(log, r"listens on (\S+),", *module, *flags, tree=tree) as process,
+        ready(log, r"listens on (\S+),", *module, *flags, variables=variables) as process,
         grpc.insecure_channel(process.ready[0], options=CHANNEL_OPTIONS) as channel,
     ):
         yield Served(process, process.ready[0], JobServiceStub(channel), WorkerServiceStub(channel))
