@@ -1,4 +1,4 @@
-"""The invariants of a job's life, over random operations, crashes, restarts, lost workers and clock jumps.
+"""The invariants of a job's life, over random operations, crashes, restarts, lost workers, stalls and clock jumps.
 
 A crash is real as far as the files go: the data folder is copied as it stands at that instant, the old service is
 thrown away, and a new one starts on the copy.
@@ -22,6 +22,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from job_api.bootstrap import Services, build_services
 from job_api.errors import ApiError, InvalidRange, JobNotFinished, LeaseLost, RequestIdReused, ResultsIncomplete
+from job_api.queue.memory_queue import MemoryQueue
 from job_api.repositories.jobs import JobRepository
 from job_api.services.job_queue import Waiter
 from job_api.services.reports import Signature
@@ -73,6 +74,17 @@ class CrashingStorage(LocalStorage):
         return key
 
 
+class FailingQueue(MemoryQueue):
+    """A queue that can be made to take no job."""
+
+    is_failing = False
+
+    def enqueue(self, job_id: str) -> None:
+        if self.is_failing:
+            raise ConnectionError("the queue cannot be reached")
+        super().enqueue(job_id)
+
+
 @dataclass
 class Lease:
     worker: str | None
@@ -117,12 +129,14 @@ class JobLifeMachine(RuleBasedStateMachine):
 
     def start(self) -> None:
         data = self.folders[-1] / "data"
-        self.storage = CrashingStorage(data)
+        self.storage, self.queue = CrashingStorage(data), FailingQueue()
+        self.is_queue_whole = True
         self.service: Services = build_services(
             ApiSettings.of(
                 data_dir=data, min_free_bytes=0, lease_seconds=LEASE_SECONDS, max_lost_workers=MAX_LOST_WORKERS
             ),
             storage=self.storage,
+            queue=self.queue,
             clock=self.clock,
             new_id=self.new_id,
         )
@@ -184,6 +198,8 @@ class JobLifeMachine(RuleBasedStateMachine):
     @rule()
     def housekeeping(self) -> None:
         self.service.dispatch.expire_leases()
+        self.service.dispatch.retry_enqueuing()
+        self.is_queue_whole |= not self.queue.is_failing
         for known in self.jobs.values():
             if known.lease and known.lease.deadline <= self.clock():
                 known.losses += not known.lease.is_unacknowledged
@@ -214,6 +230,12 @@ class JobLifeMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def the_queue_holds_an_id_too_many(self, data: st.DataObject) -> None:
         self.service.job_queue.put(data.draw(st.sampled_from(list(self.jobs))))
+
+    @rule(is_failing=st.booleans())
+    def the_queue_fails_or_works_again(self, is_failing: bool) -> None:
+        """Jobs that are submitted or requeued meanwhile come into it at the next housekeeping."""
+        self.queue.is_failing = is_failing
+        self.is_queue_whole &= not is_failing
 
     @initialize()
     def some_jobs_are_there(self) -> None:
@@ -268,7 +290,7 @@ class JobLifeMachine(RuleBasedStateMachine):
         job_id = self.service.dispatch.dequeue(worker, 0.0, waiter)
         if job_id is None:
             assert not unacknowledged
-            assert not [known for known in self.jobs.values() if known.status is JobStatus.pending]
+            assert not (self.is_queue_whole and JobStatus.pending in {known.status for known in self.jobs.values()})
             return
         assert not unacknowledged or job_id in unacknowledged
         self.jobs[job_id].status = JobStatus.running
@@ -468,7 +490,9 @@ class JobLifeMachine(RuleBasedStateMachine):
 
     def once_faults_stop_every_job_ends(self) -> None:
         self.clock.advance(2 * LEASE_SECONDS)
+        self.queue.is_failing = False
         self.service.dispatch.expire_leases()
+        self.service.dispatch.retry_enqueuing()
         while job_id := self.service.dispatch.dequeue("good", 0.0, Waiter()):
             self.service.reports.complete(job_id, "good", DOCUMENTS[0])
         assert all(self.status_of(job_id).is_final for job_id in self.jobs)
