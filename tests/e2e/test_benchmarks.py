@@ -40,7 +40,7 @@ def check_row(row: dict[str, Any]) -> None:
         assert 0 <= value["min"] <= value["median"] <= value["max"]
 
 
-@pytest.mark.parametrize("table", ["lives", "waiting", "uploads", "results", "rows"])
+@pytest.mark.parametrize("table", ["lives", "waiting", "uploads", "results", "large", "rows"])
 def test_each_table_of_the_server_is_made(tmp_path: Path, table: str) -> None:
     assert list(report_of("benchmarks.api", tmp_path, "--only", table)["tables"]) == [table]
 
