@@ -122,7 +122,10 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def make_settings(tmp_path: Path) -> Callable[..., ApiSettings]:
-    """Make settings of a server on a free port, with files in a temporary folder and a database in memory."""
+    """Make settings of a server on a free port, with files in a temporary folder and a database in memory.
+
+    It has a quarter of the threads that are the default: to start those takes longer than most tests.
+    """
 
     def make(**values: object) -> ApiSettings:
         defaults: dict[str, object] = {
@@ -130,6 +133,8 @@ def make_settings(tmp_path: Path) -> Callable[..., ApiSettings]:
             "data_dir": tmp_path / "data",
             "database_url": f"duckdb:///:memory:{uuid4().hex}",
             "min_free_bytes": 0,
+            "max_waiting_workers": 64,
+            "max_concurrent_calls": 16,
         }
         return ApiSettings.of(**(defaults | values))
 

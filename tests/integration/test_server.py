@@ -232,8 +232,8 @@ class TestWaiting:
         assert {call.result(QUICK_SECONDS).job_id for call in waiting[1:]} == jobs
 
     def test_256_waiting_workers_leave_a_thread_for_every_other_call(self, make_settings: MakeSettings) -> None:
-        with running_server(make_settings(max_concurrent_calls=1)) as server:
-            assert ApiSettings.of().max_waiting_workers == 256
+        assert ApiSettings.of().max_waiting_workers == 256
+        with running_server(make_settings(max_waiting_workers=256, max_concurrent_calls=1)) as server:
             old = submit(server)
             assert server.workers.Dequeue(pb.DequeueRequest(worker_id="w")).job_id == old
             waiting = [start_waiting(server, f"w{number}") for number in range(256)]
