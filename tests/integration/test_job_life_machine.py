@@ -458,10 +458,13 @@ class JobLifeMachine(RuleBasedStateMachine):
 
     @invariant()
     def every_answered_job_is_where_it_should_be(self) -> None:
-        for job_id, known in self.jobs.items():
+        rows = JobRepository(self.service.database, self.service.writer).newest(None, None, len(self.jobs) + 1)
+        assert {row.job_id for row in rows} == set(self.jobs)
+        for row in rows:
+            job_id, known = row.job_id, self.jobs[row.job_id]
             job = self.service.queries.job(job_id)
             assert job.status is known.status
-            assert job == JobRepository(self.service.database, self.service.writer).get(job_id)  # without the cache
+            assert job == row  # what the cache holds is what is stored
             if known.status is JobStatus.completed:
                 frames = json.loads(known.outcome)["results"]
                 with self.service.queries.frames(job_id) as (*_, stored):
@@ -498,8 +501,15 @@ class JobLifeMachine(RuleBasedStateMachine):
         assert all(self.status_of(job_id).is_final for job_id in self.jobs)
 
 
-JobLifeMachine.TestCase.settings = settings(
-    max_examples=30, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
-)
-TestJobLife = JobLifeMachine.TestCase
-TestJobLife.pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+def lives(count: int) -> settings:
+    return settings(max_examples=count, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@pytest.mark.timeout(300)
+class TestJobLife(JobLifeMachine.TestCase):  # type: ignore[name-defined,misc]
+    settings = lives(8)
+
+
+@pytest.mark.corpus
+class TestManyJobLives(JobLifeMachine.TestCase):  # type: ignore[name-defined,misc]
+    settings = lives(100)
