@@ -186,7 +186,7 @@ def kill_again_and_again(kills: int, folder: Path) -> None:
 
 @pytest.mark.timeout(300)
 def test_nothing_answered_is_lost_however_often_the_server_is_killed(tmp_path: Path) -> None:
-    kill_again_and_again(10, tmp_path)
+    kill_again_and_again(4, tmp_path)
 
 
 @pytest.mark.corpus

@@ -37,7 +37,7 @@ LARGE = VIDEO + bytes(MIB - len(VIDEO))
 MANY = 8
 MAX_UPLOADS = 3
 CALL_SECONDS = 60.0
-STUCK_SECONDS = 10.0
+STUCK_SECONDS = 5.0
 """Far longer than it takes to send all of the uploads to a server that reads them."""
 LIMITS = ("--max-video-bytes", str(LIMIT_BYTES), "--max-results-bytes", str(LIMIT_BYTES))
 LIMITS += ("--max-inflight-bytes", str(LIMIT_BYTES + MIB))
