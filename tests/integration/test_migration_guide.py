@@ -1,4 +1,4 @@
-"""docs/phase_16/migration_guide.md, followed to the letter on a copy."""
+"""docs/phase_16/migration_guide.md, followed to the letter on a copy: some thirty processes, one after the other."""
 
 import shlex
 import subprocess
@@ -50,6 +50,7 @@ def messages(copy: Path) -> list[str | None]:
         return [message for (message,) in connection.execute("SELECT error_message FROM jobs").fetchall()]
 
 
+@pytest.mark.corpus
 def test_the_commands_work_up_and_down(copy: Path) -> None:
     ok(copy, "alembic upgrade head")
     commands = [" ".join(words) for words in commands_of(PAGE) if "revision" not in words]
@@ -61,6 +62,7 @@ def test_the_commands_work_up_and_down(copy: Path) -> None:
         assert connection.execute("SELECT count(*) FROM duckdb_types() WHERE NOT internal").fetchall() == [(0,)]
 
 
+@pytest.mark.corpus
 def test_the_new_migration_goes_up_down_and_up_again_and_keeps_the_rules(copy: Path) -> None:
     ok(copy, "alembic upgrade head")
     row(copy, "left over")
@@ -80,6 +82,7 @@ def test_the_new_migration_goes_up_down_and_up_again_and_keeps_the_rules(copy: P
     assert violations_in(copy) == []
 
 
+@pytest.mark.corpus
 @pytest.mark.parametrize("command", ["alembic check", "alembic revision --autogenerate -m x"])
 def test_what_is_said_to_fail_fails(copy: Path, command: str) -> None:
     ok(copy, "alembic upgrade head")

@@ -3,8 +3,11 @@
 import subprocess
 import sys
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+
+import pytest
+from _pytest.mark import ParameterSet
 
 from tests.support.project_copy import ROOT, copy_of_project
 
@@ -34,6 +37,11 @@ def install_template(template: str, folder: Path) -> tuple[Path, Path]:
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
     subprocess.run([*pip, "--target", str(site), str(project)], check=True, capture_output=True, timeout=100)
     return project, site
+
+
+def some_of(bugs: Iterable[str], *some: str) -> list[ParameterSet]:
+    """Return the bugs as parameters: some for `make test`, which shows that each suite finds one, the rest for later."""
+    return [pytest.param(bug, marks=[] if bug in some else pytest.mark.corpus) for bug in bugs]
 
 
 def run_tests_of(project: Path, site: Path) -> "subprocess.CompletedProcess[str]":
