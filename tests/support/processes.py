@@ -5,18 +5,21 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from tests.support.forked import Forked
 from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 READY_SECONDS = 180.0
 """Models load in a few seconds; on a machine that does much else, in many."""
 STOP_SECONDS = 60.0
+FORKED = ("job_api", "tests.support.failpoint_server")
+"""Modules that are forked and not run by a new interpreter."""
 
 
 @dataclass
@@ -29,7 +32,7 @@ class Process:
         ready: What the pattern it was started with found: the groups of the line that says it is ready.
     """
 
-    popen: "subprocess.Popen[bytes]"
+    popen: "subprocess.Popen[bytes] | Forked"
     log: Path
     ready: tuple[str, ...] = ()
 
@@ -66,19 +69,31 @@ def started(
         variables: Its environment, beside what it has in common with this process.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as output:
-        popen = subprocess.Popen(
-            [sys.executable, "-m", *arguments],
-            cwd=log.parent,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=environment(**{"PYTHONPATH": os.pathsep.join(map(str, [ROOT, site] if site else [ROOT])), **variables}),
-            start_new_session=True,
-        )
+    log.touch()
+    paths = os.pathsep.join(map(str, [ROOT, site] if site else [ROOT]))
+    its_environment = environment(**{"PYTHONPATH": paths, **variables})
+    module, *flags = arguments
+    popen: subprocess.Popen[bytes] | Forked
+    if module in FORKED and not site and "LD_PRELOAD" not in its_environment:  # which a new program alone obeys
+        popen = Forked(module, flags, log, its_environment)
+    else:
+        popen = _new_program(arguments, log, its_environment)
     try:
         yield Process(popen, log)
     finally:
         _end(popen)
+
+
+def _new_program(arguments: Sequence[str], log: Path, variables: dict[str, str]) -> "subprocess.Popen[bytes]":
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", *arguments],
+            cwd=log.parent,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=variables,
+            start_new_session=True,
+        )
 
 
 @contextmanager
@@ -136,7 +151,7 @@ def members_of_group(group: int) -> list[int]:
     return members
 
 
-def _end(popen: "subprocess.Popen[bytes]") -> None:
+def _end(popen: "subprocess.Popen[bytes] | Forked") -> None:
     """End the process in order, so that it can still write what it covered, and then whatever it left."""
     if popen.poll() is None:
         popen.terminate()
