@@ -31,7 +31,6 @@ PLANTED = [
         "::test_x",
         "test_every_test_that",
     ),
-    ("docs/decisions/0003-leases-in-memory.md", "`running`", "`runing`", "test_every_name_is_one"),
     ("docs/phase_16/migration_guide.md", "alembic history ", "alembic histories ", "test_every_command_can_be_typed"),
     ("README.md", "50051 --yolo-weights yolo26n.pt", "50051 --weights yolo26n.pt", "test_every_command_can"),
     ("docs/phase_16/rollback_plan.md", "# Rollback plan\n", "# Rollback plan\nTODO: more.\n", "test_nothing_is_left"),
