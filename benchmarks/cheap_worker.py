@@ -41,7 +41,7 @@ class FrameStamp:
         self._repeats = repeats
 
     def read(self, image: Image, min_confidence: float = 0.0) -> list[TextLine]:  # noqa: ARG002 (it is always 1)
-        """Returns the stamp; the same image gives the same line."""
+        """Return the stamp; the same image gives the same line."""
         height, width = image.shape[:2]
         blue, green, red, _ = cv2.mean(image)
         stamp = f"{hashlib.blake2b(image.data, digest_size=8).hexdigest()} {red:.2f} {green:.2f} {blue:.2f}"

@@ -172,7 +172,7 @@ Loan = tuple[Any, list[Any]]
 
 
 def _loans_of(run: Callable[[], Iterable[Any]]) -> list[Loan]:
-    """Returns what the networks are given in a pass."""
+    """Return what the networks are given in a pass."""
     from job_worker.inference.openvino_models import CompiledModel
 
     loans: list[Loan] = []

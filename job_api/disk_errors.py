@@ -9,7 +9,10 @@ from job_api.errors import ApiError, DiskLow, Overloaded, StorageUnavailable
 
 _LOW = partial(DiskLow, "the server's disk is full; try again later or ask its operator to free space")
 _BUSY = partial(Overloaded, "the server has reached the limit of its open files; try again in a moment")
-_UNAVAILABLE = partial(StorageUnavailable, "the server cannot use its disk at the moment; try again")
+_UNAVAILABLE = partial(
+    StorageUnavailable,
+    "the server cannot use its disk; try again, and where that does not help look into the server's log",
+)
 
 _ERRORS: dict[int, Callable[[], ApiError]] = {
     errno.ENOSPC: _LOW,

@@ -9,7 +9,7 @@ from typing import Self
 from uuid import uuid4
 
 from job_client.job import Job, JobInfo, job_info
-from job_client.retry import call, upload_seconds
+from job_client.retry import CALL_SECONDS, call, checked_timeout, upload_seconds
 from shared.contract.channel import open_channel
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub
@@ -43,9 +43,20 @@ class JobClient:
     Args:
         address: The server, host:port.
         tls_ca_file: Certificates to trust (PEM): connect with TLS. None connects without.
+        timeout_seconds: How long one try of any call may take, 0 to `job_client.retry.MAX_TIMEOUT_SECONDS`. None and 0
+            leave it to the call: a minute, and the time that what it sends or receives takes at 256 kbit/s.
+
+    Raises:
+        ValueError: The timeout is no such time.
     """
 
-    def __init__(self, address: str = DEFAULT_ADDRESS, tls_ca_file: Path | None = None) -> None:
+    def __init__(
+        self,
+        address: str = DEFAULT_ADDRESS,
+        tls_ca_file: Path | None = None,
+        timeout_seconds: float | None = None,
+    ) -> None:
+        self._timeout = checked_timeout(timeout_seconds)
         self._channel = open_channel(address, tls_ca_file, KEEPALIVE_TIMEOUT_SECONDS)
         self._stub = JobServiceStub(self._channel)
 
@@ -81,11 +92,11 @@ class JobClient:
             video=video if isinstance(video, bytes) else Path(video).read_bytes(),
             request_id=request_id or str(uuid4()),
         )
-        return self.job(call(self._stub.SubmitJob, request, upload_seconds(len(request.video))).job_id)
+        return self.job(call(self._stub.SubmitJob, request, self._timeout or upload_seconds(len(request.video))).job_id)
 
     def job(self, job_id: str) -> Job:
         """Return the handle of a job that was submitted before; makes no call."""
-        return Job(job_id, self._stub)
+        return Job(job_id, self._stub, self._timeout)
 
     def jobs(self, status: JobStatus | None = None) -> Iterator[JobInfo]:
         """Yield the status of each job, newest first, requesting the next page when it is needed.
@@ -96,12 +107,14 @@ class JobClient:
         wanted = pb.JobStatus.Value(f"JOB_STATUS_{status.name.upper()}") if status else pb.JOB_STATUS_UNSPECIFIED
         token = ""
         while True:
-            page = call(self._stub.ListJobs, pb.ListJobsRequest(page_token=token, status=wanted))
+            page = call(
+                self._stub.ListJobs, pb.ListJobsRequest(page_token=token, status=wanted), self._timeout or CALL_SECONDS
+            )
             yield from map(job_info, page.jobs)
             if not (token := page.next_page_token):
                 return
 
     def pipelines(self) -> list[PipelineInfo]:
         """Return the pipelines that the server offers."""
-        answer = call(self._stub.ListPipelines, pb.ListPipelinesRequest())
+        answer = call(self._stub.ListPipelines, pb.ListPipelinesRequest(), self._timeout or CALL_SECONDS)
         return [PipelineInfo(pipeline.pipeline_id, pipeline.description) for pipeline in answer.pipelines]

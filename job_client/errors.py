@@ -8,7 +8,7 @@ ServiceError
 ├── JobNotCompleted       the job has no results yet
 ├── JobFailed             the job has no results: it ended with an error
 ├── JobNotFinished        the job cannot be deleted while it is pending or running
-├── ServerBusy            the server has no room just now; `retry_after_seconds` may say when to try again
+├── ServerBusy            the server has no room, or its disk fails; `retry_after_seconds` may say when to try again
 └── Unreachable           the server cannot be reached, or did not answer in time
 
 What fits none of them (a fault in the server, damaged results) is a plain `ServiceError`.
@@ -94,7 +94,7 @@ class JobNotFinished(ServiceError):
 
 
 class ServerBusy(ServiceError):
-    """The server has no room just now: too much is under way, or its disk is nearly full."""
+    """The server cannot do it just now: too much is under way, or its disk is nearly full or fails."""
 
 
 class Unreachable(ServiceError):
@@ -108,6 +108,7 @@ _BY_REASON: dict[str, type[ServiceError]] = {
     Reason.JOB_NOT_FINISHED: JobNotFinished,
     Reason.PAYLOAD_TOO_LARGE: PayloadTooLarge,
     Reason.REQUEST_ID_REUSED: RequestIdReused,
+    Reason.STORAGE_UNAVAILABLE: ServerBusy,
 }
 
 _BY_CODE: dict[grpc.StatusCode, type[ServiceError]] = {

@@ -1,21 +1,25 @@
 """One job of a server: its status, its end, its results."""
 
+import gzip
 import io
 import math
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, BinaryIO, TypeVar, cast
 
 import grpc
 
-from job_client.errors import ServiceError, Unreachable
-from job_client.retry import FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS, RESULTS_SECONDS, call
+from job_client.errors import ServerBusy, ServiceError, Unreachable
+from job_client.retry import CALL_SECONDS, FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS, RESULTS_SECONDS, call
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub
 from shared.contract.job_status import JobStatus
 from shared.results import FrameResult, InvalidDocument, read_frame, read_list
+
+T = TypeVar("T")
 
 OUTAGE_SECONDS = 60.0
 """How long `wait` goes on without an answer: a server that is started again comes back in a few seconds."""
@@ -46,13 +50,14 @@ class Job:
 
     job_id: str
     _stub: JobServiceStub = field(repr=False, compare=False)
+    _timeout: float | None = field(default=None, repr=False, compare=False)
 
     def __str__(self) -> str:
         return self.job_id
 
     def status(self) -> JobInfo:
         """Return the job's status now."""
-        return job_info(call(self._stub.GetJobStatus, pb.GetJobStatusRequest(job_id=self.job_id)))
+        return job_info(self._answer(self._stub.GetJobStatus, pb.GetJobStatusRequest(job_id=self.job_id)))
 
     def wait(
         self,
@@ -98,16 +103,19 @@ class Job:
 
     def iter_results(self) -> Iterator[FrameResult]:
         """Yield the results frame by frame, which takes less memory than `results`; raises as that does."""
-        request = pb.GetJobResultsRequest(job_id=self.job_id, format=pb.RESULTS_FORMAT_JSON)
+        request = pb.GetJobResultsRequest(job_id=self.job_id, format=pb.RESULTS_FORMAT_JSON, gzip=True)
         try:
-            yield from read_list(io.BytesIO(self._results_json(request)), read_frame)
-        except InvalidDocument as error:
+            yield from read_list(self._results_json(request), read_frame)
+        except (InvalidDocument, gzip.BadGzipFile, EOFError, zlib.error) as error:
             message = f"the server's answer holds no results of job {self.job_id}: {error}"
             raise ServiceError(grpc.StatusCode.DATA_LOSS, message) from error
 
-    def _results_json(self, request: pb.GetJobResultsRequest) -> bytes:
+    def _results_json(self, request: pb.GetJobResultsRequest) -> BinaryIO:
         """Return the answered JSON text, and keep nothing else of the answer: it may be large."""
-        return call(self._stub.GetJobResults, request, RESULTS_SECONDS).results_json.encode()
+        answer = self._answer(self._stub.GetJobResults, request, RESULTS_SECONDS)
+        if answer.results_json_gzip:
+            return cast("BinaryIO", gzip.GzipFile(fileobj=io.BytesIO(answer.results_json_gzip)))
+        return io.BytesIO(answer.results_json.encode())  # of a server that does not compress
 
     def results_as_dicts(self) -> list[dict[str, Any]]:
         """Return the same as plain dicts, `{"frame_index": int, "result": {...}}`; raises as `results` does."""
@@ -119,12 +127,15 @@ class Job:
         Raises:
             JobNotFinished: The job is pending or running.
         """
-        call(self._stub.DeleteJob, pb.DeleteJobRequest(job_id=self.job_id))
+        self._answer(self._stub.DeleteJob, pb.DeleteJobRequest(job_id=self.job_id))
+
+    def _answer(self, method: Callable[..., T], request: object, seconds: float = CALL_SECONDS) -> T:
+        return call(method, request, self._timeout or seconds)
 
     def _status_or_none(self, deadline: float) -> JobInfo | None:
         try:
             return self.status()
-        except Unreachable:
+        except (Unreachable, ServerBusy):
             if time.monotonic() > deadline:
                 raise
             return None

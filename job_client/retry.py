@@ -29,8 +29,21 @@ BUSY_PATIENCE_SECONDS = 60.0
 """How long a call is tried again while the server is overloaded."""
 _NO_ANSWER = frozenset({grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN})
 """What a connection that is reset, or a proxy, makes of a call; with a reason it is the server's own answer."""
+MAX_TIMEOUT_SECONDS = 366 * 86_400.0
+"""A year: gRPC takes what is far longer for a moment in the past."""
 FIRST_PAUSE_SECONDS = 0.1
 MAX_PAUSE_SECONDS = 2.0
+
+
+def checked_timeout(seconds: float | None) -> float | None:
+    """Return how long a call may take as the caller says it; None for 0 or None, which leave it to the call.
+
+    Raises:
+        ValueError: It is no such time.
+    """
+    if not 0 <= (seconds or 0) <= MAX_TIMEOUT_SECONDS:
+        raise ValueError(f"a timeout must be 0 to {MAX_TIMEOUT_SECONDS:.0f} seconds, not {seconds}")
+    return seconds or None
 
 
 def upload_seconds(size_bytes: int) -> float:

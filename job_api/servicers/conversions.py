@@ -61,15 +61,18 @@ def status_of_filter(status: int) -> JobStatus | None:
     return _FROM_MESSAGE[status]
 
 
-def wants_json(results_format: int) -> bool:
+def wants_json(request: pb.GetJobResultsRequest) -> bool:
     """Return whether the caller requests the results as JSON text.
 
     Raises:
-        InvalidFormat: The number is not one of the enum's.
+        InvalidFormat: The format is not one of the enum's, or none that can be compressed.
     """
-    if results_format not in pb.ResultsFormat.values():
-        raise InvalidFormat(f"format must be one of ResultsFormat, not {results_format}")
-    return results_format == pb.RESULTS_FORMAT_JSON
+    if request.format not in pb.ResultsFormat.values():
+        raise InvalidFormat(f"format must be one of ResultsFormat, not {request.format}")
+    is_json = request.format == pb.RESULTS_FORMAT_JSON
+    if request.gzip and not is_json:
+        raise InvalidFormat("format must be RESULTS_FORMAT_JSON where gzip is requested")
+    return is_json
 
 
 def seconds_of_wait(wait: Duration) -> float:

@@ -6,7 +6,7 @@ import grpc
 
 from job_api.message_budget import MessageBudget
 from job_api.servicers.conversions import status_message, status_of_filter, summary_message, wants_json
-from job_api.servicers.results_answer import memory_of_frames, memory_of_json, results_as_frames, results_as_json
+from job_api.servicers.results_answer import memory_of_frames, memory_of_json, results_as_frames, results_as_gzip, results_as_json
 from job_api.services.queries import QueryService
 from job_api.services.request_ids import parse_job_id
 from job_api.services.submission import SubmissionService
@@ -46,12 +46,14 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
     ) -> bytes:
         """Answer the results of a completed job, as messages or as the stored JSON text."""
         job_id = parse_job_id(request.job_id)
-        if wants_json(request.format):
+        if wants_json(request):
             with (
                 self._queries.results_json(job_id) as (size_bytes, chunks),
                 self._budget.charged(memory_of_json(size_bytes), context) as lower,
             ):
-                answer = results_as_json(job_id, size_bytes, chunks)
+                answer = (
+                    results_as_gzip(job_id, chunks) if request.gzip else results_as_json(job_id, size_bytes, chunks)
+                )
                 lower(len(answer))
                 return answer
         with (

@@ -5,6 +5,7 @@ message would hold the results beside them.
 """
 
 import io
+import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
@@ -15,14 +16,17 @@ from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.results import MAX_FRAME_BYTES
 
 _LENGTH_DELIMITED = 2
-"""The wire type of a string, see https://protobuf.dev/programming-guides/encoding/."""
+"""The wire type of strings and bytes, see https://protobuf.dev/programming-guides/encoding/."""
 _JSON_COPIES = 2.5
 """The answer while it grows, and gRPC's copy of it."""
 _VALUE_BYTES = 16
 """What a message adds to the JSON of one value: a number has 8 bytes, and it and all around it a tag and a length."""
 _OBJECT_BYTES = 128
 """What one value takes as an object of Python and as one of protobuf, of one frame at a time."""
-_RESULTS_JSON_TAG = pb.GetJobResultsResponse.RESULTS_JSON_FIELD_NUMBER << 3 | _LENGTH_DELIMITED
+_GZIP_LEVEL = 1
+"""Results shrink to a fifth at 100 MB/s; at the default level to a seventh, at a third of the speed."""
+_GZIP_WINDOW = 16 + zlib.MAX_WBITS
+"""What `zlib` calls gzip's format."""
 
 
 def memory_of_json(size_bytes: int) -> int:
@@ -38,9 +42,23 @@ def memory_of_frames(size_bytes: int, values: int) -> int:
 
 def results_as_json(job_id: UUID, size_bytes: int, chunks: Iterable[bytes]) -> bytes:
     """Return the serialized answer whose `results_json` is made of these chunks of UTF-8."""
+    return _answer(job_id, pb.GetJobResultsResponse.RESULTS_JSON_FIELD_NUMBER, size_bytes, chunks)
+
+
+def results_as_gzip(job_id: UUID, chunks: Iterable[bytes]) -> bytes:
+    """Return the serialized answer whose `results_json_gzip` holds these chunks of UTF-8."""
+    compressor = zlib.compressobj(_GZIP_LEVEL, wbits=_GZIP_WINDOW)
+    compressed = [*map(compressor.compress, chunks), compressor.flush()]
+    return _answer(
+        job_id, pb.GetJobResultsResponse.RESULTS_JSON_GZIP_FIELD_NUMBER, sum(map(len, compressed)), compressed
+    )
+
+
+def _answer(job_id: UUID, field_number: int, size_bytes: int, chunks: Iterable[bytes]) -> bytes:
+    """Return the serialized answer with one field of so many bytes."""
     answer = io.BytesIO()
     answer.write(pb.GetJobResultsResponse(job_id=str(job_id)).SerializeToString())
-    answer.write(_varint(_RESULTS_JSON_TAG) + _varint(size_bytes))
+    answer.write(_varint(field_number << 3 | _LENGTH_DELIMITED) + _varint(size_bytes))
     answer.writelines(chunks)
     return answer.getvalue()
 

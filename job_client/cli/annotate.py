@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from job_client.cli.options import AddressOption, JobIdArgument, TlsOption
+from job_client.cli.options import AddressOption, JobIdArgument, TimeoutOption, TlsOption
 from job_client.cli.output import print_message
 from job_client.cli.progress import counting_bar
 from job_client.cli.signals import ending_on_signals
@@ -34,6 +34,7 @@ def annotate(
     font: FontOption = None,
     address: AddressOption = DEFAULT_ADDRESS,
     tls_ca_file: TlsOption = None,
+    timeout: TimeoutOption = None,
 ) -> None:
     """Write a copy of the video with boxes, labels and text drawn on every frame.
 
@@ -46,7 +47,7 @@ def annotate(
     """
     if out.suffix.lower() not in SUFFIXES:
         raise typer.BadParameter(f"{out.name} must end in {' or '.join(SUFFIXES)}", param_hint="--out")
-    with JobClient(address, tls_ca_file) as client:
+    with JobClient(address, tls_ca_file, timeout) as client:
         results = client.job(job_id).results()
     with needing_extra("client-media"):
         from job_client.media.annotation import annotate_video  # noqa: PLC0415 (a plain client does without)

@@ -9,7 +9,15 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from job_client.cli.options import AddressOption, JobIdsArgument, JsonOption, PipelineOption, TlsOption
+from job_client.cli.options import (
+    AddressOption,
+    CallTimeoutOption,
+    JobIdsArgument,
+    JsonOption,
+    PipelineOption,
+    TimeoutOption,
+    TlsOption,
+)
 from job_client.cli.output import (
     console,
     job_record,
@@ -39,6 +47,7 @@ def submit(
     as_json: JsonOption = False,  # noqa: FBT002
     address: AddressOption = DEFAULT_ADDRESS,
     tls_ca_file: TlsOption = None,
+    call_timeout: CallTimeoutOption = None,
 ) -> None:
     """Submit videos and print the job's id of each.
 
@@ -50,7 +59,7 @@ def submit(
 
         foregsyte submit *.mp4 --pipeline ocr --json
     """
-    with JobClient(address, tls_ca_file) as client:
+    with JobClient(address, tls_ca_file, call_timeout) as client:
         jobs = [(video, _submit(client, video, pipeline, as_json=as_json)) for video in videos]
         codes = [ExitCode.OK if job else ExitCode.USAGE for _, job in jobs]
         if wait:
@@ -93,6 +102,7 @@ def status(
     as_json: JsonOption = False,  # noqa: FBT002
     address: AddressOption = DEFAULT_ADDRESS,
     tls_ca_file: TlsOption = None,
+    timeout: TimeoutOption = None,
 ) -> None:
     """Print the status of jobs.
 
@@ -102,7 +112,7 @@ def status(
 
         foregsyte status JOB_ID | jq -r .status
     """
-    with JobClient(address, tls_ca_file) as client:
+    with JobClient(address, tls_ca_file, timeout) as client:
         _print_jobs((client.job(job_id).status() for job_id in job_ids), as_json=as_json)
 
 
@@ -112,6 +122,7 @@ def list_jobs(
     as_json: JsonOption = False,  # noqa: FBT002
     address: AddressOption = DEFAULT_ADDRESS,
     tls_ca_file: TlsOption = None,
+    timeout: TimeoutOption = None,
 ) -> None:
     """List jobs, newest first.
 
@@ -121,7 +132,7 @@ def list_jobs(
 
         foregsyte list --status failed | jq -r .error_message
     """
-    with JobClient(address, tls_ca_file) as client:
+    with JobClient(address, tls_ca_file, timeout) as client:
         _print_jobs(islice(client.jobs(status), limit), as_json=as_json)
 
 
@@ -137,6 +148,7 @@ def delete(
     as_json: JsonOption = False,  # noqa: FBT002
     address: AddressOption = DEFAULT_ADDRESS,
     tls_ca_file: TlsOption = None,
+    timeout: TimeoutOption = None,
 ) -> None:
     """Delete finished jobs, their videos and their results.
 
@@ -146,7 +158,7 @@ def delete(
 
         foregsyte list --status failed | jq -r .job_id | xargs foregsyte delete
     """
-    with JobClient(address, tls_ca_file) as client:
+    with JobClient(address, tls_ca_file, timeout) as client:
         for job_id in job_ids:
             client.job(job_id).delete()
             if wants_tables(as_json=as_json):
@@ -159,6 +171,7 @@ def pipelines(
     as_json: JsonOption = False,  # noqa: FBT002
     address: AddressOption = DEFAULT_ADDRESS,
     tls_ca_file: TlsOption = None,
+    timeout: TimeoutOption = None,
 ) -> None:
     """List the pipelines that the server offers.
 
@@ -166,7 +179,7 @@ def pipelines(
 
         foregsyte pipelines
     """
-    with JobClient(address, tls_ca_file) as client:
+    with JobClient(address, tls_ca_file, timeout) as client:
         offered = client.pipelines()
     if wants_tables(as_json=as_json):
         table = Table("pipeline", "what it finds")

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from job_client.retry import checked_timeout
+
 AddressOption = Annotated[str, typer.Option(envvar="FOREGSYTE_ADDRESS", help="The server, host:port.")]
 TlsOption = Annotated[
     Path | None,
@@ -16,6 +18,21 @@ TlsOption = Annotated[
         help="Certificates to trust (PEM): connect with TLS.",
     ),
 ]
+_CALL_TIMEOUT_HELP = "Longest time for each call, in seconds; 0: as long as what it carries may take at 256 kbit/s."
+
+
+def _timeout(seconds: float | None) -> float | None:
+    try:
+        return checked_timeout(seconds)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+TimeoutOption = Annotated[
+    float | None, typer.Option("--timeout", "--call-timeout", callback=_timeout, help=_CALL_TIMEOUT_HELP)
+]
+CallTimeoutOption = Annotated[float | None, typer.Option("--call-timeout", callback=_timeout, help=_CALL_TIMEOUT_HELP)]
+"""The same of the command whose `--timeout` is how long a job may take."""
 PipelineOption = Annotated[str, typer.Option("--pipeline", envvar="FOREGSYTE_PIPELINE", help="Which pipeline to run.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON lines, as if the output were piped.")]
 JobIdArgument = Annotated[str, typer.Argument(metavar="JOB_ID", help="The job's id.")]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from job_client.cli.options import AddressOption, JobIdArgument, TlsOption
+from job_client.cli.options import AddressOption, JobIdArgument, TimeoutOption, TlsOption
 from job_client.cli.output import print_message
 from job_client.cli.progress import counting_bar
 from job_client.cli.signals import ending_on_signals
@@ -33,6 +33,7 @@ def report(
     thumbnails: ThumbnailsOption = 200,
     address: AddressOption = DEFAULT_ADDRESS,
     tls_ca_file: TlsOption = None,
+    timeout: TimeoutOption = None,
 ) -> None:
     """Write one page that shows what is in the video and when, and that needs no network.
 
@@ -43,7 +44,7 @@ def report(
 
         foregsyte report JOB_ID --video video.mp4 -o report.html
     """
-    with JobClient(address, tls_ca_file) as client:
+    with JobClient(address, tls_ca_file, timeout) as client:
         job = client.job(job_id)
         info, results = job.status(), job.results()
     with ending_on_signals(), written_whole(out) as temporary:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from job_client.cli.options import AddressOption, FramesOption, JobIdArgument, TlsOption, frames_range
+from job_client.cli.options import AddressOption, FramesOption, JobIdArgument, TimeoutOption, TlsOption, frames_range
 from job_client.cli.output import console, print_message, summary_table, wants_tables
 from job_client.cli.signals import ending_on_signals
 from job_client.client import DEFAULT_ADDRESS, JobClient
@@ -39,6 +39,7 @@ def results(
     video: VideoOption = None,
     address: AddressOption = DEFAULT_ADDRESS,
     tls_ca_file: TlsOption = None,
+    timeout: TimeoutOption = None,
 ) -> None:
     """Print results: a summary on a terminal, one JSON line a frame when piped.
 
@@ -53,7 +54,7 @@ def results(
         foregsyte results JOB_ID --format coco --video video.mp4 --out coco.json
     """
     wanted = frames_range(frames)
-    with JobClient(address, tls_ca_file) as client:
+    with JobClient(address, tls_ca_file, timeout) as client:
         selected = [frame for frame in client.job(job_id).results() if frame.frame_index in wanted]
     size = _size_of(video) if video else None
     if out:

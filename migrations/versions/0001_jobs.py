@@ -11,7 +11,7 @@ _STATUS = sa.Enum("pending", "running", "completed", "failed", name="job_status"
 
 
 def upgrade() -> None:
-    """Makes the type and the table."""
+    """Make the type and the table."""
     op.create_table(
         "jobs",
         sa.Column("job_id", sa.Uuid(), nullable=False),
@@ -27,6 +27,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drops both, and with them every job."""
+    """Drop both, and with them every job."""
     op.drop_table("jobs")
     _STATUS.drop(op.get_bind(), checkfirst=True)

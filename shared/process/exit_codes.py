@@ -12,8 +12,9 @@ class ExitCode(IntEnum):
         USAGE: Wrong usage, a wrong setting, a file or a request that cannot be used, or an extra that is not installed.
         JOB_FAILED: The job ended with an error.
         NOT_FOUND: There is no such job.
-        UNREACHABLE: The server cannot be reached.
-        TRY_LATER: Not now: the job has not ended yet, the server has no room, or another server has the data folder.
+        UNREACHABLE: The server cannot be reached, or did not answer in time.
+        TRY_LATER: Not now: the job has not ended yet, the server has no room or its disk fails, or another server has
+            the data folder.
         TIMEOUT: The job has not ended within `--timeout`.
         DATABASE: The database is held by another process, damaged, or newer than the code.
         ADDRESS: The address cannot be listened on.

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -266,6 +267,18 @@ class TestExitCodes:
         code, _, err = run("status", UNKNOWN_JOB, "--address", f"127.0.0.1:{free_port()}")
         assert code == ExitCode.UNREACHABLE
         assert err.startswith("foregsyte: UNAVAILABLE")
+
+    def test_a_server_that_does_not_answer_in_time_is_unreachable(self, run: Run) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as deaf:
+            address = f"127.0.0.1:{deaf.getsockname()[1]}"
+            for command in (("status", UNKNOWN_JOB, "--timeout"), ("submit", TINY_MP4, "--call-timeout")):
+                code, _, err = run(*command, "0.1", "--address", address)
+                assert code == ExitCode.UNREACHABLE
+                assert err.startswith("foregsyte: DEADLINE_EXCEEDED")
+
+    @pytest.mark.parametrize("seconds", ["-1", "nan", "inf", "soon"])
+    def test_a_timeout_that_is_no_time_is_wrong_usage(self, run: Run, seconds: str) -> None:
+        assert run("list", "--timeout", seconds)[0] == ExitCode.USAGE
 
     def test_what_the_server_refuses_for_its_content_is_bad_input(self, foregsyte: Run) -> None:
         for arguments in (("submit", TINY_MP4, "--pipeline", "nonsense"), ("status", "no id")):

@@ -284,6 +284,7 @@ def _client_cases() -> list[Case]:
         Case(rpc, not_completed, missing, lambda s: ask(s, rpc, taken(s)), "is running", names_job=True),
         Case(rpc, Reason.JOB_FAILED, missing, lambda s: ask(s, rpc, failed(s)), "no frame can be read", names_job=True),
         Case(rpc, Reason.INVALID_FORMAT, invalid, lambda s: ask(s, rpc, completed(s), format=3), "not 3", "format"),
+        Case(rpc, Reason.INVALID_FORMAT, invalid, lambda s: ask(s, rpc, completed(s), gzip=True), "gzip", "format"),
         Case(
             rpc,
             Reason.PAYLOAD_TOO_LARGE,

@@ -1,7 +1,10 @@
 """The Python client against a real server."""
 
+import gzip
 import json
+import socket
 import time
+import tracemalloc
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,7 +36,7 @@ from shared.contract.job_status import JobStatus
 from shared.pipelines.catalogue import PipelineCatalogue
 from shared.pipelines.profiles import Profile
 from tests.conftest import TINY_MP4
-from tests.support.found import FRAME_RESULTS, RESULTS
+from tests.support.found import FRAME_RESULTS, RESULTS, frame
 from tests.support.relay import Relay, client_of
 from tests.support.running import running_server
 from tests.support.samples import results_document
@@ -120,15 +123,78 @@ def test_a_result_has_types_and_the_json_that_was_stored(client: JobClient, work
     assert second.to_dict() == json.loads(second.to_json()) == RESULTS[1]
 
 
-def test_an_answer_that_holds_no_results_is_a_service_error() -> None:
-    class Damaged(JobServiceServicer):
-        def GetJobResults(self, request: pb.GetJobResultsRequest, context: object) -> pb.GetJobResultsResponse:  # noqa: N802 (gRPC's name)
-            return pb.GetJobResultsResponse(results_json='[{"frame_index":0,"result":{}},')
+class Answering(JobServiceServicer):
+    """Gives the same results for every job."""
 
-    with client_of(Damaged()) as client:
+    def __init__(self, **answer: Any) -> None:
+        self._answer = pb.GetJobResultsResponse(**answer)
+
+    def GetJobResults(self, request: pb.GetJobResultsRequest, context: object) -> pb.GetJobResultsResponse:  # noqa: N802 (gRPC's name)
+        assert request.gzip
+        return self._answer
+
+
+CUT_OFF = b'[{"frame_index":0,"result":{}},'
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"results_json": CUT_OFF.decode()},
+        {"results_json_gzip": gzip.compress(CUT_OFF)},
+        {"results_json_gzip": gzip.compress(b"[]")[:-9]},
+        {"results_json_gzip": gzip.compress(b"[]" * 100)[:10] + b"damaged"},
+        {"results_json_gzip": b"damaged"},
+        {},
+    ],
+)
+def test_an_answer_that_holds_no_results_is_a_service_error(answer: dict[str, Any]) -> None:
+    with client_of(Answering(**answer)) as client:
         error = refused(client.job(UNKNOWN_JOB).results)
     assert (type(error), error.code) == (ServiceError, grpc.StatusCode.DATA_LOSS)
     assert f"holds no results of job {UNKNOWN_JOB}" in error.message
+
+
+def test_results_of_a_server_that_does_not_compress_are_read_too() -> None:
+    with client_of(Answering(results_json=json.dumps(RESULTS))) as client:
+        assert client.job(UNKNOWN_JOB).results_as_dicts() == RESULTS
+
+
+def test_reading_results_frame_by_frame_takes_less_memory_than_their_json() -> None:
+    """Characters beyond the first 65,536 take four bytes each as text."""
+    found = [frame(index, {}, {f"駐車場 🚗 {index} " + "東京都" * 300: 0.5}) for index in range(500)]
+    document = json.dumps(found, ensure_ascii=False).encode()
+    with client_of(Answering(results_json_gzip=gzip.compress(document))) as client:
+        list(client.job(UNKNOWN_JOB).iter_results())  # what is made once is not counted
+        tracemalloc.start()
+        try:
+            assert sum(1 for _ in client.job(UNKNOWN_JOB).iter_results()) == len(found)
+            _, peak_bytes = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert peak_bytes < len(document)
+
+
+class TestTimeout:
+    @pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf"), 1e12])
+    def test_one_that_is_no_time_is_refused(self, seconds: float) -> None:
+        with pytest.raises(ValueError, match="a timeout must be 0 to"):
+            JobClient(timeout_seconds=seconds)
+
+    @pytest.mark.parametrize("seconds", [None, 0, 20])
+    def test_within_it_calls_are_answered(self, address: str, seconds: float | None) -> None:
+        with JobClient(address, timeout_seconds=seconds) as client:
+            assert client.submit(TINY_MP4).status().status is JobStatus.pending
+
+    def test_each_call_ends_with_it(self) -> None:
+        with (
+            socket.create_server(("127.0.0.1", 0)) as deaf,
+            JobClient(f"127.0.0.1:{deaf.getsockname()[1]}", timeout_seconds=0.1) as client,
+        ):
+            job = client.job(UNKNOWN_JOB)
+            for call in (client.pipelines, job.status, job.results, job.delete, lambda: list(client.jobs())):
+                assert refused(call).code is grpc.StatusCode.DEADLINE_EXCEEDED
+            assert refused(lambda: client.submit(TINY_MP4)).code is grpc.StatusCode.DEADLINE_EXCEEDED
 
 
 def test_waiting_ends_with_a_failed_job_too(client: JobClient, failing_worker: None) -> None:

@@ -1,5 +1,6 @@
 """Uploads and the server's memory: what there is no room for is not read, however many come at once."""
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -37,6 +38,8 @@ LARGE = VIDEO + bytes(MIB - len(VIDEO))
 MANY = 8
 MAX_UPLOADS = 3
 CALL_SECONDS = 60.0
+BOMB_BYTES = 256 * MIB
+"""Half of the largest video; compressed, a quarter of a MiB."""
 STUCK_SECONDS = 5.0
 """Far longer than it takes to send all of the uploads to a server that reads them."""
 LIMITS = ("--max-video-bytes", str(LIMIT_BYTES), "--max-results-bytes", str(LIMIT_BYTES))
@@ -68,6 +71,25 @@ def test_many_large_uploads_at_once_take_no_more_memory_than_was_set(tmp_path: P
         codes = {refusal_of(call.result).code for call in calls}
         assert codes <= {grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.RESOURCE_EXHAUSTED}
         assert server.jobs.ListPipelines(pb.ListPipelinesRequest(), timeout=CALL_SECONDS).pipelines
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason=f"{OPTIONAL} only Linux says how much memory a process had")
+def test_a_compressed_request_takes_no_memory_however_large_it_would_become(tmp_path: Path) -> None:
+    with serving(tmp_path / "data") as server:
+        before = peak_bytes(server)
+        request = submit_request(VIDEO + bytes(BOMB_BYTES))
+        call = server.jobs.SubmitJob
+        refusal = refusal_of(lambda: call(request, compression=grpc.Compression.Gzip, timeout=CALL_SECONDS))
+        assert refusal.code is grpc.StatusCode.UNIMPLEMENTED
+        assert peak_bytes(server) - before < BOMB_BYTES // 8
+
+
+def peak_bytes(server: Served) -> int:
+    """Return the most memory that the server ever had."""
+    status = Path(f"/proc/{server.process.popen.pid}/status").read_text(encoding="utf-8")
+    found = re.search(r"VmHWM:\s+(\d+) kB", status)
+    assert found
+    return int(found[1]) * 1024
 
 
 class Held:

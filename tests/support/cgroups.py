@@ -14,7 +14,7 @@ _ROOT = Path("/sys/fs/cgroup")
 
 @contextmanager
 def memory_group(limit_bytes: int) -> Iterator[Callable[[int], object]]:
-    """Makes a group whose processes are killed above the limit; yields what moves a process into it.
+    """Make a group whose processes are killed above the limit; yield what moves a process into it.
 
     Skips the test, by name, where none can be made.
     """

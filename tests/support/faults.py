@@ -30,7 +30,7 @@ class Faults:
         self.variables = {"TEST_FAULTS": str(self._folder), "LD_PRELOAD": str(library)}
 
     def begin(self, call: str, number: int, path: str = "") -> None:
-        """Has the call fail with this errno, or never return, where its path holds this text."""
+        """Have the call fail with this errno, or never return, where its path holds this text."""
         (self._folder / call).write_text(f"{number} {path}")
 
     def end(self, call: str) -> None:
@@ -39,7 +39,7 @@ class Faults:
 
 @pytest.fixture
 def faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Faults:
-    """Faults of every process that the test starts from now on; skips the test, by name, where none can be made."""
+    """Return faults of every process that the test starts from now on; skip the test, by name, where none can be."""
     try:
         made = Faults(tmp_path)
     except OSError as error:

@@ -56,14 +56,14 @@ class Relay(JobServiceServicer):
 
 
 @contextmanager
-def client_of(servicer: JobServiceServicer) -> Iterator[JobClient]:
+def client_of(servicer: JobServiceServicer, timeout_seconds: float | None = None) -> Iterator[JobClient]:
     """Serve the servicer on a free port and yield a client of it."""
     server = grpc.server(ThreadPoolExecutor(max_workers=2))
     add_JobServiceServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     try:
-        with JobClient(f"127.0.0.1:{port}") as client:
+        with JobClient(f"127.0.0.1:{port}", timeout_seconds=timeout_seconds) as client:
             yield client
     finally:
         server.stop(None).wait()

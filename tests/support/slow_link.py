@@ -25,7 +25,7 @@ class SlowLink:
     passed: dict[int, int] = field(default_factory=dict)
 
     def relay(self, caller: socket.socket, server: socket.socket, bytes_a_second: int, done: threading.Event) -> None:
-        """Passes on what the caller sends, slowly."""
+        """Pass on what the caller sends, slowly."""
         with suppress(OSError), server:
             while chunk := caller.recv(max(bytes_a_second // _CHUNKS_A_SECOND, 1)):
                 server.sendall(chunk)
@@ -36,7 +36,7 @@ class SlowLink:
 
 @contextmanager
 def slow_link(address: str, bytes_a_second: int) -> Iterator[SlowLink]:
-    """Relays connections to the server, each of them as slow as said."""
+    """Relay connections to the server, each of them as slow as said."""
     host, _, port = address.rpartition(":")
     done = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listening:

@@ -26,7 +26,7 @@ Way = Callable[[str, Path, Callable[[], bool]], bytes]
 
 
 def report_results(worker: "WorkerApi | FakeApi", job_id: str, document: bytes) -> None:
-    """Has the worker complete the job with this results document."""
+    """Have the worker complete the job with this results document."""
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder, "results.json")
         results.write_bytes(document)
@@ -114,7 +114,7 @@ class FakeServer:
         return job_id
 
     def give_to_another(self, job_id: str) -> None:
-        """Has the worker that holds the job lose it."""
+        """Have the worker that holds the job lose it."""
         self.jobs[job_id].holder = "another"
 
     def held(self, job_id: str, worker_id: str) -> FakeJob:

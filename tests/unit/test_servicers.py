@@ -1,5 +1,6 @@
 """The servicers by themselves: what they take out of a request, and what they make of an answer."""
 
+import gzip
 import threading
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -156,6 +157,16 @@ class TestJobService:
         assert budget.used_bytes == len(answer)
         call.end()
         assert budget.used_bytes == 0
+
+    def test_compressed_results_are_the_same_text_and_little_of_it(self) -> None:
+        text = "[" + ", ".join(["1"] * 1_000_000) + "]"
+        bench = Bench(results_json=nullcontext((len(text), [text[:1000].encode(), text[1000:].encode()])))
+        request = pb.GetJobResultsRequest(job_id=TEXT, format=pb.RESULTS_FORMAT_JSON, gzip=True)
+        serialized = bench.jobs("GetJobResults", request)
+        answer = pb.GetJobResultsResponse.FromString(serialized)
+        assert (answer.job_id, answer.results_json) == (TEXT, "")
+        assert gzip.decompress(answer.results_json_gzip).decode() == text
+        assert len(serialized) < len(text) // 5
 
     def test_list(self) -> None:
         bench = Bench(page=([RECORD, RECORD], "next"))

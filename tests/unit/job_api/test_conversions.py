@@ -106,12 +106,18 @@ def test_an_unspecified_status_filters_nothing_and_an_unknown_one_is_refused() -
 
 
 def test_json_is_returned_only_when_requested_and_an_unknown_format_is_refused() -> None:
-    assert not conversions.wants_json(pb.RESULTS_FORMAT_UNSPECIFIED)
-    assert not conversions.wants_json(pb.RESULTS_FORMAT_FRAMES)
-    assert conversions.wants_json(pb.RESULTS_FORMAT_JSON)
+    assert not conversions.wants_json(pb.GetJobResultsRequest())
+    assert not conversions.wants_json(pb.GetJobResultsRequest(format=pb.RESULTS_FORMAT_FRAMES))
+    assert conversions.wants_json(pb.GetJobResultsRequest(format=pb.RESULTS_FORMAT_JSON))
     for number in (3, -1):
         with pytest.raises(InvalidFormat, match=str(number)):
-            conversions.wants_json(number)
+            conversions.wants_json(pb.GetJobResultsRequest(format=number))  # type: ignore[arg-type]
+
+
+def test_only_json_is_compressed() -> None:
+    assert conversions.wants_json(pb.GetJobResultsRequest(format=pb.RESULTS_FORMAT_JSON, gzip=True))
+    with pytest.raises(InvalidFormat, match="RESULTS_FORMAT_JSON where gzip"):
+        conversions.wants_json(pb.GetJobResultsRequest(gzip=True))
 
 
 @given(st.integers(0, 315_576_000_000), st.integers(0, 10**9 - 1))

@@ -222,19 +222,23 @@ class GetJobResultsRequest(_message.Message):
 
     JOB_ID_FIELD_NUMBER: _builtins.int
     FORMAT_FIELD_NUMBER: _builtins.int
+    GZIP_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """The job's id."""
     format: Global___ResultsFormat.ValueType
     """How to return the results; unspecified means frames."""
+    gzip: _builtins.bool
+    """With RESULTS_FORMAT_JSON: return the text compressed, a fifth to an eighth of its size."""
     def __init__(
         self,
         *,
         job_id: _builtins.str = ...,
         format: Global___ResultsFormat.ValueType = ...,
+        gzip: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "job_id", b"job_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "gzip", b"gzip", "job_id", b"job_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -249,12 +253,15 @@ class GetJobResultsResponse(_message.Message):
     JOB_ID_FIELD_NUMBER: _builtins.int
     RESULTS_FIELD_NUMBER: _builtins.int
     RESULTS_JSON_FIELD_NUMBER: _builtins.int
+    RESULTS_JSON_GZIP_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """The job's id."""
     results_json: _builtins.str
     """The stored list of results as JSON text, `[{"frame_index": 0, "result": {...}}, ...]`; empty unless
     RESULTS_FORMAT_JSON was requested.
     """
+    results_json_gzip: _builtins.bytes
+    """The same text compressed (gzip, RFC 1952), in place of results_json; empty unless gzip was requested."""
     @_builtins.property
     def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___FrameResult]:
         """One entry per frame in display order; empty with RESULTS_FORMAT_JSON."""
@@ -265,10 +272,11 @@ class GetJobResultsResponse(_message.Message):
         job_id: _builtins.str = ...,
         results: _abc.Iterable[Global___FrameResult] | None = ...,
         results_json: _builtins.str = ...,
+        results_json_gzip: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["job_id", b"job_id", "results", b"results", "results_json", b"results_json"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["job_id", b"job_id", "results", b"results", "results_json", b"results_json", "results_json_gzip", b"results_json_gzip"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
