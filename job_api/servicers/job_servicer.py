@@ -6,7 +6,13 @@ import grpc
 
 from job_api.message_budget import MessageBudget
 from job_api.servicers.conversions import status_message, status_of_filter, summary_message, wants_json
-from job_api.servicers.results_answer import memory_of_frames, memory_of_json, results_as_frames, results_as_gzip, results_as_json
+from job_api.servicers.results_answer import (
+    memory_of_frames,
+    memory_of_json,
+    results_as_frames,
+    results_as_gzip,
+    results_as_json,
+)
 from job_api.services.queries import QueryService
 from job_api.services.request_ids import parse_job_id
 from job_api.services.submission import SubmissionService
