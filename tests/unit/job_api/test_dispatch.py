@@ -26,7 +26,7 @@ from job_api.storage.base import StorageFull
 from job_api.storage.keys import input_key, results_key
 from job_api.storage.memory_storage import MemoryStorage
 from shared.contract.job_status import JobStatus
-from tests.support.adapters import HookedStorage, JobHooks, raises
+from tests.support.adapters import HookedStorage, JobHooks, RecordingQueue, raises
 from tests.support.clock import FakeClock
 from tests.support.lives import completed, failed, outcome, running, status, submit, take
 from tests.support.samples import DOCUMENT, OTHER_DOCUMENT, OTHER_VIDEO, VIDEO
@@ -45,8 +45,8 @@ def storage() -> HookedStorage:
 
 
 @pytest.fixture
-def queue() -> MemoryQueue:
-    return MemoryQueue()
+def queue() -> RecordingQueue:
+    return RecordingQueue()
 
 
 @pytest.fixture
@@ -405,6 +405,25 @@ class TestLeases:
         else:
             services.dispatch.release(job, "w1")
         assert waiting.result(10) == job
+
+    @pytest.mark.parametrize("how", ["expired", "released", "answer lost"])
+    def test_a_job_that_the_queue_refuses_to_take_back_is_requeued_later(
+        self, services: Services, queue: RecordingQueue, clock: FakeClock, how: str
+    ) -> None:
+        job = submit(services) if how == "answer lost" else running(services)
+        queue.before_enqueue = raises(RuntimeError("the queue is away"))
+        if how == "expired":
+            clock.advance(LEASE_SECONDS)
+            services.dispatch.expire_leases()
+        elif how == "released":
+            services.dispatch.release(job, "w1")
+        else:
+            assert services.dispatch.dequeue("w1", 0, EndsBeforeTheAnswer()) is None
+        assert status(services, job) is JobStatus.pending
+        assert take(services, "w2") is None
+        queue.before_enqueue = None
+        services.dispatch.retry_enqueuing()
+        assert take(services, "w2") == job
 
     @each_call
     def test_a_late_worker_changes_nothing_once_another_has_the_job(
