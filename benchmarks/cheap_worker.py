@@ -71,7 +71,7 @@ def build_cheap_runner(settings: WorkerSettings) -> PipelineRunner:
 def main() -> int:
     """Work until SIGINT or SIGTERM; return the exit code."""
     return run_service(
-        PROGRAM, None, WorkerSettings, lambda settings: run_worker(settings, build_cheap_runner(settings)), REFUSALS
+        PROGRAM, None, WorkerSettings, lambda settings: run_worker(settings, build_cheap_runner), REFUSALS
     )
 
 

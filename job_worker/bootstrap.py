@@ -10,9 +10,10 @@ from job_worker.analysis.build_pipelines import build_pipelines
 from job_worker.analysis.video_file_pipeline_service import VideoFilePipelineService
 from job_worker.inference.threads import limit_threads
 from job_worker.inference.vendor_libraries import prepare_vendor_libraries
+from job_worker.isolation.isolation import Isolation, log_support
+from job_worker.isolation.readable_paths import readable_paths
 from job_worker.runtime.api_client import WorkerApi
 from job_worker.runtime.child_process import Build, ProcessRunner, RunLimits
-from job_worker.runtime.job_folder import clean_job_folders
 from job_worker.runtime.pipeline_runner import EncodeFrames, PipelineRunner
 from job_worker.runtime.stop_signal import StopSignal
 from job_worker.runtime.worker import Worker
@@ -57,11 +58,20 @@ def build_runner(settings: WorkerSettings, build: Build | None = None) -> Pipeli
     """Build what runs the pipelines in a child process; its models are not loaded yet.
 
     Args:
-        settings: The worker's settings.
+        settings: The worker's settings; isolation needs a `work_dir`, which is the worker's own folder.
         build: Loads the pipelines; by default those that the settings name.
     """
     limits = RunLimits(settings.max_frame_seconds, settings.resolved_max_memory_bytes)
-    return ProcessRunner(build or BuildPipelines(settings), limits)
+    isolation = _isolation(settings)
+    return ProcessRunner(build or BuildPipelines(settings), limits, isolation)
+
+
+def _isolation(settings: WorkerSettings) -> Isolation | None:
+    if settings.isolation == "off" or settings.work_dir is None:
+        logger.warning("videos are decoded without isolation")
+        return None
+    log_support()
+    return Isolation(settings.work_dir, readable_paths(settings))
 
 
 @contextlib.contextmanager
@@ -77,7 +87,6 @@ def build_worker(settings: WorkerSettings, runner: PipelineRunner, stop: StopSig
         ModelLoadError: A model cannot be loaded; no job was taken.
         Cancelled: A stop was requested before they were loaded.
     """
-    clean_job_folders(settings.work_dir)
     logger.info("loading the models of %s", ", ".join(settings.pipelines))
     with contextlib.closing(runner):
         runner.start(stop.requested.is_set)

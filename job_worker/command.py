@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 import grpc
 
 from job_worker.bootstrap import build_runner, build_worker
-from job_worker.errors import Cancelled, ModelLoadError, WorkerRefused
+from job_worker.errors import Cancelled, InsufficientSpace, ModelLoadError, WorkerRefused
+from job_worker.runtime.job_folder import clean_work_folders, work_folder
 from job_worker.runtime.pipeline_runner import PipelineRunner
 from job_worker.runtime.stop_signal import StopSignal
 from job_worker.settings import WorkerSettings
@@ -16,7 +17,12 @@ from shared.process.exit_codes import ExitCode
 from shared.process.signals import stop_signals
 
 PROGRAM = "foregsyte-worker"
-REFUSALS: dict[type[Exception], ExitCode] = {ModelLoadError: ExitCode.MODELS, WorkerRefused: ExitCode.FAILURE}
+BuildRunner = Callable[[WorkerSettings], PipelineRunner]
+REFUSALS: dict[type[Exception], ExitCode] = {
+    InsufficientSpace: ExitCode.STORAGE,
+    ModelLoadError: ExitCode.MODELS,
+    WorkerRefused: ExitCode.FAILURE,
+}
 
 LAST_STEPS_SECONDS = 30.0
 """How long a stopping worker may take beyond its drain time: its last report is repeated for half of that."""
@@ -24,9 +30,7 @@ LAST_STEPS_SECONDS = 30.0
 logger = logging.getLogger(__name__)
 
 
-def main(
-    arguments: Sequence[str] | None = None, build_runner: Callable[[WorkerSettings], PipelineRunner] = build_runner
-) -> int:
+def main(arguments: Sequence[str] | None = None, build_runner: BuildRunner = build_runner) -> int:
     """Work until SIGINT or SIGTERM; a second one releases the current job at once.
 
     Args:
@@ -37,21 +41,31 @@ def main(
         The process's exit code, see `shared.process.exit_codes`.
     """
     return run_service(
-        PROGRAM, arguments, WorkerSettings, lambda settings: run_worker(settings, build_runner(settings)), REFUSALS
+        PROGRAM, arguments, WorkerSettings, lambda settings: run_worker(settings, build_runner), REFUSALS
     )
 
 
-def run_worker(settings: WorkerSettings, runner: PipelineRunner) -> None:
-    """Work with this runner until SIGINT or SIGTERM.
+def run_worker(settings: WorkerSettings, build_runner: BuildRunner) -> None:
+    """Work until SIGINT or SIGTERM.
+
+    Args:
+        settings: The worker's settings.
+        build_runner: Builds what runs the pipelines, of settings whose `work_dir` is the worker's own folder.
 
     Raises:
+        InsufficientSpace: That folder cannot be made.
         ModelLoadError: A model cannot be loaded.
         WorkerRefused: The server refuses this worker for good.
     """
     stop = StopSignal(settings.drain_seconds)
-    with stop_signals(stop.request, settings.drain_seconds + LAST_STEPS_SECONDS):
+    clean_work_folders(settings.work_dir)
+    with (
+        stop_signals(stop.request, settings.drain_seconds + LAST_STEPS_SECONDS),
+        work_folder(settings.work_dir) as folder,
+    ):
+        settings = settings.model_copy(update={"work_dir": folder})
         try:
-            with build_worker(settings, runner, stop) as worker:
+            with build_worker(settings, build_runner(settings), stop) as worker:
                 print(f"{PROGRAM} {settings.worker_id} takes jobs from {settings.address}", flush=True)  # noqa: T201
                 worker.run_forever()
         except Cancelled:

@@ -4,9 +4,10 @@ import os
 import secrets
 import socket
 from pathlib import Path
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import DirectoryPath, Field, FilePath, NonNegativeInt, PositiveInt
+from pydantic import BeforeValidator, DirectoryPath, Field, FilePath, NonNegativeInt, PositiveInt
+from pydantic_settings import NoDecode
 
 from shared.pipelines.catalogue import BUILT_IN_PIPELINES
 from shared.pipelines.profiles import Profile
@@ -28,6 +29,17 @@ BUNDLED_IMAGE_SIZE = 768
 """Where the bundled detector finds small plates and signs that it misses at 640, for a few milliseconds a frame."""
 
 
+def _split_paths(value: object) -> object:
+    """Return the parts of `/a:/b`, or of a list of such, as the command line gives it."""
+    parts = [value] if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple):
+        return value
+    return tuple(path for part in parts for path in str(part).split(os.pathsep) if path)
+
+
+Paths = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split_paths)]
+
+
 def _own_id() -> str:
     return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
 
@@ -46,6 +58,13 @@ class WorkerSettings(PipelineSettings):
         None, description="Folder for the current video; default: the system's temporary one."
     )
     cache_dir: Path | None = Field(None, description="Folder for prepared models; default: the user's cache.")
+
+    isolation: Literal["on", "off"] = Field(
+        "on", description="Whether the process that decodes videos has no network and few files (Linux)."
+    )
+    readable_paths: Paths = Field(
+        (), description="What plugins read that is not found otherwise: files and folders, as /a:/b."
+    )
 
     pipelines: PipelineNames = Field(
         tuple(BUILT_IN_PIPELINES),

@@ -21,7 +21,7 @@ _SETTINGS = {
     "ORT_DISABLE_TELEMETRY": "1",
 }
 
-_FOLDERS = {
+FOLDERS = {
     "YOLO_CONFIG_DIR": "ultralytics",
     "PADDLE_PDX_CACHE_HOME": "paddlex",
     "MPLCONFIGDIR": "matplotlib",
@@ -45,7 +45,7 @@ def prepare_vendor_libraries(cache_folder: Path | None = None) -> None:
     folder = cache_folder or user_cache_folder()
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
-    for name, subfolder in _FOLDERS.items():
+    for name, subfolder in FOLDERS.items():
         os.environ.setdefault(name, str(folder / subfolder))
     # OpenVINO reports its import over the network unless this optional package is missing; None makes it so.
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]

@@ -9,16 +9,21 @@ import logging
 import math
 import multiprocessing
 import os
+import pickle
 import signal
+import socket
+import struct
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Literal, Protocol
+from typing import Literal, Protocol, cast, get_args
 
 import psutil
 
 from job_worker.errors import Cancelled, InsufficientSpace, JobFailed, ModelLoadError
+from job_worker.isolation.isolation import Isolation
+from job_worker.runtime.isolated_child import enter
 from job_worker.runtime.job_folder import insufficient_space_explained
 from job_worker.runtime.pipeline_runner import EncodeFrames, Run
 from shared.process.clock import Clock, monotonic_clock
@@ -45,6 +50,12 @@ CHECK_SECONDS = 0.2
 """How often a run is checked: whether it is cancelled, hangs, or holds too much memory."""
 EXIT_SECONDS = 5.0
 """How long a child that closed its pipe may take to exit."""
+SEPARATOR = ":"
+"""Between the kind of a message and its content."""
+MAX_MESSAGE_BYTES = 64 << 10
+"""A message is cut here: far above what a person reads, far below what the parent would feel."""
+MESSAGE_SECONDS = 60
+"""How long a message may take from its first byte to its last, which a hostile child may keep back."""
 _PR_SET_PDEATHSIG = 1
 """See prctl(2)."""
 
@@ -65,13 +76,18 @@ class RunLimits:
 class _Child:
     """The child process and the pipe to it."""
 
-    def __init__(self, build: Build, limits: RunLimits, clock: Clock, check_seconds: float) -> None:
+    def __init__(
+        self, build: Build, isolation: Isolation | None, limits: RunLimits, clock: Clock, check_seconds: float
+    ) -> None:
         self._limits = limits
         self._clock = clock
         self._check_seconds = check_seconds
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=serve, args=(theirs, build), name="pipelines", daemon=True)
+        with socket.socket(fileno=os.dup(self._connection.fileno())) as ours:
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", MESSAGE_SECONDS, 0))
+        arguments = (theirs, isolation, pickle.dumps(build))
+        self._process = context.Process(target=enter, args=arguments, name="pipelines", daemon=True)
         self._process.start()
         self._memory = psutil.Process(self._process.pid)
         theirs.close()
@@ -92,7 +108,7 @@ class _Child:
         except BrokenPipeError:
             raise JobFailed(self._describe_end()) from None
 
-    def next_message(self, is_cancelled: Callable[[], bool], max_silence_seconds: float) -> tuple[_Kind, bytes]:
+    def next_message(self, is_cancelled: Callable[[], bool], max_silence_seconds: float) -> tuple[_Kind, str]:
         """Wait for the child's next message, ignoring frame ticks.
 
         Raises:
@@ -103,11 +119,15 @@ class _Child:
         while not is_cancelled():
             if self._connection.poll(self._check_seconds):
                 try:
-                    kind = self._connection.recv()
-                    if kind != "frame":
-                        return kind, self._connection.recv_bytes()
-                except (EOFError, ConnectionResetError):
+                    # Never a pickle: what has decoded a hostile file must not choose what runs in this process.
+                    message = self._connection.recv_bytes(MAX_MESSAGE_BYTES).decode(errors="replace")
+                except (EOFError, OSError):
                     raise JobFailed(self._describe_end()) from None
+                kind, _, content = message.partition(SEPARATOR)
+                if kind not in get_args(_Kind):
+                    raise JobFailed("the analysis crashed: its process sent a message that makes no sense")
+                if kind != "frame":
+                    return cast("_Kind", kind), content
                 last_message_at = self._clock()
             elif self._clock() - last_message_at > max_silence_seconds:
                 raise JobFailed(f"the analysis hung: no frame was done for {max_silence_seconds:g} seconds")
@@ -143,26 +163,52 @@ class ProcessRunner:
     Args:
         build: Loads the models in the child.
         limits: The limits of each run.
+        isolation: What the child may use; None for all that its user may.
         clock: Seconds that never go back.
         check_seconds: How often a run is checked.
     """
 
     def __init__(
-        self, build: Build, limits: RunLimits, clock: Clock = monotonic_clock, check_seconds: float = CHECK_SECONDS
+        self,
+        build: Build,
+        limits: RunLimits,
+        isolation: Isolation | None = None,
+        clock: Clock = monotonic_clock,
+        check_seconds: float = CHECK_SECONDS,
     ) -> None:
         self._build = build
         self._limits = limits
+        self._isolation = isolation
         self._clock = clock
         self._check_seconds = check_seconds
         self._child: _Child | None = None
 
     def start(self, is_cancelled: Callable[[], bool]) -> None:
-        """Start the child and wait until it has loaded its models."""
-        self._child = self._start(is_cancelled)
+        """Start the child and wait until it has loaded its models.
+
+        Where an isolated child cannot, another one that never sees a video loads them once: models may first have to be
+        downloaded, or converted into the cache.
+        """
+        try:
+            self._child = self._start(is_cancelled, self._isolation)
+        except ModelLoadError as error:
+            if self._isolation is None:
+                raise
+            logger.info("loading the models once without isolation, for the cache", extra={"error": str(error)})
+            self._start(is_cancelled, None).kill()
+            self._child = self._start_again(is_cancelled)
+
+    def _start_again(self, is_cancelled: Callable[[], bool]) -> _Child:
+        try:
+            return self._start(is_cancelled, self._isolation)
+        except ModelLoadError as error:
+            raise ModelLoadError(
+                f"{error} Without isolation it works: name what is read in --readable-paths, or choose --isolation off."
+            ) from error
 
     def run(self, run: Run, is_cancelled: Callable[[], bool]) -> None:
         """Run the pipeline in the child, in a new one where there is none."""
-        child = self._take_idle() or self._start(is_cancelled)
+        child = self._take_idle() or self._start(is_cancelled, self._isolation)
         try:
             child.send(run)
             kind, content = child.next_message(is_cancelled, self._limits.max_frame_seconds)
@@ -171,11 +217,11 @@ class ProcessRunner:
             raise
         self._child = child
         if kind == "failure":
-            raise JobFailed(content.decode())
+            raise JobFailed(content)
         if kind == "no_space":
-            raise InsufficientSpace(content.decode())
+            raise InsufficientSpace(content)
         if kind != "done":
-            raise RuntimeError(content.decode())
+            raise RuntimeError(content)
 
     def close(self) -> None:
         """End the child, if there is one."""
@@ -190,8 +236,8 @@ class ProcessRunner:
         child.kill()  # it died between two jobs, which must not fail the next one
         return None
 
-    def _start(self, is_cancelled: Callable[[], bool]) -> _Child:
-        child = _Child(self._build, self._limits, self._clock, self._check_seconds)
+    def _start(self, is_cancelled: Callable[[], bool], isolation: Isolation | None) -> _Child:
+        child = _Child(self._build, isolation, self._limits, self._clock, self._check_seconds)
         try:
             kind, content = child.next_message(is_cancelled, math.inf)
         except JobFailed as error:
@@ -202,7 +248,7 @@ class ProcessRunner:
             raise
         if kind != "ready":
             child.kill()
-            raise ModelLoadError(content.decode())
+            raise ModelLoadError(content)
         return child
 
 
@@ -210,21 +256,20 @@ def serve(connection: Connection, build: Build) -> None:
     """Load the models, then run one job after the other until the parent closes the pipe: all that the child does.
 
     Args:
-        connection: To the parent. Jobs come in as `Run`; out go the kind of a message and, but for frame ticks, its
-            content as bytes.
+        connection: To the parent. Jobs come in as `Run`; messages go out as bytes: a kind, `SEPARATOR` and a content.
         build: Loads the models.
     """
     _die_with_parent()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # a terminal's Ctrl-C reaches the child too; the parent decides
     try:
-        encode_frames = build(on_frame=lambda: connection.send("frame"))
+        encode_frames = build(on_frame=lambda: send(connection, "frame", b""))
     except ModelLoadError as error:
-        _send(connection, "model_error", str(error).encode())
+        send(connection, "model_error", str(error).encode())
         return
-    _send(connection, "ready", b"")
+    send(connection, "ready", b"")
     for run in _runs(connection):
-        _send(connection, *_outcome(encode_frames, run))
+        send(connection, *_outcome(encode_frames, run))
 
 
 def _runs(connection: Connection) -> Iterator[Run]:
@@ -274,9 +319,9 @@ def _write_results(run: Run, frames: Iterable[bytes]) -> None:
             file.close()
 
 
-def _send(connection: Connection, kind: _Kind, content: bytes) -> None:
-    connection.send(kind)
-    connection.send_bytes(content)
+def send(connection: Connection, kind: _Kind, content: bytes) -> None:
+    """Send the parent a message, which is cut at `MAX_MESSAGE_BYTES`."""
+    connection.send_bytes(((kind + SEPARATOR).encode() + content)[:MAX_MESSAGE_BYTES])
 
 
 def _die_with_parent() -> None:

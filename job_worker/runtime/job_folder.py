@@ -1,11 +1,12 @@
-"""The folder of the current job, and the cleanup of those that killed workers left behind."""
+"""The worker's own folder, that of the current job in it, and the cleanup of what killed workers left behind."""
 
 import logging
+import os
 import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock
@@ -14,15 +15,15 @@ from job_worker.errors import InsufficientSpace
 
 logger = logging.getLogger(__name__)
 
-PREFIX = "foregsyte-job-"
+PREFIX = "foregsyte-work-"
 LOCK_NAME = "in-use"
 MIN_AGE_SECONDS = 60.0
 """Younger folders are left alone: their worker may be about to lock them."""
 
 
 @contextmanager
-def job_folder(parent: Path | None) -> Iterator[Path]:
-    """Yield a new, locked folder that is deleted when the block ends.
+def work_folder(parent: Path | None) -> Iterator[Path]:
+    """Yield a new, locked folder, the worker's own, that is deleted when the block ends.
 
     Args:
         parent: Where to make it; None for the system's temporary folder.
@@ -34,6 +35,28 @@ def job_folder(parent: Path | None) -> Iterator[Path]:
         with insufficient_space_explained():
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=PREFIX, dir=parent)))
             stack.enter_context(FileLock(folder / LOCK_NAME))  # released however this process ends
+        yield folder.resolve()
+
+
+def mark_as_used(folder: Path) -> None:
+    """Show those who delete old temporary files that the worker's own folder is in use."""
+    with suppress(OSError):
+        os.utime(folder / LOCK_NAME)
+
+
+@contextmanager
+def job_folder(parent: Path | None) -> Iterator[Path]:
+    """Yield a new folder for one job that is deleted when the block ends.
+
+    Args:
+        parent: The worker's own folder; None for the system's temporary one.
+
+    Raises:
+        InsufficientSpace: It cannot be made.
+    """
+    with ExitStack() as stack:
+        with insufficient_space_explained():
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=parent)))
         yield folder
 
 
@@ -48,7 +71,7 @@ def insufficient_space_explained() -> Iterator[None]:
         ) from error
 
 
-def clean_job_folders(parent: Path | None) -> int:
+def clean_work_folders(parent: Path | None) -> int:
     """Delete the folders of workers that no longer run.
 
     Args:

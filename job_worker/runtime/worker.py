@@ -12,7 +12,7 @@ from job_worker.errors import Cancelled, InsufficientSpace, JobFailed, LeaseLost
 from job_worker.runtime.api_client import WorkerApi
 from job_worker.runtime.declined_jobs import DeclinedJobs
 from job_worker.runtime.heartbeat import Heartbeat
-from job_worker.runtime.job_folder import job_folder
+from job_worker.runtime.job_folder import job_folder, mark_as_used
 from job_worker.runtime.pipeline_runner import PipelineRunner, Run
 from job_worker.runtime.stop_signal import StopSignal
 from shared.process.clock import Clock, monotonic_clock
@@ -42,7 +42,7 @@ class Worker:
         runner: Runs the pipelines.
         stop: The request to stop.
         pipelines: The pipelines that the runner has.
-        work_dir: Where the current video is kept; None for the system's temporary folder.
+        work_dir: The worker's own folder, for the current video; None for the system's temporary one.
         wait_seconds: How long one request for a job waits at the server.
         chunk_bytes: The size of the chunks in which a video is fetched.
         max_job_seconds: How long one job may take, from its download to the end of its report.
@@ -99,6 +99,8 @@ class Worker:
         Raises:
             grpc.RpcError: The server refuses this worker for good.
         """
+        if self._work_dir:
+            mark_as_used(self._work_dir)
         job_id = self._api.dequeue(self._wait_seconds)
         if job_id is None:
             return False

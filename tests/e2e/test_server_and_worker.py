@@ -16,7 +16,7 @@ import pytest
 
 from job_client import JobClient
 from job_worker.bootstrap import BuildPipelines
-from job_worker.runtime.child_process import serve
+from job_worker.runtime.child_process import SEPARATOR, serve
 from job_worker.runtime.pipeline_runner import Run
 from job_worker.settings import WorkerSettings
 from shared.contract.job_status import JobStatus
@@ -260,19 +260,18 @@ def test_the_process_of_the_models_does_its_work_and_ends_with_its_pipe(yolo_wei
         child.start()
         stack.callback(child.kill)
         theirs.close()
-        messages: list[str] = []
+        kinds: list[str] = []
         for pipeline in (None, "ocr", "nonsense"):
             if pipeline:
                 ours.send(Run(pipeline, TINY_MP4, tmp_path / "results.json"))
             assert ours.poll(JOB_SECONDS)
-            while (message := ours.recv()) == "frame":
-                messages.append(message)
-            messages.append(message)
-            content = ours.recv_bytes()
+            while (message := ours.recv_bytes().decode().partition(SEPARATOR))[0] == "frame":
+                kinds.append("frame")
+            kinds.append(message[0])
         ours.close()
         child.join(60)
-        assert messages == ["ready", *["frame"] * TINY_FRAMES, "done", "failure"]
-        assert content.decode().startswith("unknown pipeline 'nonsense'")
+        assert kinds == ["ready", *["frame"] * TINY_FRAMES, "done", "failure"]
+        assert message[2].startswith("unknown pipeline 'nonsense'")
         assert child.exitcode == 0
 
 

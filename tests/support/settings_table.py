@@ -18,7 +18,7 @@ def table_of(settings_class: type[ProcessSettings]) -> str:
 
 
 def _default(value: object) -> str:
-    if value is PydanticUndefined or value in {"", None}:
+    if value is PydanticUndefined or value in {"", None, ()}:
         return ""
     if isinstance(value, tuple):
         return f"`{','.join(value)}`"

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from job_worker.errors import Cancelled, InsufficientSpace, JobFailed, ModelLoadError
-from job_worker.runtime.child_process import CHECK_SECONDS, Build, ProcessRunner, RunLimits, serve
+from job_worker.runtime.child_process import CHECK_SECONDS, SEPARATOR, Build, ProcessRunner, RunLimits, serve
 from job_worker.runtime.pipeline_runner import Run
 from tests.support import builds
 from tests.support.samples import results_document
@@ -300,8 +300,7 @@ def test_the_child_serves_until_its_pipe_is_closed_and_ends_by_itself(video: Pat
         if way:
             ours.send(Run(way, video, video.with_suffix(".json")))
         assert ours.poll(PATIENCE_SECONDS)
-        kinds.append(ours.recv())
-        ours.recv_bytes()
+        kinds.append(ours.recv_bytes().decode().partition(SEPARATOR)[0])
     ours.close()
     child.join(PATIENCE_SECONDS)
     assert kinds == ["ready", "failure", "unforeseen", "done"]
@@ -315,7 +314,7 @@ def test_the_child_says_why_its_models_do_not_load_and_ends_by_itself() -> None:
     child.start()
     theirs.close()
     assert ours.poll(PATIENCE_SECONDS)
-    assert (ours.recv(), ours.recv_bytes().decode().split()[0]) == ("model_error", "the")
+    assert ours.recv_bytes().decode().startswith(f"model_error{SEPARATOR}the weights")
     child.join(PATIENCE_SECONDS)
     ours.close()
     assert child.exitcode == 0

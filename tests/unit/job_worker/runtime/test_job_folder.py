@@ -1,4 +1,4 @@
-"""The folder of the current job, and what killed workers left behind."""
+"""The worker's own folder, that of the current job, and what killed workers left behind."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from job_worker.errors import InsufficientSpace
-from job_worker.runtime.job_folder import MIN_AGE_SECONDS, clean_job_folders, job_folder
+from job_worker.runtime.job_folder import MIN_AGE_SECONDS, clean_work_folders, job_folder, mark_as_used, work_folder
 
 pytestmark = [pytest.mark.unit, pytest.mark.worker]
 
@@ -20,9 +20,9 @@ WITHOUT_FCNTL = "import sys; sys.modules['fcntl'] = None\n"
 HOLDER = """
 import sys
 from pathlib import Path
-from job_worker.runtime.job_folder import job_folder
+from job_worker.runtime.job_folder import work_folder
 
-with job_folder(Path(sys.argv[1])) as folder:
+with work_folder(Path(sys.argv[1])) as folder:
     (folder / "video.mp4").write_bytes(b"x")
     print(folder, flush=True)
     sys.stdin.read()
@@ -32,9 +32,9 @@ with job_folder(Path(sys.argv[1])) as folder:
 CLEANER = """
 import sys
 from pathlib import Path
-from job_worker.runtime.job_folder import clean_job_folders
+from job_worker.runtime.job_folder import clean_work_folders
 
-print(clean_job_folders(Path(sys.argv[1])))
+print(clean_work_folders(Path(sys.argv[1])))
 """
 
 
@@ -43,10 +43,20 @@ def grow_old(folder: Path) -> None:
     os.utime(folder, (long_ago, long_ago))
 
 
-def test_the_folder_is_gone_when_the_block_ends(tmp_path: Path) -> None:
-    with job_folder(tmp_path) as folder:
-        (folder / "video.mp4").write_bytes(b"x")
-    assert not folder.exists()
+def test_the_folders_are_gone_when_their_blocks_end(tmp_path: Path) -> None:
+    with work_folder(tmp_path) as own:
+        with job_folder(own) as folder:
+            (folder / "video.mp4").write_bytes(b"x")
+        assert not folder.exists()
+        assert own.exists()
+    assert not own.exists()
+
+
+def test_a_folder_that_is_used_does_not_look_old(tmp_path: Path) -> None:
+    with work_folder(tmp_path) as own:
+        grow_old(own / "in-use")
+        mark_as_used(own)
+        assert time.time() - (own / "in-use").stat().st_mtime < MIN_AGE_SECONDS
 
 
 def cleaned(parent: Path, preamble: str) -> int:
@@ -73,16 +83,17 @@ def test_the_folder_of_a_killed_worker_is_deleted_and_that_of_a_running_one_is_k
 
 
 def test_young_folders_and_folders_of_others_are_left_alone(tmp_path: Path) -> None:
-    young, foreign = tmp_path / "foregsyte-job-1", tmp_path / "foregsyte-job-2"
+    young, foreign = tmp_path / "foregsyte-work-1", tmp_path / "foregsyte-work-2"
     young.mkdir()
     (young / "in-use").touch()
     foreign.mkdir()
     grow_old(foreign)
-    assert clean_job_folders(tmp_path) == 0
+    assert clean_work_folders(tmp_path) == 0
     assert young.exists()
     assert list(foreign.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_made_is_no_fault_of_the_job(tmp_path: Path) -> None:
-    with pytest.raises(InsufficientSpace, match="--work-dir"), job_folder(tmp_path / "absent"):
-        pass
+    for folder in (work_folder, job_folder):
+        with pytest.raises(InsufficientSpace, match="--work-dir"), folder(tmp_path / "absent"):
+            pass

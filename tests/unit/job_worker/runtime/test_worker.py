@@ -1,6 +1,7 @@
 """One worker's life, with neither a server nor models."""
 
 import logging
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ import grpc
 import pytest
 
 from job_worker.errors import Cancelled, InsufficientSpace, JobFailed, LeaseLost, ModelLoadError
+from job_worker.runtime.job_folder import LOCK_NAME
 from job_worker.runtime.pipeline_runner import PipelineRunner
 from job_worker.runtime.stop_signal import StopSignal
 from job_worker.runtime.worker import (
@@ -111,6 +113,14 @@ def test_no_job_is_no_work(make_worker: MakeWorker) -> None:
     assert not make_worker(api, runner).run_once()
     assert api.reported_nothing
     assert not runner.videos
+
+
+def test_a_worker_that_waits_shows_that_its_folder_is_in_use(make_worker: MakeWorker, tmp_path: Path) -> None:
+    lock = tmp_path / LOCK_NAME
+    lock.touch()
+    os.utime(lock, (0, 0))
+    make_worker(FakeApi(), FakeRunner()).run_once()
+    assert lock.stat().st_mtime > 0
 
 
 def test_a_job_that_cannot_be_done_fails_with_that_message(make_worker: MakeWorker) -> None:

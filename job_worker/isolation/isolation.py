@@ -1,0 +1,100 @@
+"""What the process that decodes videos may still do, and the step that takes all else from it."""
+
+import logging
+import os
+import resource
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from job_worker.isolation import kernel, landlock, seccomp
+
+logger = logging.getLogger(__name__)
+
+MAX_FILE_BYTES = 16 << 30
+"""Largest file that it may write: far above any results, for it counts for a log on standard error too."""
+
+SYSTEM_PATHS = (
+    *("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/nix/store", "/gnu/store"),
+    *("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/ld.so.preload", "/etc/localtime"),
+    *("/etc/nsswitch.conf", "/etc/passwd", "/etc/group", "/etc/os-release", "/etc/fonts", "/etc/ssl", "/etc/OpenCL"),
+    "/proc",  # the folder of the process itself has no lasting place; those of others show little, see proc(5)
+    *("/sys", "/dev/random", "/dev/urandom"),
+)
+"""What programs and libraries read of the system; nobody's data."""
+
+DEVICES = ("null", "zero", "full", "nvidia*", "dri", "kfd", "nvhost*", "nvmap")
+"""Below /dev: GPUs, and what holds nothing."""
+GPU_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 (no file is made there)
+"""Where CUDA has memory that is shared; only for hosts that have a GPU."""
+
+
+@dataclass(frozen=True, slots=True)
+class Isolation:
+    """What the process that decodes videos may use.
+
+    Attributes:
+        work_folder: The only folder in which it may write.
+        readable: Further files and folders that it may read; those that do not exist are left out.
+    """
+
+    work_folder: Path
+    readable: tuple[Path, ...] = ()
+
+    def apply(self) -> None:
+        """Give up all else in this process, as far as the kernel supports it; call it before any thread is started.
+
+        Raises:
+            OSError: The kernel supports a protection, and refuses it.
+        """
+        os.environ["TMPDIR"] = str(self.work_folder)
+        tempfile.tempdir = None  # found again where it is needed
+        _limit(resource.RLIMIT_CORE, 0)  # it would hold images of the video, and may be written anywhere
+        _limit(resource.RLIMIT_FSIZE, MAX_FILE_BYTES)
+        if kernel.IS_KNOWN:
+            kernel.forbid_new_privileges()
+            kernel.drop_capabilities()
+        if landlock.version():
+            _warn_of_threads()
+            landlock.restrict(self._rights())
+        if seccomp.is_supported():
+            seccomp.forbid_network()
+
+    def _rights(self) -> Iterator[tuple[Path, int]]:
+        yield self.work_folder.resolve(strict=True), landlock.WRITE
+        for path in (*map(Path, SYSTEM_PATHS), *self.readable):
+            yield path, landlock.READ
+        devices = [device for pattern in DEVICES for device in Path("/dev").glob(pattern)]
+        for device in devices:
+            yield device, landlock.USE_DEVICE
+        if any(device.name not in DEVICES[:3] for device in devices):
+            yield GPU_SHARED_MEMORY, landlock.WRITE
+
+
+def _limit(kind: int, value: int) -> None:
+    _, most = resource.getrlimit(kind)
+    value = value if most == resource.RLIM_INFINITY else min(value, most)
+    resource.setrlimit(kind, (value, value))
+
+
+def _warn_of_threads() -> None:
+    if (others := len(list(Path("/proc/self/task").iterdir())) - 1) > 0:
+        logger.warning("%d threads were started too early to be kept from files: the program imports too much", others)
+
+
+def log_support() -> None:
+    """Log which protections this system supports."""
+    version = landlock.version()
+    supported = {
+        "files": version > 0,
+        "network": seccomp.is_supported(),
+        "signals": version >= landlock.VERSION_WITH_SCOPES,
+        "core dumps": True,
+    }
+    missing = ", ".join(name for name, is_supported in supported.items() if not is_supported)
+    context = {"landlock": version, "protected": ", ".join(name for name in supported if supported[name])}
+    if missing:
+        logger.warning("videos are decoded in isolation, but this kernel does not protect: %s", missing, extra=context)
+    else:
+        logger.info("videos are decoded in isolation", extra=context)

@@ -1,0 +1,107 @@
+"""seccomp: a process gives up system calls, see seccomp(2). The filter is a program for the kernel's packet filter."""
+
+import ctypes
+import errno
+import platform
+import socket
+import struct
+
+from job_worker.isolation import kernel
+
+_NUMBERS = {
+    # audit architecture, seccomp, socket, socketpair
+    "x86_64": (0xC000003E, 317, 41, 53),
+    "aarch64": (0xC00000B7, 277, 198, 199),
+}
+_FORBIDDEN = {
+    # connect, ptrace, process_vm_readv, process_vm_writev
+    "x86_64": (42, 101, 310, 311),
+    "aarch64": (203, 117, 270, 271),
+}
+_FORBIDDEN_EVERYWHERE = (425, 426, 427, 438)
+"""io_uring_setup, _enter, _register, which make calls that no filter sees; pidfd_getfd, which takes others' files."""
+_OTHER_INTERFACE = 0x40000000
+"""From here on x86_64 has its calls a second time, for programs with short pointers."""
+
+_SET_FILTER, _GET_ACTION, _ALL_THREADS = 1, 2, 1
+_ALLOW = 0x7FFF0000
+_REFUSE = 0x00050000 | errno.EPERM
+
+_LOAD, _AND, _IF_EQUAL, _IF_AT_LEAST, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x06
+_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT, _SECOND_ARGUMENT = 0, 4, 16, 24
+"""Where the kernel's description of a call has these, in bytes; of an argument the lower half."""
+_TYPE_BITS = 0xF
+"""The bits of a socket's type that are no flags."""
+
+
+class _Program(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
+
+
+def is_supported() -> bool:
+    """Return whether the kernel has such filters."""
+    if not kernel.IS_KNOWN:
+        return False
+    try:
+        action = ctypes.c_uint32(_REFUSE & 0xFFFF0000)
+        return kernel.call(_NUMBERS[platform.machine()][1], _GET_ACTION, 0, ctypes.byref(action)) == 0
+    except OSError:
+        return False
+
+
+def forbid_network() -> None:
+    """Give up, for all threads, all connections to others and what could get around that.
+
+    What is left are connected sockets within this machine: those that are open, and pairs of the process's own.
+
+    Raises:
+        OSError: The kernel refuses.
+    """
+    instructions = _filter(platform.machine())
+    program = _Program(len(instructions) // 8, instructions)
+    if kernel.call(_NUMBERS[platform.machine()][1], _SET_FILTER, _ALL_THREADS, ctypes.byref(program)):
+        raise OSError("a thread has a filter of its own")
+
+
+def _filter(machine: str) -> bytes:
+    architecture, _, *making_sockets = _NUMBERS[machine]
+    forbidden = (*_FORBIDDEN[machine], *_FORBIDDEN_EVERYWHERE)
+    return b"".join(
+        [
+            _step(_LOAD, _ARCHITECTURE),
+            *_refused_unless(architecture),
+            _step(_LOAD, _NUMBER),
+            _step(_IF_AT_LEAST, _OTHER_INTERFACE, otherwise=1),
+            _step(_RETURN, _REFUSE),
+            *(step for number in forbidden for step in _refused_if(number)),
+            *(step for number in making_sockets for step in _connected_sockets_alone(number)),
+            _step(_RETURN, _ALLOW),
+        ]
+    )
+
+
+def _step(code: int, value: int, then: int = 0, otherwise: int = 0) -> bytes:
+    """Return an instruction; `then` and `otherwise` are how many of the next ones a comparison skips."""
+    return struct.pack("=HBBI", code, then, otherwise, value)
+
+
+def _refused_if(value: int) -> list[bytes]:
+    return [_step(_IF_EQUAL, value, otherwise=1), _step(_RETURN, _REFUSE)]
+
+
+def _refused_unless(value: int) -> list[bytes]:
+    return [_step(_IF_EQUAL, value, then=1), _step(_RETURN, _REFUSE)]
+
+
+def _connected_sockets_alone(number: int) -> list[bytes]:
+    """Refuse a call for a socket of another family, or of a type that can send without a connection."""
+    steps = [
+        _step(_LOAD, _FIRST_ARGUMENT),
+        *_refused_unless(socket.AF_UNIX),
+        _step(_LOAD, _SECOND_ARGUMENT),
+        _step(_AND, _TYPE_BITS),
+        _step(_IF_EQUAL, socket.SOCK_SEQPACKET, then=2),
+        *_refused_unless(socket.SOCK_STREAM),
+        _step(_RETURN, _ALLOW),
+    ]
+    return [_step(_IF_EQUAL, number, otherwise=len(steps)), *steps]

@@ -1,0 +1,32 @@
+"""The first step of the child process, before it imports what it works with: libraries start threads.
+
+So this module imports next to nothing itself.
+"""
+
+# ruff: noqa: PLC0415 - see above
+
+import pickle
+from multiprocessing.connection import Connection
+
+from job_worker.isolation.isolation import Isolation
+
+
+def enter(connection: Connection, isolation: Isolation | None, build: bytes) -> None:
+    """Give up what the child does not need, then do its work.
+
+    Args:
+        connection: To the parent, see `job_worker.runtime.child_process.serve`.
+        isolation: What the child may still use; None for all that its user may.
+        build: The pickled callable that loads the models.
+    """
+    try:
+        if isolation:
+            isolation.apply()
+    except OSError as error:
+        from job_worker.runtime.child_process import send
+
+        send(connection, "model_error", f"this process cannot be isolated ({error}); see --isolation".encode())
+        return
+    from job_worker.runtime.child_process import serve
+
+    serve(connection, pickle.loads(build))  # noqa: S301 (it comes from the parent)

@@ -1,0 +1,148 @@
+"""What hostile code in the child process would try, by libc alone.
+
+It is pickled into the child, so it stands in a module of its own.
+"""
+
+import ctypes
+import errno
+import json
+import os
+import pickle
+import stat
+import struct
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from job_worker.errors import ModelLoadError
+from job_worker.runtime.pipeline_runner import EncodeFrames
+from shared.results import encode_frame
+
+_AT_FDCWD = -100
+_PTRACE_ATTACH = 16
+_IO_URING_SETUP = 425
+
+
+def attempt(what: str, argument: object) -> str:
+    """Return the pipeline id with which `Escapes` tries something."""
+    return json.dumps([what, argument])
+
+
+@dataclass(frozen=True)
+class Escapes:
+    """Builds what makes one attempt in each run and returns the name of its error, or "" where it succeeds.
+
+    The attempt is made in a thread that was started while the models were loaded.
+    """
+
+    def __call__(self, on_frame: Callable[[], None]) -> EncodeFrames:
+        executor = ThreadPoolExecutor(1)
+        executor.submit(int).result()
+
+        def run(pipeline_id: str, _video: Path) -> Iterator[bytes]:
+            what, argument = json.loads(pipeline_id)
+            number = executor.submit(_made, what, argument).result()
+            yield encode_frame(0, 0.0, {"error": errno.errorcode[number] if number else ""})
+
+        return run
+
+
+@dataclass(frozen=True)
+class ModelsToDownload:
+    """Models that are there once somebody has written them into the cache."""
+
+    cache: Path
+
+    def __call__(self, on_frame: Callable[[], None]) -> EncodeFrames:
+        try:
+            self.cache.mkdir(exist_ok=True)
+            (self.cache / "model").touch()
+        except OSError:
+            if not (self.cache / "model").exists():
+                raise ModelLoadError("the models cannot be written") from None
+        return Escapes()(on_frame)
+
+
+@dataclass(frozen=True)
+class ModelsElsewhere:
+    """Models that lie where nobody may read."""
+
+    file: Path
+
+    def __call__(self, on_frame: Callable[[], None]) -> EncodeFrames:
+        try:
+            self.file.read_bytes()
+        except OSError as error:
+            raise ModelLoadError(f"The models cannot be read: {error.strerror}.") from error
+        return Escapes()(on_frame)
+
+
+def _made(what: str, argument: Any) -> int:
+    """Make an attempt; return the number of its error."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    return ctypes.get_errno() if _ATTEMPTS[what](libc, argument) < 0 else 0
+
+
+def _connect(libc: Any, port: int) -> int:
+    address = struct.pack("=HHI8x", 2, int.from_bytes(port.to_bytes(2, "little"), "big"), 0x0100007F)
+    descriptor = libc.socket(2, 1, 0)
+    return descriptor if descriptor < 0 else int(libc.connect(descriptor, address, len(address)))
+
+
+def _connect_to_path(libc: Any, path: str) -> int:
+    descriptor = libc.socket(1, 1, 0)
+    address = struct.pack("=H108s", 1, path.encode())
+    return descriptor if descriptor < 0 else int(libc.connect(descriptor, address, len(address)))
+
+
+def _open(flags: int) -> Callable[[Any, str], int]:
+    return lambda libc, path: int(libc.open(path.encode(), flags, 0o600))
+
+
+def _send_to_parent(_libc: Any, content: str) -> int:
+    """Write a message into every socket of the process."""
+    message = bytes.fromhex(content)
+    for descriptor in (int(path.name) for path in Path("/proc/self/fd").iterdir()):
+        try:
+            if stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+                os.write(descriptor, message)
+        except OSError:
+            continue
+    return 0
+
+
+_ATTEMPTS: dict[str, Callable[[Any, Any], int]] = {
+    "connect": _connect,
+    "connect to a path": _connect_to_path,
+    "make a socket": lambda libc, kind: int(libc.socket(*kind, 0)),
+    "make a pair": lambda libc, kind: int(libc.socketpair(*kind, 0, (ctypes.c_int * 2)())),
+    "read": _open(os.O_RDONLY),
+    "write": _open(os.O_WRONLY | os.O_CREAT),
+    "truncate": lambda libc, path: int(libc.truncate(path.encode(), ctypes.c_long(0))),
+    "delete": lambda libc, path: int(libc.unlink(path.encode())),
+    "make a folder": lambda libc, path: int(libc.mkdir(path.encode(), 0o700)),
+    "link": lambda libc, path: int(libc.symlink(b"/", path.encode())),
+    "make a pipe": lambda libc, path: int(libc.mkfifo(path.encode(), 0o600)),
+    "run": lambda libc, path: -1 if libc.system(f"{path} >/dev/null 2>&1".encode()) else 0,
+    "signal": lambda libc, pid: int(libc.kill(pid, 0)),
+    "trace": lambda libc, pid: int(libc.ptrace(_PTRACE_ATTACH, pid, None, None)),
+    "use io_uring": lambda libc, _: int(libc.syscall(_IO_URING_SETUP, 1, ctypes.create_string_buffer(120))),
+    "send to the parent": _send_to_parent,
+}
+
+
+class Planted:
+    """What makes a folder when it is unpickled."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self._folder),)
+
+    def as_message(self) -> str:
+        """Return it as a message of `multiprocessing`, in hexadecimal digits."""
+        content = pickle.dumps(self)
+        return (struct.pack("!i", len(content)) + content).hex()

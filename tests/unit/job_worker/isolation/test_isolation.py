@@ -1,0 +1,316 @@
+"""The isolation of the child process: real children in which native code tries to get out."""
+
+import json
+import os
+import resource
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from job_worker.bootstrap import build_runner
+from job_worker.errors import JobFailed, ModelLoadError
+from job_worker.isolation import landlock, seccomp
+from job_worker.isolation.isolation import Isolation, log_support
+from job_worker.isolation.readable_paths import readable_paths
+from job_worker.runtime.child_process import Build, ProcessRunner, RunLimits
+from job_worker.runtime.pipeline_runner import PipelineRunner, Run
+from job_worker.settings import WorkerSettings
+from tests.support.escapes import Escapes, ModelsElsewhere, ModelsToDownload, Planted, attempt
+from tests.support.packages import make_package
+
+pytestmark = [pytest.mark.unit, pytest.mark.worker]
+
+needs_landlock = pytest.mark.skipif(
+    landlock.version() < landlock.VERSION_WITH_SCOPES, reason="optional: this kernel has no Landlock, or an older one"
+)
+needs_seccomp = pytest.mark.skipif(not seccomp.is_supported(), reason="optional: this kernel has no filters of calls")
+
+MakeRunner = Callable[..., PipelineRunner]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("host").resolve()
+
+
+@pytest.fixture(scope="module")
+def home(folder: Path) -> Iterator[Path]:
+    """The home of the user, with a file that is nobody else's business."""
+    home = folder / "home"
+    home.mkdir()
+    (home / "secret.txt").write_text("secret")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(home))
+        yield home
+
+
+@pytest.fixture(scope="module")
+def work(folder: Path) -> Path:
+    """The worker's own folder."""
+    work = folder / "work"
+    work.mkdir()
+    return work
+
+
+@pytest.fixture(scope="module")
+def make_runner(work: Path, home: Path) -> Iterator[MakeRunner]:
+    """Make runners as the worker does, with other pipelines, and start them; end their children at the end."""
+    with ExitStack() as stack:
+
+        def make(build: Build = Escapes(), **settings: object) -> PipelineRunner:  # noqa: B008 (frozen)
+            runner = build_runner(WorkerSettings.of(work_dir=work, **settings), build)
+            stack.callback(runner.close)
+            runner.start(lambda: False)
+            return runner
+
+        yield make
+
+
+@pytest.fixture(scope="module")
+def isolated(make_runner: MakeRunner) -> PipelineRunner:
+    return make_runner()
+
+
+@pytest.fixture(scope="module")
+def free(make_runner: MakeRunner) -> PipelineRunner:
+    """The same without isolation: what a test tries does work."""
+    return make_runner(isolation="off")
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """A port that somebody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield int(server.getsockname()[1])
+
+
+def error(runner: PipelineRunner, work: Path, what: str, argument: object) -> str:
+    """Try something; return the name of the error, or "" where it succeeds."""
+    results = work / "results.json"
+    runner.run(Run(attempt(what, argument), work / "video.mp4", results), lambda: False)
+    [entry] = json.loads(results.read_bytes())["results"]
+    return str(entry["result"]["error"])
+
+
+@needs_seccomp
+class TestTheNetwork:
+    def test_nobody_can_be_connected_to(
+        self, isolated: PipelineRunner, free: PipelineRunner, work: Path, port: int
+    ) -> None:
+        assert error(isolated, work, "connect", port) == "EPERM"
+        assert error(free, work, "connect", port) == ""
+
+    def test_nor_can_a_service_of_this_host(
+        self, isolated: PipelineRunner, free: PipelineRunner, work: Path, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "s"
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(str(path))
+            server.listen()
+            assert error(isolated, work, "connect to a path", str(path)) == "EPERM"
+            assert error(free, work, "connect to a path", str(path)) == ""
+
+    def test_no_socket_of_a_network_is_made(self, isolated: PipelineRunner, work: Path) -> None:
+        for family in (socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK, socket.AF_PACKET):
+            for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC, socket.SOCK_RAW):
+                assert error(isolated, work, "make a socket", (family, kind)) == "EPERM"
+
+    def test_sockets_of_this_host_are_made_connected_or_not_at_all(self, isolated: PipelineRunner, work: Path) -> None:
+        assert error(isolated, work, "make a pair", (socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)) == ""
+        assert error(isolated, work, "make a pair", (socket.AF_UNIX, socket.SOCK_SEQPACKET)) == ""
+        assert error(isolated, work, "make a pair", (socket.AF_UNIX, socket.SOCK_DGRAM)) == "EPERM"
+        assert error(isolated, work, "make a socket", (socket.AF_UNIX, socket.SOCK_DGRAM)) == "EPERM"
+
+    def test_calls_that_would_get_around_it_are_refused(self, isolated: PipelineRunner, work: Path) -> None:
+        assert error(isolated, work, "use io_uring", None) == "EPERM"
+        assert error(isolated, work, "trace", os.getpid()) == "EPERM"
+
+
+@needs_landlock
+class TestFiles:
+    def test_files_of_the_home_cannot_be_read(
+        self, isolated: PipelineRunner, free: PipelineRunner, work: Path, home: Path
+    ) -> None:
+        for path in (home / "secret.txt", home):
+            assert error(isolated, work, "read", str(path)) == "EACCES"
+            assert error(free, work, "read", str(path)) == ""
+
+    def test_nothing_outside_the_work_folder_is_changed(
+        self, isolated: PipelineRunner, free: PipelineRunner, work: Path, home: Path
+    ) -> None:
+        (home / "file").write_text("content")
+        ways = {"write": "new", "make a folder": "folder", "link": "link", "truncate": "file", "delete": "file"}
+        for what, name in ways.items():
+            assert error(isolated, work, what, str(home / name)) == "EACCES"
+            assert error(free, work, what, str(home / name)) == ""
+
+    def test_nor_what_may_be_read(self, isolated: PipelineRunner, work: Path) -> None:
+        assert error(isolated, work, "read", __file__) == ""
+        assert error(isolated, work, "write", __file__) == "EACCES"
+
+    def test_in_the_work_folder_there_are_files_and_folders_alone(self, isolated: PipelineRunner, work: Path) -> None:
+        assert error(isolated, work, "write", str(work / "file")) == ""
+        assert error(isolated, work, "make a folder", str(work / "folder")) == ""
+        assert error(isolated, work, "delete", str(work / "file")) == ""
+        # The worker itself would follow a link, and wait at a pipe.
+        assert error(isolated, work, "link", str(work / "link")) == "EACCES"
+        assert error(isolated, work, "make a pipe", str(work / "pipe")) == "EACCES"
+
+    def test_no_program_of_the_work_folder_is_run(self, isolated: PipelineRunner, work: Path) -> None:
+        program = work / "program"
+        program.write_text("#!/bin/sh\n")
+        program.chmod(0o700)
+        subprocess.run([program], check=True)
+        assert error(isolated, work, "run", "/bin/true") == ""
+        assert error(isolated, work, "run", str(program)) != ""
+
+    def test_the_worker_cannot_be_looked_into(self, isolated: PipelineRunner, free: PipelineRunner, work: Path) -> None:
+        for name in ("environ", "mem", "maps"):
+            assert error(isolated, work, "read", f"/proc/{os.getpid()}/{name}") == "EACCES"
+        assert error(free, work, "read", f"/proc/{os.getpid()}/environ") == ""
+
+    def test_no_other_process_gets_a_signal(self, isolated: PipelineRunner, free: PipelineRunner, work: Path) -> None:
+        assert error(isolated, work, "signal", os.getpid()) == "EPERM"
+        assert error(free, work, "signal", os.getpid()) == ""
+
+    def test_temporary_files_are_made_in_the_work_folder(self, work: Path) -> None:
+        program = f"""
+from pathlib import Path
+import tempfile
+from job_worker.isolation.isolation import Isolation
+Isolation(Path({str(work)!r}), (Path({sys.prefix!r}), Path({sys.base_prefix!r}))).apply()
+print(tempfile.mkdtemp())
+"""
+        made = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
+        assert Path(made.strip()).parent == work
+
+
+@needs_landlock
+class TestLoading:
+    def test_models_that_are_not_in_the_cache_yet_are_loaded_once_without_isolation(
+        self, make_runner: MakeRunner, work: Path, home: Path, tmp_path: Path
+    ) -> None:
+        cache = tmp_path / "cache"
+        runner = make_runner(ModelsToDownload(cache), cache_dir=cache)
+        assert (cache / "model").exists()
+        assert error(runner, work, "read", str(cache / "model")) == ""
+        assert error(runner, work, "write", str(cache / "model")) == "EACCES"
+        assert error(runner, work, "read", str(home / "secret.txt")) == "EACCES"
+
+    def test_what_cannot_be_read_is_named_with_the_settings(self, make_runner: MakeRunner, home: Path) -> None:
+        elsewhere = ModelsElsewhere(home / "secret.txt")
+        with pytest.raises(ModelLoadError, match=r"Permission denied\. .*--readable-paths.*--isolation off"):
+            make_runner(elsewhere)
+        make_runner(elsewhere, readable_paths=str(home / "secret.txt"))
+        make_runner(elsewhere, isolation="off")
+
+    def test_models_that_do_not_load_without_isolation_either_are_no_matter_of_it(
+        self, make_runner: MakeRunner, home: Path
+    ) -> None:
+        with pytest.raises(ModelLoadError, match=r"No such file or directory\.$"):
+            make_runner(ModelsElsewhere(home / "absent"))
+
+    def test_a_process_that_cannot_be_isolated_does_not_start(self, tmp_path: Path) -> None:
+        runner = ProcessRunner(Escapes(), RunLimits(60, 1 << 40), Isolation(tmp_path / "absent"))
+        with pytest.raises(ModelLoadError, match=r"cannot be isolated .*absent.*--isolation off"):
+            runner.start(lambda: False)
+
+
+def test_the_worker_unpickles_nothing_that_the_child_sends(free: PipelineRunner, work: Path, tmp_path: Path) -> None:
+    planted = tmp_path / "planted"
+    with pytest.raises(JobFailed, match="makes no sense"):
+        error(free, work, "send to the parent", Planted(planted).as_message())
+    assert not planted.exists()
+
+
+def test_a_message_that_would_fill_the_memory_of_the_worker_fails_the_job(free: PipelineRunner, work: Path) -> None:
+    with pytest.raises(JobFailed):
+        error(free, work, "send to the parent", (1 << 30).to_bytes(4, "big").hex())
+
+
+def test_the_process_has_one_thread_and_few_modules_when_it_is_isolated() -> None:
+    program = """
+import os, sys
+import job_worker.worker_runner, job_worker.runtime.isolated_child
+print(len(os.listdir("/proc/self/task")), *sys.modules.keys() & {"numpy", "cv2", "av", "grpc", "psutil"})
+"""
+    found = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert found.stdout.split() == ["1"]
+
+
+@needs_landlock
+def test_threads_that_were_there_before_are_reported(work: Path) -> None:
+    program = f"""
+from pathlib import Path
+import threading
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+from job_worker.isolation.isolation import Isolation
+Isolation(Path({str(work)!r})).apply()
+"""
+    found = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert "1 threads were started too early" in found.stderr
+
+
+def test_no_core_is_dumped_and_files_are_bounded(work: Path) -> None:
+    program = f"""
+import resource
+from pathlib import Path
+from job_worker.isolation.isolation import Isolation
+Isolation(Path({str(work)!r})).apply()
+print(resource.getrlimit(resource.RLIMIT_CORE)[1], resource.getrlimit(resource.RLIMIT_FSIZE)[1])
+"""
+    found = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    core, file = map(int, found.stdout.split())
+    assert core == 0
+    assert 0 < file != resource.RLIM_INFINITY
+
+
+def test_the_log_says_what_the_kernel_supports(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        log_support()
+    [record] = caplog.records
+    is_whole = landlock.version() >= landlock.VERSION_WITH_SCOPES and seccomp.is_supported()
+    assert record.getMessage().startswith("videos are decoded in isolation")
+    assert record.levelname == ("INFO" if is_whole else "WARNING")
+    assert "core dumps" in vars(record)["protected"]
+
+
+def test_that_it_is_off_is_logged(make_runner: MakeRunner, caplog: pytest.LogCaptureFixture) -> None:
+    make_runner(isolation="off")
+    assert "without isolation" in caplog.text
+
+
+class TestReadablePaths:
+    def test_python_the_project_and_the_cache_are_among_them(self, tmp_path: Path) -> None:
+        paths = readable_paths(WorkerSettings.of(cache_dir=tmp_path / "cache"))
+        assert {Path(sys.prefix).resolve(), Path(sys.base_prefix).resolve(), tmp_path / "cache"} <= set(paths)
+        assert any(Path(build_runner.__code__.co_filename).is_relative_to(path) for path in paths)
+
+    def test_models_are_with_what_lies_beside_them_under_their_name(self, tmp_path: Path) -> None:
+        for name in ("signs.xml", "signs.bin", "other.txt"):
+            (tmp_path / name).touch()
+        paths = readable_paths(WorkerSettings.of(yolo_weights=str(tmp_path / "signs.xml")))
+        assert {path.name for path in paths if path.parent == tmp_path} == {"signs.xml", "signs.bin"}
+
+    def test_what_the_options_of_a_plugin_name_is(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        source = "class Reader:\n    description = 'Reads.'\n    def __init__(self, model=''):\n        pass\n"
+        site = make_package(tmp_path / "site", "a_reader", "foregsyte.pipelines", {"reader": "a_reader:Reader"}, source)
+        monkeypatch.syspath_prepend(str(site))
+        table = {"kind": "reader", "options": {"model": str(tmp_path / "model")}}
+        settings = WorkerSettings.of(pipeline_tables={"mine": table}, pipelines="mine")
+        assert tmp_path / "model" in readable_paths(settings)
+
+    def test_the_home_is_not_although_a_program_was_started_there(
+        self, home: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.syspath_prepend(str(home))
+        monkeypatch.syspath_prepend(str(home.parent))
+        assert not [path for path in readable_paths(WorkerSettings.of()) if home.is_relative_to(path)]
+
+    def test_what_the_settings_name_is(self, home: Path) -> None:
+        assert home in readable_paths(WorkerSettings.of(readable_paths=f"/a:{home}"))
