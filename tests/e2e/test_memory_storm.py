@@ -17,7 +17,7 @@ from tests.support.cgroups import memory_group
 from tests.support.samples import VIDEO, results_document, submit_request
 from tests.support.serving import Served, serving
 
-pytestmark = pytest.mark.corpus
+pytestmark = [pytest.mark.corpus, pytest.mark.alone]
 
 MIB = 1 << 20
 BUDGET = 256 * MIB

@@ -8,12 +8,15 @@ import pytest
 
 from job_client import JobClient
 from shared.process.exit_codes import ExitCode
+from tests.support.clips import head_of
 from tests.support.processes import Process, api_process, started, worker_process
 
 pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.worker, pytest.mark.timeout(600)]
 
-TWO_CLASSES = "vfr_torchcodec.mp4"
-"""A small video in which a traffic light is seen nearly all the time, and a television now and then."""
+TWO_CLASSES = "people_walking_1080p.mp4"
+"""A video of people, some of them far away, and of a suitcase."""
+FRAMES = 6
+"""So many of its frames are looked at."""
 JOB_SECONDS = 400.0
 
 
@@ -28,14 +31,14 @@ def settings_file(folder: Path, weights: Path, *, more: str = "") -> None:
         [api]
         profile = "exact"
 
-        [pipelines.lights]
+        [pipelines.people]
         kind = "yolo"
-        description = "Traffic lights."
-        classes = ["traffic light"]
+        description = "People."
+        classes = ["person"]
 
-        [pipelines.sure_lights]
+        [pipelines.sure_people]
         kind = "yolo"
-        classes = ["traffic light"]
+        classes = ["person"]
         confidence = 0.6
 
         [pipelines.captions]
@@ -80,23 +83,25 @@ def found(client: JobClient, video: Path, pipeline: str) -> list[dict[str, list[
 
 def test_they_are_listed_after_the_built_in_pipelines(client: JobClient) -> None:
     offered = {pipeline.pipeline_id: pipeline.description for pipeline in client.pipelines()}
-    assert list(offered) == ["yolo_ocr", "yolo", "ocr", "lights", "sure_lights", "captions"]
-    assert offered["lights"] == "Traffic lights. Profile exact."
+    assert list(offered) == ["yolo_ocr", "yolo", "ocr", "people", "sure_people", "captions"]
+    assert offered["people"] == "People. Profile exact."
     assert offered["captions"].startswith("Text (PaddleOCR) in every frame. Languages: en, de. Profile exact")
 
 
-def test_each_finds_what_its_table_says_and_the_built_in_ones_all(client: JobClient, corpus: Path) -> None:
-    everything = found(client, corpus / TWO_CLASSES, "yolo")
-    lights = found(client, corpus / TWO_CLASSES, "lights")
-    sure = found(client, corpus / TWO_CLASSES, "sure_lights")
-    assert {one["label"] for result in everything for one in result["detections"]} == {"traffic light", "tv"}
-    assert [result["detections"] for result in lights] == [
-        [one for one in result["detections"] if one["label"] == "traffic light"] for result in everything
+def test_each_finds_what_its_table_says_and_the_built_in_ones_all(
+    client: JobClient, corpus: Path, tmp_path: Path
+) -> None:
+    video = head_of(corpus / TWO_CLASSES, FRAMES, tmp_path / "head.mp4")
+    everything, people, sure = (found(client, video, pipeline) for pipeline in ("yolo", "people", "sure_people"))
+    assert len(everything) == FRAMES
+    assert {one["label"] for result in everything for one in result["detections"]} == {"person", "suitcase"}
+    assert [result["detections"] for result in people] == [
+        [one for one in result["detections"] if one["label"] == "person"] for result in everything
     ]
     assert [result["detections"] for result in sure] == [
-        [one for one in result["detections"] if float(str(one["confidence"])) >= 0.6] for result in lights
+        [one for one in result["detections"] if float(str(one["confidence"])) >= 0.6] for result in people
     ]
-    assert 0 < sum(len(result["detections"]) for result in sure) < sum(len(result["detections"]) for result in lights)
+    assert 0 < sum(len(result["detections"]) for result in sure) < sum(len(result["detections"]) for result in people)
 
 
 def test_a_limit_for_text_is_a_pipelines_own(client: JobClient, tiny_mp4: bytes, tmp_path: Path) -> None:

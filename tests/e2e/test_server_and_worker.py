@@ -83,6 +83,13 @@ def start_reader(own_address: str, tmp_path: Path) -> StartWorker:
     return lambda name, *arguments: worker_process(tmp_path, own_address, name, "--pipelines", "ocr", *arguments)
 
 
+@pytest.fixture
+def start_other(own_address: str, tmp_path: Path) -> StartWorker:
+    """Start a worker of that server without models, to take over a job."""
+    flags = ("--address", own_address, "--pipelines", "ocr")
+    return lambda: ready(tmp_path / "other.log", r"takes jobs from", "benchmarks.cheap_worker", *flags)
+
+
 def completed(client: JobClient, video: Path, pipeline: str = "yolo_ocr") -> str:
     job = client.submit(video, pipeline).wait(JOB_SECONDS)
     assert (job.status, job.error_message) == (JobStatus.completed, "")
@@ -116,6 +123,7 @@ def test_every_frame_of_a_small_video_is_read(shared_client: JobClient) -> None:
         assert f"Frame {index + 1}" in found
 
 
+@pytest.mark.corpus
 def test_no_frame_of_a_counting_video_is_skipped_duplicated_or_misread(shared_client: JobClient, corpus: Path) -> None:
     found = texts(shared_client, completed(shared_client, corpus / "counter_digits.mp4"))
     assert found == [f"Frame = {index + 1}\nPTS = {index / 10:.1f}s" for index in range(30)]
@@ -150,7 +158,7 @@ def test_the_same_video_gives_the_same_bytes_again_and_from_every_worker(
     videos = [TINY_MP4, corpus / "tiny_320x240.mp4"]
     alone = {video: stored_results(folder, completed(shared_client, video)) for video in videos}
     with worker_process(folder, address, "second", "--yolo-weights", str(yolo_weights)):
-        jobs = [(video, shared_client.submit(video, "yolo_ocr").job_id) for video in videos * 3]
+        jobs = [(video, shared_client.submit(video, "yolo_ocr").job_id) for video in videos * 2]
         for video, job_id in jobs:
             assert shared_client.job(job_id).wait(JOB_SECONDS).status is JobStatus.completed
             assert stored_results(folder, job_id) == alone[video]
@@ -183,7 +191,7 @@ def test_a_worker_that_is_stopped_while_its_models_load_exits_soon_with_code_0(
 
 
 def test_a_worker_that_is_stopped_releases_its_job_and_another_completes_it(
-    client: JobClient, start_reader: StartWorker
+    client: JobClient, start_reader: StartWorker, start_other: StartWorker
 ) -> None:
     job_id = client.submit(TINY_MP4, "ocr").job_id
     with start_reader("stopped", "--drain-seconds", "0") as process:
@@ -193,7 +201,7 @@ def test_a_worker_that_is_stopped_releases_its_job_and_another_completes_it(
         nothing_is_left_of(process)
     assert "job released" in process.text
     assert has_status(client, job_id, JobStatus.pending)
-    with start_reader("other"):
+    with start_other():
         assert_completed(client, job_id)
 
 
@@ -209,7 +217,9 @@ def test_a_worker_that_is_stopped_completes_its_job_and_takes_no_other(
     assert has_status(client, second, JobStatus.pending)
 
 
-def test_the_job_of_a_killed_worker_is_completed_by_another(client: JobClient, start_reader: StartWorker) -> None:
+def test_the_job_of_a_killed_worker_is_completed_by_another(
+    client: JobClient, start_reader: StartWorker, start_other: StartWorker
+) -> None:
     job_id = client.submit(TINY_MP4, "ocr").job_id
     with start_reader("killed") as process:
         eventually(lambda: has_status(client, job_id, JobStatus.running), "the job's start")
@@ -217,7 +227,7 @@ def test_the_job_of_a_killed_worker_is_completed_by_another(client: JobClient, s
         assert process.exit_code() == -signal.SIGKILL
         nothing_is_left_of(process)
     eventually(lambda: has_status(client, job_id, JobStatus.pending), "the job's return")
-    with start_reader("other"):
+    with start_other():
         assert_completed(client, job_id)
 
 

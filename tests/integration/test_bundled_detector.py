@@ -39,8 +39,8 @@ def truth() -> list[list[dict[str, object]]]:
     return shown
 
 
-def frames() -> Iterator[Frame]:
-    return (frame for frame in VideoReader(SAMPLE) if frame.index % EVERY == 0)
+def frames(every: int = EVERY) -> Iterator[Frame]:
+    return (frame for frame in VideoReader(SAMPLE) if frame.index % every == 0)
 
 
 def boxes(things: list[dict[str, object]]) -> list[Box]:
@@ -113,7 +113,7 @@ def test_both_forms_find_the_same(settings: WorkerSettings, tmp_path: Path) -> N
     network = load_detector(exact)
     checkpoint = load_detector(exact.model_copy(update={"detection_engine": "ultralytics"}))
     compared = 0
-    for frame in frames():
+    for frame in frames(4 * EVERY):
         one, other = network.detect(frame.image), checkpoint.detect(frame.image)
         # The forms differ in rounding alone: what one finds with a high confidence the other finds at the same place.
         for these, rest in ((one, other), (other, one)):
@@ -121,7 +121,7 @@ def test_both_forms_find_the_same(settings: WorkerSettings, tmp_path: Path) -> N
                 places = [Box(box.label, *box.box) for box in rest if box.label == found.label]
                 assert max(overlap_of_union(Box("", *found.box), place) for place in places) > 0.9
                 compared += 1
-    assert compared > 60
+    assert compared > 15
 
 
 def _letters(text: str) -> str:

@@ -3,6 +3,7 @@
 import itertools
 import json
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -34,30 +35,42 @@ pytestmark = [pytest.mark.integration, pytest.mark.worker, pytest.mark.models]
 THREADS = 2
 EXACT = PROFILES[Profile.exact]
 
-# Text of many kinds: captions, a plate, road signs, an upright screen, a shop window, a slanted word.
-SAMPLES = {
-    "basketball_ball_tracking.mp4": [46],
-    "car_num_plate_uz.mp4": [130],
-    "cricket_ball_tracking.mp4": [2],
-    "dashcam_0.mp4": [165],
-    "fragmented_cea608_captions.mp4": [30],
-    "mde_ftyp3gp5.mp4": [12],
-    "multi_video_tracks_auxiliary.mp4": [1],
-    "people_walking_1080p.mp4": [0],
-    "rotated_issue134.mp4": [150],
-    "subtitle_remover_test2.mp4": [60],
-    "text_detection_demo.mp4": [45, 345],
-}
+# Text of many kinds: a plate, captions, an upright screen, a shop window; then road signs, a slanted word, and more.
+SAMPLES = (
+    ("car_num_plate_uz.mp4", 130),
+    ("cricket_ball_tracking.mp4", 2),
+    ("mde_ftyp3gp5.mp4", 12),
+    ("people_walking_1080p.mp4", 0),
+)
+MORE_SAMPLES = (
+    ("basketball_ball_tracking.mp4", 46),
+    ("dashcam_0.mp4", 165),
+    ("fragmented_cea608_captions.mp4", 30),
+    ("multi_video_tracks_auxiliary.mp4", 1),
+    ("rotated_issue134.mp4", 150),
+    ("subtitle_remover_test2.mp4", 60),
+    ("text_detection_demo.mp4", 45),
+    ("text_detection_demo.mp4", 345),
+)
+
+
+def single_frames(folder: Path, samples: Sequence[tuple[str, int]]) -> dict[str, Image]:
+    """Return single frames of videos, by video and index."""
+    return {
+        f"{name} {index}": next(itertools.islice(VideoReader(folder / name), index, None)).image
+        for name, index in samples
+    }
 
 
 @pytest.fixture(scope="module")
 def images(corpus: Path) -> dict[str, Image]:
-    """Single frames of the videos, by video and index."""
-    found = {}
-    for name, indexes in SAMPLES.items():
-        for index in indexes:
-            found[f"{name} {index}"] = next(itertools.islice(VideoReader(corpus / name), index, None)).image
-    return found
+    return single_frames(corpus, SAMPLES)
+
+
+@pytest.fixture(params=[SAMPLES, pytest.param(MORE_SAMPLES, marks=pytest.mark.corpus)], ids=["some", "more"])
+def compared(request: pytest.FixtureRequest, corpus: Path) -> dict[str, Image]:
+    """The images on which ours are compared with the reference."""
+    return single_frames(corpus, request.param)
 
 
 @pytest.fixture(scope="module")
@@ -81,28 +94,28 @@ def detector(yolo_weights: Path) -> OpenVinoDetector:
 
 
 def test_exact_text_is_that_of_paddleocr(
-    images: dict[str, Image], models: TextModelFolders, cache_folder: Path
+    compared: dict[str, Image], models: TextModelFolders, cache_folder: Path
 ) -> None:
     ours = OpenVinoTextReader(models, EXACT, THREADS)
     reference = PaddleTextReader(device="cpu", threads=THREADS, cache_folder=cache_folder)
     lines = 0
-    for name, image in images.items():
+    for name, image in compared.items():
         found, expected = (reader.read(image, min_confidence=0.0) for reader in (ours, reference))
         assert [line.text for line in found] == [line.text for line in expected], name
         assert [line.polygon for line in found] == [line.polygon for line in expected], name
         confidences = [line.confidence for line in expected]
         assert [line.confidence for line in found] == pytest.approx(confidences, abs=1e-3), name
         lines += len(found)
-    assert lines > 30
+    assert lines > 15
 
 
 def test_boxes_are_those_of_ultralytics(
-    images: dict[str, Image], detector: OpenVinoDetector, yolo_weights: Path, cache_folder: Path
+    compared: dict[str, Image], detector: OpenVinoDetector, yolo_weights: Path, cache_folder: Path
 ) -> None:
     reference = UltralyticsDetector(yolo_weights, device="cpu", threads=THREADS, cache_folder=cache_folder)
-    found = {name: detector.detect(image) for name, image in images.items()}
-    assert found == {name: reference.detect(image) for name, image in images.items()}
-    assert sum(map(len, found.values())) > 20
+    found = {name: detector.detect(image) for name, image in compared.items()}
+    assert found == {name: reference.detect(image) for name, image in compared.items()}
+    assert sum(map(len, found.values())) > 5
 
 
 @pytest.fixture(scope="module")
@@ -141,11 +154,11 @@ def test_an_image_gives_the_same_bytes_on_any_number_of_threads(
         finder = OpenVinoDetector(yolo_weights, Precision(numbers.precision), threads)
         reader = OpenVinoTextReader(models, numbers, threads)
         with ThreadPoolExecutor(threads) as pool:
-            return list(pool.map(lambda image: (finder.detect(image), reader.read(image)), 3 * chosen))
+            return list(pool.map(lambda image: (finder.detect(image), reader.read(image)), 2 * chosen))
 
     alone = answers(1)
     assert answers(3) == alone
-    assert alone[:2] == alone[2:4]
+    assert alone[:2] == alone[2:]
 
 
 def test_networks_compute_in_the_calling_thread(
@@ -208,6 +221,7 @@ def test_a_higher_limit_drops_the_boxes_of_a_lower_confidence_and_other_classes(
     assert kept > 5
 
 
+@pytest.mark.corpus
 def test_a_video_is_analysed_the_same_by_one_thread_and_by_many(yolo_weights: Path, cache_folder: Path) -> None:
     def results(threads: int) -> str:
         chosen = settings(yolo_weights, cache_folder, pipelines="yolo_ocr", threads=threads)

@@ -1,0 +1,16 @@
+"""Short videos made of long ones."""
+
+from itertools import islice
+from pathlib import Path
+
+import av
+
+
+def head_of(video: Path, packets: int, target: Path) -> Path:
+    """Copy the first packets of a video, as they are encoded, into a file of their own; return that."""
+    with av.open(str(video)) as original, av.open(str(target), "w") as copy:
+        track = copy.add_stream_from_template(original.streams.video[0])
+        for packet in islice(original.demux(video=0), packets):
+            packet.stream = track
+            copy.mux(packet)
+    return target
