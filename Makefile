@@ -64,7 +64,8 @@ test-fast: setup  ## The tests that need no models, no processes and no database
 	$(BIN)/python -m pytest -q $(PARALLEL) --hypothesis-profile fast -m "unit and not thorough" tests/unit tests/contract
 
 test-corpus: setup $(LIGHT)/.installed  ## The slow tests: whole real videos through real processes
-	$(BIN)/pytest -m "corpus" --timeout 1800
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile -m "corpus and not alone" --timeout 1800
+	$(BIN)/python -m pytest -m "corpus and alone" --timeout 1800
 
 test-newest: setup  ## The newest versions that the extras allow, on each Python that is installed
 	$(BIN)/python -m tests.support.version_ends newest --worker $(WORKER) $(addprefix --python=,$(PYTHONS))

@@ -151,6 +151,7 @@ def decode_and_encode(source: Path, target: Path) -> None:
 
 
 @pytest.mark.corpus
+@pytest.mark.alone
 def test_it_takes_less_than_three_times_the_work_of_decoding_and_encoding(corpus: Path, tmp_path: Path) -> None:
     source = corpus / "car_num_plate_uz.mp4"
     height, width = next(iter(VideoReader(source))).image.shape[:2]

@@ -233,6 +233,8 @@ def large_results() -> list[Any]:
     return results
 
 
+@pytest.mark.corpus
+@pytest.mark.alone
 def test_ten_thousand_frames_and_five_thousand_lines_do_not_freeze_it(browser: Browser, report: Report) -> None:
     page = report(large_results())
     browser.open(page, *WIDE)
