@@ -10,36 +10,48 @@ import pytest
 from training.boxes import CLASSES, Box
 from training.build_dataset import JPEG_QUALITY, SEEDS, build_dataset
 from training.labelled import REAL_FRAMES, rendered_frames
-from training.materials import find_materials
+from training.materials import Materials, find_materials
+from training.scenes.backgrounds import Backgrounds
+from training.scenes.captions import Captions, put_caption
 from training.scenes.codes import barcode_label, bars, qr_code, qr_label
-from training.scenes.compose import SMALLEST, Painter
+from training.scenes.compose import SMALLEST, Frame, Painter
 from training.scenes.patch import Patch, Thing, blank, place, rectangle
 from training.scenes.plates import plate, vehicle
+from training.scenes.screens import Screens
 from training.scenes.signs import Signs
 from training.scenes.text import Fonts
 
 pytestmark = [pytest.mark.unit, pytest.mark.thorough]
 
-MATERIALS = find_materials(None)
 FRAMES = 40
 
 
 @pytest.fixture(scope="module")
-def painter() -> Painter:
-    return Painter(MATERIALS)
+def materials() -> Materials:
+    return find_materials(None)
 
 
 @pytest.fixture(scope="module")
-def fonts() -> Fonts:
-    return Fonts(MATERIALS.fonts)
+def painter(materials: Materials) -> Painter:
+    return Painter(materials)
+
+
+@pytest.fixture(scope="module")
+def frames(painter: Painter) -> list[Frame]:
+    return [painter.frame(1, number) for number in range(FRAMES)]
+
+
+@pytest.fixture(scope="module")
+def fonts(materials: Materials) -> Fonts:
+    return Fonts(materials.fonts)
 
 
 def chance(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def test_a_frame_depends_on_its_seed_and_number_alone(painter: Painter) -> None:
-    again = Painter(MATERIALS)
+def test_a_frame_depends_on_its_seed_and_number_alone(painter: Painter, materials: Materials) -> None:
+    again = Painter(materials)
     later = [again.frame(5, number) for number in (3, 2)]
     for number, frame in zip((3, 2), later, strict=True):
         first = painter.frame(5, number)
@@ -49,8 +61,7 @@ def test_a_frame_depends_on_its_seed_and_number_alone(painter: Painter) -> None:
     assert not np.array_equal(painter.frame(6, 3).pixels, later[0].pixels)
 
 
-def test_scenes_show_every_class_and_also_nothing_and_their_boxes_lie_in_the_frame(painter: Painter) -> None:
-    frames = [painter.frame(1, number) for number in range(FRAMES)]
+def test_scenes_show_every_class_and_also_nothing_and_their_boxes_lie_in_the_frame(frames: list[Frame]) -> None:
     assert {box.label for frame in frames for box in frame.boxes} == set(CLASSES)
     assert any(not frame.boxes for frame in frames)
     for frame in frames:
@@ -60,8 +71,7 @@ def test_scenes_show_every_class_and_also_nothing_and_their_boxes_lie_in_the_fra
             assert 0 <= box.y1 < box.y2 <= height
 
 
-def test_what_cannot_be_told_is_ignored_and_not_labelled(painter: Painter) -> None:
-    frames = [painter.frame(1, number) for number in range(FRAMES)]
+def test_what_cannot_be_told_is_ignored_and_not_labelled(frames: list[Frame]) -> None:
     assert sum(len(frame.ignored) for frame in frames) >= 5
     for frame in frames:
         assert not set(frame.boxes) & set(frame.ignored)
@@ -71,11 +81,11 @@ def test_what_cannot_be_told_is_ignored_and_not_labelled(painter: Painter) -> No
             assert small or faint, box
 
 
-def test_captions_change_the_image_inside_their_boxes_and_nowhere_else(painter: Painter) -> None:
-    drawn = 0
+def test_captions_change_the_image_inside_their_boxes_and_nowhere_else(fonts: Fonts) -> None:
+    captions, drawn = Captions(fonts), 0
     for seed in range(40):
         frame = np.full((360, 640, 3), 90, np.uint8)
-        boxes = painter._captions.draw(chance(seed), frame, [])
+        boxes = captions.draw(chance(seed), frame, [])
         changed = (frame != 90).any(axis=2)
         for box in boxes:
             inside = changed[int(box.y1) : int(box.y2), int(box.x1) : int(box.x2)]
@@ -88,24 +98,21 @@ def test_captions_change_the_image_inside_their_boxes_and_nowhere_else(painter: 
 
 
 @pytest.mark.parametrize(("top", "shown"), [(0.0, 40), (-10 / 320, 30), (-34 / 320, 0)])
-def test_a_caption_that_reaches_out_of_the_frame_is_labelled_where_it_shows(
-    painter: Painter, monkeypatch: pytest.MonkeyPatch, top: float, shown: int
-) -> None:
-    letters = blank(100, 40, (255, 255, 255))
-    monkeypatch.setattr("training.scenes.captions.choose", lambda *_: lambda *_: (letters, 0.0, top))
+def test_a_caption_that_reaches_out_of_the_frame_is_labelled_where_it_shows(top: float, shown: int) -> None:
     frame = np.zeros((360, 640, 3), np.uint8)
-    boxes = painter._captions.draw(chance(1), frame, [])
+    boxes = put_caption(frame, blank(100, 40, (255, 255, 255)), 0.0, top, [])
     assert boxes == ([Box("caption", 0, 0, 100, shown)] if shown else [])
     assert int(frame[..., 0].any(axis=1).sum()) == shown
 
 
-def test_a_screen_fills_its_frame_and_follows_from_its_seed(painter: Painter) -> None:
+def test_a_screen_fills_its_frame_and_follows_from_its_seed(fonts: Fonts, materials: Materials) -> None:
+    screens = Screens(fonts, Backgrounds(materials.photos, materials.textures))
     for seed in range(20):
-        screen = painter._screens.screen(chance(seed), 320, 200)
+        screen = screens.screen(chance(seed), 320, 200)
         assert screen.shape == (200, 320, 4)
         assert (screen[..., 3] == 255).all()
         assert screen[..., :3].std() > 1
-        assert np.array_equal(screen, painter._screens.screen(chance(seed), 320, 200))
+        assert np.array_equal(screen, screens.screen(chance(seed), 320, 200))
 
 
 def test_a_thing_is_labelled_where_it_is_seen() -> None:
@@ -149,8 +156,8 @@ def test_patches_label_what_they_are(draw: object, label: str, fonts: Fonts) -> 
     assert {thing.label for thing in things} == {label}
 
 
-def test_signs_are_labelled_without_their_pole(fonts: Fonts) -> None:
-    signs = Signs(fonts, [], MATERIALS.symbol_font)
+def test_signs_are_labelled_without_their_pole(fonts: Fonts, materials: Materials) -> None:
+    signs = Signs(fonts, [], materials.symbol_font)
     poles = 0
     for seed in range(30):
         patch = signs.sign(chance(seed))

@@ -57,7 +57,7 @@ class Captions:
         )  # fmt: skip
         boxes: list[Box] = []
         for _ in range(int(rng.choice([1, 2, 3, 4, 6], p=[0.4, 0.27, 0.18, 0.1, 0.05]))):
-            boxes += _put(frame, *choose(rng, kinds)(rng, frame), [*taken, *boxes])
+            boxes += put_caption(frame, *choose(rng, kinds)(rng, frame), [*taken, *boxes])
         return boxes
 
     def _lines(self, rng: Rng, texts: list[str], script: str, size: int, fill: Colour, *edge: Any) -> Pixels:
@@ -184,7 +184,7 @@ class Captions:
         return block, rng.uniform(0.1, 0.9), rng.uniform(0.1, 0.9)
 
 
-def _put(frame: Pixels, pixels: Pixels, x: float, y: float, taken: list[Box]) -> list[Box]:
+def put_caption(frame: Pixels, pixels: Pixels, x: float, y: float, taken: list[Box]) -> list[Box]:
     """Draw a caption, made smaller where it does not fit, unless it would touch what is there or be hardly seen."""
     height, width = frame.shape[:2]
     scale = min(1.0, (width * 0.98) / pixels.shape[1], (height * 0.9) / pixels.shape[0])
