@@ -2,18 +2,19 @@
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
-import supervision as sv
-from supervision.config import ORIENTED_BOX_COORDINATES
 
 from job_client.media.fonts import FontFile
 from job_client.media.labels import PALETTE, TEXT_COLOR, Labels
-from shared.results import Box, Detection, FrameResult, Polygon, TextLine
+from shared.results import Box, Detection, FrameResult, Polygon
 from shared.video.frame import Image
 
 _FONT_SHARE = 40
 """A label is this fraction of the image's shorter side high."""
 _LEAST_FONT_PIXELS = 11
+_THIN, _THICK, _LARGE = 2, 4, 1080
+"""Lines are thick where the shorter side has so many pixels."""
 
 
 class Drawing:
@@ -26,10 +27,9 @@ class Drawing:
     """
 
     def __init__(self, width: int, height: int, fonts: Sequence[FontFile] = ()) -> None:
-        thickness = sv.calculate_optimal_line_thickness((width, height))
-        self._boxes = sv.BoxAnnotator(color=PALETTE, thickness=thickness)
-        self._polygons = sv.OrientedBoxAnnotator(color=PALETTE, thickness=thickness)
-        self._labels = Labels(max(_LEAST_FONT_PIXELS, min(width, height) // _FONT_SHARE), fonts)
+        shorter = min(width, height)
+        self._thickness = _THIN if shorter < _LARGE else _THICK
+        self._labels = Labels(max(_LEAST_FONT_PIXELS, shorter // _FONT_SHARE), fonts)
 
     def draw(self, image: Image, result: FrameResult) -> None:
         """Draw the objects and the lines of text of a frame.
@@ -38,10 +38,12 @@ class Drawing:
             image: `(H, W, 3)` uint8 BGR as it is displayed; changed in place.
             result: The frame's result.
         """
-        if result.detections:
-            self._boxes.annotate(image, _boxes_of(result.detections))
-        if result.text_lines:
-            self._polygons.annotate(image, _polygons_of(result.text_lines))
+        for found in result.detections:
+            x1, y1, x2, y2 = map(int, found.box)
+            cv2.rectangle(image, (x1, y1), (x2, y2), PALETTE[_class_color(found)][::-1], self._thickness)
+        for line in result.text_lines:
+            corners = np.array(line.polygon).astype(np.int32)
+            cv2.drawContours(image, [corners], 0, PALETTE[TEXT_COLOR][::-1], self._thickness)
         for found in result.detections:
             self._labels.paste(image, f"{found.label} {found.confidence:.2f}", _class_color(found), found.box)
         for line in result.text_lines:
@@ -50,21 +52,6 @@ class Drawing:
 
 def _class_color(found: Detection) -> int:
     return (found.class_id or 0) % TEXT_COLOR
-
-
-def _boxes_of(detections: Sequence[Detection]) -> sv.Detections:
-    return sv.Detections(
-        xyxy=np.array([found.box for found in detections], dtype=np.float32),
-        class_id=np.array([_class_color(found) for found in detections]),
-    )
-
-
-def _polygons_of(lines: Sequence[TextLine]) -> sv.Detections:
-    return sv.Detections(
-        xyxy=np.array([_extent(line.polygon) for line in lines], dtype=np.float32),
-        class_id=np.full(len(lines), TEXT_COLOR),
-        data={ORIENTED_BOX_COORDINATES: np.array([line.polygon for line in lines], dtype=np.float32)},
-    )
 
 
 def _extent(polygon: Polygon) -> Box:

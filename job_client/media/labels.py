@@ -5,14 +5,18 @@ from functools import cache, lru_cache
 
 import numpy as np
 import PIL.Image
-import supervision as sv
-from PIL import ImageDraw
+from PIL import ImageColor, ImageDraw
 
 from job_client.media.fonts import FontFile, load_font, packaged_fonts, suitable_font
 from shared.video.frame import Image
 
-PALETTE = sv.ColorPalette([*sv.ColorPalette.DEFAULT.colors, sv.Color.from_hex("#00695c")])
-TEXT_COLOR = len(PALETTE.colors) - 1
+PALETTE = tuple(map(ImageColor.getrgb, (
+    "#a351fb", "#ff4040", "#ffa1a0", "#ff7633", "#ffb633", "#d1d435", "#4cfb12", "#94cf1a", "#40de8a", "#1b9640",
+    "#00d6c1", "#2e9caa", "#00c4ff", "#364797", "#6675ff", "#0019ef", "#863aff", "#530087", "#cd3aff", "#ff97ca",
+    "#ff39c9", "#00695c",
+)))  # fmt: skip
+"""Colours as RGB."""
+TEXT_COLOR = len(PALETTE) - 1
 """Place in the palette of the colour of text; the ones before are those of classes."""
 
 MAX_TILES = 4096
@@ -64,10 +68,10 @@ class Labels:
 
     def _draw_tile(self, text: str, color: int) -> Image:
         font = self._font(suitable_font(text, self._fonts))
-        ground, padding = PALETTE.by_idx(color), max(2, self._font_pixels // 5)
+        ground, padding = PALETTE[color], max(2, self._font_pixels // 5)
         left, top, right, bottom = map(round, font.getbbox(text))
-        tile = PIL.Image.new("RGB", (right - left + 2 * padding, bottom - top + 2 * padding), ground.as_rgb())
-        luma = 0.299 * ground.r + 0.587 * ground.g + 0.114 * ground.b
+        tile = PIL.Image.new("RGB", (right - left + 2 * padding, bottom - top + 2 * padding), ground)
+        luma = np.dot((0.299, 0.587, 0.114), ground)
         ink = "black" if luma > _BRIGHT else "white"
         ImageDraw.Draw(tile).text((padding - left, padding - top), text, ink, font)
         return np.asarray(tile)[..., ::-1].copy()

@@ -57,7 +57,7 @@ def test_nothing_found_is_nothing_drawn(result: dict[str, Any]) -> None:
 def test_a_box_is_drawn_where_the_object_is_in_the_colour_of_its_class() -> None:
     for class_id in (0, 1, TEXT_COLOR + 1):
         image = drawn({"detections": [detection(class_id=class_id)]})
-        expected = PALETTE.by_idx(class_id % TEXT_COLOR).as_bgr()
+        expected = PALETTE[class_id % TEXT_COLOR][::-1]
         for x, y in ((100, 140), (200, 140), (150, 180)):
             assert color_at(image, x, y) == expected
         assert color_at(image, 150, 140) == (128, 128, 128)
@@ -67,7 +67,7 @@ def test_a_polygon_is_drawn_around_the_text() -> None:
     slanted = {"text": "up", "confidence": 1.0, "polygon": [[50, 150], [150, 110], [160, 130], [60, 170]]}
     image = drawn({"text_lines": [slanted]})
     for x, y in ((100, 130), (155, 120), (110, 150)):
-        assert color_at(image, x, y) == PALETTE.by_idx(TEXT_COLOR).as_bgr()
+        assert color_at(image, x, y) == PALETTE[TEXT_COLOR][::-1]
     assert color_at(image, 105, 140) == (128, 128, 128)
 
 
