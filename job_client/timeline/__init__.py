@@ -1,0 +1,12 @@
+"""What a video says and shows, and when: lines of text and objects over time, from results frame by frame.
+
+Results stand for one frame each. Here the readings of a line are joined over the frames that it is in, and the
+detections of an object into a track. Everything is a pure function of the results, in one pass, in memory that does not
+grow with the video but by what is found. The package needs nothing but `shared.results`.
+"""
+
+from job_client.timeline.build import Timeline, timeline_of
+from job_client.timeline.settings import TimelineSettings
+from job_client.timeline.spans import ObjectSpan, Span, TextSpan
+
+__all__ = ["ObjectSpan", "Span", "TextSpan", "Timeline", "TimelineSettings", "timeline_of"]

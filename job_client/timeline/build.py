@@ -1,0 +1,48 @@
+"""Makes a timeline of results."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from job_client.timeline.object_tracker import ObjectTracker
+from job_client.timeline.settings import DEFAULT_SETTINGS, TimelineSettings
+from job_client.timeline.spans import ObjectSpan, TextSpan, timed
+from job_client.timeline.text_tracker import TextTracker
+from shared.results import FrameResult
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """What is in a video, and when.
+
+    Attributes:
+        texts: The lines of text in the order of their starts, then from top to bottom.
+        objects: The objects in the order of their starts, then of their numbers.
+        frames: How many frames the video has.
+        end_ms: When its last frame ends, in milliseconds.
+    """
+
+    texts: tuple[TextSpan, ...]
+    objects: tuple[ObjectSpan, ...]
+    frames: int
+    end_ms: float
+
+
+def timeline_of(frames: Iterable[FrameResult], settings: TimelineSettings = DEFAULT_SETTINGS) -> Timeline:
+    """Return the timeline of results, holding no more of them than the things now in view.
+
+    Args:
+        frames: The results of a video's frames, in display order.
+        settings: When two sightings are of one thing, and what is noise.
+    """
+    texts, objects = TextTracker(settings), ObjectTracker(settings)
+    read: list[TextSpan] = []
+    count, end_ms = 0, 0.0
+    for frame, time in timed(frames):
+        read.extend(texts.add(time, frame.text_lines))
+        objects.add(time, frame.detections)
+        count, end_ms = count + 1, time.end_ms
+    read.extend(texts.finish())
+    objects.finish()
+    read.sort(key=lambda span: (span.first_frame, span.first_box[1], span.first_box[0], span.text))
+    followed = sorted(objects.ended, key=lambda span: (span.first_frame, span.track_id))
+    return Timeline(tuple(read), tuple(followed), count, end_ms)

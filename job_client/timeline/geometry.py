@@ -1,0 +1,84 @@
+"""Where things are, and where they will be in the next frame."""
+
+from collections.abc import Iterable
+
+from shared.results import Box, Polygon
+
+VELOCITY_WEIGHT = 0.3
+"""How much the latest step counts in the velocity: boxes jitter by some pixels a frame, motion goes on for many."""
+
+
+def enclosing_box(polygon: Polygon) -> Box:
+    """Return the upright box around a polygon, in pixels of the frame."""
+    columns, rows = zip(*polygon, strict=True)
+    return min(columns), min(rows), max(columns), max(rows)
+
+
+def union_of(boxes: Iterable[Box]) -> Box:
+    """Return the box around boxes, of which there is at least one."""
+    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
+    return min(lefts), min(tops), max(rights), max(bottoms)
+
+
+def area(box: Box) -> float:
+    """Return the area of a box in square pixels."""
+    return (box[2] - box[0]) * (box[3] - box[1])
+
+
+def intersection(one: Box, other: Box) -> float:
+    """Return the area that two boxes share, in square pixels."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    return width * height if width > 0 and height > 0 else 0.0
+
+
+def overlap(one: Box, other: Box) -> float:
+    """Return the shared area over that of both, 0 to 1 (intersection over union)."""
+    shared = intersection(one, other)
+    return shared / (area(one) + area(other) - shared) if shared else 0.0
+
+
+def cover(one: Box, other: Box) -> float:
+    """Return the shared area over that of the smaller box, 0 to 1."""
+    shared = intersection(one, other)
+    return shared / min(area(one), area(other)) if shared else 0.0
+
+
+def grown(box: Box, share: float) -> Box:
+    """Return the box with this share of its width and height added on each side."""
+    x1, y1, x2, y2 = box
+    wide, high = (x2 - x1) * share, (y2 - y1) * share
+    return x1 - wide, y1 - high, x2 + wide, y2 + high
+
+
+class Motion:
+    """The latest box of something that moves steadily.
+
+    Attributes:
+        box: Where it was seen last.
+    """
+
+    __slots__ = ("_frame", "_velocity", "box")
+
+    def __init__(self, box: Box, frame: int) -> None:
+        self.box = box
+        self._frame = frame
+        self._velocity = (0.0, 0.0)
+
+    def expected(self, frame: int) -> Box:
+        """Return where it is expected in a later frame."""
+        if self._velocity == (0.0, 0.0):
+            return self.box
+        dx, dy = (speed * (frame - self._frame) for speed in self._velocity)
+        x1, y1, x2, y2 = self.box
+        return x1 + dx, y1 + dy, x2 + dx, y2 + dy
+
+    def moved_to(self, box: Box, frame: int) -> None:
+        """Take in where it is seen in a later frame."""
+        if box != self.box or self._velocity != (0.0, 0.0):
+            frames = 2 * (frame - self._frame)  # twice: the sum of two sides is twice the centre
+            steps = ((box[0] + box[2] - self.box[0] - self.box[2]) / frames,
+                     (box[1] + box[3] - self.box[1] - self.box[3]) / frames)  # fmt: skip
+            vx, vy = self._velocity
+            self._velocity = (vx + VELOCITY_WEIGHT * (steps[0] - vx), vy + VELOCITY_WEIGHT * (steps[1] - vy))
+        self.box, self._frame = box, frame

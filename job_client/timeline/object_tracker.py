@@ -1,0 +1,132 @@
+"""Follows objects from frame to frame: one track a thing.
+
+As in ByteTrack (Zhang et al., 2022), detections of high confidence are matched with the tracks first, and those of low
+confidence with the tracks that are left: they go on with a track, and never begin one. As in C-BIoU (Yang et al.,
+2023), boxes are grown before their overlap is measured, so that small and fast things overlap from frame to frame.
+Matches are made greedily, the largest overlap first, which is deterministic.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from job_client.timeline.geometry import Motion, grown, overlap
+from job_client.timeline.settings import TimelineSettings
+from job_client.timeline.spans import FrameTime, ObjectSpan, Sighting
+from shared.results import Detection
+
+HIGH_CONFIDENCE = 0.4
+"""From which confidence a detection may begin a track; how far it is above that is its evidence."""
+
+MIN_OVERLAP = 0.2
+"""What grown boxes must share, as intersection over union, to be of one thing."""
+
+MIN_OVERLAP_OF_LOW = 0.4
+"""The same for a detection of low confidence, which may be of something else."""
+
+OVERLAP_OF_LABEL = 0.3
+"""What the same label counts as, against overlap: a car is sooner the car beside it than the person in front."""
+
+GROWTH = 0.3
+"""Which share of its width and height a box is grown by, on each side."""
+
+DUPLICATE_OVERLAP = 0.55
+"""From which overlap two detections of a frame are of one thing: detectors give some things two labels or boxes."""
+
+
+class _Track:
+    def __init__(self, time: FrameTime, found: Detection, track_id: int) -> None:
+        self.track_id = track_id
+        self.motion = Motion(found.box, time.index)
+        self.sighting = Sighting.at(time, found.confidence, found.box)
+        self.label = found.label
+        self.evidence = found.confidence - HIGH_CONFIDENCE
+        self._votes = Counter({found.label: found.confidence})
+
+    def add(self, time: FrameTime, found: Detection) -> None:
+        self.motion.moved_to(found.box, time.index)
+        self.sighting.extend(Sighting.at(time, found.confidence, found.box))
+        self.evidence += max(0.0, found.confidence - HIGH_CONFIDENCE)
+        self._votes[found.label] += found.confidence
+        self.label = max(self._votes, key=lambda label: (self._votes[label], label))
+
+
+class ObjectTracker:
+    """Follows the objects of one video.
+
+    Attributes:
+        ended: The tracks that are over and no noise, in the order of their ends; whoever reads them may clear it.
+
+    Args:
+        settings: For how long an object may be missed, and which tracks are noise.
+    """
+
+    def __init__(self, settings: TimelineSettings) -> None:
+        self.ended: list[ObjectSpan] = []
+        self._settings = settings
+        self._tracks: list[_Track] = []
+        self._begun = 0
+
+    def add(self, time: FrameTime, detections: Sequence[Detection]) -> list[int | None]:
+        """Take in the detections of the next frame.
+
+        Returns:
+            For each detection the number of its track, counted from 1; None where it is of no track.
+        """
+        self._leave(time)
+        matched = self._matched(time, detections)
+        for number, track in matched.items():
+            track.add(time, detections[number])
+        for number, found in enumerate(detections):
+            if number not in matched and self._is_new(found, [detections[other] for other in matched]):
+                matched[number] = self._begin(time, found)
+        return [matched[number].track_id if number in matched else None for number in range(len(detections))]
+
+    def finish(self) -> None:
+        """End the tracks that are left."""
+        self._end(self._tracks)
+        self._tracks = []
+
+    def _matched(self, time: FrameTime, detections: Sequence[Detection]) -> dict[int, _Track]:
+        """Return the track that each detection goes on with, by the detection's place in the list."""
+        matched: dict[int, _Track] = {}
+        if not (detections and self._tracks):
+            return matched
+        high = [number for number, found in enumerate(detections) if found.confidence >= HIGH_CONFIDENCE]
+        low = [number for number, found in enumerate(detections) if found.confidence < HIGH_CONFIDENCE]
+        left = {track.track_id: (track, grown(track.motion.expected(time.index), GROWTH)) for track in self._tracks}
+        for numbers, least in ((high, MIN_OVERLAP), (low, MIN_OVERLAP_OF_LOW)):
+            scores = []
+            for number in numbers:
+                found, box = detections[number], grown(detections[number].box, GROWTH)
+                for track, expected in left.values():
+                    if (shared := overlap(expected, box)) >= least:
+                        score = shared + OVERLAP_OF_LABEL * (found.label == track.label)
+                        scores.append((-score, track.track_id, number))
+            for _, track_id, number in sorted(scores):
+                if track_id in left and number not in matched:
+                    matched[number], _ = left.pop(track_id)
+        return matched
+
+    def _is_new(self, found: Detection, known: Sequence[Detection]) -> bool:
+        return found.confidence >= HIGH_CONFIDENCE and all(
+            overlap(found.box, other.box) < DUPLICATE_OVERLAP for other in known
+        )
+
+    def _begin(self, time: FrameTime, found: Detection) -> _Track:
+        self._begun += 1
+        track = _Track(time, found, self._begun)
+        self._tracks.append(track)
+        return track
+
+    def _leave(self, time: FrameTime) -> None:
+        """End the tracks that were not found for too long."""
+        oldest_ms = time.start_ms - self._settings.object_gap_ms
+        left = [track for track in self._tracks if track.sighting.last.end_ms < oldest_ms]
+        if left:
+            self._tracks = [track for track in self._tracks if track.sighting.last.end_ms >= oldest_ms]
+            self._end(left)
+
+    def _end(self, tracks: Sequence[_Track]) -> None:
+        for track in tracks:
+            if track.evidence >= self._settings.min_object_evidence:
+                self.ended.append(ObjectSpan(*track.sighting.span(), label=track.label, track_id=track.track_id))

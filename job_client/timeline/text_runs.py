@@ -1,0 +1,184 @@
+"""What was read at one place, frame after frame, and which lines of text were shown there.
+
+A line's readings flicker: DOLLARAMA, DOLLARAMA-E, DOLLARAMA. A subtitle's successor may differ as little: "Line 1",
+"Line 2". Which of the two it is shows only in what comes after it. So the text that was shown is the hidden state of a
+Markov chain whose observations are the readings, and the cheapest sequence of states is found by the Viterbi algorithm:
+a reading that differs from what is shown costs something in each frame, and so does a change of what is shown.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from job_client.timeline.readings import Difference, difference, voted, weight_of
+from job_client.timeline.spans import FrameTime, Sighting, TextSpan
+from shared.results import Box
+
+CHANGE_COST = 4.0
+"""Of a change of the text that is shown. Twice that is what a flicker may cost, which is a change and a change back."""
+
+CHANGE_COST_AFTER_GAP = 2.0
+"""The same where nothing was read for a while: one line goes, the next one comes."""
+
+COSTS = {Difference.none: 0.0, Difference.flicker: 1.0, Difference.number: 5.0, Difference.other: 7.0}
+"""Of a reading that differs from what is shown, in each frame, times its weight."""
+
+STEADY_WEIGHT = 6.0
+"""Up to which weight a flicker costs in full. It is between one and two changes, so that similar readings that last are
+a new line, and no new line if the old reading comes back."""
+
+STEADY_COST = 0.08
+"""Of each further frame: what is read alike for two seconds is shown, even if the text before it comes back."""
+
+MAX_RUNS = 64
+"""How many runs of equal readings are kept before the older ones are settled."""
+
+UNSETTLED_RUNS = 16
+"""How many of them are left, since what comes after them may tell what they were."""
+
+MAX_STATES = 12
+MAX_READINGS = 64
+"""How many readings of one line are counted; more are of no use to a vote."""
+
+
+class Reading(NamedTuple):
+    """What was read in one frame."""
+
+    text: str
+    confidence: float
+    box: Box
+
+
+class _Run:
+    """Equal readings in a row."""
+
+    __slots__ = ("after_gap", "evidence", "sighting", "text", "weight")
+
+    def __init__(self, time: FrameTime, reading: Reading, *, after_gap: bool) -> None:
+        self.text = reading.text
+        self.after_gap = after_gap
+        self.weight = 0.0
+        self.evidence = 0.0
+        self.sighting = Sighting.at(time, reading.confidence, reading.box)
+        self._count(reading)
+
+    def add(self, time: FrameTime, reading: Reading) -> None:
+        self.sighting.extend(Sighting.at(time, reading.confidence, reading.box))
+        self._count(reading)
+
+    def _count(self, reading: Reading) -> None:
+        self.weight += weight_of(reading.confidence)
+        self.evidence += max(0.0, 2 * reading.confidence - 1) * sum(map(str.isalnum, reading.text))
+
+    def cost_if_shown(self, text: str) -> float:
+        """Return what it costs to take this for readings of another text."""
+        kind = difference(self.text, text)
+        steady = max(0.0, self.weight - STEADY_WEIGHT) if kind is Difference.flicker else 0.0
+        return COSTS[kind] * (self.weight - steady) + STEADY_COST * steady
+
+
+class _Line:
+    """A line of text that was shown: its runs, added up."""
+
+    def __init__(self, state: str) -> None:
+        self.state = state
+        self._weights: dict[str, float] = {}
+        self._evidence = 0.0
+        self._sighting: Sighting | None = None
+
+    def add(self, run: _Run) -> None:
+        """Take in a run, unless it reads something else altogether."""
+        if difference(run.text, self.state) is Difference.other:
+            return
+        self._weights[run.text] = self._weights.get(run.text, 0.0) + run.weight
+        if len(self._weights) > MAX_READINGS:
+            self._weights = dict(_heaviest(self._weights, MAX_READINGS // 2))
+        self._evidence += run.evidence
+        if self._sighting:
+            self._sighting.extend(run.sighting)
+        else:
+            self._sighting = run.sighting
+
+    def span(self, min_evidence: float) -> TextSpan | None:
+        """Return the line, or None where it is noise."""
+        if self._sighting is None or self._evidence < min_evidence:
+            return None
+        return TextSpan(*self._sighting.span(), text=voted(self._weights))
+
+
+class TextRuns:
+    """The readings at one place, in the order of their frames.
+
+    Args:
+        min_evidence: What a line needs; see `TimelineSettings`.
+    """
+
+    def __init__(self, min_evidence: float) -> None:
+        self._min_evidence = min_evidence
+        self._runs: list[_Run] = []
+        self._line: _Line | None = None
+
+    def add(self, time: FrameTime, reading: Reading) -> Iterator[TextSpan]:
+        """Take in the reading of a frame; yield the lines that are known to be over."""
+        latest = self._runs[-1] if self._runs else None
+        if latest and latest.text == reading.text:
+            latest.add(time, reading)
+            return
+        after_gap = bool(latest) and time.index - latest.sighting.last.index > 1  # type: ignore[union-attr]
+        self._runs.append(_Run(time, reading, after_gap=after_gap))
+        if len(self._runs) > MAX_RUNS:
+            yield from self._settle(len(self._runs) - UNSETTLED_RUNS)
+
+    def finish(self) -> Iterator[TextSpan]:
+        """Yield the lines that are left."""
+        yield from self._settle(len(self._runs))
+        if self._line and (span := self._line.span(self._min_evidence)):
+            yield span
+
+    def _settle(self, count: int) -> Iterator[TextSpan]:
+        """Decide what the first runs were readings of, and forget them."""
+        for run, shown in zip(self._runs[:count], _shown(self._runs, self._line and self._line.state), strict=False):
+            if self._line is None or self._line.state != shown:
+                if self._line and (span := self._line.span(self._min_evidence)):
+                    yield span
+                self._line = _Line(shown)
+            self._line.add(run)
+        del self._runs[:count]
+
+
+def _shown(runs: Sequence[_Run], before: str | None) -> list[str]:
+    """Return for each run the text that was shown, by the Viterbi algorithm.
+
+    Args:
+        runs: Equal readings in a row.
+        before: What was shown before them; None where nothing was.
+    """
+    if len(runs) == 1 and before in {None, runs[0].text}:
+        return [runs[0].text]
+    states = _states(runs, before)
+    costs = {text: 0.0 if before in {None, text} else CHANGE_COST for text in states}
+    came_from: list[dict[str, str]] = []
+    for run in runs:
+        cheapest = min(states, key=costs.__getitem__)
+        changed = costs[cheapest] + (CHANGE_COST_AFTER_GAP if run.after_gap else CHANGE_COST)
+        came_from.append({text: text if costs[text] <= changed else cheapest for text in states})
+        costs = {text: min(costs[text], changed) + run.cost_if_shown(text) for text in states}
+    return _traced_back(min(states, key=costs.__getitem__), came_from)
+
+
+def _states(runs: Sequence[_Run], before: str | None) -> list[str]:
+    """Return the texts that may have been shown: those read most."""
+    weights: dict[str, float] = {before: 0.0} if before is not None else {}
+    for run in runs:
+        weights[run.text] = weights.get(run.text, 0.0) + run.weight
+    return [text for text, _ in _heaviest(weights, MAX_STATES)]
+
+
+def _heaviest(weights: Mapping[str, float], most: int) -> list[tuple[str, float]]:
+    return sorted(weights.items(), key=lambda item: (-item[1], item[0]))[:most]
+
+
+def _traced_back(last: str, came_from: Sequence[Mapping[str, str]]) -> list[str]:
+    path = [last]
+    for sources in reversed(came_from[1:]):
+        path.append(sources[path[-1]])
+    return path[::-1]

@@ -1,0 +1,175 @@
+"""Follows lines of text from frame to frame, by where they are and what they say."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from job_client.timeline.geometry import Motion, area, cover, enclosing_box, grown, intersection, union_of
+from job_client.timeline.readings import Difference, difference
+from job_client.timeline.settings import TimelineSettings
+from job_client.timeline.spans import FrameTime, TextSpan
+from job_client.timeline.text_runs import Reading, TextRuns
+from shared.results import Box, TextLine
+
+MIN_COVER = 0.5
+"""How much of the smaller of two boxes both must share to be at one place."""
+
+MAX_HEIGHT_RATIO = 2.0
+"""By how much the heights of lines at one place may differ."""
+
+MAX_JUMP = 2.0
+"""How far a line that is known by its text may be from where it is expected, in its own heights."""
+
+MIN_KNOWN_CHARS = 4
+"""How long a text must be for a line to be known by it."""
+
+WITHIN = 0.7
+"""How much of a fragment must be within the line that it is of."""
+
+_KINSHIP = {Difference.none: 3.0, Difference.flicker: 2.0, Difference.number: 1.0, Difference.other: 0.0}
+"""How much saying the same counts against being at the same place, which counts 0 to 1."""
+
+
+class _Place:
+    """Where text is read: a line that stays or moves, and those that follow it there."""
+
+    def __init__(self, time: FrameTime, reading: Reading, min_evidence: float) -> None:
+        self.motion = Motion(reading.box, time.index)
+        self.last = time
+        self.text = reading.text
+        self.runs = TextRuns(min_evidence)
+
+    def add(self, time: FrameTime, reading: Reading) -> Iterator[TextSpan]:
+        if self.last is not time:
+            self.motion.moved_to(reading.box, time.index)
+        self.last, self.text = time, reading.text
+        return self.runs.add(time, reading)
+
+
+class TextTracker:
+    """Follows the lines of text of one video.
+
+    Args:
+        settings: When two readings are of one line, and which lines are noise.
+    """
+
+    def __init__(self, settings: TimelineSettings) -> None:
+        self._settings = settings
+        self._places: list[_Place] = []
+
+    def add(self, time: FrameTime, lines: Sequence[TextLine]) -> Iterator[TextSpan]:
+        """Take in the lines of the next frame; yield the lines that are over."""
+        yield from self._leave(time)
+        frame = _Matching(time, self._places, [Reading(x.text, x.confidence, enclosing_box(x.polygon)) for x in lines])
+        for place, reading in frame.matches():
+            yield from place.add(time, reading)
+        for reading in frame.unknown():
+            place = _Place(time, reading, self._settings.min_text_evidence)
+            yield from place.add(time, reading)
+            self._places.append(place)
+
+    def finish(self) -> Iterator[TextSpan]:
+        """Yield the lines that are left."""
+        for place in self._places:
+            yield from place.runs.finish()
+
+    def _leave(self, time: FrameTime) -> Iterator[TextSpan]:
+        """Forget the places where nothing was read for too long."""
+        oldest_ms = time.start_ms - self._settings.gap_ms
+        left = [place for place in self._places if place.last.end_ms < oldest_ms]
+        if left:
+            self._places = [place for place in self._places if place.last.end_ms >= oldest_ms]
+        for place in left:
+            yield from place.runs.finish()
+
+
+class _Matching:
+    """Which reading of a frame belongs to which place."""
+
+    def __init__(self, time: FrameTime, places: Sequence[_Place], readings: Sequence[Reading]) -> None:
+        self._time = time
+        self._boxes = {place: place.motion.expected(time.index) for place in places} if readings else {}
+        self._places = list(self._boxes)
+        self._readings = list(readings)
+        self._matched: list[tuple[_Place, Reading]] = []
+
+    def matches(self) -> list[tuple[_Place, Reading]]:
+        """Return the places that were read again, each with its reading."""
+        self._match_equal()
+        self._match_joined()
+        self._match_nearest()
+        return self._matched
+
+    def unknown(self) -> list[Reading]:
+        """Return the readings of no known place, without the fragments of lines that were read whole."""
+        return [
+            reading
+            for reading in self._readings
+            if not any(_is_within(reading.box, whole.box) and reading.text in whole.text for _, whole in self._matched)
+        ]
+
+    def _take(self, place: _Place, *readings: Reading) -> None:
+        self._matched.append((place, readings[0] if len(readings) == 1 else _joined(readings)))
+        self._places.remove(place)
+        for reading in readings:
+            self._readings.remove(reading)
+
+    def _match_equal(self) -> None:
+        """Match what says the same at the same place, which is nearly everything."""
+        by_text: dict[str, list[_Place]] = defaultdict(list)
+        for place in self._places:
+            by_text[place.text].append(place)
+        for reading in list(self._readings):
+            for place in by_text[reading.text]:
+                if cover(self._boxes[place], reading.box) >= MIN_COVER:
+                    self._take(place, reading)
+                    by_text[reading.text].remove(place)
+                    break
+
+    def _match_joined(self) -> None:
+        """Match lines that are read in fragments side by side."""
+        for place in list(self._places):
+            box = grown(self._boxes[place], 0.1)
+            fragments = [reading for reading in self._readings if _is_within(reading.box, box)]
+            fragments.sort(key=lambda reading: reading.box)
+            if len(fragments) > 1 and difference(_joined(fragments).text, place.text) < Difference.number:
+                self._take(place, *fragments)
+
+    def _match_nearest(self) -> None:
+        """Match the rest, those first that say the same or share most."""
+        scores = [
+            (score, -number, -count, place, reading)
+            for number, place in enumerate(self._places)
+            for count, reading in enumerate(self._readings)
+            if (score := self._score(place, reading)) > 0
+        ]
+        for _, _, _, place, reading in sorted(scores, key=lambda entry: entry[:3], reverse=True):
+            if place in self._places and reading in self._readings:
+                self._take(place, reading)
+
+    def _score(self, place: _Place, reading: Reading) -> float:
+        expected, box = self._boxes[place], reading.box
+        heights = sorted((expected[3] - expected[1], box[3] - box[1]))
+        if heights[1] > MAX_HEIGHT_RATIO * heights[0]:
+            return 0.0
+        shared = cover(expected, box)
+        kind = difference(place.text, reading.text)
+        if shared >= MIN_COVER:
+            return shared + _KINSHIP[kind]
+        known = kind < Difference.number and len(reading.text) >= MIN_KNOWN_CHARS
+        return _KINSHIP[kind] if known and _distance(expected, box) <= MAX_JUMP * heights[1] else 0.0
+
+
+def _joined(readings: Sequence[Reading]) -> Reading:
+    """Return fragments, from left to right, as one reading."""
+    text = " ".join(reading.text for reading in readings)
+    return Reading(text, min(reading.confidence for reading in readings), union_of(reading.box for reading in readings))
+
+
+def _is_within(box: Box, whole: Box) -> bool:
+    return intersection(box, whole) >= WITHIN * area(box)
+
+
+def _distance(one: Box, other: Box) -> float:
+    """Return how far the nearer pair of their left or right ends is apart, or their centres' heights if that is more."""
+    across = min(abs(one[0] - other[0]), abs(one[2] - other[2]))
+    return max(across, abs(one[1] + one[3] - other[1] - other[3]) / 2)
