@@ -14,6 +14,7 @@ from job_client.errors import (
     Unreachable,
 )
 from job_client.job import Job, JobInfo
+from job_client.timeline import ObjectSpan, TextSpan, Timeline, TimelineSettings
 from shared.contract.job_status import JobStatus
 from shared.results import Detection, FrameResult, TextLine
 
@@ -29,11 +30,15 @@ __all__ = [
     "JobNotFinished",
     "JobNotFound",
     "JobStatus",
+    "ObjectSpan",
     "PayloadTooLarge",
     "PipelineInfo",
     "RequestIdReused",
     "ServerBusy",
     "ServiceError",
     "TextLine",
+    "TextSpan",
+    "Timeline",
+    "TimelineSettings",
     "Unreachable",
 ]

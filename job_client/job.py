@@ -14,6 +14,7 @@ import grpc
 
 from job_client.errors import ServerBusy, ServiceError, Unreachable
 from job_client.retry import CALL_SECONDS, FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS, RESULTS_SECONDS, call
+from job_client.timeline import DEFAULT_SETTINGS, Timeline, TimelineSettings, timeline_of
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub
 from shared.contract.job_status import JobStatus
@@ -109,6 +110,17 @@ class Job:
         except (InvalidDocument, gzip.BadGzipFile, EOFError, zlib.error) as error:
             message = f"the server's answer holds no results of job {self.job_id}: {error}"
             raise ServiceError(grpc.StatusCode.DATA_LOSS, message) from error
+
+    def timeline(self, settings: TimelineSettings = DEFAULT_SETTINGS) -> Timeline:
+        """Return what is in the video and when: each line of text and each object once, over all of its frames.
+
+        Args:
+            settings: When two sightings are of one thing, and what is noise.
+
+        Raises:
+            ServiceError: As by `results`.
+        """
+        return timeline_of(self.iter_results(), settings)
 
     def _results_json(self, request: pb.GetJobResultsRequest) -> BinaryIO:
         """Return the answered JSON text, and keep nothing else of the answer: it may be large."""

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -11,14 +11,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from job_client.job import JobInfo
-from job_client.summary import SummaryRow
 from shared.contract.job_status import JobStatus
 from shared.process.shown_text import terminal_text
 
 console = Console()
 messages = Console(stderr=True)
-
-ROWS_SHOWN = 15
 
 STATUS_STYLES = {
     JobStatus.pending: "yellow",
@@ -77,14 +74,3 @@ def jobs_table(jobs: Iterable[JobInfo]) -> Table:
 
 def _took(job: JobInfo) -> str:
     return f"{(job.updated_at - job.created_at).total_seconds():.1f} s" if job.status.is_final else ""
-
-
-def summary_table(title: str, rows: Sequence[SummaryRow]) -> Table:
-    """Return the most frequent of the labels or lines of text, one row each."""
-    table = Table("what", "frames", "first", "last", "best confidence", title=title)
-    for row in rows[:ROWS_SHOWN]:
-        numbers = (row.frames, row.spans[0].first_frame, row.spans[-1].last_frame)
-        table.add_row(markup_of(row.name), *map(str, numbers), f"{row.best.best_confidence:.2f}")
-    if len(rows) > ROWS_SHOWN:
-        table.caption = f"and {len(rows) - ROWS_SHOWN} more"
-    return table

@@ -8,13 +8,13 @@ from typing import Annotated
 import typer
 
 from job_client.cli.options import AddressOption, FramesOption, JobIdArgument, TimeoutOption, TlsOption, frames_range
-from job_client.cli.output import console, print_message, summary_table, wants_tables
+from job_client.cli.output import console, print_message, wants_tables
 from job_client.cli.signals import ending_on_signals
+from job_client.cli.summary import summary_of
 from job_client.client import DEFAULT_ADDRESS, JobClient
 from job_client.exports import ExportFormat, export
 from job_client.files import written_whole
-from job_client.spans import SpanKind
-from job_client.summary import summary_of
+from job_client.timeline import timeline_of
 from shared.process.extras import needing_extra
 from shared.process.shown_text import terminal_lines
 from shared.results import FrameResult
@@ -27,7 +27,12 @@ FormatOption = Annotated[
 ]
 VideoOption = Annotated[
     Path | None,
-    typer.Option("--video", exists=True, dir_okay=False, help="The file that was submitted: gives coco its size."),
+    typer.Option(
+        "--video", exists=True, dir_okay=False, help="The file that was submitted: gives coco and ass its size."
+    ),
+]
+RawOption = Annotated[
+    bool, typer.Option("--raw", help="Print what was found in each frame, as if the output were piped.")
 ]
 
 
@@ -37,11 +42,15 @@ def results(
     frames: FramesOption = "",
     export_format: FormatOption = None,
     video: VideoOption = None,
+    raw: RawOption = False,  # noqa: FBT002
     address: AddressOption = DEFAULT_ADDRESS,
     tls_ca_file: TlsOption = None,
     timeout: TimeoutOption = None,
 ) -> None:
     """Print results: a summary on a terminal, one JSON line a frame when piped.
+
+    The summary, the events and the subtitles say what is in the video and when, each thing once; json, jsonl, csv and
+    coco hold what was found in each frame.
 
     For example:
 
@@ -51,6 +60,8 @@ def results(
 
         foregsyte results JOB_ID --out subtitles.srt
 
+        foregsyte results JOB_ID --format events --out events.csv
+
         foregsyte results JOB_ID --format coco --video video.mp4 --out coco.json
     """
     wanted = frames_range(frames)
@@ -58,9 +69,9 @@ def results(
         selected = [frame for frame in client.job(job_id).results() if frame.frame_index in wanted]
     size = _size_of(video) if video else None
     if out:
-        _write(export(selected, export_format or _format_of(out), size), out)
+        _write(export(selected, _format_of(out, export_format), size), out)
         print_message(f"{len(selected)} frames written to {out}")
-    elif export_format or not wants_tables(as_json=False):
+    elif export_format or not wants_tables(as_json=raw):
         chunks = export(selected, export_format or ExportFormat.jsonl, size)
         sys.stdout.writelines(map(terminal_lines, chunks) if sys.stdout.isatty() else chunks)
     else:
@@ -68,19 +79,19 @@ def results(
 
 
 def print_summary(frames: Sequence[FrameResult]) -> None:
-    """Print the most frequent labels and lines of text."""
-    console.print(f"{len(frames)} frames")
-    for title, kind in (("Objects", SpanKind.label), ("Text", SpanKind.text)):
-        if rows := summary_of(frames, kind):
-            console.print(summary_table(title, rows))
+    """Print which objects and which lines of text there are, and when."""
+    for part in summary_of(timeline_of(frames)):
+        console.print(part, highlight=False)
 
 
-def _format_of(out: Path) -> ExportFormat:
+def _format_of(out: Path, chosen: ExportFormat | None) -> ExportFormat:
     suffix = out.suffix.removeprefix(".").lower()
-    if suffix not in ExportFormat.__members__:
-        known = ", ".join(f".{name}" for name in ExportFormat)
-        raise typer.BadParameter(f"{out.name} ends in none of {known}; say --format", param_hint="--out")
-    return ExportFormat(suffix)
+    if chosen is ExportFormat.events and suffix == ExportFormat.csv:
+        return ExportFormat.events_csv
+    if chosen or suffix in ExportFormat.__members__:
+        return chosen or ExportFormat(suffix)
+    known = ", ".join(f".{name}" for name in ExportFormat)
+    raise typer.BadParameter(f"{out.name} ends in none of {known}; say --format", param_hint="--out")
 
 
 def _size_of(video: Path) -> tuple[int, int]:

@@ -4,8 +4,10 @@ from collections.abc import Iterator, Sequence
 from enum import StrEnum
 
 from job_client.exports.coco import coco
-from job_client.exports.subtitles import subtitles
+from job_client.exports.events import events_csv, events_json
+from job_client.exports.subtitles import ass, srt, vtt
 from job_client.exports.tables import table
+from job_client.timeline import Timeline, timeline_of
 from shared.results import FrameResult
 
 
@@ -15,15 +17,23 @@ class ExportFormat(StrEnum):
     Attributes:
         json: The list as the server stores it.
         jsonl: One frame a line.
-        csv: One object or line of text a row.
-        srt: Text as subtitles.
+        csv: One object or line of text of a frame a row.
+        events: One object or line of text of the video an entry, as JSON.
+        events_csv: The same as CSV.
+        srt: Text as subtitles, for every player.
+        vtt: Text as subtitles, for the web.
+        ass: Text as subtitles, at its place in the image.
         coco: Detections for labelling tools.
     """
 
     json = "json"
     jsonl = "jsonl"
     csv = "csv"
+    events = "events"
+    events_csv = "events-csv"
     srt = "srt"
+    vtt = "vtt"
+    ass = "ass"
     coco = "coco"
 
 
@@ -35,7 +45,7 @@ def export(
     Args:
         results: The results of the frames to write.
         export_format: How to write it.
-        size: Width and height of the frames in pixels, which only `coco` states.
+        size: Width and height of the frames in pixels, which only `coco` and `ass` state.
     """
     match export_format:
         case ExportFormat.json:
@@ -44,7 +54,21 @@ def export(
             yield from (frame.to_json() + "\n" for frame in results)
         case ExportFormat.csv:
             yield from table(results)
-        case ExportFormat.srt:
-            yield subtitles(results)
         case ExportFormat.coco:
             yield coco(results, size)
+        case _:
+            yield from _of_timeline(timeline_of(results), export_format, size)
+
+
+def _of_timeline(timeline: Timeline, export_format: ExportFormat, size: tuple[int, int] | None) -> Iterator[str]:
+    match export_format:
+        case ExportFormat.events:
+            yield from events_json(timeline)
+        case ExportFormat.events_csv:
+            yield from events_csv(timeline)
+        case ExportFormat.vtt:
+            yield vtt(timeline)
+        case ExportFormat.ass:
+            yield ass(timeline, size)
+        case _:
+            yield srt(timeline)

@@ -1,14 +1,19 @@
-"""Text as subtitles: SubRip (SRT), one cue a span."""
+"""Text as subtitles: SubRip (SRT), WebVTT, and Advanced SubStation Alpha (ASS), which states places too."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import NamedTuple
 
 from pysubs2 import SSAEvent, SSAFile
 from pysubs2.formats.subrip import MAX_REPRESENTABLE_TIME
-from pysubs2.time import TIMESTAMP
+from pysubs2.time import TIMESTAMP, make_time
 
-from job_client.spans import SpanKind, spans_of
-from shared.results import FrameResult, one_line
+from job_client.timeline import TextSpan, Timeline
+from shared.results import Box, one_line
+
+MAX_ASS_TIME = make_time(h=10) - 10
+"""The largest time of ASS in milliseconds, 9:59:59.99."""
 
 _ARROW = re.compile(r"-[ -] *>")
 """What readers take for the arrow between the two times of a cue."""
@@ -16,27 +21,121 @@ WORD_JOINER = "\u2060"
 """Shows as nothing; behind a hyphen or colon it makes a line that looks like the times of a cue plain text."""
 _BACKSLASH = "\0"
 """Stands for a backslash while pysubs2 writes, which reads `\\N` as a line end; text of one line has no NUL."""
+_VTT_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+_ASS_ESCAPES = str.maketrans({"\\": f"\\{WORD_JOINER}", "{": "\uff5b", "}": "\uff5d"})
+"""ASS has no escapes that every player knows: a backslash must not be before a letter, and braces are wide ones."""
 
 
-def subtitles(results: Sequence[FrameResult]) -> str:
-    """Return the subtitles in the order of their starts; a text without visible characters has none."""
-    spans = spans_of(results, SpanKind.text)
-    file = SSAFile()
-    file.events = [
-        SSAEvent(_milliseconds(span.start_ms), _milliseconds(span.end_ms), text.replace("\\", _BACKSLASH))
-        for span in spans
-        if (text := _cue_text(span.name))
+class Cue(NamedTuple):
+    """Lines of text that are shown together, one below the other.
+
+    Attributes:
+        start_ms: When they come, in milliseconds.
+        end_ms: When they go.
+        spans: The lines, from top to bottom.
+    """
+
+    start_ms: float
+    end_ms: float
+    spans: tuple[TextSpan, ...]
+
+    @property
+    def lines(self) -> list[str]:
+        """The text, without line ends in it."""
+        return [one_line(span.text) for span in self.spans]
+
+
+def cues_of(texts: Iterable[TextSpan]) -> Iterator[Cue]:
+    """Yield the cues in the order of their starts; a text without visible characters has none."""
+    visible = (span for span in texts if one_line(span.text))
+    ordered = sorted(visible, key=lambda span: (span.first_frame, span.last_frame, span.box[1], span.box[0]))
+    for _, together in groupby(ordered, key=lambda span: (span.first_frame, span.last_frame)):
+        cue: list[TextSpan] = []
+        for span in together:
+            if cue and not _is_below(span.box, cue[-1].box):
+                yield _cue(cue)
+                cue = []
+            cue.append(span)
+        yield _cue(cue)
+
+
+def _cue(spans: Sequence[TextSpan]) -> Cue:
+    return Cue(spans[0].start_ms, spans[0].end_ms, tuple(spans))
+
+
+def _is_below(box: Box, upper: Box) -> bool:
+    """Return whether a line is the next one of a paragraph: less than its height below, and not beside."""
+    height = box[3] - box[1]
+    across = min(box[2], upper[2]) - max(box[0], upper[0])
+    return across > 0 and -height / 2 < box[1] - upper[3] < height
+
+
+def srt(timeline: Timeline) -> str:
+    """Return the text in SubRip, one subtitle a cue."""
+    events = [
+        _event(cue, [_unlike_times(line).replace("\\", _BACKSLASH) for line in cue.lines])
+        for cue in cues_of(timeline.texts)
     ]
-    return file.to_string("srt", keep_ssa_tags=True).replace(_BACKSLASH, "\\")
+    return _file(events).to_string("srt", keep_ssa_tags=True).replace(_BACKSLASH, "\\")
 
 
-def _cue_text(text: str) -> str:
-    """Return the text on one line that no reader takes for the times of a cue."""
-    line = one_line(text)
+def vtt(timeline: Timeline) -> str:
+    """Return the text in WebVTT (w3.org/TR/webvtt1)."""
+    events = [
+        _event(cue, [_unlike_times(line).translate(_VTT_ESCAPES).replace("\\", _BACKSLASH) for line in cue.lines])
+        for cue in cues_of(timeline.texts)
+    ]
+    return _file(events).to_string("vtt", keep_ssa_tags=True).replace(_BACKSLASH, "\\")
+
+
+def ass(timeline: Timeline, size: tuple[int, int] | None = None) -> str:
+    """Return the text in ASS: each line where it is in the video, as high as there, moving as it moves.
+
+    Args:
+        timeline: What is in the video.
+        size: Width and height of the frames in pixels; None takes what encloses all lines.
+    """
+    file = _file([_placed(cue.start_ms, cue.end_ms, span) for cue in cues_of(timeline.texts) for span in cue.spans])
+    width, height = size or _extent(timeline.texts)
+    file.info |= {"PlayResX": str(width), "PlayResY": str(height), "WrapStyle": "2"}
+    return file.to_string("ass")
+
+
+def _placed(start_ms: float, end_ms: float, span: TextSpan) -> SSAEvent:
+    (x1, y1), (x2, y2) = _centre(span.first_box), _centre(span.last_box)
+    place = rf"\pos({x1},{y1})" if (x1, y1) == (x2, y2) else rf"\move({x1},{y1},{x2},{y2})"
+    height = max(1, round(span.box[3] - span.box[1]))
+    text = one_line(span.text).translate(_ASS_ESCAPES)
+    times = (_milliseconds(time, MAX_ASS_TIME) for time in (start_ms, end_ms))
+    return SSAEvent(*times, text=rf"{{\an5{place}\fs{height}}}{text}")
+
+
+def _centre(box: Box) -> tuple[int, int]:
+    return round((box[0] + box[2]) / 2), round((box[1] + box[3]) / 2)
+
+
+def _extent(texts: Sequence[TextSpan]) -> tuple[int, int]:
+    corners = [box[2:] for span in texts for box in (span.first_box, span.box, span.last_box)] or [(1.0, 1.0)]
+    return round(max(1.0, *(x for x, _ in corners))), round(max(1.0, *(y for _, y in corners)))
+
+
+def _file(events: list[SSAEvent]) -> SSAFile:
+    file = SSAFile()
+    file.events = events
+    return file
+
+
+def _event(cue: Cue, lines: Sequence[str]) -> SSAEvent:
+    start, end = (_milliseconds(time, MAX_REPRESENTABLE_TIME) for time in (cue.start_ms, cue.end_ms))
+    return SSAEvent(start, end, r"\N".join(lines))
+
+
+def _unlike_times(line: str) -> str:
+    """Return a line so that no reader takes it for the times of a cue."""
     if _ARROW.search(line) or len(TIMESTAMP.findall(line)) > 1:
         line = re.sub("[-:]", rf"\g<0>{WORD_JOINER}", line)
     return line
 
 
-def _milliseconds(time: float) -> int:
-    return round(min(max(time, 0), MAX_REPRESENTABLE_TIME))
+def _milliseconds(time: float, most: int) -> int:
+    return round(min(max(time, 0), most))

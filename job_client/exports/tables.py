@@ -1,7 +1,7 @@
-"""Objects and lines of text as a table: CSV (RFC 4180), one row each."""
+"""Objects and lines of text of every frame as a table: CSV (RFC 4180), one row each."""
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
@@ -22,15 +22,19 @@ class _Echo:
         return line
 
 
+def csv_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
+    """Yield a header and rows; None is an empty field."""
+    return map(csv.writer(_Echo()).writerow, chain([columns], rows))
+
+
 def table(results: Sequence[FrameResult]) -> Iterator[str]:
     """Yield the header and the rows."""
-    return map(csv.writer(_Echo()).writerow, _rows(results))
+    return csv_rows(COLUMNS, _rows(results))
 
 
 def _rows(results: Sequence[FrameResult]) -> Iterator[Sequence[Any]]:
-    yield COLUMNS
     for frame in results:
-        begin = (frame.frame_index, frame.timestamp_ms)  # csv writes None as an empty field
+        begin = (frame.frame_index, frame.timestamp_ms)
         for found in frame.detections:
             name = spreadsheet_text(found.label)
             yield *begin, "object", name, found.class_id, found.confidence, *found.box, *[None] * 4

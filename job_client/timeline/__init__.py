@@ -6,7 +6,7 @@ grow with the video but by what is found. The package needs nothing but `shared.
 """
 
 from job_client.timeline.build import Timeline, timeline_of
-from job_client.timeline.settings import TimelineSettings
+from job_client.timeline.settings import DEFAULT_SETTINGS, TimelineSettings
 from job_client.timeline.spans import ObjectSpan, Span, TextSpan
 
-__all__ = ["ObjectSpan", "Span", "TextSpan", "Timeline", "TimelineSettings", "timeline_of"]
+__all__ = ["DEFAULT_SETTINGS", "ObjectSpan", "Span", "TextSpan", "Timeline", "TimelineSettings", "timeline_of"]

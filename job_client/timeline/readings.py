@@ -1,6 +1,6 @@
 """How readings of one line of text differ, and what they say together."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping
 from enum import IntEnum
 from functools import lru_cache
@@ -13,19 +13,28 @@ CACHED_PAIRS = 1 << 14
 
 
 class Difference(IntEnum):
-    """How two readings differ.
+    """How two readings differ, from what is surely one line to what are surely two.
 
     Attributes:
         none: They say the same.
-        flicker: At most every third character differs: two readings of one line, or one line and the next like it.
-        number: The same, and a digit is another one: mostly something that counts.
-        other: They are of different lines.
+        misreading: In characters that are taken for each other, such as O and 0, or in the first or the last one, which
+            a box may cut off.
+        similar: In at most every third character: two readings of one line, or one line and the next like it.
+        number: Likewise, and a digit is another one: mostly something that counts.
+        other: In more.
     """
 
     none = 0
-    flicker = 1
-    number = 2
-    other = 3
+    misreading = 1
+    similar = 2
+    number = 3
+    other = 4
+
+
+_ALIKE = ("0ODQ", "1IL|!JT", "8B", "5S", "2Z", "6GC", "EF")
+"""Capitals and digits that look alike; a letter counts as its capital."""
+
+_LOOK = {char: group[0] for group in _ALIKE for char in group}
 
 
 def weight_of(confidence: float) -> float:
@@ -39,24 +48,47 @@ def difference(one: str, other: str) -> Difference:
     one, other = "".join(one.split()), "".join(other.split())
     if one == other:
         return Difference.none
-    allowed = max(len(one), len(other)) // 3
-    if _least_edits(one, other) > allowed:
+    if edit_distance(one, other) * 3 > max(len(one), len(other)):
         return Difference.other
-    edits = [(a, b) for a, b in aligned(one, other) if a != b]
-    if len(edits) > allowed:
-        return Difference.other
-    return Difference.number if any(map(_changes_number, edits)) else Difference.flicker
+    pairs = aligned(one, other)
+    edits = [number for number, (a, b) in enumerate(pairs) if a != b]
+    if any(_changes_number(*pairs[number]) for number in edits):
+        return Difference.number
+    inner = (pairs[number] for number in edits if 0 < number < len(pairs) - 1)
+    return Difference.misreading if all(_look(a) == _look(b) for a, b in inner) else Difference.similar
 
 
-def _least_edits(one: str, other: str) -> int:
-    """Return a number of edits that is never too high, without aligning the two."""
-    in_one, in_other = Counter(one), Counter(other)
-    return max((in_one - in_other).total(), (in_other - in_one).total())
+def edit_distance(one: str, other: str) -> int:
+    """Return the fewest insertions, deletions and substitutions between two texts (Levenshtein).
+
+    Computes a column of the table at once, as the bits of two integers (Myers, 1999, as revised by Hyyrö, 2003).
+    """
+    if not one or not other:
+        return len(one) + len(other)
+    places: dict[str, int] = defaultdict(int)
+    for row, char in enumerate(one):
+        places[char] |= 1 << row
+    mask, last = (1 << len(one)) - 1, 1 << (len(one) - 1)
+    up, down, distance = mask, 0, len(one)  # where a cell is one more than the cell above it, and where one less
+    for char in other:
+        here = places.get(char, 0)
+        equal = (((here & up) + up) ^ up) | here | down
+        right_up, right_down = down | (~(equal | up) & mask), up & equal
+        distance += bool(right_up & last) - bool(right_down & last)
+        right_up = (right_up << 1 | 1) & mask
+        up = ((right_down << 1) & mask) | (~(equal | right_up) & mask)
+        down = right_up & equal
+    return distance
 
 
-def _changes_number(edit: tuple[str, str]) -> bool:
+def _changes_number(one: str, other: str) -> bool:
     """Return whether a digit comes, goes, or becomes another digit; a digit for a letter (0 and O) is a misreading."""
-    return all(not char or char.isdigit() for char in edit)
+    return all(not char or char.isdigit() for char in (one, other))
+
+
+def _look(char: str) -> str:
+    """Return what stands for all characters that look like it; punctuation looks like nothing at all."""
+    return _LOOK.get(char.upper(), char.upper()) if char.isalnum() else ""
 
 
 def aligned(one: str, other: str) -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ Markov chain whose observations are the readings, and the cheapest sequence of s
 a reading that differs from what is shown costs something in each frame, and so does a change of what is shown.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -19,15 +20,28 @@ CHANGE_COST = 4.0
 CHANGE_COST_AFTER_GAP = 2.0
 """The same where nothing was read for a while: one line goes, the next one comes."""
 
-COSTS = {Difference.none: 0.0, Difference.flicker: 1.0, Difference.number: 5.0, Difference.other: 7.0}
-"""Of a reading that differs from what is shown, in each frame, times its weight."""
 
-STEADY_WEIGHT = 6.0
-"""Up to which weight a flicker costs in full. It is between one and two changes, so that similar readings that last are
-a new line, and no new line if the old reading comes back."""
+class Cost(NamedTuple):
+    """What readings that differ from what is shown cost, by their weight.
 
-STEADY_COST = 0.08
-"""Of each further frame: what is read alike for two seconds is shown, even if the text before it comes back."""
+    Attributes:
+        rate: For each frame, up to a limit.
+        limit: Of the weight. One kind of misreading may last: images of a still scene are all alike.
+        rate_beyond: For each frame beyond it.
+    """
+
+    rate: float
+    limit: float = math.inf
+    rate_beyond: float = 0.0
+
+
+COSTS = {
+    Difference.none: Cost(0.0),
+    Difference.misreading: Cost(0.18, 25.0),  # a change if it lasts for a second, and the old reading does not return
+    Difference.similar: Cost(1.0, 6.0, 0.08),  # a change if it lasts for five frames, or for two seconds if it returns
+    Difference.number: Cost(5.0),
+    Difference.other: Cost(7.0),
+}
 
 MAX_RUNS = 64
 """How many runs of equal readings are kept before the older ones are settled."""
@@ -71,9 +85,9 @@ class _Run:
 
     def cost_if_shown(self, text: str) -> float:
         """Return what it costs to take this for readings of another text."""
-        kind = difference(self.text, text)
-        steady = max(0.0, self.weight - STEADY_WEIGHT) if kind is Difference.flicker else 0.0
-        return COSTS[kind] * (self.weight - steady) + STEADY_COST * steady
+        rate, limit, rate_beyond = COSTS[difference(self.text, text)]
+        within = min(self.weight, limit)
+        return rate * within + rate_beyond * (self.weight - within)
 
 
 class _Line:

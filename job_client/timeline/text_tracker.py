@@ -25,7 +25,10 @@ MIN_KNOWN_CHARS = 4
 WITHIN = 0.7
 """How much of a fragment must be within the line that it is of."""
 
-_KINSHIP = {Difference.none: 3.0, Difference.flicker: 2.0, Difference.number: 1.0, Difference.other: 0.0}
+_KINSHIP = {
+    Difference.none: 3.0, Difference.misreading: 2.5, Difference.similar: 2.0, Difference.number: 1.0,
+    Difference.other: 0.0,
+}  # fmt: skip
 """How much saying the same counts against being at the same place, which counts 0 to 1."""
 
 
@@ -170,6 +173,6 @@ def _is_within(box: Box, whole: Box) -> bool:
 
 
 def _distance(one: Box, other: Box) -> float:
-    """Return how far the nearer pair of their left or right ends is apart, or their centres' heights if that is more."""
+    """Return how far two lines are apart: the nearer of their left and right ends, or their middles if that is more."""
     across = min(abs(one[0] - other[0]), abs(one[2] - other[2]))
     return max(across, abs(one[1] + one[3] - other[1] - other[3]) / 2)

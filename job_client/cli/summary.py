@@ -1,0 +1,74 @@
+"""What a person reads first: what is in a video, in things and seconds."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+from rich.markup import escape
+from rich.table import Table
+
+from job_client.timeline import ObjectSpan, TextSpan, Timeline
+
+T = TypeVar("T")
+
+ROWS_SHOWN = 15
+
+
+def summary_of(timeline: Timeline) -> Iterator[str | Table]:
+    """Yield a sentence, and a table of the objects and one of the lines of text where there are any."""
+    yield _sentence(timeline)
+    if timeline.objects:
+        yield objects_table(timeline.objects)
+    if timeline.texts:
+        yield texts_table(timeline.texts)
+
+
+def _sentence(timeline: Timeline) -> str:
+    """Return such as `12.0 s (144 frames): 3 license_plate, 1 traffic_sign, 9 lines of text`."""
+    found = [f"{len(spans)} {escape(label)}" for label, spans in _by_label(timeline.objects)]
+    if lines := len(timeline.texts):
+        found.append("1 line of text" if lines == 1 else f"{lines} lines of text")
+    length = f"{timeline.end_ms / 1000:.1f} s ({timeline.frames} frames)"
+    return f"{length}: {', '.join(found) or 'nothing was found'}"
+
+
+def objects_table(objects: tuple[ObjectSpan, ...]) -> Table:
+    """Return how many objects of each label there are and when, the most first."""
+    table = Table("what", "how many", "from", "to", "best confidence", title="Objects")
+    for label, spans in _shown(table, _by_label(objects)):
+        first, last = min(span.start_ms for span in spans), max(span.end_ms for span in spans)
+        best = max(span.confidence for span in spans)
+        table.add_row(escape(label), str(len(spans)), clock(first), clock(last), f"{best:.2f}")
+    return table
+
+
+def texts_table(texts: tuple[TextSpan, ...]) -> Table:
+    """Return the lines of text in the order of their starts."""
+    table = Table("text", "from", "to", "seconds", "best confidence", title="Text")
+    for span in _shown(table, texts):
+        times = (clock(span.start_ms), clock(span.end_ms), f"{span.seconds:.1f}")
+        table.add_row(escape(span.text), *times, f"{span.confidence:.2f}")
+    return table
+
+
+def clock(time_ms: float) -> str:
+    """Return a time of a video as people write it, such as 0:07.5 or 1:02:07.5."""
+    tenths = round(time_ms / 100)
+    minutes, seconds = divmod(tenths, 600)
+    hours, minutes = divmod(minutes, 60)
+    lead = f"{hours}:{minutes:02}" if hours else f"{minutes}"
+    return f"{lead}:{seconds / 10:04.1f}"
+
+
+def _by_label(objects: tuple[ObjectSpan, ...]) -> list[tuple[str, list[ObjectSpan]]]:
+    spans: dict[str, list[ObjectSpan]] = defaultdict(list)
+    for span in objects:
+        spans[span.label].append(span)
+    return sorted(spans.items(), key=lambda item: (-len(item[1]), item[0]))
+
+
+def _shown(table: Table, rows: Sequence[T]) -> Sequence[T]:
+    """Return the first rows; the table says how many more there are."""
+    if len(rows) > ROWS_SHOWN:
+        table.caption = f"and {len(rows) - ROWS_SHOWN} more; --format events lists all"
+    return rows[:ROWS_SHOWN]
