@@ -8,6 +8,7 @@ a reading that differs from what is shown costs something in each frame, and so 
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
 from job_client.timeline.readings import Difference, difference, voted, weight_of
@@ -39,9 +40,13 @@ COSTS = {
     Difference.none: Cost(0.0),
     Difference.misreading: Cost(0.18, 25.0),  # a change if it lasts for a second, and the old reading does not return
     Difference.similar: Cost(1.0, 6.0, 0.08),  # a change if it lasts for five frames, or for two seconds if it returns
-    Difference.number: Cost(5.0),
+    Difference.number: Cost(6.5),
     Difference.other: Cost(7.0),
 }
+
+EVIDENCE_POWER = 12
+"""A character is evidence by its reading's confidence to this power: 0.9 at 0.99, 0.5 at 0.95, and 0.1 at 0.82, which
+is what edges and textures are read with that are no text."""
 
 MAX_RUNS = 64
 """How many runs of equal readings are kept before the older ones are settled."""
@@ -49,7 +54,10 @@ MAX_RUNS = 64
 UNSETTLED_RUNS = 16
 """How many of them are left, since what comes after them may tell what they were."""
 
-MAX_STATES = 12
+MAX_OFTEN = 4
+MAX_STATES = 8
+"""How many texts are taken into account at once: those read most, and those that explain the readings best so far."""
+
 MAX_READINGS = 64
 """How many readings of one line are counted; more are of no use to a vote."""
 
@@ -81,7 +89,8 @@ class _Run:
 
     def _count(self, reading: Reading) -> None:
         self.weight += weight_of(reading.confidence)
-        self.evidence += max(0.0, 2 * reading.confidence - 1) * sum(map(str.isalnum, reading.text))
+        characters = sum(map(str.isalnum, reading.text))
+        self.evidence += max(0.0, characters - 0.5) * reading.confidence**EVIDENCE_POWER
 
     def cost_if_shown(self, text: str) -> float:
         """Return what it costs to take this for readings of another text."""
@@ -101,20 +110,25 @@ class _Line:
 
     def add(self, run: _Run) -> None:
         """Take in a run, unless it reads something else altogether."""
-        if difference(run.text, self.state) is Difference.other:
+        kind = difference(run.text, self.state)
+        if kind is Difference.other:
             return
-        self._weights[run.text] = self._weights.get(run.text, 0.0) + run.weight
-        if len(self._weights) > MAX_READINGS:
-            self._weights = dict(_heaviest(self._weights, MAX_READINGS // 2))
+        if kind is not Difference.number:  # of two numbers no third one can be voted
+            self._count(run)
         self._evidence += run.evidence
         if self._sighting:
             self._sighting.extend(run.sighting)
         else:
             self._sighting = run.sighting
 
+    def _count(self, run: _Run) -> None:
+        self._weights[run.text] = self._weights.get(run.text, 0.0) + run.weight
+        if len(self._weights) > MAX_READINGS:
+            self._weights = dict(_heaviest(self._weights, MAX_READINGS // 2))
+
     def span(self, min_evidence: float) -> TextSpan | None:
         """Return the line, or None where it is noise."""
-        if self._sighting is None or self._evidence < min_evidence:
+        if not (self._sighting and self._weights) or self._evidence < min_evidence:
             return None
         return TextSpan(*self._sighting.span(), text=voted(self._weights))
 
@@ -168,23 +182,26 @@ def _shown(runs: Sequence[_Run], before: str | None) -> list[str]:
     """
     if len(runs) == 1 and before in {None, runs[0].text}:
         return [runs[0].text]
-    states = _states(runs, before)
-    costs = {text: 0.0 if before in {None, text} else CHANGE_COST for text in states}
+    often = _often_read(runs)
+    costs = {before: 0.0} if before is not None else {}
     came_from: list[dict[str, str]] = []
     for run in runs:
-        cheapest = min(states, key=costs.__getitem__)
-        changed = costs[cheapest] + (CHANGE_COST_AFTER_GAP if run.after_gap else CHANGE_COST)
-        came_from.append({text: text if costs[text] <= changed else cheapest for text in states})
-        costs = {text: min(costs[text], changed) + run.cost_if_shown(text) for text in states}
-    return _traced_back(min(states, key=costs.__getitem__), came_from)
+        cheapest = min(costs, key=costs.__getitem__, default=run.text)
+        change = CHANGE_COST_AFTER_GAP if run.after_gap else CHANGE_COST
+        changed = costs[cheapest] + change if costs else 0.0
+        stays = {text: costs.get(text, math.inf) for text in dict.fromkeys((run.text, *often, *costs))}
+        came_from.append({text: text if cost <= changed else cheapest for text, cost in stays.items()})
+        costs = {text: min(cost, changed) + run.cost_if_shown(text) for text, cost in stays.items()}
+        costs = dict(sorted(costs.items(), key=itemgetter(1))[:MAX_STATES])
+    return _traced_back(min(costs, key=costs.__getitem__), came_from)
 
 
-def _states(runs: Sequence[_Run], before: str | None) -> list[str]:
-    """Return the texts that may have been shown: those read most."""
-    weights: dict[str, float] = {before: 0.0} if before is not None else {}
+def _often_read(runs: Sequence[_Run]) -> list[str]:
+    """Return what was read most: what may have been shown, beside what was just read."""
+    weights: dict[str, float] = {}
     for run in runs:
         weights[run.text] = weights.get(run.text, 0.0) + run.weight
-    return [text for text, _ in _heaviest(weights, MAX_STATES)]
+    return [text for text, _ in _heaviest(weights, MAX_OFTEN)]
 
 
 def _heaviest(weights: Mapping[str, float], most: int) -> list[tuple[str, float]]:

@@ -1,0 +1,32 @@
+"""The timeline has as many things as people counted in the videos."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from job_client.timeline import timeline_of
+from job_worker.analysis.build_pipelines import build_pipelines
+from job_worker.analysis.video_file_pipeline_service import VideoFilePipelineService
+from job_worker.settings import WorkerSettings
+from shared.results import read_frame
+
+pytestmark = [pytest.mark.integration, pytest.mark.worker, pytest.mark.models, pytest.mark.corpus]
+
+COUNTED = json.loads((Path(__file__).parents[1] / "fixtures" / "counted_things.json").read_text(encoding="utf-8"))
+"""What a person sees; `min_width` leaves out what is never that wide, in pixels, in its best frame."""
+
+
+@pytest.mark.parametrize("counted", COUNTED, ids=lambda counted: f"{counted['video']}-{counted['labels'][0]}")
+def test_the_timeline_has_as_many_things_as_were_counted(
+    counted: dict[str, Any], corpus: Path, yolo_weights: Path
+) -> None:
+    weights = str(yolo_weights) if counted["detector"] == "coco" else ""
+    service = VideoFilePipelineService(
+        build_pipelines(WorkerSettings.of(pipelines="yolo", yolo_weights=weights, threads=2, device="cpu"))
+    )
+    encoded = service.encoded_frames("yolo", corpus / counted["video"])
+    objects = timeline_of(read_frame(frame, index) for index, frame in enumerate(encoded)).objects
+    wide = [span for span in objects if span.box[2] - span.box[0] >= counted["min_width"]]
+    assert len([span for span in wide if span.label in counted["labels"]]) == counted["count"], counted["seen"]

@@ -1,0 +1,92 @@
+"""Which objects a timeline has: one a thing."""
+
+import random
+from collections.abc import Iterable, Sequence
+
+import pytest
+
+from job_client.timeline import ObjectSpan, TimelineSettings, timeline_of
+from shared.results import Detection, FrameResult
+
+pytestmark = pytest.mark.unit
+
+
+def found(label: str, left: float, top: float = 100.0, size: float = 40.0, confidence: float = 0.8) -> Detection:
+    return Detection(label=label, confidence=confidence, box=(left, top, left + size, top + size))
+
+
+def objects_of(frames: Iterable[Sequence[Detection]], **settings: float) -> tuple[ObjectSpan, ...]:
+    results = [FrameResult(index, index * 40.0, tuple(each), (), {}) for index, each in enumerate(frames)]
+    return timeline_of(results, TimelineSettings(**settings)).objects
+
+
+def spans(objects: Iterable[ObjectSpan]) -> list[tuple[str, int, int]]:
+    return [(span.label, span.first_frame, span.last_frame) for span in objects]
+
+
+def test_things_that_stand_side_by_side_are_so_many() -> None:
+    three = [found("license_plate", left) for left in (0.0, 60.0, 120.0)]
+    objects = objects_of([three, three[::-1]] * 10)
+    assert spans(objects) == [("license_plate", 0, 19)] * 3
+    assert [span.track_id for span in objects] == [1, 2, 3]
+
+
+def test_a_thing_that_moves_by_its_own_size_is_one() -> None:
+    assert spans(objects_of([[found("ball", 40.0 * n)] for n in range(20)])) == [("ball", 0, 19)]
+
+
+def test_things_that_pass_each_other_stay_two() -> None:
+    frames = [[found("car", 10.0 * n), found("car", 400.0 - 10.0 * n, top=125.0)] for n in range(41)]
+    one, other = objects_of(frames)
+    assert (one.first_box[0], one.last_box[0]) == (0.0, 400.0)
+    assert (other.first_box[0], other.last_box[0]) == (400.0, 0.0)
+
+
+def test_a_thing_that_is_hidden_for_a_second_is_one() -> None:
+    frames = [[found("car", 4.0 * n)] if not 20 <= n < 45 else [] for n in range(70)]
+    [car] = objects_of(frames)
+    assert (car.first_frame, car.last_frame, car.frames) == (0, 69, 45)
+    assert len(objects_of(frames, object_gap_ms=500.0)) == 2
+
+
+def test_a_weak_detection_goes_on_with_a_track_and_begins_none() -> None:
+    weak = [found("car", 0.0, confidence=0.3)]
+    assert spans(objects_of([[found("car", 0.0)]] * 5 + [weak] * 5)) == [("car", 0, 9)]
+    assert objects_of([weak] * 50) == ()
+
+
+def test_two_labels_for_one_thing_are_one_object_with_the_label_of_most() -> None:
+    both = [found("truck", 0.0, confidence=0.45), found("car", 1.0, confidence=0.8)]
+    flicker = [[found("car", 0.0)], both, [found("truck", 0.0, confidence=0.5)]]
+    assert spans(objects_of(flicker * 5)) == [("car", 0, 14)]
+
+
+def test_one_thing_before_another_is_not_taken_for_it() -> None:
+    person, bus = found("person", 50.0, size=30.0), found("bus", 0.0, size=200.0)
+    assert sorted(spans(objects_of([[person, bus]] * 10))) == [("bus", 0, 9), ("person", 0, 9)]
+
+
+def test_what_is_found_for_a_moment_is_noise() -> None:
+    flash = [[found("dog", 0.0, confidence=0.6)]] * 3
+    assert objects_of([*flash, *[[]] * 60]) == ()
+    assert spans(objects_of(flash, min_object_evidence=0.0)) == [("dog", 0, 2)]
+    assert spans(objects_of([[found("dog", 0.0, confidence=0.9)]] * 3)) == [("dog", 0, 2)]
+
+
+def test_the_best_frame_and_its_box_are_told() -> None:
+    frames = [[found("car", float(n), confidence=0.6 + 0.03 * (10 - abs(n - 7)))] for n in range(15)]
+    [car] = objects_of(frames)
+    assert (car.best_frame, round(car.confidence, 2), car.box[0]) == (7, 0.9, 7.0)
+
+
+def test_nothing_depends_on_the_order_of_the_detections() -> None:
+    drawn = random.Random(1)
+    frames = [
+        [found("car", 30.0 * k + n, confidence=0.3 + 0.6 * drawn.random()) for k in range(8)] for n in range(100)
+    ]
+    shuffled = [drawn.sample(frame, len(frame)) for frame in frames]
+
+    def places(objects: Iterable[ObjectSpan]) -> list[tuple[object, ...]]:
+        return sorted((span.first_frame, span.last_frame, span.frames, span.best_frame) for span in objects)
+
+    assert places(objects_of(frames)) == places(objects_of(shuffled))

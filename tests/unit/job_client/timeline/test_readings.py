@@ -1,0 +1,59 @@
+"""How readings of text differ, and what they say together."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from job_client.timeline.readings import Difference, aligned, difference, edit_distance, voted
+
+pytestmark = pytest.mark.unit
+
+TEXTS = st.text("ab1 é中", max_size=12)
+
+
+@given(TEXTS, TEXTS)
+def test_an_alignment_has_both_texts_and_the_fewest_edits(one: str, other: str) -> None:
+    pairs = aligned(one, other)
+    assert ("".join(a for a, _ in pairs), "".join(b for _, b in pairs)) == (one, other)
+    assert sum(a != b for a, b in pairs) == edit_distance(one, other)
+
+
+@given(TEXTS, TEXTS, TEXTS)
+def test_the_edit_distance_is_a_distance(one: str, other: str, third: str) -> None:
+    assert edit_distance(one, other) == edit_distance(other, one)
+    assert (edit_distance(one, other) == 0) == (one == other)
+    assert edit_distance(one, third) <= edit_distance(one, other) + edit_distance(other, third)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("Hello world", "Helloworld", Difference.none),
+        ("CFBD-353", "CF8O-353", Difference.misreading),
+        ("DOLLARAMA", "DOLLARAME", Difference.misreading),
+        ("DOLLARAMA", "DOLLARAM", Difference.misreading),
+        ("It's late.", "Its late", Difference.misreading),
+        ("Let it be", "Let it go", Difference.similar),
+        ("the harbour", "the hanbour", Difference.similar),
+        ("12:00:01", "12:00:02", Difference.number),
+        ("Frame = 9", "Frame = 10", Difference.number),
+        ("9", "8", Difference.other),
+        ("Yes!", "What a day.", Difference.other),
+        ("今天晚上我们", "明天早上见面", Difference.other),
+    ],
+)
+def test_differences_are_told_apart(one: str, other: str, expected: Difference) -> None:
+    assert difference(one, other) is difference(other, one) is expected
+
+
+def test_characters_are_voted_one_by_one() -> None:
+    assert voted({"HELO WORLD": 1.0, "HELLO WORD": 1.0, "HELLO W0RLD": 0.9}) == "HELLO WORLD"
+
+
+def test_a_reading_with_half_of_the_weight_wins() -> None:
+    assert voted({"12:30": 2.0, "12:38": 1.0, "12:3O": 1.0}) == "12:30"
+
+
+@given(st.dictionaries(TEXTS, st.floats(0.1, 10), min_size=1, max_size=5))
+def test_a_vote_does_not_depend_on_the_order_of_the_readings(weights: dict[str, float]) -> None:
+    assert voted(weights) == voted(dict(reversed(weights.items())))

@@ -1,0 +1,181 @@
+"""Which lines of text a timeline has, from when to when."""
+
+import random
+from collections.abc import Iterable, Sequence
+
+import pytest
+
+from job_client.timeline import TextSpan, TimelineSettings, timeline_of
+from shared.results import Box, FrameResult, TextLine
+
+pytestmark = pytest.mark.unit
+
+FRAME_MS = 40.0
+PLACE = (100.0, 300.0, 500.0, 330.0)
+
+Seen = tuple[str, float, Box]
+
+
+def line(text: str, confidence: float = 0.97, box: Box = PLACE) -> TextLine:
+    x1, y1, x2, y2 = box
+    return TextLine(text=text, confidence=confidence, polygon=((x1, y1), (x2, y1), (x2, y2), (x1, y2)))
+
+
+def frames(lines: Iterable[Sequence[TextLine]]) -> list[FrameResult]:
+    return [FrameResult(index, index * FRAME_MS, (), tuple(each), {}) for index, each in enumerate(lines)]
+
+
+def shown(*parts: tuple[str, int]) -> list[Sequence[TextLine]]:
+    """Return frames that show each text for so many frames; an empty text shows nothing."""
+    return [[line(text)] if text else [] for text, count in parts for _ in range(count)]
+
+
+def texts_of(lines: Iterable[Sequence[TextLine]], **settings: float) -> list[tuple[str, int, int]]:
+    spans = timeline_of(frames(lines), TimelineSettings(**settings)).texts
+    return [(span.text, span.first_frame, span.last_frame) for span in spans]
+
+
+def test_a_line_has_the_first_and_the_last_frame_in_which_it_was_read() -> None:
+    [span] = timeline_of(frames(shown(("", 3), ("Good morning", 25), ("", 5)))).texts
+    assert (span.text, span.first_frame, span.last_frame, span.frames) == ("Good morning", 3, 27, 25)
+    assert (span.start_ms, span.end_ms, span.seconds) == (120.0, 1120.0, 1.0)
+
+
+def test_a_line_that_is_missed_for_a_moment_is_one_line() -> None:
+    assert texts_of(shown(("Good morning", 10), ("", 5), ("Good morning", 10))) == [("Good morning", 0, 24)]
+
+
+def test_a_line_that_comes_again_is_another_one() -> None:
+    again = shown(("Good morning", 10), ("", 20), ("Good morning", 10))
+    assert texts_of(again) == [("Good morning", 0, 9), ("Good morning", 30, 39)]
+    assert texts_of(again, gap_ms=1000.0) == [("Good morning", 0, 39)]
+
+
+def test_what_is_read_differently_in_some_frames_is_one_line() -> None:
+    readings = shown(
+        ("DOLLARAMA", 24), ("DOLLARAM", 4), ("DOLLARAMA", 1), ("DOLLARAM", 20), ("DOLLARAME", 9), ("DOLLARAMA", 7)
+    )
+    assert texts_of(readings) == [("DOLLARAMA", 0, 64)]
+
+
+def test_a_wrong_first_or_last_reading_does_not_shorten_a_line() -> None:
+    assert texts_of(shown(("Go0d morming", 1), ("Good morning", 20), ("Gcod morning", 2))) == [("Good morning", 0, 22)]
+
+
+def test_no_single_reading_need_be_right() -> None:
+    wrong = ["HELO WORLD AGAIN", "HELLO WORD AGAIN", "HELLO WORLD AGAN"] * 5
+    assert texts_of([[line(text)] for text in wrong]) == [("HELLO WORLD AGAIN", 0, 14)]
+
+
+def test_the_surer_readings_count_more() -> None:
+    mixed = [[line("Good moming", 0.7)]] * 12 + [[line("Good morning", 0.99)]] * 8
+    assert [text for text, *_ in texts_of(mixed)] == ["Good morning"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Line 1", "Line 2"),
+        ("Let it be", "Let it go"),
+        ("You knew her", "You know him"),
+        ("Yes.", "What a day."),
+        ("Chapter 9 begins", "Chapter 10 begins"),
+        ("今天晚上", "今天早上"),
+    ],
+)
+def test_a_line_that_follows_at_once_at_the_same_place_is_another_one(one: str, other: str) -> None:
+    assert texts_of(shown((one, 25), (other, 25))) == [(one, 0, 24), (other, 25, 49)]
+
+
+def test_a_clock_is_a_line_for_each_time() -> None:
+    clock = shown(*((f"12:00:{second:02}", 25) for second in range(5)))
+    assert texts_of(clock) == [(f"12:00:{second:02}", second * 25, second * 25 + 24) for second in range(5)]
+
+
+def test_a_counter_that_changes_in_every_frame_is_a_line_for_each_frame() -> None:
+    counter = shown(*((f"Frame = {number}", 1) for number in range(1, 13)))
+    assert texts_of(counter) == [(f"Frame = {number}", number - 1, number - 1) for number in range(1, 13)]
+
+
+def test_one_wrong_digit_for_a_moment_is_no_change() -> None:
+    assert texts_of(shown(("CFBD-353", 20), ("CFBD-358", 1), ("CFBD-353", 20))) == [("CFBD-353", 0, 40)]
+
+
+def test_a_line_that_moves_is_one_line() -> None:
+    rolling = [[line("Directed by nobody", box=(100.0, 400.0 - 9 * n, 400.0, 420.0 - 9 * n))] for n in range(40)]
+    [span] = timeline_of(frames(rolling)).texts
+    assert (span.first_frame, span.last_frame) == (0, 39)
+    assert (span.first_box[1], span.last_box[1]) == (400.0, 49.0)
+
+
+def test_two_lines_that_say_the_same_are_two() -> None:
+    upper, lower = (0.0, 0.0, 100.0, 20.0), (0.0, 200.0, 100.0, 220.0)
+    twice = [[line("EXIT", box=upper), line("EXIT", box=lower)]] * 10
+    assert texts_of(twice) == [("EXIT", 0, 9), ("EXIT", 0, 9)]
+
+
+def test_a_line_that_is_read_in_parts_side_by_side_is_one_line() -> None:
+    parts = [line("Good", box=(100.0, 300.0, 250.0, 330.0)), line("morning", box=(270.0, 300.0, 500.0, 330.0))]
+    assert texts_of([*shown(("Good morning", 10)), parts, parts[::-1], *shown(("Good morning", 10))]) == [
+        ("Good morning", 0, 21)
+    ]
+
+
+def test_a_part_that_is_read_beside_its_whole_is_no_line() -> None:
+    whole, part = line("Good morning"), line("morning", box=(270.0, 300.0, 500.0, 330.0))
+    assert texts_of([[whole]] * 5 + [[whole, part]] * 5) == [("Good morning", 0, 9)]
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        [line("Y", 0.9)],
+        [line("一", 0.75)] * 2,
+        [line("1", 0.99)] * 2,
+        [line("X", 0.82)] * 9,
+        [line("- .", 0.99)] * 50,
+        [line("qkzvjw", 0.55)],
+    ],
+    ids=("one", "two", "surely", "badly", "punctuation", "garbage"),
+)
+def test_what_is_seen_for_a_moment_and_never_confirmed_is_noise(noise: list[TextLine]) -> None:
+    lines = [[each] for each in noise]
+    assert texts_of([[], *lines, []]) == []
+    assert texts_of([[], *lines, []], min_text_evidence=0.0) != []
+
+
+@pytest.mark.parametrize("flash", ["WARNING", "Not for sale", "B27", "警告"])
+def test_a_word_that_flashes_up_in_two_frames_is_kept(flash: str) -> None:
+    assert texts_of(shown(("", 10), (flash, 2), ("", 10))) == [(flash, 10, 11)]
+
+
+def test_noise_at_the_place_of_a_line_does_not_cut_it() -> None:
+    assert texts_of(shown(("Good morning", 20), ("xvq", 1), ("Good morning", 20))) == [("Good morning", 0, 40)]
+
+
+def test_noise_before_and_behind_a_line_does_not_lengthen_it() -> None:
+    noise = [[line("v", 0.6)]]
+    assert texts_of([*noise, *shown(("Good morning", 20)), *noise]) == [("Good morning", 1, 20)]
+
+
+def test_nothing_read_is_nothing() -> None:
+    assert texts_of([[], [], []]) == texts_of([]) == []
+
+
+def noisy(count: int) -> list[Sequence[TextLine]]:
+    """Return frames of one line of which every second reading has a wrong letter."""
+    drawn = random.Random(1)
+    text = "The quick brown fox"
+    wrong = (f"{text[:place]}#{text[place + 1 :]}" for place in iter(lambda: drawn.randrange(len(text)), None))
+    return [[line(text if drawn.random() < 0.5 else next(wrong))] for _ in range(count)]
+
+
+def test_a_line_that_flickers_for_ever_is_one_line() -> None:
+    assert texts_of(noisy(3000)) == [("The quick brown fox", 0, 2999)]
+
+
+def test_the_same_results_give_the_same_timeline() -> None:
+    def spans() -> tuple[TextSpan, ...]:
+        return timeline_of(frames(noisy(300))).texts
+
+    assert spans() == spans()
