@@ -27,18 +27,16 @@ GAP_FRAMES = (0, 0, 0, 1, 3, 12)
 NUMBERED_SHARE = 0.15
 """How many subtitles are like the one before but for a number."""
 
-WORDS = {  # noqa: SIM905 (they are read as sentences)
+WORDS = {
     "latin": (
         "the night train leaves before dawn, and nobody knows where it will stop. We should have asked Martha; she was "
         "there when they closed the harbour. Yes! Do you remember her brother? He paid 25 dollars for an old camera "
         "that never worked. What a day. Take the second road on the left, then wait until I call you back."
-    ).split(),
-    "chinese": (
-        "今天 晚上 我们 一起 去 看 电影 明天 早上 火车 站 见面 他 说 没有 时间 为什么 不 告诉 我 城市 很 安静"
-    ).split(),
+    ),
+    "chinese": ("今天 晚上 我们 一起 去 看 电影 明天 早上 火车 站 见面 他 说 没有 时间 为什么 不 告诉 我 城市 很 安静"),
     "japanese": (
         "今日は とても 寒い ですね 駅の 前で 待って います どこへ 行くの ありがとう また 明日 電話 して ください"
-    ).split(),
+    ),
 }
 
 
@@ -114,7 +112,7 @@ def _next_texts(before: list[str], style: Style, font: ImageFont.FreeTypeFont, d
 
 def _words(style: Style, font: ImageFont.FreeTypeFont, drawn: random.Random) -> str:
     """Return words as they stand in a row of the source, as many as fit into a line of random width."""
-    words = WORDS[style.script]
+    words = WORDS[style.script].split()
     blank = " " if style.script == "latin" else ""
     most = drawn.uniform(0.25, 0.85) * WIDTH
     place = drawn.randrange(len(words))

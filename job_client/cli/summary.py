@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
-from rich.markup import escape
 from rich.table import Table
 
+from job_client.cli.output import markup_of
 from job_client.timeline import ObjectSpan, TextSpan, Timeline
 
 T = TypeVar("T")
@@ -25,7 +25,7 @@ def summary_of(timeline: Timeline) -> Iterator[str | Table]:
 
 def _sentence(timeline: Timeline) -> str:
     """Return such as `12.0 s (144 frames): 3 license_plate, 1 traffic_sign, 9 lines of text`."""
-    found = [f"{len(spans)} {escape(label)}" for label, spans in _by_label(timeline.objects)]
+    found = [f"{len(spans)} {markup_of(label)}" for label, spans in _by_label(timeline.objects)]
     if lines := len(timeline.texts):
         found.append("1 line of text" if lines == 1 else f"{lines} lines of text")
     length = f"{timeline.end_ms / 1000:.1f} s ({timeline.frames} frames)"
@@ -38,7 +38,7 @@ def objects_table(objects: tuple[ObjectSpan, ...]) -> Table:
     for label, spans in _shown(table, _by_label(objects)):
         first, last = min(span.start_ms for span in spans), max(span.end_ms for span in spans)
         best = max(span.confidence for span in spans)
-        table.add_row(escape(label), str(len(spans)), clock(first), clock(last), f"{best:.2f}")
+        table.add_row(markup_of(label), str(len(spans)), clock(first), clock(last), f"{best:.2f}")
     return table
 
 
@@ -47,7 +47,7 @@ def texts_table(texts: tuple[TextSpan, ...]) -> Table:
     table = Table("text", "from", "to", "seconds", "best confidence", title="Text")
     for span in _shown(table, texts):
         times = (clock(span.start_ms), clock(span.end_ms), f"{span.seconds:.1f}")
-        table.add_row(escape(span.text), *times, f"{span.confidence:.2f}")
+        table.add_row(markup_of(span.text), *times, f"{span.confidence:.2f}")
     return table
 
 

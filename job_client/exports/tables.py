@@ -23,8 +23,9 @@ class _Echo:
 
 
 def csv_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
-    """Yield a header and rows; None is an empty field."""
-    return map(csv.writer(_Echo()).writerow, chain([columns], rows))
+    """Yield a header and rows; None is an empty field, and no text is run by a spreadsheet."""
+    harmless = ([spreadsheet_text(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
+    return map(csv.writer(_Echo()).writerow, chain([columns], harmless))
 
 
 def table(results: Sequence[FrameResult]) -> Iterator[str]:
@@ -36,7 +37,6 @@ def _rows(results: Sequence[FrameResult]) -> Iterator[Sequence[Any]]:
     for frame in results:
         begin = (frame.frame_index, frame.timestamp_ms)
         for found in frame.detections:
-            name = spreadsheet_text(found.label)
-            yield *begin, "object", name, found.class_id, found.confidence, *found.box, *[None] * 4
+            yield *begin, "object", found.label, found.class_id, found.confidence, *found.box, *[None] * 4
         for line in frame.text_lines:
-            yield *begin, "text", spreadsheet_text(line.text), None, line.confidence, *chain.from_iterable(line.polygon)
+            yield *begin, "text", line.text, None, line.confidence, *chain.from_iterable(line.polygon)

@@ -20,7 +20,7 @@ class Difference(IntEnum):
         misreading: In characters that are taken for each other, such as O and 0, or in the first or the last one, which
             a box may cut off.
         similar: In at most every third character: two readings of one line, or one line and the next like it.
-        number: Likewise, and a digit is another one: mostly something that counts.
+        number: Likewise, and a digit is another one, or all but the number is equal: mostly something that counts.
         other: In more.
     """
 
@@ -48,6 +48,8 @@ def difference(one: str, other: str) -> Difference:
     one, other = "".join(one.split()), "".join(other.split())
     if one == other:
         return Difference.none
+    if _letters(one) == _letters(other) and any(map(str.isdigit, one)) and any(map(str.isdigit, other)):
+        return Difference.number
     if edit_distance(one, other) * 3 > max(len(one), len(other)):
         return Difference.other
     pairs = aligned(one, other)
@@ -84,6 +86,10 @@ def edit_distance(one: str, other: str) -> int:
 def _changes_number(one: str, other: str) -> bool:
     """Return whether a digit comes, goes, or becomes another digit; a digit for a letter (0 and O) is a misreading."""
     return all(not char or char.isdigit() for char in (one, other))
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalpha, text))
 
 
 def _look(char: str) -> str:

@@ -40,13 +40,13 @@ COSTS = {
     Difference.none: Cost(0.0),
     Difference.misreading: Cost(0.18, 25.0),  # a change if it lasts for a second, and the old reading does not return
     Difference.similar: Cost(1.0, 6.0, 0.08),  # a change if it lasts for five frames, or for two seconds if it returns
-    Difference.number: Cost(6.5),
+    Difference.number: Cost(10.5),  # a change, even in one frame, where it is read surely; by sureness
     Difference.other: Cost(7.0),
 }
 
-EVIDENCE_POWER = 12
-"""A character is evidence by its reading's confidence to this power: 0.9 at 0.99, 0.5 at 0.95, and 0.1 at 0.82, which
-is what edges and textures are read with that are no text."""
+SURENESS_POWER = 12
+"""A reading is sure by its confidence to this power: 0.9 at 0.99, 0.5 at 0.95, and 0.1 at 0.82, which is what edges and
+textures are read with that are no text."""
 
 MAX_RUNS = 64
 """How many runs of equal readings are kept before the older ones are settled."""
@@ -73,13 +73,13 @@ class Reading(NamedTuple):
 class _Run:
     """Equal readings in a row."""
 
-    __slots__ = ("after_gap", "evidence", "sighting", "text", "weight")
+    __slots__ = ("after_gap", "sighting", "sureness", "text", "weight")
 
     def __init__(self, time: FrameTime, reading: Reading, *, after_gap: bool) -> None:
         self.text = reading.text
         self.after_gap = after_gap
         self.weight = 0.0
-        self.evidence = 0.0
+        self.sureness = 0.0
         self.sighting = Sighting.at(time, reading.confidence, reading.box)
         self._count(reading)
 
@@ -89,14 +89,20 @@ class _Run:
 
     def _count(self, reading: Reading) -> None:
         self.weight += weight_of(reading.confidence)
-        characters = sum(map(str.isalnum, reading.text))
-        self.evidence += max(0.0, characters - 0.5) * reading.confidence**EVIDENCE_POWER
+        self.sureness += reading.confidence**SURENESS_POWER
+
+    @property
+    def evidence(self) -> float:
+        """How surely there was text at all: the longer, the surer."""
+        return max(0.0, sum(map(str.isalnum, self.text)) - 0.5) * self.sureness
 
     def cost_if_shown(self, text: str) -> float:
         """Return what it costs to take this for readings of another text."""
-        rate, limit, rate_beyond = COSTS[difference(self.text, text)]
-        within = min(self.weight, limit)
-        return rate * within + rate_beyond * (self.weight - within)
+        kind = difference(self.text, text)
+        rate, limit, rate_beyond = COSTS[kind]
+        weight = self.sureness if kind is Difference.number else self.weight
+        within = min(weight, limit)
+        return rate * within + rate_beyond * (weight - within)
 
 
 class _Line:

@@ -155,7 +155,7 @@ def test_the_command_shows_exports_reports_and_draws_such_results(
 
     lines = run("results", job.job_id).splitlines()
     assert [json.loads(line) for line in lines] == job.results_as_dicts()
-    for suffix in ("json", "jsonl", "csv", "srt", "coco"):
+    for suffix in ("json", "jsonl", "csv", "srt", "vtt", "ass", "coco"):
         target = ["--format", "coco"] if suffix == "coco" else []
         run("results", job.job_id, "--out", str(tmp_path / f"found.{suffix}"), *target)
         assert (tmp_path / f"found.{suffix}").exists()

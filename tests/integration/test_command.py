@@ -17,9 +17,8 @@ from rich.console import Console
 from job_api.settings import ApiSettings
 from job_client import JobClient
 from job_client.__main__ import main
-from job_client.cli.output import ROWS_SHOWN, summary_table
-from job_client.spans import SpanKind
-from job_client.summary import summary_of
+from job_client.cli.summary import ROWS_SHOWN, texts_table
+from job_client.timeline import timeline_of
 from shared.contract.job_status import JobStatus
 from shared.process.exit_codes import ExitCode
 from tests.conftest import TINY_MP4
@@ -241,7 +240,8 @@ class TestOnATerminal:
             (("status", job_id), ["┃ job", job_id, "completed"]),
             (("list",), ["┃ job", job_id, "completed"]),
             (("pipelines",), ["┃ pipeline", "yolo_ocr", "Objects"]),
-            (("results", job_id), ["4 frames", "car", "STOP", "[live] Кадр"]),
+            (("results", job_id), ["0.2 s (4 frames): 1 line of text", "STOP", "0:00.1"]),
+            (("results", job_id, "--raw"), ['{"frame_index":0', "[live] Кадр"]),
         ):
             code, shown = shown_on_a_terminal(*arguments, "--address", address)
             assert code == ExitCode.OK
@@ -359,9 +359,9 @@ class TestSurroundings:
 
 
 def test_a_table_shows_text_as_it_was_read_and_how_much_it_leaves_out() -> None:
-    many = frame_results([frame(0, {}, {f"[live] {number:02} [/b]": 0.5 for number in range(ROWS_SHOWN + 2)})])
+    many = [frame(number * 100, {}, {f"[live] {number:02} [/b]": 0.99}) for number in range(ROWS_SHOWN + 2)]
     screen = Console(width=120, record=True, file=io.StringIO())
-    screen.print(summary_table("Text", summary_of(many, SpanKind.text)))
+    screen.print(texts_table(timeline_of(frame_results(many)).texts))
     shown = screen.export_text()
     assert "[live] 00 [/b]" in shown
     assert f"[live] {ROWS_SHOWN}" not in shown

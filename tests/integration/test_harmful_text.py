@@ -29,7 +29,7 @@ LINE_ENDS = {"\r", "\n"}
 @pytest.fixture
 def completed(address: str, client: JobClient) -> Iterator[str]:
     """The id of a job with results that hold such text."""
-    document = results_document([frame(0, {HOSTILE: 0.5}, {f"={HOSTILE}": 0.5})])
+    document = results_document([frame(0, {HOSTILE: 0.5}, {f"={HOSTILE}": 0.99})])
     with working(address, FakeRunner(lambda *_: document)):
         yield client.submit(TINY_MP4, "ocr").wait(20).job_id
 

@@ -103,7 +103,7 @@ def test_the_timeline_has_a_bar_a_span_that_jumps_to_its_best_frame(browser: Bro
     assert browser.texts("#in-frame li") == ["car 0.60"]
     browser.click("#rows li:nth-child(1) .track button:nth-child(1)")
     assert browser.texts("#where") == ["Frame 1, 0:00.04"]
-    assert browser.texts("#in-frame li") == ["car 0.75", "dog 0.90", "[live] Кадр 0.80"]
+    assert browser.texts("#in-frame li") == ["car 0.75", "dog 0.90", "[live] Кадр 0.95"]
     assert browser.run("return document.querySelectorAll('#overlay polygon').length") == 3
     assert browser.run("return location.hash") == "#frame=1"
     browser.click("#on")

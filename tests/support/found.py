@@ -41,8 +41,8 @@ def frame_results(results: Iterable[Mapping[str, Any]]) -> list[FrameResult]:
 
 
 RESULTS = [
-    frame(0, {"car": 0.5}, {"STOP": 0.9}),
-    frame(1, {"car": 0.75, "dog": 0.9}, {"[live] Кадр": 0.8}),
+    frame(0, {"car": 0.5}, {"STOP": 0.95}),
+    frame(1, {"car": 0.75, "dog": 0.9}, {"[live] Кадр": 0.95}),
     frame(2, {}, {"STOP": 0.7, "[/b]": 0.6}),
     frame(3, {"car": 0.6}, {}),
 ]

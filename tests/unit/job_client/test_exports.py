@@ -1,21 +1,27 @@
 """Every format is read by somebody else's reader of it."""
 
 import csv
+import html
 import io
 import json
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-import srt
+import srt as srt_library
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from pycocotools.coco import COCO
 from pysubs2 import SSAFile
 
 from job_client.exports import ExportFormat, export
-from job_client.exports.subtitles import WORD_JOINER
+from job_client.exports.events import events_csv, events_json
+from job_client.exports.subtitles import WORD_JOINER, ass, srt, vtt
+from job_client.timeline import ObjectSpan, TextSpan, Timeline
 from shared.results import FrameResult, read_frame
 from tests.support.found import FRAME_RESULTS, RESULTS, frame, frame_results
 
@@ -84,23 +90,45 @@ class TestCsv:
         assert text_of(EMPTY, ExportFormat.csv).splitlines() == [text_of([], ExportFormat.csv).strip()]
 
 
-class TestSrt:
-    def test_text_is_shown_while_it_is_visible(self) -> None:
-        subtitles = list(srt.parse(text_of(FRAME_RESULTS, ExportFormat.srt)))
-        assert [(subtitle.index, subtitle.content) for subtitle in subtitles] == [
-            (1, "STOP"),
-            (2, "[live] Кадр"),
-            (3, "STOP"),
-            (4, "[/b]"),
+def span(text: str, start_ms: float = 0.0, end_ms: float = 40.0, top: float = 300.0, **changed: Any) -> TextSpan:
+    """Return a line of text, 200 pixels wide and 20 high, whose frames are of 40 ms."""
+    box = (100.0, top, 300.0, top + 20.0)
+    first, last = round(start_ms / 40), round(end_ms / 40) - 1
+    given = TextSpan(first, last, start_ms, end_ms, last - first + 1, 0.9, first, box, box, box, text=text)
+    return replace(given, **changed)
+
+
+def timeline(*texts: TextSpan, objects: tuple[ObjectSpan, ...] = ()) -> Timeline:
+    return Timeline(texts, objects, 100, 4000.0)
+
+
+class TestSubtitles:
+    SHOWN = timeline(
+        span("Good morning", 0.0, 1000.0), span("[live] Кадр", 1000.0, 2040.0), span("Good morning", 3000.0, 3960.0)
+    )
+
+    @pytest.mark.parametrize("written", [srt, vtt])
+    def test_text_is_shown_while_it_is_visible(self, written: Callable[[Timeline], str]) -> None:
+        read = SSAFile.from_string(written(self.SHOWN))
+        assert [(event.plaintext, event.start, event.end) for event in read] == [
+            ("Good morning", 0, 1000),
+            ("[live] Кадр", 1000, 2040),
+            ("Good morning", 3000, 3960),
         ]
-        spans = [(subtitle.start, subtitle.end) for subtitle in subtitles]
-        assert spans[0] == (timedelta(0), timedelta(milliseconds=40))
-        assert spans[2] == (timedelta(milliseconds=80), timedelta(milliseconds=120))
+
+    def test_lines_one_below_the_other_are_one_subtitle(self) -> None:
+        upper, lower, sign = span("We should", top=300.0), span("have asked", top=322.0), span("EXIT", top=20.0)
+        subtitles = list(srt_library.parse(srt(timeline(lower, sign, upper))))
+        assert [subtitle.content for subtitle in subtitles] == ["EXIT", "We should\nhave asked"]
+        later = span("have asked", 40.0, 80.0, top=322.0)
+        assert len(list(srt_library.parse(srt(timeline(upper, later))))) == 2
+
+    def test_lines_side_by_side_are_two_subtitles(self) -> None:
+        right = replace(span("Paris"), box=(400.0, 302.0, 500.0, 322.0))
+        assert len(list(srt_library.parse(srt(timeline(span("London"), right))))) == 2
 
     def test_hours_are_counted(self) -> None:
-        late = [frame(0, {}, {"late": 0.5})]
-        late[0]["result"]["timestamp_ms"] = 3_723_004.6
-        [subtitle] = srt.parse(text_of(frame_results(late), ExportFormat.srt))
+        [subtitle] = srt_library.parse(srt(timeline(span("late", 3_723_004.6, 3_723_044.6))))
         assert subtitle.start == timedelta(hours=1, minutes=2, seconds=3, milliseconds=5)
 
     # pysubs2 1.9 reads it as meant, and suspects that a line with one time was to have two.
@@ -110,10 +138,40 @@ class TestSrt:
     @example("12:30:15.250")
     def test_any_line_of_text_is_one_subtitle(self, text: str) -> None:
         assume(not FORGED.search(text))
-        written = text_of(frame_results([frame(0, {}, {text: 0.5})]), ExportFormat.srt)
-        [subtitle] = srt.parse(written)
+        written = srt(timeline(span(text)))
+        [subtitle] = srt_library.parse(written)
         assert subtitle.content == text
         assert len(SSAFile.from_string(written, format_="srt")) == 1
+
+    @pytest.mark.filterwarnings("ignore:Possible missed subtitle")
+    @given(LINES)
+    @example("</v> & -- > <00:01.000>")
+    def test_any_line_of_text_is_one_cue_of_the_web(self, text: str) -> None:
+        assume(not FORGED.search(text))
+        head, _, _, times, *lines = vtt(timeline(span(text))).rstrip("\n").split("\n")
+        assert (head, times) == ("WEBVTT", "00:00:00.000 --> 00:00:00.040")
+        assert [html.unescape(line) for line in lines] == [text]
+        assert not set("<>") & set("".join(lines))
+
+    @given(LINES)
+    @example("C:\\New {\\p1} \\N <b>")
+    def test_any_line_of_text_is_plain_text_in_ass(self, text: str) -> None:
+        [event] = SSAFile.from_string(ass(timeline(span(text))))
+        shown = text.replace("{", "\uff5b").replace("}", "\uff5d")
+        assert event.plaintext.replace(WORD_JOINER, "") == shown.replace(WORD_JOINER, "")
+
+    def test_ass_has_the_place_and_the_size_of_each_line(self) -> None:
+        moving = replace(span("credits", top=500.0), last_box=(100.0, 400.0, 300.0, 420.0))
+        read = SSAFile.from_string(ass(timeline(span("still"), moving), (640, 360)))
+        assert (read.info["PlayResX"], read.info["PlayResY"]) == ("640", "360")
+        assert [event.text for event in read] == [
+            r"{\an5\pos(200,310)\fs20}still",
+            r"{\an5\move(200,510,200,410)\fs20}credits",
+        ]
+
+    def test_without_a_size_ass_has_the_extent_of_the_lines(self) -> None:
+        read = SSAFile.from_string(ass(timeline(span("still"))))
+        assert (read.info["PlayResX"], read.info["PlayResY"]) == ("300", "320")
 
     @pytest.mark.parametrize(
         "text",
@@ -127,30 +185,55 @@ class TestSrt:
             "way out -->",
         ],
     )
-    def test_no_text_is_taken_for_another_cue(self, text: str) -> None:
-        results = frame_results([frame(0, {}, {"before": 0.5, text: 0.5, "behind": 0.5})])
-        written = text_of(results, ExportFormat.srt)
-        subtitles = list(srt.parse(written))
-        assert [subtitle.start for subtitle in subtitles] == [timedelta(0)] * 3
-        assert [event.start for event in SSAFile.from_string(written, format_="srt")] == [0] * 3
-        assert subtitles[1].content.replace(WORD_JOINER, "") == "".join(
-            " " if char in "\r\n\u2028" else char for char in text
-        )
-        assert written.count("-->") == 3
-        assert len(written.splitlines()) == 3 * 4
+    @pytest.mark.parametrize("written", [srt, vtt])
+    def test_no_text_is_taken_for_another_cue(self, written: Callable[[Timeline], str], text: str) -> None:
+        shown = written(timeline(span("before", top=0.0), span(text, top=100.0), span("behind", top=200.0)))
+        assert shown.count("-->") == 3
+        assert [event.start for event in SSAFile.from_string(shown)] == [0] * 3
+        if written is srt:
+            subtitles = list(srt_library.parse(shown))
+            assert subtitles[1].content.replace(WORD_JOINER, "") == "".join(
+                " " if char in "\r\n\u2028" else char for char in text
+            )
 
     def test_text_that_shows_nothing_is_left_out(self) -> None:
-        assert text_of(frame_results([frame(0, {}, {"": 0.5, " \n ": 0.5})]), ExportFormat.srt) == ""
+        assert srt(timeline(span(""), span(" \n "))) == ""
 
-    def test_times_that_the_format_cannot_state_are_bounded(self) -> None:
-        results = [frame(index, {}, {"text": 0.5}) for index in range(2)]
-        for one, milliseconds in zip(results, (-1e300, 1e300), strict=True):
-            one["result"]["timestamp_ms"] = milliseconds
-        [subtitle] = srt.parse(text_of(frame_results(results), ExportFormat.srt))
-        assert (subtitle.start, subtitle.end) == (timedelta(0), timedelta(hours=100) - timedelta(milliseconds=1))
+    @pytest.mark.parametrize(("written", "hours"), [(srt, 100), (vtt, 100), (ass, 10)])
+    def test_times_that_the_format_cannot_state_are_bounded(
+        self, written: Callable[[Timeline], str], hours: int
+    ) -> None:
+        [event] = SSAFile.from_string(written(timeline(replace(span("text"), start_ms=-1e300, end_ms=1e300))))
+        assert event.start == 0
+        assert hours * 3_600_000 - 10 <= event.end < hours * 3_600_000
 
     def test_nothing_found_is_an_empty_file(self) -> None:
         assert text_of(EMPTY, ExportFormat.srt) == ""
+        assert text_of(EMPTY, ExportFormat.vtt) == "WEBVTT\n\n"
+        assert list(SSAFile.from_string(text_of(EMPTY, ExportFormat.ass))) == []
+
+
+class TestEvents:
+    BOX = (1.0, 2.0, 3.5, 4.0)
+    CAR = ObjectSpan(25, 49, 1000.0, 2000.0, 25, 0.9, 30, BOX, BOX, BOX, label="=car", track_id=7)
+    SEEN = timeline(span("-5 °C", 1000.0, 3000.0), span("Good morning", 0.0, 400.0), objects=(CAR,))
+
+    def test_json_says_what_from_when_to_when_the_best_frame_and_where(self) -> None:
+        first, car, _ = json.loads("".join(events_json(self.SEEN)))
+        assert (first["kind"], first["name"], first["track_id"]) == ("text", "Good morning", None)
+        assert car == {
+            "kind": "object", "name": "=car", "track_id": 7, "start_ms": 1000.0, "end_ms": 2000.0, "first_frame": 25,
+            "last_frame": 49, "frames": 25, "best_frame": 30, "confidence": 0.9, "box": [1.0, 2.0, 3.5, 4.0],
+        }  # fmt: skip
+
+    def test_csv_says_the_same_and_is_run_by_no_spreadsheet(self) -> None:
+        rows = list(csv.DictReader(io.StringIO("".join(events_csv(self.SEEN)), newline="")))
+        assert [row["name"] for row in rows] == ["Good morning", "'=car", "'-5 °C"]
+        assert [rows[1][name] for name in ("start_ms", "best_frame", "x1", "y2")] == ["1000.0", "30", "1.0", "4.0"]
+
+    def test_nothing_found_is_an_empty_list_and_a_header(self) -> None:
+        assert json.loads(text_of(EMPTY, ExportFormat.events)) == []
+        assert len(text_of(EMPTY, ExportFormat.events_csv).splitlines()) == 1
 
 
 class TestCoco:

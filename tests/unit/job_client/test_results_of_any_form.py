@@ -24,7 +24,7 @@ from tests.support.found import frame, frame_results
 
 pytestmark = pytest.mark.unit
 
-GOOD = frame(0, {"dog": 0.5}, {"STOP": 0.9})["result"]
+GOOD = frame(0, {"dog": 0.5}, {"STOP": 0.95})["result"]
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 INFO = JobInfo("6b1ddc2e-3cbc-4b4c-9d4d-0a4e1d2c7f55", JobStatus.completed, 1.0, NOW, NOW, "mine", "")

@@ -22,8 +22,8 @@ def test_labels_and_texts_are_counted_once_a_frame_and_the_most_frequent_come_fi
         ("dog", 2, 1, 7, 0.9),
     ]
     assert [numbers_of(row) for row in summary_of(results, SpanKind.text)] == [
-        ("STOP", 2, 0, 2, 0.9),
-        ("[live] Кадр", 1, 1, 1, 0.8),
+        ("STOP", 2, 0, 2, 0.95),
+        ("[live] Кадр", 1, 1, 1, 0.95),
         ("[/b]", 1, 2, 2, 0.6),
     ]
 

@@ -81,9 +81,7 @@ def test_the_best_frame_and_its_box_are_told() -> None:
 
 def test_nothing_depends_on_the_order_of_the_detections() -> None:
     drawn = random.Random(1)
-    frames = [
-        [found("car", 30.0 * k + n, confidence=0.3 + 0.6 * drawn.random()) for k in range(8)] for n in range(100)
-    ]
+    frames = [[found("car", 30.0 * k + n, confidence=0.3 + 0.6 * drawn.random()) for k in range(8)] for n in range(100)]
     shuffled = [drawn.sample(frame, len(frame)) for frame in frames]
 
     def places(objects: Iterable[ObjectSpan]) -> list[tuple[object, ...]]:
