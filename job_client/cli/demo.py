@@ -1,6 +1,5 @@
 """The subcommand `demo`: the whole service on one video."""
 
-import json
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +13,7 @@ from job_client.cli.results import print_summary
 from job_client.cli.signals import ending_on_signals
 from job_client.client import JobClient
 from job_client.local_cluster import local_cluster
-from shared.process.shown_text import terminal_lines, terminal_text
+from shared.process.shown_text import terminal_text
 
 SAMPLE = Path(__file__).parent.parent / "samples" / "road_and_parcel.mp4"
 """A video of our own with objects of every class of the bundled detector."""
@@ -48,8 +47,4 @@ def _run(client: JobClient, video: Path, address: str) -> None:
     console.print(terminal_text(f"Submitted {video.name} to {address}: job {job}"), markup=False)
     if code := report_end(wait_for(job, video.name, timeout=None)):
         raise typer.Exit(code)
-    results = job.results()
-    console.print("The first frame, as stored:")
-    first = json.dumps(results[0].to_dict(), ensure_ascii=False, indent=2)
-    console.print(terminal_lines(first), markup=False, soft_wrap=True)
-    print_summary(results)
+    print_summary(job.results())

@@ -44,10 +44,11 @@ class _Track:
 
     def add(self, time: FrameTime, found: Detection) -> None:
         self.motion.moved_to(found.box, time.index)
-        self.sighting.extend(Sighting.at(time, found.confidence, found.box))
+        self.sighting.again(time, found.confidence, found.box)
         self.evidence += max(0.0, found.confidence - HIGH_CONFIDENCE)
         self._votes[found.label] += found.confidence
-        self.label = max(self._votes, key=lambda label: (self._votes[label], label))
+        if len(self._votes) > 1:
+            self.label = max(self._votes, key=lambda label: (self._votes[label], label))
 
 
 class ObjectTracker:

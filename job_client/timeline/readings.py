@@ -103,6 +103,20 @@ def aligned(one: str, other: str) -> list[tuple[str, str]]:
     Returns:
         Pairs of characters; the empty string stands where one text has none.
     """
+    head = _begin_alike(one, other)
+    tail = _begin_alike(one[head:][::-1], other[head:][::-1])
+    begin, end = one[:head], one[len(one) - tail :]  # what both have needs no table
+    inner = _aligned(one[head : len(one) - tail], other[head : len(other) - tail])
+    return [*zip(begin, begin, strict=True), *inner, *zip(end, end, strict=True)]
+
+
+def _begin_alike(one: str, other: str) -> int:
+    """Return with how many equal characters two texts begin."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def _aligned(one: str, other: str) -> list[tuple[str, str]]:
     edits = _edit_table(one, other)
     pairs = []
     row, column = len(one), len(other)

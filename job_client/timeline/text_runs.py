@@ -48,6 +48,9 @@ SURENESS_POWER = 12
 """A reading is sure by its confidence to this power: 0.9 at 0.99, 0.5 at 0.95, and 0.1 at 0.82, which is what edges and
 textures are read with that are no text."""
 
+LONE_CHARACTER = 0.2
+"""As how many characters one counts that stands alone."""
+
 MAX_RUNS = 64
 """How many runs of equal readings are kept before the older ones are settled."""
 
@@ -84,7 +87,7 @@ class _Run:
         self._count(reading)
 
     def add(self, time: FrameTime, reading: Reading) -> None:
-        self.sighting.extend(Sighting.at(time, reading.confidence, reading.box))
+        self.sighting.again(time, reading.confidence, reading.box)
         self._count(reading)
 
     def _count(self, reading: Reading) -> None:
@@ -93,8 +96,9 @@ class _Run:
 
     @property
     def evidence(self) -> float:
-        """How surely there was text at all: the longer, the surer."""
-        return max(0.0, sum(map(str.isalnum, self.text)) - 0.5) * self.sureness
+        """How surely there was text at all: the longer, the surer; textures look like lone characters."""
+        characters = sum(map(str.isalnum, self.text))
+        return self.sureness * (characters - 0.5 if characters > 1 else LONE_CHARACTER * characters)
 
     def cost_if_shown(self, text: str) -> float:
         """Return what it costs to take this for readings of another text."""

@@ -21,7 +21,7 @@ def test_every_command_is_there() -> None:
 
 
 def test_every_format_is_there() -> None:
-    listed = re.findall(r"^\| `([a-z]+)` \|", PAGE.partition("## Formats")[2].partition("##")[0], re.MULTILINE)
+    listed = re.findall(r"^\| `([a-z-]+)` \|", PAGE.partition("## Formats")[2].partition("##")[0], re.MULTILINE)
     assert listed == [str(export_format) for export_format in ExportFormat]
 
 
