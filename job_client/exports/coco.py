@@ -1,9 +1,14 @@
-"""Detections for labelling tools: the object detection format of COCO (cocodataset.org, "Data format")."""
+"""Detections for labelling tools: the object detection format of COCO (cocodataset.org, "Data format").
+
+`track_id`, which the format of TAO adds (taodataset.org), is that of the events; noise has one too.
+"""
 
 import json
 from collections.abc import Iterator, Sequence
+from itertools import count
 from typing import Any
 
+from job_client.timeline import tracked
 from shared.results import FrameResult
 
 FILE_NAME = "frame_{:06}.png"
@@ -38,16 +43,17 @@ def _image(index: int, size: tuple[int, int] | None) -> dict[str, Any]:
 
 
 def _annotations(results: Sequence[FrameResult], categories: dict[str, int]) -> Iterator[dict[str, Any]]:
-    detections = ((frame.frame_index, found) for frame in results for found in frame.detections)
-    for number, (frame_index, found) in enumerate(detections, 1):
+    numbers = count(1)
+    for frame, found, track_id in tracked(results):
         x1, y1, x2, y2 = found.box
         width, height = round(x2 - x1, 1), round(y2 - y1, 1)
-        yield {
-            "id": number,
-            "image_id": frame_index,
+        annotation = {
+            "id": next(numbers),
+            "image_id": frame.frame_index,
             "category_id": categories[found.label],
             "bbox": [x1, y1, width, height],
             "area": round(width * height, 2),
             "iscrowd": 0,
             "score": found.confidence,
         }
+        yield annotation if track_id is None else annotation | {"track_id": track_id}

@@ -5,8 +5,17 @@ detections of an object into a track. Everything is a pure function of the resul
 grow with the video but by what is found. The package needs nothing but `shared.results`.
 """
 
-from job_client.timeline.build import Timeline, timeline_of
+from job_client.timeline.build import Timeline, timeline_of, tracked
 from job_client.timeline.settings import DEFAULT_SETTINGS, TimelineSettings
 from job_client.timeline.spans import ObjectSpan, Span, TextSpan
 
-__all__ = ["DEFAULT_SETTINGS", "ObjectSpan", "Span", "TextSpan", "Timeline", "TimelineSettings", "timeline_of"]
+__all__ = [
+    "DEFAULT_SETTINGS",
+    "ObjectSpan",
+    "Span",
+    "TextSpan",
+    "Timeline",
+    "TimelineSettings",
+    "timeline_of",
+    "tracked",
+]

@@ -1,13 +1,13 @@
 """Makes a timeline of results."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from job_client.timeline.object_tracker import ObjectTracker
 from job_client.timeline.settings import DEFAULT_SETTINGS, TimelineSettings
 from job_client.timeline.spans import ObjectSpan, TextSpan, timed
 from job_client.timeline.text_tracker import TextTracker
-from shared.results import FrameResult
+from shared.results import Detection, FrameResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +46,16 @@ def timeline_of(frames: Iterable[FrameResult], settings: TimelineSettings = DEFA
     read.sort(key=lambda span: (span.first_frame, span.first_box[1], span.first_box[0], span.text))
     followed = sorted(objects.ended, key=lambda span: (span.first_frame, span.track_id))
     return Timeline(tuple(read), tuple(followed), count, end_ms)
+
+
+def tracked(
+    frames: Iterable[FrameResult], settings: TimelineSettings = DEFAULT_SETTINGS
+) -> Iterator[tuple[FrameResult, Detection, int | None]]:
+    """Yield each detection of each frame with the `track_id` of its object in the timeline.
+
+    An object that is noise has one as well; a detection that is of no object has None.
+    """
+    objects = ObjectTracker(settings)
+    for frame, time in timed(frames):
+        ids = objects.add(time, frame.detections)
+        yield from ((frame, found, track_id) for found, track_id in zip(frame.detections, ids, strict=True))

@@ -259,6 +259,13 @@ class TestCoco:
         judged = read.loadRes(read.loadAnns(read.getAnnIds()))
         assert len(judged.getAnnIds()) == 4
 
+    def test_annotations_of_one_object_have_its_track(self, tmp_path: Path) -> None:
+        frames = frame_results(frame(index, {"car": 0.8}, {}) for index in range(5))
+        read = self.read(frames, tmp_path)
+        assert [each["track_id"] for each in read.loadAnns(read.getAnnIds())] == [1] * 5
+        weak = self.read(frame_results([frame(0, {"car": 0.3}, {})]), tmp_path)
+        assert "track_id" not in weak.loadAnns(weak.getAnnIds())[0]
+
     def test_without_a_size_none_is_claimed(self, tmp_path: Path) -> None:
         assert "width" not in self.read(FRAME_RESULTS, tmp_path).loadImgs([0])[0]
 
