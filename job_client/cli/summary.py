@@ -13,6 +13,9 @@ T = TypeVar("T")
 
 ROWS_SHOWN = 15
 
+MAX_SHOWN_MS = 1e12
+"""What a plugin states beyond is no time of a video."""
+
 
 def summary_of(timeline: Timeline) -> Iterator[str | Table]:
     """Yield a sentence, and a table of the objects and one of the lines of text where there are any."""
@@ -53,7 +56,7 @@ def texts_table(texts: tuple[TextSpan, ...]) -> Table:
 
 def clock(time_ms: float) -> str:
     """Return a time of a video as people write it, such as 0:07.5 or 1:02:07.5."""
-    tenths = round(time_ms / 100)
+    tenths = round(min(max(time_ms, 0.0), MAX_SHOWN_MS) / 100)
     minutes, seconds = divmod(tenths, 600)
     hours, minutes = divmod(minutes, 60)
     lead = f"{hours}:{minutes:02}" if hours else f"{minutes}"

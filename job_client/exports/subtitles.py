@@ -15,6 +15,9 @@ from shared.results import Box, one_line
 MAX_ASS_TIME = make_time(h=10) - 10
 """The largest time of ASS in milliseconds, 9:59:59.99."""
 
+MAX_PIXELS = 1 << 16
+"""Beyond it there is no image; plugins may state any number."""
+
 _ARROW = re.compile(r"-[ -] *>")
 """What readers take for the arrow between the two times of a cue."""
 WORD_JOINER = "\u2060"
@@ -104,19 +107,23 @@ def ass(timeline: Timeline, size: tuple[int, int] | None = None) -> str:
 def _placed(start_ms: float, end_ms: float, span: TextSpan) -> SSAEvent:
     (x1, y1), (x2, y2) = _centre(span.first_box), _centre(span.last_box)
     place = rf"\pos({x1},{y1})" if (x1, y1) == (x2, y2) else rf"\move({x1},{y1},{x2},{y2})"
-    height = max(1, round(span.box[3] - span.box[1]))
+    height = max(1, _pixels(span.box[3] - span.box[1]))
     text = one_line(span.text).translate(_ASS_ESCAPES)
-    times = (_milliseconds(time, MAX_ASS_TIME) for time in (start_ms, end_ms))
-    return SSAEvent(*times, text=rf"{{\an5{place}\fs{height}}}{text}")
+    start, end = _milliseconds(start_ms, MAX_ASS_TIME), _milliseconds(end_ms, MAX_ASS_TIME)
+    return SSAEvent(start, end, rf"{{\an5{place}\fs{height}}}{text}")
 
 
 def _centre(box: Box) -> tuple[int, int]:
-    return round((box[0] + box[2]) / 2), round((box[1] + box[3]) / 2)
+    return _pixels(box[0] / 2 + box[2] / 2), _pixels(box[1] / 2 + box[3] / 2)
 
 
 def _extent(texts: Sequence[TextSpan]) -> tuple[int, int]:
     corners = [box[2:] for span in texts for box in (span.first_box, span.box, span.last_box)] or [(1.0, 1.0)]
-    return round(max(1.0, *(x for x, _ in corners))), round(max(1.0, *(y for _, y in corners)))
+    return max(1, *(_pixels(x) for x, _ in corners)), max(1, *(_pixels(y) for _, y in corners))
+
+
+def _pixels(length: float) -> int:
+    return round(min(max(length, -MAX_PIXELS), MAX_PIXELS))
 
 
 def _file(events: list[SSAEvent]) -> SSAFile:

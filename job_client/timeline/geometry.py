@@ -30,7 +30,8 @@ def intersection(one: Box, other: Box) -> float:
     if one[0] >= other[2] or other[0] >= one[2] or one[1] >= other[3] or other[1] >= one[3]:
         return 0.0  # most pairs: told without a call
     width = min(one[2], other[2]) - max(one[0], other[0])
-    return width * (min(one[3], other[3]) - max(one[1], other[1]))
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    return width * height if width > 0 and height > 0 else 0.0  # a plugin's box may have its corners swapped
 
 
 def overlap(one: Box, other: Box) -> float:

@@ -6,7 +6,7 @@ confidence with the tracks that are left: they go on with a track, and never beg
 Matches are made greedily, the largest overlap first, which is deterministic.
 """
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
 
 from job_client.timeline.geometry import Motion, grown, overlap
@@ -40,7 +40,7 @@ class _Track:
         self.sighting = Sighting.at(time, found.confidence, found.box)
         self.label = found.label
         self.evidence = found.confidence - HIGH_CONFIDENCE
-        self._votes = Counter({found.label: found.confidence})
+        self._votes = defaultdict[str, float](float, {found.label: found.confidence})
 
     def add(self, time: FrameTime, found: Detection) -> None:
         self.motion.moved_to(found.box, time.index)

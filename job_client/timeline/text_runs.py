@@ -161,7 +161,7 @@ class TextRuns:
         if latest and latest.text == reading.text:
             latest.add(time, reading)
             return
-        after_gap = bool(latest) and time.index - latest.sighting.last.index > 1  # type: ignore[union-attr]
+        after_gap = latest is not None and time.index - latest.sighting.last.index > 1
         self._runs.append(_Run(time, reading, after_gap=after_gap))
         if len(self._runs) > MAX_RUNS:
             yield from self._settle(len(self._runs) - UNSETTLED_RUNS)
@@ -174,7 +174,8 @@ class TextRuns:
 
     def _settle(self, count: int) -> Iterator[TextSpan]:
         """Decide what the first runs were readings of, and forget them."""
-        for run, shown in zip(self._runs[:count], _shown(self._runs, self._line and self._line.state), strict=False):
+        before = self._line.state if self._line else None
+        for run, shown in zip(self._runs[:count], _shown(self._runs, before), strict=False):
             if self._line is None or self._line.state != shown:
                 if self._line and (span := self._line.span(self._min_evidence)):
                     yield span

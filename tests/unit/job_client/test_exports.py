@@ -169,6 +169,11 @@ class TestSubtitles:
             r"{\an5\move(200,510,200,410)\fs20}credits",
         ]
 
+    def test_any_place_that_a_plugin_states_is_written(self) -> None:
+        far = replace(span("far"), box=(-1e308, -1e308, 1e308, 1e308), last_box=(1e308, 1e308, 1e308, 1e308))
+        [event] = SSAFile.from_string(ass(timeline(far)))
+        assert event.plaintext == "far"
+
     def test_without_a_size_ass_has_the_extent_of_the_lines(self) -> None:
         read = SSAFile.from_string(ass(timeline(span("still"))))
         assert (read.info["PlayResX"], read.info["PlayResY"]) == ("300", "320")

@@ -88,3 +88,11 @@ def test_nothing_depends_on_the_order_of_the_detections() -> None:
         return sorted((span.first_frame, span.last_frame, span.frames, span.best_frame) for span in objects)
 
     assert places(objects_of(frames)) == places(objects_of(shuffled))
+
+
+@pytest.mark.parametrize(
+    "box", [(9.0, 9.0, 1.0, 1.0), (9.0, 1.0, 1.0, 9.0), (5.0, 5.0, 5.0, 5.0), (-1e308, -1e308, 1e308, 1e308)]
+)
+def test_any_box_that_a_plugin_states_is_taken(box: tuple[float, float, float, float]) -> None:
+    strange = Detection(label="car", confidence=0.9, box=box)
+    assert {span.label for span in objects_of([[strange, found("dog", 0.0)]] * 5)} >= {"dog"}
