@@ -49,7 +49,7 @@ def texts_table(texts: tuple[TextSpan, ...]) -> Table:
     """Return the lines of text in the order of their starts."""
     table = Table("text", "from", "to", "seconds", "best confidence", title="Text")
     for span in _shown(table, texts):
-        times = (clock(span.start_ms), clock(span.end_ms), f"{span.seconds:.1f}")
+        times = (clock(span.start_ms), clock(span.end_ms), f"{span.seconds:.2f}")
         table.add_row(markup_of(span.text), *times, f"{span.confidence:.2f}")
     return table
 

@@ -240,7 +240,7 @@ class TestOnATerminal:
             (("status", job_id), ["┃ job", job_id, "completed"]),
             (("list",), ["┃ job", job_id, "completed"]),
             (("pipelines",), ["┃ pipeline", "yolo_ocr", "Objects"]),
-            (("results", job_id), ["0.2 s (4 frames): 1 line of text", "STOP", "0:00.1"]),
+            (("results", job_id), ["0.2 s (4 frames): 2 lines of text", "STOP", "[live] Кадр"]),
             (("results", job_id, "--raw"), ['{"frame_index":0', "[live] Кадр"]),
         ):
             code, shown = shown_on_a_terminal(*arguments, "--address", address)
