@@ -1,4 +1,4 @@
-"""When each label and each line of text is visible: its occurrences in consecutive frames, merged into spans."""
+"""When each label, line of text and code is visible: its occurrences in consecutive frames, merged into spans."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from enum import StrEnum
 from itertools import chain
 from typing import NamedTuple
 
-from shared.results import FrameResult
+from shared.results import FrameResult, one_line
 
 DEFAULT_FRAME_MS = 40.0
 """How long a frame is shown where the results state no times: 25 frames a second."""
@@ -18,19 +18,21 @@ class SpanKind(StrEnum):
     Attributes:
         label: An object, by its label.
         text: A line of text.
+        code: What a code says.
     """
 
     label = "label"
     text = "text"
+    code = "code"
 
 
 class Occurrence(NamedTuple):
-    """One object or line of text in one frame.
+    """One object, line of text or code in one frame.
 
     Attributes:
-        kind: Which of the two.
+        kind: Which of them.
         name: The label or the text.
-        confidence: The model's confidence, 0 to 1.
+        confidence: The model's confidence, 0 to 1; 1 for a code, whose check digits are right.
         coordinates: The box `(x1, y1, x2, y2)` or the corners `(x1, y1, ..., x4, y4)`, in pixels of the frame.
     """
 
@@ -42,7 +44,7 @@ class Occurrence(NamedTuple):
 
 @dataclass(slots=True)
 class Span:
-    """One label or line of text over consecutive frames.
+    """One label, line of text or code over consecutive frames.
 
     Attributes:
         name: The label or the text.
@@ -64,11 +66,13 @@ class Span:
 
 
 def occurrences_of(frame: FrameResult) -> Iterator[Occurrence]:
-    """Yield the frame's objects and then its lines of text, each in their order."""
+    """Yield the frame's objects, its lines of text and its codes, each in their order."""
     for found in frame.detections:
         yield Occurrence(SpanKind.label, found.label, found.confidence, found.box)
     for line in frame.text_lines:
         yield Occurrence(SpanKind.text, line.text, line.confidence, tuple(chain.from_iterable(line.polygon)))
+    for code in frame.codes:
+        yield Occurrence(SpanKind.code, one_line(code.text), 1.0, tuple(chain.from_iterable(code.polygon)))
 
 
 def frame_times(results: Sequence[FrameResult]) -> list[tuple[float, float]]:
@@ -84,7 +88,7 @@ def frame_times(results: Sequence[FrameResult]) -> list[tuple[float, float]]:
 
 
 def spans_of(results: Sequence[FrameResult], kind: SpanKind) -> list[Span]:
-    """Return the spans of every label or line of text, in the order of their starts."""
+    """Return the spans of every label, line of text or code, in the order of their starts."""
     spans: list[Span] = []
     latest: dict[str, Span] = {}
     for frame, (start_ms, end_ms) in zip(results, frame_times(results), strict=True):

@@ -1,4 +1,4 @@
-"""Which labels and which lines of text are in a video, and when."""
+"""Which labels, lines of text and codes are in a video, and when."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,10 +9,10 @@ from shared.results import FrameResult
 
 @dataclass(slots=True)
 class SummaryRow:
-    """One label or line of text over a whole video.
+    """One label, line of text or code over a whole video.
 
     Attributes:
-        kind: Which of the two.
+        kind: Which of them.
         name: The label or the text.
         spans: When it is visible, in order; at least one.
     """
@@ -33,7 +33,7 @@ class SummaryRow:
 
 
 def summary_of(results: Sequence[FrameResult], kind: SpanKind) -> list[SummaryRow]:
-    """Return the labels or the lines of text, the most frequent first, then the first seen."""
+    """Return the labels, the lines of text or the codes, the most frequent first, then the first seen."""
     rows: dict[str, SummaryRow] = {}
     for span in spans_of(results, kind):
         rows.setdefault(span.name, SummaryRow(kind, span.name)).spans.append(span)

@@ -18,7 +18,7 @@ from shared.process.shown_text import terminal_text
 SAMPLE = Path(__file__).parent.parent / "samples" / "road_and_parcel.mp4"
 """A video of our own with objects of every class of the bundled detector."""
 
-PIPELINE = "yolo_ocr"
+PIPELINES = ("yolo_ocr", "codes")
 
 
 def demo(
@@ -37,13 +37,15 @@ def demo(
     """
     arguments = ["--yolo-weights", yolo_weights] if yolo_weights else []
     with ending_on_signals(), tempfile.TemporaryDirectory(prefix="foregsyte-demo-") as temporary:
-        console.print(f"Starting a server and a worker and loading the models for pipeline [bold]{PIPELINE}[/bold] ...")
-        with local_cluster(data_dir or Path(temporary), arguments, PIPELINE) as address, JobClient(address) as client:
-            _run(client, video, address)
+        names = ",".join(PIPELINES)
+        console.print(f"Starting a server and a worker and loading the models for pipelines [bold]{names}[/bold] ...")
+        with local_cluster(data_dir or Path(temporary), arguments, names) as address, JobClient(address) as client:
+            for pipeline in PIPELINES:
+                _run(client, video, address, pipeline)
 
 
-def _run(client: JobClient, video: Path, address: str) -> None:
-    job = client.submit(video, PIPELINE)
+def _run(client: JobClient, video: Path, address: str, pipeline: str) -> None:
+    job = client.submit(video, pipeline)
     console.print(terminal_text(f"Submitted {video.name} to {address}: job {job}"), markup=False)
     if code := report_end(wait_for(job, video.name, timeout=None)):
         raise typer.Exit(code)

@@ -7,7 +7,7 @@ from typing import TypeVar
 from rich.table import Table
 
 from job_client.cli.output import markup_of
-from job_client.timeline import ObjectSpan, TextSpan, Timeline
+from job_client.timeline import CodeSpan, ObjectSpan, TextSpan, Timeline
 
 T = TypeVar("T")
 
@@ -18,12 +18,14 @@ MAX_SHOWN_MS = 1e12
 
 
 def summary_of(timeline: Timeline) -> Iterator[str | Table]:
-    """Yield a sentence, and a table of the objects and one of the lines of text where there are any."""
+    """Yield a sentence, and a table of the objects, one of the lines of text and one of the codes where there are any."""
     yield _sentence(timeline)
     if timeline.objects:
         yield objects_table(timeline.objects)
     if timeline.texts:
         yield texts_table(timeline.texts)
+    if timeline.codes:
+        yield codes_table(timeline.codes)
 
 
 def _sentence(timeline: Timeline) -> str:
@@ -31,6 +33,8 @@ def _sentence(timeline: Timeline) -> str:
     found = [f"{len(spans)} {markup_of(label)}" for label, spans in _by_label(timeline.objects)]
     if lines := len(timeline.texts):
         found.append("1 line of text" if lines == 1 else f"{lines} lines of text")
+    if codes := len(timeline.codes):
+        found.append("1 code" if codes == 1 else f"{codes} codes")
     length = f"{timeline.end_ms / 1000:.1f} s ({timeline.frames} frames)"
     return f"{length}: {', '.join(found) or 'nothing was found'}"
 
@@ -51,6 +55,14 @@ def texts_table(texts: tuple[TextSpan, ...]) -> Table:
     for span in _shown(table, texts):
         times = (clock(span.start_ms), clock(span.end_ms), f"{span.seconds:.2f}")
         table.add_row(markup_of(span.text), *times, f"{span.confidence:.2f}")
+    return table
+
+
+def codes_table(codes: tuple[CodeSpan, ...]) -> Table:
+    """Return what the codes say, in the order of their starts."""
+    table = Table("code", "format", "from", "to", title="Codes")
+    for span in _shown(table, codes):
+        table.add_row(markup_of(span.text), markup_of(span.format), clock(span.start_ms), clock(span.end_ms))
     return table
 
 

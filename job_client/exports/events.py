@@ -1,4 +1,4 @@
-"""What was seen and when, one event a line of text or object: JSON or CSV."""
+"""What was seen and when, one event a line of text, object or code: JSON or CSV."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -6,13 +6,13 @@ from operator import itemgetter
 from typing import Any
 
 from job_client.exports.tables import csv_rows
-from job_client.timeline import ObjectSpan, TextSpan, Timeline
+from job_client.timeline import CodeSpan, ObjectSpan, TextSpan, Timeline
 
 COLUMNS = (
-    "kind", "name", "track_id", "start_ms", "end_ms", "first_frame", "last_frame", "frames", "best_frame", "confidence",
+    "kind", "name", "track_id", "format", "start_ms", "end_ms", "first_frame", "last_frame", "frames", "best_frame", "confidence",
     "x1", "y1", "x2", "y2",
 )  # fmt: skip
-"""The box is that of the best frame; a text has no track."""
+"""The box is that of the best frame; texts and codes have no track, and only codes a format."""
 
 
 def events_json(timeline: Timeline) -> Iterator[str]:
@@ -20,7 +20,7 @@ def events_json(timeline: Timeline) -> Iterator[str]:
     lead = "[\n"
     for event in _events(timeline):
         yield lead + json.dumps(
-            dict(zip((*COLUMNS[:10], "box"), (*event[:10], event[10:]), strict=True)), ensure_ascii=False
+            dict(zip((*COLUMNS[:11], "box"), (*event[:11], event[11:]), strict=True)), ensure_ascii=False
         )
         lead = ",\n"
     yield "[]\n" if lead == "[\n" else "\n]\n"
@@ -32,13 +32,20 @@ def events_csv(timeline: Timeline) -> Iterator[str]:
 
 
 def _events(timeline: Timeline) -> list[Sequence[Any]]:
-    events = [*map(_event, timeline.objects), *map(_event, timeline.texts)]
+    events = [*map(_event, timeline.objects), *map(_event, timeline.texts), *map(_event, timeline.codes)]
     return sorted(events, key=itemgetter(COLUMNS.index("start_ms")))
 
 
-def _event(span: ObjectSpan | TextSpan) -> Sequence[Any]:
-    what = ("object", span.label, span.track_id) if isinstance(span, ObjectSpan) else ("text", span.text, None)
+def _event(span: ObjectSpan | TextSpan | CodeSpan) -> Sequence[Any]:
     return (
-        *what, span.start_ms, span.end_ms, span.first_frame, span.last_frame, span.frames, span.best_frame,
+        *_what(span), span.start_ms, span.end_ms, span.first_frame, span.last_frame, span.frames, span.best_frame,
         span.confidence, *span.box,
     )  # fmt: skip
+
+
+def _what(span: ObjectSpan | TextSpan | CodeSpan) -> tuple[str, str, int | None, str | None]:
+    if isinstance(span, ObjectSpan):
+        return "object", span.label, span.track_id, None
+    if isinstance(span, CodeSpan):
+        return "code", span.text, None, span.format
+    return "text", span.text, None, None

@@ -17,8 +17,8 @@ class ExportFormat(StrEnum):
     Attributes:
         json: The list as the server stores it.
         jsonl: One frame a line.
-        csv: One object or line of text of a frame a row.
-        events: One object or line of text of the video an entry, as JSON.
+        csv: One object, line of text or code of a frame a row.
+        events: One object, line of text or code of the video an entry, as JSON.
         events_csv: The same as CSV.
         srt: Text as subtitles, for every player.
         vtt: Text as subtitles, for the web.

@@ -1,4 +1,4 @@
-"""Objects and lines of text of every frame as a table: CSV (RFC 4180), one row each."""
+"""Objects, lines of text and codes of every frame as a table: CSV (RFC 4180), one row each."""
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,7 +12,7 @@ COLUMNS = (
     "frame_index", "timestamp_ms", "kind", "name", "class_id", "confidence",
     "x1", "y1", "x2", "y2", "x3", "y3", "x4", "y4",
 )  # fmt: skip
-"""An object has its box in the first two corners, a line of text its polygon in all four."""
+"""An object has its box in the first two corners, a line of text or a code its polygon in all four."""
 
 
 class _Echo:
@@ -40,3 +40,5 @@ def _rows(results: Sequence[FrameResult]) -> Iterator[Sequence[Any]]:
             yield *begin, "object", found.label, found.class_id, found.confidence, *found.box, *[None] * 4
         for line in frame.text_lines:
             yield *begin, "text", line.text, None, line.confidence, *chain.from_iterable(line.polygon)
+        for code in frame.codes:
+            yield *begin, "code", code.text, None, None, *chain.from_iterable(code.polygon)

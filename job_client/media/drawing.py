@@ -1,4 +1,4 @@
-"""Draws the results of a frame onto it: boxes with labels, text polygons with their text."""
+"""Draws the results of a frame onto it: boxes with labels, polygons of text and codes with what they say."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ import numpy as np
 
 from job_client.media.fonts import FontFile
 from job_client.media.labels import PALETTE, TEXT_COLOR, Labels
-from shared.results import Box, Detection, FrameResult, Polygon
+from shared.results import Box, Detection, FrameResult, Polygon, one_line
 from shared.video.frame import Image
 
 _FONT_SHARE = 40
@@ -32,22 +32,23 @@ class Drawing:
         self._labels = Labels(max(_LEAST_FONT_PIXELS, shorter // _FONT_SHARE), fonts)
 
     def draw(self, image: Image, result: FrameResult) -> None:
-        """Draw the objects and the lines of text of a frame.
+        """Draw the objects, the lines of text and the codes of a frame.
 
         Args:
             image: `(H, W, 3)` uint8 BGR as it is displayed; changed in place.
             result: The frame's result.
         """
+        texts = [(entry.polygon, one_line(entry.text)) for entry in (*result.text_lines, *result.codes)]
         for found in result.detections:
             x1, y1, x2, y2 = map(int, found.box)
             cv2.rectangle(image, (x1, y1), (x2, y2), PALETTE[_class_color(found)][::-1], self._thickness)
-        for line in result.text_lines:
-            corners = np.array(line.polygon).astype(np.int32)
+        for polygon, _ in texts:
+            corners = np.array(polygon).astype(np.int32)
             cv2.drawContours(image, [corners], 0, PALETTE[TEXT_COLOR][::-1], self._thickness)
         for found in result.detections:
             self._labels.paste(image, f"{found.label} {found.confidence:.2f}", _class_color(found), found.box)
-        for line in result.text_lines:
-            self._labels.paste(image, line.text, TEXT_COLOR, _extent(line.polygon))
+        for polygon, text in texts:
+            self._labels.paste(image, text, TEXT_COLOR, _extent(polygon))
 
 
 def _class_color(found: Detection) -> int:

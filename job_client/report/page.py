@@ -56,6 +56,7 @@ def _facts(data: Mapping[str, Any]) -> dict[str, str]:
         "duration": f"{minutes:.0f}:{seconds:04.1f}",
         "labels": f"{rows[SpanKind.label]:,}",
         "lines of text": f"{rows[SpanKind.text]:,}",
+        "codes": f"{rows[SpanKind.code]:,}",
     }
 
 

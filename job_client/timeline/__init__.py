@@ -7,10 +7,11 @@ grow with the video but by what is found. The package needs nothing but `shared.
 
 from job_client.timeline.build import Timeline, timeline_of, tracked
 from job_client.timeline.settings import DEFAULT_SETTINGS, TimelineSettings
-from job_client.timeline.spans import ObjectSpan, Span, TextSpan
+from job_client.timeline.spans import CodeSpan, ObjectSpan, Span, TextSpan
 
 __all__ = [
     "DEFAULT_SETTINGS",
+    "CodeSpan",
     "ObjectSpan",
     "Span",
     "TextSpan",

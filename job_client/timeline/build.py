@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from job_client.timeline.code_tracker import CodeTracker
 from job_client.timeline.object_tracker import ObjectTracker
 from job_client.timeline.settings import DEFAULT_SETTINGS, TimelineSettings
-from job_client.timeline.spans import ObjectSpan, TextSpan, timed
+from job_client.timeline.spans import CodeSpan, ObjectSpan, TextSpan, timed
 from job_client.timeline.text_tracker import TextTracker
 from shared.results import Detection, FrameResult
 
@@ -17,12 +18,14 @@ class Timeline:
     Attributes:
         texts: The lines of text in the order of their starts, then from top to bottom.
         objects: The objects in the order of their starts, then of their numbers.
+        codes: The codes in the order of their starts, then by what they say.
         frames: How many frames the video has.
         end_ms: When its last frame ends, in milliseconds.
     """
 
     texts: tuple[TextSpan, ...]
     objects: tuple[ObjectSpan, ...]
+    codes: tuple[CodeSpan, ...]
     frames: int
     end_ms: float
 
@@ -34,18 +37,22 @@ def timeline_of(frames: Iterable[FrameResult], settings: TimelineSettings = DEFA
         frames: The results of a video's frames, in display order.
         settings: When two sightings are of one thing, and what is noise.
     """
-    texts, objects = TextTracker(settings), ObjectTracker(settings)
+    texts, objects, codes = TextTracker(settings), ObjectTracker(settings), CodeTracker(settings)
     read: list[TextSpan] = []
+    scanned: list[CodeSpan] = []
     count, end_ms = 0, 0.0
     for frame, time in timed(frames):
         read.extend(texts.add(time, frame.text_lines))
         objects.add(time, frame.detections)
+        scanned.extend(codes.add(time, frame.codes))
         count, end_ms = count + 1, time.end_ms
     read.extend(texts.finish())
+    scanned.extend(codes.finish())
     objects.finish()
     read.sort(key=lambda span: (span.first_frame, span.first_box[1], span.first_box[0], span.text))
     followed = sorted(objects.ended, key=lambda span: (span.first_frame, span.track_id))
-    return Timeline(tuple(read), tuple(followed), count, end_ms)
+    scanned.sort(key=lambda span: (span.first_frame, span.text, span.format))
+    return Timeline(tuple(read), tuple(followed), tuple(scanned), count, end_ms)
 
 
 def tracked(

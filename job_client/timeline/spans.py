@@ -68,6 +68,19 @@ class ObjectSpan(Span):
 
 
 @dataclass(frozen=True, slots=True)
+class CodeSpan(Span):
+    """A code that was read.
+
+    Attributes:
+        format: Its kind, such as `QRCode`.
+        text: What it says.
+    """
+
+    format: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class FrameTime:
     """A frame and from when to when it is shown, in milliseconds."""
 

@@ -7,7 +7,7 @@ from job_worker.analysis.plugin_pipeline import plugin_pipeline
 from job_worker.detection.base import DetectionLimits, Detector
 from job_worker.errors import ModelLoadError
 from job_worker.settings import WorkerSettings
-from shared.pipelines.catalogue import BuiltInPipeline
+from shared.pipelines.catalogue import BuiltInPipeline, PipelineDefinition
 
 
 def build_pipelines(settings: WorkerSettings, engines: Engines | None = None) -> dict[str, Pipeline]:
@@ -33,15 +33,16 @@ def _build(settings: WorkerSettings, name: str, engines: Engines) -> Pipeline:
     if definition.built_in is None:
         return plugin_pipeline(name, definition.kind, definition.options)
     try:
-        return _frame_analysis(definition.built_in, settings.of_pipeline(name), frozenset(definition.classes), engines)
+        return _frame_analysis(definition.built_in, definition, settings.of_pipeline(name), engines)
     except ModelLoadError as error:
         of_file = name != definition.kind
         raise ModelLoadError(f"pipeline {name!r}: {error}" if of_file else str(error)) from error
 
 
 def _frame_analysis(
-    built_in: BuiltInPipeline, settings: WorkerSettings, classes: frozenset[str], engines: Engines
+    built_in: BuiltInPipeline, definition: PipelineDefinition, settings: WorkerSettings, engines: Engines
 ) -> FrameAnalysis:
+    classes = frozenset(definition.classes)
     detector = engines.detector(settings) if built_in.finds_objects else None
     if detector:
         _require_classes(detector, classes, settings.yolo_weights)
@@ -50,6 +51,7 @@ def _frame_analysis(
         engines.text_reader(settings) if built_in.reads_text else None,
         DetectionLimits(settings.resolved_confidence, settings.yolo_iou, classes),
         settings.ocr_confidence,
+        engines.code_reader(settings) if definition.reads_codes else None,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from cachetools import cached
 
+from job_worker.codes.base import CodeReader
 from job_worker.detection.base import Detector
 from job_worker.detection.bundled_detector import BUNDLED_CHECKPOINT, BUNDLED_NETWORK
 from job_worker.errors import ModelLoadError
@@ -81,6 +82,13 @@ def load_text_reader(settings: WorkerSettings, host: Host = THIS_HOST) -> TextRe
     )
 
 
+def load_code_reader(settings: WorkerSettings) -> CodeReader:
+    """Load the code reader."""
+    from job_worker.codes.zxing_code_reader import ZxingCodeReader
+
+    return ZxingCodeReader(settings.resolved_threads)
+
+
 def detection_engine(settings: WorkerSettings, host: Host = THIS_HOST) -> str:
     """Return the engine that runs the detector: `openvino` or `ultralytics`."""
     if settings.detection_engine != "auto":
@@ -134,20 +142,24 @@ class Engines:
     Args:
         load_detector: Loads the detector that settings name.
         load_text_reader: Loads the text reader that settings name.
+        load_code_reader: Loads the code reader.
 
     Attributes:
         detector: Returns the detector of one pipeline by its settings, as `WorkerSettings.of_pipeline` returns them.
         text_reader: Returns the text reader of one pipeline likewise.
+        code_reader: Returns the code reader.
     """
 
     def __init__(
         self,
         load_detector: Callable[[WorkerSettings], Detector] = load_detector,
         load_text_reader: Callable[[WorkerSettings], TextReader] = load_text_reader,
+        load_code_reader: Callable[[WorkerSettings], CodeReader] = load_code_reader,
     ) -> None:
         self.detector = cached({}, lambda of: (of.yolo_weights, of.resolved_image_size, of.profile))(load_detector)
         text_models = cached({}, lambda of: (of.ocr_detection_model, of.ocr_recognition_model, of.profile))
         self.text_reader = text_models(load_text_reader)
+        self.code_reader = cached({}, lambda _: ())(load_code_reader)
 
 
 def _require(host: Host, library: str, instead: str) -> None:

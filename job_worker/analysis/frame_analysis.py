@@ -1,12 +1,13 @@
-"""The built-in pipelines: they find objects, read text, or do both."""
+"""The built-in pipelines: they find objects, read text and read codes, or some of that."""
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from job_worker.analysis.pipeline import Analysis
+from job_worker.codes.base import CodeReader
 from job_worker.detection.base import DEFAULT_LIMITS, DetectionLimits, Detector
 from job_worker.ocr.base import DEFAULT_MIN_CONFIDENCE, TextReader
-from shared.results import Detection, ImageResult, TextLine
+from shared.results import Code, Detection, ImageResult, TextLine
 from shared.video.frame import Image
 
 WAITING_BATCHES = 2
@@ -17,7 +18,7 @@ Objects = Sequence[list[Detection] | None]
 
 
 class FrameAnalysis:
-    """A pipeline that finds objects, reads text, or does both.
+    """A pipeline that finds objects, reads text or codes, or does several of these.
 
     Where the detector takes batches, it has a thread of its own, and text is read in as many threads as its reader
     allows. Several batches are in flight, so that neither the detector nor a reading thread waits for the other.
@@ -27,6 +28,7 @@ class FrameAnalysis:
         text_reader: Reads the text; None leaves it out of the result.
         limits: Which detections are kept.
         min_text_confidence: Lines of text with a lower confidence are dropped, 0 to 1.
+        code_reader: Reads the codes, also where the detector sees one; None leaves them out of the result.
     """
 
     def __init__(
@@ -35,21 +37,24 @@ class FrameAnalysis:
         text_reader: TextReader | None = None,
         limits: DetectionLimits = DEFAULT_LIMITS,
         min_text_confidence: float = DEFAULT_MIN_CONFIDENCE,
+        code_reader: CodeReader | None = None,
     ) -> None:
         self._detector = detector
         self._text_reader = text_reader
         self._limits = limits
         self._min_text_confidence = min_text_confidence
+        self._code_reader = code_reader
+        self._readers = max((reader.concurrency for reader in (text_reader, code_reader) if reader), default=0)
         self._detecting = ThreadPoolExecutor(1, "detection")
-        self._reading = ThreadPoolExecutor(text_reader.concurrency if text_reader else 1, "reading")
+        self._reading = ThreadPoolExecutor(self._readers or 1, "reading")
 
     @property
     def concurrency(self) -> int:
         """How many threads may call `analyse_batch` at a time."""
         if self.batch_size == 1:
-            return min(engine.concurrency for engine in (self._detector, self._text_reader) if engine)
-        readers = self._text_reader.concurrency if self._text_reader else 0
-        return WAITING_BATCHES + -(-readers // self.batch_size)
+            engines = (self._detector, self._text_reader, self._code_reader)
+            return min(engine.concurrency for engine in engines if engine)
+        return WAITING_BATCHES + -(-self._readers // self.batch_size)
 
     @property
     def batch_size(self) -> int:
@@ -66,19 +71,28 @@ class FrameAnalysis:
             One analysis for each image, in their order.
         """
         if self.batch_size == 1:
-            return self._results(images, self._detect(images), map(self._read, images))
+            found = self._detect(images)
+            return self._results(images, found, map(self._read, images), map(self._read_codes, images, found))
         detecting = self._detecting.submit(self._detect, images)
         lines = self._reading.map(self._read, images)
-        return self._results(images, detecting.result(), lines)
+        found = detecting.result()
+        return self._results(images, found, lines, self._reading.map(self._read_codes, images, found))
 
     def _results(
-        self, images: Sequence[Image], found: Objects, lines: Iterable[list[TextLine] | None]
+        self,
+        images: Sequence[Image],
+        found: Objects,
+        lines: Iterable[list[TextLine] | None],
+        codes: Iterable[list[Code] | None],
     ) -> list[Analysis]:
         sizes = [image.shape[1::-1] for image in images]
-        return [ImageResult.of(*size, *of_one) for size, *of_one in zip(sizes, found, lines, strict=True)]
+        return [ImageResult.of(*size, *of_one) for size, *of_one in zip(sizes, found, lines, codes, strict=True)]
 
     def _detect(self, images: Sequence[Image]) -> Objects:
         return self._detector.detect_batch(images, self._limits) if self._detector else [None] * len(images)
 
     def _read(self, image: Image) -> list[TextLine] | None:
         return self._text_reader.read(image, self._min_text_confidence) if self._text_reader else None
+
+    def _read_codes(self, image: Image, found: list[Detection] | None) -> list[Code] | None:
+        return self._code_reader.read(image, found or ()) if self._code_reader else None

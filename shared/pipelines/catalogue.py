@@ -26,11 +26,13 @@ class BuiltInPipeline:
         description: What it finds, in a sentence.
         finds_objects: Whether its results hold detections.
         reads_text: Whether its results hold text.
+        reads_codes: Whether its results hold codes, without a table that says so.
     """
 
     description: str
     finds_objects: bool
     reads_text: bool
+    reads_codes: bool = False
 
 
 BUILT_IN_PIPELINES: Mapping[str, BuiltInPipeline] = {
@@ -39,6 +41,12 @@ BUILT_IN_PIPELINES: Mapping[str, BuiltInPipeline] = {
     ),
     "yolo": BuiltInPipeline("Objects (YOLO detection) in every frame.", finds_objects=True, reads_text=False),
     "ocr": BuiltInPipeline("Text (PaddleOCR) in every frame.", finds_objects=False, reads_text=True),
+    "codes": BuiltInPipeline(
+        "What QR codes, Data Matrix, Aztec, PDF417 and linear codes (zxing-cpp) in every frame say.",
+        finds_objects=False,
+        reads_text=False,
+        reads_codes=True,
+    ),
 }
 
 MakePipeline = Callable[..., Any]
@@ -120,6 +128,7 @@ class PipelineDefinition(BaseModel):
         ocr_recognition_model: Text recognition: a PaddleOCR model's folder or name.
         ocr_confidence: Least confidence of a line of text.
         languages: The languages of the text, which choose the model for recognition.
+        codes: Whether codes are read as well.
         options: The keyword arguments of a plugin.
     """
 
@@ -143,6 +152,7 @@ class PipelineDefinition(BaseModel):
     ocr_recognition_model: Text | None = None
     ocr_confidence: Share | None = None
     languages: Annotated[tuple[str, ...], AfterValidator(_are_read_by_one_model)] = ()
+    codes: bool = False
     options: Annotated[dict[str, Any], AfterValidator(snake_case)] = {}
 
     @model_validator(mode="after")
@@ -155,7 +165,7 @@ class PipelineDefinition(BaseModel):
 
     def _keys_of_other_kinds(self) -> set[str]:
         if self.built_in is None:
-            return {"profile"} | _DETECTION_KEYS | _TEXT_KEYS
+            return {"profile", "codes"} | _DETECTION_KEYS | _TEXT_KEYS
         unused = set() if self.built_in.finds_objects else _DETECTION_KEYS
         return {"options"} | unused | (set() if self.built_in.reads_text else _TEXT_KEYS)
 
@@ -163,6 +173,11 @@ class PipelineDefinition(BaseModel):
     def built_in(self) -> BuiltInPipeline | None:
         """The built-in pipeline of its kind; None for a plugin."""
         return BUILT_IN_PIPELINES.get(self.kind)
+
+    @property
+    def reads_codes(self) -> bool:
+        """Whether its results hold codes."""
+        return self.codes or bool(self.built_in and self.built_in.reads_codes)
 
     @property
     def recognition_model(self) -> str | None:
@@ -183,6 +198,7 @@ class PipelineDefinition(BaseModel):
             return self.description or of_plugin
         own = self.profile or profile
         parts = [self.built_in.description]
+        parts += ["Codes are read."] if self.codes and not self.built_in.reads_codes else []
         parts += [f"Objects: {', '.join(self.classes)}."] if self.classes else []
         parts += [f"Languages: {', '.join(self.languages)}."] if self.languages else []
         meaning = PROFILE_DESCRIPTIONS[own] if self.built_in.reads_text else own

@@ -1,8 +1,8 @@
 """The result of a frame: its types, and its JSON, written, checked and read frame by frame.
 
 A results document is `{"results": [{"frame_index": 0, "result": {...}}, ...]}`: one entry a frame, in display order.
-Engines make `Detection` and `TextLine`, the worker encodes one frame after the other, the server checks a document in
-the same steps, and readers get `FrameResult`. Nothing here holds a whole document in objects.
+Engines make `Detection`, `TextLine` and `Code`, the worker encodes one frame after the other, the server checks a
+document in the same steps, and readers get `FrameResult`. Nothing here holds a whole document in objects.
 """
 
 from shared.results.coordinates import Box, Point, Polygon
@@ -20,12 +20,13 @@ from shared.results.document import (
 )
 from shared.results.frame import FrameResult, read_frame
 from shared.results.image import ImageResult, encode_frame, plugin_result
-from shared.results.types import Detection, TextLine, one_line
+from shared.results.types import Code, Detection, TextLine, one_line
 
 __all__ = [
     "MAX_FRAME_BYTES",
     "MAX_NESTING",
     "Box",
+    "Code",
     "Detection",
     "FrameResult",
     "ImageResult",

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from shared.results.document import InvalidDocument
-from shared.results.types import Detection, TextLine
+from shared.results.types import Code, Detection, TextLine
 
 T = TypeVar("T")
 
@@ -25,6 +25,7 @@ class FrameResult(msgspec.Struct, frozen=True):
         detections: The objects; empty where there are none or none were looked for.
         text_lines: The lines of text in reading order; empty likewise.
         fields: All of the result by name, as the JSON that was stored, undecoded.
+        codes: The codes, from top to bottom; empty where there are none or none were looked for.
     """
 
     frame_index: int
@@ -32,6 +33,7 @@ class FrameResult(msgspec.Struct, frozen=True):
     detections: tuple[Detection, ...]
     text_lines: tuple[TextLine, ...]
     fields: dict[str, msgspec.Raw]
+    codes: tuple[Code, ...] = ()
 
     @property
     def text(self) -> str:
@@ -76,6 +78,7 @@ def read_frame(encoded: bytes, index: int) -> FrameResult:
         detections=_entries(fields.get("detections", _NULL), Detection),
         text_lines=_entries(fields.get("text_lines", _NULL), TextLine),
         fields=fields,
+        codes=_entries(fields.get("codes", _NULL), Code),
     )
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from shared.results.coordinates import rounded
 from shared.results.document import check_frame
-from shared.results.types import Detection, TextLine
+from shared.results.types import Code, Detection, TextLine
 
 TIMESTAMP_DIGITS = 1
 
@@ -21,11 +21,13 @@ class ImageResult(msgspec.Struct, frozen=True):
         detections: The objects; unset where none were looked for.
         text: The lines of text, joined by line ends; unset where no text was looked for.
         text_lines: The lines in reading order; unset where no text was looked for.
+        codes: The codes, from top to bottom; unset where none were looked for.
     """
 
     detections: tuple[Detection, ...] | msgspec.UnsetType = msgspec.UNSET
     text: str | msgspec.UnsetType = msgspec.UNSET
     text_lines: tuple[TextLine, ...] | msgspec.UnsetType = msgspec.UNSET
+    codes: tuple[Code, ...] | msgspec.UnsetType = msgspec.UNSET
 
     @classmethod
     def of(
@@ -34,6 +36,7 @@ class ImageResult(msgspec.Struct, frozen=True):
         height: int,
         detections: Sequence[Detection] | None = None,
         text_lines: Sequence[TextLine] | None = None,
+        codes: Sequence[Code] | None = None,
     ) -> "ImageResult":
         """Return what was found, clipped to the image and rounded.
 
@@ -42,6 +45,7 @@ class ImageResult(msgspec.Struct, frozen=True):
             height: Of the image, in pixels.
             detections: The objects in their order; None where none were looked for.
             text_lines: The text in reading order; None where no text was looked for.
+            codes: The codes from top to bottom; None where none were looked for.
 
         Raises:
             ValueError: A value is outside what its type states.
@@ -52,6 +56,7 @@ class ImageResult(msgspec.Struct, frozen=True):
             detections=msgspec.UNSET if objects is None else objects,
             text=msgspec.UNSET if lines is None else "\n".join(line.text for line in lines),
             text_lines=msgspec.UNSET if lines is None else lines,
+            codes=msgspec.UNSET if codes is None else tuple(code.within(width, height) for code in codes),
         )
 
 

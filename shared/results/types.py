@@ -45,6 +45,31 @@ class Detection(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         return msgspec.structs.replace(self, confidence=rounded(self.confidence, CONFIDENCE_DIGITS), box=box)
 
 
+class Code(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One QR code, barcode or the like, read.
+
+    Attributes:
+        format: Its kind, as zxing-cpp names it: `QRCode`, `EAN13`.
+        text: The content, which may hold line ends; of a binary one what its bytes are in ISO 8859-1.
+        bytes: The content in base64 where it is no text; else None.
+        polygon: Its four corners, clockwise, in pixels of the frame.
+    """
+
+    format: str
+    text: str
+    bytes: str | None = None
+    polygon: Polygon
+
+    def within(self, width: int, height: int) -> "Code":
+        """Return it as it is stored: corners clockwise, clipped to an image of this size in pixels, rounded.
+
+        Raises:
+            ValueError: A value is outside what is stated above.
+        """
+        _require(bool(self.format), "a code has no format")
+        return msgspec.structs.replace(self, polygon=_polygon_within(self.polygon, width, height))
+
+
 class TextLine(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One line of text read.
 
@@ -67,17 +92,21 @@ class TextLine(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         text = one_line(self.text)
         _require(bool(text), "a line of text is empty")
         _require_confidence(self.confidence)
-        _require_finite(value for point in self.polygon for value in point)
-        first, second, third, fourth = clockwise(self.polygon)
-        polygon = tuple(clipped(point, width, height) for point in (first, second, third, fourth))
+        confidence = rounded(self.confidence, CONFIDENCE_DIGITS)
         return msgspec.structs.replace(
-            self, text=text, confidence=rounded(self.confidence, CONFIDENCE_DIGITS), polygon=polygon
+            self, text=text, confidence=confidence, polygon=_polygon_within(self.polygon, width, height)
         )
 
 
 def one_line(text: str) -> str:
     """Return recognised text with control characters, line ends and lone surrogates as spaces, stripped."""
     return "".join(" " if unicodedata.category(char) in _BREAKING_CATEGORIES else char for char in text).strip()
+
+
+def _polygon_within(polygon: Polygon, width: int, height: int) -> Polygon:
+    _require_finite(value for point in polygon for value in point)
+    first, second, third, fourth = (clipped(point, width, height) for point in clockwise(polygon))
+    return first, second, third, fourth
 
 
 def _require_confidence(confidence: float) -> None:

@@ -158,7 +158,7 @@ class TestLookingAtJobs:
 
     def test_pipelines_are_listed(self, foregsyte: Run) -> None:
         _, out, _ = foregsyte("pipelines")
-        assert [json.loads(line)["pipeline_id"] for line in out.splitlines()] == ["yolo_ocr", "yolo", "ocr"]
+        assert [json.loads(line)["pipeline_id"] for line in out.splitlines()] == ["yolo_ocr", "yolo", "ocr", "codes"]
 
     def test_deleted_jobs_are_not_found(self, foregsyte: Run, client: JobClient, worker: None) -> None:
         jobs = [done(client), done(client)]

@@ -88,7 +88,7 @@ def test_the_lines_do_what_they_say(grpcurl: Grpcurl, calls_of: Callable[[str], 
             refused.append(f"{name} {error.code().name}")
         job_id = job_id or str(answers["SubmitJob"]["job_id"])
     assert refused == ["FailJob FAILED_PRECONDITION"]
-    assert answers["ListOfferedPipelines"]["pipeline_ids"] == ["yolo_ocr", "yolo", "ocr"]
+    assert answers["ListOfferedPipelines"]["pipeline_ids"] == ["yolo_ocr", "yolo", "ocr", "codes"]
     assert answers["PutJobResults"] == {"size_bytes": str(len('{"results":[]}'))}
     assert answers["Dequeue"] == {"job_id": job_id}
     assert base64.b64decode(str(answers["GetJobInput"]["data"])) == TINY_MP4.read_bytes()[:1000]

@@ -52,7 +52,7 @@ def test_the_examples_of_the_page_do_what_it_says(
 ) -> None:
     submitting, listing, repeating, refused = map(partial(partial, run_example), examples(PAGE))
     assert "completed\n0 STOP\n" in submitting()
-    assert listing().endswith("yolo_ocr 4\n['yolo_ocr', 'yolo', 'ocr']\n")
+    assert listing().endswith("yolo_ocr 4\n['yolo_ocr', 'yolo', 'ocr', 'codes']\n")
     assert list(client.jobs()) == []
     repeating()
     assert len(list(client.jobs())) == 1

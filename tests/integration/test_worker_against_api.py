@@ -659,7 +659,7 @@ def test_the_offered_pipelines_are_requested_until_the_server_answers(
     asked = in_thread(make_api(settings_on_disk.address).offer)
     eventually(lambda: "call failed, trying again" in caplog.messages, "the first try")
     with running_server(settings_on_disk):
-        assert asked.result(30).pipelines == {"yolo_ocr", "yolo", "ocr"}
+        assert asked.result(30).pipelines == {"yolo_ocr", "yolo", "ocr", "codes"}
 
 
 def test_a_stop_ends_the_request_to_an_unreachable_server(make_api: MakeApi, stop: StopSignal) -> None:

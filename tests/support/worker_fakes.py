@@ -93,7 +93,7 @@ class FakeServer:
     `tests/contract/test_worker_service_contract.py` holds it and `FakeApi` to what a real server does.
     """
 
-    offered: frozenset[str] | None = frozenset({"yolo_ocr", "yolo", "ocr"})
+    offered: frozenset[str] | None = frozenset({"yolo_ocr", "yolo", "ocr", "codes"})
     jobs: dict[str, FakeJob] = field(default_factory=dict)
     queue: deque[str] = field(default_factory=deque)
 

@@ -38,7 +38,7 @@ def test_the_defaults_listen_on_this_host_alone_and_keep_data_in_the_working_fol
     assert settings.address == "127.0.0.1:50051"
     assert settings.data_dir == Path("data")
     assert str(settings.resolved_database_url) == "duckdb:///data/foregsyte.duckdb"
-    assert settings.pipelines == ("yolo_ocr", "yolo", "ocr")
+    assert settings.pipelines == ("yolo_ocr", "yolo", "ocr", "codes")
     assert (settings.lease_seconds, settings.max_lost_workers, settings.max_wait_seconds) == (60.0, 3, 30.0)
 
 

@@ -53,7 +53,7 @@ def test_every_format_takes_results_of_any_form(export_format: ExportFormat) -> 
 
 
 def test_the_summary_and_the_report_take_results_of_any_form() -> None:
-    assert [summary_of(ALL_CUSTOM, kind) for kind in SpanKind] == [[], []]
+    assert [summary_of(ALL_CUSTOM, kind) for kind in SpanKind] == [[], [], []]
     assert '"found":[[],[],[],[],[],[]]' in render_report(INFO, ALL_CUSTOM, "a video")
 
 

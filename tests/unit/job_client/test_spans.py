@@ -35,6 +35,12 @@ def test_a_frame_is_shown_until_the_next_one_begins() -> None:
     assert frame_times(frame_results([{"frame_index": 2, "result": {}}])) == [(80.0, 120.0)]
 
 
+def test_codes_have_spans_named_by_what_they_say_on_one_line() -> None:
+    code = {"format": "QRCode", "text": "BEGIN\nEND", "polygon": [[0, 0], [9, 0], [9, 9], [0, 9]]}
+    results = frame_results({"frame_index": index, "result": {"codes": [code]}} for index in range(2))
+    assert spans_of(results, SpanKind.code) == [Span("BEGIN END", 0, 1, 0.0, 80.0, 1.0, 0)]
+
+
 def test_results_without_objects_or_text_have_no_spans() -> None:
     results = frame_results([{"frame_index": 0, "result": {"timestamp_ms": 0.0}}])
     assert spans_of(results, SpanKind.label) == spans_of(results, SpanKind.text) == []

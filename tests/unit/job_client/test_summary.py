@@ -30,4 +30,4 @@ def test_labels_and_texts_are_counted_once_a_frame_and_the_most_frequent_come_fi
 
 def test_results_of_a_pipeline_without_objects_or_text_have_no_labels_or_texts() -> None:
     results = frame_results([{"frame_index": 0, "result": {"timestamp_ms": 0.0}}])
-    assert [summary_of(results, kind) for kind in SpanKind] == [[], []]
+    assert [summary_of(results, kind) for kind in SpanKind] == [[], [], []]

@@ -54,11 +54,13 @@ def test_a_reason_is_its_own_name() -> None:
     assert [reason for reason in Reason if reason.value != reason.name] == []
 
 
-def test_the_catalogue_offers_three_pipelines() -> None:
-    assert {name: (built_in.finds_objects, built_in.reads_text) for name, built_in in BUILT_IN_PIPELINES.items()} == {
-        "yolo_ocr": (True, True),
-        "yolo": (True, False),
-        "ocr": (False, True),
+def test_the_catalogue_offers_four_pipelines() -> None:
+    kinds = {name: (of.finds_objects, of.reads_text, of.reads_codes) for name, of in BUILT_IN_PIPELINES.items()}
+    assert kinds == {
+        "yolo_ocr": (True, True, False),
+        "yolo": (True, False, False),
+        "ocr": (False, True, False),
+        "codes": (False, False, True),
     }
     assert all(built_in.description for built_in in BUILT_IN_PIPELINES.values())
 

@@ -49,6 +49,12 @@ def color_at(image: Image, x: int, y: int) -> tuple[int, ...]:
     return tuple(int(value) for value in image[y, x])
 
 
+def test_a_code_is_drawn_as_a_line_of_text_is() -> None:
+    of_line = line("STOP")
+    code = {"format": "QRCode", "text": "STOP", "polygon": of_line["polygon"]}
+    assert np.array_equal(drawn({"codes": [code]}), drawn({"text_lines": [of_line]}))
+
+
 @pytest.mark.parametrize("result", [{}, {"timestamp_ms": 1.0}, {"detections": [], "text": "", "text_lines": []}])
 def test_nothing_found_is_nothing_drawn(result: dict[str, Any]) -> None:
     assert np.array_equal(drawn(result), blank())

@@ -1,6 +1,6 @@
 """The pipelines that the settings name: what each finds, and which of their models they share."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NoReturn
 
 import msgspec
@@ -14,7 +14,7 @@ from job_worker.detection.base import DEFAULT_LIMITS, DetectionLimits
 from job_worker.errors import ModelLoadError
 from job_worker.settings import WorkerSettings
 from shared.pipelines.catalogue import BUILT_IN_PIPELINES
-from shared.results import Detection, ImageResult, TextLine
+from shared.results import Code, Detection, ImageResult, TextLine
 from shared.video.frame import Image
 from tests.support.hosts import FakeHost
 
@@ -57,6 +57,17 @@ class OneLine:
         return [line] if line.confidence >= min_confidence else []
 
 
+class OneCode:
+    concurrency = 4
+
+    def __init__(self) -> None:
+        self.seen: list[list[str]] = []
+
+    def read(self, image: Image, detections: Iterable[Detection] = ()) -> list[Code]:
+        self.seen.append([found.label for found in detections])
+        return [Code(format="QRCode", text="a\nb", polygon=((0, 0), (4, 0), (4, 4), (0, 4)))]
+
+
 def analysis(pipeline: Pipeline, image: Image = IMAGE) -> Analysis:
     [found] = pipeline.analyse_batch([image])
     return found
@@ -75,10 +86,11 @@ def built(
     tables: dict[str, dict[str, object]] | None = None,
     detector: Callable[[WorkerSettings], APersonAndADog] = lambda _: APersonAndADog(),
     text_reader: Callable[[WorkerSettings], OneLine] = lambda _: OneLine(),
+    code_reader: Callable[[WorkerSettings], OneCode] = lambda _: OneCode(),
     **values: object,
 ) -> dict[str, Pipeline]:
     chosen = {"pipelines": pipelines} if pipelines else {}
-    return build_pipelines(of_file(tables or {}, **chosen, **values), Engines(detector, text_reader))
+    return build_pipelines(of_file(tables or {}, **chosen, **values), Engines(detector, text_reader, code_reader))
 
 
 def test_every_pipeline_of_the_catalogue_can_be_built() -> None:
@@ -100,6 +112,7 @@ def names_in(found: Analysis) -> set[str]:
         ("yolo", {"detections"}),
         ("ocr", {"text", "text_lines"}),
         ("yolo_ocr", {"detections", "text", "text_lines"}),
+        ("codes", {"codes"}),
     ],
 )
 def test_a_pipeline_gives_only_what_it_looks_for(pipeline_id: str, keys: set[str]) -> None:
@@ -123,7 +136,7 @@ def test_the_built_in_pipelines_share_one_detector_and_one_text_reader() -> None
 def test_a_pipeline_takes_as_many_images_at_once_as_its_every_engine_does() -> None:
     pipelines = built(detector=lambda _: APersonAndADog(1), text_reader=lambda _: OneLine(4))
     assert {name: pipeline.concurrency for name, pipeline in pipelines.items()} == {
-        "yolo_ocr": 1, "yolo": 1, "ocr": 4
+        "yolo_ocr": 1, "yolo": 1, "ocr": 4, "codes": 4
     }  # fmt: skip
 
 
@@ -135,8 +148,8 @@ def test_a_detector_that_takes_batches_gives_what_one_does_that_takes_single_ima
     in_batches = built(None, tables, detector=lambda _: APersonAndADog(batch_size=4), text_reader=lambda _: text_reader)
     for name, pipeline in built(None, tables).items():
         batched = in_batches[name]
-        if name == "ocr":
-            assert (batched.batch_size, batched.concurrency) == (1, texts_at_once)
+        if name in ("ocr", "codes"):
+            assert (batched.batch_size, batched.concurrency) == (1, texts_at_once if name == "ocr" else 4)
             continue
         assert batched.batch_size == 4
         assert batched.analyse_batch(images) == [analysis(pipeline, image) for image in images]
@@ -174,6 +187,21 @@ def test_equal_models_of_all_pipelines_are_loaded_once() -> None:
         ("w.pt", 640, "balanced"),
     ]
     assert sorted(readers) == [("", "", "balanced"), ("", "korean_PP-OCRv5_mobile_rec", "balanced")]
+
+
+@pytest.mark.parametrize("kind", ["yolo_ocr", "yolo", "ocr", "codes"])
+@pytest.mark.parametrize("batch_size", [1, 4])
+def test_any_named_pipeline_reads_codes_where_its_table_says_so(kind: str, batch_size: int) -> None:
+    reader = OneCode()
+    made = built(
+        None, {"coded": {"kind": kind, "codes": True}},
+        detector=lambda _: APersonAndADog(batch_size=batch_size), code_reader=lambda _: reader,
+    )  # fmt: skip
+    plain, coded = analysis(made[kind]), analysis(made["coded"])
+    assert names_in(coded) == names_in(plain) | {"codes"}
+    [code] = coded.codes  # type: ignore[union-attr,misc]
+    assert code == Code(format="QRCode", text="a\nb", polygon=((0.0, 0.0), (4.0, 0.0), (4.0, 4.0), (0.0, 4.0)))
+    assert reader.seen[-1] == (["person", "dog"] if kind.startswith("yolo") else [])
 
 
 def labels(pipeline: Pipeline) -> list[object]:

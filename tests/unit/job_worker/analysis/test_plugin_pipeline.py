@@ -75,7 +75,7 @@ NO_PIPELINES = {
 class TestAtStart:
     def test_plugins_are_offered_behind_the_built_in_pipelines(self) -> None:
         every = WorkerSettings.of(yolo_weights="w.pt").pipelines
-        assert every == ("yolo_ocr", "yolo", "ocr", "empty", "fine", "lost", "silent", "thing")
+        assert every == ("yolo_ocr", "yolo", "ocr", "codes", "empty", "fine", "lost", "silent", "thing")
 
     def test_clients_get_its_description_or_else_that_of_the_file(self) -> None:
         catalogue = settings("fine", own={"kind": "fine", "description": "My own."}, other={"kind": "fine"}).catalogue
@@ -129,7 +129,7 @@ class TestAtStart:
         [
             ('[pipelines.own]\nkind = "fine"\nweights = "w.pt"\nprofile = "fast"', "no use for profile, weights"),
             ('[pipelines.own]\nkind = "ocr"\noptions = {weight = 1}', "the kind ocr has no use for options"),
-            ('[pipelines.own]\nkind = "fin"', "must be one of yolo_ocr, yolo, ocr, empty, fine, lost, silent, thing"),
+            ('[pipelines.own]\nkind = "fin"', "must be one of yolo_ocr, yolo, ocr, codes, empty, fine, lost, silent"),
             ('[pipelines.fine]\nkind = "ocr"', "many 1.2 provides the pipeline 'fine': choose another name, or that"),
         ],
     )  # fmt: skip

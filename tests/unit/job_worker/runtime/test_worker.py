@@ -423,7 +423,7 @@ class TestPipelinesThatItDoesNotRun:
     def test_they_are_logged_once_at_its_start(
         self, make_worker: MakeWorker, stop: StopSignal, caplog: pytest.LogCaptureFixture
     ) -> None:
-        api = FakeApi(server=FakeServer(frozenset({"yolo_ocr", "yolo", "ocr", "signs"})))
+        api = FakeApi(server=FakeServer(frozenset({"yolo_ocr", "yolo", "ocr", "codes", "signs"})))
         api.on_empty = stop.request
         make_worker(api, FakeRunner()).run_forever()
         warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]

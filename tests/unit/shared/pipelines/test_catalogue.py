@@ -56,7 +56,7 @@ def mistake(side: type[PipelineSettings], text: str, *arguments: str) -> str:
 
 def test_the_built_in_pipelines_are_there_without_a_file() -> None:
     catalogue = PipelineCatalogue()
-    assert catalogue.names == ("yolo_ocr", "yolo", "ocr")
+    assert catalogue.names == ("yolo_ocr", "yolo", "ocr", "codes")
     assert [catalogue.get(name).built_in for name in catalogue.names] == list(BUILT_IN_PIPELINES.values())
 
 
@@ -64,24 +64,24 @@ def test_a_name_stands_for_its_table_or_else_for_the_kind_of_that_name() -> None
     catalogue = load(ApiSettings, SIGNS).catalogue
     assert (catalogue.get("signs").kind, catalogue.get("signs").classes) == ("yolo", ("stop", "yield"))
     assert (catalogue.get("yolo").kind, catalogue.get("yolo").classes) == ("yolo", ())
-    with pytest.raises(ValueError, match="must be one of yolo_ocr, yolo, ocr"):
+    with pytest.raises(ValueError, match="must be one of yolo_ocr, yolo, ocr, codes"):
         catalogue.get("sings")
 
 
 @both_sides
 def test_all_pipelines_of_the_file_are_offered_and_run_unless_it_is_said(side: type[PipelineSettings]) -> None:
-    assert load(side, SIGNS).pipelines == ("yolo_ocr", "yolo", "ocr", "signs", "captions")  # type: ignore[attr-defined]
+    assert load(side, SIGNS).pipelines == ("yolo_ocr", "yolo", "ocr", "codes", "signs", "captions")  # type: ignore[attr-defined]
     assert load(side, SIGNS, "--pipelines", "signs,ocr").pipelines == ("signs", "ocr")  # type: ignore[attr-defined]
 
 
 @both_sides
 def test_a_pipeline_that_nobody_names_is_refused_with_those_that_there_are(side: type[PipelineSettings]) -> None:
     message = mistake(side, SIGNS, "--pipelines", "sings")
-    assert "must name one or more of yolo_ocr, yolo, ocr, signs, captions" in message
+    assert "must name one or more of yolo_ocr, yolo, ocr, codes, signs, captions" in message
 
 
 WRONG = {
-    'kind = "yollo"': "kind: must be one of yolo_ocr, yolo, ocr (got 'yollo')",
+    'kind = "yollo"': "kind: must be one of yolo_ocr, yolo, ocr, codes (got 'yollo')",
     "weights = 'w.pt'": "kind: Field required",
     'kind = "yolo"\nwieghts = "x"': "wieghts: Extra inputs are not permitted (got 'x')",
     'kind = "yolo"\nconfidence = 40': "confidence: Input should be less than or equal to 1 (got 40)",
@@ -95,6 +95,7 @@ WRONG = {
     'kind = "ocr"\nlanguages = ["xx"]': "languages: xx is no language that a model reads; there are af, ar,",
     'kind = "ocr"\nlanguages = ["ko", "el"]': "languages: no one model reads el, ko: make a pipeline for each script",
     'kind = "ocr"\nlanguages = ["ko"]\nocr_recognition_model = "m"': "languages choose the model for recognition",
+    'kind = "codes"\nlanguages = ["de"]': "the kind codes has no use for languages",
     'kind = "ocr"\nprofile = "slow"': "profile: Input should be 'exact', 'balanced' or 'fast' (got 'slow')",
 }
 
@@ -139,7 +140,7 @@ def test_clients_are_told_what_the_file_says_or_else_what_follows_from_it() -> N
     text = SIGNS + '[pipelines.people]\nkind = "yolo"\nclasses = ["person"]\n'
     settings = load(ApiSettings, text)
     assert isinstance(settings, ApiSettings)
-    assert settings.catalogue.describe(settings.pipelines[3:], settings.profile) == {
+    assert settings.catalogue.describe(settings.pipelines[4:], settings.profile) == {
         "signs": "Road signs, one class a sign. Profile balanced.",
         "captions": "Text (PaddleOCR) in every frame. Languages: ko, en. Profile fast: text is looked for at a long "
         "side of 640 pixels, so small text is missed.",

@@ -47,6 +47,15 @@ def test_a_detection_of_another_form_is_passed_over(bad: object) -> None:
     assert read({"detections": [bad, DETECTION]}).detections == read(GOOD).detections
 
 
+CODE = {"format": "QRCode", "text": "STOP", "polygon": [[0, 0], [9, 0], [9, 9], [0, 9]]}
+
+
+@pytest.mark.parametrize("bad", [None, "STOP", {**CODE, "polygon": []}, {**CODE, "text": 1}, {"text": "a"}], ids=repr)
+def test_a_code_of_another_form_is_passed_over(bad: object) -> None:
+    [code] = read({"codes": [bad, CODE]}).codes
+    assert (code.format, code.text, code.bytes, code.polygon[2]) == ("QRCode", "STOP", None, (9, 9))
+
+
 @pytest.mark.parametrize("bad", BAD_LINES, ids=repr)
 def test_a_line_of_text_of_another_form_is_passed_over(bad: object) -> None:
     assert read({"text_lines": [LINE, bad]}).text_lines == read(GOOD).text_lines

@@ -294,7 +294,7 @@ class FrameResult(_message.Message):
     """The frame's position in display order, counted from 0."""
     @_builtins.property
     def result(self) -> _struct_pb2.Struct:
-        """What the pipeline found: `detections`, `text`, `text_lines`, `timestamp_ms` for the built-in pipelines."""
+        """What the pipeline found: `detections`, `text`, `text_lines`, `codes`, `timestamp_ms` for the built-in pipelines."""
 
     def __init__(
         self,

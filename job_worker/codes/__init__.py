@@ -1,0 +1,1 @@
+"""Code reading: the port of code readers and its adapter."""

@@ -1,0 +1,64 @@
+"""Draws frames of codes whose contents are known: turned, blurred, noisy, at least two pixels a module."""
+
+import random
+import string
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import zxingcpp
+
+from shared.video.frame import Image
+
+SIZE = 960, 540
+FORMATS = ("QRCode", "DataMatrix", "Aztec", "PDF417", "Code128", "Code39", "Code93", "EAN13", "UPCA", "ITF")
+LEAST_MODULE_PIXELS = 2.0
+MOST_MODULE_PIXELS = 3.5
+MOST_BLUR_MODULES = 0.4
+"""The largest spread (sigma) of the blur, in modules."""
+
+_DIGITS = {"EAN13": 12, "UPCA": 11, "ITF": 10}
+
+
+class CodedFrame(NamedTuple):
+    """A frame and the one code in it."""
+
+    image: Image
+    format: str
+    text: str
+
+
+def coded_frame(number: int) -> CodedFrame:
+    """Draw one frame; the same number gives the same frame, and formats take turns."""
+    chance, rng = random.Random(number), np.random.default_rng(number)
+    name = FORMATS[number % len(FORMATS)]
+    letters = string.ascii_uppercase + string.digits
+    length = _DIGITS.get(name) or chance.randint(6, 12)
+    content = "".join(chance.choices(string.digits if name in _DIGITS else letters, k=length))
+    code = zxingcpp.create_barcode(content, getattr(zxingcpp.BarcodeFormat, name))
+    module = chance.uniform(LEAST_MODULE_PIXELS, MOST_MODULE_PIXELS)
+    image = _background(rng)
+    _place(image, np.array(code.to_image(scale=1)), module, chance.uniform(0, 360), chance)
+    image = cv2.GaussianBlur(image, (0, 0), max(0.1, chance.uniform(0, MOST_BLUR_MODULES) * module))
+    image = image * chance.uniform(0.5, 0.9) + chance.uniform(0, 20) + rng.normal(0, 3, image.shape)
+    return CodedFrame(image.clip(0, 255).astype(np.uint8), name, code.text)
+
+
+def _background(rng: np.random.Generator) -> Image:
+    cells = rng.integers(0, 256, (9, 16, 3), dtype=np.uint8)
+    return cv2.resize(cells, SIZE, interpolation=cv2.INTER_CUBIC)
+
+
+def _place(image: Image, code: Image, module: float, degrees: float, chance: random.Random) -> None:
+    """Draw the code with its quiet zone, its modules so many pixels wide, turned about its middle."""
+    drawn = np.kron(code, np.ones((8, 8), np.uint8))
+    height, width = drawn.shape
+    scale = module / 8
+    reach = np.hypot(width, height) * scale / 2
+    x, y = (chance.uniform(reach, side - reach) if side > 2 * reach else side / 2 for side in SIZE)
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, scale)
+    turn[:, 2] += (x - width / 2, y - height / 2)
+    small = cv2.GaussianBlur(drawn, (0, 0), 2)  # what a pixel averages
+    layer = cv2.warpAffine(small, turn, SIZE, flags=cv2.INTER_LINEAR)
+    mask = cv2.warpAffine(np.full_like(drawn, 255), turn, SIZE, flags=cv2.INTER_LINEAR)[..., None] / 255
+    image[:] = (image * (1 - mask) + layer[..., None] * mask).astype(np.uint8)

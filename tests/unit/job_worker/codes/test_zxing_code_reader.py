@@ -1,0 +1,100 @@
+"""Codes are read as they are drawn, wherever and however they lie; no image takes long."""
+
+import base64
+import time
+
+import cv2
+import numpy as np
+import pytest
+import zxingcpp
+
+from job_worker.codes.zxing_code_reader import MAX_CODES, ZxingCodeReader
+from shared.results import MAX_FRAME_BYTES, Code, Detection, ImageResult, encode_frame
+from shared.video.frame import Image
+from tests.support.code_clip import FORMATS, coded_frame
+
+pytestmark = [pytest.mark.unit, pytest.mark.worker]
+
+CLIP_FRAMES = 200
+LEAST_READ = 0.95
+
+
+def drawn(content: str | bytes, pixels: int = 4) -> Image:
+    """Return a QR code with its quiet zone, its modules so many pixels wide."""
+    code = zxingcpp.create_barcode(content, zxingcpp.BarcodeFormat.QRCode)
+    return cv2.cvtColor(np.array(code.to_image(scale=pixels)), cv2.COLOR_GRAY2BGR)
+
+
+def on_grey(*codes: tuple[Image, int, int], size: tuple[int, int] = (400, 600)) -> Image:
+    image = np.full((*size, 3), 128, np.uint8)
+    for code, x, y in codes:
+        image[y : y + code.shape[0], x : x + code.shape[1]] = code
+    return image
+
+
+def read(image: Image, *detections: Detection) -> list[Code]:
+    return ZxingCodeReader(1).read(image, detections)
+
+
+@pytest.mark.thorough
+def test_of_codes_of_ten_kinds_turned_and_blurred_nearly_all_are_read_and_none_wrongly() -> None:
+    right = 0
+    for frame in map(coded_frame, range(CLIP_FRAMES)):
+        found = {(code.format, code.text) for code in read(frame.image)}
+        assert found <= {(frame.format, frame.text)}
+        right += len(found)
+    assert len(FORMATS) == 10
+    assert right >= LEAST_READ * CLIP_FRAMES
+
+
+def test_every_code_of_a_frame_is_read_once_where_it_is_from_top_to_bottom() -> None:
+    above, below = drawn("above"), drawn("below\nline")
+    image = on_grey((below, 60, 220), (above, 300, 40))
+    found = read(image)
+    assert [(code.format, code.text) for code in found] == [("QRCode", "above"), ("QRCode", "below\nline")]
+    quiet = 4 * 4  # modules, pixels
+    expected = [(300 + quiet, 40 + quiet), (300 + above.shape[1] - quiet, 40 + above.shape[0] - quiet)]
+    assert np.abs(np.array(found[0].polygon)[[0, 2]] - expected).max() <= 3
+    assert found == read(image)
+
+
+def test_binary_content_stands_beside_its_text_in_base64() -> None:
+    content = b"\x00\xff\xfe\x80 bytes"
+    [code] = read(on_grey((drawn(content), 100, 100)))
+    assert base64.b64decode(code.bytes or "") == content
+    [text] = read(on_grey((drawn("text"), 100, 100)))
+    assert text.bytes is None
+
+
+def test_a_code_that_a_detector_sees_is_read_enlarged() -> None:
+    image = on_grey(*((np.full((60, 60, 3), 255 * (place % 2), np.uint8), 60 * place, 0) for place in range(10)))
+    code = cv2.resize(drawn("small and faint"), None, fx=0.3, fy=0.3, interpolation=cv2.INTER_AREA)  # 1.2 pixels
+    blurred = cv2.GaussianBlur(code, (0, 0), 0.5).astype(np.int16)
+    faint = (128 + (blurred - 128) // 4).astype(np.uint8)
+    image[200 : 200 + faint.shape[0], 100 : 100 + faint.shape[1]] = faint
+    assert read(image) == []
+    box = (100.0, 200.0, 100.0 + faint.shape[1], 200.0 + faint.shape[0])
+    seen = Detection(label="qr_code", confidence=0.9, box=box)
+    assert [found.text for found in read(image, seen)] == ["small and faint"]
+    assert read(image, Detection(label="caption", confidence=0.9, box=box)) == []
+
+
+@pytest.mark.thorough
+def test_a_frame_full_of_what_codes_begin_with_takes_bounded_time() -> None:
+    finder = np.pad(np.pad(np.zeros((3, 3), np.uint8), 1, constant_values=255), 1)
+    tiles = np.tile(np.pad(finder, 1, constant_values=255), (2160 // 9, 3840 // 9))
+    begin = time.process_time()
+    assert read(cv2.cvtColor(tiles, cv2.COLOR_GRAY2BGR)) == []
+    assert time.process_time() - begin < 60
+
+
+@pytest.mark.thorough
+def test_more_codes_than_a_result_holds_are_left_out() -> None:
+    content = "x" * 2000
+    code = drawn(content, 2)
+    side = len(code)
+    codes = [(code, side * column, side * row) for row in range(9) for column in range(17)]
+    found = read(on_grey(*codes, size=(9 * side, 17 * side)))
+    assert 10 < len(found) <= MAX_CODES
+    encoded = encode_frame(0, 0.0, ImageResult.of(17 * side, 9 * side, codes=found))
+    assert len(encoded) < MAX_FRAME_BYTES
