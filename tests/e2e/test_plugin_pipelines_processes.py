@@ -169,7 +169,8 @@ def test_a_server_without_the_package_says_what_there_is(folder: Path, tmp_path:
     with started(tmp_path / "api.log", "job_api", "--address", "127.0.0.1:0") as process:
         assert process.exit_code() == ExitCode.USAGE
     assert (
-        "foregsyte.toml [pipelines.night] kind: must be one of yolo_ocr, yolo, ocr (got 'brightness')" in process.text
+        "foregsyte.toml [pipelines.night] kind: must be one of yolo_ocr, yolo, ocr, codes (got 'brightness')"
+        in process.text
     )
 
 

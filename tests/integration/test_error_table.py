@@ -202,7 +202,7 @@ def list_jobs(server: Running, **fields: Any) -> object:
 def _submit_cases() -> list[Case]:
     rpc, invalid, reused = "SubmitJob", Code.INVALID_ARGUMENT, Code.ALREADY_EXISTS
     limit = {"max_video_bytes": len(VIDEO)}
-    known = "yolo_ocr, yolo, ocr"
+    known = "yolo_ocr, yolo, ocr, codes"
     return [
         Case(rpc, Reason.INVALID_MP4, invalid, lambda s: submit_refused(s, video=b""), "empty", "video"),
         Case(rpc, Reason.INVALID_MP4, invalid, lambda s: submit_refused(s, video=b"\0" * 64 + VIDEO), "ftyp", "video"),

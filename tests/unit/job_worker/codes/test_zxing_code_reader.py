@@ -11,7 +11,9 @@ import zxingcpp
 from job_worker.codes.zxing_code_reader import MAX_CODES, ZxingCodeReader
 from shared.results import MAX_FRAME_BYTES, Code, Detection, ImageResult, encode_frame
 from shared.video.frame import Image
+from shared.video.reader import VideoReader
 from tests.support.code_clip import FORMATS, coded_frame
+from training.sample_video import ACT_FRAMES, SAMPLE
 
 pytestmark = [pytest.mark.unit, pytest.mark.worker]
 
@@ -56,6 +58,14 @@ def test_every_code_of_a_frame_is_read_once_where_it_is_from_top_to_bottom() -> 
     expected = [(300 + quiet, 40 + quiet), (300 + above.shape[1] - quiet, 40 + above.shape[0] - quiet)]
     assert np.abs(np.array(found[0].polygon)[[0, 2]] - expected).max() <= 3
     assert found == read(image)
+
+
+def test_the_parcel_and_the_poster_of_the_sample_say_what_is_on_them() -> None:
+    desk = next(frame.image for frame in VideoReader(SAMPLE) if frame.index == 2 * ACT_FRAMES)
+    assert {(code.format, code.text) for code in read(desk)} == {
+        ("QRCode", "https://example.org/foregsyte"),
+        ("Code128", "PARCEL-2048"),
+    }
 
 
 def test_binary_content_stands_beside_its_text_in_base64() -> None:
