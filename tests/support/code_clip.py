@@ -21,7 +21,7 @@ _DIGITS = {"EAN13": 12, "UPCA": 11, "ITF": 10}
 
 
 class CodedFrame(NamedTuple):
-    """A frame and the one code in it."""
+    """A frame and the one code in it, by the name of the format under which it is read."""
 
     image: Image
     format: str
@@ -41,7 +41,8 @@ def coded_frame(number: int) -> CodedFrame:
     _place(image, np.array(code.to_image(scale=1)), module, chance.uniform(0, 360), chance)
     image = cv2.GaussianBlur(image, (0, 0), max(0.1, chance.uniform(0, MOST_BLUR_MODULES) * module))
     image = image * chance.uniform(0.5, 0.9) + chance.uniform(0, 20) + rng.normal(0, 3, image.shape)
-    return CodedFrame(image.clip(0, 255).astype(np.uint8), name, code.text)
+    read_as = "EAN13" if name == "UPCA" else name  # its bars are those of an EAN-13 that begins with 0
+    return CodedFrame(image.clip(0, 255).astype(np.uint8), read_as, code.text)
 
 
 def _background(rng: np.random.Generator) -> Image:

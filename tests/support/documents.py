@@ -74,7 +74,7 @@ def known_words() -> frozenset[str]:
 @cache
 def known_flags() -> frozenset[str]:
     """Return every flag that the code names itself; settings make theirs from their fields."""
-    return frozenset(re.findall(r"[\"'\s](--[a-z][a-z-]+)\b", "\n".join(_source_texts())))
+    return frozenset(re.findall(r"[\"'\s](--[a-z][a-z0-9-]+)\b", "\n".join(_source_texts())))
 
 
 def _source_texts() -> Iterator[str]:
