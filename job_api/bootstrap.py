@@ -36,6 +36,9 @@ from shared.process.clock import Clock, monotonic_clock
 
 STAGING_FOLDER = "staging"
 """The folder in the data folder where results arrive."""
+RESULTS_FLOOR = 2
+"""Of the disk floor, at which no video is accepted any more, the accepted jobs' results may take all but a half: the
+database needs some."""
 MAX_HOUSEKEEPING_SECONDS = 1.0
 """How late the server may notice that a lease has expired."""
 
@@ -105,7 +108,7 @@ def build_services(
         job_queue = JobQueue(queue, settings.max_waiting_workers, poll_seconds)
         leases = LeaseTable(settings.lease_seconds, clock)
         locks = JobLocks()
-        staging = ResultsStaging(settings.data_dir / STAGING_FOLDER)
+        staging = ResultsStaging(settings.data_dir / STAGING_FOLDER, settings.min_free_bytes // RESULTS_FLOOR, clock)
         running = RunningJobs(jobs, job_queue, leases, locks, staging)
         with database.driver_errors_translated():
             database_is_new = migrate(database)

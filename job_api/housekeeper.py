@@ -50,5 +50,6 @@ class Housekeeper:
                     self._dispatch.extend_leases(late_seconds)
                 self._dispatch.expire_leases()
                 self._dispatch.retry_enqueuing()
+                self._dispatch.drop_abandoned_results()
             except Exception:
                 logger.exception("housekeeping failed, trying again")

@@ -61,7 +61,9 @@ class ApiSettings(PipelineSettings):
     max_inflight_bytes: PositiveInt = Field(
         GIB, description="Most bytes of messages at one time, both ways; memory stays below 3 times this and 512 MiB."
     )
-    min_free_bytes: int = Field(GIB, ge=0, description="Disk floor: what must stay free after a submit.")
+    min_free_bytes: int = Field(
+        GIB, ge=0, description="Disk floor: what must stay free after a submit; results may take half of it."
+    )
     max_chunk_bytes: PositiveInt = Field(4 * MIB, description="Largest chunk of a video or of results in one message.")
     default_page_size: PositiveInt = Field(50, description="Jobs in a page of ListJobs unless the caller says.")
     max_page_size: PositiveInt = Field(1000, description="Most jobs in a page of ListJobs.")

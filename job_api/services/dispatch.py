@@ -138,7 +138,7 @@ class DispatchService:
         Raises:
             JobNotFound, LeaseLost: The job is not the worker's; nothing changed.
         """
-        with self._running.lock(job_id):
+        with self._running.lock(job_id, worker_id):
             if not self._leases.use(job_id, worker_id):
                 if self._was_released_by(job_id, worker_id):
                     return
@@ -148,7 +148,7 @@ class DispatchService:
 
     def expire_leases(self) -> int:
         """Take back the jobs whose leases have expired; return how many there were."""
-        lost = [job_id for job_id in self._leases.expired() if not self._running.is_locked(job_id)]
+        lost = [job_id for job_id in self._leases.expired() if not self._running.is_storing(job_id)]
         return sum(self._try_to_expire(job_id) for job_id in lost)
 
     def extend_leases(self, seconds: float) -> None:
@@ -159,6 +159,10 @@ class DispatchService:
     def retry_enqueuing(self) -> None:
         """Add the jobs to the queue that it could not take before."""
         self._job_queue.retry()
+
+    def drop_abandoned_results(self) -> None:
+        """Delete the staged results of lost workers that have not come back in time."""
+        self._running.drop_abandoned_results()
 
     def _give_again(self, worker_id: str) -> Lease | None:
         job_id = self._leases.unused_of(worker_id)

@@ -113,6 +113,11 @@ class LeaseTable:
                 None,
             )
 
+    def lease_of(self, job_id: UUID) -> Lease | None:
+        """Return the job's lease, expired or not."""
+        with self._lock:
+            return self._leases.get(job_id)
+
     def holds(self, lease: Lease) -> bool:
         """Return whether this very lease is the job's current one."""
         with self._lock:

@@ -25,6 +25,7 @@ from shared.results import InvalidDocument, check_document
 
 logger = logging.getLogger(__name__)
 
+USE_CHUNKS = "send larger results in chunks with PutJobResults"
 READ_BYTES = 1 << 20
 """How much of the results is hashed at once; the interpreter is free meanwhile."""
 
@@ -89,7 +90,7 @@ class ReportService:
         if len(data) > self.limits.max_chunk_bytes:
             raise PayloadTooLarge(f"the chunk has {len(data)} bytes, the limit is {self.limits.max_chunk_bytes}")
         self._check_size(offset + len(data))
-        with self._running.lock(job_id):
+        with self._running.lock(job_id, worker_id):
             self._running.check_held(job_id, worker_id)
             size_bytes = self._staging.size_bytes(job_id)
             if not 0 <= offset <= size_bytes:
@@ -106,16 +107,15 @@ class ReportService:
         """
         self._check_size(len(results))
         if len(results) > self.limits.max_inline_results_bytes:
-            raise PayloadTooLarge(
-                f"results_json has {len(results)} bytes, the limit is {self.limits.max_inline_results_bytes}; send "
-                "larger results in chunks with PutJobResults"
-            )
+            limit = self.limits.max_inline_results_bytes
+            raise PayloadTooLarge(f"results_json has {len(results)} bytes, the limit is {limit}; {USE_CHUNKS}")
         signature = Signature(len(results), hashlib.sha256(results).digest())
-        with self._running.lock(job_id):
+        with self._running.lock(job_id, worker_id):
             if self._may_end(job_id, worker_id, signature):
-                self._staging.drop(job_id)
-                self._staged(job_id, 0, results)
-                self._store(job_id, worker_id)
+                with self._running.storing(job_id):
+                    self._staging.drop(job_id)
+                    self._staged(job_id, 0, results)
+                    self._store(job_id, worker_id)
 
     def complete_staged(self, job_id: UUID, worker_id: str, signature: Signature) -> None:
         """Store the results that were staged, then end the job as completed. The same again is harmless.
@@ -124,16 +124,11 @@ class ReportService:
             ResultsIncomplete: Other results, or only a part, are staged; they are dropped.
             InvalidResults, JobNotFound, LeaseLost, DiskLow: As `complete` does.
         """
-        with self._running.lock(job_id):
-            if not self._may_end(job_id, worker_id, signature):
-                return
-            if self._staging.size_bytes(job_id) != signature.size_bytes or self._staged_signature(job_id) != signature:
-                self._staging.drop(job_id)
-                raise ResultsIncomplete(
-                    str(job_id),
-                    f"the server does not hold these results of job {job_id}; send them again from offset 0",
-                )
-            self._store(job_id, worker_id)
+        with self._running.lock(job_id, worker_id):
+            if self._may_end(job_id, worker_id, signature):
+                with self._running.storing(job_id):
+                    self._check_staged(job_id, signature)
+                    self._store(job_id, worker_id)
 
     def fail(self, job_id: UUID, worker_id: str, error_message: str) -> None:
         """End the job as failed. The same again is harmless.
@@ -146,11 +141,18 @@ class ReportService:
             raise InvalidErrorMessage("error_message must say what went wrong")
         if (size := len(error_message.encode())) > self.limits.max_error_message_bytes:
             raise PayloadTooLarge(f"error_message has {size} bytes, the limit is {self.limits.max_error_message_bytes}")
-        with self._running.lock(job_id):
+        with self._running.lock(job_id, worker_id):
             if not self._may_end(job_id, worker_id, error_message):
                 return
             self._running.end(job_id, JobStatus.failed, error_message=error_message)
         logger.info("job failed", extra={"job_id": str(job_id), "worker_id": worker_id, "error": error_message})
+
+    def _check_staged(self, job_id: UUID, signature: Signature) -> None:
+        if self._staging.size_bytes(job_id) != signature.size_bytes or self._staged_signature(job_id) != signature:
+            self._staging.drop(job_id)
+            raise ResultsIncomplete(
+                str(job_id), f"the server does not hold these results of job {job_id}; send them again from offset 0"
+            )
 
     def _check_size(self, size_bytes: int) -> None:
         if size_bytes > self.limits.max_results_bytes:

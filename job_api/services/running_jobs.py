@@ -14,11 +14,14 @@ from shared.contract.job_status import JobStatus
 
 logger = logging.getLogger(__name__)
 
+KEPT_SECONDS = 3600.0
+"""How long results are kept that a lost worker has sent; one that comes back later sends them again."""
+
 
 class RunningJobs:
     """Starts, checks and ends a worker's hold on a job.
 
-    The caller of every method but the first three holds the job's lock.
+    The caller of every method behind `use` holds the job's lock.
     """
 
     def __init__(
@@ -29,16 +32,37 @@ class RunningJobs:
         self._leases = leases
         self._locks = locks
         self._staging = staging
+        self._storing: set[UUID] = set()
 
     @contextmanager
-    def lock(self, job_id: UUID) -> Iterator[None]:
-        """Hold the job's lock, waiting for it."""
+    def lock(self, job_id: UUID, worker_id: str | None = None) -> Iterator[None]:
+        """Hold the job's lock, waiting for it.
+
+        Args:
+            job_id: The job.
+            worker_id: The worker that calls. It is refused at once where another holds the job, so that no such caller
+                ever keeps the holder or the housekeeper waiting.
+
+        Raises:
+            LeaseLost: Another worker holds the job.
+        """
+        lease = self._leases.lease_of(job_id)
+        if worker_id is not None and lease and lease.worker_id not in (worker_id, None):
+            raise LeaseLost(str(job_id))
         with self._locks.hold(job_id):
             yield
 
-    def is_locked(self, job_id: UUID) -> bool:
-        """Return whether somebody holds the job's lock or waits for it."""
-        return self._locks.is_held(job_id)
+    def is_storing(self, job_id: UUID) -> bool:
+        """Return whether the job's results are being stored, in which time its lease does not expire."""
+        return job_id in self._storing
+
+    def drop_abandoned_results(self) -> None:
+        """Delete the staged results of lost workers that have not come back in time."""
+        for job_id in self._staging.unchanged_for(KEPT_SECONDS):
+            if self._leases.lease_of(job_id) is None:
+                with self.lock(job_id):
+                    if self._leases.lease_of(job_id) is None:
+                        self._staging.drop(job_id)
 
     def use(self, job_id: UUID, worker_id: str) -> None:
         """Check that the job is the worker's; waits for the job's lock only where its lease was taken.
@@ -48,8 +72,17 @@ class RunningJobs:
         """
         if self._leases.use(job_id, worker_id):
             return
-        with self.lock(job_id):
+        with self.lock(job_id, worker_id):
             self.check_held(job_id, worker_id)
+
+    @contextmanager
+    def storing(self, job_id: UUID) -> Iterator[None]:
+        """Hold the job's lease for the time of the block."""
+        self._storing.add(job_id)
+        try:
+            yield
+        finally:
+            self._storing.discard(job_id)
 
     def check_held(self, job_id: UUID, worker_id: str) -> None:
         """Check that the job is the worker's, or raise as `use` does."""
@@ -78,11 +111,19 @@ class RunningJobs:
         self._leases.forget_losses(job_id)
         self._staging.drop(job_id)
 
-    def requeue(self, job_id: UUID) -> None:
-        """End the lease and make the job pending, counting no lost worker."""
+    def requeue(self, job_id: UUID, lost: Lease | None = None) -> None:
+        """End the lease and make the job pending.
+
+        Args:
+            job_id: The job.
+            lost: The lease of a worker that is counted as lost; its staged results are kept, for it may come back.
+        """
         self._jobs.move(job_id, JobStatus.running, JobStatus.pending)
-        self._leases.end(job_id)
-        self._staging.drop(job_id)
+        if lost:
+            self._leases.count_loss(lost)  # only once the row has changed: a failed attempt must not count
+        else:
+            self._leases.end(job_id)
+            self._staging.drop(job_id)
         self._job_queue.put(job_id)
 
     def expire(self, lease: Lease, max_lost_workers: int) -> None:
@@ -91,10 +132,8 @@ class RunningJobs:
         logger.warning("worker lost", extra={"job_id": str(job_id), "losses": losses})
         if losses >= max_lost_workers:
             self.end(job_id, JobStatus.failed, error_message=f"worker lost {losses} times")
-            return
-        self._jobs.move(job_id, JobStatus.running, JobStatus.pending)
-        self._leases.count_loss(lease)  # only once the row has changed: a failed attempt must not count
-        self._job_queue.put(job_id)
+        else:
+            self.requeue(job_id, lost=lease)
 
     def _return_to_last_holder(self, job_id: UUID, worker_id: str) -> bool:
         was_lost = self._leases.ending(job_id) in (Ending(worker_id, has_expired=True), Ending(None, has_expired=True))

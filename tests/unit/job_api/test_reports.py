@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -11,6 +12,7 @@ import pytest
 from job_api.bootstrap import STAGING_FOLDER, Services
 from job_api.errors import DiskLow, InvalidRange, InvalidResults, LeaseLost, PayloadTooLarge, ResultsIncomplete
 from job_api.services.reports import Signature
+from job_api.services.running_jobs import KEPT_SECONDS
 from job_api.settings import ApiSettings
 from job_api.storage.base import StorageFull
 from job_api.storage.keys import results_key
@@ -19,6 +21,7 @@ from tests.support.adapters import HookedStorage, raises
 from tests.support.clock import FakeClock
 from tests.support.lives import running, status, submit, take
 from tests.support.samples import OTHER_DOCUMENT
+from tests.support.waiting import in_thread
 
 pytestmark = pytest.mark.unit
 
@@ -26,6 +29,18 @@ LEASE_SECONDS = 60.0
 MAX_CHUNK_BYTES = 1000
 MAX_RESULTS_BYTES = 10_000
 MAX_INLINE_BYTES = 2000
+SHORT_SECONDS = 0.05
+
+
+STRANGERS: list[Callable[[Services, UUID], object]] = [
+    lambda services, job: services.reports.put_results(job, "w2", 0, b"x"),
+    lambda services, job: services.reports.complete(job, "w2", OTHER_DOCUMENT),
+    lambda services, job: services.reports.complete_staged(job, "w2", signature(DOCUMENT)),
+    lambda services, job: services.reports.fail(job, "w2", "why"),
+    lambda services, job: services.dispatch.release(job, "w2"),
+    lambda services, job: services.dispatch.renew(job, "w2"),
+    lambda services, job: services.dispatch.read_input(job, "w2", 0, 1),
+]
 
 
 def document_of(size: int) -> bytes:
@@ -233,6 +248,60 @@ def test_a_chunk_acknowledges_the_lease_and_does_not_renew_it(services: Services
     assert take(services) is None
     clock.advance(1)
     assert services.dispatch.expire_leases() == 1
+
+
+def test_results_of_a_lost_worker_are_kept_no_longer_than_it_may_be_away(
+    services: Services, settings: ApiSettings, clock: FakeClock
+) -> None:
+    lost, working = running(services), running(services, "w2")
+    for job, worker in [(lost, "w1"), (working, "w2")]:
+        put(services, job, DOCUMENT, worker)
+    clock.advance(KEPT_SECONDS - 1)
+    services.dispatch.renew(working, "w2")
+    services.dispatch.expire_leases()
+    services.dispatch.drop_abandoned_results()
+    assert len(staged_files(settings)) == 2
+    clock.advance(1)
+    services.dispatch.drop_abandoned_results()
+    assert [path.stem for path in staged_files(settings)] == [str(working)]
+    put(services, lost, DOCUMENT)
+    services.reports.complete_staged(lost, "w1", signature(DOCUMENT))
+
+
+def test_results_leave_the_database_half_of_the_disk_floor(
+    make_services: Callable[..., Services], make_settings: Callable[..., ApiSettings]
+) -> None:
+    services = make_services(make_settings(min_free_bytes=1 << 60), storage=HookedStorage(1 << 62))
+    job = running(services)
+    with pytest.raises(DiskLow):
+        services.reports.put_results(job, "w1", 0, DOCUMENT)
+    assert held(services, job) == 0
+
+
+def test_calls_of_workers_that_do_not_hold_the_job_never_wait_for_it(
+    services: Services, storage: HookedStorage
+) -> None:
+    """They are answered while its results are stored, so they never keep its lock."""
+    job = running(services)
+    answers: list[type | None] = []
+
+    def call_all() -> None:
+        calls = [in_thread(partial(call, services, job)) for call in STRANGERS]
+        answers.extend(type(call.exception(20)) for call in calls)
+
+    storage.before_save = call_all
+    services.reports.complete(job, "w1", OTHER_DOCUMENT)
+    assert answers == [LeaseLost] * len(STRANGERS)
+
+
+def test_a_lease_expires_although_somebody_waits_for_its_job(services: Services, clock: FakeClock) -> None:
+    job = running(services)
+    clock.advance(LEASE_SECONDS)
+    with services.locks.hold(job):
+        expiring = in_thread(services.dispatch.expire_leases)
+        with pytest.raises(TimeoutError):
+            expiring.result(SHORT_SECONDS)
+    assert expiring.result(20) == 1
 
 
 def test_only_the_holder_puts_results(services: Services) -> None:
