@@ -157,12 +157,7 @@ class WorkerApi:
         Raises:
             grpc.RpcError: The server refuses this worker for good.
         """
-        try:
-            return self._until_stopped()(self._offered_once)
-        except grpc.RpcError as error:
-            if error.code() is grpc.StatusCode.UNIMPLEMENTED:
-                return None
-            raise
+        return _unless_older(lambda: self._until_stopped()(self._offered_once))
 
     def _offered_once(self) -> Offer | None:
         call = self._stub.ListOfferedPipelines.future(pb.ListOfferedPipelinesRequest(), timeout=CALL_SECONDS)
@@ -177,14 +172,8 @@ class WorkerApi:
         Raises:
             Cancelled: A stop was requested and the server did not answer in time.
         """
-        try:
-            return _offer_of(
-                self._call(self._stub.ListOfferedPipelines, pb.ListOfferedPipelinesRequest(), CALL_SECONDS)
-            )
-        except grpc.RpcError as error:
-            if error.code() is grpc.StatusCode.UNIMPLEMENTED:
-                return None
-            raise
+        request = pb.ListOfferedPipelinesRequest()
+        return _unless_older(lambda: _offer_of(self._call(self._stub.ListOfferedPipelines, request, CALL_SECONDS)))
 
     def download(
         self,
@@ -258,38 +247,35 @@ class WorkerApi:
             JobFailed: The server refuses the results; the message says why.
             Cancelled: `is_cancelled` was true, or a stop was requested and the server did not answer in time.
         """
-        request = pb.CompleteJobRequest(job_id=job_id, worker_id=self._worker_id)
         size_bytes = results.stat().st_size
-        try:
-            if offer and offer.max_chunk_bytes and size_bytes > INLINE_BYTES:
-                self._complete_in_chunks(request, results, size_bytes, offer.max_chunk_bytes, is_cancelled)
+        if offer and offer.max_chunk_bytes and size_bytes > INLINE_BYTES:
+            try:
+                self._complete_in_chunks(job_id, results, size_bytes, offer.max_chunk_bytes, is_cancelled)
+            except grpc.RpcError as error:
+                if error.code() is not grpc.StatusCode.UNIMPLEMENTED:
+                    raise
+            else:
                 return
-        except grpc.RpcError as error:
-            if error.code() is not grpc.StatusCode.UNIMPLEMENTED:
-                raise
         request = pb.CompleteJobRequest(job_id=job_id, worker_id=self._worker_id, results_json=results.read_bytes())
         self._call(self._stub.CompleteJob, request, TRANSFER_SECONDS, is_cancelled)
 
     def _complete_in_chunks(
-        self,
-        request: pb.CompleteJobRequest,
-        results: Path,
-        size_bytes: int,
-        max_chunk_bytes: int,
-        is_cancelled: Callable[[], bool],
+        self, job_id: str, results: Path, size_bytes: int, max_chunk_bytes: int, is_cancelled: Callable[[], bool]
     ) -> None:
         """Send the results in chunks, and again from the beginning where the server has lost them."""
         with results.open("rb") as file:
-            request.results_size_bytes = size_bytes
-            request.results_sha256 = hashlib.file_digest(file, "sha256").digest()
+            digest = hashlib.file_digest(file, "sha256").digest()
+            request = pb.CompleteJobRequest(
+                job_id=job_id, worker_id=self._worker_id, results_size_bytes=size_bytes, results_sha256=digest
+            )
             for tries_left in reversed(range(MAX_SENDINGS)):
-                self._put_results(request.job_id, file, size_bytes, ChunkSize(max_chunk_bytes), is_cancelled)
+                self._put_results(job_id, file, size_bytes, ChunkSize(max_chunk_bytes), is_cancelled)
                 try:
                     self._call(self._stub.CompleteJob, request, TRANSFER_SECONDS, is_cancelled)
                 except grpc.RpcError as error:
                     if reason_of(error) != Reason.RESULTS_INCOMPLETE or not tries_left:
                         raise
-                    logger.warning("results lost by the server, sending them again", extra={"job_id": request.job_id})
+                    logger.warning("results lost by the server, sending them again", extra={"job_id": job_id})
                 else:
                     return
 
@@ -302,8 +288,12 @@ class WorkerApi:
             if is_cancelled():
                 raise Cancelled("the sending of the results was cancelled")
             file.seek(held_bytes)
-            with size.adapted():
-                held_bytes = self._put(job_id, held_bytes, file.read(size.bytes), is_cancelled)
+            try:
+                with size.adapted():
+                    held_bytes = self._put(job_id, held_bytes, file.read(size.bytes), is_cancelled)
+            except JobFailed:  # a server that was restarted may take smaller chunks than it said
+                if not size.lower():
+                    raise
 
     def _put(self, job_id: str, offset: int, data: bytes, is_cancelled: Callable[[], bool]) -> int:
         """Send one chunk; return how many bytes the server holds, which are fewer where it was restarted."""
@@ -412,6 +402,15 @@ class WorkerApi:
             time.sleep(min(seconds, LAST_CALLS_PAUSE_SECONDS))
         else:
             self._stop.requested.wait(seconds)
+
+
+def _unless_older(ask: Callable[[], Offer | None]) -> Offer | None:
+    try:
+        return ask()
+    except grpc.RpcError as error:
+        if error.code() is grpc.StatusCode.UNIMPLEMENTED:
+            return None
+        raise
 
 
 def _offer_of(answer: pb.ListOfferedPipelinesResponse) -> Offer:

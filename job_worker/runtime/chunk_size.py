@@ -29,6 +29,12 @@ class ChunkSize:
         self._max_bytes = max_bytes
         self._clock = clock
 
+    def lower(self) -> bool:
+        """Halve the size for good, for it was refused as too large; return whether it became smaller."""
+        self._max_bytes = min(self.bytes, max(self.bytes // 2, LEAST_BYTES))
+        self.bytes, before = self._max_bytes, self.bytes
+        return self.bytes < before
+
     @contextmanager
     def adapted(self) -> Iterator[None]:
         """Adapt the size to how long the block takes, in which a chunk is transferred."""

@@ -273,6 +273,25 @@ def test_results_are_sent_from_the_beginning_again_where_the_server_was_restarte
             assert job.results_as_dicts() == LARGE_RESULTS
 
 
+def test_results_are_sent_in_smaller_chunks_where_the_server_was_restarted_with_a_smaller_limit(
+    settings_on_disk: ApiSettings, make_api: MakeApi, tiny_mp4: bytes
+) -> None:
+    with ExitStack() as stack:
+        stack.enter_context(running_server(settings_on_disk))
+
+        def restart(rpc: str, number: int) -> None:
+            if (rpc, number) == ("PutJobResults", 2):
+                stack.pop_all().close()
+                stack.enter_context(running_server(settings_on_disk.model_copy(update={"max_chunk_bytes": 50_000})))
+
+        api = make_api(settings_on_disk.address, interceptor=Interferer(restart))
+        with JobClient(settings_on_disk.address) as client:
+            job = client.submit(tiny_mp4)
+            dequeued(api)
+            report_results(api, job.job_id, results_document(LARGE_RESULTS))
+            assert job.results_as_dicts() == LARGE_RESULTS
+
+
 @pytest.mark.parametrize("code", [*FAILURES_ON_THE_WAY])
 @pytest.mark.parametrize("rpc", ["GetJobInput", "PutJobResults", "CompleteJob"])
 def test_an_error_that_is_no_answer_about_the_job_is_ridden_out(
