@@ -25,7 +25,7 @@ from job_api.services.job_queue import POLL_SECONDS, JobQueue
 from job_api.services.leases import JobLocks, LeaseTable
 from job_api.services.queries import QueryService
 from job_api.services.recovery import RecoveryService
-from job_api.services.reports import ReportService
+from job_api.services.reports import USE_CHUNKS, ReportService
 from job_api.services.running_jobs import RunningJobs
 from job_api.services.submission import SubmissionService
 from job_api.settings import ApiSettings
@@ -178,4 +178,6 @@ def _arrivals(settings: ApiSettings, budget: MessageBudget, room_seconds: float)
         f"/{WORKER_SERVICE}/FailJob": max(settings.max_error_message_bytes, SMALL_BYTES),
         f"/{WORKER_SERVICE}/PutJobResults": settings.max_chunk_bytes,
     }
-    return Arrivals(budget, max_bytes, {submit_job: CallPool(settings.max_uploads, "upload")}, room_seconds)
+    uploads = {submit_job: CallPool(settings.max_uploads, "upload")}
+    advice = {f"/{WORKER_SERVICE}/CompleteJob": USE_CHUNKS}
+    return Arrivals(budget, max_bytes, uploads, room_seconds, advice=advice)

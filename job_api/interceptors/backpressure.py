@@ -9,6 +9,7 @@ much it has received, a few times a second while a request is on its way:
   comes. So two fast ones hold back a third for the seconds that they take, and slow ones nobody. One that sends less
   than those 64 KiB passes all of them.
 - Where the budget is passed all the same, the largest request that is still arriving is refused.
+- A call with several requests, as reflection's, holds a thread. All of them share a few, each for a few seconds.
 """
 
 import logging
@@ -16,8 +17,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from job_api.call_pool import CallPool
@@ -46,6 +49,9 @@ HORIZON_SECONDS = 10.0
 """An upload counts as what it will be in this time."""
 PATIENCE_SECONDS = 4.0
 """After so long an upload waits no more for room that slow requests or answers take, if there is any for it."""
+STREAM_THREADS = 8
+STREAM_SECONDS = 20.0
+"""How long a call with several requests may take; listing all that reflection knows takes a few milliseconds."""
 UNREAD_BYTES = 64 * 1024
 """What HTTP/2 lets the caller of an unread request send."""
 UNSURE_SECONDS = 1.0
@@ -206,6 +212,8 @@ class Arrivals:
         max_bytes: The largest request of an RPC, by its full name; of others it is `SMALL_BYTES`.
         uploads: The RPCs whose requests wait for room, by their full names, and the threads that handle them.
         room_seconds: How long they wait.
+        advice: What the caller of an RPC with too large a request is told, by full names.
+        stream_seconds: How long a call with several requests may take.
     """
 
     def __init__(
@@ -214,11 +222,17 @@ class Arrivals:
         max_bytes: Mapping[str, int],
         uploads: Mapping[str, CallPool],
         room_seconds: float = ROOM_SECONDS,
+        *,
+        advice: Mapping[str, str] = MappingProxyType({}),
+        stream_seconds: float = STREAM_SECONDS,
     ) -> None:
         self._budget = budget
         self._max_bytes = max_bytes
         self._uploads = uploads
         self._room_seconds = room_seconds
+        self._advice = advice
+        self._stream_seconds = stream_seconds
+        self._streams = CallPool(STREAM_THREADS, "stream")
         self._lock = threading.RLock()
         self._connections: dict[str, _Connection] = {}
         self._waiting: list[_Arrival] = []
@@ -242,8 +256,8 @@ class Arrivals:
         return _Front(self, pool)
 
     def is_done(self, timeout_seconds: float) -> bool:
-        """Wait for the end of all uploads; return whether it came in time."""
-        return all(pool.is_done(timeout_seconds) for pool in self._uploads.values())
+        """Wait for the end of all calls on threads of its own; return whether it came in time."""
+        return all(pool.is_done(timeout_seconds) for pool in (*self._uploads.values(), self._streams))
 
     def let_in(self, call: HeldCall, pool: CallPool) -> None:
         """Have the call's request read, at once or when there is room, and then handled by a thread of the pool."""
@@ -267,6 +281,7 @@ class Arrivals:
         if arrival.call.has_one_request:
             arrival.call.read(partial(self._arrived, arrival))
         else:  # health's and reflection's: their handlers read it, which is only looked at
+            arrival.pool = self._streams
             self._run(arrival, lambda: self._forget(arrival))
 
     def _run(self, arrival: _Arrival, at_end: Callable[[], object]) -> None:
@@ -314,7 +329,7 @@ class Arrivals:
 
     def _reason_against(self, arrival: _Arrival, size_bytes: int) -> ApiError | None:
         if size_bytes > _on_the_wire(arrival.max_bytes):
-            return _too_large(arrival)
+            return self._too_large(arrival)
         is_small = size_bytes <= SMALL_BYTES and arrival.call.method not in self._uploads
         return None if self._make_room() or is_small else _overloaded()
 
@@ -408,8 +423,16 @@ class Arrivals:
             del self._connections[peer]
         if connection.is_full:
             for arrival in [each for each in connection.arrivals if each.is_too_large]:
-                self._refuse(arrival, _too_large(arrival))
+                self._refuse(arrival, self._too_large(arrival))
+        for arrival in tuple(connection.arrivals):
+            if not arrival.call.has_one_request and now - arrival.came_at >= self._stream_seconds:
+                self._refuse(arrival, Overloaded(f"this call may take {self._stream_seconds} s, call again"))
         self._count(connection)
+
+    def _too_large(self, arrival: _Arrival) -> PayloadTooLarge:
+        message = f"the request is larger than this call takes, the limit is {arrival.max_bytes} bytes"
+        advice = self._advice.get(arrival.call.method)
+        return PayloadTooLarge(f"{message}; {advice}" if advice else message)
 
 
 class _Front(ThreadPoolExecutor):
@@ -421,17 +444,22 @@ class _Front(ThreadPoolExecutor):
         self._pool = pool
 
     def submit(self, call: Callable[..., Any], /, *arguments: Any, **named: Any) -> "Future[Any]":
-        """Let the call's request in; the future says nothing, and gRPC asks it nothing."""
+        """Let the call's request in; the future says nothing, and gRPC asks it nothing.
+
+        Nothing is raised: this is gRPC's own thread, and without it the server would hear nothing any more.
+        """
         held = held_call((call, *arguments))
-        if held is None:
-            return self._pool.submit(call, *arguments, **named)
-        self._arrivals.let_in(held, self._pool)
+        try:
+            if held is None:
+                return self._pool.submit(call, *arguments, **named)
+            self._arrivals.let_in(held, self._pool)
+        except Exception as error:
+            logger.exception("a call cannot be let in")
+            with suppress(Exception):
+                if held:
+                    held.refuse(error)
         return Future()
 
 
 def _overloaded() -> Overloaded:
     return Overloaded("more requests are under way than the server has memory for, try again in a moment")
-
-
-def _too_large(arrival: _Arrival) -> PayloadTooLarge:
-    return PayloadTooLarge(f"the request is larger than this call takes, the limit is {arrival.max_bytes} bytes")

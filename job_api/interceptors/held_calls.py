@@ -14,7 +14,6 @@ from typing import Any
 from grpc import _server as grpc_server
 from grpc._cython import cygrpc  # type: ignore[attr-defined]
 
-from job_api.errors import ApiError
 from job_api.interceptors.error_mapping import answer_to
 
 logger = logging.getLogger(__name__)
@@ -97,7 +96,7 @@ class HeldCall:
             request, self._state.request = self._state.request, None
         return self._arguments[5]() if request is None else request
 
-    def refuse(self, error: ApiError) -> None:
+    def refuse(self, error: Exception) -> None:
         """Answer the call with an error, whatever has arrived of it; its caller stops sending."""
         status = answer_to(error)
         with self._state.condition:

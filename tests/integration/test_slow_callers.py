@@ -1,24 +1,28 @@
 """Slow callers, and requests larger than there is room for: nobody else notices, and memory has its bound."""
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
+from job_api.settings import ApiSettings
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
-from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub
+from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub, WorkerServiceStub
 from shared.contract.reasons import Reason
 from tests.support.errors import refusal_of
 from tests.support.grpcurl import Grpcurl, Line
+from tests.support.running import running_server
 from tests.support.samples import VIDEO, submit_request
 from tests.support.serving import serving
 from tests.support.slow_link import SlowLink, slow_link
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, opened_at_the_end
 
 pytestmark = pytest.mark.integration
 
@@ -27,6 +31,7 @@ KB = 1000
 PLAIN = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_send_message_length", -1)]
 """As a generated client connects, but each channel with a connection of its own."""
 SUBMITS = 10
+REFLECTION_CALLS = 64
 CALL_SECONDS = 5.0
 END_SECONDS = 120.0
 
@@ -121,6 +126,13 @@ class TestRequestsLargerThanTheirCallTakes:
             assert refusal_of(lambda: next(asked)).reason == Reason.PAYLOAD_TOO_LARGE
             assert max(link.passed.values()) < 40 * MIB
 
+    def test_results_far_larger_than_one_message_takes_are_refused_with_the_advice_to_send_chunks(
+        self, channel: grpc.Channel
+    ) -> None:
+        request = pb.CompleteJobRequest(job_id=str(uuid4()), worker_id="w", results_json=b"r" * 40 * MIB)
+        refusal = refusal_of(lambda: WorkerServiceStub(channel).CompleteJob(request, timeout=END_SECONDS))
+        assert (refusal.reason, "PutJobResults" in refusal.message) == (Reason.PAYLOAD_TOO_LARGE, True)
+
     def test_beside_an_upload_on_the_same_connection_a_small_call_is_answered(self, address: str) -> None:
         with slow_link(address, 4000 * KB) as link, callers() as from_:
             channel = from_.channel(link.address)
@@ -130,6 +142,30 @@ class TestRequestsLargerThanTheirCallTakes:
             while not upload.done():
                 assert JobServiceStub(channel).ListPipelines(pb.ListPipelinesRequest(), timeout=END_SECONDS).pipelines
             assert upload.result().job_id
+
+
+def test_reflection_that_is_held_open_holds_nobody_else_up(make_settings: Callable[..., ApiSettings]) -> None:
+    settings = make_settings(max_concurrent_calls=2, max_waiting_workers=2)
+    with running_server(settings) as server, callers() as from_:
+        may_end = threading.Event()
+        with opened_at_the_end(may_end):
+            asked = [
+                reflection_pb2_grpc.ServerReflectionStub(server.channel).ServerReflectionInfo(
+                    questions_until(may_end), timeout=END_SECONDS
+                )
+                for _ in range(REFLECTION_CALLS)
+            ]
+            other = from_.channel(server.addresses[0])
+            service = health_pb2.HealthCheckRequest()
+            assert next(asked[0])
+            assert health_pb2_grpc.HealthStub(other).Check(service, timeout=CALL_SECONDS).status
+            assert JobServiceStub(other).ListPipelines(pb.ListPipelinesRequest(), timeout=CALL_SECONDS).pipelines
+
+
+def questions_until(may_end: threading.Event) -> Iterator[reflection_pb2.ServerReflectionRequest]:
+    """Asks one question and says for long that there may be another."""
+    yield reflection_pb2.ServerReflectionRequest(list_services="")
+    may_end.wait(END_SECONDS)
 
 
 def test_a_compressed_request_is_refused_because_its_size_is_not_known(channel: grpc.Channel) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from job_api.call_pool import CallPool
 from job_api.errors import ApiError, Overloaded, PayloadTooLarge
-from job_api.interceptors.backpressure import SMALL_BYTES, Arrivals
+from job_api.interceptors.backpressure import SMALL_BYTES, STREAM_THREADS, Arrivals
 from job_api.message_budget import MessageBudget
 from tests.conftest import OPTIONAL
 from tests.support.waiting import eventually, opened_at_the_end
@@ -29,11 +29,9 @@ SEND_BYTES = 1 << 16
 class Call:
     """A call whose request arrives when told; the bytes of the usual peer are not counted."""
 
-    has_one_request = True
-
     def __init__(self, method: str = UPLOAD, peer: str = "unix:") -> None:
         self.method, self.peer = method, peer
-        self.has_ended = False
+        self.has_ended, self.has_one_request = False, True
         self.is_reading, self.has_run, self.may_end = threading.Event(), threading.Event(), threading.Event()
         self.refusal: ApiError | None = None
 
@@ -58,20 +56,21 @@ class Call:
 
     def refuse(self, error: ApiError) -> None:
         self.refusal, self.has_ended = error, True
+        self.may_end.set()
 
 
 class Bench:
     """The calls of one server."""
 
-    def __init__(self, room_seconds: float = 30.0, threads: int = 8) -> None:
+    def __init__(self, room_seconds: float = 30.0, threads: int = 8, **how: Any) -> None:
         self.budget = MessageBudget(LIMIT)
-        self._pool = CallPool(threads, "rpc")
+        self.pool = CallPool(threads, "rpc")
         uploads = {UPLOAD: CallPool(threads, "upload")}
-        self.arrivals = Arrivals(self.budget, {UPLOAD: LARGEST, CHUNK: 2 * MIB}, uploads, room_seconds)
+        self.arrivals = Arrivals(self.budget, {UPLOAD: LARGEST, CHUNK: 2 * MIB}, uploads, room_seconds, **how)
 
     def let_in(self, method: str = UPLOAD, peer: str = "unix:") -> Call:
         call: Any = Call(method, peer)
-        self.arrivals.let_in(call, self._pool)
+        self.arrivals.let_in(call, self.pool)
         return call
 
     def handling(self, size_bytes: int) -> Call:
@@ -167,6 +166,38 @@ class TestOtherCalls:
         call = bench.let_in(CHUNK).arrive(2 * SMALL_BYTES)
         assert isinstance(call.refusal, Overloaded)
         assert bench.budget.used_bytes == LIMIT
+
+
+def test_a_call_with_several_requests_ends_in_time_and_holds_no_thread_of_the_others() -> None:
+    bench = Bench(threads=1, stream_seconds=SHORT_SECONDS)
+    calls = [Call(OTHER) for _ in range(STREAM_THREADS + 1)]
+    for call in calls:
+        call.has_one_request = False
+        bench.arrivals.let_in(call, bench.pool)  # type: ignore[arg-type]
+    other = bench.let_in(OTHER).arrive(10)
+    assert other.has_run.wait(20)
+    other.may_end.set()
+    assert calls[0].refusal is None
+    bench.arrivals.start()
+    eventually(lambda: all(isinstance(call.refusal, Overloaded) for call in calls), "their end")
+    assert bench.arrivals.is_done(20)
+    bench.arrivals.stop()
+
+
+def test_a_request_that_is_too_large_is_refused_with_the_advice_for_its_rpc() -> None:
+    bench = Bench(advice={OTHER: "send less"})
+    refusal = bench.let_in(OTHER).arrive(2 * SMALL_BYTES).refusal
+    assert isinstance(refusal, PayloadTooLarge)
+    assert refusal.message.endswith("; send less")
+
+
+def test_a_call_that_cannot_be_let_in_raises_nothing_in_the_thread_of_grpc(bench: Bench) -> None:
+    class NoThreads(CallPool):
+        def submit(self, *_arguments: Any, **_named: Any) -> Any:
+            raise RuntimeError("can't start new thread")
+
+    pool = NoThreads.__new__(NoThreads)
+    assert not bench.arrivals.in_front_of(pool).submit(lambda: None).done()
 
 
 def test_a_call_without_a_thread_is_refused_and_counts_no_longer(bench: Bench) -> None:
