@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -44,6 +45,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
+    # Whatever a test submits by the command is noted in a folder of its own, and not in the user's history.
+    os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="foregsyte-tests-")
     # A shell that starts the tests in the background has SIGINT ignored, and so would every process that they start.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

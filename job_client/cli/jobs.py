@@ -1,5 +1,6 @@
 """Subcommands that handle whole jobs: submit, status, list, delete, pipelines."""
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import asdict
 from itertools import islice
@@ -32,6 +33,7 @@ from job_client.cli.progress import upload, wait_for
 from job_client.client import DEFAULT_ADDRESS, DEFAULT_PIPELINE, JobClient
 from job_client.errors import InvalidRequest
 from job_client.job import Job, JobInfo
+from job_client.search import History, TextIndex
 from shared.contract.job_status import JobStatus
 from shared.process.exit_codes import ExitCode
 from shared.process.shown_text import terminal_text
@@ -60,19 +62,22 @@ def submit(
         foregsyte submit *.mp4 --pipeline ocr --json
     """
     with JobClient(address, tls_ca_file, call_timeout) as client:
-        jobs = [(video, _submit(client, video, pipeline, as_json=as_json)) for video in videos]
+        history = History(address)
+        jobs = [(video, _submit(client, video, pipeline, history, as_json=as_json)) for video in videos]
         codes = [ExitCode.OK if job else ExitCode.USAGE for _, job in jobs]
         if wait:
             codes += [_wait(video, job, timeout, as_json=as_json) for video, job in jobs if job]
     raise typer.Exit(next((code for code in codes if code), ExitCode.OK))
 
 
-def _submit(client: JobClient, video: Path, pipeline: str, *, as_json: bool) -> Job | None:
+def _submit(client: JobClient, video: Path, pipeline: str, history: History, *, as_json: bool) -> Job | None:
     try:
         job = upload(client, video, pipeline)
     except (InvalidRequest, OSError) as error:
         print_error(f"{video}: {error}")
         return None
+    with contextlib.suppress(OSError):  # a comfort, which a home that cannot be written to does without
+        history.add(job.job_id, video)
     if as_json:
         print_records([{"file": str(video), "job_id": job.job_id}])
     else:
@@ -165,6 +170,8 @@ def delete(
                 console.print(f"Deleted job {markup_of(job_id)}", highlight=False)
             else:
                 print_records([{"job_id": job_id, "deleted": True}])
+            History(address).forget(job_id)
+            TextIndex(address).forget(job_id)
 
 
 def pipelines(

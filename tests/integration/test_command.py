@@ -124,6 +124,49 @@ class TestSubmit:
         assert f"job {out.strip()} has not ended after 0.1 seconds" in err
 
 
+class TestFind:
+    @pytest.fixture(autouse=True)
+    def cache(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """Give the user's folders, in which the text and the history are kept."""
+        for name in ("XDG_CACHE_HOME", "XDG_STATE_HOME"):
+            monkeypatch.setenv(name, str(tmp_path / "home"))
+        return tmp_path / "home"
+
+    def test_it_tells_the_file_and_the_time_of_each_line(self, foregsyte: Run, worker: None) -> None:
+        _, job_id, _ = foregsyte("submit", TINY_MP4, "--wait")
+        code, out, _ = foregsyte("find", "stop")
+        assert code == ExitCode.OK
+        (found,) = map(json.loads, out.splitlines())
+        assert found == {
+            "job_id": job_id.strip(), "file": str(TINY_MP4), "score": 100.0, "text": "STOP", "first_frame": 0,
+            "last_frame": 2, "start_ms": 0.0, "end_ms": 120.0, "best_frame": 0, "confidence": 0.9,
+        }  # fmt: skip
+        assert json.loads(foregsyte("find", "stob", "--min-score", "70")[1])["job_id"] == job_id.strip()
+        assert foregsyte("find", "elsewhere")[:2] == (ExitCode.OK, "")
+
+    def test_results_are_read_once(self, foregsyte: Run, client: JobClient, worker: None, cache: Path) -> None:
+        done(client)
+        foregsyte("find", "stop")
+        (index,) = cache.rglob("*.json")
+        index.write_text(index.read_text().replace("STOP", "GIVE WAY"))
+        assert json.loads(foregsyte("find", "give way")[1])["text"] == "GIVE WAY"
+
+    def test_a_job_that_another_has_deleted_is_found_no_more(
+        self, foregsyte: Run, client: JobClient, worker: None, cache: Path
+    ) -> None:
+        _, job_id, _ = foregsyte("submit", TINY_MP4, "--wait")
+        assert foregsyte("find", "stop")[1]
+        client.job(job_id.strip()).delete()
+        assert foregsyte("find", "stop")[:2] == (ExitCode.OK, "")
+        assert [path for path in cache.rglob("*") if path.is_file()] == []
+
+    def test_deleting_a_job_leaves_nothing_of_it_on_this_host(self, foregsyte: Run, worker: None, cache: Path) -> None:
+        _, job_id, _ = foregsyte("submit", TINY_MP4, "--wait")
+        foregsyte("find", "stop")
+        assert foregsyte("delete", job_id.strip())[0] == ExitCode.OK
+        assert [path for path in cache.rglob("*") if path.is_file()] == []
+
+
 class TestLookingAtJobs:
     def test_a_status_is_one_line_of_json(self, foregsyte: Run, client: JobClient) -> None:
         job = client.submit(TINY_MP4).status()

@@ -1,0 +1,81 @@
+"""The subcommand `find`: in which videos, and when, a text can be read."""
+
+import contextlib
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from job_client.cli.options import AddressOption, JsonOption, TlsOption
+from job_client.cli.output import console, print_records, wants_tables
+from job_client.cli.progress import counting_bar
+from job_client.client import DEFAULT_ADDRESS, JobClient
+from job_client.errors import JobNotFound
+from job_client.search import History, IndexedLine, Match, TextIndex, matches
+from shared.contract.job_status import JobStatus
+
+
+def find(
+    text: Annotated[str, typer.Argument(help="What to look for; what is read nearly so is found too.")],
+    min_score: Annotated[
+        float, typer.Option(min=0, max=100, help="The least likeness; 100 finds exact text only.")
+    ] = 85,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many lines.")] = 50,
+    as_json: JsonOption = False,  # noqa: FBT002
+    address: AddressOption = DEFAULT_ADDRESS,
+    tls_ca_file: TlsOption = None,
+) -> None:
+    """Find text in the videos of all completed jobs.
+
+    The text of each job is read from the server once, and kept in the user's cache folder until the job is deleted.
+
+    For example:
+
+        foregsyte find "stop"
+
+        foregsyte find 'B 123' --json | jq -r .job_id
+    """
+    history = History(address)
+    with JobClient(address, tls_ca_file) as client:
+        lines_of = _indexed(client, TextIndex(address), history)
+    files = history.files()
+    found = matches(text, lines_of, min_score)[:limit]
+    if wants_tables(as_json=as_json):
+        console.print(_table(text, found, {job_id: path.name for job_id, path in files.items()}))
+    else:
+        print_records(_record(match, str(files.get(match.job_id, ""))) for match in found)
+
+
+def _indexed(client: JobClient, index: TextIndex, history: History) -> dict[str, list[IndexedLine]]:
+    """Return the lines of each completed job, newest first, after the index was brought up to date."""
+    jobs = {job.job_id: job.status for job in client.jobs()}
+    completed = [job_id for job_id, status in jobs.items() if status is JobStatus.completed]
+    history.keep(jobs)
+    index.keep(completed)
+    lines_of = {job_id: index.lines_of(job_id) for job_id in completed}
+    missing = [job_id for job_id, lines in lines_of.items() if lines is None]
+    with counting_bar("reading new results", len(missing)) as advance:
+        for job_id in missing:
+            _add(client, index, job_id)
+            lines_of[job_id] = index.lines_of(job_id)
+            advance()
+    return {job_id: lines for job_id, lines in lines_of.items() if lines is not None}
+
+
+def _add(client: JobClient, index: TextIndex, job_id: str) -> None:
+    with contextlib.suppress(JobNotFound):  # deleted since it was listed
+        index.add(job_id, client.job(job_id).timeline().texts)
+
+
+def _table(text: str, found: Iterable[Match], names: dict[str, str]) -> Table:
+    table = Table("text", "from", "to", "video", "job", "likeness", title=f"{text!r} in completed jobs")
+    for score, job_id, line in found:
+        times = (f"{milliseconds / 1000:.2f} s" for milliseconds in (line.start_ms, line.end_ms))
+        table.add_row(line.text, *times, names.get(job_id, ""), job_id, f"{score:.0f}")
+    return table
+
+
+def _record(match: Match, file: str) -> dict[str, Any]:
+    line = {name: getattr(match.line, name) for name in match.line.__struct_fields__}
+    return {"job_id": match.job_id, "file": file, "score": round(match.score, 1)} | line

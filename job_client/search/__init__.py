@@ -1,0 +1,10 @@
+"""What this user submitted to a server and what was read in it, kept on this host in plain files, so it can be found.
+
+Nothing here is the truth: that is on the server. Files that are missing, damaged or of another version are made again.
+"""
+
+from job_client.search.history import History
+from job_client.search.matching import Match, matches
+from job_client.search.text_index import IndexedLine, TextIndex
+
+__all__ = ["History", "IndexedLine", "Match", "TextIndex", "matches"]

@@ -1,0 +1,91 @@
+"""The lines of text of finished jobs, read once from the server."""
+
+from collections.abc import Collection
+from pathlib import Path
+from urllib.parse import quote
+
+import msgspec
+from platformdirs import user_cache_path
+
+from job_client.files import written_whole
+from job_client.timeline import TextSpan
+
+VERSION = 1
+"""Of the files; a change of what the timeline makes of results needs another one, so that they are made again."""
+
+
+class IndexedLine(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A line of text of a job; the fields are those of `TextSpan`."""
+
+    text: str
+    first_frame: int
+    last_frame: int
+    start_ms: float
+    end_ms: float
+    best_frame: int
+    confidence: float
+
+
+class _IndexedJob(msgspec.Struct, frozen=True):
+    version: int
+    lines: list[IndexedLine]
+
+
+class TextIndex:
+    """The text of the finished jobs of one server: a file for each job.
+
+    Args:
+        address: The server, host:port.
+        folder: Where indexes are kept; None for the user's cache folder, by the convention of the platform.
+    """
+
+    def __init__(self, address: str, folder: Path | None = None) -> None:
+        folder = folder or user_cache_path("foregsyte", appauthor=False) / "text"
+        self._folder = folder / quote(address, safe="")
+
+    def add(self, job_id: str, texts: Collection[TextSpan]) -> None:
+        """Take in the text of a job.
+
+        Raises:
+            OSError: The index cannot be written.
+        """
+        lines = [
+            IndexedLine(
+                span.text, span.first_frame, span.last_frame, span.start_ms, span.end_ms, span.best_frame,
+                span.confidence,
+            )
+            for span in texts
+        ]  # fmt: skip
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with written_whole(self._path_of(job_id)) as temporary:
+            temporary.write_bytes(msgspec.json.encode(_IndexedJob(VERSION, lines)))
+
+    def lines_of(self, job_id: str) -> list[IndexedLine] | None:
+        """Return the lines of a job in the order of their starts; None if the index does not hold it."""
+        try:
+            job = msgspec.json.decode(self._path_of(job_id).read_bytes(), type=_IndexedJob)
+        except (OSError, msgspec.DecodeError):
+            return None
+        return job.lines if job.version == VERSION else None
+
+    def forget(self, job_id: str) -> None:
+        """Remove the text of a job.
+
+        Raises:
+            OSError: The index cannot be written.
+        """
+        self._path_of(job_id).unlink(missing_ok=True)
+
+    def keep(self, job_ids: Collection[str]) -> None:
+        """Remove the text of all other jobs.
+
+        Raises:
+            OSError: The index cannot be written.
+        """
+        kept = {self._path_of(job_id).name for job_id in job_ids}
+        for path in self._folder.iterdir() if self._folder.exists() else ():
+            if path.name not in kept:
+                path.unlink(missing_ok=True)
+
+    def _path_of(self, job_id: str) -> Path:
+        return self._folder / f"{quote(job_id, safe='')}.json"

@@ -1,0 +1,124 @@
+"""What was submitted and what was read, kept in files that may be damaged, and found again."""
+
+from pathlib import Path
+
+import pytest
+
+from job_client.search import History, IndexedLine, TextIndex, matches
+from job_client.timeline import TextSpan
+
+pytestmark = pytest.mark.unit
+
+ADDRESS = "127.0.0.1:50051"
+BOX = (0.0, 0.0, 9.0, 9.0)
+
+
+def span(text: str, start_ms: float = 0.0) -> TextSpan:
+    return TextSpan(3, 9, start_ms, start_ms + 280.0, 7, 0.98, 5, BOX, BOX, BOX, text=text)
+
+
+def line(text: str, start_ms: float = 0.0) -> IndexedLine:
+    return IndexedLine(text, 3, 9, start_ms, start_ms + 280.0, 5, 0.98)
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> TextIndex:
+    return TextIndex(ADDRESS, tmp_path)
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> History:
+    return History(ADDRESS, tmp_path)
+
+
+class TestHistory:
+    def test_it_tells_the_file_of_each_job(self, history: History, tmp_path: Path) -> None:
+        assert history.files() == {}
+        history.add("a", tmp_path / "one.mp4")
+        history.add("b", Path("two\nlines é.mp4"))
+        assert history.files() == {"a": tmp_path / "one.mp4", "b": Path("two\nlines é.mp4").absolute()}
+
+    def test_a_job_that_is_gone_is_forgotten(self, history: History, tmp_path: Path) -> None:
+        for job_id in "abc":
+            history.add(job_id, tmp_path / f"{job_id}.mp4")
+        history.keep({"a", "c", "elsewhere"})
+        assert list(history.files()) == ["a", "c"]
+        history.keep({})
+        assert history.files() == {}
+        assert list(tmp_path.iterdir()) == []
+
+    def test_lines_that_are_damaged_hide_no_others(self, history: History, tmp_path: Path) -> None:
+        history.add("a", tmp_path / "a.mp4")
+        (kept,) = tmp_path.iterdir()
+        with kept.open("ab") as file:
+            file.write(b'{"job_id": "b"}\n[1]\n\xff\n{"job')
+        with kept.open("a") as file:
+            file.write("\n")
+        history.add("c", tmp_path / "c.mp4")
+        assert list(history.files()) == ["a", "c"]
+
+    def test_servers_have_each_their_own(self, tmp_path: Path) -> None:
+        History("one:1", tmp_path).add("a", tmp_path / "a.mp4")
+        assert History("two:1", tmp_path).files() == {}
+
+
+class TestTextIndex:
+    def test_it_holds_the_lines_of_a_job(self, index: TextIndex) -> None:
+        assert index.lines_of("a") is None
+        index.add("a", [span("STOP"), span("Ausfahrt", 400.0)])
+        index.add("b", [])
+        assert index.lines_of("a") == [line("STOP"), line("Ausfahrt", 400.0)]
+        assert index.lines_of("b") == []
+
+    @pytest.mark.parametrize(
+        "content", [b"", b"{", b'{"version": 0, "lines": []}', b'{"version": 1, "lines": [["x"]]}']
+    )
+    def test_a_file_that_is_damaged_or_of_another_version_counts_as_missing(
+        self, content: bytes, index: TextIndex, tmp_path: Path
+    ) -> None:
+        index.add("a", [span("STOP")])
+        (kept,) = tmp_path.rglob("*.json")
+        kept.write_bytes(content)
+        assert index.lines_of("a") is None
+
+    def test_the_text_of_a_job_that_is_gone_is_removed(self, index: TextIndex, tmp_path: Path) -> None:
+        index.keep({"a"})
+        index.add("a", [span("STOP")])
+        index.add("b", [span("secret")])
+        index.keep({"a"})
+        assert index.lines_of("b") is None
+        assert [path.name for path in tmp_path.rglob("*.json")] == ["a.json"]
+
+    def test_an_id_leads_nowhere_else(self, index: TextIndex, tmp_path: Path) -> None:
+        index.add("../../a", [span("STOP")])
+        assert index.lines_of("../../a") == [line("STOP")]
+        assert [path.parent.parent for path in tmp_path.rglob("*.json")] == [tmp_path]
+
+
+LINES = {
+    "new": [line("B 123 XYZ"), line("Speed limit ends", 400.0), line("E")],
+    "old": [line("STOP"), line("DOLLARAMA-E"), line("stop  here", 900.0)],
+}
+
+
+class TestMatches:
+    def found(self, text: str, min_score: float = 85) -> list[tuple[str, str]]:
+        return [(match.job_id, match.line.text) for match in matches(text, LINES, min_score)]
+
+    def test_case_and_blanks_make_no_difference(self) -> None:
+        assert self.found(" Stop ", 100) == [("old", "STOP"), ("old", "stop  here")]
+        assert self.found("STOP HERE", 100) == [("old", "stop  here")]
+
+    def test_what_is_read_nearly_so_is_found_too_the_best_first(self) -> None:
+        assert self.found("DOLLARANA") == [("old", "DOLLARAMA-E")]
+        assert self.found("DOLLARANA", 100) == []
+        assert self.found("STOP", 40)[:2] == [("old", "STOP"), ("old", "stop  here")]
+
+    def test_one_character_is_not_found_in_every_longer_text(self) -> None:
+        assert ("new", "E") not in self.found("speed")
+
+    def test_newer_jobs_come_first_and_earlier_lines(self) -> None:
+        lines = {"new": [line("a", 5.0), line("a", 9.0)], "old": [line("a")]}
+        assert [(match.job_id, match.line.start_ms) for match in matches("a", lines, 100)] == [
+            ("new", 5.0), ("new", 9.0), ("old", 0.0),
+        ]  # fmt: skip
