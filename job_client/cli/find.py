@@ -7,9 +7,10 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from job_client.cli.options import AddressOption, JsonOption, TlsOption
-from job_client.cli.output import console, print_records, wants_tables
+from job_client.cli.options import AddressOption, JsonOption, TimeoutOption, TlsOption
+from job_client.cli.output import console, markup_of, print_records, wants_tables
 from job_client.cli.progress import counting_bar
+from job_client.cli.summary import clock
 from job_client.client import DEFAULT_ADDRESS, JobClient
 from job_client.errors import JobNotFound
 from job_client.search import History, IndexedLine, Match, TextIndex, matches
@@ -25,6 +26,7 @@ def find(
     as_json: JsonOption = False,  # noqa: FBT002
     address: AddressOption = DEFAULT_ADDRESS,
     tls_ca_file: TlsOption = None,
+    timeout: TimeoutOption = None,
 ) -> None:
     """Find text in the videos of all completed jobs.
 
@@ -37,7 +39,7 @@ def find(
         foregsyte find 'B 123' --json | jq -r .job_id
     """
     history = History(address)
-    with JobClient(address, tls_ca_file) as client:
+    with JobClient(address, tls_ca_file, timeout) as client:
         lines_of = _indexed(client, TextIndex(address), history)
     files = history.files()
     found = matches(text, lines_of, min_score)[:limit]
@@ -69,10 +71,10 @@ def _add(client: JobClient, index: TextIndex, job_id: str) -> None:
 
 
 def _table(text: str, found: Iterable[Match], names: dict[str, str]) -> Table:
-    table = Table("text", "from", "to", "video", "job", "likeness", title=f"{text!r} in completed jobs")
+    table = Table("text", "from", "to", "video", "job", "likeness", title=markup_of(f"{text} in completed jobs"))
     for score, job_id, line in found:
-        times = (f"{milliseconds / 1000:.2f} s" for milliseconds in (line.start_ms, line.end_ms))
-        table.add_row(line.text, *times, names.get(job_id, ""), job_id, f"{score:.0f}")
+        texts = (line.text, clock(line.start_ms), clock(line.end_ms), names.get(job_id, ""), job_id)
+        table.add_row(*map(markup_of, texts), f"{score:.0f}")
     return table
 
 

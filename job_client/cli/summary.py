@@ -18,7 +18,7 @@ MAX_SHOWN_MS = 1e12
 
 
 def summary_of(timeline: Timeline) -> Iterator[str | Table]:
-    """Yield a sentence, and a table of the objects, one of the lines of text and one of the codes where there are any."""
+    """Yield a sentence, and a table of the objects, of the lines of text and of the codes, where there are any."""
     yield _sentence(timeline)
     if timeline.objects:
         yield objects_table(timeline.objects)

@@ -9,8 +9,8 @@ from job_client.exports.tables import csv_rows
 from job_client.timeline import CodeSpan, ObjectSpan, TextSpan, Timeline
 
 COLUMNS = (
-    "kind", "name", "track_id", "format", "start_ms", "end_ms", "first_frame", "last_frame", "frames", "best_frame", "confidence",
-    "x1", "y1", "x2", "y2",
+    "kind", "name", "track_id", "format", "start_ms", "end_ms", "first_frame", "last_frame", "frames", "best_frame",
+    "confidence", "x1", "y1", "x2", "y2",
 )  # fmt: skip
 """The box is that of the best frame; texts and codes have no track, and only codes a format."""
 

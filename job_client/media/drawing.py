@@ -38,7 +38,8 @@ class Drawing:
             image: `(H, W, 3)` uint8 BGR as it is displayed; changed in place.
             result: The frame's result.
         """
-        texts = [(entry.polygon, one_line(entry.text)) for entry in (*result.text_lines, *result.codes)]
+        texts = [(line.polygon, line.text) for line in result.text_lines]
+        texts += [(code.polygon, one_line(code.text)) for code in result.codes]
         for found in result.detections:
             x1, y1, x2, y2 = map(int, found.box)
             cv2.rectangle(image, (x1, y1), (x2, y2), PALETTE[_class_color(found)][::-1], self._thickness)

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import cv2
 import numpy as np
@@ -62,7 +63,7 @@ class ZxingCodeReader:
 
     def read(self, image: Image, detections: Iterable[Detection] = ()) -> list[Code]:
         """Read the codes in one image; see `CodeReader.read`."""
-        grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+        grey: Any = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
         shrunk = min(1.0, (MAX_PIXELS / grey.size) ** 0.5)
         if shrunk < 1:
             grey = cv2.resize(grey, None, fx=shrunk, fy=shrunk, interpolation=cv2.INTER_AREA)
@@ -78,10 +79,11 @@ def _candidates(grey: Image, detected: list[_Rectangle]) -> Iterator[Code]:
     """Yield what is read, the surest first: enlarged and upright, then on the frame."""
     for area in [*detected, *_full_of_edges(grey)][:MAX_AREAS]:
         to_area, (width, height) = _upright(area)
-        enlarged = cv2.warpAffine(
+        enlarged: Any = cv2.warpAffine(
             grey, to_area, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
         )
-        yield from _read(enlarged, cv2.invertAffineTransform(to_area))
+        to_frame: Any = cv2.invertAffineTransform(to_area)
+        yield from _read(enlarged, to_frame)
     yield from _read(grey, np.eye(2, 3))
 
 
@@ -107,7 +109,7 @@ def _upright(area: _Rectangle) -> tuple[_Matrix, tuple[int, int]]:
     (x, y), (width, height), degrees = area
     width, height = width + 2 * MARGIN, height + 2 * MARGIN
     scale = min(ENLARGED, MAX_AREA_SIDE / max(width, height))
-    to_area = cv2.getRotationMatrix2D((x, y), degrees, scale)
+    to_area: Any = cv2.getRotationMatrix2D((x, y), degrees, scale)
     to_area[:, 2] += (width * scale / 2 - x, height * scale / 2 - y)
     return to_area, (max(1, int(width * scale)), max(1, int(height * scale)))
 
