@@ -50,9 +50,15 @@ def test_the_example_of_the_readme_prints_the_text_of_every_frame(
 def test_the_examples_of_the_page_do_what_it_says(
     run_example: Callable[[str], str], worker: None, client: JobClient
 ) -> None:
-    submitting, listing, repeating, refused = map(partial(partial, run_example), examples(PAGE))
+    submitting, joining, listing, repeating, refused = map(partial(partial, run_example), examples(PAGE))
     assert "completed\n0 STOP\n" in submitting()
-    assert listing().endswith("yolo_ocr 4\n['yolo_ocr', 'yolo', 'ocr', 'codes']\n")
+    assert joining() == "0.00 s, 0.04 s long: STOP
+0.04 s, 0.04 s long: [live] Кадр
+0 plates
+"
+    assert listing().endswith("yolo_ocr 4
+['yolo_ocr', 'yolo', 'ocr', 'codes']
+")
     assert list(client.jobs()) == []
     repeating()
     assert len(list(client.jobs())) == 1

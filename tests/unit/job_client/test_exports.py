@@ -21,7 +21,7 @@ from pysubs2 import SSAFile
 from job_client.exports import ExportFormat, export
 from job_client.exports.events import events_csv, events_json
 from job_client.exports.subtitles import WORD_JOINER, ass, srt, vtt
-from job_client.timeline import ObjectSpan, TextSpan, Timeline
+from job_client.timeline import CodeSpan, ObjectSpan, TextSpan, Timeline
 from shared.results import FrameResult, read_frame
 from tests.support.found import FRAME_RESULTS, RESULTS, frame, frame_results
 
@@ -98,8 +98,10 @@ def span(text: str, start_ms: float = 0.0, end_ms: float = 40.0, top: float = 30
     return replace(given, **changed)
 
 
-def timeline(*texts: TextSpan, objects: tuple[ObjectSpan, ...] = ()) -> Timeline:
-    return Timeline(texts, objects, (), 100, 4000.0)
+def timeline(
+    *texts: TextSpan, objects: tuple[ObjectSpan, ...] = (), codes: tuple[CodeSpan, ...] = ()
+) -> Timeline:
+    return Timeline(texts, objects, codes, 100, 4000.0)
 
 
 class TestSubtitles:
@@ -227,14 +229,19 @@ class TestEvents:
         first, car, _ = json.loads("".join(events_json(self.SEEN)))
         assert (first["kind"], first["name"], first["track_id"]) == ("text", "Good morning", None)
         assert car == {
-            "kind": "object", "name": "=car", "track_id": 7, "start_ms": 1000.0, "end_ms": 2000.0, "first_frame": 25,
-            "last_frame": 49, "frames": 25, "best_frame": 30, "confidence": 0.9, "box": [1.0, 2.0, 3.5, 4.0],
+            "kind": "object", "name": "=car", "track_id": 7, "format": None, "start_ms": 1000.0, "end_ms": 2000.0,
+            "first_frame": 25, "last_frame": 49, "frames": 25, "best_frame": 30, "confidence": 0.9, "box": [1.0, 2.0, 3.5, 4.0],
         }  # fmt: skip
 
     def test_csv_says_the_same_and_is_run_by_no_spreadsheet(self) -> None:
         rows = list(csv.DictReader(io.StringIO("".join(events_csv(self.SEEN)), newline="")))
         assert [row["name"] for row in rows] == ["Good morning", "'=car", "'-5 °C"]
         assert [rows[1][name] for name in ("start_ms", "best_frame", "x1", "y2")] == ["1000.0", "30", "1.0", "4.0"]
+
+    def test_a_code_has_its_format(self) -> None:
+        code = CodeSpan(0, 5, 0.0, 240.0, 6, 1.0, 0, self.BOX, self.BOX, self.BOX, format="QRCode", text="=1")
+        (event,) = json.loads("".join(events_json(timeline(codes=(code,)))))
+        assert (event["kind"], event["format"], event["name"], event["end_ms"]) == ("code", "QRCode", "=1", 240.0)
 
     def test_nothing_found_is_an_empty_list_and_a_header(self) -> None:
         assert json.loads(text_of(EMPTY, ExportFormat.events)) == []

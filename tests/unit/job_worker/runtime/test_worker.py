@@ -428,7 +428,7 @@ class TestPipelinesThatItDoesNotRun:
         make_worker(api, FakeRunner()).run_forever()
         warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
         assert warnings == [
-            "this worker does not run these pipelines of the server, and releases their jobs: signs, yolo_ocr"
+            "this worker does not run these pipelines of the server, and releases their jobs: codes, signs, yolo_ocr"
         ]
 
     @pytest.mark.parametrize("offered", [frozenset({"ocr"}), frozenset({"ocr", "yolo"}), None])
