@@ -139,7 +139,7 @@ class TestFind:
         (found,) = map(json.loads, out.splitlines())
         assert found == {
             "job_id": job_id.strip(), "file": str(TINY_MP4), "score": 100.0, "text": "STOP", "first_frame": 0,
-            "last_frame": 2, "start_ms": 0.0, "end_ms": 120.0, "best_frame": 0, "confidence": 0.9,
+            "last_frame": 0, "start_ms": 0.0, "end_ms": 40.0, "best_frame": 0, "confidence": 0.95,
         }  # fmt: skip
         assert json.loads(foregsyte("find", "stob", "--min-score", "70")[1])["job_id"] == job_id.strip()
         assert foregsyte("find", "elsewhere")[:2] == (ExitCode.OK, "")
@@ -361,7 +361,7 @@ class TestSurroundings:
         certificate, key = make_certificate(tmp_path, "server")
         with running_server(make_settings(tls_cert_file=certificate, tls_key_file=key)) as server:
             code, out, _ = run("pipelines", "--address", server.addresses[0], "--tls-ca-file", certificate)
-        assert (code, len(out.splitlines())) == (ExitCode.OK, 3)
+        assert (code, len(out.splitlines())) == (ExitCode.OK, 4)
 
     def test_no_command_shows_the_help_and_the_exit_codes(self, run: Run) -> None:
         code, out, err = run()
@@ -370,7 +370,7 @@ class TestSurroundings:
         assert f"{ExitCode.UNREACHABLE:d} unreachable" in out + err
 
     @pytest.mark.parametrize(
-        "command", ["submit", "status", "results", "annotate", "report", "list", "delete", "pipelines", "demo"]
+        "command", ["submit", "status", "results", "find", "annotate", "report", "list", "delete", "pipelines", "demo"]
     )
     def test_the_help_of_every_command_has_an_example(self, command: str, run: Run) -> None:
         code, out, _ = run(command, "--help")

@@ -52,13 +52,8 @@ def test_the_examples_of_the_page_do_what_it_says(
 ) -> None:
     submitting, joining, listing, repeating, refused = map(partial(partial, run_example), examples(PAGE))
     assert "completed\n0 STOP\n" in submitting()
-    assert joining() == "0.00 s, 0.04 s long: STOP
-0.04 s, 0.04 s long: [live] Кадр
-0 plates
-"
-    assert listing().endswith("yolo_ocr 4
-['yolo_ocr', 'yolo', 'ocr', 'codes']
-")
+    assert joining() == "0.00 s, 0.04 s long: STOP\n0.04 s, 0.04 s long: [live] Кадр\n0 plates\n"
+    assert listing().endswith("yolo_ocr 4\n['yolo_ocr', 'yolo', 'ocr', 'codes']\n")
     assert list(client.jobs()) == []
     repeating()
     assert len(list(client.jobs())) == 1

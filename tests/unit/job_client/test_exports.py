@@ -98,9 +98,7 @@ def span(text: str, start_ms: float = 0.0, end_ms: float = 40.0, top: float = 30
     return replace(given, **changed)
 
 
-def timeline(
-    *texts: TextSpan, objects: tuple[ObjectSpan, ...] = (), codes: tuple[CodeSpan, ...] = ()
-) -> Timeline:
+def timeline(*texts: TextSpan, objects: tuple[ObjectSpan, ...] = (), codes: tuple[CodeSpan, ...] = ()) -> Timeline:
     return Timeline(texts, objects, codes, 100, 4000.0)
 
 
@@ -230,7 +228,8 @@ class TestEvents:
         assert (first["kind"], first["name"], first["track_id"]) == ("text", "Good morning", None)
         assert car == {
             "kind": "object", "name": "=car", "track_id": 7, "format": None, "start_ms": 1000.0, "end_ms": 2000.0,
-            "first_frame": 25, "last_frame": 49, "frames": 25, "best_frame": 30, "confidence": 0.9, "box": [1.0, 2.0, 3.5, 4.0],
+            "first_frame": 25, "last_frame": 49, "frames": 25, "best_frame": 30, "confidence": 0.9,
+            "box": [1.0, 2.0, 3.5, 4.0],
         }  # fmt: skip
 
     def test_csv_says_the_same_and_is_run_by_no_spreadsheet(self) -> None:
