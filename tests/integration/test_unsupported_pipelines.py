@@ -84,7 +84,7 @@ def test_it_is_logged_and_released_where_the_workers_have_an_address_of_their_ow
             eventually(lambda: "job released: this worker does not run its pipeline" in caplog.messages, "the release")
             assert job.status().error_message == ""
     assert (
-        "this worker does not run these pipelines of the server, and releases their jobs: yolo, yolo_ocr"
+        "this worker does not run these pipelines of the server, and releases their jobs: codes, yolo, yolo_ocr"
         in caplog.messages
     )
 
@@ -105,8 +105,6 @@ def test_a_job_whose_pipeline_is_no_longer_offered_fails_with_a_message(
 def test_a_worker_process_says_at_its_start_which_it_does_not_run(tmp_path: Path) -> None:
     (tmp_path / "foregsyte.toml").write_text('[pipelines.korean]\nkind = "ocr"\nlanguages = ["ko"]\n')
     with api_process(tmp_path) as address, worker_process(tmp_path, address, "w", "--pipelines", "ocr") as worker:
-        warning = (
-            "this worker does not run these pipelines of the server, and releases their jobs: korean, yolo, yolo_ocr"
-        )
+        warning = "does not run these pipelines of the server, and releases their jobs: codes, korean, yolo, yolo_ocr"
         eventually(lambda: warning in worker.text, "the warning")
         assert worker.text.count("does not run") == 1
