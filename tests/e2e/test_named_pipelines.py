@@ -83,7 +83,7 @@ def found(client: JobClient, video: Path, pipeline: str) -> list[dict[str, list[
 
 def test_they_are_listed_after_the_built_in_pipelines(client: JobClient) -> None:
     offered = {pipeline.pipeline_id: pipeline.description for pipeline in client.pipelines()}
-    assert list(offered) == ["yolo_ocr", "yolo", "ocr", "people", "sure_people", "captions"]
+    assert list(offered) == ["yolo_ocr", "yolo", "ocr", "codes", "people", "sure_people", "captions"]
     assert offered["people"] == "People. Profile exact."
     assert offered["captions"].startswith("Text (PaddleOCR) in every frame. Languages: en, de. Profile exact")
 
