@@ -9,7 +9,7 @@ from typer.rich_utils import rich_format_error
 from job_client.cli.annotate import annotate
 from job_client.cli.demo import demo
 from job_client.cli.find import find
-from job_client.cli.jobs import delete, list_jobs, pipelines, status, submit
+from job_client.cli.jobs import delete, list_jobs, pipelines, status, submit, wait
 from job_client.cli.output import print_error
 from job_client.cli.report import report
 from job_client.cli.results import results
@@ -29,7 +29,7 @@ _EXIT_CODES = ", ".join(f"{code.value} {code.name.lower().replace('_', ' ')}" fo
 app = typer.Typer(
     no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__, epilog=f"Exit codes: {_EXIT_CODES}"
 )
-for command in (submit, status, results, find, annotate, report, list_jobs, delete, pipelines, demo):
+for command in (submit, status, wait, results, find, annotate, report, list_jobs, delete, pipelines, demo):
     app.command(name=command.__name__.removesuffix("_jobs"))(command)
 
 

@@ -1,8 +1,9 @@
 """Subcommands that handle whole jobs: submit, status, list, delete, pipelines."""
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +11,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from job_client.cli.naming import job_named
 from job_client.cli.options import (
     AddressOption,
     CallTimeoutOption,
@@ -38,6 +40,10 @@ from shared.contract.job_status import JobStatus
 from shared.process.exit_codes import ExitCode
 from shared.process.shown_text import terminal_text
 
+JobTimeoutOption = Annotated[float | None, typer.Option(min=0, help="Longest wait for each job, in seconds.")]
+RequestIdOption = Annotated[
+    str | None, typer.Option(help="Makes a repeat of this command safe: the same job again; for a single file.")
+]
 VideosArgument = Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, readable=True, help="MP4 files.")]
 
 
@@ -45,7 +51,8 @@ def submit(
     videos: VideosArgument,
     pipeline: PipelineOption = DEFAULT_PIPELINE,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the jobs have ended.")] = False,  # noqa: FBT002
-    timeout: Annotated[float | None, typer.Option(min=0, help="Longest wait for each job, in seconds.")] = None,
+    timeout: JobTimeoutOption = None,
+    request_id: RequestIdOption = None,
     as_json: JsonOption = False,  # noqa: FBT002
     address: AddressOption = DEFAULT_ADDRESS,
     tls_ca_file: TlsOption = None,
@@ -61,18 +68,20 @@ def submit(
 
         foregsyte submit *.mp4 --pipeline ocr --json
     """
+    if request_id and len(videos) > 1:
+        raise typer.BadParameter("stands for one video, and several are given", param_hint="--request-id")
     with JobClient(address, tls_ca_file, call_timeout) as client:
-        history = History(address)
-        jobs = [(video, _submit(client, video, pipeline, history, as_json=as_json)) for video in videos]
+        send = partial(upload, client, pipeline_id=pipeline, request_id=request_id)
+        jobs = [(video, _submit(send, video, History(address), as_json=as_json)) for video in videos]
         codes = [ExitCode.OK if job else ExitCode.USAGE for _, job in jobs]
         if wait:
-            codes += [_wait(video, job, timeout, as_json=as_json) for video, job in jobs if job]
+            codes += [_wait(job, video, timeout, as_json=as_json) for video, job in jobs if job]
     raise typer.Exit(next((code for code in codes if code), ExitCode.OK))
 
 
-def _submit(client: JobClient, video: Path, pipeline: str, history: History, *, as_json: bool) -> Job | None:
+def _submit(send: Callable[[Path], Job], video: Path, history: History, *, as_json: bool) -> Job | None:
     try:
-        job = upload(client, video, pipeline)
+        job = send(video)
     except (InvalidRequest, OSError) as error:
         print_error(f"{video}: {error}")
         return None
@@ -85,10 +94,33 @@ def _submit(client: JobClient, video: Path, pipeline: str, history: History, *, 
     return job
 
 
-def _wait(video: Path, job: Job, timeout: float | None, *, as_json: bool) -> ExitCode:
-    info = wait_for(job, video.name, timeout)
+def wait(
+    job_ids: JobIdsArgument,
+    timeout: JobTimeoutOption = None,
+    as_json: JsonOption = False,  # noqa: FBT002
+    address: AddressOption = DEFAULT_ADDRESS,
+    tls_ca_file: TlsOption = None,
+    call_timeout: CallTimeoutOption = None,
+) -> None:
+    """Wait until jobs have ended; the exit code says whether one failed.
+
+    For example:
+
+        foregsyte wait JOB_ID
+
+        foregsyte submit *.mp4 | xargs foregsyte wait
+    """
+    files = History(address).files()
+    with JobClient(address, tls_ca_file, call_timeout) as client:
+        jobs = [job_named(client, job_id) for job_id in job_ids]
+        codes = [_wait(job, files.get(job.job_id), timeout, as_json=as_json) for job in jobs]
+    raise typer.Exit(next((code for code in codes if code), ExitCode.OK))
+
+
+def _wait(job: Job, video: Path | None, timeout: float | None, *, as_json: bool) -> ExitCode:
+    info = wait_for(job, video.name if video else job.job_id, timeout)
     if as_json:
-        print_records([{"file": str(video)} | job_record(info)])
+        print_records([{"file": str(video or "")} | job_record(info)])
     return report_end(info)
 
 
@@ -118,7 +150,7 @@ def status(
         foregsyte status JOB_ID | jq -r .status
     """
     with JobClient(address, tls_ca_file, timeout) as client:
-        _print_jobs((client.job(job_id).status() for job_id in job_ids), as_json=as_json)
+        _print_jobs((job_named(client, job_id).status() for job_id in job_ids), as_json=as_json)
 
 
 def list_jobs(
@@ -165,13 +197,14 @@ def delete(
     """
     with JobClient(address, tls_ca_file, timeout) as client:
         for job_id in job_ids:
-            client.job(job_id).delete()
+            job = job_named(client, job_id)
+            job.delete()
             if wants_tables(as_json=as_json):
-                console.print(f"Deleted job {markup_of(job_id)}", highlight=False)
+                console.print(f"Deleted job {markup_of(job)}", highlight=False)
             else:
-                print_records([{"job_id": job_id, "deleted": True}])
-            History(address).forget(job_id)
-            TextIndex(address).forget(job_id)
+                print_records([{"job_id": job.job_id, "deleted": True}])
+            History(address).forget(job.job_id)
+            TextIndex(address).forget(job.job_id)
 
 
 def pipelines(

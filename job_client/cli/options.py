@@ -35,8 +35,8 @@ CallTimeoutOption = Annotated[float | None, typer.Option("--call-timeout", callb
 """The same of the command whose `--timeout` is how long a job may take."""
 PipelineOption = Annotated[str, typer.Option("--pipeline", envvar="FOREGSYTE_PIPELINE", help="Which pipeline to run.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON lines, as if the output were piped.")]
-JobIdArgument = Annotated[str, typer.Argument(metavar="JOB_ID", help="The job's id.")]
-JobIdsArgument = Annotated[list[str], typer.Argument(metavar="JOB_ID...", help="The jobs' ids.")]
+JobIdArgument = Annotated[str, typer.Argument(metavar="JOB_ID", help="The job's id, or its beginning.")]
+JobIdsArgument = Annotated[list[str], typer.Argument(metavar="JOB_ID...", help="The jobs' ids, or their beginnings.")]
 FramesOption = Annotated[
     str, typer.Option("--frames", metavar="A:B", help="Only frames A up to, not including, B; either may be left out.")
 ]

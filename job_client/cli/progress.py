@@ -20,11 +20,11 @@ from job_client.client import JobClient
 from job_client.job import Job, JobInfo
 
 
-def upload(client: JobClient, video: Path, pipeline_id: str) -> Job:
+def upload(client: JobClient, video: Path, pipeline_id: str, request_id: str | None = None) -> Job:
     """Submit a file behind a bar that shows for how long: an upload is one call, which does not say how far it is."""
     with _progress() as progress:
         task = progress.add_task(f"sending {markup_of(video.name)}", total=None)
-        job = client.submit(video, pipeline_id)
+        job = client.submit(video, pipeline_id, request_id)
         progress.update(task, description=f"sent {markup_of(video.name)}", total=1, completed=1)
     return job
 

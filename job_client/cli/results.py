@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from job_client.cli.naming import job_named
 from job_client.cli.options import AddressOption, FramesOption, JobIdArgument, TimeoutOption, TlsOption, frames_range
 from job_client.cli.output import console, print_message, wants_tables
 from job_client.cli.signals import ending_on_signals
@@ -19,8 +20,11 @@ from shared.process.extras import needing_extra
 from shared.process.shown_text import terminal_lines
 from shared.results import FrameResult
 
+STANDARD_OUTPUT = Path("-")
+
 OutOption = Annotated[
-    Path | None, typer.Option("--out", "-o", dir_okay=False, help="Write to this file; its suffix says the format.")
+    Path | None,
+    typer.Option("--out", "-o", dir_okay=False, help="Write to this file, by its suffix; - prints."),
 ]
 FormatOption = Annotated[
     ExportFormat | None, typer.Option("--format", help="The format; default: that of --out, else jsonl.")
@@ -66,12 +70,12 @@ def results(
     """
     wanted = frames_range(frames)
     with JobClient(address, tls_ca_file, timeout) as client:
-        selected = [frame for frame in client.job(job_id).results() if frame.frame_index in wanted]
+        selected = [frame for frame in job_named(client, job_id).results() if frame.frame_index in wanted]
     size = _size_of(video) if video else None
-    if out:
+    if out and out != STANDARD_OUTPUT:
         _write(export(selected, _format_of(out, export_format), size), out)
         print_message(f"{len(selected)} frames written to {out}")
-    elif export_format or not wants_tables(as_json=raw):
+    elif out or export_format or not wants_tables(as_json=raw):
         chunks = export(selected, export_format or ExportFormat.jsonl, size)
         sys.stdout.writelines(map(terminal_lines, chunks) if sys.stdout.isatty() else chunks)
     else:

@@ -124,6 +124,52 @@ class TestSubmit:
         assert f"job {out.strip()} has not ended after 0.1 seconds" in err
 
 
+@pytest.mark.usefixtures("worker")
+class TestNaming:
+    def test_the_beginning_of_an_id_is_enough_if_no_other_begins_so(self, foregsyte: Run, client: JobClient) -> None:
+        first, second = done(client), done(client)
+        same = next(length for length in range(36) if first[length] != second[length])
+        code, out, _ = foregsyte("status", first[: same + 1])
+        assert (code, json.loads(out)["job_id"]) == (ExitCode.OK, first)
+        code, _, err = foregsyte("results", first[:same])
+        assert code == ExitCode.USAGE
+        assert "2 jobs of the server" in err
+        assert foregsyte("delete", "none")[0] == ExitCode.USAGE
+
+    def test_a_request_id_makes_a_repeat_the_same_job(self, foregsyte: Run) -> None:
+        first, again = (foregsyte("submit", TINY_MP4, "--request-id", "mine")[1] for _ in range(2))
+        assert first == again
+        assert foregsyte("submit", TINY_MP4, TINY_MP4, "--request-id", "mine")[0] == ExitCode.USAGE
+
+    def test_waiting_names_the_file_of_each_job(self, foregsyte: Run) -> None:
+        jobs = foregsyte("submit", TINY_MP4, TINY_MP4)[1].split()
+        code, out, err = foregsyte("wait", *jobs, "--json")
+        assert code == ExitCode.OK
+        ended = [json.loads(line) for line in out.splitlines()]
+        assert [(job["job_id"], job["file"], job["status"]) for job in ended] == [
+            (job_id, str(TINY_MP4), "completed") for job_id in jobs
+        ]
+        assert err.count("completed") == 2
+
+    def test_results_are_printed_where_a_dash_is_the_file(self, foregsyte: Run, client: JobClient) -> None:
+        job_id = done(client)
+        assert foregsyte("results", job_id, "--out", "-", "--format", "srt")[1].startswith("1\n00:00:00,000")
+        assert foregsyte("results", job_id, "--out", "-")[1] == foregsyte("results", job_id)[1]
+
+    def test_the_file_that_was_submitted_from_here_is_found_again(self, foregsyte: Run, tmp_path: Path) -> None:
+        job_id = foregsyte("submit", TINY_MP4, "--wait")[1].strip()
+        page = tmp_path / "report.html"
+        assert foregsyte("report", job_id, "-o", page)[0] == ExitCode.OK
+        assert TINY_MP4.name in page.read_text("utf-8")
+
+    def test_a_video_that_this_host_did_not_submit_must_be_named(
+        self, foregsyte: Run, client: JobClient, tmp_path: Path
+    ) -> None:
+        code, _, err = foregsyte("annotate", done(client), "-o", tmp_path / "out.mp4")
+        assert code == ExitCode.USAGE
+        assert "this host knows none" in err
+
+
 class TestFind:
     @pytest.fixture(autouse=True)
     def cache(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -370,7 +416,8 @@ class TestSurroundings:
         assert f"{ExitCode.UNREACHABLE:d} unreachable" in out + err
 
     @pytest.mark.parametrize(
-        "command", ["submit", "status", "results", "find", "annotate", "report", "list", "delete", "pipelines", "demo"]
+        "command",
+        ["submit", "status", "wait", "results", "find", "annotate", "report", "list", "delete", "pipelines", "demo"],
     )
     def test_the_help_of_every_command_has_an_example(self, command: str, run: Run) -> None:
         code, out, _ = run(command, "--help")

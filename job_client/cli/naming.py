@@ -1,0 +1,33 @@
+"""Which job and which file a person means."""
+
+from pathlib import Path
+
+import typer
+
+from job_client.client import JobClient
+from job_client.job import Job
+from job_client.search import History
+
+ID_LENGTH = 36
+"""Of a whole id, a UUID."""
+
+
+def job_named(client: JobClient, text: str) -> Job:
+    """Return the job whose id this is, or the only one whose id begins so.
+
+    Raises:
+        typer.BadParameter: The ids of several jobs begin so, or none.
+        ServiceError: The server does not answer.
+    """
+    if len(text) >= ID_LENGTH:
+        return client.job(text)
+    found = [job.job_id for job in client.jobs() if job.job_id.startswith(text)]
+    if len(found) != 1:
+        raise typer.BadParameter(f"{len(found)} jobs of the server have an id that begins with {text!r}")
+    return client.job(found[0])
+
+
+def original_of(job: Job, address: str) -> Path | None:
+    """Return the file that the job was submitted from, if it was from this host and the file is still there."""
+    path = History(address).files().get(job.job_id)
+    return path if path and path.is_file() else None
