@@ -13,6 +13,9 @@ ROOM_SECONDS = 30.0
 """How long a call waits for room before it is refused; in that time a few large messages may pass ahead of it."""
 ANSWERS_SHARE = 0.5
 """The most of the budget that answers take, for their callers may read them slowly: requests always have the rest."""
+SMALL_SHARE = 1 / 128
+"""An answer of at most this share of the budget (8 MiB of 1 GiB) needs room in the whole of it alone: status calls and
+parts of videos must not wait for somebody who reads slowly."""
 MAX_WAITING = 16
 """The most answers that wait for room: each of them holds a thread."""
 
@@ -103,10 +106,10 @@ class MessageBudget:
             self._waiting -= 1
 
     def _has_room(self, charge: _Charge) -> bool:
-        return (
-            self._used_bytes + charge.size_bytes <= self.limit_bytes
-            and self._answers_bytes + charge.size_bytes <= self._answers_limit_bytes
-        )
+        if self._used_bytes + charge.size_bytes > self.limit_bytes:
+            return False
+        is_small = charge.size_bytes <= SMALL_SHARE * self.limit_bytes
+        return is_small or self._answers_bytes + charge.size_bytes <= self._answers_limit_bytes
 
     def _lower(self, charge: _Charge, size_bytes: int) -> None:
         with self._changed:

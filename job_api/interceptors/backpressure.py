@@ -128,8 +128,10 @@ class _Connection:
 
     def look(self, now: float, received: int) -> None:
         """Take what was received until now."""
-        self._share_out(received - self.received - self.ahead)
-        self.received, self.looked_at, self.ahead = received, now, 0
+        new = received - self.received
+        self._share_out(new - self.ahead)
+        self.ahead = max(self.ahead - max(new, 0), 0)  # what came after this number was read is in the next one
+        self.received, self.looked_at = received, now
         seconds = now - self.mark[0]
         if seconds >= RATE_SECONDS:
             self.rate, self.mark = (received - self.mark[1]) / seconds, (now, received)

@@ -127,6 +127,9 @@ class ReportService:
         with self._running.lock(job_id, worker_id):
             if self._may_end(job_id, worker_id, signature):
                 with self._running.storing(job_id):
+                    if self._stored_signature(job_id) == signature:  # stored before, when the job could not be ended
+                        self._running.end(job_id, JobStatus.completed, output_path=results_key(job_id))
+                        return
                     self._check_staged(job_id, signature)
                     self._store(job_id, worker_id)
 

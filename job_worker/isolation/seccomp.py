@@ -18,6 +18,19 @@ _FORBIDDEN = {
     "x86_64": (42, 101, 310, 311),
     "aarch64": (203, 117, 270, 271),
 }
+_WITHOUT_EFFECT = {
+    # chmod, fchmod, chown, fchown, lchown, utime, setxattr and removexattr (three each), utimes, fchownat, futimesat,
+    # fchmodat, utimensat
+    "x86_64": (90, 91, 92, 93, 94, 132, 188, 189, 190, 197, 198, 199, 235, 260, 261, 268, 280),
+    # setxattr and removexattr (three each), fchmod, fchmodat, fchownat, fchown, utimensat
+    "aarch64": (5, 6, 7, 14, 15, 16, 52, 53, 54, 55, 88),
+}
+"""Changes of what files are besides their content, which Landlock knows nothing of. They are said to be done: libraries
+that copy or cache files make them, and need them for nothing."""
+_WITHOUT_EFFECT_EVERYWHERE = (452, 463, 466)
+"""fchmodat2, setxattrat, removexattrat."""
+_LIMITING = {"x86_64": 302, "aarch64": 261}
+"""prlimit64, which sets limits of other processes too: one of no time ends them."""
 _FORBIDDEN_EVERYWHERE = (425, 426, 427, 438)
 """io_uring_setup, _enter, _register, which make calls that no filter sees; pidfd_getfd, which takes others' files."""
 _OTHER_INTERFACE = 0x40000000
@@ -26,6 +39,7 @@ _OTHER_INTERFACE = 0x40000000
 _SET_FILTER, _GET_ACTION, _ALL_THREADS = 1, 2, 1
 _ALLOW = 0x7FFF0000
 _REFUSE = 0x00050000 | errno.EPERM
+_DO_NOTHING = 0x00050000
 
 _LOAD, _AND, _IF_EQUAL, _IF_AT_LEAST, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x06
 _NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT, _SECOND_ARGUMENT = 0, 4, 16, 24
@@ -66,6 +80,7 @@ def forbid_network() -> None:
 def _filter(machine: str) -> bytes:
     architecture, _, *making_sockets = _NUMBERS[machine]
     forbidden = (*_FORBIDDEN[machine], *_FORBIDDEN_EVERYWHERE)
+    without_effect = (*_WITHOUT_EFFECT[machine], *_WITHOUT_EFFECT_EVERYWHERE)
     return b"".join(
         [
             _step(_LOAD, _ARCHITECTURE),
@@ -73,7 +88,9 @@ def _filter(machine: str) -> bytes:
             _step(_LOAD, _NUMBER),
             _step(_IF_AT_LEAST, _OTHER_INTERFACE, otherwise=1),
             _step(_RETURN, _REFUSE),
-            *(step for number in forbidden for step in _refused_if(number)),
+            *(step for number in forbidden for step in _answered_if(number, _REFUSE)),
+            *(step for number in without_effect for step in _answered_if(number, _DO_NOTHING)),
+            *_of_this_process_alone(_LIMITING[machine]),
             *(step for number in making_sockets for step in _connected_sockets_alone(number)),
             _step(_RETURN, _ALLOW),
         ]
@@ -85,12 +102,18 @@ def _step(code: int, value: int, then: int = 0, otherwise: int = 0) -> bytes:
     return struct.pack("=HBBI", code, then, otherwise, value)
 
 
-def _refused_if(value: int) -> list[bytes]:
-    return [_step(_IF_EQUAL, value, otherwise=1), _step(_RETURN, _REFUSE)]
+def _answered_if(value: int, answer: int) -> list[bytes]:
+    return [_step(_IF_EQUAL, value, otherwise=1), _step(_RETURN, answer)]
 
 
 def _refused_unless(value: int) -> list[bytes]:
     return [_step(_IF_EQUAL, value, then=1), _step(_RETURN, _REFUSE)]
+
+
+def _of_this_process_alone(number: int) -> list[bytes]:
+    """Refuse a call that names another process; 0 is the one that calls."""
+    steps = [_step(_LOAD, _FIRST_ARGUMENT), *_refused_unless(0), _step(_RETURN, _ALLOW)]
+    return [_step(_IF_EQUAL, number, otherwise=len(steps)), *steps]
 
 
 def _connected_sockets_alone(number: int) -> list[bytes]:

@@ -11,7 +11,6 @@ import multiprocessing
 import os
 import pickle
 import signal
-import socket
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -54,7 +53,7 @@ SEPARATOR = ":"
 """Between the kind of a message and its content."""
 MAX_MESSAGE_BYTES = 64 << 10
 """A message is cut here: far above what a person reads, far below what the parent would feel."""
-MESSAGE_SECONDS = 60
+MESSAGE_SECONDS = 10.0
 """How long a message may take from its first byte to its last, which a hostile child may keep back."""
 _PR_SET_PDEATHSIG = 1
 """See prctl(2)."""
@@ -84,8 +83,6 @@ class _Child:
         self._check_seconds = check_seconds
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
-        with socket.socket(fileno=os.dup(self._connection.fileno())) as ours:
-            ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", MESSAGE_SECONDS, 0))
         arguments = (theirs, isolation, pickle.dumps(build))
         self._process = context.Process(target=enter, args=arguments, name="pipelines", daemon=True)
         self._process.start()
@@ -120,7 +117,7 @@ class _Child:
             if self._connection.poll(self._check_seconds):
                 try:
                     # Never a pickle: what has decoded a hostile file must not choose what runs in this process.
-                    message = self._connection.recv_bytes(MAX_MESSAGE_BYTES).decode(errors="replace")
+                    message = self._received().decode(errors="replace")
                 except (EOFError, OSError):
                     raise JobFailed(self._describe_end()) from None
                 kind, _, content = message.partition(SEPARATOR)
@@ -133,6 +130,30 @@ class _Child:
                 raise JobFailed(f"the analysis hung: no frame was done for {max_silence_seconds:g} seconds")
             self._check_memory()
         raise Cancelled("the run was cancelled")
+
+    def _received(self) -> bytes:
+        """Return a message as `Connection.send_bytes` sends it, however slowly a hostile child does.
+
+        Raises:
+            OSError: It is too large, or does not come to its end in time.
+            EOFError: The child has closed the pipe.
+        """
+        ends_at = self._clock() + MESSAGE_SECONDS
+        (size,) = struct.unpack("!i", self._read(4, ends_at))
+        if not 0 <= size <= MAX_MESSAGE_BYTES:
+            raise OSError("a message is too large")
+        return self._read(size, ends_at)
+
+    def _read(self, size: int, ends_at: float) -> bytes:
+        content = b""
+        while len(content) < size:
+            if not self._connection.poll(max(ends_at - self._clock(), 0.0)):
+                raise OSError("a message does not end")
+            part = os.read(self._connection.fileno(), size - len(content))
+            if not part:
+                raise EOFError
+            content += part
+        return content
 
     def kill(self) -> None:
         """End the child at once."""

@@ -5,7 +5,9 @@ So this module imports next to nothing itself.
 
 # ruff: noqa: PLC0415 - see above
 
+import os
 import pickle
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 
 from job_worker.isolation.isolation import Isolation
@@ -21,6 +23,8 @@ def enter(connection: Connection, isolation: Isolation | None, build: bytes) -> 
     """
     try:
         if isolation:
+            os.setsid()  # without a terminal, into which it could type commands for others
+            _leave_resource_tracker()
             isolation.apply()
     except OSError as error:
         from job_worker.runtime.child_process import send
@@ -30,3 +34,12 @@ def enter(connection: Connection, isolation: Isolation | None, build: bytes) -> 
     from job_worker.runtime.child_process import serve
 
     serve(connection, pickle.loads(build))  # noqa: S301 (it comes from the parent)
+
+
+def _leave_resource_tracker() -> None:
+    """Close the pipe to a process of the parent that is not isolated, and deletes the shared memory that it is told."""
+    tracker = resource_tracker._resource_tracker
+    descriptor = getattr(tracker, "_fd", None)
+    if descriptor is not None:
+        os.close(descriptor)
+        tracker._fd = None  # type: ignore[attr-defined]

@@ -83,8 +83,15 @@ def clean_work_folders(parent: Path | None) -> int:
     folders = [folder for folder in Path(parent or tempfile.gettempdir()).glob(f"{PREFIX}*") if _is_abandoned(folder)]
     for folder in folders:
         logger.info("folder of a lost worker deleted", extra={"folder": folder.name})
-        shutil.rmtree(folder, ignore_errors=True)
+        _delete(folder)
     return len(folders)
+
+
+def _delete(folder: Path) -> None:
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+    except RecursionError:  # hostile code made folders in folders: no reason for a worker not to start
+        logger.warning("folder not deleted, its folders are too deep", extra={"folder": str(folder)})
 
 
 def _is_abandoned(folder: Path) -> bool:

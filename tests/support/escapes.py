@@ -23,6 +23,7 @@ from shared.results import encode_frame
 _AT_FDCWD = -100
 _PTRACE_ATTACH = 16
 _IO_URING_SETUP = 425
+_RLIMIT_CPU = 0
 
 
 def attempt(what: str, argument: object) -> str:
@@ -101,6 +102,14 @@ def _open(flags: int) -> Callable[[Any, str], int]:
     return lambda libc, path: int(libc.open(path.encode(), flags, 0o600))
 
 
+def _same_session(libc: Any) -> int:
+    """Return 0 in the session, and so at the terminal, of the parent."""
+    if libc.getsid(0) == libc.getsid(os.getppid()):
+        return 0
+    ctypes.set_errno(errno.ENOTTY)
+    return -1
+
+
 def _send_to_parent(_libc: Any, content: str) -> int:
     """Write a message into every socket of the process."""
     message = bytes.fromhex(content)
@@ -128,6 +137,9 @@ _ATTEMPTS: dict[str, Callable[[Any, Any], int]] = {
     "run": lambda libc, path: -1 if libc.system(f"{path} >/dev/null 2>&1".encode()) else 0,
     "signal": lambda libc, pid: int(libc.kill(pid, 0)),
     "trace": lambda libc, pid: int(libc.ptrace(_PTRACE_ATTACH, pid, None, None)),
+    "limit": lambda libc, pid: int(libc.prlimit(pid, _RLIMIT_CPU, None, (ctypes.c_ulong * 2)())),
+    "change the mode": lambda libc, path: int(libc.chmod(path.encode(), 0)),
+    "share the terminal": lambda libc, _: _same_session(libc),
     "use io_uring": lambda libc, _: int(libc.syscall(_IO_URING_SETUP, 1, ctypes.create_string_buffer(120))),
     "send to the parent": _send_to_parent,
 }

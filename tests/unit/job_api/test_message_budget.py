@@ -64,6 +64,15 @@ def test_answers_that_are_read_slowly_leave_room_for_requests() -> None:
     assert budget.used_bytes == ANSWERS
 
 
+def test_small_answers_do_not_wait_for_those_that_are_read_slowly() -> None:
+    budget = MessageBudget(1280, SHORT_SECONDS)
+    charge(budget, 640)
+    charge(budget, 10)
+    with pytest.raises(Overloaded):
+        charge(budget, 11)
+    assert budget.used_bytes == 650
+
+
 def test_one_that_waits_too_long_is_refused_with_a_time_to_try_again_and_is_not_counted() -> None:
     budget, call = MessageBudget(100, SHORT_SECONDS), Call()
     budget.add(80)

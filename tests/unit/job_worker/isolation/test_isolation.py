@@ -131,6 +131,32 @@ class TestTheNetwork:
         assert error(isolated, work, "trace", os.getpid()) == "EPERM"
 
 
+@needs_seccomp
+class TestOtherProcesses:
+    def test_no_other_process_is_limited_to_no_time(
+        self, isolated: PipelineRunner, free: PipelineRunner, work: Path
+    ) -> None:
+        assert error(isolated, work, "limit", os.getpid()) == "EPERM"
+        assert error(isolated, work, "limit", 0) == ""
+        assert error(free, work, "limit", os.getpid()) == ""
+
+    def test_nothing_is_typed_into_the_terminal_of_the_worker(
+        self, isolated: PipelineRunner, free: PipelineRunner, work: Path
+    ) -> None:
+        assert error(isolated, work, "share the terminal", None) == "ENOTTY"
+        assert error(free, work, "share the terminal", None) == ""
+
+    def test_the_modes_of_files_stay_as_they_are(
+        self, isolated: PipelineRunner, free: PipelineRunner, work: Path, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "file"
+        file.touch(0o640)
+        assert error(isolated, work, "change the mode", str(file)) == ""
+        assert file.stat().st_mode & 0o777 == 0o640
+        assert error(free, work, "change the mode", str(file)) == ""
+        assert file.stat().st_mode & 0o777 == 0
+
+
 @needs_landlock
 class TestFiles:
     def test_files_of_the_home_cannot_be_read(
