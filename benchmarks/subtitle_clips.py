@@ -102,7 +102,8 @@ def _next_texts(before: list[str], style: Style, font: ImageFont.FreeTypeFont, d
     numbers = [word for word in before[-1].split() if word.isdigit()] if before else []
     if drawn.random() < NUMBERED_SHARE and style.script == "latin":
         if numbers:
-            return [*before[:-1], before[-1].replace(numbers[0], str(int(numbers[0]) + 1), 1)]
+            changed = before[-1].replace(numbers[0], str(int(numbers[0]) + 1), 1)
+            return [*(_words(style, font, drawn) for _ in before[:-1]), changed]
         return [*(_words(style, font, drawn) for _ in range(style.lines - 1)), f"Chapter {drawn.randint(1, 80)} begins"]
     while True:
         texts = [_words(style, font, drawn) for _ in range(style.lines)]

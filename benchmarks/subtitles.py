@@ -133,8 +133,7 @@ def main() -> int:
         cues = subtitles(style, -(-chosen.cues // len(STYLES)), chosen.seed)
         found = _found(style, cues, chosen.seed, chosen.out, chosen.threads)
         scores.append(score(style.name, [line for cue in cues for line in cue], found))
-    total = sum(scores[1:], scores[0])
-    total.clip = "all"
+    total = sum(scores, Score("all"))
     show_table("Burned-in subtitles", [each.row() for each in [*scores, total]])
     save(chosen.out / "subtitles.json", {"machine": machine(), "scores": [asdict(each) for each in [*scores, total]]})
     return 0

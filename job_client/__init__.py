@@ -14,11 +14,13 @@ from job_client.errors import (
     Unreachable,
 )
 from job_client.job import Job, JobInfo
-from job_client.timeline import ObjectSpan, TextSpan, Timeline, TimelineSettings
+from job_client.timeline import CodeSpan, ObjectSpan, TextSpan, Timeline, TimelineSettings
 from shared.contract.job_status import JobStatus
-from shared.results import Detection, FrameResult, TextLine
+from shared.results import Code, Detection, FrameResult, TextLine
 
 __all__ = [
+    "Code",
+    "CodeSpan",
     "Detection",
     "FrameResult",
     "InvalidRequest",

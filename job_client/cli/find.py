@@ -8,11 +8,11 @@ import typer
 from rich.table import Table
 
 from job_client.cli.options import AddressOption, JsonOption, TimeoutOption, TlsOption
-from job_client.cli.output import console, markup_of, print_records, wants_tables
+from job_client.cli.output import console, markup_of, print_error, print_records, wants_tables
 from job_client.cli.progress import counting_bar
 from job_client.cli.summary import clock
 from job_client.client import DEFAULT_ADDRESS, JobClient
-from job_client.errors import JobNotFound
+from job_client.errors import JobNotFound, ServerBusy, ServiceError, Unreachable
 from job_client.search import History, IndexedLine, Match, TextIndex, matches
 from shared.contract.job_status import JobStatus
 
@@ -51,27 +51,35 @@ def find(
 
 def _indexed(client: JobClient, index: TextIndex, history: History) -> dict[str, list[IndexedLine]]:
     """Return the lines of each completed job, newest first, after the index was brought up to date."""
+    known = history.files().keys() | index.jobs()  # before the jobs are listed: what is submitted meanwhile is no less
     jobs = {job.job_id: job.status for job in client.jobs()}
+    with contextlib.suppress(OSError):  # a home that cannot be written to
+        history.forget(known - jobs.keys())
+        index.forget(known - jobs.keys())
     completed = [job_id for job_id, status in jobs.items() if status is JobStatus.completed]
-    history.keep(jobs)
-    index.keep(completed)
     lines_of = {job_id: index.lines_of(job_id) for job_id in completed}
     missing = [job_id for job_id, lines in lines_of.items() if lines is None]
     with counting_bar("reading new results", len(missing)) as advance:
         for job_id in missing:
-            _add(client, index, job_id)
-            lines_of[job_id] = index.lines_of(job_id)
+            lines_of[job_id] = _read(client, index, job_id)
             advance()
-    return {job_id: lines for job_id, lines in lines_of.items() if lines is not None}
+    return {job_id: lines for job_id, lines in lines_of.items() if lines}
 
 
-def _add(client: JobClient, index: TextIndex, job_id: str) -> None:
-    with contextlib.suppress(JobNotFound):  # deleted since it was listed
-        index.add(job_id, client.job(job_id).timeline().texts)
+def _read(client: JobClient, index: TextIndex, job_id: str) -> list[IndexedLine]:
+    try:
+        return index.add(job_id, client.job(job_id).timeline().texts)
+    except (Unreachable, ServerBusy):
+        raise
+    except JobNotFound:
+        return []  # deleted since it was listed
+    except ServiceError as error:
+        print_error(f"job {job_id} is left out: {error}")
+        return []
 
 
 def _table(text: str, found: Iterable[Match], names: dict[str, str]) -> Table:
-    table = Table("text", "from", "to", "video", "job", "likeness", title=markup_of(f"{text} in completed jobs"))
+    table = Table("text", "from", "to", "video", "job", "score", title=markup_of(f"{text} in completed jobs"))
     for score, job_id, line in found:
         texts = (line.text, clock(line.start_ms), clock(line.end_ms), names.get(job_id, ""), job_id)
         table.add_row(*map(markup_of, texts), f"{score:.0f}")

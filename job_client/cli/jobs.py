@@ -203,8 +203,9 @@ def delete(
                 console.print(f"Deleted job {markup_of(job)}", highlight=False)
             else:
                 print_records([{"job_id": job.job_id, "deleted": True}])
-            History(address).forget(job.job_id)
-            TextIndex(address).forget(job.job_id)
+            with contextlib.suppress(OSError):  # the next `find` forgets it too
+                History(address).forget([job.job_id])
+                TextIndex(address).forget([job.job_id])
 
 
 def pipelines(

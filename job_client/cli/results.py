@@ -92,7 +92,7 @@ def _format_of(out: Path, chosen: ExportFormat | None) -> ExportFormat:
     suffix = out.suffix.removeprefix(".").lower()
     if chosen is ExportFormat.events and suffix == ExportFormat.csv:
         return ExportFormat.events_csv
-    if chosen or suffix in ExportFormat.__members__:
+    if chosen or suffix in [*ExportFormat]:
         return chosen or ExportFormat(suffix)
     known = ", ".join(f".{name}" for name in ExportFormat)
     raise typer.BadParameter(f"{out.name} ends in none of {known}; say --format", param_hint="--out")

@@ -1,6 +1,6 @@
 """What this user submitted to a server and what was read in it, kept on this host in plain files, so it can be found.
 
-Nothing here is the truth: that is on the server. Files that are missing, damaged or of another version are made again.
+Nothing here is the truth: that is on the server. Text that is missing, damaged or of another version is read again.
 """
 
 from job_client.search.history import History

@@ -3,11 +3,11 @@
 import json
 from collections.abc import Collection
 from pathlib import Path
-from urllib.parse import quote
 
 from platformdirs import user_state_path
 
 from job_client.files import written_whole
+from job_client.search.servers import name_of_server
 
 
 class History:
@@ -20,7 +20,7 @@ class History:
 
     def __init__(self, address: str, folder: Path | None = None) -> None:
         folder = folder or user_state_path("foregsyte", appauthor=False) / "history"
-        self._path = folder / f"{quote(address, safe='')}.jsonl"
+        self._path = folder / f"{name_of_server(address)}.jsonl"
 
     def add(self, job_id: str, video: Path) -> None:
         """Note from which file a job was submitted.
@@ -40,22 +40,14 @@ class History:
             return {}
         return dict(entry for line in lines if (entry := _entry(line)))
 
-    def forget(self, job_id: str) -> None:
-        """Forget a job.
-
-        Raises:
-            OSError: The history cannot be written.
-        """
-        self.keep(self.files().keys() - {job_id})
-
-    def keep(self, job_ids: Collection[str]) -> None:
-        """Forget all other jobs.
+    def forget(self, job_ids: Collection[str]) -> None:
+        """Forget jobs.
 
         Raises:
             OSError: The history cannot be written.
         """
         files = self.files()
-        if kept := {job_id: path for job_id, path in files.items() if job_id in job_ids}:
+        if kept := {job_id: path for job_id, path in files.items() if job_id not in job_ids}:
             if kept != files:
                 with written_whole(self._path) as temporary:
                     temporary.write_text("".join(_line(job_id, str(path)) for job_id, path in kept.items()), "utf-8")
@@ -64,7 +56,7 @@ class History:
 
 
 def _line(job_id: str, path: str) -> str:
-    return json.dumps({"job_id": job_id, "file": path}) + "\n"
+    return "\n" + json.dumps({"job_id": job_id, "file": path}) + "\n"  # a line that was cut off must not take it along
 
 
 def _entry(line: str) -> tuple[str, Path] | None:

@@ -1,13 +1,15 @@
 """The lines of text of finished jobs, read once from the server."""
 
+import contextlib
 from collections.abc import Collection
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import msgspec
 from platformdirs import user_cache_path
 
 from job_client.files import written_whole
+from job_client.search.servers import name_of_server
 from job_client.timeline import TextSpan
 
 VERSION = 1
@@ -41,14 +43,10 @@ class TextIndex:
 
     def __init__(self, address: str, folder: Path | None = None) -> None:
         folder = folder or user_cache_path("foregsyte", appauthor=False) / "text"
-        self._folder = folder / quote(address, safe="")
+        self._folder = folder / name_of_server(address)
 
-    def add(self, job_id: str, texts: Collection[TextSpan]) -> None:
-        """Take in the text of a job.
-
-        Raises:
-            OSError: The index cannot be written.
-        """
+    def add(self, job_id: str, texts: Collection[TextSpan]) -> list[IndexedLine]:
+        """Take in the text of a job, and return its lines; where the index cannot be written they are not kept."""
         lines = [
             IndexedLine(
                 span.text, span.first_frame, span.last_frame, span.start_ms, span.end_ms, span.best_frame,
@@ -56,36 +54,32 @@ class TextIndex:
             )
             for span in texts
         ]  # fmt: skip
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with written_whole(self._path_of(job_id)) as temporary:
-            temporary.write_bytes(msgspec.json.encode(_IndexedJob(VERSION, lines)))
+        with contextlib.suppress(OSError):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with written_whole(self._path_of(job_id)) as temporary:
+                temporary.write_bytes(msgspec.json.encode(_IndexedJob(VERSION, lines)))
+        return lines
 
     def lines_of(self, job_id: str) -> list[IndexedLine] | None:
         """Return the lines of a job in the order of their starts; None if the index does not hold it."""
         try:
             job = msgspec.json.decode(self._path_of(job_id).read_bytes(), type=_IndexedJob)
-        except (OSError, msgspec.DecodeError):
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
         return job.lines if job.version == VERSION else None
 
-    def forget(self, job_id: str) -> None:
-        """Remove the text of a job.
+    def jobs(self) -> set[str]:
+        """Return the jobs whose text it holds."""
+        return {unquote(path.stem) for path in self._folder.glob("[!.]*.json")}
+
+    def forget(self, job_ids: Collection[str]) -> None:
+        """Remove the text of jobs.
 
         Raises:
             OSError: The index cannot be written.
         """
-        self._path_of(job_id).unlink(missing_ok=True)
-
-    def keep(self, job_ids: Collection[str]) -> None:
-        """Remove the text of all other jobs.
-
-        Raises:
-            OSError: The index cannot be written.
-        """
-        kept = {self._path_of(job_id).name for job_id in job_ids}
-        for path in self._folder.iterdir() if self._folder.exists() else ():
-            if path.name not in kept:
-                path.unlink(missing_ok=True)
+        for job_id in job_ids:
+            self._path_of(job_id).unlink(missing_ok=True)
 
     def _path_of(self, job_id: str) -> Path:
         return self._folder / f"{quote(job_id, safe='')}.json"

@@ -30,7 +30,10 @@ GROWTH = 0.3
 """Which share of its width and height a box is grown by, on each side."""
 
 DUPLICATE_OVERLAP = 0.55
-"""From which overlap two detections of a frame are of one thing: detectors give some things two labels or boxes."""
+"""From which overlap two detections of one label in a frame are of one thing: detectors give some things two boxes."""
+
+TWO_LABELS_OVERLAP = 0.8
+"""The same for two labels, which may be a person and the motorcycle that they sit on."""
 
 
 class _Track:
@@ -110,7 +113,8 @@ class ObjectTracker:
 
     def _is_new(self, found: Detection, known: Sequence[Detection]) -> bool:
         return found.confidence >= HIGH_CONFIDENCE and all(
-            overlap(found.box, other.box) < DUPLICATE_OVERLAP for other in known
+            overlap(found.box, other.box) < (DUPLICATE_OVERLAP if other.label == found.label else TWO_LABELS_OVERLAP)
+            for other in known
         )
 
     def _begin(self, time: FrameTime, found: Detection) -> _Track:

@@ -8,6 +8,9 @@ from functools import lru_cache
 CONFIDENCE_POWER = 4
 """A reading weighs its confidence to this power: of two that disagree, 0.98 against 0.85 is nearly two to one."""
 
+MAX_COMPARED_CHARS = 500
+"""Longer readings, which no video has, are the same or others: a comparison takes time and memory by the square."""
+
 CACHED_PAIRS = 1 << 14
 """The same few readings are compared again in every frame."""
 
@@ -17,8 +20,8 @@ class Difference(IntEnum):
 
     Attributes:
         none: They say the same.
-        misreading: In characters that are taken for each other, such as O and 0, or in the first or the last one, which
-            a box may cut off.
+        misreading: In characters that are taken for each other, such as O and 0, or in a first or last one that a box
+            may have cut off.
         similar: In at most every third character: two readings of one line, or one line and the next like it.
         number: Likewise, and a digit is another one, or all but the number is equal: mostly something that counts.
         other: In more.
@@ -50,14 +53,18 @@ def difference(one: str, other: str) -> Difference:
         return Difference.none
     if _letters(one) == _letters(other) and any(map(str.isdigit, one)) and any(map(str.isdigit, other)):
         return Difference.number
-    if edit_distance(one, other) * 3 > max(len(one), len(other)):
+    longest = max(len(one), len(other))
+    if abs(len(one) - len(other)) * 3 > longest or longest > MAX_COMPARED_CHARS:
+        return Difference.other
+    if edit_distance(one, other) * 3 > longest:
         return Difference.other
     pairs = aligned(one, other)
     edits = [number for number, (a, b) in enumerate(pairs) if a != b]
     if any(_changes_number(*pairs[number]) for number in edits):
         return Difference.number
-    inner = (pairs[number] for number in edits if 0 < number < len(pairs) - 1)
-    return Difference.misreading if all(_look(a) == _look(b) for a, b in inner) else Difference.similar
+    ends = (0, len(pairs) - 1)
+    whole = (pairs[number] for number in edits if number not in ends or all(pairs[number]))
+    return Difference.misreading if all(_look(a) == _look(b) for a, b in whole) else Difference.similar
 
 
 def edit_distance(one: str, other: str) -> int:

@@ -25,7 +25,7 @@ MIN_KNOWN_CHARS = 4
 WITHIN = 0.7
 """How much of a fragment must be within the line that it is of."""
 
-_KINSHIP = {
+_SAME_TEXT = {
     Difference.none: 3.0, Difference.misreading: 2.5, Difference.similar: 2.0, Difference.number: 1.0,
     Difference.other: 0.0,
 }  # fmt: skip
@@ -42,7 +42,9 @@ class _Place:
         self.runs = TextRuns(min_evidence)
 
     def add(self, time: FrameTime, reading: Reading) -> Iterator[TextSpan]:
-        if self.last is not time:
+        if difference(self.text, reading.text) is Difference.other:
+            self.motion = Motion(reading.box, time.index)  # another line: its place says nothing about motion
+        elif self.last is not time:
             self.motion.moved_to(reading.box, time.index)
         self.last, self.text = time, reading.text
         return self.runs.add(time, reading)
@@ -155,11 +157,12 @@ class _Matching:
         if heights[1] > MAX_HEIGHT_RATIO * heights[0]:
             return 0.0
         shared = cover(expected, box)
-        kind = difference(place.text, reading.text)
         if shared >= MIN_COVER:
-            return shared + _KINSHIP[kind]
-        known = kind < Difference.number and len(reading.text) >= MIN_KNOWN_CHARS
-        return _KINSHIP[kind] if known and _distance(expected, box) <= MAX_JUMP * heights[1] else 0.0
+            return shared + _SAME_TEXT[difference(place.text, reading.text)]
+        if len(reading.text) < MIN_KNOWN_CHARS or _distance(expected, box) > MAX_JUMP * heights[1]:
+            return 0.0
+        kind = difference(place.text, reading.text)  # the most costly question, so the last
+        return _SAME_TEXT[kind] if kind < Difference.number else 0.0
 
 
 def _joined(readings: Sequence[Reading]) -> Reading:

@@ -41,9 +41,9 @@ class TestHistory:
     def test_a_job_that_is_gone_is_forgotten(self, history: History, tmp_path: Path) -> None:
         for job_id in "abc":
             history.add(job_id, tmp_path / f"{job_id}.mp4")
-        history.keep({"a", "c", "elsewhere"})
+        history.forget({"b", "elsewhere"})
         assert list(history.files()) == ["a", "c"]
-        history.keep({})
+        history.forget({"a", "c"})
         assert history.files() == {}
         assert list(tmp_path.iterdir()) == []
 
@@ -52,10 +52,12 @@ class TestHistory:
         (kept,) = tmp_path.iterdir()
         with kept.open("ab") as file:
             file.write(b'{"job_id": "b"}\n[1]\n\xff\n{"job')
-        with kept.open("a") as file:
-            file.write("\n")
         history.add("c", tmp_path / "c.mp4")
         assert list(history.files()) == ["a", "c"]
+
+    def test_this_host_is_one_whatever_it_is_called(self, tmp_path: Path) -> None:
+        History("localhost:1", tmp_path).add("a", tmp_path / "a.mp4")
+        assert list(History("127.0.0.1:1", tmp_path).files()) == ["a"]
 
     def test_servers_have_each_their_own(self, tmp_path: Path) -> None:
         History("one:1", tmp_path).add("a", tmp_path / "a.mp4")
@@ -70,8 +72,14 @@ class TestTextIndex:
         assert index.lines_of("a") == [line("STOP"), line("Ausfahrt", 400.0)]
         assert index.lines_of("b") == []
 
+    def test_a_folder_that_cannot_be_written_to_keeps_nothing_and_is_no_error(self, tmp_path: Path) -> None:
+        (tmp_path / "file").touch()
+        index = TextIndex(ADDRESS, tmp_path / "file")
+        assert index.add("a", [span("STOP")]) == [line("STOP")]
+        assert index.lines_of("a") is None
+
     @pytest.mark.parametrize(
-        "content", [b"", b"{", b'{"version": 0, "lines": []}', b'{"version": 1, "lines": [["x"]]}']
+        "content", [b"", b"{", b"\xff", b'{"version": 0, "lines": []}', b'{"version": 1, "lines": [["x"]]}']
     )
     def test_a_file_that_is_damaged_or_of_another_version_counts_as_missing(
         self, content: bytes, index: TextIndex, tmp_path: Path
@@ -82,10 +90,10 @@ class TestTextIndex:
         assert index.lines_of("a") is None
 
     def test_the_text_of_a_job_that_is_gone_is_removed(self, index: TextIndex, tmp_path: Path) -> None:
-        index.keep({"a"})
         index.add("a", [span("STOP")])
         index.add("b", [span("secret")])
-        index.keep({"a"})
+        assert index.jobs() == {"a", "b"}
+        index.forget({"b", "c"})
         assert index.lines_of("b") is None
         assert [path.name for path in tmp_path.rglob("*.json")] == ["a.json"]
 

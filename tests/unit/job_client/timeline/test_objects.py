@@ -96,3 +96,9 @@ def test_nothing_depends_on_the_order_of_the_detections() -> None:
 def test_any_box_that_a_plugin_states_is_taken(box: tuple[float, float, float, float]) -> None:
     strange = Detection(label="car", confidence=0.9, box=box)
     assert {span.label for span in objects_of([[strange, found("dog", 0.0)]] * 5)} >= {"dog"}
+
+
+def test_a_thing_on_another_one_is_a_thing_of_its_own() -> None:
+    person = Detection(label="person", confidence=0.9, box=(100.0, 100.0, 160.0, 260.0))
+    motorcycle = Detection(label="motorcycle", confidence=0.9, box=(100.0, 150.0, 165.0, 270.0))
+    assert sorted(spans(objects_of([[person, motorcycle]] * 50))) == [("motorcycle", 0, 49), ("person", 0, 49)]

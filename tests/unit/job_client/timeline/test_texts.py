@@ -183,3 +183,14 @@ def test_the_same_results_give_the_same_timeline() -> None:
         return timeline_of(frames(noisy(300))).texts
 
     assert spans() == spans()
+
+
+@pytest.mark.parametrize("short", [(100.0, 300.0, 150.0, 330.0), (450.0, 300.0, 500.0, 330.0)])
+def test_a_short_line_after_a_long_one_begins_at_its_own_first_frame(short: Box) -> None:
+    seen = [*shown(("The night train to the harbour", 30)), *[[line("Okay.", box=short)]] * 30]
+    assert texts_of(seen) == [("The night train to the harbour", 0, 29), ("Okay.", 30, 59)]
+
+
+@pytest.mark.parametrize(("one", "other"), [("He left.", "We left."), ("I know him", "I know his")])
+def test_lines_that_differ_in_one_letter_at_an_end_are_two(one: str, other: str) -> None:
+    assert texts_of(shown((one, 20), (other, 20))) == [(one, 0, 19), (other, 20, 39)]
