@@ -42,5 +42,5 @@ def test_the_demo_needs_no_checkout_no_settings_and_no_network(site: Path) -> No
     shown = run(site, "-m", "job_client", "demo", "--data-dir", str(site.parent / "data"))
     for label in CLASSES:
         assert label in shown
-    for text in ("KLM 482", "STOP", "PARCEL-2048", "SCAN ME"):
+    for text in ("KLM 482", "STOP", "PARCEL-2048", "https://example.org/foregsyte"):
         assert text in shown

@@ -115,7 +115,7 @@ def test_boxes_are_those_of_ultralytics(
     reference = UltralyticsDetector(yolo_weights, device="cpu", threads=THREADS, cache_folder=cache_folder)
     found = {name: detector.detect(image) for name, image in compared.items()}
     assert found == {name: reference.detect(image) for name, image in compared.items()}
-    assert sum(map(len, found.values())) > 5
+    assert sum(map(len, found.values())) > 3
 
 
 @pytest.fixture(scope="module")
