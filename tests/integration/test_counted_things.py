@@ -16,8 +16,11 @@ from shared.results import read_frame
 pytestmark = [pytest.mark.integration, pytest.mark.worker, pytest.mark.models, pytest.mark.corpus]
 
 COUNTED = json.loads((Path(__file__).parents[1] / "fixtures" / "counted_things.json").read_text(encoding="utf-8"))
-"""What a person sees; `found` where the timeline has another number, a fault that is known; `min_width` leaves out what is less wide in its best frame, `right_of` what is left of it there,
-both in pixels."""
+"""What a person sees; `found` where the timeline has another number, a fault that is known. `min_width` leaves out what
+is less wide in its best frame, `right_of` what is left of it there, both in pixels."""
+
+
+KNOWN_FAULT = pytest.mark.xfail(reason="known: the timeline has another number of them", strict=True)
 
 
 def cases() -> list[ParameterSet]:
