@@ -9,6 +9,7 @@ import pytest
 
 from job_client import JobClient
 from job_client.command import app, main
+from job_client.search import History
 from shared.process.exit_codes import ExitCode
 from shared.video.reader import VideoReader
 from tests.conftest import ROOT, TINY_MP4
@@ -36,7 +37,7 @@ def lines() -> Iterator[str]:
 def surroundings(
     address: str, client: JobClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[[], str]]:
-    """A folder with `video.mp4`, a server with a worker; gives a job of that video that has ended."""
+    """A folder with `video.mp4`, a server with a worker; gives a job of that video, submitted from here, that has ended."""
     times = [frame.timestamp_ms for frame in VideoReader(TINY_MP4)]
     frames = [{"frame_index": index, "result": {"timestamp_ms": time}} for index, time in enumerate(times)]
     folder = tmp_path / "folder"
@@ -45,7 +46,13 @@ def surroundings(
     monkeypatch.chdir(folder)
     monkeypatch.setenv("FOREGSYTE_ADDRESS", address)
     with working(address, FakeRunner(lambda *_: results_document(frames))):
-        yield lambda: client.submit(TINY_MP4).wait(30).job_id
+
+        def submitted() -> str:
+            job_id = client.submit(TINY_MP4).wait(30).job_id
+            History(address).add(job_id, folder / "video.mp4")
+            return job_id
+
+        yield submitted
 
 
 def test_there_are_lines_of_every_command() -> None:
