@@ -37,7 +37,7 @@ def lines() -> Iterator[str]:
 def surroundings(
     address: str, client: JobClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[[], str]]:
-    """A folder with `video.mp4`, a server with a worker; gives a job of that video, submitted from here, that has ended."""
+    """A folder with `video.mp4`, a server with a worker; gives a job of that video, sent from here, that has ended."""
     times = [frame.timestamp_ms for frame in VideoReader(TINY_MP4)]
     frames = [{"frame_index": index, "result": {"timestamp_ms": time}} for index, time in enumerate(times)]
     folder = tmp_path / "folder"
