@@ -127,11 +127,10 @@ class ReportService:
         with self._running.lock(job_id, worker_id):
             if self._may_end(job_id, worker_id, signature):
                 with self._running.storing(job_id):
-                    if self._stored_signature(job_id) == signature:  # stored before, when the job could not be ended
-                        self._running.end(job_id, JobStatus.completed, output_path=results_key(job_id))
-                        return
-                    self._check_staged(job_id, signature)
-                    self._store(job_id, worker_id)
+                    is_stored = self._stored_signature(job_id) == signature  # before, when the job could not be ended
+                    if not is_stored:
+                        self._check_staged(job_id, signature)
+                    self._store(job_id, worker_id, is_stored=is_stored)
 
     def fail(self, job_id: UUID, worker_id: str, error_message: str) -> None:
         """End the job as failed. The same again is harmless.
@@ -200,13 +199,14 @@ class ReportService:
         except StorageFull as error:
             raise _disk_full() from error
 
-    def _store(self, job_id: UUID, worker_id: str) -> None:
-        """Check the staged results, store them and end the job; the lease begins anew where that does not succeed."""
+    def _store(self, job_id: UUID, worker_id: str, *, is_stored: bool = False) -> None:
+        """Check the staged results, store them unless they are, and end the job; else the lease begins anew."""
         key, path = results_key(job_id), self._staging.path(job_id)
         try:
-            with path.open("rb") as staged:
-                check_document(staged)
-            self._storage.adopt_file(path, key)
+            if not is_stored:
+                with path.open("rb") as staged:
+                    check_document(staged)
+                self._storage.adopt_file(path, key)
             self._running.end(job_id, JobStatus.completed, output_path=key)
         except InvalidDocument as error:
             raise InvalidResults(f"results_json: {error}") from error

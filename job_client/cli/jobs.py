@@ -72,11 +72,17 @@ def submit(
         raise typer.BadParameter("stands for one video, and several are given", param_hint="--request-id")
     with JobClient(address, tls_ca_file, call_timeout) as client:
         send = partial(upload, client, pipeline_id=pipeline, request_id=request_id)
-        jobs = [(video, _submit(send, video, History(address), as_json=as_json)) for video in videos]
+        history = History(address)
+        jobs = [(video, _submit(send, video, history, as_json=as_json)) for video in videos]
         codes = [ExitCode.OK if job else ExitCode.USAGE for _, job in jobs]
         if wait:
             codes += [_wait(job, video, timeout, as_json=as_json) for video, job in jobs if job]
-    raise typer.Exit(next((code for code in codes if code), ExitCode.OK))
+    raise _exit_with(codes)
+
+
+def _exit_with(codes: Iterable[ExitCode]) -> typer.Exit:
+    """Return the exit with the first code that is not OK, if there is one."""
+    return typer.Exit(next((code for code in codes if code), ExitCode.OK))
 
 
 def _submit(send: Callable[[Path], Job], video: Path, history: History, *, as_json: bool) -> Job | None:
@@ -114,7 +120,7 @@ def wait(
     with JobClient(address, tls_ca_file, call_timeout) as client:
         jobs = [job_named(client, job_id) for job_id in job_ids]
         codes = [_wait(job, files.get(job.job_id), timeout, as_json=as_json) for job in jobs]
-    raise typer.Exit(next((code for code in codes if code), ExitCode.OK))
+    raise _exit_with(codes)
 
 
 def _wait(job: Job, video: Path | None, timeout: float | None, *, as_json: bool) -> ExitCode:
