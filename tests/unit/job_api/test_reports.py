@@ -1,6 +1,7 @@
 """Results that come in chunks: staged, checked, stored and dropped."""
 
 import hashlib
+import io
 import json
 from collections.abc import Callable
 from functools import partial
@@ -193,6 +194,18 @@ def test_a_full_disk_is_said_and_what_was_held_is_kept(
         services.reports.complete_staged(job, "w1", signature(DOCUMENT))
     storage.before_save = None
     services.reports.complete_staged(job, "w1", signature(DOCUMENT))
+    assert stored(storage, job) == DOCUMENT
+
+
+def test_results_that_were_stored_before_their_job_could_be_ended_are_not_asked_for_again(
+    services: Services, storage: HookedStorage
+) -> None:
+    job = running(services)
+    storage.save_file(io.BytesIO(DOCUMENT), results_key(job))
+    with pytest.raises(ResultsIncomplete):
+        services.reports.complete_staged(job, "w1", signature(OTHER_DOCUMENT))
+    services.reports.complete_staged(job, "w1", signature(DOCUMENT))
+    assert status(services, job) is JobStatus.completed
     assert stored(storage, job) == DOCUMENT
 
 
