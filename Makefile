@@ -12,6 +12,9 @@ WEIGHTS ?=
 
 PROTO := foregsyte/jobs/v1/jobs.proto
 
+# The tests start hundreds of processes: what they import is compiled once, also where the environment says otherwise.
+export PYTHONDONTWRITEBYTECODE :=
+
 # Python versions to try, as in `make test-newest PYTHONS="3.11 3.14"`, and the extra that a worker is installed with.
 PYTHONS ?=
 WORKER ?= worker-light
