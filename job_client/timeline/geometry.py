@@ -1,8 +1,12 @@
 """Where things are, and where they will be in the next frame."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
+from typing import Generic, TypeVar
 
 from shared.results import Box, Polygon
+
+T = TypeVar("T")
 
 VELOCITY_WEIGHT = 0.3
 """How much the latest step counts in the velocity: boxes jitter by some pixels a frame, motion goes on for many."""
@@ -51,6 +55,29 @@ def grown(box: Box, share: float) -> Box:
     x1, y1, x2, y2 = box
     wide, high = (x2 - x1) * share, (y2 - y1) * share
     return x1 - wide, y1 - high, x2 + wide, y2 + high
+
+
+def middle(box: Box) -> float:
+    """Return how far down the middle of a box is."""
+    return (box[1] + box[3]) / 2
+
+
+class Rows(Generic[T]):
+    """Things in the order of their middles, so that those at one height are found without asking all.
+
+    Args:
+        boxes: Each thing with its box.
+    """
+
+    def __init__(self, boxes: Iterable[tuple[T, Box]]) -> None:
+        self._things = sorted(((thing, middle(box)) for thing, box in boxes), key=lambda entry: entry[1])
+        self._middles = [place for _, place in self._things]
+
+    def near(self, box: Box, reach: float) -> list[T]:
+        """Return the things whose middles are at most `reach` pixels above or below that of a box."""
+        first = bisect_left(self._middles, middle(box) - reach)
+        last = bisect_right(self._middles, middle(box) + reach)
+        return [thing for thing, _ in self._things[first:last]]
 
 
 class Motion:

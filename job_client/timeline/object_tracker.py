@@ -9,7 +9,7 @@ Matches are made greedily, the largest overlap first, which is deterministic.
 from collections import defaultdict
 from collections.abc import Sequence
 
-from job_client.timeline.geometry import Motion, grown, overlap
+from job_client.timeline.geometry import Motion, Rows, grown, overlap
 from job_client.timeline.settings import TimelineSettings
 from job_client.timeline.spans import FrameTime, ObjectSpan, Sighting
 from shared.results import Detection
@@ -98,11 +98,13 @@ class ObjectTracker:
         high = [number for number, found in enumerate(detections) if found.confidence >= HIGH_CONFIDENCE]
         low = [number for number, found in enumerate(detections) if found.confidence < HIGH_CONFIDENCE]
         left = {track.track_id: (track, grown(track.motion.expected(time.index), GROWTH)) for track in self._tracks}
+        highest = max(expected[3] - expected[1] for _, expected in left.values())
         for numbers, least in ((high, MIN_OVERLAP), (low, MIN_OVERLAP_OF_LOW)):
+            rows = Rows((entry, entry[1]) for entry in left.values())
             scores = []
             for number in numbers:
                 found, box = detections[number], grown(detections[number].box, GROWTH)
-                for track, expected in left.values():
+                for track, expected in rows.near(box, (highest + box[3] - box[1]) / 2):
                     if (shared := overlap(expected, box)) >= least:
                         score = shared + OVERLAP_OF_LABEL * (found.label == track.label)
                         scores.append((-score, track.track_id, number))

@@ -4,6 +4,9 @@ from collections import defaultdict
 from collections.abc import Mapping
 from enum import IntEnum
 from functools import lru_cache
+from itertools import zip_longest
+
+from rapidfuzz.distance import Levenshtein
 
 CONFIDENCE_POWER = 4
 """A reading weighs its confidence to this power: of two that disagree, 0.98 against 0.85 is nearly two to one."""
@@ -56,7 +59,7 @@ def difference(one: str, other: str) -> Difference:
     longest = max(len(one), len(other))
     if abs(len(one) - len(other)) * 3 > longest or longest > MAX_COMPARED_CHARS:
         return Difference.other
-    if edit_distance(one, other) * 3 > longest:
+    if Levenshtein.distance(one, other, score_cutoff=longest // 3) * 3 > longest:
         return Difference.other
     pairs = aligned(one, other)
     edits = [number for number, (a, b) in enumerate(pairs) if a != b]
@@ -65,29 +68,6 @@ def difference(one: str, other: str) -> Difference:
     ends = (0, len(pairs) - 1)
     whole = (pairs[number] for number in edits if number not in ends or all(pairs[number]))
     return Difference.misreading if all(_look(a) == _look(b) for a, b in whole) else Difference.similar
-
-
-def edit_distance(one: str, other: str) -> int:
-    """Return the fewest insertions, deletions and substitutions between two texts (Levenshtein).
-
-    Computes a column of the table at once, as the bits of two integers (Myers, 1999, as revised by Hyyrö, 2003).
-    """
-    if not one or not other:
-        return len(one) + len(other)
-    places: dict[str, int] = defaultdict(int)
-    for row, char in enumerate(one):
-        places[char] |= 1 << row
-    mask, last = (1 << len(one)) - 1, 1 << (len(one) - 1)
-    up, down, distance = mask, 0, len(one)  # where a cell is one more than the cell above it, and where one less
-    for char in other:
-        here = places.get(char, 0)
-        equal = (((here & up) + up) ^ up) | here | down
-        right_up, right_down = down | (~(equal | up) & mask), up & equal
-        distance += bool(right_up & last) - bool(right_down & last)
-        right_up = (right_up << 1 | 1) & mask
-        up = ((right_down << 1) & mask) | (~(equal | right_up) & mask)
-        down = right_up & equal
-    return distance
 
 
 def _changes_number(one: str, other: str) -> bool:
@@ -110,47 +90,11 @@ def aligned(one: str, other: str) -> list[tuple[str, str]]:
     Returns:
         Pairs of characters; the empty string stands where one text has none.
     """
-    head = _begin_alike(one, other)
-    tail = _begin_alike(one[head:][::-1], other[head:][::-1])
-    begin, end = one[:head], one[len(one) - tail :]  # what both have needs no table
-    inner = _aligned(one[head : len(one) - tail], other[head : len(other) - tail])
-    return [*zip(begin, begin, strict=True), *inner, *zip(end, end, strict=True)]
-
-
-def _begin_alike(one: str, other: str) -> int:
-    """Return with how many equal characters two texts begin."""
-    pairs = enumerate(zip(one, other, strict=False))
-    return next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))
-
-
-def _aligned(one: str, other: str) -> list[tuple[str, str]]:
-    edits = _edit_table(one, other)
-    pairs = []
-    row, column = len(one), len(other)
-    while row or column:
-        here = edits[row][column]
-        if row and column and here == edits[row - 1][column - 1] + (one[row - 1] != other[column - 1]):
-            row, column = row - 1, column - 1
-            pairs.append((one[row], other[column]))
-        elif row and here == edits[row - 1][column] + 1:
-            row -= 1
-            pairs.append((one[row], ""))
-        else:
-            column -= 1
-            pairs.append(("", other[column]))
-    return pairs[::-1]
-
-
-def _edit_table(one: str, other: str) -> list[list[int]]:
-    """Return the fewest edits between every beginning of one text and every beginning of the other."""
-    table = [list(range(len(other) + 1))]
-    for row, a in enumerate(one, 1):
-        above = table[-1]
-        current = [row]
-        for column, b in enumerate(other, 1):
-            current.append(min(above[column - 1] + (a != b), above[column] + 1, current[-1] + 1))
-        table.append(current)
-    return table
+    pairs: list[tuple[str, str]] = []
+    for block in Levenshtein.opcodes(one, other):
+        of_one, of_other = one[block.src_start : block.src_end], other[block.dest_start : block.dest_end]
+        pairs += zip_longest(of_one, of_other, fillvalue="")
+    return pairs
 
 
 def voted(weights: Mapping[str, float]) -> str:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from job_client.timeline.geometry import Motion, area, cover, enclosing_box, grown, intersection, union_of
+from job_client.timeline.geometry import Motion, Rows, area, cover, enclosing_box, grown, intersection, middle, union_of
 from job_client.timeline.readings import Difference, difference
 from job_client.timeline.settings import TimelineSettings
 from job_client.timeline.spans import FrameTime, TextSpan
@@ -132,19 +132,22 @@ class _Matching:
 
     def _match_joined(self) -> None:
         """Match lines that are read in fragments side by side."""
+        rows = Rows((reading, reading.box) for reading in self._readings)
         for place in list(self._places):
             box = grown(self._boxes[place], 0.1)
-            fragments = [reading for reading in self._readings if _is_within(reading.box, box)]
+            near = rows.near(box, (box[3] - box[1]) / 2)
+            fragments = [reading for reading in near if _is_within(reading.box, box) and reading in self._readings]
             fragments.sort(key=lambda reading: reading.box)
             if len(fragments) > 1 and difference(_joined(fragments).text, place.text) < Difference.number:
                 self._take(place, *fragments)
 
     def _match_nearest(self) -> None:
         """Match the rest, those first that say the same or share most."""
+        rows = Rows(((number, place), self._boxes[place]) for number, place in enumerate(self._places))
         scores = [
             (score, -number, -count, place, reading)
-            for number, place in enumerate(self._places)
             for count, reading in enumerate(self._readings)
+            for number, place in rows.near(reading.box, MAX_JUMP * MAX_HEIGHT_RATIO * (reading.box[3] - reading.box[1]))
             if (score := self._score(place, reading)) > 0
         ]
         for _, _, _, place, reading in sorted(scores, key=lambda entry: entry[:3], reverse=True):
@@ -178,4 +181,4 @@ def _is_within(box: Box, whole: Box) -> bool:
 def _distance(one: Box, other: Box) -> float:
     """Return how far two lines are apart: the nearer of their left and right ends, or their middles if that is more."""
     across = min(abs(one[0] - other[0]), abs(one[2] - other[2]))
-    return max(across, abs(one[1] + one[3] - other[1] - other[3]) / 2)
+    return max(across, abs(middle(one) - middle(other)))
