@@ -116,10 +116,12 @@ class Trial:
     def _run_tests(self, name: str, *tests: str) -> None:
         extras = ("api", self.worker, "client", "client-media", *OF_THE_TESTS)
         python = self._environment(name, *extras)
+        arguments: tuple[str, ...] = PYTEST
         if self.end == "oldest":
             _check_bounds(python, extras)
+            arguments = (*PYTEST, "-W", "ignore::DeprecationWarning")  # of libraries newer than the one that uses them
         # Its browser looks at what no library here makes.
-        _run([python, *PYTEST, *tests], PYTHONPATH=str(ROOT), FOREGSYTE_TEST_WITHOUT_BROWSER="1")
+        _run([python, *arguments, *tests], PYTHONPATH=str(ROOT), FOREGSYTE_TEST_WITHOUT_BROWSER="1")
 
     def _environment(self, name: str, *extras: str) -> Path:
         """Make an environment with these extras alone; return its interpreter."""
