@@ -61,6 +61,15 @@ class Isolation:
         if seccomp.is_supported():
             seccomp.forbid_network()
 
+    def close_after_loading(self) -> None:
+        """Give up to start processes too; call it once the models are loaded and before the first video.
+
+        Raises:
+            OSError: The kernel supports this, and refuses it.
+        """
+        if seccomp.is_supported():
+            seccomp.forbid_processes()
+
     def _rights(self) -> Iterator[tuple[Path, int]]:
         yield self.work_folder.resolve(strict=True), landlock.WRITE
         for path in (*map(Path, SYSTEM_PATHS), *self.readable):
@@ -89,6 +98,7 @@ def log_support() -> None:
     supported = {
         "files": version > 0,
         "network": seccomp.is_supported(),
+        "processes": seccomp.is_supported(),
         "signals": version >= landlock.VERSION_WITH_SCOPES,
         "core dumps": True,
     }

@@ -33,12 +33,23 @@ _LIMITING = {"x86_64": 302, "aarch64": 261}
 """prlimit64, which sets limits of other processes too: one of no time ends them."""
 _FORBIDDEN_EVERYWHERE = (425, 426, 427, 438)
 """io_uring_setup, _enter, _register, which make calls that no filter sees; pidfd_getfd, which takes others' files."""
+_STARTING_PROGRAMS = {
+    # fork, vfork, execve, execveat
+    "x86_64": (57, 58, 59, 322),
+    # execve, execveat
+    "aarch64": (221, 281),
+}
+_CLONE = {"x86_64": 56, "aarch64": 220}
+_CLONE3 = 435
+"""Its flags lie in memory, where no filter can look. A libc that is told that it does not exist uses `clone`."""
+_CLONE_THREAD = 0x00010000
 _OTHER_INTERFACE = 0x40000000
 """From here on x86_64 has its calls a second time, for programs with short pointers."""
 
 _SET_FILTER, _GET_ACTION, _ALL_THREADS = 1, 2, 1
 _ALLOW = 0x7FFF0000
 _REFUSE = 0x00050000 | errno.EPERM
+_DOES_NOT_EXIST = 0x00050000 | errno.ENOSYS
 _DO_NOTHING = 0x00050000
 
 _LOAD, _AND, _IF_EQUAL, _IF_AT_LEAST, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x06
@@ -71,30 +82,50 @@ def forbid_network() -> None:
     Raises:
         OSError: The kernel refuses.
     """
-    instructions = _filter(platform.machine())
-    program = _Program(len(instructions) // 8, instructions)
-    if kernel.call(_NUMBERS[platform.machine()][1], _SET_FILTER, _ALL_THREADS, ctypes.byref(program)):
-        raise OSError("a thread has a filter of its own")
-
-
-def _filter(machine: str) -> bytes:
-    architecture, _, *making_sockets = _NUMBERS[machine]
+    machine = platform.machine()
     forbidden = (*_FORBIDDEN[machine], *_FORBIDDEN_EVERYWHERE)
     without_effect = (*_WITHOUT_EFFECT[machine], *_WITHOUT_EFFECT_EVERYWHERE)
-    return b"".join(
+    _add_filter(
         [
-            _step(_LOAD, _ARCHITECTURE),
-            *_refused_unless(architecture),
-            _step(_LOAD, _NUMBER),
-            _step(_IF_AT_LEAST, _OTHER_INTERFACE, otherwise=1),
-            _step(_RETURN, _REFUSE),
             *(step for number in forbidden for step in _answered_if(number, _REFUSE)),
             *(step for number in without_effect for step in _answered_if(number, _DO_NOTHING)),
             *_of_this_process_alone(_LIMITING[machine]),
-            *(step for number in making_sockets for step in _connected_sockets_alone(number)),
-            _step(_RETURN, _ALLOW),
+            *(step for number in _NUMBERS[machine][2:] for step in _connected_sockets_alone(number)),
         ]
     )
+
+
+def forbid_processes() -> None:
+    """Give up, for all threads, to start processes and programs; threads can still be started.
+
+    Raises:
+        OSError: The kernel refuses.
+    """
+    machine = platform.machine()
+    _add_filter(
+        [
+            *(step for number in _STARTING_PROGRAMS[machine] for step in _answered_if(number, _REFUSE)),
+            *_answered_if(_CLONE3, _DOES_NOT_EXIST),
+            *_threads_alone(_CLONE[machine]),
+        ]
+    )
+
+
+def _add_filter(rules: list[bytes]) -> None:
+    """Have the kernel look at each call, besides the filters that there are: the strictest answer counts."""
+    architecture, seccomp = _NUMBERS[platform.machine()][:2]
+    steps = [
+        _step(_LOAD, _ARCHITECTURE),
+        *_refused_unless(architecture),
+        _step(_LOAD, _NUMBER),
+        _step(_IF_AT_LEAST, _OTHER_INTERFACE, otherwise=1),
+        _step(_RETURN, _REFUSE),
+        *rules,
+        _step(_RETURN, _ALLOW),
+    ]
+    program = _Program(len(steps), b"".join(steps))
+    if kernel.call(seccomp, _SET_FILTER, _ALL_THREADS, ctypes.byref(program)):
+        raise OSError("a thread has a filter of its own")
 
 
 def _step(code: int, value: int, then: int = 0, otherwise: int = 0) -> bytes:
@@ -113,6 +144,13 @@ def _refused_unless(value: int) -> list[bytes]:
 def _of_this_process_alone(number: int) -> list[bytes]:
     """Refuse a call that names another process; 0 is the one that calls."""
     steps = [_step(_LOAD, _FIRST_ARGUMENT), *_refused_unless(0), _step(_RETURN, _ALLOW)]
+    return [_step(_IF_EQUAL, number, otherwise=len(steps)), *steps]
+
+
+def _threads_alone(number: int) -> list[bytes]:
+    """Refuse a call that makes anything but a thread of this process."""
+    steps = [_step(_LOAD, _FIRST_ARGUMENT), _step(_AND, _CLONE_THREAD), *_refused_unless(_CLONE_THREAD)]
+    steps.append(_step(_RETURN, _ALLOW))
     return [_step(_IF_EQUAL, number, otherwise=len(steps)), *steps]
 
 

@@ -273,12 +273,16 @@ class ProcessRunner:
         return child
 
 
-def serve(connection: Connection, build: Build) -> None:
+def serve(connection: Connection, build: Build, on_loaded: Callable[[], None] | None = None) -> None:
     """Load the models, then run one job after the other until the parent closes the pipe: all that the child does.
 
     Args:
         connection: To the parent. Jobs come in as `Run`; messages go out as bytes: a kind, `SEPARATOR` and a content.
         build: Loads the models.
+        on_loaded: Called once they are loaded, before the first job.
+
+    Raises:
+        OSError: `on_loaded` failed.
     """
     _die_with_parent()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -288,6 +292,8 @@ def serve(connection: Connection, build: Build) -> None:
     except ModelLoadError as error:
         send(connection, "model_error", str(error).encode())
         return
+    if on_loaded:
+        on_loaded()
     send(connection, "ready", b"")
     for run in _runs(connection):
         send(connection, *_outcome(encode_frames, run))

@@ -33,7 +33,8 @@ def enter(connection: Connection, isolation: Isolation | None, build: bytes) -> 
         return
     from job_worker.runtime.child_process import serve
 
-    serve(connection, pickle.loads(build))  # noqa: S301 (it comes from the parent)
+    on_loaded = isolation.close_after_loading if isolation else None
+    serve(connection, pickle.loads(build), on_loaded)  # noqa: S301 (it comes from the parent)
 
 
 def _leave_resource_tracker() -> None:

@@ -8,12 +8,15 @@ import errno
 import json
 import os
 import pickle
+import platform
 import stat
 import struct
+import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from job_worker.errors import ModelLoadError
@@ -24,6 +27,8 @@ _AT_FDCWD = -100
 _PTRACE_ATTACH = 16
 _IO_URING_SETUP = 425
 _RLIMIT_CPU = 0
+_CLONE = {"x86_64": 56, "aarch64": 220}.get(platform.machine(), -1)
+_CLONE3 = 435
 
 
 def attempt(what: str, argument: object) -> str:
@@ -80,6 +85,15 @@ class ModelsElsewhere:
         return Escapes()(on_frame)
 
 
+@dataclass(frozen=True)
+class ModelsThatRunAProgram:
+    """Models that ask a program what this host is."""
+
+    def __call__(self, on_frame: Callable[[], None]) -> EncodeFrames:
+        subprocess.run(["/bin/true"], check=True)
+        return Escapes()(on_frame)
+
+
 def _made(what: str, argument: Any) -> int:
     """Make an attempt; return the number of its error."""
     libc = ctypes.CDLL(None, use_errno=True)
@@ -110,6 +124,24 @@ def _same_session(libc: Any) -> int:
     return -1
 
 
+def _fork(_libc: Any, flags: int | None) -> int:
+    """Make a process that ends at once, by `clone` where there are flags; keep the interpreter's lock meanwhile."""
+    libc = ctypes.PyDLL(None, use_errno=True)
+    pid = int(libc.fork() if flags is None else libc.syscall(_CLONE, flags, None, None, None, None))
+    if pid == 0:
+        os._exit(0)
+    if pid > 0:
+        os.waitpid(pid, 0)
+    return pid
+
+
+def _start_thread(_libc: Any, _argument: None) -> int:
+    thread = Thread(target=int)
+    thread.start()
+    thread.join()
+    return 0
+
+
 def _send_to_parent(_libc: Any, content: str) -> int:
     """Write a message into every socket of the process."""
     message = bytes.fromhex(content)
@@ -134,6 +166,12 @@ _ATTEMPTS: dict[str, Callable[[Any, Any], int]] = {
     "make a folder": lambda libc, path: int(libc.mkdir(path.encode(), 0o700)),
     "link": lambda libc, path: int(libc.symlink(b"/", path.encode())),
     "make a pipe": lambda libc, path: int(libc.mkfifo(path.encode(), 0o600)),
+    "fork": _fork,
+    "start a thread": _start_thread,
+    "clone in a structure": lambda libc, size: int(libc.syscall(_CLONE3, ctypes.create_string_buffer(size), size)),
+    # A path that does not exist, for else the program would take the place of the process.
+    "become a program": lambda libc, path: int(libc.execve(path.encode(), None, None)),
+    "become an open program": lambda libc, path: int(libc.execveat(_AT_FDCWD, path.encode(), None, None, 0)),
     "run": lambda libc, path: -1 if libc.system(f"{path} >/dev/null 2>&1".encode()) else 0,
     "signal": lambda libc, pid: int(libc.kill(pid, 0)),
     "trace": lambda libc, pid: int(libc.ptrace(_PTRACE_ATTACH, pid, None, None)),

@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import signal
 import socket
 import subprocess
 import sys
@@ -20,7 +21,14 @@ from job_worker.isolation.readable_paths import readable_paths
 from job_worker.runtime.child_process import Build, ProcessRunner, RunLimits
 from job_worker.runtime.pipeline_runner import PipelineRunner, Run
 from job_worker.settings import WorkerSettings
-from tests.support.escapes import Escapes, ModelsElsewhere, ModelsToDownload, Planted, attempt
+from tests.support.escapes import (
+    Escapes,
+    ModelsElsewhere,
+    ModelsThatRunAProgram,
+    ModelsToDownload,
+    Planted,
+    attempt,
+)
 from tests.support.packages import make_package
 
 pytestmark = [pytest.mark.unit, pytest.mark.worker]
@@ -29,6 +37,8 @@ needs_landlock = pytest.mark.skipif(
     landlock.version() < landlock.VERSION_WITH_SCOPES, reason="optional: this kernel has no Landlock, or an older one"
 )
 needs_seccomp = pytest.mark.skipif(not seccomp.is_supported(), reason="optional: this kernel has no filters of calls")
+
+CLONE_FILES = 0x00000400
 
 MakeRunner = Callable[..., PipelineRunner]
 
@@ -132,6 +142,36 @@ class TestTheNetwork:
 
 
 @needs_seccomp
+class TestProcessesOfItsOwn:
+    """They would outlive it, and their memory would not be counted."""
+
+    def test_there_are_none(self, isolated: PipelineRunner, free: PipelineRunner, work: Path) -> None:
+        for flags in (None, signal.SIGCHLD, signal.SIGCHLD | CLONE_FILES):
+            assert error(isolated, work, "fork", flags) == "EPERM"
+            assert error(free, work, "fork", flags) == ""
+
+    def test_flags_that_no_filter_sees_are_not_taken(
+        self, isolated: PipelineRunner, free: PipelineRunner, work: Path
+    ) -> None:
+        assert error(isolated, work, "clone in a structure", 8) == "ENOSYS"
+        assert error(free, work, "clone in a structure", 8) == "EINVAL"
+
+    def test_no_program_is_run(self, isolated: PipelineRunner, free: PipelineRunner, work: Path) -> None:
+        assert error(isolated, work, "run", "/bin/true") != ""
+        assert error(free, work, "run", "/bin/true") == ""
+        for what in ("become a program", "become an open program"):
+            assert error(isolated, work, what, "/absent") == "EPERM"
+            assert error(free, work, what, "/absent") == "ENOENT"
+
+    def test_threads_can_be_started(self, isolated: PipelineRunner, work: Path) -> None:
+        assert error(isolated, work, "start a thread", None) == ""
+
+    def test_models_may_need_them_to_load(self, make_runner: MakeRunner, work: Path) -> None:
+        runner = make_runner(ModelsThatRunAProgram())
+        assert error(runner, work, "fork", None) == "EPERM"
+
+
+@needs_seccomp
 class TestOtherProcesses:
     def test_no_other_process_is_limited_to_no_time(
         self, isolated: PipelineRunner, free: PipelineRunner, work: Path
@@ -186,14 +226,6 @@ class TestFiles:
         # The worker itself would follow a link, and wait at a pipe.
         assert error(isolated, work, "link", str(work / "link")) == "EACCES"
         assert error(isolated, work, "make a pipe", str(work / "pipe")) == "EACCES"
-
-    def test_no_program_of_the_work_folder_is_run(self, isolated: PipelineRunner, work: Path) -> None:
-        program = work / "program"
-        program.write_text("#!/bin/sh\n")
-        program.chmod(0o700)
-        subprocess.run([program], check=True)
-        assert error(isolated, work, "run", "/bin/true") == ""
-        assert error(isolated, work, "run", str(program)) != ""
 
     def test_the_worker_cannot_be_looked_into(self, isolated: PipelineRunner, free: PipelineRunner, work: Path) -> None:
         for name in ("environ", "mem", "maps"):
