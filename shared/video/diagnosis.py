@@ -5,13 +5,10 @@ step goes forward, and the number of boxes is bounded.
 """
 
 import struct
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
-
-import numpy as np
 
 MAX_BOXES = 10_000
 """The most box headers read at the top level, and as many in the index and in the fragments: hours of video, 100 ms."""
@@ -20,8 +17,9 @@ MIN_FRAME_BYTES = 8
 """Frames are smaller than this on average in files that lie alone: those of hours of one still image have 63 bytes."""
 MANY_FRAMES = 100_000
 """An hour of video; fewer frames end in bounded time, whatever their size."""
-_SIZES_AT_ONCE = 1 << 18
-"""Entries of a table of sizes that are read at once: 1 MiB."""
+EMPTY_FRAMES = (
+    f"its index is false: it lists more than {MANY_FRAMES:,} frames of less than {MIN_FRAME_BYTES} bytes on average"
+)
 
 _ENCRYPTED_FORMATS = {"encv", "drmi"}
 """Sample entries of common encryption (ISO/IEC 23001-7) and of FairPlay."""
@@ -41,8 +39,6 @@ class Track:
         height: Declared height of its images in pixels, 0 if it has none.
         samples: Samples listed in the index; those of fragments do not count.
         is_raw_sound: Whether each sample is a single value of raw sound, which a demuxer reads a thousand at a time.
-        sample_bytes: Size of those samples together; not counted further than `MIN_FRAME_BYTES` for each of them.
-        track_id: By what fragments name it.
     """
 
     handler: str
@@ -51,8 +47,6 @@ class Track:
     height: int
     samples: int
     is_raw_sound: bool = False
-    sample_bytes: int = 0
-    track_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +58,16 @@ class Outline:
         boxes: Types of the boxes at the top level.
         tracks: Tracks of the index, in its order.
         index_cut_off: Whether the file ends inside its index.
-        fragment_samples: Samples listed in the fragments, as far as they were read, by the id of their track.
+        fragment_samples: Samples listed in the fragments, as far as they were read.
+        has_hidden_index: Whether so many boxes lie before or in its index that not all of it was read.
     """
 
     size_bytes: int
     boxes: frozenset[str]
     tracks: tuple[Track, ...]
     index_cut_off: bool
-    fragment_samples: Mapping[int, int] = field(default_factory=dict)
+    fragment_samples: int = 0
+    has_hidden_index: bool = False
 
     @property
     def is_image(self) -> bool:
@@ -88,16 +84,12 @@ class Outline:
     def lists_too_much(self) -> bool:
         """Whether it lists more samples than it has bytes: a demuxer allocates some 70 bytes for each of them."""
         listed = sum(track.samples for track in self.tracks if not track.is_raw_sound)
-        return listed + sum(self.fragment_samples.values()) > self.size_bytes
+        return listed + self.fragment_samples > self.size_bytes
 
     @property
     def lists_empty_frames(self) -> bool:
-        """Whether it lists many frames that are too small for images; a decoder would show one image for each."""
-        in_fragments = sum(self.fragment_samples.get(track.track_id, 0) for track in self.video_tracks)
-        listed = sum(track.samples for track in self.video_tracks)
-        held = self.size_bytes if in_fragments else sum(track.sample_bytes for track in self.video_tracks)
-        frames = listed + in_fragments
-        return frames > MANY_FRAMES and min(held, self.size_bytes) < MIN_FRAME_BYTES * frames
+        """Whether its index lists many frames for which the whole file is too small."""
+        return are_empty(sum(track.samples for track in self.video_tracks), self.size_bytes)
 
     @property
     def video_tracks(self) -> tuple[Track, ...]:
@@ -118,7 +110,11 @@ class _Walker:
         self._file = file
         self._size_bytes = size_bytes
         self._budget = MAX_BOXES
-        self._table_bytes = size_bytes  # more than all tables together, unless they overlap
+
+    @property
+    def has_ended_early(self) -> bool:
+        """Whether there may be boxes that were not read."""
+        return self._budget == 0
 
     def _read(self, start: int, count: int) -> bytes:
         if start >= self._size_bytes:
@@ -158,7 +154,7 @@ class _Walker:
         first = {box.kind: box for box in reversed(boxes)}
         tables = [box for box in boxes if box.kind in {"stsz", "stz2"}]
         handler = self.field(first.get("hdlr"), 8).decode("latin-1")
-        header, descriptions, times = first.get("tkhd"), first.get("stsd"), first.get("stts")
+        descriptions, times = first.get("stsd"), first.get("stts")
         entries = list(self.boxes(descriptions.body + 8, descriptions.end)) if descriptions else []
         dimensions = self.field(entries[0], 24) if entries and handler == "vide" else b""
         return Track(
@@ -168,36 +164,12 @@ class _Walker:
             height=int.from_bytes(dimensions[2:], "big"),
             samples=sum(self.number(table, 8) for table in tables),
             is_raw_sound=handler == "soun" and self.number(times, 4) == self.number(times, 12) == 1,
-            sample_bytes=sum(map(self._sample_bytes, tables)) if handler == "vide" else 0,
-            track_id=self.number(header, 20 if self.number(header, 0) >> 24 else 12),  # its times have 8 bytes or 4
         )
 
-    def _sample_bytes(self, table: _Box) -> int:
-        """Return the size of the samples of a table, in bytes, or as soon as it is large enough, a part of it."""
-        count, same = self.number(table, 8), self.number(table, 4)
-        if table.kind == "stsz" and same:
-            return count * same
-        width = 4 if table.kind == "stsz" else (same & 0xFF) // 8  # of an entry; of 4 bits there are none for images
-        found, start = 0, table.body + 12
-        end = min(start + width * count, table.end)
-        while start + width <= end and width in {1, 2, 4} and found < MIN_FRAME_BYTES * count:
-            sizes = self._read(start, min(end - start, _SIZES_AT_ONCE * width, self._table_bytes))
-            if len(sizes) < width:
-                break
-            self._table_bytes -= len(sizes)
-            found += int(np.frombuffer(sizes, f">u{width}", len(sizes) // width).sum(dtype=np.uint64))
-            start += len(sizes)
-        return found
-
-    def fragment_samples(self) -> dict[int, int]:
-        """Return the samples listed in the fragments, by the id of their track."""
-        track_id, samples = 0, Counter[int]()
-        for box in self.inside(0, self._size_bytes, _FRAGMENT_CONTAINERS):
-            if box.kind == "tfhd":  # the runs of this track follow
-                track_id = self.number(box, 4)
-            elif box.kind == "trun":
-                samples[track_id] += self.number(box, 4)
-        return dict(samples)
+    def fragment_samples(self) -> int:
+        """Return how many samples the fragments list."""
+        boxes = self.inside(0, self._size_bytes, _FRAGMENT_CONTAINERS)
+        return sum(self.number(box, 4) for box in boxes if box.kind == "trun")
 
     def number(self, box: _Box | None, offset: int) -> int:
         return int.from_bytes(self.field(box, offset), "big")
@@ -218,7 +190,8 @@ def outline(path: Path) -> Outline:
     with path.open("rb") as file:
         size_bytes = file.seek(0, 2)
         # The first box of a type counts. The index has a budget of its own: a long video's fragments may use up one.
-        boxes = {box.kind: box for box in reversed([*_Walker(file, size_bytes).boxes(0, size_bytes)])}
+        top = _Walker(file, size_bytes)
+        boxes = {box.kind: box for box in reversed([*top.boxes(0, size_bytes)])}
         walker = _Walker(file, size_bytes)
         index = boxes.get("moov")
         inside = walker.boxes(index.body, index.end) if index else ()
@@ -228,7 +201,13 @@ def outline(path: Path) -> Outline:
             tracks=tuple(walker.track(box) for box in inside if box.kind == "trak"),
             index_cut_off=index is not None and index.end > size_bytes,
             fragment_samples=_Walker(file, size_bytes).fragment_samples(),
+            has_hidden_index=walker.has_ended_early if index else top.has_ended_early,
         )
+
+
+def are_empty(frames: int, size_bytes: int) -> bool:
+    """Return whether so many frames are too many for so many bytes; a decoder would show an image for each of them."""
+    return frames > MANY_FRAMES and size_bytes < MIN_FRAME_BYTES * frames
 
 
 def explain_no_frames(found: Outline) -> str:
@@ -246,6 +225,7 @@ def _reasons(found: Outline) -> Iterator[tuple[bool, str]]:
     yield found.size_bytes == 0, "the file is empty"
     yield kinds.isdisjoint({"ftyp", "moov", "moof"}), "this is not an MP4 file: it does not have the structure of one"
     yield found.is_image, "the file is an image (such as HEIC or AVIF), not a video"
+    yield found.has_hidden_index, f"its index (moov box) is false: it has, or lies behind, {MAX_BOXES:,} boxes"
     lost_index = "its index (moov box) is missing"
     yield "moof" in kinds and "moov" not in kinds, f"the file is a later segment of a video: {lost_index}"
     yield "moov" not in kinds, f"the file is cut off: {lost_index}, as after an interrupted upload"
@@ -255,8 +235,7 @@ def _reasons(found: Outline) -> Iterator[tuple[bool, str]]:
     yield not found.video_tracks, "the file holds no video track"
     yield found.is_encrypted, "the video is encrypted"
     yield found.lists_too_much, "its index is damaged: it lists more samples than the file has bytes"
-    empty = f"more than {MANY_FRAMES:,} frames of less than {MIN_FRAME_BYTES} bytes on average"
-    yield found.lists_empty_frames, f"its index is false: it lists {empty}"
+    yield found.lists_empty_frames, EMPTY_FRAMES
     listed = sum(track.samples for track in found.video_tracks)
     yield not listed and "moof" not in kinds, "the file is an initialisation segment with no frames in it"
     yield "mdat" not in kinds, "the file holds only an index: the frames that it points to are missing"

@@ -22,7 +22,7 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from shared.video.container import exact, open_mp4
-from shared.video.diagnosis import explain_no_frames, outline
+from shared.video.diagnosis import EMPTY_FRAMES, are_empty, explain_no_frames, outline
 from shared.video.errors import VideoError
 from shared.video.frame import DecodedFrame, Frame, Image, VideoFormat
 from shared.video.orientation import Orientation
@@ -78,6 +78,7 @@ class VideoReader:
     ) -> None:
         self.damaged_packets = 0
         self._path = path
+        self._size_bytes = 0
         self._limits = limits or ReaderLimits()
         self._convert = convert or VideoReformatter().reformat
 
@@ -131,7 +132,9 @@ class VideoReader:
     def _refuse_undecodable(self) -> None:
         # An image decodes to one frame and an encrypted video to noise; the demuxer trusts a false index.
         found = outline(self._path)
-        if found.is_image or found.is_encrypted or found.lists_too_much or found.lists_empty_frames:
+        self._size_bytes = found.size_bytes
+        is_false = found.lists_too_much or found.lists_empty_frames or found.has_hidden_index
+        if found.is_image or found.is_encrypted or is_false:
             raise VideoError(explain_no_frames(found))
         for track in found.video_tracks[:1]:
             self._check_size(track.width, track.height)
@@ -160,6 +163,8 @@ class VideoReader:
         codec = tracks[0].codec_context
         self._check_size(codec.width, codec.height)
         codec.options = self._codec_options()
+        entries = tracks[0].index_entries
+        self._check_frames(len(entries), sum(entry.size for entry in entries))
         return tracks[0]
 
     def _frames(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
@@ -168,12 +173,14 @@ class VideoReader:
         yield from self._decode(stream.codec_context, None)
 
     def _packets(self, container: InputContainer, stream: VideoStream) -> Iterator["Packet[VideoStream]"]:
-        read = 0
+        read = read_bytes = 0
         for _ in range(self._limits.max_gaps):
             # The demuxer stops at missing data; the next call goes on behind it.
             with suppress(av.FFmpegError):
                 for packet in container.demux(stream):
                     read += packet.pos is not None
+                    read_bytes += packet.size
+                    self._check_frames(read, read_bytes)  # the index of fragments is read with them
                     # An empty packet, such as the last one, would end the video for the decoder.
                     if packet.size:
                         yield packet
@@ -199,6 +206,11 @@ class VideoReader:
             self.damaged_packets += 1
             return None
         return np.ascontiguousarray(orientation.upright(cast("Image", converted.to_ndarray())))
+
+    def _check_frames(self, frames: int, frame_bytes: int) -> None:
+        # Frames may share their bytes, so that they have more than the file.
+        if are_empty(frames, min(frame_bytes, self._size_bytes)):
+            raise VideoError(EMPTY_FRAMES)
 
     def _check_size(self, width: int, height: int) -> None:
         if width * height > self._limits.max_frame_pixels:

@@ -166,11 +166,18 @@ def refusal(path: Path, **limits: int) -> str:
     return message
 
 
-def repeat_packets(source: Path, target: Path, times: int) -> Path:
-    """Copy a video's packets again and again: a video of any length without encoding it."""
-    with av.open(str(source)) as given, av.open(str(target), "w", format="mp4") as output:
+def repeat_packets(
+    source: Path, target: Path, times: int, *, size_bytes: int | None = None, muxer: Mapping[str, str] | None = None
+) -> Path:
+    """Copy a video's packets again and again, cut or filled up to a size: a video of any length without encoding it."""
+    with (
+        av.open(str(source)) as given,
+        av.open(str(target), "w", format="mp4", options=dict(muxer or {})) as output,
+    ):
         stream = output.add_stream_from_template(given.streams.video[0])
         packets = [bytes(packet) for packet in given.demux(video=0) if packet.size]
+        if size_bytes is not None:
+            packets = [packet[:size_bytes].ljust(size_bytes, b"\0") for packet in packets]
         for number in range(times * len(packets)):
             packet = av.Packet(packets[number % len(packets)])
             packet.stream, packet.pts, packet.dts, packet.time_base = stream, number, number, Fraction(1, 30)
@@ -203,13 +210,47 @@ def test_a_still_image_of_an_hour_is_read(tmp_path: Path) -> None:
     assert next(iter(VideoReader(hour))).image.shape == (32, 64, 3)
 
 
-def test_an_index_that_lists_many_frames_without_data_is_refused_before_it_is_decoded(video: Path) -> None:
-    content = video.read_bytes()
-    table = content.index(b"stsz") + 4  # its version, the size of all samples, their number
-    false = struct.pack(">III", 0, 1, 200_000)
-    video.write_bytes(content[:table] + false + content[table + len(false) :] + bytes(300_000))
+def test_an_index_that_lists_many_frames_without_data_is_refused_before_it_is_decoded(
+    video: Path, tmp_path: Path
+) -> None:
+    false = repeat_packets(video, tmp_path / "false.mp4", 10_000)
+    content = false.read_bytes()
+    overwrite(false, content.index(b"stsz") + 8, struct.pack(">I", 1))  # the size of all samples
+    assert len(content) > 8 * 120_000
     with pytest.raises(VideoError, match="more than 100,000 frames of less than 8 bytes"):
-        VideoReader(video).format()
+        VideoReader(false).format()
+
+
+@pytest.mark.parametrize("index", ["", "+global_sidx"])  # with one, fragments are read as their frames are
+def test_fragments_with_many_frames_without_data_are_refused_although_so_many_hide_them(
+    video: Path, tmp_path: Path, index: str
+) -> None:
+    muxer = {"movflags": f"frag_keyframe+empty_moov{index}"}
+    false = repeat_packets(video, tmp_path / "false.mp4", 10_000, size_bytes=1, muxer=muxer)
+    assert false.stat().st_size > 8 * 120_000
+    assert "more than 100,000 frames of less than 8 bytes" in refusal(false)
+
+
+def test_fragments_whose_frames_share_their_bytes_have_few_each(tmp_path: Path) -> None:
+    hundred = encode(tmp_path / "hundred.mp4", [gray(90)] * 100)
+    false = repeat_packets(hundred, tmp_path / "false.mp4", 2, size_bytes=200, muxer={"movflags": "frag_keyframe"})
+    content = false.read_bytes()
+    fragment = content[content.index(b"moof") - 4 : content.index(b"mdat", content.index(b"moof")) - 4]
+    false.write_bytes(content + 1100 * fragment)  # it states where in the file its frames lie
+    assert "more than 100,000 frames of less than 8 bytes" in refusal(false)
+
+
+@pytest.mark.parametrize("place", ["before the index", "in the index"])
+def test_a_flood_of_boxes_hides_no_index(video: Path, place: str) -> None:
+    content = video.read_bytes()
+    start = content.index(b"moov") - 4 if place == "before the index" else content.index(b"trak") - 4
+    size = int.from_bytes(content[content.index(b"moov") - 4 :][:4])
+    flood = struct.pack(">I4s", 8, b"free") * 10_000
+    padded = bytearray(content[:start] + flood + content[start:])
+    if place == "in the index":
+        padded[content.index(b"moov") - 4 : content.index(b"moov")] = (size + len(flood)).to_bytes(4)
+    video.write_bytes(padded)
+    assert "10,000 boxes" in refusal(video)
 
 
 def test_a_reader_reads_the_same_again(video: Path) -> None:
