@@ -23,7 +23,7 @@ import psutil
 from job_worker.errors import Cancelled, InsufficientSpace, JobFailed, ModelLoadError
 from job_worker.isolation.isolation import Isolation
 from job_worker.runtime.isolated_child import enter
-from job_worker.runtime.job_folder import insufficient_space_explained
+from job_worker.runtime.job_folder import check_space, insufficient_space_explained
 from job_worker.runtime.pipeline_runner import EncodeFrames, Run
 from shared.process.clock import Clock, monotonic_clock
 from shared.results import MAX_FRAME_BYTES, encoded_document
@@ -240,7 +240,9 @@ class ProcessRunner:
         if kind == "failure":
             raise JobFailed(content)
         if kind == "no_space":
-            raise InsufficientSpace(content)
+            check_space(run.results.parent, MAX_FRAME_BYTES)  # a false message would have the job done again for ever
+            self.close()
+            raise JobFailed("the analysis crashed: its process found no room for the results, and there is room")
         if kind != "done":
             raise RuntimeError(content)
 

@@ -71,6 +71,16 @@ def insufficient_space_explained() -> Iterator[None]:
         ) from error
 
 
+def check_space(folder: Path, size_bytes: int) -> None:
+    """Write so much into a folder, and delete it again.
+
+    Raises:
+        InsufficientSpace: It cannot be written.
+    """
+    with insufficient_space_explained(), tempfile.TemporaryFile(dir=folder) as file:
+        file.write(os.urandom(size_bytes))  # zeros would take no space on some file systems
+
+
 def clean_work_folders(parent: Path | None) -> int:
     """Delete the folders of workers that no longer run.
 

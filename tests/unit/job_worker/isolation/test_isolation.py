@@ -5,6 +5,7 @@ import os
 import resource
 import signal
 import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ from job_worker.errors import JobFailed, ModelLoadError
 from job_worker.isolation import landlock, seccomp
 from job_worker.isolation.isolation import Isolation, log_support
 from job_worker.isolation.readable_paths import readable_paths
-from job_worker.runtime.child_process import Build, ProcessRunner, RunLimits
+from job_worker.runtime.child_process import SEPARATOR, Build, ProcessRunner, RunLimits
 from job_worker.runtime.pipeline_runner import PipelineRunner, Run
 from job_worker.settings import WorkerSettings
 from tests.support.escapes import (
@@ -284,6 +285,12 @@ def test_the_worker_unpickles_nothing_that_the_child_sends(free: PipelineRunner,
     with pytest.raises(JobFailed, match="makes no sense"):
         error(free, work, "send to the parent", Planted(planted).as_message())
     assert not planted.exists()
+
+
+def test_the_worker_looks_itself_whether_there_is_space(free: PipelineRunner, work: Path) -> None:
+    message = f"no_space{SEPARATOR}free space".encode()
+    with pytest.raises(JobFailed, match="there is room"):
+        error(free, work, "send to the parent", (struct.pack("!i", len(message)) + message).hex())
 
 
 def test_a_message_that_would_fill_the_memory_of_the_worker_fails_the_job(free: PipelineRunner, work: Path) -> None:
