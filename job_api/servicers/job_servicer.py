@@ -8,6 +8,7 @@ from job_api.message_budget import MessageBudget
 from job_api.servicers.conversions import status_message, status_of_filter, summary_message, wants_json
 from job_api.servicers.results_answer import (
     memory_of_frames,
+    memory_of_gzip,
     memory_of_json,
     results_as_frames,
     results_as_gzip,
@@ -53,21 +54,24 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
         """Answer the results of a completed job, as messages or as the stored JSON text."""
         job_id = parse_job_id(request.job_id)
         if wants_json(request):
+            memory = memory_of_gzip if request.gzip else memory_of_json
             with (
                 self._queries.results_json(job_id) as (size_bytes, chunks),
-                self._budget.charged(memory_of_json(size_bytes), context) as lower,
+                self._budget.charged(memory(size_bytes), context) as charge,
             ):
                 answer = (
-                    results_as_gzip(job_id, chunks) if request.gzip else results_as_json(job_id, size_bytes, chunks)
+                    results_as_gzip(job_id, size_bytes, chunks, charge)
+                    if request.gzip
+                    else results_as_json(job_id, size_bytes, chunks)
                 )
-                lower(len(answer))
+                charge(len(answer))
                 return answer
         with (
             self._queries.frames(job_id) as (size_bytes, values, frames),
-            self._budget.charged(memory_of_frames(size_bytes, values), context) as lower,
+            self._budget.charged(memory_of_frames(size_bytes, values), context) as charge,
         ):
             answer = results_as_frames(job_id, frames)
-            lower(len(answer))
+            charge(len(answer))
             return answer
 
     def ListJobs(self, request: pb.ListJobsRequest, context: grpc.ServicerContext) -> pb.ListJobsResponse:

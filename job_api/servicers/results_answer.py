@@ -6,7 +6,7 @@ message would hold the results beside them.
 
 import io
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +23,8 @@ _VALUE_BYTES = 16
 """What a message adds to the JSON of one value: a number has 8 bytes, and it and all around it a tag and a length."""
 _OBJECT_BYTES = 128
 """What one value takes as an object of Python and as one of protobuf, of one frame at a time."""
+_GZIP_SHARE = 0.3
+"""What an answer with gzip is expected to have of its JSON, before more of it is charged."""
 _GZIP_LEVEL = 1
 """Results shrink to a fifth at 100 MB/s; at the default level to a seventh, at a third of the speed."""
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
@@ -32,6 +34,15 @@ _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 def memory_of_json(size_bytes: int) -> int:
     """Return what an answer with so much JSON takes in memory while it is made, in bytes."""
     return int(_JSON_COPIES * size_bytes)
+
+
+def _expected_in_gzip(size_bytes: int) -> int:
+    return max(int(_GZIP_SHARE * size_bytes), 1024)  # its headers alone have some bytes
+
+
+def memory_of_gzip(size_bytes: int) -> int:
+    """Return what is expected of an answer with so much JSON in gzip, in bytes; it may be more."""
+    return memory_of_json(_expected_in_gzip(size_bytes))
 
 
 def memory_of_frames(size_bytes: int, values: int) -> int:
@@ -45,13 +56,29 @@ def results_as_json(job_id: UUID, size_bytes: int, chunks: Iterable[bytes]) -> b
     return _answer(job_id, pb.GetJobResultsResponse.RESULTS_JSON_FIELD_NUMBER, size_bytes, chunks)
 
 
-def results_as_gzip(job_id: UUID, chunks: Iterable[bytes]) -> bytes:
-    """Return the serialized answer whose `results_json_gzip` holds these chunks of UTF-8."""
+def results_as_gzip(job_id: UUID, size_bytes: int, chunks: Iterable[bytes], on_memory: Callable[[int], None]) -> bytes:
+    """Return the serialized answer whose `results_json_gzip` holds these chunks of UTF-8.
+
+    Args:
+        job_id: The job.
+        size_bytes: The size of the chunks together.
+        chunks: They.
+        on_memory: Called where the answer will take more memory than `memory_of_gzip` says, with how much.
+    """
+    compressed, compressed_bytes, expected_bytes = list[bytes](), 0, _expected_in_gzip(size_bytes)
+    for chunk in _compressed(chunks):
+        compressed.append(chunk)
+        compressed_bytes += len(chunk)
+        if compressed_bytes > expected_bytes:
+            expected_bytes *= 2
+            on_memory(memory_of_json(expected_bytes))
+    return _answer(job_id, pb.GetJobResultsResponse.RESULTS_JSON_GZIP_FIELD_NUMBER, compressed_bytes, compressed)
+
+
+def _compressed(chunks: Iterable[bytes]) -> Iterator[bytes]:
     compressor = zlib.compressobj(_GZIP_LEVEL, wbits=_GZIP_WINDOW)
-    compressed = [*map(compressor.compress, chunks), compressor.flush()]
-    return _answer(
-        job_id, pb.GetJobResultsResponse.RESULTS_JSON_GZIP_FIELD_NUMBER, sum(map(len, compressed)), compressed
-    )
+    yield from map(compressor.compress, chunks)
+    yield compressor.flush()
 
 
 def _answer(job_id: UUID, field_number: int, size_bytes: int, chunks: Iterable[bytes]) -> bytes:

@@ -1,5 +1,6 @@
 """Slow callers, and requests larger than there is room for: nobody else notices, and memory has its bound."""
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,7 +19,7 @@ from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobService
 from shared.contract.reasons import Reason
 from tests.support.errors import refusal_of
 from tests.support.grpcurl import Grpcurl, Line
-from tests.support.running import running_server
+from tests.support.running import Running, running_server
 from tests.support.samples import VIDEO, submit_request
 from tests.support.serving import serving
 from tests.support.slow_link import SlowLink, slow_link
@@ -28,10 +29,15 @@ pytestmark = pytest.mark.integration
 
 MIB = 1 << 20
 KB = 1000
-PLAIN = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_send_message_length", -1)]
-"""As a generated client connects, but each channel with a connection of its own."""
+PLAIN = [
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_receive_message_length", -1),
+]
+"""As a generated client connects, but each channel with a connection of its own, and messages of any size."""
 SUBMITS = 10
 REFLECTION_CALLS = 64
+LARGE_BYTES = 12 * MIB
 CALL_SECONDS = 5.0
 END_SECONDS = 120.0
 
@@ -94,6 +100,38 @@ def test_where_memory_would_end_the_largest_upload_is_refused_and_the_smaller_on
         assert (refusal.code, refusal.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, Reason.OVERLOADED)
         assert "RetryInfo" in refusal.details
         assert all(call.result(END_SECONDS).job_id for call in smaller)
+
+
+@pytest.mark.corpus
+def test_an_answer_that_is_read_slowly_does_not_keep_others_from_theirs(
+    make_settings: Callable[..., ApiSettings],
+) -> None:
+    """There is memory for one answer that is made, and not beside one that is sent."""
+    settings = make_settings(max_video_bytes=MIB, max_results_bytes=40 * MIB, max_inflight_bytes=64 * MIB)
+    with (
+        running_server(settings) as server,
+        slow_link(server.addresses[0], 1000 * KB, answer_bytes_a_second=100 * KB) as link,
+        callers() as from_,
+    ):
+        request = pb.GetJobResultsRequest(job_id=large_job(server), format=pb.RESULTS_FORMAT_JSON)
+        unread = JobServiceStub(from_.channel(link.address)).GetJobResults.future(request, timeout=END_SECONDS)
+        eventually(lambda: link.passed_back > MIB // 16, "its first bytes")
+        waiting = [
+            JobServiceStub(from_.channel(server.addresses[0])).GetJobResults.future(request, timeout=END_SECONDS)
+            for _ in range(4)
+        ]
+        assert all(len(call.result().results_json) > LARGE_BYTES for call in waiting)
+        assert not unread.done()  # it hears of it once it has read so far
+
+
+def large_job(server: Running) -> str:
+    """Have a job done whose results have a little more than `LARGE_BYTES`."""
+    job_id = server.jobs.SubmitJob(submit_request()).job_id
+    server.workers.Dequeue(pb.DequeueRequest(worker_id="w"))
+    results = [{"frame_index": index, "result": {"text": "x" * (MIB // 2)}} for index in range(2 * LARGE_BYTES // MIB)]
+    document = json.dumps({"results": results}).encode()
+    server.workers.CompleteJob(pb.CompleteJobRequest(job_id=job_id, worker_id="w", results_json=document))
+    return job_id
 
 
 class TestRequestsLargerThanTheirCallTakes:

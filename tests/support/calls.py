@@ -1,12 +1,18 @@
 """Calls as the server's parts see them."""
 
+import threading
 from collections.abc import Callable
 
 
 class Call:
-    """A call whose end is announced when told."""
+    """A call whose end is announced when told, or when it is cancelled.
 
-    def __init__(self) -> None:
+    Args:
+        peer: Who calls.
+    """
+
+    def __init__(self, peer: str = "ipv4:127.0.0.1:1") -> None:
+        self._peer = peer
         self._at_end: list[Callable[[], None]] | None = []
 
     def add_callback(self, callback: Callable[[], None], /) -> bool:
@@ -14,6 +20,13 @@ class Call:
             return False
         self._at_end.append(callback)
         return True
+
+    def peer(self) -> str:
+        return self._peer
+
+    def cancel(self) -> None:
+        # As in gRPC, on another thread.
+        threading.Thread(target=self.end).start()
 
     def end(self) -> None:
         at_end, self._at_end = self._at_end or [], None

@@ -1,4 +1,4 @@
-"""A link to a server that takes so many bytes a second from its caller, for tests with slow callers."""
+"""A link to a server that takes so many bytes a second from its caller, or passes so many back, for slow callers."""
 
 import socket
 import threading
@@ -19,10 +19,12 @@ class SlowLink:
     Attributes:
         address: Where to call.
         passed: What each connection has passed on to the server, in bytes.
+        passed_back: What all of them have passed back, in bytes.
     """
 
     address: str
     passed: dict[int, int] = field(default_factory=dict)
+    passed_back: int = 0
 
     def relay(self, caller: socket.socket, server: socket.socket, bytes_a_second: int, done: threading.Event) -> None:
         """Pass on what the caller sends, slowly."""
@@ -33,10 +35,21 @@ class SlowLink:
                 if done.wait(len(chunk) / bytes_a_second):
                     return
 
+    def relay_back(
+        self, server: socket.socket, caller: socket.socket, bytes_a_second: int, done: threading.Event
+    ) -> None:
+        """Pass on what the server answers, slowly unless the speed is 0."""
+        with suppress(OSError), caller:
+            while chunk := server.recv(1 << 16):
+                caller.sendall(chunk)
+                self.passed_back += len(chunk)
+                if bytes_a_second and done.wait(len(chunk) / bytes_a_second):
+                    return
+
 
 @contextmanager
-def slow_link(address: str, bytes_a_second: int) -> Iterator[SlowLink]:
-    """Relay connections to the server, each of them as slow as said."""
+def slow_link(address: str, bytes_a_second: int, answer_bytes_a_second: int | None = None) -> Iterator[SlowLink]:
+    """Relay connections to the server, each of them as slow as said; answers at once unless their speed is said."""
     host, _, port = address.rpartition(":")
     done = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -47,9 +60,11 @@ def slow_link(address: str, bytes_a_second: int) -> Iterator[SlowLink]:
             with suppress(OSError):
                 while True:
                     caller, _ = listening.accept()
-                    server = socket.create_connection((host, int(port)))
+                    server = socket.socket()
+                    server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
+                    server.connect((host, int(port)))
                     _in_thread(partial(link.relay, caller, server, bytes_a_second, done))
-                    _in_thread(partial(_answer, server, caller))
+                    _in_thread(partial(link.relay_back, server, caller, answer_bytes_a_second or 0, done))
 
         _in_thread(accept)
         try:
@@ -61,9 +76,3 @@ def slow_link(address: str, bytes_a_second: int) -> Iterator[SlowLink]:
 
 def _in_thread(call: Callable[[], object]) -> None:
     threading.Thread(target=call, daemon=True).start()
-
-
-def _answer(server: socket.socket, caller: socket.socket) -> None:
-    with suppress(OSError), caller:
-        while chunk := server.recv(1 << 16):
-            caller.sendall(chunk)

@@ -1,12 +1,15 @@
 """Charging answers to the budget of messages."""
 
+from collections.abc import Collection
 from functools import partial
 
 import pytest
 
 from job_api.errors import Overloaded
-from job_api.message_budget import MAX_WAITING, MessageBudget
+from job_api.message_budget import MAX_WAITING, OVERTAKEN_SECONDS, MessageBudget
+from job_api.slow_readers import AnyAnswer, SlowReaders
 from tests.support.calls import Call
+from tests.support.clock import FakeClock
 from tests.support.waiting import eventually, in_thread
 
 pytestmark = pytest.mark.unit
@@ -35,15 +38,68 @@ def test_an_answer_counts_until_it_is_made_and_its_call_has_ended() -> None:
     assert budget.used_bytes == 0
 
 
-def test_one_that_is_made_counts_as_what_is_sent_and_never_as_more_than_before() -> None:
+def test_one_that_is_made_counts_as_what_is_sent() -> None:
     budget, call = MessageBudget(100), Call()
-    with budget.charged(30, call) as lower:
-        lower(10)
+    with budget.charged(30, call) as charge:
+        charge(10)
         assert budget.used_bytes == 10
-        lower(20)
     assert budget.used_bytes == 10
     call.end()
     assert budget.used_bytes == 0
+
+
+def test_one_that_grows_while_it_is_made_waits_for_room_again() -> None:
+    budget, other = MessageBudget(100), Call()
+    charge(budget, 30, other)
+    with budget.charged(10, Call()) as grow:
+        grow(20)
+        assert budget.used_bytes == 30 + 20
+        growing = in_thread(lambda: grow(40))
+        other.end()
+        assert growing.result(20) is None
+        assert budget.used_bytes == 40
+        grow(1000)
+    assert budget.used_bytes == ANSWERS
+
+
+def test_one_that_has_waited_for_a_while_is_not_overtaken_any_more() -> None:
+    clock = FakeClock()
+    budget, slow, overtaking = MessageBudget(1280, clock=clock), Call(), Call()
+    charge(budget, 320, slow)
+    large = in_thread(lambda: charge(budget, 640))
+    eventually(lambda: budget.waiting == 1)
+    charge(budget, 100, overtaking)
+    overtaking.end()
+    clock.advance(OVERTAKEN_SECONDS)
+    later = in_thread(lambda: charge(budget, 100))
+    eventually(lambda: budget.waiting == 2 or later.done())
+    assert not later.done()
+    slow.end()
+    assert large.result(20) is None
+    assert not later.done()
+
+
+class Slow(SlowReaders):
+    """Finds every answer too slow."""
+
+    def largest(self, answers: Collection[AnyAnswer]) -> AnyAnswer | None:
+        return next(iter(answers), None)
+
+
+def test_one_that_is_read_too_slowly_is_ended_where_another_waits() -> None:
+    budget = MessageBudget(1280, slow_readers=Slow())
+    charge(budget, 600)
+    assert budget.used_bytes == 600
+    charge(budget, 640)
+    assert budget.used_bytes == 640
+
+
+def test_small_ones_and_those_that_are_still_made_are_not() -> None:
+    budget, small = MessageBudget(1280, SHORT_SECONDS, slow_readers=Slow()), Call()
+    charge(budget, 10, small)
+    with budget.charged(300, Call()), pytest.raises(Overloaded):
+        charge(budget, 640)
+    assert budget.used_bytes == 310
 
 
 def test_one_waits_until_there_is_room_for_it() -> None:

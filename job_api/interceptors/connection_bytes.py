@@ -1,7 +1,7 @@
-"""How many bytes the server's connections have received, as Linux counts them: the caller need not say anything.
+"""How many bytes the server's connections have received and sent, as Linux counts them.
 
-gRPC names a call's peer but not its socket, and does not say how much of a request has arrived. So the process's own
-sockets are asked for their peer and their TCP_INFO.
+The caller need not say anything. gRPC names a call's peer but not its socket, and does not say how much of a message
+has passed. So the process's own sockets are asked for their peer and their TCP_INFO.
 """
 
 import socket
@@ -11,8 +11,8 @@ from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from urllib.parse import unquote
 
-_BYTES_RECEIVED = slice(128, 136)
-"""Where `tcpi_bytes_received` lies in `struct tcp_info`, from Linux 4.1 on; fields are only ever added at its end."""
+_BYTES_ACKED, _BYTES_RECEIVED = slice(120, 128), slice(128, 136)
+"""Where these lie in `struct tcp_info`, from Linux 4.1 on; fields are only ever added at its end."""
 
 _DESCRIPTORS = Path("/proc/self/fd")
 
@@ -26,9 +26,18 @@ def is_counted(peer: str) -> bool:
 
 def received_bytes(peers: Collection[str]) -> dict[str, int]:
     """Return the bytes received from each peer since it connected; one that is gone is left out."""
+    return _counted(peers, _BYTES_RECEIVED)
+
+
+def sent_bytes(peers: Collection[str]) -> dict[str, int]:
+    """Return the bytes that each peer has acknowledged since it connected; one that is gone is left out."""
+    return _counted(peers, _BYTES_ACKED)
+
+
+def _counted(peers: Collection[str], field: slice) -> dict[str, int]:
     wanted = {_address_of(peer): peer for peer in peers if is_counted(peer)}
-    received = map(_received_on, _DESCRIPTORS.iterdir()) if wanted else ()
-    return {wanted[address]: size for address, size in filter(None, received) if address in wanted}
+    counts = (_count_of(descriptor, field) for descriptor in (_DESCRIPTORS.iterdir() if wanted else ()))
+    return {wanted[address]: size for address, size in filter(None, counts) if address in wanted}
 
 
 def _address_of(peer: str) -> _Address:
@@ -36,8 +45,8 @@ def _address_of(peer: str) -> _Address:
     return host.strip("[]"), int(port)
 
 
-def _received_on(descriptor: Path) -> tuple[_Address, int] | None:
-    """Return whose connection a descriptor is and what came over it, or None where it is no connection."""
+def _count_of(descriptor: Path, field: slice) -> tuple[_Address, int] | None:
+    """Return whose connection a descriptor is and one of its counts, or None where it is no connection."""
     try:
         connection = socket.socket(fileno=int(descriptor.name))
     except OSError:
@@ -45,7 +54,7 @@ def _received_on(descriptor: Path) -> tuple[_Address, int] | None:
     try:
         host, port = connection.getpeername()[:2]
         info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_RECEIVED.stop)
-        return (_plain(host), port), int.from_bytes(info[_BYTES_RECEIVED], sys.byteorder)
+        return (_plain(host), port), int.from_bytes(info[field], sys.byteorder)
     except (OSError, ValueError):
         return None
     finally:

@@ -3,12 +3,13 @@
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
-from job_api.interceptors.received_bytes import is_counted, received_bytes
+from job_api.interceptors.connection_bytes import is_counted, received_bytes, sent_bytes
 from tests.conftest import OPTIONAL
+from tests.support.waiting import eventually
 
 pytestmark = [
     pytest.mark.unit,
@@ -37,6 +38,20 @@ def test_what_was_sent_is_counted_whether_it_was_read_or_not(caller_from: str) -
         assert received_bytes([peer]) == {peer: 1005}
         server.sendall(b"still open")
         assert caller.recv(100) == b"still open"
+
+
+def test_what_the_peer_took_is_counted_and_not_what_still_waits_here() -> None:
+    with connection("::", "127.0.0.1") as (caller, server, peer):
+        before = sent_bytes([peer])[peer]
+        server.sendall(b"x" * 1000)
+        caller.recv(1000, socket.MSG_WAITALL)
+        eventually(lambda: sent_bytes([peer])[peer] == before + 1000)
+        server.setblocking(False)
+        with suppress(BlockingIOError):
+            while True:
+                server.send(b"x" * 65536)
+        taken = sent_bytes([peer])[peer]
+        assert taken == sent_bytes([peer])[peer] > before + 1000
 
 
 def test_a_peer_that_is_gone_or_whose_bytes_nobody_counts_is_left_out() -> None:
