@@ -32,6 +32,12 @@ logger = logging.getLogger(__name__)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TOKEN_BYTES = 8 + 16
+PAGE_BYTES = 2 << 20
+"""A page of jobs ends before it is larger: its answer needs no room in the budget of messages."""
+_JOBS_AT_ONCE = 100
+"""How many rows are read at once: error messages can be long, and so many of them fill a few pages."""
+_SUMMARY_BYTES = 128
+"""What a job takes in a page besides its texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +105,8 @@ class QueryService:
     def page(self, status: JobStatus | None, page_size: int, page_token: str) -> tuple[list[JobRecord], str]:
         """Return one page of jobs, newest first, and the token of the next page, empty on the last.
 
+        It has fewer than `page_size` jobs where more would pass `PAGE_BYTES`.
+
         Raises:
             InvalidPageSize: It is negative.
             InvalidPageToken: It is not a token of this server.
@@ -106,9 +114,20 @@ class QueryService:
         if page_size < 0:
             raise InvalidPageSize(f"page_size must not be negative, not {page_size}")
         size = min(page_size or self._limits.default_page_size, self._limits.max_page_size)
-        jobs = self._jobs.newest(status, _position(page_token) if page_token else None, size + 1)
-        page = jobs[:size]
-        return page, _token((page[-1].created_at, page[-1].job_id)) if len(jobs) > size else ""
+        page, page_bytes = list[JobRecord](), 0
+        for job in self._newest(status, _position(page_token) if page_token else None, min(size + 1, _JOBS_AT_ONCE)):
+            page_bytes += _SUMMARY_BYTES + len(job.pipeline_id.encode()) + len((job.error_message or "").encode())
+            if page and (len(page) == size or page_bytes > PAGE_BYTES):
+                return page, _token(_position_of(page[-1]))
+            page.append(job)
+        return page, ""
+
+    def _newest(self, status: JobStatus | None, after: Position | None, at_once: int) -> Iterator[JobRecord]:
+        while jobs := self._jobs.newest(status, after, at_once):
+            yield from jobs
+            if len(jobs) < at_once:
+                return
+            after = _position_of(jobs[-1])
 
     def delete(self, job_id: UUID) -> None:
         """Delete a finished job: the row first, so that no row is left without its files.
@@ -144,6 +163,10 @@ class QueryService:
             raise ResultsUnreadable(str(job_id), f"the stored results of job {job_id} are missing") from None
         except InvalidDocument as error:
             raise ResultsUnreadable(str(job_id), f"the stored results of job {job_id} are damaged") from error
+
+
+def _position_of(job: JobRecord) -> Position:
+    return job.created_at, job.job_id
 
 
 def _token(position: Position) -> str:

@@ -26,8 +26,12 @@ from job_api.errors import (
     ResultsUnreadable,
 )
 from job_api.models.job import Job
+from job_api.repositories.jobs import JobRecord
+from job_api.servicers.conversions import summary_message
+from job_api.services.queries import PAGE_BYTES
 from job_api.settings import ApiSettings
 from job_api.storage.keys import input_key, results_key
+from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.job_status import JobStatus
 from tests.support.adapters import HookedStorage
 from tests.support.lives import completed, failed, rows, running, submit, take
@@ -230,6 +234,24 @@ class TestPages:
         assert [job for page in pages for job in page] == jobs[::-1]
         assert [len(page) for page in pages[:-1]] == [size] * (len(pages) - 1)
         assert 0 < len(pages[-1]) <= size
+
+    def test_a_page_ends_before_it_is_large_however_long_the_messages_of_its_jobs_are(self, services: Services) -> None:
+        jobs = [submit(services) for _ in range(120)]
+        with services.database.sessions.begin() as session:
+            session.execute(update(Job).values(error_message="я" * 20_000))
+        pages, token = list[list[JobRecord]](), ""
+        while token or not pages:
+            page, token = services.queries.page(None, 1000, token)
+            assert pb.ListJobsResponse(jobs=map(summary_message, page)).ByteSize() <= PAGE_BYTES
+            pages.append(page)
+        assert [len(page) for page in pages] == [52, 52, 16]
+        assert [job.job_id for page in pages for job in page] == jobs[::-1]
+
+    def test_a_job_that_is_larger_than_a_page_has_one_of_its_own(self, services: Services) -> None:
+        jobs = [submit(services) for _ in range(3)]
+        with services.database.sessions.begin() as session:
+            session.execute(update(Job).where(Job.job_id == jobs[1]).values(error_message="m" * PAGE_BYTES))
+        assert all_pages(services, 10) == [[jobs[2]], [jobs[1]], [jobs[0]]]
 
     def test_jobs_of_one_instant_are_neither_duplicated_nor_skipped(self, services: Services) -> None:
         jobs = [submit(services) for _ in range(12)]

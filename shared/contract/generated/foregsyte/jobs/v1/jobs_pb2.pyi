@@ -320,7 +320,7 @@ class ListJobsRequest(_message.Message):
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """The most jobs to return; 0 means the server's default, and the server caps it."""
+    """The most jobs to return; 0 means the server's default, and the server caps it. A page of 2 MiB ends before that."""
     page_token: _builtins.str
     """The next_page_token of the page before; empty for the first page."""
     status: Global___JobStatus.ValueType
