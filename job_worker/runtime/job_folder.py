@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from uuid import uuid4
 
 from filelock import FileLock
 
@@ -17,6 +18,8 @@ logger = logging.getLogger(__name__)
 
 PREFIX = "foregsyte-work-"
 LOCK_NAME = "in-use"
+MAX_DEPTH = 100_000
+"""How deep folders in folders are deleted: a process that still makes them must not hold the worker up for ever."""
 MIN_AGE_SECONDS = 60.0
 """Younger folders are left alone: their worker may be about to lock them."""
 
@@ -33,7 +36,7 @@ def work_folder(parent: Path | None) -> Iterator[Path]:
     """
     with ExitStack() as stack:
         with insufficient_space_explained():
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=PREFIX, dir=parent)))
+            folder = _made(stack, parent, PREFIX)
             stack.enter_context(FileLock(folder / LOCK_NAME))  # released however this process ends
         yield folder.resolve()
 
@@ -56,8 +59,14 @@ def job_folder(parent: Path | None) -> Iterator[Path]:
     """
     with ExitStack() as stack:
         with insufficient_space_explained():
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=parent)))
+            folder = _made(stack, parent)
         yield folder
+
+
+def _made(stack: ExitStack, parent: Path | None, prefix: str | None = None) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+    stack.callback(_delete, folder)
+    return folder
 
 
 @contextmanager
@@ -98,10 +107,29 @@ def clean_work_folders(parent: Path | None) -> int:
 
 
 def _delete(folder: Path) -> None:
+    """Delete a folder in which hostile code may have made folders in folders, deeper than recursion or a path goes."""
+    for _ in range(MAX_DEPTH):
+        if not any(_dissolve(inner, folder) for inner in _folders_in(folder)):
+            break
+    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        logger.warning("folder not deleted; delete it by hand", extra={"folder": str(folder)})
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    with os.scandir(folder) as entries:
+        return [Path(entry) for entry in entries if entry.is_dir(follow_symlinks=False)]
+
+
+def _dissolve(inner: Path, folder: Path) -> bool:
+    """Move all that is in a folder one level up and delete it; return whether that was possible."""
     try:
-        shutil.rmtree(folder, ignore_errors=True)
-    except RecursionError:  # hostile code made folders in folders: no reason for a worker not to start
-        logger.warning("folder not deleted, its folders are too deep", extra={"folder": str(folder)})
+        for entry in inner.iterdir():
+            entry.rename(folder / uuid4().hex)
+        inner.rmdir()
+    except OSError:
+        return False
+    return True
 
 
 def _is_abandoned(folder: Path) -> bool:

@@ -52,6 +52,25 @@ def test_the_folders_are_gone_when_their_blocks_end(tmp_path: Path) -> None:
     assert not own.exists()
 
 
+def test_folders_are_deleted_however_deep_a_hostile_video_made_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # which this goes away from, as no path is so long
+    others = tmp_path.parent / "others"
+    others.mkdir()
+    (others / "file").touch()
+    with work_folder(tmp_path) as own, job_folder(own) as folder:
+        (folder / "link").symlink_to(others)
+        for top in (own, folder):
+            os.chdir(top)
+            for _ in range(3000):
+                Path("f").mkdir()
+                os.chdir("f")
+            Path("file").touch()
+    assert list(tmp_path.iterdir()) == []
+    assert (others / "file").exists()
+
+
 def test_a_folder_that_is_used_does_not_look_old(tmp_path: Path) -> None:
     with work_folder(tmp_path) as own:
         grow_old(own / "in-use")
