@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 WINDOW = 4
 """Unfinished jobs of one client, so that the job queue is never empty and never long."""
-PATIENCE_SECONDS = 180.0
+CALL_PATIENCE_SECONDS = 180.0
 """How long one call is tried again: far longer than any fault lasts."""
 PAUSE_SECONDS = 0.2
 REPEATS = 0.1
@@ -201,7 +201,7 @@ class Client:
         Raises:
             Violation: It refuses, or does not answer for far longer than any fault lasts.
         """
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + CALL_PATIENCE_SECONDS
         while True:
             try:
                 return call()

@@ -17,7 +17,7 @@ from shared.contract.job_status import JobStatus
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 DEFAULT_PIPELINE = "yolo_ocr"
-KEEPALIVE_TIMEOUT_SECONDS = 180.0
+CLIENT_KEEPALIVE_TIMEOUT_SECONDS = 180.0
 """How long the server may be silent: on a link of 256 kbit/s, 4 MiB of an upload in the network's buffers take 130."""
 
 
@@ -57,7 +57,7 @@ class JobClient:
         timeout_seconds: float | None = None,
     ) -> None:
         self._timeout = checked_timeout(timeout_seconds)
-        self._channel = open_channel(address, tls_ca_file, KEEPALIVE_TIMEOUT_SECONDS)
+        self._channel = open_channel(address, tls_ca_file, CLIENT_KEEPALIVE_TIMEOUT_SECONDS)
         self._stub = JobServiceStub(self._channel)
 
     def __enter__(self) -> Self:

@@ -21,7 +21,7 @@ SLOWEST_BYTES_PER_SECOND = 32_000
 RESULTS_SECONDS = 4 * 3600.0
 """How long results may take, whose size is not known before: 440 MB over the slowest link. A lost
 connection ends the call sooner, by its keepalive."""
-PATIENCE_SECONDS = 3.0
+UNREACHABLE_PATIENCE_SECONDS = 3.0
 """How long a call is tried again while the server cannot be reached, since it was last reached."""
 MAX_CUT_TRIES = 5
 """How often a call is tried that is cut off when it has gone on for longer than that."""
@@ -80,7 +80,7 @@ def call(
             return method(request, timeout=seconds)
         except grpc.RpcError as error:
             was_connected = "failed to connect" not in description_of(error)
-            if was_connected and clock() - began_at > PATIENCE_SECONDS and cut_tries < MAX_CUT_TRIES:
+            if was_connected and clock() - began_at > UNREACHABLE_PATIENCE_SECONDS and cut_tries < MAX_CUT_TRIES:
                 reached_at, cut_tries = clock(), cut_tries + 1
             raise
 
@@ -105,4 +105,4 @@ def _patience(error: BaseException | None) -> float:
     if reason == Reason.OVERLOADED:
         return BUSY_PATIENCE_SECONDS
     is_no_answer = reason is None and error.code() in _NO_ANSWER
-    return PATIENCE_SECONDS if is_no_answer or error.code() in STOPPED_SERVER_CODES else 0.0
+    return UNREACHABLE_PATIENCE_SECONDS if is_no_answer or error.code() in STOPPED_SERVER_CODES else 0.0

@@ -13,7 +13,7 @@ import pytest
 
 from job_worker.analysis.pipeline import Analysis, Pipeline
 from job_worker.analysis.plugin_pipeline import PluginPipeline
-from shared.pipelines.catalogue import MakePipeline, description_of
+from shared.pipelines.catalogue import MakePipeline, plugin_description
 from shared.process.plugins import unfit_options
 from shared.video.frame import Image
 
@@ -44,7 +44,7 @@ class PipelineConformance:
         return PluginPipeline("mine", make(**options))
 
     def test_it_has_a_description(self, make: MakePipeline) -> None:
-        assert description_of(make)
+        assert plugin_description(make)
 
     def test_it_takes_its_options(self, make: MakePipeline, options: Mapping[str, Any]) -> None:
         assert unfit_options(make, options) == ""

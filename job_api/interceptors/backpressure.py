@@ -47,7 +47,7 @@ RATE_SECONDS = 0.8
 """How long bytes are counted to tell a connection's speed: less than an upload is young."""
 HORIZON_SECONDS = 10.0
 """An upload counts as what it will be in this time."""
-PATIENCE_SECONDS = 4.0
+ROOM_PATIENCE_SECONDS = 4.0
 """After so long an upload waits no more for room that slow requests or answers take, if there is any for it."""
 STREAM_THREADS = 8
 STREAM_SECONDS = 20.0
@@ -303,7 +303,7 @@ class Arrivals:
         limit, has_room = self._budget.limit_bytes, True
         for arrival in [waiting for waiting in self._waiting if not waiting.call.has_ended]:
             connection, waited = self._connections[arrival.call.peer], now - arrival.came_at
-            is_in_vain = waited >= PATIENCE_SECONDS and ending + arrival.max_bytes <= limit
+            is_in_vain = waited >= ROOM_PATIENCE_SECONDS and ending + arrival.max_bytes <= limit
             has_room = has_room and expected + (1 if is_in_vain else arrival.max_bytes) <= limit
             is_late = waited >= self._room_seconds
             if has_room or connection.has_sent_little(arrival) or (is_late and connection.is_counted):

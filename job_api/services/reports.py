@@ -26,7 +26,7 @@ from shared.results import InvalidDocument, check_document
 logger = logging.getLogger(__name__)
 
 USE_CHUNKS = "send larger results in chunks with PutJobResults"
-READ_BYTES = 1 << 20
+DIGEST_BLOCK_BYTES = 1 << 20
 """How much of the results is hashed at once; the interpreter is free meanwhile."""
 
 
@@ -219,7 +219,7 @@ class ReportService:
 
 def _signature_of(file: BinaryIO) -> Signature:
     size_bytes, digest = 0, hashlib.sha256()
-    while chunk := file.read(READ_BYTES):
+    while chunk := file.read(DIGEST_BLOCK_BYTES):
         size_bytes += len(chunk)
         digest.update(chunk)
     return Signature(size_bytes, digest.digest())

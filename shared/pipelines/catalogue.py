@@ -74,7 +74,7 @@ def load_plugin_pipeline(kind: str, options: Mapping[str, Any]) -> MakePipeline:
     """
     plugin = _plugins()[kind]
     make: MakePipeline = plugin.load()
-    if not callable(make) or not description_of(make):
+    if not callable(make) or not plugin_description(make):
         raise PluginUnusable(
             f"{plugin} is no pipeline: {plugin.entry_point.value} must be a class or function with a description as "
             "text"
@@ -84,7 +84,7 @@ def load_plugin_pipeline(kind: str, options: Mapping[str, Any]) -> MakePipeline:
     return make
 
 
-def description_of(make: object) -> str:
+def plugin_description(make: object) -> str:
     """Return the `description` of what makes a pipeline; empty where it has no such text."""
     description = getattr(make, "description", "")
     return description.strip() if isinstance(description, str) else ""
@@ -194,7 +194,7 @@ class PipelineDefinition(BaseModel):
             PluginUnusable: Its plugin cannot be used.
         """
         if self.built_in is None:
-            of_plugin = description_of(load_plugin_pipeline(self.kind, self.options))
+            of_plugin = plugin_description(load_plugin_pipeline(self.kind, self.options))
             return self.description or of_plugin
         own = self.profile or profile
         parts = [self.built_in.description]

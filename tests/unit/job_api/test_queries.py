@@ -19,7 +19,7 @@ from job_api.bootstrap import Services
 from job_api.errors import (
     InvalidPageSize,
     InvalidPageToken,
-    JobFailed,
+    JobHasFailed,
     JobNotCompleted,
     JobNotFinished,
     JobNotFound,
@@ -131,7 +131,7 @@ class TestResults:
         self, services: Services, ask: Ask
     ) -> None:
         ended = failed(services, "the video is encrypted")
-        with pytest.raises(JobFailed, match="the video is encrypted"):
+        with pytest.raises(JobHasFailed, match="the video is encrypted"):
             ask(services, ended)
         started = running(services)
         with pytest.raises(JobNotCompleted, match="is running"):

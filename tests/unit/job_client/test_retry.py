@@ -64,7 +64,10 @@ def test_pauses_are_at_least_those_that_an_overloaded_server_requests_and_differ
 
 @pytest.mark.parametrize(
     ("error", "raised", "patience"),
-    [(UNAVAILABLE, Unreachable, retry.PATIENCE_SECONDS), (OVERLOADED, ServerBusy, retry.BUSY_PATIENCE_SECONDS)],
+    [
+        (UNAVAILABLE, Unreachable, retry.UNREACHABLE_PATIENCE_SECONDS),
+        (OVERLOADED, ServerBusy, retry.BUSY_PATIENCE_SECONDS),
+    ],
 )
 def test_retries_end(error: grpc.RpcError, raised: type[ServiceError], patience: float) -> None:
     server = Server(error, 10_000)
