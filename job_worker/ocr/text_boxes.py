@@ -5,13 +5,12 @@ thresholds, rounding and order are those of PaddleOCR's pipeline, so that both f
 """
 
 import math
-from collections.abc import Iterable, Sequence
-from typing import cast
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, cast
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-import pyclipper
 
 from shared.results import Polygon
 from shared.video.frame import Image
@@ -40,6 +39,8 @@ SAME_ROW_PIXELS = 10
 """Lines whose tops differ by less are in one row."""
 COVERED_SHARE = 0.3
 """Two lines whose upright boxes share more than this of the smaller one are the same line."""
+ARC_TOLERANCE_PIXELS = 0.25
+"""The corners of an expanded line are round; their outline's points are at most this far inside of the arc."""
 VERTICAL_FROM_RATIO = 1.5
 """A line at least this much higher than wide is rotated by 90 degrees to the left before it is read."""
 MAX_WARP_SIDE_PIXELS = 2**15 - 2
@@ -61,25 +62,17 @@ def find_text_boxes(logits: Logits, width: int, height: int) -> list[TextBox]:
     """
     threshold = math.log(TEXT_PROBABILITY / (1 - TEXT_PROBABILITY))
     regions, _ = cv2.findContours((logits > threshold).view(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
+    marked = _rectangles_around(regions[:MAX_REGIONS], MIN_SIDE_PIXELS)
+    marked = marked[[mean >= MIN_MEAN_PROBABILITY for mean in _mean_probabilities(marked, logits)]]
+    lines = _rectangles_around(_outlines(marked), MIN_EXPANDED_SIDE_PIXELS)
     scale = np.array([width / logits.shape[1], height / logits.shape[0]])
-    limit = np.array([width, height])
-    lines = (_expanded(cast("_Points", region), logits) for region in regions[:MAX_REGIONS])
-    return [np.clip(np.round(corners * scale), 0, limit).astype(np.int32) for corners in lines if corners is not None]
+    return [*np.clip(np.round(lines * scale), 0, (width, height)).astype(np.int32)]
 
 
-def _expanded(region: _Points, logits: Logits) -> Corners | None:
-    """Return the corners of the whole line around a marked region, or None if it is not a line."""
-    marked, short_side = _rectangle_around(region)
-    if short_side < MIN_SIDE_PIXELS or _mean_probability(marked, logits) < MIN_MEAN_PROBABILITY:
-        return None
-    distance = cv2.contourArea(marked) * UNCLIP_RATIO / cv2.arcLength(marked, closed=True)
-    offset = pyclipper.PyclipperOffset()
-    offset.AddPath(marked, pyclipper.JT_ROUND, pyclipper.ET_CLOSEDPOLYGON)
-    outlines = offset.Execute(distance)
-    if not outlines:
-        return None
-    line, short_side = _rectangle_around(np.array(outlines[0], np.int32))
-    return line if short_side >= MIN_EXPANDED_SIDE_PIXELS else None
+def _rectangles_around(point_sets: Iterable[Any], min_side: int) -> npt.NDArray[np.float32]:
+    """Return the corners of the smallest rectangle around each set of points: `(N, 4, 2)`; small ones are left out."""
+    rectangles = [corners for corners, side in map(_rectangle_around, point_sets) if side >= min_side]
+    return np.array(rectangles, np.float32).reshape(-1, 4, 2)
 
 
 def _rectangle_around(points: _Points) -> tuple[Corners, float]:
@@ -92,14 +85,51 @@ def _rectangle_around(points: _Points) -> tuple[Corners, float]:
     return corners, min(rectangle[1])
 
 
-def _mean_probability(corners: Corners, logits: Logits) -> float:
-    height, width = logits.shape
-    left, top = np.clip(np.floor(corners.min(axis=0)), 0, (width - 1, height - 1)).astype(int)
-    right, bottom = np.clip(np.ceil(corners.max(axis=0)), 0, (width - 1, height - 1)).astype(int)
-    mask = np.zeros((bottom - top + 1, right - left + 1), np.uint8)
-    cv2.fillPoly(mask, [(corners - np.array([left, top], np.float32)).astype(np.int32)], (1,))
-    within = logits[top : bottom + 1, left : right + 1]
-    return cv2.mean(1 / (1 + np.exp(-within)), mask)[0]
+def _mean_probabilities(marked: npt.NDArray[np.float32], logits: Logits) -> Iterator[float]:
+    """Yield the mean probability within each of the marked rectangles."""
+    last = logits.shape[1] - 1, logits.shape[0] - 1
+    starts = np.clip(np.floor(marked.min(axis=1)), 0, last).astype(int)
+    stops = np.clip(np.ceil(marked.max(axis=1)), 0, last).astype(int) + 1
+    shapes = (marked - starts[:, None].astype(np.float32)).astype(np.int32)
+    for shape, (left, top), (right, bottom) in zip(shapes, starts.tolist(), stops.tolist(), strict=True):
+        mask = np.zeros((bottom - top, right - left), np.uint8)
+        cv2.fillPoly(mask, [shape], (1,))
+        probabilities = cast("Logits", cv2.exp(-logits[top:bottom, left:right]))
+        probabilities += 1
+        yield cv2.mean(np.reciprocal(probabilities, out=probabilities), mask)[0]
+
+
+def _outlines(marked: npt.NDArray[np.float32]) -> npt.NDArray[np.int32]:
+    """Return the outlines of marked rectangles that are expanded to whole lines: `(N, M, 2)`, with repeated points.
+
+    They are those of Clipper (version 6, round joins), with which PaddleOCR expands a line: points on an arc around
+    each corner, as few as the tolerance allows, rounded.
+    """
+    areas_by_lengths = [cv2.contourArea(one) / cv2.arcLength(one, closed=True) for one in marked]
+    distances = UNCLIP_RATIO * np.array(areas_by_lengths)[:, None, None]
+    corners = marked.astype(np.int32).astype(float).view(complex)
+    sides = np.roll(corners, -1, axis=1) - corners
+    after = -1j * sides * (1 / np.sqrt(sides.real**2 + sides.imag**2))
+    before = np.roll(after, 1, axis=1)
+    step = 2 * math.pi / np.minimum(math.pi / np.arccos(1 - ARC_TOLERANCE_PIXELS / distances), math.pi * distances)
+    last = np.maximum(np.floor(np.abs(np.angle(after / before)) / step + 0.5), 1) - 1
+    turns = np.minimum(np.arange(last.max(initial=0) + 1), last) * step
+    directions = np.concatenate([before * np.exp(1j * turns), after], axis=2)
+    points = (corners + distances * directions)[..., None].view(float)
+    rounded = np.trunc(points + np.copysign(0.5, points)).astype(np.int64)
+    return _ending_at_the_top(rounded.reshape(len(marked), 4 * points.shape[2], 2)).astype(np.int32)
+
+
+def _ending_at_the_top(outlines: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return outlines rolled so that they end at their highest point, the rightmost of several.
+
+    Clipper's do, and the last bits of OpenCV's smallest rectangle depend on it.
+    """
+    place = (outlines[..., 1] << 32) - outlines[..., 0]
+    is_top = place == place.min(axis=1, keepdims=True)
+    end = np.argmax(is_top & ~np.roll(is_top, -1, axis=1), axis=1, keepdims=True)
+    order = (np.arange(outlines.shape[1]) + end + 1) % outlines.shape[1]
+    return np.take_along_axis(outlines, order[..., None], axis=1)
 
 
 def reading_order(boxes: Sequence[TextBox]) -> list[int]:

@@ -90,4 +90,8 @@ def _scaled(image: Image, long_side: int) -> Image:
 def _depth_to_space(output: npt.NDArray[np.float32], height: int, width: int) -> Logits:
     """Rearrange the 16 channels of `without_upsampling` into pixels: `(16, H/4, W/4)` to `(H, W)`."""
     places = output.reshape(2, 2, 2, 2, height // 4, width // 4)
-    return np.ascontiguousarray(places.transpose(4, 0, 2, 5, 1, 3).reshape(height, width), np.float32)
+    logits = np.empty((height // 4, 4, width // 4, 4), np.float32)
+    for row in range(4):
+        within_row = places[row // 2, :, row % 2].reshape(4, height // 4, width // 4)
+        logits[:, row] = cv2.merge([*within_row])
+    return logits.reshape(height, width)

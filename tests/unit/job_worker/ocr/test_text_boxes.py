@@ -2,9 +2,15 @@
 
 import cv2
 import numpy as np
+import pyclipper
 import pytest
 
 from job_worker.ocr.text_boxes import (
+    MIN_EXPANDED_SIDE_PIXELS,
+    MIN_MEAN_PROBABILITY,
+    MIN_SIDE_PIXELS,
+    TEXT_PROBABILITY,
+    UNCLIP_RATIO,
     TextBox,
     crop_line,
     find_text_boxes,
@@ -73,6 +79,57 @@ def test_a_slanted_line_gets_slanted_corners_from_its_top_left_on() -> None:
     assert top_left[0] < top_right[0]
     assert bottom_left[0] < bottom_right[0]
     assert top_left[1] < bottom_left[1] < bottom_right[1]
+
+
+def rectangle_around(points: np.ndarray) -> tuple[np.ndarray, float]:
+    rectangle = cv2.minAreaRect(points)
+    left_to_right = sorted(cv2.boxPoints(rectangle).tolist())
+    (top_left, bottom_left), (top_right, bottom_right) = (
+        sorted(side, key=lambda point: point[1]) for side in (left_to_right[:2], left_to_right[2:])
+    )
+    return np.array([top_left, top_right, bottom_right, bottom_left], np.float32), min(rectangle[1])
+
+
+def boxes_by_clipper(logits: np.ndarray, width: int, height: int) -> list[list[list[int]]]:
+    """Find lines region by region, as PaddleOCR does it."""
+    probabilities = 1 / (1 + np.exp(-logits))
+    regions, _ = cv2.findContours((probabilities > TEXT_PROBABILITY).view(np.uint8), cv2.RETR_LIST, 2)
+    boxes = []
+    for region in regions:
+        marked, side = rectangle_around(region)
+        within = cv2.fillPoly(np.zeros(logits.shape, np.uint8), [marked.astype(np.int32)], (1,))
+        if side < MIN_SIDE_PIXELS or cv2.mean(probabilities, within)[0] < MIN_MEAN_PROBABILITY:
+            continue
+        offset = pyclipper.PyclipperOffset()
+        offset.AddPath(marked, pyclipper.JT_ROUND, pyclipper.ET_CLOSEDPOLYGON)
+        [outline] = offset.Execute(cv2.contourArea(marked) * UNCLIP_RATIO / cv2.arcLength(marked, closed=True))
+        line, side = rectangle_around(np.array(outline, np.int32))
+        if side >= MIN_EXPANDED_SIDE_PIXELS:
+            scaled = np.round(line * (width / logits.shape[1], height / logits.shape[0]))
+            boxes.append(np.clip(scaled, 0, (width, height)).astype(int).tolist())
+    return boxes
+
+
+@pytest.mark.parametrize("largest", [(9, 9), (40, 12), (400, 300)])
+def test_lines_of_any_slant_are_expanded_to_the_integers_of_clipper(largest: tuple[int, int]) -> None:
+    random, lines = np.random.default_rng(largest[0]), 0
+    for _ in range(60):
+        logits = np.full((480, 640), BLANK, np.float32)
+        for _ in range(4):
+            center, size = random.uniform((0, 0), (640, 480)), random.uniform(3, largest)
+            slant = random.choice([0, 45, 90, random.normal(), random.uniform(-90, 90)])
+            cv2.fillPoly(logits, [cv2.boxPoints((center, size, slant)).astype(np.int32)], random.uniform(0, 3))
+        found = [box.tolist() for box in find_text_boxes(logits, 960, 720)]
+        assert found == boxes_by_clipper(logits, 960, 720)
+        lines += len(found)
+    assert lines > 50
+
+
+def test_a_corner_between_two_pixels_is_rounded_to_the_one_that_paddleocr_takes() -> None:
+    logits = np.full((560, 640), BLANK, np.float32)
+    logits[306:423, 232:479] = TEXT
+    [found] = find_text_boxes(logits, 960, 840)
+    assert [found.tolist()] == boxes_by_clipper(logits, 960, 840)
 
 
 def test_lines_are_read_from_top_to_bottom_and_in_a_row_from_left_to_right() -> None:
