@@ -76,8 +76,8 @@ class WorkerSettings(PipelineSettings):
     detection_engine: Literal["auto", "openvino", "ultralytics"] = Field(
         "auto", description="What runs the detector; auto: OpenVINO on a CPU, Ultralytics on a GPU."
     )
-    text_engine: Literal["auto", "openvino", "paddleocr"] = Field(
-        "auto", description="What reads text; auto: OpenVINO with the bundled models on a CPU, else PaddleOCR."
+    text_engine: Literal["auto", "openvino", "torch", "paddleocr"] = Field(
+        "auto", description="What reads text; auto: OpenVINO on a CPU, torch on a GPU, PaddleOCR for other models."
     )
     device: str = Field("auto", description="Where models run: auto (a GPU if there is one), cpu, cuda:0.")
     gpu_batch: PositiveInt = Field(

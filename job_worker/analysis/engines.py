@@ -57,18 +57,15 @@ def load_text_reader(settings: WorkerSettings, host: Host = THIS_HOST) -> TextRe
     Raises:
         ModelLoadError: It cannot be loaded.
     """
-    if text_engine(settings, host) == "openvino":
+    engine = text_engine(settings, host)
+    if engine != "paddleocr":
         if not _uses_bundled_text_models(settings):
             named = settings.ocr_detection_model or settings.ocr_recognition_model
             raise ModelLoadError(
-                f"The text model {named} does not run on OpenVINO, which reads with the bundled models: choose "
+                f"The text model {named} does not run on {engine}, which reads with the bundled models: choose "
                 "--text-engine auto or paddleocr."
             )
-        from job_worker.ocr.bundled_models import bundled_text_models
-        from job_worker.ocr.openvino_text_reader import OpenVinoTextReader
-
-        models = bundled_text_models(settings.cache_dir)
-        return OpenVinoTextReader(models, PROFILES[settings.profile], settings.resolved_threads)
+        return _read_bundled_models(settings, host, engine)
     instead = "--text-engine openvino" if _uses_bundled_text_models(settings) else "the bundled text models"
     _require(host, "paddleocr", instead)
     from job_worker.ocr.paddle_text_reader import PaddleTextReader
@@ -80,6 +77,25 @@ def load_text_reader(settings: WorkerSettings, host: Host = THIS_HOST) -> TextRe
         threads=settings.resolved_threads,
         cache_folder=settings.cache_dir,
     )
+
+
+def _read_bundled_models(settings: WorkerSettings, host: Host, engine: str) -> TextReader:
+    from job_worker.ocr.bundled_models import bundled_text_models
+
+    models, numbers, threads = (
+        bundled_text_models(settings.cache_dir),
+        PROFILES[settings.profile],
+        settings.resolved_threads,
+    )
+    if engine == "openvino":
+        from job_worker.ocr.openvino_text_reader import OpenVinoTextReader
+
+        return OpenVinoTextReader(models, numbers, threads)
+    _require(host, "torch", "--text-engine openvino")
+    from job_worker.ocr.torch_text_reader import ONE_AT_A_TIME, BatchSizes, TorchTextReader
+
+    device = torch_device(settings, host)
+    return TorchTextReader(models, numbers, threads, device, ONE_AT_A_TIME if device == "cpu" else BatchSizes())
 
 
 def load_code_reader(settings: WorkerSettings) -> CodeReader:
@@ -113,13 +129,19 @@ def detection_batch_size(settings: WorkerSettings, host: Host = THIS_HOST) -> in
 
 
 def text_engine(settings: WorkerSettings, host: Host = THIS_HOST) -> str:
-    """Return the engine that reads text: `openvino` or `paddleocr`."""
+    """Return the engine that reads text: `openvino`, `torch` or `paddleocr`."""
     if settings.text_engine != "auto":
         return settings.text_engine
     if not _uses_bundled_text_models(settings):
         return "paddleocr"
-    on_gpu = host.has_gpu_for_paddleocr() if settings.device == "auto" else settings.device != "cpu"
-    return "paddleocr" if on_gpu else "openvino"
+    return "openvino" if torch_device(settings, host) == "cpu" else "torch"
+
+
+def torch_device(settings: WorkerSettings, host: Host = THIS_HOST) -> str:
+    """Return the device by its name in torch: `cpu`, `cuda:0` and so on."""
+    if settings.device == "auto":
+        return "cuda:0" if host.has_gpu_for_torch() else "cpu"
+    return f"cuda:{settings.device}" if settings.device.isdecimal() else settings.device
 
 
 def _detects_on_gpu(settings: WorkerSettings, host: Host) -> bool:

@@ -33,11 +33,3 @@ class Host:
         import torch
 
         return int(torch.cuda.get_device_properties("cuda:0" if device == "auto" else device).total_memory)
-
-    def has_gpu_for_paddleocr(self) -> bool:
-        """Return whether PaddleOCR is installed and its ONNX Runtime can use a GPU."""
-        if not NVIDIA_DEVICE.exists() or not self.has_library("paddleocr"):
-            return False
-        import onnxruntime
-
-        return "CUDAExecutionProvider" in onnxruntime.get_available_providers()

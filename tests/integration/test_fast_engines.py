@@ -189,6 +189,7 @@ def settings(yolo_weights: Path, cache_folder: Path, **values: object) -> Worker
         ({"device": "cpu"}, "OpenVinoDetector", "OpenVinoTextReader"),
         ({"detection_engine": "ultralytics"}, "UltralyticsDetector", "OpenVinoTextReader"),
         ({"text_engine": "paddleocr", "device": "cpu"}, "OpenVinoDetector", "PaddleTextReader"),
+        ({"text_engine": "torch", "device": "cpu"}, "OpenVinoDetector", "TorchTextReader"),
     ],
 )
 def test_the_engine_is_the_fast_one_unless_another_is_configured(
@@ -204,7 +205,7 @@ def test_a_text_model_that_the_fast_engine_does_not_run_is_not_passed_over(
     setting: str, yolo_weights: Path, cache_folder: Path
 ) -> None:
     chosen = settings(yolo_weights, cache_folder, text_engine="openvino", **{setting: "models/mine"})
-    with pytest.raises(ModelLoadError, match=r"models/mine does not run on OpenVINO.*--text-engine auto or paddleocr"):
+    with pytest.raises(ModelLoadError, match=r"models/mine does not run on openvino.*--text-engine auto or paddleocr"):
         load_text_reader(chosen)
 
 

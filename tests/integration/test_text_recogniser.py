@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from benchmarks.text_clip import WORDS
-from job_worker.inference.openvino_models import CompiledModel
+from job_worker.inference.openvino_models import CompiledModel, Precision
 from job_worker.ocr.bundled_models import bundled_text_models
+from job_worker.ocr.openvino_text_networks import HEAD_STEPS, OpenVinoCharacters
 from job_worker.ocr.text_recogniser import ReadLine, TextRecogniser
 from shared.pipelines.profiles import PROFILES, Profile
 from shared.video.frame import Image
@@ -34,20 +35,25 @@ def folder() -> Path:
     return bundled_text_models().recognition
 
 
+def recogniser(folder: Path, profile: Profile, head_steps: int = HEAD_STEPS) -> TextRecogniser:
+    numbers = PROFILES[profile]
+    return TextRecogniser(OpenVinoCharacters(folder, Precision(numbers.precision), head_steps), folder, numbers)
+
+
 @pytest.fixture
 def floats(folder: Path) -> TextRecogniser:
-    return TextRecogniser(folder, PROFILES[Profile.exact])
+    return recogniser(folder, Profile.exact)
 
 
-def read(recogniser: TextRecogniser) -> list[ReadLine]:
-    return [recogniser.read(line(text)) for text in TEXTS]
+def read(chosen: TextRecogniser) -> list[ReadLine]:
+    return [chosen.read(line(text)) for text in TEXTS]
 
 
 @pytest.mark.parametrize("steps", [1, 7, 500])
 def test_the_last_layer_in_parts_of_any_length_gives_the_same(steps: int, folder: Path, floats: TextRecogniser) -> None:
     expected = [floats.read(line(text)) for text in TEXTS[::5]]
     assert [found.text for found in expected] == TEXTS[::5]
-    in_parts = TextRecogniser(folder, PROFILES[Profile.exact], head_steps=steps)
+    in_parts = recogniser(folder, Profile.exact, steps)
     for text, whole in zip(TEXTS[::5], expected, strict=True):
         found = in_parts.read(line(text))
         assert found.text == whole.text
@@ -63,7 +69,7 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 def test_lines_of_the_fast_profile_say_what_they_say_in_32_bit_floats(folder: Path, floats: TextRecogniser) -> None:
-    fast = TextRecogniser(folder, PROFILES[Profile.fast])
+    fast = recogniser(folder, Profile.fast)
     expected = [found.text for found in read(floats)]
     found = read(fast)
     assert sum(one.text == other for one, other in zip(found, expected, strict=True)) >= 0.95 * len(TEXTS)

@@ -19,6 +19,3 @@ class FakeHost(Host):
 
     def gpu_memory_bytes(self, device: str) -> int:
         return self._gpu_memory_bytes
-
-    def has_gpu_for_paddleocr(self) -> bool:
-        return self._has_gpu

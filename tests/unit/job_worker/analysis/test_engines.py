@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from job_worker.analysis.engines import detection_batch_size, detection_engine, text_engine
+from job_worker.analysis.engines import detection_batch_size, detection_engine, text_engine, torch_device
 from job_worker.settings import WorkerSettings
 from tests.support.hosts import FakeHost
 
@@ -24,12 +24,13 @@ def settings(weights: str = "w.pt", **values: object) -> WorkerSettings:
     return WorkerSettings.of(yolo_weights=weights, **values)
 
 
-@pytest.mark.parametrize("device", ["auto", "cuda:0", "cuda:1"])
+@pytest.mark.parametrize("device", ["auto", "cuda:0", "cuda:1", "1"])
 def test_a_gpu_is_used_where_there_is_one_and_in_batches(device: str) -> None:
     chosen = settings(device=device)
     assert detection_engine(chosen, WITH_GPU) == "ultralytics"
     assert detection_batch_size(chosen, WITH_GPU) == 16
-    assert text_engine(chosen, WITH_GPU) == "paddleocr"
+    assert text_engine(chosen, WITH_GPU) == "torch"
+    assert torch_device(chosen, WITH_GPU) == {"auto": "cuda:0", "1": "cuda:1"}.get(device, device)
 
 
 @pytest.mark.parametrize(("device", "host"), [("auto", WITHOUT_GPU), ("cpu", WITHOUT_GPU), ("cpu", WITH_GPU)])

@@ -1,0 +1,85 @@
+"""Reads the text in images: finds lines at one size or several, and reads each line."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from job_worker.errors import ModelLoadError
+from job_worker.inference.vendor_libraries import first_line_of
+from job_worker.ocr.base import DEFAULT_MIN_CONFIDENCE
+from job_worker.ocr.bundled_models import TextModelFolders
+from job_worker.ocr.text_boxes import TextBox, crop_line, is_covered, line_polygon, reading_order
+from job_worker.ocr.text_detector import TextDetector
+from job_worker.ocr.text_recogniser import TextRecogniser
+from shared.results import TextLine, one_line
+from shared.video.frame import Image
+
+
+@contextmanager
+def loading(models: TextModelFolders) -> Iterator[None]:
+    """Name the models in the error when one of them cannot be loaded.
+
+    Raises:
+        ModelLoadError: The block raised an error.
+    """
+    try:
+        yield
+    except Exception as error:
+        raise ModelLoadError(
+            f"The text models {models.detection} and {models.recognition} cannot be loaded: {first_line_of(error)}."
+        ) from error
+
+
+class LineReader:
+    """Reads text with a detector and a recogniser. As thread-safe as these are.
+
+    Args:
+        detector: Finds lines.
+        recogniser: Reads a line.
+        long_sides: Long sides in pixels of the images in which text is looked for, the largest first. An image is never
+            scaled up, and lines are read at full resolution. A small image shows large letters that are missed in a
+            large one.
+        concurrency: How many threads may use it at a time.
+    """
+
+    def __init__(
+        self, detector: TextDetector, recogniser: TextRecogniser, long_sides: Sequence[int], concurrency: int
+    ) -> None:
+        self._detector = detector
+        self._recogniser = recogniser
+        self._long_sides = long_sides
+        self.concurrency = concurrency
+
+    def read(self, image: Image, min_confidence: float = DEFAULT_MIN_CONFIDENCE) -> list[TextLine]:
+        """Read the text in one image.
+
+        Args:
+            image: `(H, W, 3)` uint8 BGR.
+            min_confidence: Lines with a lower confidence are dropped, 0 to 1; one of them at a larger size does not
+                keep the same line from being read at a smaller one.
+
+        Returns:
+            The lines in reading order, polygons in pixels of `image`.
+        """
+        boxes: list[TextBox] = []
+        lines: list[TextLine] = []
+        for long_side in self._sides_for(image):
+            uncovered = [box for box in self._detector.find(image, long_side) if not is_covered(box, boxes)]
+            new = [(box, line) for box in uncovered if (line := self._line(image, box, min_confidence))]
+            boxes += [box for box, _ in new]
+            lines += [line for _, line in new]
+        return [lines[number] for number in reading_order(boxes)]
+
+    def _sides_for(self, image: Image) -> Sequence[int]:
+        first, *others = self._long_sides
+        return [first, *(side for side in others if side < max(image.shape))]
+
+    def _line(self, image: Image, box: TextBox, min_confidence: float) -> TextLine | None:
+        """Read one line; None if it has no text or its confidence is too low."""
+        crop = crop_line(image, box)
+        if crop is None:
+            return None
+        read = self._recogniser.read(crop)
+        text = one_line(read.text)
+        if not text or read.confidence < min_confidence:
+            return None
+        return TextLine(text=text, confidence=read.confidence, polygon=line_polygon(box))

@@ -1,0 +1,135 @@
+"""Text on torch: the networks against ONNX Runtime, the lines against OpenVINO, and the independence of neighbours."""
+
+import itertools
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from job_worker.inference.openvino_models import read_model
+from job_worker.inference.torch_calls import TorchModel
+from job_worker.inference.torch_network import TorchNetwork
+from job_worker.ocr.bundled_models import TextModelFolders, bundled_text_models
+from job_worker.ocr.openvino_text_reader import OpenVinoTextReader
+from job_worker.ocr.torch_text_reader import ONE_AT_A_TIME, BatchSizes, Characters, HeatMap, TorchTextReader
+from shared.pipelines.profiles import PROFILES, Profile
+from shared.results import TextLine
+from shared.video.frame import Image
+from shared.video.reader import VideoReader
+
+pytestmark = [pytest.mark.integration, pytest.mark.worker, pytest.mark.models]
+
+CPU = torch.device("cpu")
+EXACT, FAST = PROFILES[Profile.exact], PROFILES[Profile.fast]
+SAMPLES = (("car_num_plate_uz.mp4", 130), ("screen_recording_mikochi.mp4", 30))
+"""A street with a plate; a screen, of which a part is enough."""
+PART = np.s_[:464, :848]
+CLIPS = ("cricket_ball_tracking.mp4", "people_walking_1080p.mp4", "screen_recording_mikochi.mp4")
+FRAMES_A_CLIP = 20
+
+
+@pytest.fixture(scope="module")
+def models() -> TextModelFolders:
+    return bundled_text_models()
+
+
+def frame(folder: Path, name: str, index: int) -> Image:
+    return next(itertools.islice(VideoReader(folder / name), index, None)).image
+
+
+def noise(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("which", "data"),
+    [("detection", noise(2, 3, 64, 96)), ("recognition", noise(2, 3, 48, 200)), ("recognition", noise(1, 3, 48, 328))],
+)
+def test_a_network_on_torch_computes_what_onnx_runtime_does(
+    which: str, data: np.ndarray, models: TextModelFolders
+) -> None:
+    file: Path = getattr(models, which) / "inference.onnx"
+    session = onnxruntime.InferenceSession(file)
+    [expected] = session.run(None, {session.get_inputs()[0].name: data})
+    with torch.inference_mode():
+        found = TorchNetwork(read_model(file))(torch.from_numpy(data)).numpy()
+    assert np.abs(found - expected).max() < 1e-5
+
+
+def test_an_unknown_operator_is_named(models: TextModelFolders) -> None:
+    import openvino
+    from openvino import opset13
+
+    data = opset13.parameter([1, 3], openvino.Type.f32)
+    network = openvino.Model([opset13.result(opset13.atanh(data))], [data], "unknown")
+    with pytest.raises(ValueError, match="operators that are not known: Atanh"):
+        TorchNetwork(network)
+
+
+def compare(found: list[TextLine], expected: list[TextLine]) -> None:
+    assert [(line.text, line.polygon) for line in found] == [(line.text, line.polygon) for line in expected]
+    confidences = [line.confidence for line in expected]
+    assert [line.confidence for line in found] == pytest.approx(confidences, abs=1e-3)
+
+
+def test_exact_lines_are_those_of_openvino(models: TextModelFolders, corpus: Path) -> None:
+    ours = TorchTextReader(models, EXACT, 1, "cpu", ONE_AT_A_TIME)
+    reference = OpenVinoTextReader(models, EXACT, 1)
+    for name, index in SAMPLES:
+        image = frame(corpus, name, index)[PART]
+        expected = reference.read(image)
+        assert expected
+        compare(ours.read(image), expected)
+
+
+@pytest.mark.corpus
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("clip", CLIPS)
+def test_exact_lines_of_whole_clips_are_those_of_openvino(clip: str, models: TextModelFolders, corpus: Path) -> None:
+    ours = TorchTextReader(models, EXACT, 1, "cpu", ONE_AT_A_TIME)
+    reference = OpenVinoTextReader(models, EXACT, 1)
+    frames = sum(1 for _ in VideoReader(corpus / clip))
+    wanted = {*np.linspace(0, frames - 1, FRAMES_A_CLIP).astype(int).tolist()}
+    for one in VideoReader(corpus / clip):
+        if one.index in wanted:
+            compare(ours.read(one.image), reference.read(one.image))
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+@pytest.mark.parametrize("neighbours", ["none", "noise"])
+def test_a_result_depends_neither_on_its_place_nor_on_its_neighbours(
+    place: int, neighbours: str, models: TextModelFolders
+) -> None:
+    random = np.random.default_rng(1)
+    image, line = random.integers(0, 255, (64, 96, 3)).astype(np.uint8), noise(3, 48, 192)
+    for model, data in ((HeatMap(models.detection), image), (Characters(models.recognition), line)):
+        compute = TorchModel(model, CPU)
+        batch = np.zeros((3, *data.shape), data.dtype)
+        batch[0] = data
+        expected = [output[0] for output in compute(batch)]
+        if neighbours == "noise":
+            batch[:] = random.integers(0, 255, batch.shape) if data.dtype == np.uint8 else noise(*batch.shape)
+        else:
+            batch[0] = 0
+        batch[place] = data
+        for found, one in zip(compute(batch), expected, strict=True):
+            assert np.array_equal(found[place], one)
+
+
+def test_images_that_are_read_side_by_side_and_in_another_order_have_the_lines_that_they_have_alone(
+    models: TextModelFolders,
+) -> None:
+    texts = ("PARK 7", "closed", "14:35")
+    images = [np.full((96, 256, 3), shade, np.uint8) for shade in (200, 230, 255)]
+    for text, image in zip(texts, images, strict=True):
+        cv2.putText(image, text, (20, 64), cv2.FONT_HERSHEY_SIMPLEX, 1.5, (0, 0, 0), 3)
+    sizes = BatchSizes(pixels=2 * images[0].size // 3, lines=3)
+    one_by_one, together = (TorchTextReader(models, FAST, threads, "cpu", sizes) for threads in (1, 2))
+    alone = [one_by_one.read(image) for image in images]
+    assert [[line.text for line in lines] for lines in alone] == [[text] for text in texts]
+    with ThreadPoolExecutor(together.concurrency) as pool:
+        assert [*pool.map(together.read, images[::-1])] == alone[::-1]

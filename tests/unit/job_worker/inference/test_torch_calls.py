@@ -1,0 +1,95 @@
+"""Calls of torch modules: plain ones, and captured ones against a stand-in for CUDA."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from job_worker.inference.torch_calls import WARM_UP_CALLS, CapturedCall, PlainCall, TorchModel
+
+pytestmark = [pytest.mark.unit, pytest.mark.worker]
+
+
+class Doubling(torch.nn.Module):
+    """Doubles, and counts how often it is called."""
+
+    calls = 0
+
+    def forward(self, batch: torch.Tensor) -> list[torch.Tensor]:
+        self.calls += 1
+        return [2 * batch]
+
+
+class RecordedCuda:
+    """Stands in for `torch.cuda`: records the calls, and replays by computing again what was captured."""
+
+    def __init__(self, capture: Any) -> None:
+        self.log: list[str] = []
+        self._capture = capture
+
+    def Stream(self) -> Any:  # noqa: N802 - the name that torch gives it
+        return self._stream("side")
+
+    def current_stream(self) -> Any:
+        return self._stream("current")
+
+    def CUDAGraph(self) -> Any:  # noqa: N802 - the name that torch gives it
+        return type("Graph", (), {"replay": lambda _: self._replay()})()
+
+    @contextlib.contextmanager
+    def stream(self, stream: Any) -> Iterator[None]:
+        self.log.append(f"on {stream.name}")
+        yield
+        self.log.append(f"off {stream.name}")
+
+    @contextlib.contextmanager
+    def graph(self, _: Any, pool: str) -> Iterator[None]:
+        self.log.append(f"capture into {pool}")
+        yield
+        self.log.append("captured")
+
+    def _stream(self, name: str) -> Any:
+        wait = lambda _, other: self.log.append(f"{name} waits for {other.name}")  # noqa: E731
+        return type("Stream", (), {"name": name, "wait_stream": wait})()
+
+    def _replay(self) -> None:
+        self.log.append("replay")
+        self._capture()
+
+
+def test_a_call_is_captured_after_a_warm_up_on_a_stream_of_its_own_and_then_replayed() -> None:
+    module, buffer = Doubling(), torch.zeros(2, 3)
+    outputs: list[torch.Tensor] = []
+
+    def compute(batch: torch.Tensor) -> list[torch.Tensor]:
+        outputs[:] = outputs or module(batch)
+        return outputs
+
+    cuda = RecordedCuda(lambda: outputs[0].copy_(2 * buffer))
+    call = CapturedCall(compute, buffer, "a pool", cuda)
+    assert cuda.log == [
+        "side waits for current", "on side", "off side", "current waits for side", "capture into a pool", "captured",
+    ]  # fmt: skip
+    assert WARM_UP_CALLS >= 1
+    assert module.calls == 1
+    for value in (1.0, 5.0):
+        (found,) = call(torch.full((2, 3), value))
+        assert found.tolist() == [[2 * value] * 3] * 2
+    assert cuda.log[6:] == ["replay", "replay"]
+    assert module.calls == 1
+
+
+def test_a_plain_call_computes_each_time() -> None:
+    module = Doubling()
+    call = PlainCall(module, torch.device("cpu"))
+    assert [call(torch.full((1,), value))[0].item() for value in (1.0, 5.0)] == [2.0, 10.0]
+    assert module.calls == 2
+
+
+def test_a_model_on_a_cpu_gives_arrays_of_its_own_for_batches_of_any_shape() -> None:
+    model = TorchModel(Doubling(), torch.device("cpu"))
+    first, second = (model(np.full((2, size), 3.0))[0] for size in (1, 2))
+    assert (first.tolist(), second.tolist()) == ([[6], [6]], [[6, 6], [6, 6]])
