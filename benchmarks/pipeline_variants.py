@@ -35,11 +35,13 @@ class Setup(NamedTuple):
         name: `PLAIN` or a profile.
         weights: The detector's; None for the bundled ones.
         threads: How many threads it has.
+        device: Where its models run, as `--device` of a worker.
     """
 
     name: str
     weights: str | None
     threads: int
+    device: str = "cpu"
 
 
 def variant_options(parser: ArgumentParser) -> ArgumentParser:
@@ -121,12 +123,13 @@ def _plain(weights: str | None) -> Work:
 
 
 def pipeline_of(setup: Setup) -> "Pipeline":
-    """Build the pipeline of a profile on the CPU."""
+    """Build the pipeline of a profile."""
     from job_worker.analysis.build_pipelines import build_pipelines
 
     settings = WorkerSettings.of(
-        pipelines="yolo_ocr", yolo_weights=setup.weights or "", profile=setup.name, threads=setup.threads, device="cpu"
-    )
+        pipelines="yolo_ocr", yolo_weights=setup.weights or "", profile=setup.name, threads=setup.threads,
+        device=setup.device,
+    )  # fmt: skip
     return build_pipelines(settings)["yolo_ocr"]
 
 

@@ -45,6 +45,24 @@ def test_each_table_of_the_server_is_made(tmp_path: Path, table: str) -> None:
     assert list(report_of("benchmarks.api", tmp_path, "--only", table)["tables"]) == [table]
 
 
+@pytest.mark.timeout(600)
+def test_a_gpu_is_compared_with_the_cpu_without_grpc_and_paddleocr(tmp_path: Path, corpus: Path) -> None:
+    file = tmp_path / "report.json"
+    for library in ("grpc", "paddleocr"):
+        (tmp_path / f"{library}.py").write_text("raise ImportError")
+    small = ("--seconds", "1", "--profiles", "fast", "--clip-frames", "6", "--json", str(file))
+    environment = os.environ | {"FOREGSYTE_TEST_VIDEOS": str(corpus), "PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, "-m", "benchmarks.gpu", *small]
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    rows = json.loads(file.read_text())["rows"]
+    assert [(row["video"], row["device"]) for row in rows] == [
+        (video, device) for device in ("cpu", "auto") for video in ("text_720p.mp4", "people_walking_1080p.mp4")
+    ]
+    assert all(row["frames/s"] > 0 and row["cores"] > 0 for row in rows)
+    assert [row["same lines"] for row in rows if row["video"] == "text_720p.mp4"] == [1.0, 1.0]
+
+
 def test_speed_and_recall_are_measured_against_the_plain_script(tmp_path: Path, corpus: Path) -> None:
     file = tmp_path / "report.json"
     variants = ["plain", "fast"]

@@ -1,0 +1,162 @@
+"""What a worker makes of a GPU: `python -m benchmarks.gpu`, at most four minutes on a host with a GPU.
+
+Each profile with `--device cpu` and `--device auto`, on a street and on a clip full of text: frames a second, the share
+of the cores and of the GPU that is busy, memory, seconds until the models are loaded, agreement with the CPU's lines
+and boxes, and what the videos' judge counts. It needs neither network, nor server, nor PaddleOCR.
+"""
+
+import itertools
+import json
+import multiprocessing
+import subprocess
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from itertools import product
+from pathlib import Path
+from shutil import which
+from statistics import mean
+from typing import Any
+
+from benchmarks.measuring import Rows, command_line, machine, peak_bytes, save, show_table
+from benchmarks.pipeline import STREET
+from benchmarks.pipeline_variants import Setup, pipeline_of
+from benchmarks.quality import Content, found, known_videos
+from benchmarks.small_videos import OUTSIDE
+from benchmarks.text_clip import text_clip_content, write_text_clip
+from shared.pipelines.profiles import Profile
+from shared.process.cores import usable_cores
+
+DEVICES = ("cpu", "auto")
+CLIP_FRAMES = 240
+"""Frames of the clip of text; its lines are more than those that a reader caches, so it can be repeated."""
+SAMPLES_MS = 100
+SAME_PLACE_PIXELS = 2.0
+"""A box is the same on two devices if none of its sides is further away."""
+
+Frames = list[dict[str, Any]]
+"""The results of some frames of a video."""
+
+
+def main() -> int:
+    """Measure, print a table and save the numbers; return the exit code."""
+    parser = command_line(__doc__, "gpu")
+    parser.add_argument(
+        "--seconds", type=float, default=6.0, help="how long each pass takes; half of it warms up before"
+    )
+    parser.add_argument("--profiles", nargs="+", choices=[*Profile], default=[*Profile])
+    parser.add_argument("--devices", nargs="+", default=DEVICES, help="as --device of a worker; cpu first")
+    parser.add_argument("--clip-frames", type=int, default=CLIP_FRAMES, help="frames of the clip of text")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="foregsyte-gpu-") as name:
+        folder = Path(name)
+        videos = _videos(folder, chosen.clip_frames)
+        rows: Rows = []
+        for profile, device in product(chosen.profiles, chosen.devices):
+            setup = Setup(profile, None, usable_cores(), device)
+            results = folder / profile / device
+            with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+                measured = process.submit(_measured, setup, videos, chosen.seconds, results).result()
+            rows += [row | agreement(folder / profile / chosen.devices[0], results, row["video"]) for row in measured]
+    facts = machine()
+    show_table(f"{facts['processor']}, {facts['cores']} cores", rows)
+    save(chosen.json, {"machine": facts, "rows": rows})
+    return 0
+
+
+def _videos(folder: Path, frames: int) -> dict[Path, Content | None]:
+    """Return the videos with their content, as far as there is a judge."""
+    clip = folder / "text_720p.mp4"
+    write_text_clip(clip, frames)
+    known = known_videos()
+    content = {clip: text_clip_content(clip, frames) if known else None}
+    street = (OUTSIDE / STREET).resolve()
+    # The bundled detector does not know the labels of general weights.
+    return content | ({street: known[street] | {"labels": []}} if street in known else {})
+
+
+def _measured(setup: Setup, videos: dict[Path, Content | None], seconds: float, folder: Path) -> Rows:
+    began_at = time.perf_counter()
+    pipeline = pipeline_of(setup)
+    ready = time.perf_counter() - began_at
+    rows: Rows = []
+    for video, content in videos.items():
+        _pass(pipeline, video, seconds / 2)
+        with _gpu_samples() as samples:
+            row = _pass(pipeline, video, seconds)
+        totals = found(setup, {video: content}, folder / video.name) if content else None
+        rows.append(
+            {"video": video.name, "profile": str(setup.name), "device": setup.device, "ready s": round(ready, 1), **row}
+            | {"GPU %": round(mean(busy for busy, _ in samples)) if samples else None}
+            | {"GPU MiB": max(memory for _, memory in samples) if samples else None}
+            | {"text any": totals["text"]["recall_any"] if totals else None}
+        )
+    return rows
+
+
+def _pass(pipeline: Any, video: Path, seconds: float) -> dict[str, Any]:
+    """Analyse a video, again and again, until the time is over."""
+    from job_worker.analysis.scheduling import analyse_frames
+    from shared.video.reader import VideoReader
+
+    began_at, cpu_before = time.perf_counter(), time.process_time()
+    repeated = itertools.chain.from_iterable(itertools.repeat(VideoReader(video)))
+    in_time = itertools.takewhile(lambda _: time.perf_counter() - began_at < seconds, repeated)
+    frames = sum(1 for _ in analyse_frames(in_time, pipeline))
+    took, on_cores = time.perf_counter() - began_at, time.process_time() - cpu_before
+    speed = {"frames/s": round(frames / took, 1), "cores": round(on_cores / took, 1)}
+    return speed | {"peak MiB": peak_bytes() >> 20}
+
+
+@contextmanager
+def _gpu_samples() -> Iterator[list[tuple[int, int]]]:
+    """Collect the busy share of the first GPU in per cent, and its memory in use in MiB, until the block ends."""
+    samples: list[tuple[int, int]] = []
+    if not which("nvidia-smi"):
+        yield samples
+        return
+    query = ("--query-gpu=utilization.gpu,memory.used", "--format=csv,noheader,nounits", f"-lms={SAMPLES_MS}", "-i=0")
+    with subprocess.Popen(["nvidia-smi", *query], stdout=subprocess.PIPE, text=True) as process:
+        yield samples
+        process.terminate()
+        lines = process.communicate()[0].splitlines()
+    whole = (line.split(", ") for line in lines)
+    samples += [(int(values[0]), int(values[1])) for values in whole if len(values) == 2]
+
+
+def agreement(reference: Path, results: Path, video: str) -> dict[str, float | None]:
+    """Return which share of the reference's lines and boxes the results have, in the frames that the judge looks at."""
+    expected, got = (_frames(folder / video / f"{video}.json") for folder in (reference, results))
+    lines = [(_texts(one), _texts(other)) for one, other in zip(expected, got, strict=True)]
+    boxes = [(one["detections"], other["detections"]) for one, other in zip(expected, got, strict=True)]
+    same_lines = sum((one & other).total() for one, other in lines)
+    same_boxes = sum(any(map(_is_same, itertools.repeat(box), other)) for one, other in boxes for box in one)
+    return {
+        "same lines": _share(same_lines, sum(one.total() for one, _ in lines)),
+        "same boxes": _share(same_boxes, sum(len(one) for one, _ in boxes)),
+    }
+
+
+def _frames(file: Path) -> Frames:
+    """Return the results that were kept of a video; none where there is no judge."""
+    return [entry["result"] for entry in json.loads(file.read_text())["results"]] if file.exists() else []
+
+
+def _texts(result: dict[str, Any]) -> Counter[str]:
+    return Counter(line["text"] for line in result["text_lines"])
+
+
+def _is_same(box: dict[str, Any], other: dict[str, Any]) -> bool:
+    away = (abs(one - two) for one, two in zip(box["box"], other["box"], strict=True))
+    return bool(box["label"] == other["label"] and max(away) <= SAME_PLACE_PIXELS)
+
+
+def _share(part: int, whole: int) -> float | None:
+    return round(part / whole, 3) if whole else None
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
