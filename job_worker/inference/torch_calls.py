@@ -52,7 +52,8 @@ class CapturedCall:
                 compute(batch)
         cuda.current_stream().wait_stream(side)
         self._graph = cuda.CUDAGraph()
-        with cuda.graph(self._graph, pool=pool):
+        # The detector's thread may allocate meanwhile, which the mode for the whole process would not allow.
+        with cuda.graph(self._graph, pool=pool, capture_error_mode="thread_local"):
             self._outputs = compute(batch)
 
     def __call__(self, batch: Tensor) -> Sequence[Tensor]:

@@ -75,12 +75,12 @@ class TorchTextReader(LineReader):
             in_half = where.type == "cuda" and Precision(numbers.precision) is Precision.bf16
             number_type = torch.float16 if in_half else torch.float32
             _compute_exactly()
-            self._executor = ThreadPoolExecutor(1, "text-networks")
+            executor = ThreadPoolExecutor(1, "text-networks", _use, (where,))
             finding = TorchModel(HeatMap(models.detection).to(number_type), where)
             has_few_widths = numbers.line_width_step > 1
             reading = TorchModel(Characters(models.recognition).to(number_type), where, is_captured=has_few_widths)
-            images = FullBatches(finding, sizes.images, self._executor)
-            lines = FullBatches(reading, lambda _: sizes.lines if has_few_widths else 1, self._executor)
+            images = FullBatches(finding, sizes.images, executor)
+            lines = FullBatches(reading, lambda _: sizes.lines if has_few_widths else 1, executor)
 
             def heat_map(image: Image) -> Logits:
                 return images(image)[0]
@@ -89,7 +89,8 @@ class TorchTextReader(LineReader):
                 characters, probabilities = lines(line[0])
                 return characters, probabilities
 
-            heat_map(np.zeros((32, 32, 3), np.uint8))
+            heat_map(np.zeros((32, 32, 3), np.uint8))  # both are known to run before the first job
+            most_likely(np.zeros((1, 3, 48, 320), np.float32))
             recogniser = TextRecogniser(most_likely, models.recognition, numbers)
         super().__init__(TextDetector(heat_map), recogniser, numbers.text_long_sides, READERS_A_THREAD * threads)
 
@@ -148,6 +149,12 @@ def _without_probabilities(network: Any) -> Any:
         scores = scores.get_node().input_value(0)
     result = opset13.result(scores.get_node().input_value(0))
     return openvino.Model([result], network.get_parameters(), "scores")
+
+
+def _use(device: torch.device) -> None:
+    """Make a GPU the one of the calling thread, on whose streams it captures."""
+    if device.type == "cuda":
+        torch.cuda.set_device(device.index or 0)
 
 
 def _compute_exactly() -> None:

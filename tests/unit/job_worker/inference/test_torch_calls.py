@@ -46,8 +46,8 @@ class RecordedCuda:
         self.log.append(f"off {stream.name}")
 
     @contextlib.contextmanager
-    def graph(self, _: Any, pool: str) -> Iterator[None]:
-        self.log.append(f"capture into {pool}")
+    def graph(self, _: Any, pool: str, capture_error_mode: str) -> Iterator[None]:
+        self.log.append(f"capture into {pool}, {capture_error_mode}")
         yield
         self.log.append("captured")
 
@@ -71,7 +71,8 @@ def test_a_call_is_captured_after_a_warm_up_on_a_stream_of_its_own_and_then_repl
     cuda = RecordedCuda(lambda: outputs[0].copy_(2 * buffer))
     call = CapturedCall(compute, buffer, "a pool", cuda)
     assert cuda.log == [
-        "side waits for current", "on side", "off side", "current waits for side", "capture into a pool", "captured",
+        "side waits for current", "on side", "off side", "current waits for side", "capture into a pool, thread_local",
+        "captured",
     ]  # fmt: skip
     assert WARM_UP_CALLS >= 1
     assert module.calls == 1
