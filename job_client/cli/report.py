@@ -1,23 +1,26 @@
-"""The subcommand `report`: one page that shows the results of a video."""
+"""The subcommand `report`: one page that shows the results of videos."""
 
 import contextlib
+import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 
 from job_client.cli.naming import job_named, original_of
-from job_client.cli.options import AddressOption, JobIdArgument, TimeoutOption, TlsOption
+from job_client.cli.options import AddressOption, JobIdsArgument, TimeoutOption, TlsOption
 from job_client.cli.output import print_message
 from job_client.cli.progress import counting_bar
 from job_client.cli.signals import ending_on_signals
 from job_client.client import DEFAULT_ADDRESS, JobClient
 from job_client.files import written_whole
+from job_client.job import Job
 from job_client.media.errors import UnsuitableFile
-from job_client.report.page import render_report
-from job_client.spans import SpanKind
-from job_client.summary import summary_of
+from job_client.report.page import ReportedVideo, render_report
+from job_client.timeline import Timeline, timeline_and_noise
 from shared.process.extras import ExtraMissing, needing_extra
 from shared.results import FrameResult
 
@@ -26,57 +29,87 @@ VideoOption = Annotated[
     typer.Option("--video", exists=True, dir_okay=False, help="The file that was submitted, if not from this host."),
 ]
 OutOption = Annotated[Path, typer.Option("--out", "-o", dir_okay=False, help="The page to write.", show_default=False)]
-ThumbnailsOption = Annotated[int, typer.Option(min=0, help="At most so many thumbnails in the page.")]
+ThumbnailsOption = Annotated[int, typer.Option(min=0, help="At most so many thumbnails of each video.")]
+JobsOption = Annotated[bool, typer.Option("--jobs", help="May stand before several ids; one page shows them all.")]
+MOST_THUMBNAILS = 200
 
 
 def report(
-    job_id: JobIdArgument,
+    job_ids: JobIdsArgument,
     out: OutOption,
+    jobs: JobsOption = False,  # noqa: ARG001, FBT002 (for the eye: the ids follow it)
     video: VideoOption = None,
-    thumbnails: ThumbnailsOption = 200,
+    thumbnails: ThumbnailsOption = MOST_THUMBNAILS,
     address: AddressOption = DEFAULT_ADDRESS,
     tls_ca_file: TlsOption = None,
     timeout: TimeoutOption = None,
 ) -> None:
-    """Write one page that shows what is in the video and when, and that needs no network.
+    """Write one page that shows what is in videos and when, and that needs no network.
 
-    The page holds thumbnails of the frames in which each label and line of text has its highest confidence. The server
-    does not return videos: name the file with --video, unless `foregsyte submit` of this host submitted it. Thumbnails
-    need the extra `client-media`.
+    The page shows the video where it finds the file, else thumbnails of the frames in which each thing has its highest
+    confidence. The server does not return videos: name the file with --video, unless `foregsyte submit` of this host
+    submitted it. Thumbnails need the extra `client-media`.
 
     For example:
 
         foregsyte report JOB_ID -o report.html
 
         foregsyte report JOB_ID --video video.mp4 -o report.html
+
+        foregsyte report --jobs JOB_ID JOB_ID -o report.html
     """
+    if video and len(job_ids) > 1:
+        raise typer.BadParameter("stands for the video of one job, and several are given", param_hint="--video")
     with JobClient(address, tls_ca_file, timeout) as client:
-        job = job_named(client, job_id)
-        info, results = job.status(), job.results()
-    known = original_of(job, address)
-    with ending_on_signals(), written_whole(out) as temporary:
-        images, size = _thumbnails(video, results, thumbnails) if video else _if_possible(known, results, thumbnails)
-        original = video or known
-        name = original.name if original else f"Job {job}"
-        temporary.write_text(render_report(info, results, name, images, size), encoding="utf-8")
-    print_message(f"{len(results)} frames reported in {out}")
+        wanted = [job_named(client, job_id) for job_id in job_ids]
+        files = [video or original_of(job, address) for job in wanted]
+        with ending_on_signals(), written_whole(out) as temporary:
+            shown = [
+                reported(job, file, out, thumbnails, must_fit=bool(video))
+                for job, file in zip(wanted, files, strict=True)
+            ]
+            temporary.write_text(render_report(shown), encoding="utf-8")
+    frames = sum(one.timeline.frames for one in shown)
+    print_message(f"{frames} frames reported in {out}")
 
 
-def _if_possible(
-    video: Path | None, results: Sequence[FrameResult], most: int
-) -> tuple[dict[int, str], tuple[int, int] | None]:
-    """Return the thumbnails of a file that nobody named: none without the extra, or if the file is another now."""
-    with contextlib.suppress(ExtraMissing, UnsuitableFile, OSError):
-        if video:
-            return _thumbnails(video, results, most)
-    return {}, None
+def reported(
+    job: Job, file: Path | None, page: Path, most: int = MOST_THUMBNAILS, *, must_fit: bool = False
+) -> ReportedVideo:
+    """Return what the page shows of a job.
+
+    Args:
+        job: A completed job.
+        file: Its video, if that is known.
+        page: Where the page will be.
+        most: At most so many thumbnails.
+        must_fit: Whether a file that is not the job's video is an error; else it is not shown.
+
+    Raises:
+        UnsuitableVideo: The file is not the job's video, and it must be.
+        ExtraMissing: Thumbnails cannot be made, and the file must be shown.
+    """
+    info, results = job.status(), job.results()
+    timeline, noise = timeline_and_noise(results)
+    shown = ReportedVideo(info, file.name if file else f"Job {job}", results, timeline, noise)
+    if file:
+        with contextlib.nullcontext() if must_fit else contextlib.suppress(ExtraMissing, UnsuitableFile, OSError):
+            images, size = _thumbnails(file, results, timeline, most)
+            return replace(shown, thumbnails=images, size=size, url=_url(file, page))
+    return shown
+
+
+def _url(file: Path, page: Path) -> str:
+    """Return where the file is as seen from the page, if that can be said: not on two drives."""
+    with contextlib.suppress(ValueError):
+        return quote(Path(os.path.relpath(file.resolve(), page.resolve().parent)).as_posix())
+    return ""
 
 
 def _thumbnails(
-    video: Path, results: Sequence[FrameResult], most: int
+    video: Path, results: Sequence[FrameResult], timeline: Timeline, most: int
 ) -> tuple[dict[int, str], tuple[int, int] | None]:
     with needing_extra("client-media"):
         from job_client.report.thumbnails import best_frames, make_thumbnails  # noqa: PLC0415 (a plain client does without)
-    rows = [row for kind in SpanKind for row in summary_of(results, kind)]
     with counting_bar("making thumbnails", len(results)) as advance:
-        return make_thumbnails(video, results, best_frames(rows, most), advance)
+        return make_thumbnails(video, results, best_frames(timeline, most), advance)

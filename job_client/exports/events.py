@@ -18,7 +18,7 @@ COLUMNS = (
 def events_json(timeline: Timeline) -> Iterator[str]:
     """Yield a JSON list of the events in the order of their starts, one a line."""
     lead = "[\n"
-    for event in _events(timeline):
+    for event in events_of(timeline):
         yield lead + json.dumps(
             dict(zip((*COLUMNS[:11], "box"), (*event[:11], event[11:]), strict=True)), ensure_ascii=False
         )
@@ -28,10 +28,11 @@ def events_json(timeline: Timeline) -> Iterator[str]:
 
 def events_csv(timeline: Timeline) -> Iterator[str]:
     """Yield the header and a row for each event, in the order of their starts."""
-    return csv_rows(COLUMNS, _events(timeline))
+    return csv_rows(COLUMNS, events_of(timeline))
 
 
-def _events(timeline: Timeline) -> list[Sequence[Any]]:
+def events_of(timeline: Timeline) -> list[Sequence[Any]]:
+    """Return the events in the order of their starts, each with the values of `COLUMNS`."""
     events = [*map(_event, timeline.objects), *map(_event, timeline.texts), *map(_event, timeline.codes)]
     return sorted(events, key=itemgetter(COLUMNS.index("start_ms")))
 

@@ -1,59 +1,60 @@
-"""The results in the compact form in which the page holds them."""
+"""What the page's script reads of one video."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple
+import zlib
+from array import array
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from job_client.spans import Occurrence, frame_times, occurrences_of
-from job_client.summary import SummaryRow
+import msgspec
+
+from job_client.exports.events import COLUMNS, events_of
+from job_client.report.boxes import boxes_of, packed
+from job_client.timeline import Timeline
+from job_client.timeline.spans import timed
 from shared.results import FrameResult
+
+NAME = COLUMNS.index("name")
+BEST_FRAME = COLUMNS.index("best_frame")
 
 
 def page_data(
     results: Sequence[FrameResult],
-    rows: Sequence[SummaryRow],
+    timeline: Timeline,
+    noise: Timeline,
     thumbnails: Mapping[int, str],
     size: tuple[int, int] | None,
-) -> dict[str, Any]:
-    """Return what the page's script reads; lists instead of objects wherever there are many of them.
+) -> dict[str, str]:
+    """Return the data, each part compressed, in base64: `facts` is JSON, `times` and `boxes` are numbers.
 
     Args:
         results: The result of every frame.
-        rows: Their labels and lines of text.
+        timeline: What is in the video.
+        noise: What was left out of that.
         thumbnails: Small images of some frames, as data URLs, by frame.
-        size: Width and height of the frames in pixels; None takes what encloses all boxes and polygons.
+        size: Width and height of the frames in pixels; None takes what encloses all boxes.
     """
-    numbers = {(row.kind, row.name): number for number, row in enumerate(rows)}
-    times = frame_times(results)
-    frames = [list(occurrences_of(frame)) for frame in results]
-    found = [[[numbers[one.kind, one.name], one.confidence, *one.coordinates] for one in frame] for frame in frames]
-    most = _most_at_once(found)
-    return {
-        "size": list(size or _extent(frames)),
-        "end": times[-1][1] if times else 0,
-        "frames": [[frame.frame_index, start] for frame, (start, _) in zip(results, times, strict=True)],
-        "rows": [
-            # Of a span all but its name, which is the row's.
-            [row.kind.value, row.name, row.frames, most[number], [astuple(span)[1:] for span in row.spans]]
-            for number, row in enumerate(rows)
-        ],
-        "found": found,
+    kept, dropped = events_of(timeline), events_of(noise)
+    boxes = boxes_of(results, {event[BEST_FRAME] for event in kept})
+    names: dict[str, int] = {}
+    facts = {
+        "size": size,
+        "end": timeline.end_ms,
+        "columns": COLUMNS,
+        "labels": boxes.labels,
+        "every": boxes.every,
+        "kept": len(kept),
+        "events": [_numbered(event, names) for event in (*kept, *dropped)],
+        "names": list(names),
         "thumbnails": {str(frame): url for frame, url in thumbnails.items()},
+    }
+    return {
+        "facts": b64encode(zlib.compress(msgspec.json.encode(facts))).decode(),
+        "times": packed(array("d", (time.start_ms for _, time in timed(results)))),
+        "boxes": boxes.packed,
     }
 
 
-def _most_at_once(found: Iterable[Sequence[Sequence[float]]]) -> Counter[float]:
-    """Return for each row how many of it are in one frame at most."""
-    most: Counter[float] = Counter()
-    for frame in found:
-        most |= Counter(row for row, *_ in frame)
-    return most
-
-
-def _extent(frames: Iterable[Iterable[Occurrence]]) -> tuple[int, int]:
-    width = height = 1.0
-    for frame in frames:
-        for one in frame:
-            width, height = max(width, *one.coordinates[::2]), max(height, *one.coordinates[1::2])
-    return round(width), round(height)
+def _numbered(event: Sequence[Any], names: dict[str, int]) -> list[Any]:
+    """Return the event with the number of its name in place of the name: most names are many events'."""
+    return [*event[:NAME], names.setdefault(event[NAME], len(names)), *event[NAME + 1 :]]

@@ -2,62 +2,84 @@
 
 import base64
 import hashlib
-from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import jinja2
 
 from job_client.job import JobInfo
 from job_client.report.data import page_data
-from job_client.spans import SpanKind
-from job_client.summary import summary_of
+from job_client.timeline import Timeline
 from shared.results import FrameResult
 
+SCRIPTS = ("data.js", "axis.js", "lanes.js", "frame.js", "list.js", "report.js")
+"""In the order in which they are one script."""
 
-def render_report(
-    job: JobInfo,
-    results: Sequence[FrameResult],
-    name: str,
-    thumbnails: Mapping[int, str] | None = None,
-    size: tuple[int, int] | None = None,
-) -> str:
+
+@dataclass(frozen=True, slots=True)
+class ReportedVideo:
+    """A video that the page shows.
+
+    Attributes:
+        job: The job that the results are of.
+        name: What to call the video.
+        results: All of the job's results.
+        timeline: What is in the video.
+        noise: What was left out of that.
+        thumbnails: Small images of some frames, as data URLs, by frame.
+        size: Width and height of the frames in pixels, where they are known.
+        url: Where the video is, as seen from the page, where that is known.
+    """
+
+    job: JobInfo
+    name: str
+    results: Sequence[FrameResult]
+    timeline: Timeline
+    noise: Timeline
+    thumbnails: Mapping[int, str] = field(default_factory=dict)
+    size: tuple[int, int] | None = None
+    url: str = ""
+
+
+def render_report(videos: Sequence[ReportedVideo]) -> str:
     """Return the page.
 
-    Whatever the results hold is shown as text: the page runs its own script alone and loads nothing
+    Whatever the results hold is shown as text: the page runs its own script alone and loads nothing but the videos
     (Content-Security-Policy by hash).
 
     Args:
-        job: The job that the results are of.
-        results: All of its results.
-        name: What to call the video.
-        thumbnails: Small images of some frames, as data URLs, by frame.
-        size: Width and height of the frames in pixels, where they are known.
+        videos: What it shows, at least one.
     """
-    rows = [row for kind in SpanKind for row in summary_of(results, kind)]
-    data = page_data(results, rows, thumbnails or {}, size)
-    return _environment().get_template("report.html").render(job=job, name=name, facts=_facts(data), data=data)
+    return _environment().get_template("report.html").render(videos=list(map(_video, videos)))
+
+
+def _video(video: ReportedVideo) -> dict[str, Any]:
+    timeline = video.timeline
+    return {
+        "name": video.name,
+        "job": video.job.job_id,
+        "pipeline": video.job.pipeline_id,
+        "submitted": f"{video.job.created_at:%Y-%m-%d %H:%M:%S} UTC",
+        "url": video.url,
+        "counts": {
+            "frames": timeline.frames,
+            "objects": len(timeline.objects),
+            "lines of text": len(timeline.texts),
+            "codes": len(timeline.codes),
+        },
+        **page_data(video.results, timeline, video.noise, video.thumbnails, video.size),
+    }
 
 
 def _environment() -> jinja2.Environment:
     loader = jinja2.PackageLoader("job_client.report", package_path="")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, loader=loader)
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "sort_keys": False}
-    environment.globals["source"] = lambda name: loader.get_source(environment, name)[0]
+    environment.globals["source"] = lambda *names: "".join(loader.get_source(environment, name)[0] for name in names)
+    environment.globals["scripts"] = SCRIPTS
     environment.filters["csp_hash"] = _csp_hash
     return environment
-
-
-def _facts(data: Mapping[str, Any]) -> dict[str, str]:
-    minutes, seconds = divmod(data["end"] / 1000, 60)
-    rows = Counter(kind for kind, *_ in data["rows"])
-    return {
-        "frames": f"{len(data['frames']):,}",
-        "duration": f"{minutes:.0f}:{seconds:04.1f}",
-        "labels": f"{rows[SpanKind.label]:,}",
-        "lines of text": f"{rows[SpanKind.text]:,}",
-        "codes": f"{rows[SpanKind.code]:,}",
-    }
 
 
 def _csp_hash(content: str) -> str:

@@ -1,15 +1,17 @@
-"""Thumbnails of the frames in which labels and lines of text have their highest confidence."""
+"""Thumbnails of the frames in which objects, lines of text and codes have their highest confidence."""
 
 import base64
 from collections.abc import Callable, Sequence
-from itertools import chain, islice
+from itertools import accumulate, chain, islice
 from pathlib import Path
+from typing import Any
 
 import cv2
 
+from job_client.exports.events import COLUMNS, events_of
 from job_client.media.annotation import matched
 from job_client.media.original import OriginalVideo
-from job_client.summary import SummaryRow
+from job_client.timeline import Timeline
 from shared.results import FrameResult
 from shared.video.frame import Image
 
@@ -17,39 +19,54 @@ Thumbnails = dict[int, str]
 """Data URLs by frame."""
 
 LONGER_SIDE = 480
-JPEG_QUALITY = 78
+JPEG_QUALITY = 72
+
+MAX_BYTES = 5_000_000
+"""How much the thumbnails of one video may take: a page of two hours stays below 15 MB."""
+
+BEST_FRAME, CONFIDENCE = COLUMNS.index("best_frame"), COLUMNS.index("confidence")
 
 
-def best_frames(rows: Sequence[SummaryRow], most: int) -> set[int]:
-    """Return the best frame of each row, then the best of each span, at most so many."""
-    of_rows = (row.best.best_frame for row in rows)
-    of_spans = (span.best_frame for row in rows for span in row.spans)
-    return set(islice(dict.fromkeys(chain(of_rows, of_spans)), most))
+def best_frames(timeline: Timeline, most: int) -> list[int]:
+    """Return the best frame of each name, then that of each event, at most so many."""
+    events = sorted(events_of(timeline), key=lambda event: -event[CONFIDENCE])
+    of_names: dict[Sequence[Any], Sequence[Any]] = {}
+    for event in events:
+        of_names.setdefault(event[:2], event)  # kind and name
+    frames = (event[BEST_FRAME] for event in chain(of_names.values(), events))
+    return list(islice(dict.fromkeys(frames), most))
 
 
 def make_thumbnails(
-    video: Path, results: Sequence[FrameResult], wanted: set[int], on_frame: Callable[[], None] = lambda: None
+    video: Path,
+    results: Sequence[FrameResult],
+    wanted: Sequence[int],
+    on_frame: Callable[[], None] = lambda: None,
+    max_bytes: int = MAX_BYTES,
 ) -> tuple[Thumbnails, tuple[int, int] | None]:
     """Return the thumbnails, and width and height in pixels of the video's first frame.
 
     Args:
         video: The original file.
         results: All of the job's results.
-        wanted: The frames to make thumbnails of.
+        wanted: The frames to make thumbnails of, the most important ones first.
         on_frame: Called after each frame of the video.
+        max_bytes: How much they may take; what is less important is left out.
 
     Raises:
         UnsuitableVideo: The file is no video, or the results are of another one.
     """
-    thumbnails: Thumbnails = {}
+    made: Thumbnails = {}
     size: tuple[int, int] | None = None
+    frames = set(wanted)
     for frame, result in matched(OriginalVideo(video), results):
         if size is None:
             size = frame.image.shape[1], frame.image.shape[0]
-        if result.frame_index in wanted:
-            thumbnails[result.frame_index] = _data_url(frame.image)
+        if result.frame_index in frames:
+            made[result.frame_index] = _data_url(frame.image)
         on_frame()
-    return thumbnails, size
+    sizes = accumulate(len(made[frame]) for frame in wanted)
+    return {frame: made[frame] for frame, total in zip(wanted, sizes, strict=True) if total <= max_bytes}, size
 
 
 def _data_url(image: Image) -> str:

@@ -1,7 +1,7 @@
 """Makes a timeline of results."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from job_client.timeline.code_tracker import CodeTracker
 from job_client.timeline.object_tracker import ObjectTracker
@@ -53,6 +53,25 @@ def timeline_of(frames: Iterable[FrameResult], settings: TimelineSettings = DEFA
     followed = sorted(objects.ended, key=lambda span: (span.first_frame, span.track_id))
     scanned.sort(key=lambda span: (span.first_frame, span.text, span.format))
     return Timeline(tuple(read), tuple(followed), tuple(scanned), count, end_ms)
+
+
+def timeline_and_noise(
+    frames: Iterable[FrameResult], settings: TimelineSettings = DEFAULT_SETTINGS
+) -> tuple[Timeline, Timeline]:
+    """Return the timeline, and that of the noise alone, after one pass over the results.
+
+    Args:
+        frames: The results of a video's frames, in display order.
+        settings: When two sightings are of one thing, and what is noise.
+    """
+    both = timeline_of(frames, replace(settings, min_text_evidence=0.0, min_object_evidence=0.0))
+
+    def part(*, noise: bool) -> Timeline:
+        texts = (span for span in both.texts if (span.evidence < settings.min_text_evidence) is noise)
+        objects = (span for span in both.objects if (span.evidence < settings.min_object_evidence) is noise)
+        return replace(both, texts=tuple(texts), objects=tuple(objects), codes=() if noise else both.codes)
+
+    return part(noise=False), part(noise=True)
 
 
 def tracked(

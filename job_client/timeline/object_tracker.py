@@ -136,4 +136,5 @@ class ObjectTracker:
     def _end(self, tracks: Sequence[_Track]) -> None:
         for track in tracks:
             if track.evidence >= self._settings.min_object_evidence:
-                self.ended.append(ObjectSpan(*track.sighting.span(), label=track.label, track_id=track.track_id))
+                seen, evidence = track.sighting.span(), track.evidence
+                self.ended.append(ObjectSpan(*seen, label=track.label, track_id=track.track_id, evidence=evidence))

@@ -1,7 +1,8 @@
 """What a timeline holds: things and lines of text, each with the time for which it was seen."""
 
+import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from shared.results import Box, FrameResult
 
@@ -24,6 +25,7 @@ class Span:
         box: Its box in that frame.
         first_box: Its box in the first frame.
         last_box: Its box in the last frame.
+        evidence: How surely it was no noise, as `TimelineSettings` measures it; spans that differ only in it are equal.
     """
 
     first_frame: int
@@ -36,6 +38,7 @@ class Span:
     box: Box
     first_box: Box
     last_box: Box
+    evidence: float = field(default=math.inf, kw_only=True, compare=False)
 
     @property
     def seconds(self) -> float:

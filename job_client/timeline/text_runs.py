@@ -140,7 +140,7 @@ class _Line:
         """Return the line, or None where it is noise."""
         if not (self._sighting and self._weights) or self._evidence < min_evidence:
             return None
-        return TextSpan(*self._sighting.span(), text=voted(self._weights))
+        return TextSpan(*self._sighting.span(), text=voted(self._weights), evidence=self._evidence)
 
 
 class TextRuns:

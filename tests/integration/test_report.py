@@ -1,9 +1,12 @@
 """The report in a real browser: what it shows, that it runs nothing of the results, that it stays quick."""
 
 import base64
+import csv
 import io
 import json
 import re
+import shutil
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,10 +16,12 @@ from PIL import Image
 
 from job_client import JobClient
 from job_client.__main__ import main
-from job_client.report.page import render_report
+from job_client.exports import ExportFormat, export
+from job_client.report.boxes import boxes_of
+from job_client.report.page import ReportedVideo, render_report
 from job_client.report.thumbnails import best_frames, make_thumbnails
-from job_client.spans import SpanKind
-from job_client.summary import summary_of
+from job_client.search import History
+from job_client.timeline import timeline_and_noise, timeline_of
 from shared.process.exit_codes import ExitCode
 from shared.video.reader import VideoReader
 from tests.conftest import TINY_MP4
@@ -84,28 +89,155 @@ def names(browser: Browser) -> list[str]:
     return browser.texts("#rows .name")
 
 
-def test_everything_found_is_listed_with_its_numbers(browser: Browser, report: Report) -> None:
-    browser.open(report(RESULTS), *WIDE)
-    assert names(browser) == ["car", "STOP", "dog", "[live] Кадр", "[/b]"]
-    assert browser.texts("#rows .numbers")[0] == "3 frames, 2 spans, 0:00.00 to 0:00.16, best 0.75"
-    assert browser.texts(".facts dd") == ["4", "0:00.2", "2", "3", "0"]
-    assert browser.texts("#count") == ["5 of 5 listed"]
+def row_of(name: str) -> str:
+    """Return the selector of the row with this name, by its place among the rows of `street`."""
+    return f"#rows li:nth-child({STREET.index(name) + 1})"
 
 
-def test_the_timeline_has_a_bar_a_span_that_jumps_to_its_best_frame(browser: Browser, report: Report) -> None:
-    browser.open(report(RESULTS), *WIDE)
-    title = "0:00.00 to 0:00.08, frames 0 to 1, best 0.75"
-    assert browser.run("return document.querySelector('.track button').title") == title
-    browser.click("#rows li:nth-child(1) .track button:nth-child(2)")
-    assert browser.texts("#where") == ["Frame 3, 0:00.12"]
-    assert browser.texts("#in-frame li") == ["car 0.60"]
-    browser.click("#rows li:nth-child(1) .track button:nth-child(1)")
-    assert browser.texts("#where") == ["Frame 1, 0:00.04"]
-    assert browser.texts("#in-frame li") == ["car 0.75", "dog 0.90", "[live] Кадр 0.95"]
-    assert browser.run("return document.querySelectorAll('#overlay polygon').length") == 3
-    assert browser.run("return location.hash") == "#frame=1"
+STREET = ["car", "dog", "STOP", "[live] Кадр"]
+
+
+def street() -> list[Any]:
+    """Return 100 frames of 40 ms: two cars, one after the other; a dog; two lines of text, the second is read twice."""
+    results = []
+    for index in range(100):
+        labels = {"car": 0.5 + index / 1000} if index < 25 or index >= 75 else {}
+        labels |= {"dog": 0.9} if 30 <= index < 40 else {}
+        texts = {"STOP": 0.95} if index < 50 else {"[live] Кадр": 0.97} if not 70 <= index < 90 else {}
+        results.append(frame(index, labels, texts))
+        for found in results[-1]["result"]["detections"][len(labels) - (30 <= index < 40) :]:
+            found["box"] = [200.0, 20.0, 250.0, 80.0]
+    noise = {"text": "Y", "confidence": 0.6, "polygon": [[200, 10], [210, 10], [210, 20], [200, 20]]}
+    results[60]["result"]["text_lines"].append(noise)
+    return results
+
+
+def test_everything_found_is_listed_once_with_its_times(browser: Browser, report: Report) -> None:
+    browser.open(report(street()), *WIDE)
+    assert names(browser) == STREET
+    numbers = browser.texts("#rows .numbers")
+    assert numbers[0] == "2 objects, 2.00 s, 0:00.00 to 0:04.00, best 0.60"
+    assert numbers[2:] == [
+        "once, 2.00 s, 0:00.00 to 0:02.00, best 0.95",
+        "2 times, 1.20 s, 0:02.00 to 0:04.00, best 0.97",
+    ]
+    assert browser.texts("#counts dd") == ["0:04.0", "100", "3", "3", "0"]
+    assert browser.texts("#count") == ["4 of 4 listed"]
+
+
+def test_what_is_seen_for_a_moment_is_listed_on_request(browser: Browser, report: Report) -> None:
+    browser.open(report(street()), *WIDE)
+    assert browser.texts("#noise-count") == ["with 1 seen for a moment, probably noise"]
+    browser.run("show(60)")
+    assert browser.texts("#in-frame bdi") == ["[live] Кадр"]
+    browser.click("#noise")
+    assert names(browser) == [*STREET, "Y"]
+    assert browser.texts("#in-frame bdi") == ["[live] Кадр", "Y"]
+
+
+def test_there_is_no_choice_where_nothing_is_noise(browser: Browser, report: Report) -> None:
+    browser.open(report([frame(index, {"car": 0.9}, {}) for index in range(9)]), *WIDE)
+    assert browser.run("return document.getElementById('noise-choice').hidden")
+
+
+def test_a_name_jumps_to_its_best_frame_and_its_steps_to_its_other_sightings(browser: Browser, report: Report) -> None:
+    browser.open(report(street()), *WIDE)
+    browser.click(f"{row_of('car')} .name")
+    assert browser.texts("#where") == ["Frame 99, 0:03.96"]
+    assert browser.texts("#in-frame li") == ["car #3 0.60", "[live] Кадр 0.97"]
+    assert browser.run("return location.hash") == "#frame=99"
+    browser.click(f"{row_of('car')} .head .group button")
+    assert browser.texts("#where") == ["Frame 24, 0:00.96"]
+    assert browser.run("return document.querySelectorAll('#overlay polygon').length") == 2
     browser.click("#on")
-    assert browser.texts("#where") == ["Frame 2, 0:00.08"]
+    assert browser.texts("#where") == ["Frame 25, 0:01.00"]
+    assert browser.run("return document.querySelectorAll('#overlay polygon').length") == 1
+
+
+def test_a_click_on_a_lane_goes_to_that_time_or_to_what_was_seen_beside_it(browser: Browser, report: Report) -> None:
+    browser.open(report(street()), *WIDE)
+    browser.click(f"{row_of('STOP')} .lane", 0.25)
+    assert shown_frame(browser) == pytest.approx(25, abs=1)
+    browser.click(f"{row_of('dog')} .lane", 0.402)
+    assert browser.texts("#in-frame bdi") == ["dog", "STOP"]
+    browser.click("#axis", 0.8)
+    assert shown_frame(browser) == pytest.approx(80, abs=1)
+
+
+def shown_frame(browser: Browser) -> int:
+    return int(re.findall(r"Frame (\d+)", browser.texts("#where")[0])[0])
+
+
+def lane_pixels(browser: Browser, name: str) -> list[float]:
+    """Return how opaque each pixel of the row's lane is, 0 to 1, from left to right."""
+    script = """
+        const canvas = document.querySelector(arguments[0] + " .lane canvas");
+        drawLane(canvas);
+        const {data, width} = canvas.getContext("2d").getImageData(0, 5, canvas.width, 1);
+        return [...Array(width).keys()].map((x) => data[4 * x + 3] / 255);
+    """
+    return list(browser.run(script, row_of(name)))
+
+
+def test_a_lane_is_shaded_by_how_much_of_the_time_something_was_seen(browser: Browser, report: Report) -> None:
+    browser.open(report(street()), *WIDE)
+    car = lane_pixels(browser, "car")
+    assert set(car[5 : len(car) // 4 - 5]) == {1.0}
+    assert set(car[len(car) // 4 + 5 : 3 * len(car) // 4 - 5]) == {0.0}
+    dog = lane_pixels(browser, "dog")
+    assert 0.09 < sum(share > 0 for share in dog) / len(dog) < 0.12
+
+
+def test_a_flash_in_a_long_video_is_one_pale_pixel(browser: Browser, report: Report) -> None:
+    results = [frame(index, {"car": 0.9}, {"STOP": 0.98} if index == 4000 else {}) for index in range(9000)]
+    browser.open(report(results), *WIDE)
+    seen = [share for share in lane_pixels_of_first_text(browser) if share]
+    assert len(seen) <= 2
+    assert all(0.3 < share < 0.6 for share in seen)
+
+
+def lane_pixels_of_first_text(browser: Browser) -> list[float]:
+    browser.run("kind.value = 'text'; kind.dispatchEvent(new Event('input'))")
+    return lane_pixels(browser, STREET[0])
+
+
+def test_the_axis_zooms_and_moves_by_buttons_keys_and_wheel_and_has_round_times(
+    browser: Browser, report: Report
+) -> None:
+    browser.open(report(street()), *WIDE)
+    shown = "return document.getElementById('range').textContent"
+
+    def becomes(text: str) -> None:
+        eventually(lambda: browser.run(shown) == text, f"the times {text}")
+
+    becomes("0:00.0 to 0:04.0")
+    browser.click("#in")
+    becomes("0:01.0 to 0:03.0")
+    browser.click("#later")
+    becomes("0:02.0 to 0:04.0")
+    assert browser.run("return tickStep(700)") == 500
+    browser.type("#axis", "+")
+    becomes("0:02.5 to 0:03.5")
+    assert browser.run("return tickStep(700)") == 200
+    browser.type("#axis", "0")
+    becomes("0:00.0 to 0:04.0")
+    browser.run(
+        "const {left, width} = axis.getBoundingClientRect();"
+        "const wheel = {deltaY: -1e3, clientX: left, cancelable: true};"
+        "axis.dispatchEvent(new WheelEvent('wheel', wheel))"
+    )
+    becomes("0:00.0 to 0:00.9")
+
+
+def test_everything_can_be_reached_by_keyboard_and_has_a_name(browser: Browser, report: Report) -> None:
+    browser.open(report(street()), *WIDE)
+    unnamed = """
+        return [...document.querySelectorAll("button, input, select, [tabindex]")].filter((each) =>
+            !each.getAttribute("aria-label") && !each.textContent.trim() && !each.labels?.length).length
+    """
+    assert browser.run(unnamed) == 0
+    reached = browser.run("return [...document.querySelectorAll('#rows button')].every((each) => each.tabIndex === 0)")
+    assert reached is True
 
 
 def test_a_link_to_a_frame_opens_it(browser: Browser, report: Report) -> None:
@@ -114,21 +246,66 @@ def test_a_link_to_a_frame_opens_it(browser: Browser, report: Report) -> None:
 
 
 def test_search_kind_and_order_choose_what_is_listed(browser: Browser, report: Report) -> None:
-    browser.open(report(RESULTS), *WIDE)
+    browser.open(report(street()), *WIDE)
     browser.type("#search", "кадр")
     assert names(browser) == ["[live] Кадр"]
     browser.type("#search", " nothing such")
     assert browser.texts("#count") == ["Nothing of that was found."]
-    browser.run("search.value = ''; kind.value = 'text'; order.value = 'time'; kind.dispatchEvent(new Event('input'))")
-    assert names(browser) == ["STOP", "[live] Кадр", "[/b]"]
-    browser.run("kind.value = 'label'; order.value = 'confidence'; kind.dispatchEvent(new Event('input'))")
-    assert names(browser) == ["dog", "car"]
+    browser.run(
+        "search.value = ''; kind.value = 'text'; order.value = 'confidence'; kind.dispatchEvent(new Event('input'))"
+    )
+    assert names(browser) == ["[live] Кадр", "STOP"]
+    browser.run("kind.value = 'object'; order.value = 'seconds'; kind.dispatchEvent(new Event('input'))")
+    assert names(browser) == ["car", "dog"]
+
+
+def test_what_is_listed_is_saved_as_the_command_writes_events(browser: Browser, report: Report, tmp_path: Path) -> None:
+    results = street()
+    for each in results[:50]:
+        each["result"]["text_lines"][0]["text"] = '=1+"1", STOP'
+    browser.open(report(results), *WIDE)
+    saved = browser.saved_into(tmp_path / "saved")
+    browser.click("#csv")
+    expected = "".join(export(frame_results(results), ExportFormat.events_csv))
+    content = eventually(lambda: saved("*.csv"), "the CSV")
+    assert cells(content) == cells(expected)
+    browser.run("kind.value = 'text'; kind.dispatchEvent(new Event('input'))")
+    browser.click("#json")
+    events = json.loads("".join(export(frame_results(results), ExportFormat.events)))
+    content = eventually(lambda: saved("*.json"), "the JSON")
+    assert json.loads(content) == [event for event in events if event["kind"] == "text"]
+
+
+def cells(content: str) -> list[list[str]]:
+    """Return the cells of a CSV; a script writes 40.0 as 40."""
+    return [[cell.removesuffix(".0") for cell in row] for row in csv.reader(io.StringIO(content, newline=""))]
+
+
+def test_what_is_listed_is_copied(browser: Browser, report: Report) -> None:
+    browser.open(report(street()), *WIDE)
+    browser.grant("clipboardReadWrite", "clipboardSanitizedWrite")
+    browser.run("kind.value = 'text'; kind.dispatchEvent(new Event('input'))")
+    browser.click("#copy")
+    eventually(lambda: browser.texts("#count") == ["Copied 3 lines."], "the copy")
+    copied = browser.wait_for("navigator.clipboard.readText()")
+    assert copied.splitlines()[0] == "0:00.00\t0:02.00\tSTOP"
+    browser.click("#rows li:nth-child(2) .head .group button:last-child")
+    eventually(lambda: browser.wait_for("navigator.clipboard.readText()") == "[live] Кадр", "the copy")
+
+
+def hostile() -> list[Any]:
+    """Return frames that hold hostile text for long enough to be seen, each at a place of its own."""
+    results = [frame(index, dict.fromkeys(HOSTILE, 0.9), dict.fromkeys(HOSTILE, 0.9)) for index in range(10)]
+    for each in results:
+        for place, found in enumerate(each["result"]["detections"]):
+            found["box"] = [x + 100 * place for x in found["box"]]
+        for place, line in enumerate(each["result"]["text_lines"]):
+            line["polygon"] = [[x, y + 40 * place] for x, y in line["polygon"]]
+    return results
 
 
 def test_hostile_text_is_shown_and_never_run(browser: Browser, report: Report) -> None:
-    results = [frame(0, dict.fromkeys(HOSTILE, 0.9), dict.fromkeys(HOSTILE, 0.5))]
-    page = report(results)
-    browser.open(page, *WIDE)
+    browser.open(report(hostile(), "--jobs"), *WIDE)
     assert sorted(names(browser)) == sorted(HOSTILE * 2)
     assert "run" not in browser.run("return document.title").split()
     assert browser.run("return document.querySelectorAll('main img:not(#image), main script').length") == 0
@@ -139,8 +316,9 @@ def test_hostile_text_is_shown_and_never_run(browser: Browser, report: Report) -
 def test_a_hostile_name_of_the_video_is_shown_and_never_run(
     browser: Browser, client: JobClient, tmp_path: Path
 ) -> None:
-    page = tmp_path / "report.html"
-    page.write_text(render_report(client.submit(TINY_MP4).status(), FRAME_RESULTS, HOSTILE[1]), encoding="utf-8")
+    page, info = tmp_path / "report.html", client.submit(TINY_MP4).status()
+    timeline, noise = timeline_and_noise(FRAME_RESULTS)
+    page.write_text(render_report([ReportedVideo(info, HOSTILE[1], FRAME_RESULTS, timeline, noise)]), encoding="utf-8")
     browser.open(page, *WIDE)
     assert browser.texts("h1") == [HOSTILE[1]]
     assert browser.run("return document.title") == f"{HOSTILE[1]}: Foregsyte report"
@@ -164,6 +342,7 @@ def test_the_page_may_load_nothing_and_run_no_other_script(browser: Browser, rep
 def test_thumbnails_are_those_of_the_best_frames(browser: Browser, report: Report) -> None:
     page = report(tiny_results(), "--video", TINY_MP4)
     browser.open(page, *WIDE)
+    browser.run("openVideo('')")
     browser.click("#rows li:nth-child(1) img")
     assert browser.texts("#where") == ["Frame 11, 0:01.10"]
     assert browser.run("return image.hidden") is False
@@ -178,35 +357,88 @@ def test_thumbnails_are_those_of_the_best_frames(browser: Browser, report: Repor
         )
         < 25
     )
-    assert browser.run("return data.size") == [320, 240]
+    assert browser.run("return shownVideo.size") == [320, 240]
 
 
 def test_there_are_no_more_thumbnails_than_requested_and_the_page_says_so(browser: Browser, report: Report) -> None:
-    browser.open(report(tiny_results(), "--video", TINY_MP4, "--thumbnails", "3"), *WIDE)
-    assert browser.run("return Object.keys(data.thumbnails).length") == 3
-    browser.run("show(0)")
+    browser.open(report(tiny_results(), "--video", TINY_MP4, "--thumbnails", "1"), *WIDE)
+    browser.run("openVideo('')")
+    assert browser.run("return Object.keys(shownVideo.thumbnails)") == ["0"]
     browser.run("show(7)")
-    assert browser.run("return document.getElementById('no-image').hidden") is False
+    assert browser.texts("#no-image") == ["The image is that of frame 0."]
+    browser.run("show(11)")
+    assert browser.texts("#no-image") == ["The report has no image of this frame."]
 
 
-def test_rows_come_before_further_spans_when_thumbnails_are_few() -> None:
+def test_names_come_before_further_sightings_where_thumbnails_are_few() -> None:
+    timeline = timeline_of(frame_results(street()))
+    assert sorted(best_frames(timeline, 4)) == [0, 30, 50, 99]
+    assert sorted(best_frames(timeline, 1000)) == [0, 24, 30, 50, 90, 99]
+
+
+def test_thumbnails_that_would_take_too_much_are_left_out_the_least_important_first() -> None:
     results = frame_results(tiny_results())
-    rows = [row for kind in SpanKind for row in summary_of(results, kind)]
-    assert best_frames(rows, 2) == {11, 0}
-    assert len(best_frames(rows, 1000)) == 12
-    thumbnails, size = make_thumbnails(TINY_MP4, results, {0, 11})
-    assert (sorted(thumbnails), size) == ([0, 11], (320, 240))
+    thumbnails, size = make_thumbnails(TINY_MP4, results, [11, 0, 5])
+    assert (list(thumbnails), size) == ([11, 0, 5], (320, 240))
+    least = len(thumbnails[11]) + len(thumbnails[0])
+    assert list(make_thumbnails(TINY_MP4, results, [11, 0, 5], max_bytes=least)[0]) == [11, 0]
+
+
+def test_boxes_that_would_take_too_much_are_those_of_fewer_frames_and_of_the_best() -> None:
+    results = frame_results(street())
+    everything, some = boxes_of(results, {7}), boxes_of(results, {7}, max_bytes=400)
+    assert (everything.every, everything.labels) == (1, ["car", "dog"])
+    assert some.every > 1
+    assert len(some.packed) <= 400 < len(everything.packed)
+    assert zlib.decompress(base64.b64decode(some.packed)).startswith(bytes([0, 0, 0, 0, 2, 0, 2, 0]))
 
 
 def test_the_video_file_itself_can_be_opened_and_is_shown_at_the_frame(browser: Browser, report: Report) -> None:
     browser.open(report(tiny_results()), *WIDE)
     assert browser.run("return document.getElementById('no-image').hidden") is False
     browser.type("#file", str(TINY_MP4))
-    eventually(lambda: browser.run("return video.readyState >= 1"), "the video")
-    browser.click("#rows li:nth-child(1) .track button:nth-child(1)")
-    assert browser.texts("#where") == ["Frame 3, 0:00.30"]
+    eventually(lambda: browser.run("return !video.hidden && video.readyState >= 1"), "the video")
+    browser.run("show(3)")
     eventually(lambda: abs(browser.run("return video.currentTime") - 0.301) < 0.02, "the jump")
     assert browser.run("return document.getElementById('no-image').hidden") is True
+
+
+def test_the_video_beside_the_page_is_shown_and_one_that_is_gone_is_not(
+    browser: Browser, report: Report, tmp_path: Path
+) -> None:
+    video = shutil.copy(TINY_MP4, tmp_path / "a video #1.mp4")
+    page = report(tiny_results(), "--video", video)
+    browser.open(page, *WIDE, fragment="#frame=3")
+    eventually(lambda: browser.run("return !video.hidden && video.readyState >= 1"), "the video")
+    eventually(lambda: abs(browser.run("return video.currentTime") - 0.301) < 0.02, "the jump")
+    video.unlink()
+    browser.open(page, *NARROW)
+    eventually(lambda: browser.run("return video.hidden && Boolean(video.error)"), "the error")
+    assert browser.run("return image.hidden") is False
+
+
+def test_several_jobs_are_on_one_page_each_by_the_name_of_its_file(
+    browser: Browser, address: str, client: JobClient, tmp_path: Path
+) -> None:
+    page, ids = tmp_path / "report.html", []
+    for name, results in {"one.mp4": tiny_results(), "two.mp4": [frame(n, {"dog": 0.9}, {}) for n in range(9)]}.items():
+        with working(address, FakeRunner(lambda *_, results=results: results_document(results))):
+            ids.append(client.submit(TINY_MP4).wait(60).job_id)
+        History(address).add(ids[-1], Path(shutil.copy(TINY_MP4, tmp_path / name)))
+    command = ["report", "--jobs", *ids, "-o", str(page), "--address", address]
+    assert main(command) == ExitCode.OK
+    assert main([*command, "--video", str(TINY_MP4)]) == ExitCode.USAGE
+    browser.open(page, *WIDE)
+    assert browser.texts("#videos button") == ["one.mp4 yolo_ocr", "two.mp4 yolo_ocr"]
+    assert (browser.texts("h1"), browser.run("return document.title")) == (["one.mp4"], "2 videos: Foregsyte report")
+    browser.click("#videos button:nth-child(2)")
+    eventually(lambda: browser.texts("h1") == ["two.mp4"], "the other video")
+    assert names(browser) == ["dog"]
+    browser.click("#on")
+    assert browser.run("return location.hash") == "#video=2&frame=1"
+    browser.run("location.hash = '#video=1&frame=4'")
+    eventually(lambda: browser.texts("h1") == ["one.mp4"], "the first video again")
+    assert browser.texts("#where") == ["Frame 4, 0:00.40"]
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
@@ -225,9 +457,11 @@ def large_results() -> list[Any]:
     """Return 10,000 frames with five objects each, and 5,000 different lines of text that come and go."""
     results = []
     for index in range(10_000):
-        labels = {f"label {(index // 7 + number * 3) % 80}": 0.5 + number / 10 for number in range(5)}
-        texts = {f"Line {(index // 3 + number * 1667) % 5000} of the text on the screen": 0.9 for number in range(3)}
+        labels = {f"label {(index // 70 + number * 3) % 80}": 0.5 + number / 10 for number in range(5)}
+        texts = {f"Line {(index // 3 + number * 1667) % 5000} of the text on the screen": 0.99 for number in range(3)}
         results.append(frame(index, labels, texts))
+        for number, line in enumerate(results[-1]["result"]["text_lines"]):
+            line["polygon"] = [[x, y + 40 * number] for x, y in line["polygon"]]
     return results
 
 
@@ -236,7 +470,7 @@ def large_results() -> list[Any]:
 def test_ten_thousand_frames_and_five_thousand_lines_do_not_freeze_it(browser: Browser, report: Report) -> None:
     page = report(large_results())
     browser.open(page, *WIDE)
-    assert browser.texts("#count") == ["5080 of 5080 listed"]
+    assert int(browser.texts("#count")[0].split()[0]) > 4000
     assert browser.run("return Number(document.documentElement.dataset.ready)") < 10_000
     assert browser.run("return document.querySelectorAll('#rows li').length") < 500
 
@@ -246,7 +480,7 @@ def test_ten_thousand_frames_and_five_thousand_lines_do_not_freeze_it(browser: B
         )
         return float(browser.run(drawn))
 
-    typed = "search.value = arguments[0] ?? '{}'; search.dispatchEvent(new Event('input'))"
+    typed = "search.value = '{}'; search.dispatchEvent(new Event('input'))"
     assert milliseconds(typed.format("4999")) < 1000
     assert names(browser) == ["Line 4999 of the text on the screen"]
     assert milliseconds(typed.format("")) < 2000
@@ -261,10 +495,15 @@ def test_the_results_of_a_pipeline_of_other_shape_make_a_page_too(browser: Brows
     assert browser.texts("#where") == ["Frame 0, 0:00.00"]
 
 
-def test_the_data_in_the_page_is_the_results(report: Report) -> None:
-    content = report(RESULTS).read_text(encoding="utf-8")
-    [carried] = re.findall(r'<script type="application/json" id="data">(.*?)</script>', content, re.DOTALL)
-    data = json.loads(carried)
-    assert [index for index, _ in data["frames"]] == [0, 1, 2, 3]
-    assert [row[1] for row in data["rows"]] == ["car", "dog", "STOP", "[live] Кадр", "[/b]"]
-    assert [len(found) for found in data["found"]] == [2, 3, 2, 1]
+def test_the_boxes_in_the_page_are_those_of_the_results(browser: Browser, report: Report) -> None:
+    results = street()
+    browser.open(report(results), *WIDE)
+    for index in (0, 60, 99):
+        browser.run("show(arguments[0])", index)
+        drawn = browser.run("return [...document.querySelectorAll('#overlay polygon')].map((each) => [...each.points])")
+        found = results[index]["result"]
+        assert len(drawn) == len(found["detections"]) + len(found["text_lines"])
+    left, right = 10 + 99, 60 + 99
+    assert browser.run("return document.querySelector('#overlay polygon').getAttribute('points')") == (
+        f"{left} 20 {right} 20 {right} 80 {left} 80"
+    )

@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,9 +53,32 @@ class Browser:
         """Run a script in the page and return what it returns."""
         return self.call("POST", "/execute/sync", {"script": script, "args": list(arguments)})
 
-    def click(self, selector: str) -> None:
-        """Click as a person does: only what can be seen and is not covered."""
-        self.call("POST", f"/element/{self._find(selector)}/click", {})
+    def wait_for(self, promise: str) -> Any:
+        """Return what becomes of a promise of the page."""
+        script = f"const done = arguments[0]; {promise}.then(done, (error) => done(String(error)))"
+        return self.call("POST", "/execute/async", {"script": script, "args": []})
+
+    def click(self, selector: str, share: float | None = None) -> None:
+        """Click as a person does: only what can be seen; in the middle, or at this share of the width."""
+        found = self._find(selector)
+        if share is None:
+            self.call("POST", f"/element/{found}/click", {})
+            return
+        self.run("document.querySelector(arguments[0]).scrollIntoView({block: 'center'})", selector)
+        width = self.run("return document.querySelector(arguments[0]).clientWidth", selector)
+        move = {"type": "pointerMove", "origin": {ELEMENT: found}, "x": round((share - 0.5) * width), "y": 0}
+        press = [{"type": "pointerDown", "button": 0}, {"type": "pointerUp", "button": 0}]
+        self.call("POST", "/actions", {"actions": [{"type": "pointer", "id": "mouse", "actions": [move, *press]}]})
+
+    def grant(self, *permissions: str) -> None:
+        """Let pages do what a person would be asked about."""
+        self._devtools("Browser.grantPermissions", {"permissions": list(permissions)})
+
+    def saved_into(self, folder: Path) -> Callable[[str], str]:
+        """Save files into a folder from now on; return what reads the one that matches a pattern, once it is whole."""
+        folder.mkdir()
+        self._devtools("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(folder)})
+        return lambda pattern: next((path.read_text("utf-8") for path in folder.glob(pattern)), "")
 
     def type(self, selector: str, text: str) -> None:
         """Type into a field after what is in it."""

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,10 @@ from hypothesis import strategies as st
 from job_client.exports import ExportFormat, export
 from job_client.job import JobInfo
 from job_client.media.annotation import annotate_video
-from job_client.report.page import render_report
-from job_client.spans import SpanKind
-from job_client.summary import summary_of
+from job_client.report.page import ReportedVideo, render_report
+from job_client.timeline import timeline_and_noise
 from shared.contract.job_status import JobStatus
+from shared.results import FrameResult
 from shared.video.reader import VideoReader
 from tests.conftest import TINY_MP4
 from tests.support.found import frame, frame_results
@@ -52,9 +53,15 @@ def test_every_format_takes_results_of_any_form(export_format: ExportFormat) -> 
         assert json.loads(written)["annotations"] == []
 
 
-def test_the_summary_and_the_report_take_results_of_any_form() -> None:
-    assert [summary_of(ALL_CUSTOM, kind) for kind in SpanKind] == [[], [], []]
-    assert '"found":[[],[],[],[],[],[]]' in render_report(INFO, ALL_CUSTOM, "a video")
+def page_of(results: Sequence[FrameResult]) -> str:
+    return render_report([ReportedVideo(INFO, "a video", results, *timeline_and_noise(results))])
+
+
+def test_the_timeline_and_the_report_take_results_of_any_form() -> None:
+    timeline, noise = timeline_and_noise(ALL_CUSTOM)
+    assert timeline == noise
+    assert (timeline.texts, timeline.objects, timeline.codes, timeline.frames) == ((), (), (), len(CUSTOM))
+    assert "a video" in page_of(ALL_CUSTOM)
 
 
 def test_a_video_is_drawn_on_where_there_is_something_to_draw(tmp_path: Path) -> None:
@@ -87,4 +94,4 @@ def test_nothing_that_json_can_say_breaks_the_exports_or_the_page(value: Any) ->
     results = frame_results([{"frame_index": 0, "result": result}])
     for export_format in ExportFormat:
         assert list(export(results, export_format)) is not None
-    render_report(INFO, results, "a video")
+    assert page_of(results)
