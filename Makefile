@@ -40,7 +40,7 @@ $(LIGHT)/.installed: requirements/light.txt pyproject.toml
 	touch $@
 
 demo: $(LIGHT)/.installed  ## Runs the pair on VIDEO and shows what was found; needs neither torch nor paddle
-	$(LIGHT)/bin/foregsyte demo "$(VIDEO)" $(if $(WEIGHTS),--yolo-weights "$(WEIGHTS)")
+	$(LIGHT)/bin/foregsyte demo "$(VIDEO)" --out build/demo $(if $(WEIGHTS),--yolo-weights "$(WEIGHTS)")
 
 # Tests that wait for nobody else's run in so many processes; a worker in them takes two cores by itself.
 PARALLEL = -n $(TEST_PROCESSES) --dist worksteal

@@ -8,27 +8,43 @@ import typer
 
 from job_client.cli.jobs import report_end
 from job_client.cli.output import console
-from job_client.cli.progress import wait_for
+from job_client.cli.progress import counting_bar, wait_for
+from job_client.cli.report import reported
 from job_client.cli.results import print_summary
 from job_client.cli.signals import ending_on_signals
 from job_client.client import JobClient
+from job_client.files import written_whole
+from job_client.job import Job
 from job_client.local_cluster import local_cluster
-from shared.process.shown_text import terminal_text
+from job_client.report.page import render_report
+from shared.process.extras import needing_extra
+from shared.process.shown_text import terminal_lines
 
 SAMPLE = Path(__file__).parent.parent / "samples" / "road_and_parcel.mp4"
 """A video of our own with objects of every class of the bundled detector."""
 
 PIPELINES = ("yolo_ocr", "codes")
 
+NEXT = """
+What next? In two terminals, and then for any video:
+
+    foregsyte-api
+    foregsyte-worker
+    foregsyte submit VIDEO.mp4 --wait"""
+
 
 def demo(
     video: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="An MP4 file.")] = SAMPLE,
     yolo_weights: Annotated[str, typer.Option(help="Detector weights; default: the bundled ones.")] = "",
     data_dir: Annotated[Path | None, typer.Option(help="Keep the data here; default: a temporary folder.")] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", file_okay=False, help="Where to leave report and video.")] = Path(
+        "foregsyte-demo"
+    ),
 ) -> None:
-    """Start a server and a worker, run a video through them, show its results, stop both.
+    """Start a server and a worker, run a video through them, show what is in it, stop both.
 
-    Needs the extras `api` and `worker` on this host.
+    Leaves a report and a copy of the video with everything drawn on it. Needs the extras `api`, `worker` and
+    `client-media` on this host.
 
     For example:
 
@@ -40,13 +56,35 @@ def demo(
         names = ",".join(PIPELINES)
         console.print(f"Starting a server and a worker and loading the models for pipelines [bold]{names}[/bold] ...")
         with local_cluster(data_dir or Path(temporary), arguments, names) as address, JobClient(address) as client:
-            for pipeline in PIPELINES:
-                _run(client, video, address, pipeline)
+            jobs = [_run(client, video, address, pipeline) for pipeline in PIPELINES]
+            left = _leave(jobs, video, out)
+    for what, path in left.items():
+        _print(f"{what}: {path}")
+    _print(NEXT)
 
 
-def _run(client: JobClient, video: Path, address: str, pipeline: str) -> None:
+def _run(client: JobClient, video: Path, address: str, pipeline: str) -> Job:
     job = client.submit(video, pipeline)
-    console.print(terminal_text(f"Submitted {video.name} to {address}: job {job}"), markup=False)
+    _print(f"Submitted {video.name} to {address}: job {job}")
     if code := report_end(wait_for(job, video.name, timeout=None)):
         raise typer.Exit(code)
     print_summary(job.results())
+    return job
+
+
+def _leave(jobs: list[Job], video: Path, out: Path) -> dict[str, Path]:
+    """Write the report of the jobs and the video with what the first one found; return where they are."""
+    with needing_extra("client-media"):
+        from job_client.media.annotation import annotate_video  # noqa: PLC0415 (a plain client does without)
+    out.mkdir(parents=True, exist_ok=True)
+    page, drawn = (out / f"{video.stem}.{suffix}" for suffix in ("report.html", "annotated.mp4"))
+    with written_whole(page) as temporary:
+        temporary.write_text(render_report([reported(job, video, page) for job in jobs]), encoding="utf-8")
+    results = jobs[0].results()
+    with written_whole(drawn) as temporary, counting_bar("drawing", len(results)) as advance:
+        annotate_video(video, results, temporary, advance)
+    return {"Report": page.absolute(), "Annotated video": drawn.absolute()}
+
+
+def _print(text: str) -> None:
+    console.print(terminal_lines(text), markup=False, highlight=False, soft_wrap=True)

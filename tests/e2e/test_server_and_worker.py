@@ -21,6 +21,7 @@ from job_worker.runtime.pipeline_runner import Run
 from job_worker.settings import WorkerSettings
 from shared.contract.job_status import JobStatus
 from shared.process.exit_codes import ExitCode
+from shared.video.reader import VideoReader
 from tests.conftest import TINY_MP4
 from tests.support.plain_words import is_plain
 from tests.support.processes import Process, api_process, environment, members_of_group, ready, started, worker_process
@@ -287,7 +288,18 @@ def test_the_process_of_the_models_does_its_work_and_ends_with_its_pipe(yolo_wei
 
 def demo(folder: Path, video: Path, *arguments: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [sys.executable, "-m", "job_client", "demo", str(video), "--data-dir", str(folder), *arguments],
+        [
+            sys.executable,
+            "-m",
+            "job_client",
+            "demo",
+            str(video),
+            "--data-dir",
+            str(folder),
+            "--out",
+            str(folder / "left"),
+            *arguments,
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -316,6 +328,13 @@ def test_the_demo_shows_what_is_in_a_video_and_leaves_no_process(yolo_weights: P
     assert "Text" in shown
     for index in range(TINY_FRAMES):
         assert f"Frame {index + 1}" in shown
+    left = re.findall(r"^(?:Report|Annotated video): (.+)$", shown, re.MULTILINE)
+    assert [Path(path).parent for path in left] == [folder / "left"] * 2
+    assert "{" not in shown
+    assert "yolo_ocr" in Path(left[0]).read_text(encoding="utf-8")
+    assert len(list(VideoReader(Path(left[1])))) == TINY_FRAMES
+    for command in ("foregsyte-api", "foregsyte-worker", "foregsyte submit VIDEO.mp4 --wait"):
+        assert f"    {command}\n" in shown
     assert not processes_that_name(str(folder))
     addresses = re.findall(r"127\.0\.0\.1:\d+", shown)
     assert not processes_that_name(addresses[0])
