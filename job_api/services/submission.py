@@ -21,14 +21,13 @@ from job_api.services.leases import JobLocks
 from job_api.services.request_ids import MAX_ID_CHARACTERS
 from job_api.storage.base import StorageFull, StorageService
 from job_api.storage.keys import input_key
+from shared.contract.mp4_signature import mp4_problem
 
 logger = logging.getLogger(__name__)
 
 REQUEST_NAMESPACE = UUID("7d6f2b1e-5f0c-5a53-9c0e-2d0a6a1c9b57")
 """Namespace of the job ids derived from request ids (UUIDv5, RFC 9562 section 5.5). Changing it breaks every retry."""
 
-MP4_SIGNATURE = b"ftyp"
-SIGNATURE_WINDOW_BYTES = 64
 _COMPARE_BYTES = 1 << 20
 
 
@@ -107,10 +106,8 @@ class SubmissionService:
             )
         if len(video) > self._limits.max_video_bytes:
             raise PayloadTooLarge(f"the video has {len(video)} bytes, the limit is {self._limits.max_video_bytes}")
-        if MP4_SIGNATURE not in video[:SIGNATURE_WINDOW_BYTES]:
-            raise InvalidMp4(
-                "the video is empty" if not video else 'the video is no MP4: no "ftyp" in its first 64 bytes'
-            )
+        if problem := mp4_problem(video):
+            raise InvalidMp4(problem)
 
     def _repeated(self, earlier: JobRecord, pipeline_id: str, video: bytes) -> UUID:
         if earlier.pipeline_id != pipeline_id or not self._is_stored_video(earlier, video):
