@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 from uuid import uuid4
 
+from job_client.errors import Unreachable
 from job_client.job import Job, JobInfo, job_info
 from job_client.retry import CALL_SECONDS, call, checked_timeout, upload_seconds
 from shared.contract.channel import open_channel
@@ -56,6 +57,7 @@ class JobClient:
         tls_ca_file: Path | None = None,
         timeout_seconds: float | None = None,
     ) -> None:
+        self._address = address
         self._timeout = checked_timeout(timeout_seconds)
         self._channel = open_channel(address, tls_ca_file, CLIENT_KEEPALIVE_TIMEOUT_SECONDS)
         self._stub = JobServiceStub(self._channel)
@@ -67,6 +69,8 @@ class JobClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+        if isinstance(error, Unreachable):
+            error.add_note(f"the server at {self._address} does not answer")
 
     def close(self) -> None:
         """Close the connection."""

@@ -1,5 +1,7 @@
 """The `foregsyte` command: submit videos, follow their jobs, look at what was found."""
 
+import os
+import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -7,13 +9,14 @@ import typer
 from typer.rich_utils import rich_format_error
 
 from job_client.cli.annotate import annotate
+from job_client.cli.deletion import delete
 from job_client.cli.demo import demo
 from job_client.cli.find import find
-from job_client.cli.jobs import delete, list_jobs, pipelines, status, submit, wait
+from job_client.cli.jobs import list_jobs, pipelines, status, submit, wait
 from job_client.cli.output import print_error
 from job_client.cli.report import report
 from job_client.cli.results import results
-from job_client.errors import ServiceError
+from job_client.errors import ServiceError, Unreachable
 from job_client.exit_codes import COMMAND_CODES, exit_code_of
 from job_client.local_cluster import ClusterFailed
 from job_client.media.errors import UnsuitableFile
@@ -51,11 +54,29 @@ def _options(*, version: Version = False) -> None: ...
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     try:
-        return app(args=arguments, prog_name="foregsyte", standalone_mode=False) or ExitCode.OK
+        return _run(arguments)
     except _UsageError as error:
         error.message = terminal_text(error.message)
         rich_format_error(error)
         return ExitCode.USAGE
+    except typer.Abort:
+        return ExitCode.INTERRUPTED  # Ctrl-C at a question
     except (ServiceError, UnsuitableFile, ExtraMissing, ClusterFailed, OSError) as error:
+        if isinstance(error, Unreachable):
+            what = ", ".join(getattr(error, "__notes__", ()))
+            print_error(f"{what}; foregsyte-api starts one, and --address or FOREGSYTE_ADDRESS names another")
         print_error(error)
         return exit_code_of(error)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    """Run the command; a reader that wants no more of the output, as `head` does, is no error."""
+    try:
+        code = app(args=arguments, prog_name="foregsyte", standalone_mode=False)
+        sys.stdout.flush()
+    except (BrokenPipeError, SystemExit) as error:
+        if not any(isinstance(one, BrokenPipeError) for one in (error, error.__context__)):  # Typer and Rich exit then
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still buffered
+        return ExitCode.OK
+    return code or ExitCode.OK

@@ -14,6 +14,8 @@ START_SECONDS = 300.0
 """How long a process may take until it prints that it is ready: models load in seconds, on a busy host in minutes."""
 STOP_SECONDS = 30.0
 """How long a process may take to stop before it is killed."""
+HURRIED_SECONDS = 0.5
+"""The same when the block is left by Ctrl-C or an error: a person waits for both, and a kill loses no job."""
 
 
 class ClusterFailed(Exception):
@@ -37,8 +39,8 @@ def local_cluster(data_dir: Path, worker_arguments: Sequence[str], pipelines: st
     """
     api = ["job_api", "--address", "127.0.0.1:0", "--data-dir", str(data_dir), "--pipelines", pipelines]
     with ready_process(api, r"listens on (\S+),", data_dir / "api.log") as address:
-        worker = ["job_worker.worker_runner", "--address", address, "--pipelines", pipelines, *worker_arguments]
-        with ready_process(worker, r"takes jobs from (\S+)", data_dir / "worker.log"):
+        worker = ["job_worker.worker_runner", "--address", address, "--pipelines", pipelines, "--drain-seconds", "0"]
+        with ready_process([*worker, *worker_arguments], r"takes jobs from (\S+)", data_dir / "worker.log"):
             yield address
 
 
@@ -83,9 +85,14 @@ def ready_process(
                 late = f"{arguments[0]} did not say within {start_seconds:g} seconds that it is ready"
                 raise ClusterFailed(_last_line(log) if _has_ended(process, stop_seconds) else late)
             yield found[1]
+        except BaseException:
+            stop_seconds = min(stop_seconds, HURRIED_SECONDS)
+            raise
         finally:
             process.terminate()
-            if not _has_ended(process, stop_seconds):
+            try:
+                _has_ended(process, stop_seconds)
+            finally:  # after another Ctrl-C too
                 process.kill()
 
 

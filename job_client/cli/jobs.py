@@ -1,9 +1,7 @@
-"""Subcommands that handle whole jobs: submit, status, list, delete, pipelines."""
+"""Subcommands that handle whole jobs: submit, wait, status, list, pipelines."""
 
 import contextlib
-from collections.abc import Callable, Iterable
 from dataclasses import asdict
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
@@ -21,21 +19,22 @@ from job_client.cli.options import (
     TimeoutOption,
     TlsOption,
 )
+from job_client.cli.outcome import Outcome
 from job_client.cli.output import (
     console,
     job_record,
-    jobs_table,
     markup_of,
     print_error,
+    print_jobs,
     print_message,
     print_records,
     wants_tables,
 )
 from job_client.cli.progress import upload, wait_for
+from job_client.cli.videos import require_mp4, videos_of
 from job_client.client import DEFAULT_ADDRESS, DEFAULT_PIPELINE, JobClient
-from job_client.errors import InvalidRequest
 from job_client.job import Job, JobInfo
-from job_client.search import History, TextIndex
+from job_client.search import History
 from shared.contract.job_status import JobStatus
 from shared.process.exit_codes import ExitCode
 from shared.process.shown_text import terminal_text
@@ -44,7 +43,9 @@ JobTimeoutOption = Annotated[float | None, typer.Option(min=0, help="Longest wai
 RequestIdOption = Annotated[
     str | None, typer.Option(help="Makes a repeat of this command safe: the same job again; for a single file.")
 ]
-VideosArgument = Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, readable=True, help="MP4 files.")]
+VideosArgument = Annotated[
+    list[Path], typer.Argument(exists=True, readable=True, help="MP4 files, and folders of which all videos are meant.")
+]
 
 
 def submit(
@@ -60,44 +61,38 @@ def submit(
 ) -> None:
     """Submit videos and print the job's id of each.
 
-    A file that the server refuses does not keep the others from being submitted.
+    A file that is refused does not stop the others; the exit code says that there was one.
 
     For example:
 
         foregsyte submit video.mp4 --wait
 
-        foregsyte submit *.mp4 --pipeline ocr --json
+        foregsyte submit FOLDER --pipeline ocr --json
     """
-    if request_id and len(videos) > 1:
+    files = list(videos_of(videos))
+    if request_id and len(files) > 1:
         raise typer.BadParameter("stands for one video, and several are given", param_hint="--request-id")
+    outcome = Outcome()
+    jobs: list[tuple[Path, Job]] = []
     with JobClient(address, tls_ca_file, call_timeout) as client:
-        send = partial(upload, client, pipeline_id=pipeline, request_id=request_id)
-        history = History(address)
-        jobs = [(video, _submit(send, video, history, as_json=as_json)) for video in videos]
-        codes = [ExitCode.OK if job else ExitCode.USAGE for _, job in jobs]
-        if wait:
-            codes += [_wait(job, video, timeout, as_json=as_json) for video, job in jobs if job]
-    raise _exit_with(codes)
+        for video in files:
+            with outcome.of(video):
+                require_mp4(video)
+                jobs.append((video, upload(client, video, pipeline, request_id)))
+                _note(*jobs[-1], address, as_json=as_json)
+        for video, job in jobs if wait else ():
+            with outcome.of():
+                outcome.add(_wait(job, video, timeout, as_json=as_json))
+    raise outcome.exit()
 
 
-def _exit_with(codes: Iterable[ExitCode]) -> typer.Exit:
-    """Return the exit with the first code that is not OK, if there is one."""
-    return typer.Exit(next((code for code in codes if code), ExitCode.OK))
-
-
-def _submit(send: Callable[[Path], Job], video: Path, history: History, *, as_json: bool) -> Job | None:
-    try:
-        job = send(video)
-    except (InvalidRequest, OSError) as error:
-        print_error(f"{video}: {error}")
-        return None
+def _note(video: Path, job: Job, address: str, *, as_json: bool) -> None:
     with contextlib.suppress(OSError):  # a comfort, which a home that cannot be written to does without
-        history.add(job.job_id, video)
+        History(address).add(job.job_id, video)
     if as_json:
         print_records([{"file": str(video), "job_id": job.job_id}])
     else:
         print(terminal_text(job.job_id), flush=True)  # noqa: T201 (for scripts)
-    return job
 
 
 def wait(
@@ -117,16 +112,18 @@ def wait(
         foregsyte submit *.mp4 | xargs foregsyte wait
     """
     files = History(address).files()
+    outcome = Outcome()
     with JobClient(address, tls_ca_file, call_timeout) as client:
-        jobs = [job_named(client, job_id) for job_id in job_ids]
-        codes = [_wait(job, files.get(job.job_id), timeout, as_json=as_json) for job in jobs]
-    raise _exit_with(codes)
+        for job in [job_named(client, job_id) for job_id in job_ids]:
+            with outcome.of():
+                outcome.add(_wait(job, files.get(job.job_id), timeout, as_json=as_json))
+    raise outcome.exit()
 
 
 def _wait(job: Job, video: Path | None, timeout: float | None, *, as_json: bool) -> ExitCode:
     info = wait_for(job, video.name if video else job.job_id, timeout)
     if as_json:
-        print_records([{"file": str(video or "")} | job_record(info)])
+        print_records([job_record(info, video)])
     return report_end(info)
 
 
@@ -156,7 +153,7 @@ def status(
         foregsyte status JOB_ID | jq -r .status
     """
     with JobClient(address, tls_ca_file, timeout) as client:
-        _print_jobs((job_named(client, job_id).status() for job_id in job_ids), as_json=as_json)
+        print_jobs((job_named(client, job_id).status() for job_id in job_ids), address, as_json=as_json)
 
 
 def list_jobs(
@@ -176,42 +173,7 @@ def list_jobs(
         foregsyte list --status failed | jq -r .error_message
     """
     with JobClient(address, tls_ca_file, timeout) as client:
-        _print_jobs(islice(client.jobs(status), limit), as_json=as_json)
-
-
-def _print_jobs(jobs: Iterable[JobInfo], *, as_json: bool) -> None:
-    if wants_tables(as_json=as_json):
-        console.print(jobs_table(jobs))
-    else:
-        print_records(map(job_record, jobs))
-
-
-def delete(
-    job_ids: JobIdsArgument,
-    as_json: JsonOption = False,  # noqa: FBT002
-    address: AddressOption = DEFAULT_ADDRESS,
-    tls_ca_file: TlsOption = None,
-    timeout: TimeoutOption = None,
-) -> None:
-    """Delete finished jobs, their videos and their results.
-
-    For example:
-
-        foregsyte delete JOB_ID
-
-        foregsyte list --status failed | jq -r .job_id | xargs foregsyte delete
-    """
-    with JobClient(address, tls_ca_file, timeout) as client:
-        for job_id in job_ids:
-            job = job_named(client, job_id)
-            job.delete()
-            if wants_tables(as_json=as_json):
-                console.print(f"Deleted job {markup_of(job)}", highlight=False)
-            else:
-                print_records([{"job_id": job.job_id, "deleted": True}])
-            with contextlib.suppress(OSError):  # the next `find` forgets it too
-                History(address).forget([job.job_id])
-                TextIndex(address).forget([job.job_id])
+        print_jobs(islice(client.jobs(status), limit), address, as_json=as_json)
 
 
 def pipelines(

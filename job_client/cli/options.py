@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from job_client.cli.completion import offered_jobs, offered_pipelines
 from job_client.retry import checked_timeout
 
 AddressOption = Annotated[str, typer.Option(envvar="FOREGSYTE_ADDRESS", help="The server, host:port.")]
@@ -33,16 +34,27 @@ TimeoutOption = Annotated[
 ]
 CallTimeoutOption = Annotated[float | None, typer.Option("--call-timeout", callback=_timeout, help=_CALL_TIMEOUT_HELP)]
 """The same of the command whose `--timeout` is how long a job may take."""
-PipelineOption = Annotated[str, typer.Option("--pipeline", envvar="FOREGSYTE_PIPELINE", help="Which pipeline to run.")]
+PipelineOption = Annotated[
+    str,
+    typer.Option(
+        "--pipeline", envvar="FOREGSYTE_PIPELINE", help="Which pipeline to run.", autocompletion=offered_pipelines
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON lines, as if the output were piped.")]
-JobIdArgument = Annotated[str, typer.Argument(metavar="JOB_ID", help="The job's id, or its beginning.")]
-JobIdsArgument = Annotated[list[str], typer.Argument(metavar="JOB_ID...", help="The jobs' ids, or their beginnings.")]
+JobIdArgument = Annotated[
+    str, typer.Argument(metavar="JOB_ID", help="The job's id, or its beginning.", autocompletion=offered_jobs)
+]
+_JOB_IDS = typer.Argument(
+    metavar="JOB_ID...", help="The jobs' ids, or their beginnings.", autocompletion=offered_jobs, show_default=False
+)
+JobIdsArgument = Annotated[list[str], _JOB_IDS]
+MaybeJobIdsArgument = Annotated[list[str] | None, _JOB_IDS]
 FramesOption = Annotated[
     str, typer.Option("--frames", metavar="A:B", help="Only frames A up to, not including, B; either may be left out.")
 ]
 
 
-def frames_range(text: str) -> range:
+def frames_slice(text: str) -> slice:
     """Return the frames that `A:B` names.
 
     Args:
@@ -54,4 +66,4 @@ def frames_range(text: str) -> range:
     found = re.fullmatch(r"(\d*):(\d*)", text or ":", re.ASCII)
     if not found:
         raise typer.BadParameter(f"{text!r} is not of the form A:B, such as 100:200", param_hint="--frames")
-    return range(int(found[1] or 0), int(found[2]) if found[2] else 1 << 62)
+    return slice(*(int(number) if number else None for number in found.groups()))

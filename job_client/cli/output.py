@@ -2,15 +2,18 @@
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
+from job_client.cli.naming import ID_LENGTH
 from job_client.job import JobInfo
+from job_client.search import History
 from shared.contract.job_status import JobStatus
 from shared.process.shown_text import terminal_text
 
@@ -51,18 +54,29 @@ def print_message(message: object) -> None:
     messages.print(terminal_text(message), markup=False, highlight=False)
 
 
-def job_record(job: JobInfo) -> dict[str, Any]:
+def print_jobs(jobs: Iterable[JobInfo], address: str, *, as_json: bool) -> None:
+    """Print the status of a server's jobs, each with the file that this user submitted."""
+    files = History(address).files()
+    if wants_tables(as_json=as_json):
+        console.print(jobs_table(jobs, files))
+    else:
+        print_records(job_record(job, files.get(job.job_id)) for job in jobs)
+
+
+def job_record(job: JobInfo, video: Path | None) -> dict[str, Any]:
     """Return the job for JSON, times in ISO 8601."""
     times = {"created_at": job.created_at.isoformat(), "updated_at": job.updated_at.isoformat()}
-    return asdict(job) | times
+    return {"file": str(video or "")} | asdict(job) | times
 
 
-def jobs_table(jobs: Iterable[JobInfo]) -> Table:
+def jobs_table(jobs: Iterable[JobInfo], files: Mapping[str, Path]) -> Table:
     """Return the status of the jobs, one row each."""
-    table = Table("job", "status", "pipeline", "created", "took", "error")
+    whole_id = Column("job", no_wrap=True, min_width=ID_LENGTH)  # to be copied, however narrow the terminal is
+    table = Table(whole_id, "video", "status", "pipeline", "created", "took", "error")
     for job in jobs:
         table.add_row(
             markup_of(job.job_id),
+            markup_of(files[job.job_id].name if job.job_id in files else ""),
             f"[{STATUS_STYLES[job.status]}]{job.status}",
             markup_of(job.pipeline_id),
             f"{job.created_at.astimezone():%Y-%m-%d %H:%M:%S}",

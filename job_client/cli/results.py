@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from job_client.cli.naming import job_named
-from job_client.cli.options import AddressOption, FramesOption, JobIdArgument, TimeoutOption, TlsOption, frames_range
+from job_client.cli.options import AddressOption, FramesOption, JobIdArgument, TimeoutOption, TlsOption, frames_slice
 from job_client.cli.output import console, print_message, wants_tables
 from job_client.cli.signals import ending_on_signals
-from job_client.cli.summary import summary_of
+from job_client.cli.summary import fields_of, summary_of
 from job_client.client import DEFAULT_ADDRESS, JobClient
 from job_client.exports import ExportFormat, export
 from job_client.files import written_whole
@@ -68,9 +68,12 @@ def results(
 
         foregsyte results JOB_ID --format coco --video video.mp4 --out coco.json
     """
-    wanted = frames_range(frames)
+    wanted = frames_slice(frames)
     with JobClient(address, tls_ca_file, timeout) as client:
-        selected = [frame for frame in job_named(client, job_id).results() if frame.frame_index in wanted]
+        found = job_named(client, job_id).results()
+    selected = found[wanted]
+    if frames and not selected:
+        raise typer.BadParameter(f"the video has {len(found)} frames, 0 to {len(found) - 1}", param_hint="--frames")
     size = _size_of(video) if video else None
     if out and out != STANDARD_OUTPUT:
         _write(export(selected, _format_of(out, export_format), size), out)
@@ -84,7 +87,7 @@ def results(
 
 def print_summary(frames: Sequence[FrameResult]) -> None:
     """Print which objects and which lines of text there are, and when."""
-    for part in summary_of(timeline_of(frames)):
+    for part in (*summary_of(timeline_of(frames)), *fields_of(frames)):
         console.print(part, highlight=False)
 
 

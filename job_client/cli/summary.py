@@ -1,17 +1,21 @@
 """What a person reads first: what is in a video, in things and seconds."""
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from rich.table import Table
 
 from job_client.cli.output import markup_of
 from job_client.timeline import CodeSpan, ObjectSpan, TextSpan, Timeline
+from shared.results import FrameResult
 
 T = TypeVar("T")
 
 ROWS_SHOWN = 15
+
+VALUE_BYTES = 60
+"""How much is shown of a value of a plugin, which may be large."""
 
 MAX_SHOWN_MS = 1e12
 """What a plugin states beyond is no time of a video."""
@@ -35,7 +39,7 @@ def _sentence(timeline: Timeline) -> str:
         found.append("1 line of text" if lines == 1 else f"{lines} lines of text")
     if codes := len(timeline.codes):
         found.append("1 code" if codes == 1 else f"{codes} codes")
-    length = f"{timeline.end_ms / 1000:.1f} s ({timeline.frames} frames)"
+    length = f"{(timeline.end_ms - timeline.start_ms) / 1000:.1f} s ({timeline.frames} frames)"
     return f"{length}: {', '.join(found) or 'nothing was found'}"
 
 
@@ -64,6 +68,22 @@ def codes_table(codes: tuple[CodeSpan, ...]) -> Table:
     for span in _shown(table, codes):
         table.add_row(markup_of(span.text), markup_of(span.format), clock(span.start_ms), clock(span.end_ms))
     return table
+
+
+def fields_of(frames: Iterable[FrameResult]) -> Iterator[Table]:
+    """Yield a table of the fields that plugins added, where there are any: in how many frames, and one value."""
+    counts: Counter[str] = Counter()
+    values: dict[str, str] = {}
+    for frame in frames:
+        for name, value in frame.custom_fields.items():
+            counts[name] += 1
+            if name not in values:
+                values[name] = bytes(value)[:VALUE_BYTES].decode(errors="ignore")
+    if counts:
+        table = Table("field", "frames", "first value", title="Fields of the pipeline")
+        for name, count in _shown(table, counts.most_common()):
+            table.add_row(markup_of(name), str(count), markup_of(values[name]))
+        yield table
 
 
 def clock(time_ms: float) -> str:

@@ -19,14 +19,16 @@ class Timeline:
         texts: The lines of text in the order of their starts, then from top to bottom.
         objects: The objects in the order of their starts, then of their numbers.
         codes: The codes in the order of their starts, then by what they say.
-        frames: How many frames the video has.
-        end_ms: When its last frame ends, in milliseconds.
+        frames: How many frames there are.
+        start_ms: When the first of them is shown, in milliseconds.
+        end_ms: When the last one ends.
     """
 
     texts: tuple[TextSpan, ...]
     objects: tuple[ObjectSpan, ...]
     codes: tuple[CodeSpan, ...]
     frames: int
+    start_ms: float
     end_ms: float
 
 
@@ -40,11 +42,12 @@ def timeline_of(frames: Iterable[FrameResult], settings: TimelineSettings = DEFA
     texts, objects, codes = TextTracker(settings), ObjectTracker(settings), CodeTracker(settings)
     read: list[TextSpan] = []
     scanned: list[CodeSpan] = []
-    count, end_ms = 0, 0.0
+    count, start_ms, end_ms = 0, 0.0, 0.0
     for frame, time in timed(frames):
         read.extend(texts.add(time, frame.text_lines))
         objects.add(time, frame.detections)
         scanned.extend(codes.add(time, frame.codes))
+        start_ms = start_ms if count else time.start_ms
         count, end_ms = count + 1, time.end_ms
     read.extend(texts.finish())
     scanned.extend(codes.finish())
@@ -52,7 +55,7 @@ def timeline_of(frames: Iterable[FrameResult], settings: TimelineSettings = DEFA
     read.sort(key=lambda span: (span.first_frame, span.first_box[1], span.first_box[0], span.text))
     followed = sorted(objects.ended, key=lambda span: (span.first_frame, span.track_id))
     scanned.sort(key=lambda span: (span.first_frame, span.text, span.format))
-    return Timeline(tuple(read), tuple(followed), tuple(scanned), count, end_ms)
+    return Timeline(tuple(read), tuple(followed), tuple(scanned), count, start_ms, end_ms)
 
 
 def timeline_and_noise(

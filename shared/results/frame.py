@@ -13,6 +13,8 @@ from shared.results.types import Code, Detection, TextLine
 
 T = TypeVar("T")
 
+BUILT_IN_FIELDS = frozenset({"detections", "text", "text_lines", "codes", "timestamp_ms"})
+
 _DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -34,6 +36,11 @@ class FrameResult(msgspec.Struct, frozen=True):
     text_lines: tuple[TextLine, ...]
     fields: dict[str, msgspec.Raw]
     codes: tuple[Code, ...] = ()
+
+    @property
+    def custom_fields(self) -> dict[str, msgspec.Raw]:
+        """What a plugin added: the fields that no built-in pipeline has."""
+        return {name: value for name, value in self.fields.items() if name not in BUILT_IN_FIELDS}
 
     @property
     def text(self) -> str:

@@ -17,7 +17,8 @@ from rich.console import Console
 from job_api.settings import ApiSettings
 from job_client import JobClient
 from job_client.__main__ import main
-from job_client.cli.summary import ROWS_SHOWN, texts_table
+from job_client.cli.summary import ROWS_SHOWN, fields_of, summary_of, texts_table
+from job_client.search import History
 from job_client.timeline import timeline_of
 from shared.contract.job_status import JobStatus
 from shared.process.exit_codes import ExitCode
@@ -73,6 +74,17 @@ def shown_on_a_terminal(*arguments: str) -> tuple[int, str]:
     return code, without_styles(shown)
 
 
+def offered_to_a_shell(*words: str, **variables: str) -> list[str]:
+    """Return what completes the last word."""
+    line = {"_FOREGSYTE_COMPLETE": "complete_bash", "COMP_WORDS": f"foregsyte {' '.join(words)}"}
+    ended = subprocess.run(
+        [sys.executable, "-m", "job_client"],
+        env=environment(**line, COMP_CWORD=str(len(words)), **variables),
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    return ended.stdout.split()
+
+
 def done(client: JobClient) -> str:
     """Return the id of a job that has ended."""
     return client.submit(TINY_MP4, "ocr").wait(20).job_id
@@ -96,8 +108,44 @@ class TestSubmit:
         text.write_text("no video")
         code, out, err = foregsyte("submit", text, TINY_MP4)
         assert code == ExitCode.USAGE
-        assert f"foregsyte: {text}: INVALID_ARGUMENT (INVALID_MP4)" in err
+        assert f'foregsyte: {text}: the video is no MP4: no "ftyp" in its first 64 bytes' in err
         assert [job.job_id for job in client.jobs()] == out.split()
+
+    def test_a_folder_stands_for_its_videos_by_their_names(
+        self, foregsyte: Run, client: JobClient, folder: Path
+    ) -> None:
+        for name in ("b.mp4", "a.MOV", "notes.txt", ".hidden.mp4"):
+            (folder / name).write_bytes(TINY_MP4.read_bytes())
+        (folder / "bad.mp4").write_text("no video")
+        (folder / "folder.mp4").mkdir()
+        code, out, err = foregsyte("submit", folder, "--json")
+        sent = [json.loads(line) for line in out.splitlines()]
+        assert [Path(job["file"]).name for job in sent] == ["a.MOV", "b.mp4"]
+        assert [job.job_id for job in client.jobs()] == [job["job_id"] for job in sent][::-1]
+        assert (code, err.count("is no MP4")) == (ExitCode.USAGE, 1)
+
+    def test_a_folder_without_videos_is_wrong_usage(self, foregsyte: Run, folder: Path) -> None:
+        code, _, err = foregsyte("submit", folder)
+        assert code == ExitCode.USAGE
+        assert "ends in .mp4" in err
+
+    def test_one_job_that_takes_too_long_does_not_end_the_wait_for_the_others(self, foregsyte: Run) -> None:
+        code, out, err = foregsyte("submit", TINY_MP4, TINY_MP4, "--wait", "--timeout", "0.1")
+        assert code == ExitCode.TIMEOUT
+        assert [err.count(job_id) for job_id in out.split()] == [1, 1]
+
+    def test_of_several_bad_ends_the_one_that_a_person_must_mend_gives_the_exit_code(
+        self, foregsyte: Run, folder: Path
+    ) -> None:
+        (folder / "bad.mp4").write_text("no video")
+        code, _, _ = foregsyte("submit", TINY_MP4, folder, "--wait", "--timeout", "0.1")
+        assert code == ExitCode.USAGE
+
+    def test_a_video_may_come_out_of_a_pipe(self, foregsyte: Run, client: JobClient, folder: Path) -> None:
+        os.mkfifo(folder / "pipe")
+        with subprocess.Popen(["cp", TINY_MP4, folder / "pipe"]):
+            assert foregsyte("submit", folder / "pipe")[0] == ExitCode.OK
+        assert len(list(client.jobs())) == 1
 
     def test_it_waits_for_the_end(self, foregsyte: Run, client: JobClient, worker: None) -> None:
         code, out, err = foregsyte("submit", TINY_MP4, "--wait")
@@ -218,6 +266,7 @@ class TestLookingAtJobs:
         job = client.submit(TINY_MP4).status()
         _, out, _ = foregsyte("status", job.job_id)
         assert json.loads(out) == {
+            "file": "",
             "job_id": job.job_id,
             "status": "pending",
             "progress": 0.0,
@@ -245,6 +294,13 @@ class TestLookingAtJobs:
             _, out, _ = foregsyte("list", *arguments)
             assert [json.loads(line)["job_id"] for line in out.splitlines()] == expected
 
+    def test_each_job_has_the_file_that_was_submitted_from_here(self, foregsyte: Run, address: str) -> None:
+        job_id = foregsyte("submit", TINY_MP4)[1].strip()
+        for command in (("list",), ("status", job_id)):
+            assert json.loads(foregsyte(*command)[1])["file"] == str(TINY_MP4)
+        _, shown = shown_on_a_terminal("list", "--address", address)
+        assert TINY_MP4.name in shown
+
     def test_pipelines_are_listed(self, foregsyte: Run) -> None:
         _, out, _ = foregsyte("pipelines")
         assert [json.loads(line)["pipeline_id"] for line in out.splitlines()] == ["yolo_ocr", "yolo", "ocr", "codes"]
@@ -257,6 +313,62 @@ class TestLookingAtJobs:
         assert list(client.jobs()) == []
 
 
+class TestDelete:
+    def test_one_job_that_cannot_be_deleted_does_not_stop_the_others(
+        self, foregsyte: Run, client: JobClient, worker: None
+    ) -> None:
+        job_id = done(client)
+        code, out, _ = foregsyte("delete", UNKNOWN_JOB, job_id)
+        assert (code, json.loads(out)["job_id"]) == (ExitCode.NOT_FOUND, job_id)
+
+    def test_old_jobs_of_a_status_are_deleted_together(self, foregsyte: Run, client: JobClient, worker: None) -> None:
+        old = done(client)
+        assert foregsyte("delete", "--older-than", "1d", "--yes")[:2] == (ExitCode.OK, "")
+        assert foregsyte("delete", "--status", "failed", "--yes")[:2] == (ExitCode.OK, "")
+        code, out, _ = foregsyte("delete", "--older-than", "0s", "--status", "completed", "--yes")
+        assert (code, json.loads(out)) == (ExitCode.OK, {"job_id": old, "deleted": True})
+        assert list(client.jobs()) == []
+
+    def test_jobs_that_have_not_ended_stay(self, foregsyte: Run, client: JobClient) -> None:
+        job_id = client.submit(TINY_MP4).job_id
+        assert foregsyte("delete", "--older-than", "0s", "--yes")[0] == ExitCode.OK
+        assert [job.job_id for job in client.jobs()] == [job_id]
+        assert foregsyte("delete", "--status", "pending", "--yes")[0] == ExitCode.USAGE
+
+    def test_a_dry_run_shows_the_jobs_and_deletes_none(self, foregsyte: Run, client: JobClient, worker: None) -> None:
+        job_id = done(client)
+        code, out, err = foregsyte("delete", "--older-than", "0s", "--dry-run")
+        assert (code, json.loads(out)["job_id"]) == (ExitCode.OK, job_id)
+        assert "1 jobs would be deleted" in err
+        assert foregsyte("delete", job_id, "--dry-run")[0] == ExitCode.OK
+        assert [job.job_id for job in client.jobs()] == [job_id]
+
+    def test_nothing_is_deleted_by_a_rule_unattended_unless_that_was_said(
+        self, foregsyte: Run, client: JobClient, worker: None
+    ) -> None:
+        job_id = done(client)
+        code, _, err = foregsyte("delete", "--older-than", "0s")
+        assert code == ExitCode.USAGE
+        assert "--yes" in err
+        assert [job.job_id for job in client.jobs()] == [job_id]
+
+    @pytest.mark.parametrize(("answer", "left"), [("y", 0), ("n", 1)])
+    def test_a_person_is_asked(self, answer: str, left: int, address: str, client: JobClient, worker: None) -> None:
+        job_id = done(client)
+        command = ("delete", "--status", "completed", "--address", address)
+        code, shown = on_a_terminal(*command, typed=f"{answer}\n")
+        assert code == ExitCode.OK
+        assert job_id in shown
+        assert "Delete 1 jobs" in shown
+        assert len(list(client.jobs())) == left
+
+    @pytest.mark.parametrize(
+        "arguments", [(), (UNKNOWN_JOB, "--status", "failed"), ("--older-than", "soon"), ("--older-than", "-1d")]
+    )
+    def test_what_to_delete_is_said_in_one_way(self, arguments: tuple[str, ...], foregsyte: Run) -> None:
+        assert foregsyte("delete", *arguments)[0] == ExitCode.USAGE
+
+
 class TestResults:
     def test_they_are_one_line_of_json_a_frame_when_piped(
         self, foregsyte: Run, client: JobClient, worker: None
@@ -267,13 +379,21 @@ class TestResults:
 
     @pytest.mark.parametrize(
         ("frames", "expected"),
-        [("1:3", RESULTS[1:3]), (":2", RESULTS[:2]), ("2:", RESULTS[2:]), (":", RESULTS), ("9:", [])],
+        [("1:3", RESULTS[1:3]), (":2", RESULTS[:2]), ("2:", RESULTS[2:]), (":", RESULTS), ("3:9", RESULTS[3:])],
     )
     def test_some_frames_can_be_had_alone(
         self, frames: str, expected: object, foregsyte: Run, client: JobClient, worker: None
     ) -> None:
         _, out, _ = foregsyte("results", done(client), "--frames", frames, "--format", "json")
         assert json.loads(out) == expected
+
+    @pytest.mark.parametrize("frames", ["4:", "9:12", "2:2", "3:1"])
+    def test_frames_that_the_video_does_not_have_are_wrong_usage(
+        self, frames: str, foregsyte: Run, client: JobClient, worker: None
+    ) -> None:
+        code, out, err = foregsyte("results", done(client), "--frames", frames)
+        assert (code, out) == (ExitCode.USAGE, "")
+        assert "4 frames, 0 to 3" in err
 
     @pytest.mark.parametrize("frames", ["3", "a:b", "-1:2", "1:2:3", "\u0661:\u0662"])
     def test_another_form_of_frames_is_wrong_usage(self, frames: str, foregsyte: Run) -> None:
@@ -353,9 +473,12 @@ class TestExitCodes:
             assert UNKNOWN_JOB in line
 
     def test_a_server_that_is_not_there_is_unreachable(self, run: Run) -> None:
-        code, _, err = run("status", UNKNOWN_JOB, "--address", f"127.0.0.1:{free_port()}")
+        address = f"127.0.0.1:{free_port()}"
+        code, _, err = run("status", UNKNOWN_JOB, "--address", address)
         assert code == ExitCode.UNREACHABLE
-        assert err.startswith("foregsyte: UNAVAILABLE")
+        says, detail = err.splitlines()
+        assert says.startswith(f"foregsyte: the server at {address} does not answer; foregsyte-api starts one")
+        assert detail.startswith("foregsyte: UNAVAILABLE")
 
     def test_a_server_that_does_not_answer_in_time_is_unreachable(self, run: Run) -> None:
         with socket.create_server(("127.0.0.1", 0)) as deaf:
@@ -363,7 +486,7 @@ class TestExitCodes:
             for command in (("status", UNKNOWN_JOB, "--timeout"), ("submit", TINY_MP4, "--call-timeout")):
                 code, _, err = run(*command, "0.1", "--address", address)
                 assert code == ExitCode.UNREACHABLE
-                assert err.startswith("foregsyte: DEADLINE_EXCEEDED")
+                assert "foregsyte: DEADLINE_EXCEEDED" in err
 
     @pytest.mark.parametrize("seconds", ["-1", "nan", "inf", "soon"])
     def test_a_timeout_that_is_no_time_is_wrong_usage(self, run: Run, seconds: str) -> None:
@@ -425,11 +548,33 @@ class TestSurroundings:
         assert f"foregsyte {command}" in out.partition("For example:")[2]
 
     def test_shells_are_offered_completion(self) -> None:
-        variables = environment(_FOREGSYTE_COMPLETE="complete_bash", COMP_WORDS="foregsyte li", COMP_CWORD="1")
-        done = subprocess.run(
-            [sys.executable, "-m", "job_client"], env=variables, capture_output=True, text=True, timeout=60, check=True
-        )
-        assert done.stdout.split() == ["list"]
+        assert offered_to_a_shell("li") == ["list"]
+
+    def test_shells_are_offered_the_jobs_and_the_pipelines_of_the_server(self, address: str, client: JobClient) -> None:
+        first, second = (client.submit(TINY_MP4).job_id for _ in range(2))
+        assert offered_to_a_shell("status", "", FOREGSYTE_ADDRESS=address) == [second, first]
+        assert offered_to_a_shell("results", first[:30], FOREGSYTE_ADDRESS=address) == [first]
+        assert offered_to_a_shell("submit", "--pipeline", "yolo", FOREGSYTE_ADDRESS=address) == ["yolo_ocr", "yolo"]
+
+    def test_shells_are_offered_the_jobs_submitted_from_here_while_the_server_is_down(self) -> None:
+        address = f"127.0.0.1:{free_port()}"
+        History(address).add(UNKNOWN_JOB, TINY_MP4)
+        assert offered_to_a_shell("status", "", FOREGSYTE_ADDRESS=address) == [UNKNOWN_JOB]
+        assert offered_to_a_shell("submit", "--pipeline", "", FOREGSYTE_ADDRESS=address) == []
+
+    @pytest.mark.parametrize("command", ["list", "results"])
+    def test_a_reader_that_wants_no_more_is_no_error(
+        self, command: str, address: str, client: JobClient, worker: None
+    ) -> None:
+        arguments = [command, *([done(client)] if command == "results" else []), "--address", address]
+        ours, theirs = os.pipe()
+        os.close(ours)  # as by `head` once it has its lines
+        ended = subprocess.run(
+            [sys.executable, "-m", "job_client", *arguments],
+            env=environment(), stdout=theirs, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        os.close(theirs)
+        assert (ended.returncode, ended.stderr) == (ExitCode.OK, "")
 
     def test_ctrl_c_ends_a_wait_with_its_code_and_without_a_trace(
         self, address: str, client: JobClient, folder: Path
@@ -456,3 +601,20 @@ def test_a_table_shows_text_as_it_was_read_and_how_much_it_leaves_out() -> None:
     assert "[live] 00 [/b]" in shown
     assert f"[live] {ROWS_SHOWN}" not in shown
     assert "and 2 more" in shown
+
+
+def test_the_fields_that_a_plugin_added_are_named_and_counted() -> None:
+    frames = [frame(index, {}, {}) for index in range(3)]
+    for one in frames[1:]:
+        one["result"]["blur"] = {"score": one["frame_index"], "[b]": "x" * 100}
+    screen = Console(width=120, record=True, file=io.StringIO())
+    screen.print(*fields_of(frame_results(frames)))
+    row = next(line for line in screen.export_text().splitlines() if "blur" in line)
+    assert [cell.strip() for cell in row.split("│")[1:3]] == ["blur", "2"]
+    assert '{"score":1,"[b]":"xxx' in row
+    assert list(fields_of(frame_results(frames[:1]))) == []
+
+
+def test_a_summary_of_some_frames_tells_how_long_they_are() -> None:
+    sentence, *_ = summary_of(timeline_of(frame_results([frame(index, {}, {}) for index in range(50, 75)])))
+    assert sentence == "1.0 s (25 frames): nothing was found"

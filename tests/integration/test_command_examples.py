@@ -61,7 +61,9 @@ def test_there_are_lines_of_every_command() -> None:
 
 @pytest.mark.parametrize("line", [line for line in dict.fromkeys(lines()) if line.split()[1] != WITH_MODELS])
 def test_the_line_does_what_it_says(line: str, surroundings: Callable[[], str]) -> None:
-    words = shlex.split(line.replace("JOB_ID", surroundings()).replace("*.mp4", "video.mp4"), comments=True)
+    words = shlex.split(
+        line.replace("JOB_ID", surroundings()).replace("*.mp4", "video.mp4").replace("FOLDER", "."), comments=True
+    )
     try:
         code = main(words[1:])
     except SystemExit as left:

@@ -99,7 +99,7 @@ def span(text: str, start_ms: float = 0.0, end_ms: float = 40.0, top: float = 30
 
 
 def timeline(*texts: TextSpan, objects: tuple[ObjectSpan, ...] = (), codes: tuple[CodeSpan, ...] = ()) -> Timeline:
-    return Timeline(texts, objects, codes, 100, 4000.0)
+    return Timeline(texts, objects, codes, 100, 0.0, 4000.0)
 
 
 class TestSubtitles:

@@ -1,11 +1,12 @@
 """Processes that start as they should, and processes that do not."""
 
+import time
 from pathlib import Path
 
 import psutil
 import pytest
 
-from job_client.local_cluster import ClusterFailed, ready_process
+from job_client.local_cluster import STOP_SECONDS, ClusterFailed, ready_process
 
 pytestmark = pytest.mark.unit
 
@@ -26,6 +27,22 @@ def test_a_process_that_prints_nothing_is_given_up_and_ended(tmp_path: Path, mon
     before = psutil.Process().children()
     with pytest.raises(ClusterFailed, match=r"module_of_the_test did not say within 0\.5 seconds that it is ready"):
         start(tmp_path, "import time\ntime.sleep(600)", monkeypatch, start_seconds=0.5, stop_seconds=0.5)
+    assert psutil.Process().children() == before
+
+
+def test_whoever_stops_it_by_ctrl_c_does_not_wait_for_a_process_that_does_not_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "deaf_module.py").write_text(
+        "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('ready yes')\ntime.sleep(600)"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    before = psutil.Process().children()
+    running = ready_process(["deaf_module"], r"ready (\S+)", tmp_path / "log")
+    running.__enter__()
+    began_at = time.monotonic()
+    assert running.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None) is False
+    assert time.monotonic() - began_at < STOP_SECONDS / 10
     assert psutil.Process().children() == before
 
 

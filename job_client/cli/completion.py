@@ -1,0 +1,47 @@
+"""What a shell offers for a job or a pipeline when a person presses the tab key."""
+
+import contextlib
+from collections.abc import Iterator
+from itertools import islice
+
+import typer
+
+from job_client.client import JobClient
+from job_client.errors import ServiceError
+from job_client.search import History
+from shared.process.shown_text import terminal_text
+
+MOST_JOBS = 50
+"""More cannot be looked through."""
+
+ANSWER_SECONDS = 2.0
+"""How long a person may wait for a try of a call."""
+
+Offer = tuple[str, str]
+"""What may be typed, and what the shell says of it."""
+
+
+def offered_jobs(context: typer.Context, incomplete: str) -> Iterator[Offer]:
+    """Yield the newest jobs whose ids begin so, with file and status; without a server those of the history."""
+    files = History(context.params["address"]).files()
+    try:
+        with _client(context) as client:
+            matching = (job for job in client.jobs() if job.job_id.startswith(incomplete))
+            for job in islice(matching, MOST_JOBS):
+                name = files[job.job_id].name if job.job_id in files else job.pipeline_id
+                yield job.job_id, terminal_text(f"{name} {job.status}")
+    except (ServiceError, OSError):
+        matching_ids = [job_id for job_id in reversed(files) if job_id.startswith(incomplete)]
+        yield from ((job_id, terminal_text(files[job_id].name)) for job_id in matching_ids[:MOST_JOBS])
+
+
+def offered_pipelines(context: typer.Context, incomplete: str) -> Iterator[Offer]:
+    """Yield the server's pipelines whose names begin so, each with its description."""
+    with contextlib.suppress(ServiceError, OSError), _client(context) as client:
+        for pipeline in client.pipelines():
+            if pipeline.pipeline_id.startswith(incomplete):
+                yield pipeline.pipeline_id, terminal_text(pipeline.description)
+
+
+def _client(context: typer.Context) -> JobClient:
+    return JobClient(context.params["address"], context.params["tls_ca_file"], ANSWER_SECONDS)

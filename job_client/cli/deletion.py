@@ -1,0 +1,117 @@
+"""The subcommand `delete`: jobs by their ids, or all that ended long ago."""
+
+import contextlib
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from job_client.cli.naming import job_named
+from job_client.cli.options import AddressOption, JsonOption, MaybeJobIdsArgument, TimeoutOption, TlsOption
+from job_client.cli.outcome import Outcome
+from job_client.cli.output import (
+    console,
+    jobs_table,
+    markup_of,
+    messages,
+    print_jobs,
+    print_message,
+    print_records,
+    wants_tables,
+)
+from job_client.client import DEFAULT_ADDRESS, JobClient
+from job_client.job import Job, JobInfo
+from job_client.search import History, TextIndex
+from shared.contract.job_status import JobStatus
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def age(text: str) -> timedelta:
+    """Return a length of time such as `30d`.
+
+    Raises:
+        typer.BadParameter: The text has another form.
+    """
+    found = re.fullmatch(r"(\d{1,6})([smhdw])", text, re.ASCII)
+    if not found:
+        raise typer.BadParameter(f"{text!r} is no number with one of the units {', '.join(_UNITS)}, such as 30d")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+def delete(
+    job_ids: MaybeJobIdsArgument = None,
+    older_than: Annotated[
+        timedelta | None,
+        typer.Option(
+            metavar="AGE", parser=age, help="All jobs that ended so long ago: 12h, 30d, 8w.", show_default=False
+        ),
+    ] = None,
+    status: Annotated[JobStatus | None, typer.Option(help="All jobs of this status: completed or failed.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the jobs, and delete none.")] = False,  # noqa: FBT002
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before all such jobs are deleted.")] = False,  # noqa: FBT002
+    as_json: JsonOption = False,  # noqa: FBT002
+    address: AddressOption = DEFAULT_ADDRESS,
+    tls_ca_file: TlsOption = None,
+    timeout: TimeoutOption = None,
+) -> None:
+    """Delete finished jobs, their videos and their results: those named, or all of an age or status.
+
+    For example:
+
+        foregsyte delete JOB_ID
+
+        foregsyte delete --older-than 30d --status completed --dry-run
+
+        foregsyte list --status failed | jq -r .job_id | xargs foregsyte delete
+    """
+    if bool(job_ids) == (older_than is not None or status is not None):
+        raise typer.BadParameter("name either jobs, or which ones by --older-than and --status")
+    if status and not status.is_final:
+        raise typer.BadParameter(f"a job that is {status} cannot be deleted", param_hint="--status")
+    outcome = Outcome()
+    with JobClient(address, tls_ca_file, timeout) as client:
+        if job_ids:
+            jobs = [job_named(client, job_id) for job_id in job_ids]
+        else:
+            jobs = [client.job(info.job_id) for info in _ended(client.jobs(status), older_than or timedelta())]
+        if dry_run:
+            print_jobs((job.status() for job in jobs), address, as_json=as_json)
+            print_message(f"{len(jobs)} jobs would be deleted")
+        elif job_ids or yes or _is_wanted(jobs, address):
+            for job in jobs:
+                with outcome.of():
+                    _delete(job, address, as_json=as_json)
+    raise outcome.exit()
+
+
+def _ended(jobs: Iterable[JobInfo], before: timedelta) -> Iterable[JobInfo]:
+    """Return the jobs that ended so long ago."""
+    latest = datetime.now(UTC) - before
+    return (job for job in jobs if job.status.is_final and job.updated_at <= latest)
+
+
+def _is_wanted(jobs: Sequence[Job], address: str) -> bool:
+    """Show the jobs, and ask whether they are to be deleted.
+
+    Raises:
+        typer.BadParameter: There is nobody to ask.
+    """
+    if not sys.stdin.isatty():
+        raise typer.BadParameter("nobody can be asked here: --yes deletes without a question, --dry-run shows the jobs")
+    messages.print(jobs_table((job.status() for job in jobs), History(address).files()))
+    return typer.confirm(f"Delete {len(jobs)} jobs, their videos and their results?", err=True)
+
+
+def _delete(job: Job, address: str, *, as_json: bool) -> None:
+    job.delete()
+    if wants_tables(as_json=as_json):
+        console.print(f"Deleted job {markup_of(job)}", highlight=False)
+    else:
+        print_records([{"job_id": job.job_id, "deleted": True}])
+    with contextlib.suppress(OSError):  # the next `find` forgets it too
+        History(address).forget([job.job_id])
+        TextIndex(address).forget([job.job_id])

@@ -1,0 +1,42 @@
+"""How a command ends that handles several files or jobs, of which a bad one does not stop the others."""
+
+import contextlib
+from collections.abc import Iterator
+
+import typer
+
+from job_client.cli.output import print_error
+from job_client.errors import ServiceError, Unreachable
+from job_client.exit_codes import exit_code_of
+from job_client.media.errors import UnsuitableFile
+from shared.process.exit_codes import ExitCode
+
+
+class Outcome:
+    """Collects the exit codes of the parts."""
+
+    def __init__(self) -> None:
+        self._codes: set[ExitCode] = set()
+
+    def add(self, code: ExitCode) -> None:
+        """Take in how a part ended."""
+        self._codes.add(code)
+
+    @contextlib.contextmanager
+    def of(self, part: object = "") -> Iterator[None]:
+        """Report an error of the block, and go on; a server that is gone, or a reader, ends the command.
+
+        Args:
+            part: What the message names, where the error does not.
+        """
+        try:
+            yield
+        except (Unreachable, BrokenPipeError):
+            raise
+        except (ServiceError, UnsuitableFile, OSError) as error:
+            print_error(f"{part}: {error}" if part else error)
+            self.add(exit_code_of(error))
+
+    def exit(self) -> typer.Exit:
+        """Return the exit with the lowest code that is not OK: what a person must mend comes before what time may."""
+        return typer.Exit(min(self._codes - {ExitCode.OK}, default=ExitCode.OK))

@@ -1,0 +1,45 @@
+"""Which files a person means by the videos of a command."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import typer
+
+from job_client.media.errors import UnsuitableVideo
+from shared.contract.mp4_signature import WINDOW_BYTES, mp4_problem
+
+VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov")
+"""Of the files of a folder that are meant: other files may lie beside them."""
+
+
+def videos_of(paths: Iterable[Path]) -> Iterator[Path]:
+    """Yield the files, and for a folder the videos that are directly in it, sorted by name.
+
+    Raises:
+        typer.BadParameter: A folder has none.
+    """
+    for path in paths:
+        if not path.is_dir():
+            yield path
+        elif found := sorted(file for file in path.iterdir() if _is_meant(file)):
+            yield from found
+        else:
+            raise typer.BadParameter(f"no file in {path} ends in {', '.join(VIDEO_SUFFIXES)}", param_hint="VIDEOS...")
+
+
+def _is_meant(path: Path) -> bool:
+    return path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith(".") and path.is_file()
+
+
+def require_mp4(video: Path) -> None:
+    """Refuse a file that the server would refuse for how it begins.
+
+    Raises:
+        UnsuitableVideo: It does not begin as an MP4.
+        OSError: It cannot be read.
+    """
+    if not video.is_file():
+        return  # a pipe can be read only once
+    with video.open("rb") as file:
+        if problem := mp4_problem(file.read(WINDOW_BYTES)):
+            raise UnsuitableVideo(problem)
