@@ -129,7 +129,7 @@ lock: setup  ## Resolves the dependencies anew, keeping what still fits
 	for name in api worker client light; do cp requirements/dev.txt requirements/$$name.txt; done
 	$(COMPILE) --output-file requirements/worker.txt --extra worker --extra client
 	$(COMPILE) --output-file requirements/api.txt $(NO_PADDLE) --extra api --extra client
-	$(COMPILE) --output-file requirements/client.txt --extra client --extra client-media
+	$(COMPILE) --output-file requirements/client.txt --extra client --extra client-data --extra client-media
 	$(COMPILE) --output-file requirements/light.txt $(NO_PADDLE) --extra api --extra worker-light --extra client --extra client-media
 
 clean:

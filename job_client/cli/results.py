@@ -1,7 +1,7 @@
 """The subcommand `results`: results as a summary, a file or on standard output."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +13,7 @@ from job_client.cli.output import console, print_message, wants_tables
 from job_client.cli.signals import ending_on_signals
 from job_client.cli.summary import fields_of, summary_of
 from job_client.client import DEFAULT_ADDRESS, JobClient
-from job_client.exports import ExportFormat, export
+from job_client.exports import ExportFormat, export, write
 from job_client.files import written_whole
 from job_client.timeline import timeline_of
 from shared.process.extras import needing_extra
@@ -53,8 +53,8 @@ def results(
 ) -> None:
     """Print results: a summary on a terminal, one JSON line a frame when piped.
 
-    The summary, the events and the subtitles say what is in the video and when, each thing once; json, jsonl, csv and
-    coco hold what was found in each frame.
+    The summary, the events and the subtitles say what is in the video and when, each thing once; json, jsonl, csv,
+    parquet and coco hold what was found in each frame.
 
     For example:
 
@@ -66,6 +66,8 @@ def results(
 
         foregsyte results JOB_ID --format events --out events.csv
 
+        foregsyte results JOB_ID --out frames.parquet
+
         foregsyte results JOB_ID --format coco --video video.mp4 --out coco.json
     """
     wanted = frames_slice(frames)
@@ -76,8 +78,12 @@ def results(
         raise typer.BadParameter(f"the video has {len(found)} frames, 0 to {len(found) - 1}", param_hint="--frames")
     size = _size_of(video) if video else None
     if out and out != STANDARD_OUTPUT:
-        _write(export(selected, _format_of(out, export_format), size), out)
+        _write(selected, _format_of(out, export_format), size, out)
         print_message(f"{len(selected)} frames written to {out}")
+    elif export_format and export_format.is_binary:
+        if sys.stdout.isatty():
+            raise typer.BadParameter(f"{export_format} is no text: name a file", param_hint="--out")
+        write(selected, export_format, sys.stdout.buffer)
     elif out or export_format or not wants_tables(as_json=raw):
         chunks = export(selected, export_format or ExportFormat.jsonl, size)
         sys.stdout.writelines(map(terminal_lines, chunks) if sys.stdout.isatty() else chunks)
@@ -93,8 +99,8 @@ def print_summary(frames: Sequence[FrameResult]) -> None:
 
 def _format_of(out: Path, chosen: ExportFormat | None) -> ExportFormat:
     suffix = out.suffix.removeprefix(".").lower()
-    if chosen is ExportFormat.events and suffix == ExportFormat.csv:
-        return ExportFormat.events_csv
+    if chosen is ExportFormat.events and suffix in {ExportFormat.csv, ExportFormat.parquet}:
+        return ExportFormat(f"{chosen}-{suffix}")
     if chosen or suffix in [*ExportFormat]:
         return chosen or ExportFormat(suffix)
     known = ", ".join(f".{name}" for name in ExportFormat)
@@ -107,10 +113,6 @@ def _size_of(video: Path) -> tuple[int, int]:
     return OriginalVideo(video).size()
 
 
-def _write(chunks: Iterable[str], out: Path) -> None:
-    with (
-        ending_on_signals(),
-        written_whole(out) as temporary,
-        temporary.open("w", encoding="utf-8", newline="") as file,
-    ):
-        file.writelines(chunks)
+def _write(frames: Sequence[FrameResult], export_format: ExportFormat, size: tuple[int, int] | None, out: Path) -> None:
+    with ending_on_signals(), written_whole(out) as temporary, temporary.open("wb") as file:
+        write(frames, export_format, file, size)

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
+from typing import BinaryIO
 
 from job_client.exports.coco import coco
 from job_client.exports.events import events_csv, events_json
 from job_client.exports.subtitles import ass, srt, vtt
 from job_client.exports.tables import table
 from job_client.timeline import Timeline, timeline_of
+from shared.process.extras import needing_extra
 from shared.results import FrameResult
 
 
@@ -24,6 +26,8 @@ class ExportFormat(StrEnum):
         vtt: Text as subtitles, for the web.
         ass: Text as subtitles, at its place in the image.
         coco: Detections for labelling tools.
+        parquet: One frame a row, for data tools.
+        events_parquet: One object, line of text or code of the video a row, for data tools.
     """
 
     json = "json"
@@ -35,17 +39,52 @@ class ExportFormat(StrEnum):
     vtt = "vtt"
     ass = "ass"
     coco = "coco"
+    parquet = "parquet"
+    events_parquet = "events-parquet"
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether it is no text."""
+        return self in {ExportFormat.parquet, ExportFormat.events_parquet}
+
+
+def write(
+    results: Sequence[FrameResult], export_format: ExportFormat, file: BinaryIO, size: tuple[int, int] | None = None
+) -> None:
+    """Write the results to a file in any format; text is in UTF-8.
+
+    Args:
+        results: The results of the frames to write.
+        export_format: How to write it.
+        file: Where to.
+        size: Width and height of the frames in pixels, which only `coco` and `ass` state.
+
+    Raises:
+        ExtraMissing: The format needs a library that is not installed.
+    """
+    if not export_format.is_binary:
+        file.writelines(chunk.encode() for chunk in export(results, export_format, size))
+        return
+    with needing_extra("client-data"):
+        from job_client.exports.parquet import write_events, write_frames  # noqa: PLC0415 (a plain client does without)
+    if export_format is ExportFormat.parquet:
+        write_frames(results, file)
+    else:
+        write_events(timeline_of(results), file)
 
 
 def export(
     results: Sequence[FrameResult], export_format: ExportFormat, size: tuple[int, int] | None = None
 ) -> Iterator[str]:
-    """Yield the results in the format, chunk by chunk; line ends are part of it.
+    """Yield the results in a format of text, chunk by chunk; line ends are part of it.
 
     Args:
         results: The results of the frames to write.
         export_format: How to write it.
         size: Width and height of the frames in pixels, which only `coco` and `ass` state.
+
+    Raises:
+        ValueError: The format is no text; `write` knows it.
     """
     match export_format:
         case ExportFormat.json:
@@ -56,6 +95,8 @@ def export(
             yield from table(results)
         case ExportFormat.coco:
             yield coco(results, size)
+        case ExportFormat.parquet | ExportFormat.events_parquet:
+            raise ValueError(f"{export_format} is no text")
         case _:
             yield from _of_timeline(timeline_of(results), export_format, size)
 

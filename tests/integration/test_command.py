@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
@@ -418,6 +419,32 @@ class TestResults:
         code, out, _ = foregsyte("results", done(client), "--format", "coco", "--video", TINY_MP4)
         assert code == ExitCode.OK
         assert {(image["width"], image["height"]) for image in json.loads(out)["images"]} == {(320, 240)}
+
+    def test_parquet_is_written_to_files_and_pipes_and_not_to_a_terminal(
+        self, foregsyte: Run, client: JobClient, worker: None, folder: Path, address: str
+    ) -> None:
+        job_id = done(client)
+        assert foregsyte("results", job_id, "--out", folder / "frames.parquet")[0] == ExitCode.OK
+        assert foregsyte("results", job_id, "--out", folder / "e.parquet", "--format", "events")[0] == ExitCode.OK
+        assert pq.read_table(folder / "frames.parquet").column("frame_index").to_pylist() == [0, 1, 2, 3]
+        assert set(pq.read_table(folder / "e.parquet").column("kind").to_pylist()) == {"text"}
+        command = ["results", job_id, "--format", "parquet", "--address", address]
+        piped = subprocess.run(
+            [sys.executable, "-m", "job_client", *command],
+            env=environment(), stdout=subprocess.PIPE, timeout=60, check=True,
+        )  # fmt: skip
+        assert pq.read_table(io.BytesIO(piped.stdout)) == pq.read_table(folder / "frames.parquet")
+        code, shown = shown_on_a_terminal(*command)
+        assert code == ExitCode.USAGE
+        assert "name a file" in shown
+
+    def test_the_error_for_a_missing_library_names_its_extra(
+        self, foregsyte: Run, client: JobClient, worker: None, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(sys.modules, "job_client.exports.parquet", None)
+        code, _, err = foregsyte("results", done(client), "--out", folder / "frames.parquet")
+        assert (code, list(folder.iterdir())) == (ExitCode.USAGE, [])
+        assert "pip install 'foregsyte[client-data]'" in err
 
     def test_a_file_whose_name_says_no_format_is_wrong_usage(
         self, foregsyte: Run, client: JobClient, worker: None, folder: Path

@@ -11,6 +11,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
+import pyarrow.parquet as pq
 import pytest
 import srt as srt_library
 from hypothesis import assume, example, given
@@ -18,8 +20,9 @@ from hypothesis import strategies as st
 from pycocotools.coco import COCO
 from pysubs2 import SSAFile
 
-from job_client.exports import ExportFormat, export
+from job_client.exports import ExportFormat, export, write
 from job_client.exports.events import events_csv, events_json
+from job_client.exports.parquet import EVENTS, FRAMES, ROWS_IN_GROUP
 from job_client.exports.subtitles import WORD_JOINER, ass, srt, vtt
 from job_client.timeline import CodeSpan, ObjectSpan, TextSpan, Timeline
 from shared.results import FrameResult, read_frame
@@ -283,3 +286,66 @@ class TestCoco:
     def test_nothing_found_is_a_data_set_without_annotations(self, tmp_path: Path) -> None:
         read = self.read(EMPTY, tmp_path)
         assert (read.getImgIds(), read.getAnnIds(), read.getCatIds()) == ([0], [], [])
+
+
+class TestParquet:
+    def written(self, results: list[FrameResult], export_format: ExportFormat, path: Path) -> Path:
+        with path.open("wb") as file:
+            write(results, export_format, file)
+        return path
+
+    @pytest.fixture
+    def path(self, tmp_path: Path) -> Path:
+        return tmp_path / "found.parquet"
+
+    def test_every_frame_is_a_row_with_lists_of_what_was_found(self, path: Path) -> None:
+        rows = pq.read_table(self.written(FRAME_RESULTS, ExportFormat.parquet, path)).to_pylist()
+        assert [row["frame_index"] for row in rows] == [0, 1, 2, 3]
+        assert [row["timestamp_ms"] for row in rows] == [0.0, 40.0, 80.0, 120.0]
+        assert rows[2]["text"] == "STOP\n[/b]"
+        assert rows[1]["detections"][1] == {
+            "label": "dog", "class_id": 1, "confidence": 0.9, "box": {"x1": 11.0, "y1": 20.0, "x2": 61.0, "y2": 80.0},
+        }  # fmt: skip
+        (line,) = rows[1]["text_lines"]
+        assert (line["text"], line["confidence"], line["polygon"][2]) == ("[live] Кадр", 0.95, {"x": 105.0, "y": 110.0})
+        assert (rows[3]["text_lines"], rows[3]["codes"], rows[3]["custom_fields"]) == ([], [], None)
+
+    def test_duckdb_reads_frames_and_events(self, tmp_path: Path) -> None:
+        seen = frame_results([frame(index, {"car": 0.9}, {"STOP": 0.99}) for index in range(10)])
+        frames = self.written(seen, ExportFormat.parquet, tmp_path / "frames.parquet")
+        events = self.written(seen, ExportFormat.events_parquet, tmp_path / "events.parquet")
+        with duckdb.connect() as database:
+            found = database.sql(
+                f"SELECT one.label, count(*), max(one.box.x2) FROM (SELECT unnest(detections) AS one FROM '{frames}') "
+                "GROUP BY ALL"
+            )
+            assert found.fetchall() == [("car", 10, 69.0)]
+            told = database.sql(f"SELECT kind, name, track_id, end_ms, x1 FROM '{events}' ORDER BY kind")
+            assert told.fetchall() == [("object", "car", 1, 400.0, 10.0), ("text", "STOP", None, 400.0, 5.0)]
+
+    def test_events_are_the_rows_of_csv(self, path: Path) -> None:
+        table = pq.read_table(self.written(FRAME_RESULTS, ExportFormat.events_parquet, path))
+        rows = list(csv.DictReader(io.StringIO(text_of(FRAME_RESULTS, ExportFormat.events_csv), newline="")))
+        told = [{name: "" if cell is None else str(cell) for name, cell in row.items()} for row in table.to_pylist()]
+        assert told == rows
+
+    def test_what_a_plugin_added_is_kept_as_json(self, path: Path) -> None:
+        results = frame(0, {}, {})
+        results["result"] |= {
+            "blur": {"score": 0.5},
+            "codes": [{"format": "QRCode", "text": "", "bytes": "AP8=", "polygon": [[0.0, 0.0]] * 4}],
+        }
+        results["result"]["detections"] = [{"label": "x", "class_id": 2**64 - 1, "confidence": 1, "box": [0, 0, 1, 1]}]
+        (row,) = pq.read_table(self.written(frame_results([results]), ExportFormat.parquet, path)).to_pylist()
+        assert json.loads(row["custom_fields"]) == {"blur": {"score": 0.5}}
+        assert (row["codes"][0]["format"], row["codes"][0]["bytes"]) == ("QRCode", "AP8=")
+        assert row["detections"][0]["class_id"] is None
+
+    def test_long_videos_are_written_in_groups(self, path: Path) -> None:
+        many = frame_results([frame(index, {}, {}) for index in range(2 * ROWS_IN_GROUP + 1)])
+        groups = pq.ParquetFile(self.written(many, ExportFormat.parquet, path)).metadata
+        assert [groups.row_group(number).num_rows for number in range(groups.num_row_groups)] == [1000, 1000, 1]
+
+    def test_nothing_found_is_a_table_with_the_same_columns(self, path: Path) -> None:
+        assert pq.read_table(self.written([], ExportFormat.events_parquet, path)).schema.equals(EVENTS)
+        assert pq.read_table(self.written(EMPTY, ExportFormat.parquet, path)).schema.equals(FRAMES)
