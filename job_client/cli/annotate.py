@@ -1,5 +1,6 @@
 """The subcommand `annotate`: the original video with its results drawn on it."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from job_client.cli.signals import ending_on_signals
 from job_client.client import DEFAULT_ADDRESS, JobClient
 from job_client.files import written_whole
 from shared.process.extras import needing_extra
+from shared.results import FrameResult
 
 SUFFIXES = (".mp4", ".mov")
 
@@ -29,16 +31,35 @@ FontOption = Annotated[
 ]
 
 
+OnlyOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="LABEL", help="Draw objects of this label and nothing else; may be repeated."),
+]
+ConfidenceOption = Annotated[
+    float, typer.Option(min=0, max=1, help="Leave out objects and text of less confidence.", show_default=False)
+]
+NoTextOption = Annotated[bool, typer.Option("--no-text", help="Leave out lines of text.")]
+TrackIdsOption = Annotated[bool, typer.Option("--track-ids", help="Number the objects, as the events do.")]
+SmoothOption = Annotated[bool, typer.Option("--smooth", help="Smooth the boxes of each object over time.")]
+
+
 def annotate(
     job_id: JobIdArgument,
     out: OutOption,
     video: VideoOption = None,
+    only: OnlyOption = None,
+    min_confidence: ConfidenceOption = 0.0,
+    no_text: NoTextOption = False,  # noqa: FBT002
+    track_ids: TrackIdsOption = False,  # noqa: FBT002
+    smooth: SmoothOption = False,  # noqa: FBT002
     font: FontOption = None,
     address: AddressOption = DEFAULT_ADDRESS,
     tls_ca_file: TlsOption = None,
     timeout: TimeoutOption = None,
 ) -> None:
-    """Write a copy of the video with boxes, labels and text drawn on every frame.
+    """Write a copy of the video with boxes and labels drawn on every frame.
+
+    Text is marked, and labelled where it is smaller than a label; codes are labelled with what they say.
 
     The server does not return videos: name the file with --video, unless `foregsyte submit` of this host submitted it.
     The copy keeps its size, frame times, rotation and sound. Needs the extra `client-media`.
@@ -48,19 +69,33 @@ def annotate(
         foregsyte annotate JOB_ID -o annotated.mp4
 
         foregsyte annotate JOB_ID --video video.mp4 -o annotated.mp4
+
+        foregsyte annotate JOB_ID --min-confidence 0.5 --no-text --track-ids --smooth -o annotated.mp4
     """
     if out.suffix.lower() not in SUFFIXES:
         raise typer.BadParameter(f"{out.name} must end in {' or '.join(SUFFIXES)}", param_hint="--out")
     with JobClient(address, tls_ca_file, timeout) as client:
         job = job_named(client, job_id)
         results = job.results()
+    _require_labels(only or (), results)
     original = video or original_of(job, address)
     if not original:
         raise typer.BadParameter("say which file was submitted: this host knows none", param_hint="--video")
     with needing_extra("client-media"):
         from job_client.media.annotation import annotate_video  # noqa: PLC0415 (a plain client does without)
         from job_client.media.fonts import FontFile  # noqa: PLC0415
+        from job_client.media.selection import Selection  # noqa: PLC0415
+    selection = Selection(frozenset(only or ()), min_confidence, text=not no_text, track_ids=track_ids, smooth=smooth)
     fonts = [FontFile(path) for path in font or ()]
     with ending_on_signals(), written_whole(out) as temporary, counting_bar("drawing", len(results)) as advance:
-        annotate_video(original, results, temporary, advance, fonts)
+        annotate_video(original, results, temporary, advance, fonts, selection)
     print_message(f"{len(results)} frames written to {out}")
+
+
+def _require_labels(labels: Iterable[str], results: Iterable[FrameResult]) -> None:
+    found = {detection.label for frame in results for detection in frame.detections}
+    if missing := set(labels) - found:
+        known = ", ".join(sorted(found)) or "none"
+        raise typer.BadParameter(
+            f"no object is labelled {', '.join(sorted(missing))}; labels: {known}", param_hint="--only"
+        )

@@ -1,13 +1,16 @@
 """Draws the results of a frame onto it: boxes with labels, polygons of text and codes with what they say."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
 
 from job_client.media.fonts import FontFile
 from job_client.media.labels import PALETTE, TEXT_COLOR, Labels
-from shared.results import Box, Detection, FrameResult, Polygon, one_line
+from job_client.media.placement import Placement
+from job_client.media.selection import DrawnFrame
+from shared.results import Box, Detection, Polygon, one_line
 from shared.video.frame import Image
 
 _FONT_SHARE = 40
@@ -29,33 +32,58 @@ class Drawing:
     def __init__(self, width: int, height: int, fonts: Sequence[FontFile] = ()) -> None:
         shorter = min(width, height)
         self._thickness = _THIN if shorter < _LARGE else _THICK
-        self._labels = Labels(max(_LEAST_FONT_PIXELS, shorter // _FONT_SHARE), fonts)
+        self._font_pixels = max(_LEAST_FONT_PIXELS, shorter // _FONT_SHARE)
+        self._labels = Labels(self._font_pixels, fonts)
 
-    def draw(self, image: Image, result: FrameResult) -> None:
-        """Draw the objects, the lines of text and the codes of a frame.
+    def draw(self, image: Image, frame: DrawnFrame) -> None:
+        """Draw the objects, the lines of text and the codes of a frame, and label what does not say itself what it is.
 
         Args:
             image: `(H, W, 3)` uint8 BGR as it is displayed; changed in place.
-            result: The frame's result.
+            frame: What to draw.
         """
-        texts = [(line.polygon, line.text) for line in result.text_lines]
-        texts += [(code.polygon, one_line(code.text)) for code in result.codes]
-        for found in result.detections:
-            x1, y1, x2, y2 = map(int, found.box)
-            cv2.rectangle(image, (x1, y1), (x2, y2), PALETTE[_class_color(found)][::-1], self._thickness)
-        for polygon, _ in texts:
+        result, height, width = frame.result, *image.shape[:2]
+        polygons = [*(line.polygon for line in result.text_lines), *(code.polygon for code in result.codes)]
+        for polygon in polygons:
             corners = np.array(polygon).astype(np.int32)
             cv2.drawContours(image, [corners], 0, PALETTE[TEXT_COLOR][::-1], self._thickness)
         for found in result.detections:
-            self._labels.paste(image, f"{found.label} {found.confidence:.2f}", _class_color(found), found.box)
-        for polygon, text in texts:
-            self._labels.paste(image, text, TEXT_COLOR, _extent(polygon))
+            x1, y1, x2, y2 = map(int, found.box)
+            cv2.rectangle(image, (x1, y1), (x2, y2), PALETTE[_class_color(found)][::-1], self._thickness)
+        boxes = [found.box for found in result.detections]
+        placement = Placement(width, height, [extent(polygon) for polygon in polygons], boxes)
+        for text, color, box in self._labels_of(frame):
+            self._labels.paste(image, text, color, box, placement)
+
+    def _labels_of(self, frame: DrawnFrame) -> Iterator[tuple[str, int, Box]]:
+        """Yield what each label says, its colour and what it names: the largest objects first, which are in front."""
+        objects = zip(frame.result.detections, frame.track_ids, strict=True)
+        for found, number in sorted(objects, key=lambda entry: -_area(entry[0].box)):
+            name = found.label if number is None else f"{found.label} #{number}"
+            yield f"{name} {found.confidence:.2f}", _class_color(found), found.box
+        can_be_read = {line.text for line in frame.result.text_lines}
+        for line in frame.result.text_lines:
+            if _height(line.polygon) < self._font_pixels:
+                yield line.text, TEXT_COLOR, extent(line.polygon)
+        for code in frame.result.codes:
+            if code.text not in can_be_read:
+                yield one_line(code.text), TEXT_COLOR, extent(code.polygon)
 
 
 def _class_color(found: Detection) -> int:
     return (found.class_id or 0) % TEXT_COLOR
 
 
-def _extent(polygon: Polygon) -> Box:
+def _area(box: Box) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])
+
+
+def _height(polygon: Polygon) -> float:
+    """Return how high the characters of a line are, in pixels."""
+    return math.dist(polygon[0], polygon[3])
+
+
+def extent(polygon: Polygon) -> Box:
+    """Return the box that encloses a polygon."""
     xs, ys = zip(*polygon, strict=True)
     return min(xs), min(ys), max(xs), max(ys)

@@ -8,6 +8,8 @@ import PIL.Image
 from PIL import ImageColor, ImageDraw
 
 from job_client.media.fonts import FontFile, load_font, packaged_fonts, suitable_font
+from job_client.media.placement import Placement
+from shared.results import Box
 from shared.video.frame import Image
 
 PALETTE = tuple(map(ImageColor.getrgb, (
@@ -41,21 +43,22 @@ class Labels:
         self._font = cache(lambda font: load_font(font, font_pixels))
         self._cached_tile = lru_cache(MAX_TILES)(self._draw_tile)
 
-    def paste(self, image: Image, text: str, color: int, corner: Sequence[float]) -> None:
-        """Paste a label above a corner, or as near to it as the image allows.
+    def paste(self, image: Image, text: str, color: int, box: Box, placement: Placement) -> None:
+        """Paste a label near what it names, unless there is no place for it.
 
         Args:
             image: `(H, W, 3)` uint8 BGR; changed in place.
             text: What the label says.
             color: Its place in the palette.
-            corner: The top left corner of what is labelled.
+            box: What is labelled.
+            placement: The places of the image.
         """
         height, width = image.shape[:2]
         tile = self.tile(text, color)[:height, :width]
         tile_height, tile_width = tile.shape[:2]
-        left = min(max(int(corner[0]), 0), width - tile_width)
-        top = min(max(int(corner[1]) - tile_height, 0), height - tile_height)
-        image[top : top + tile_height, left : left + tile_width] = tile
+        if corner := placement.place(tile_width, tile_height, box):
+            left, top = corner
+            image[top : top + tile_height, left : left + tile_width] = tile
 
     def tile(self, text: str, color: int) -> Image:
         """Return the label alone, an image `(H, W, 3)` uint8 BGR.

@@ -286,6 +286,15 @@ def test_the_command_names_what_is_wrong_with_its_files(
         assert list(folder.iterdir()) == []
 
 
+def test_a_label_that_no_object_has_is_wrong_usage(
+    annotate: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert annotate("--video", TINY_MP4, "-o", tmp_path / "out.mp4", "--only", "zebra") == ExitCode.USAGE
+    assert "no object is labelled zebra" in capsys.readouterr().err
+    options = ("--min-confidence", "0.5", "--no-text", "--track-ids", "--smooth")
+    assert annotate("--video", TINY_MP4, "-o", tmp_path / "out.mp4", *options) == ExitCode.OK
+
+
 def test_the_error_for_a_missing_library_names_its_extra(
     annotate: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

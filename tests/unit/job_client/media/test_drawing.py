@@ -5,13 +5,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from job_client.media.drawing import Drawing
 from job_client.media.errors import UnsuitableFont
 from job_client.media.fonts import FontFile, packaged_fonts, suitable_font
 from job_client.media.labels import PALETTE, TEXT_COLOR, Labels
+from job_client.media.placement import Placement
+from job_client.media.selection import Selection, drawn_frames
 from shared.video.frame import Image
-from tests.support.found import frame_results
+from tests.support.found import frame, frame_results
 
 pytestmark = pytest.mark.unit
 
@@ -22,10 +26,10 @@ def blank() -> Image:
     return np.full((HEIGHT, WIDTH, 3), 128, np.uint8)
 
 
-def drawn(result: dict[str, Any]) -> Image:
+def drawn(result: dict[str, Any], **selection: Any) -> Image:
     image = blank()
-    [frame] = frame_results([{"frame_index": 0, "result": result}])
-    Drawing(WIDTH, HEIGHT).draw(image, frame)
+    [chosen] = drawn_frames(frame_results([{"frame_index": 0, "result": result}]), Selection(**selection))
+    Drawing(WIDTH, HEIGHT).draw(image, chosen)
     return image
 
 
@@ -35,8 +39,8 @@ def detection(
     return {"label": label, "class_id": class_id, "confidence": 0.9131, "box": box}
 
 
-def line(text: str, x: float = 40, y: float = 60) -> dict[str, Any]:
-    return {"text": text, "confidence": 0.9, "polygon": [[x, y], [x + 90, y], [x + 90, y + 20], [x, y + 20]]}
+def line(text: str, x: float = 40, y: float = 60, height: float = 20) -> dict[str, Any]:
+    return {"text": text, "confidence": 0.9, "polygon": [[x, y], [x + 90, y], [x + 90, y + height], [x, y + height]]}
 
 
 def changed(image: Image) -> tuple[int, int, int, int]:
@@ -49,10 +53,15 @@ def color_at(image: Image, x: int, y: int) -> tuple[int, ...]:
     return tuple(int(value) for value in image[y, x])
 
 
-def test_a_code_is_drawn_as_a_line_of_text_is() -> None:
-    of_line = line("STOP")
-    code = {"format": "QRCode", "text": "STOP", "polygon": of_line["polygon"]}
-    assert np.array_equal(drawn({"codes": [code]}), drawn({"text_lines": [of_line]}))
+def code(text: str, x: float = 40, y: float = 60) -> dict[str, Any]:
+    return {"format": "QRCode", "text": text, "polygon": line(text, x, y)["polygon"]}
+
+
+def test_text_that_can_be_read_is_not_repeated() -> None:
+    assert changed(drawn({"text_lines": [line("STOP")]}))[1] == 59  # the polygon's own line, two pixels thick
+    assert changed(drawn({"text_lines": [line("STOP", height=6)]}))[1] < 59
+    assert changed(drawn({"codes": [code("STOP")]}))[1] < 59
+    assert changed(drawn({"codes": [code("STOP")], "text_lines": [line("STOP", y=100)]}))[1] == 59
 
 
 @pytest.mark.parametrize("result", [{}, {"timestamp_ms": 1.0}, {"detections": [], "text": "", "text_lines": []}])
@@ -84,14 +93,62 @@ def test_a_label_stays_inside_the_image_and_whole(box: tuple[float, ...]) -> Non
     labels = Labels(12)
     tile = labels.tile("person 0.91", 0)
     image = blank()
-    labels.paste(image, "person 0.91", 0, box)
+    labels.paste(image, "person 0.91", 0, box, Placement(WIDTH, HEIGHT, [], []))
     left, top, right, bottom = changed(image)
     assert (bottom - top + 1, right - left + 1) == tile.shape[:2]
 
 
 def test_a_label_longer_than_the_image_is_cut() -> None:
-    image = drawn({"text_lines": [line("long " * 500)]})
+    image = drawn({"detections": [detection("long " * 500)]})
     assert changed(image)[2] == WIDTH - 1
+
+
+def test_only_what_is_selected_is_drawn() -> None:
+    result = {"detections": [detection("person", 0), detection("car", 1)], "text_lines": [line("STOP")]}
+    result["codes"] = [code("mine", y=200)]
+    car = drawn({"detections": [detection("car", 1)]})
+    assert np.array_equal(drawn(result, only=frozenset({"car"})), car)
+    assert np.array_equal(drawn(result, min_confidence=0.95, text=False), drawn({"codes": [code("mine", y=200)]}))
+    assert np.array_equal(drawn(result, min_confidence=0.95), drawn({"codes": [code("mine", y=200)]}))
+
+
+@given(st.lists(st.tuples(*[st.floats(0, WIDTH)] * 4), max_size=30))
+def test_labels_lie_in_the_image_and_never_on_each_other(corners: list[tuple[float, ...]]) -> None:
+    boxes = [(min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)) for x1, y1, x2, y2 in corners]
+    placement = Placement(WIDTH, HEIGHT, boxes[:5], boxes)
+    taken = np.zeros((HEIGHT, WIDTH), bool)
+    for box in boxes:
+        if place := placement.place(60, 15, box):
+            left, top = place
+            assert 0 <= left <= WIDTH - 60
+            assert 0 <= top <= HEIGHT - 15
+            assert not taken[top : top + 15, left : left + 60].any()
+            taken[top : top + 15, left : left + 60] = True
+
+
+def test_a_label_does_not_cover_what_can_be_read_if_there_is_another_place() -> None:
+    box = (100.0, 100.0, 160.0, 120.0)
+    above, below = (90.0, 80.0, 200.0, 99.0), (0.0, 121.0, WIDTH, 140.0)
+    assert Placement(WIDTH, HEIGHT, [], []).place(60, 15, box) == (100, 85)
+    assert Placement(WIDTH, HEIGHT, [above], [box]).place(60, 15, box) == (100, 121)
+    assert Placement(WIDTH, HEIGHT, [above, below], [box]).place(60, 15, box) == (161, 100)
+
+
+def test_labels_may_have_the_numbers_of_the_objects_in_the_video() -> None:
+    frames = frame_results([frame(index, {"car": 0.9}, {}) for index in range(3)])
+    assert [one.track_ids for one in drawn_frames(frames, Selection(track_ids=True))] == [(1,)] * 3
+    assert [one.track_ids for one in drawn_frames(frames)] == [(None,)] * 3
+
+
+def test_a_smoothed_box_follows_a_thing_that_moves_and_does_not_tremble() -> None:
+    frames = [frame(index, {"car": 0.9}, {}) for index in range(20)]
+    for index, one in enumerate(frames):
+        box = one["result"]["detections"][0]["box"]
+        box[0] += 3 * (-1) ** index  # its true place is 10 + index
+    lefts = [
+        one.result.detections[0].box[0] for one in drawn_frames(frame_results(frames), Selection(smooth=True))[3:-3]
+    ]
+    assert max(abs(left - (13 + index)) for index, left in enumerate(lefts)) < 0.5
 
 
 @pytest.mark.parametrize(
@@ -124,4 +181,4 @@ def test_what_is_no_font_is_said_to_be_none(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", " ", "\u200b", "\U0010ffff", "a\tb"])
 def test_odd_text_is_drawn_without_a_fault(text: str) -> None:
-    drawn({"text_lines": [line(text)]})
+    drawn({"text_lines": [line(text, height=6)], "codes": [code(text)]})
