@@ -25,7 +25,7 @@ class ExportFormat(StrEnum):
         srt: Text as subtitles, for every player.
         vtt: Text as subtitles, for the web.
         ass: Text as subtitles, at its place in the image.
-        coco: Detections for labelling tools.
+        coco: Detections for labelling tools, with the `track_id` of the events.
         parquet: One frame a row, for data tools.
         events_parquet: One object, line of text or code of the video a row, for data tools.
     """
