@@ -80,7 +80,7 @@ def delete(
             jobs = [client.job(info.job_id) for info in _ended(client.jobs(status), older_than or timedelta())]
         if dry_run:
             print_jobs((job.status() for job in jobs), address, as_json=as_json)
-            print_message(f"{len(jobs)} jobs would be deleted")
+            print_message(f"{_number_of(jobs)} would be deleted")
         elif job_ids or yes or _is_wanted(jobs, address):
             for job in jobs:
                 with outcome.of():
@@ -90,8 +90,8 @@ def delete(
 
 def _ended(jobs: Iterable[JobInfo], before: timedelta) -> Iterable[JobInfo]:
     """Return the jobs that ended so long ago."""
-    latest = datetime.now(UTC) - before
-    return (job for job in jobs if job.status.is_final and job.updated_at <= latest)
+    now = datetime.now(UTC)
+    return (job for job in jobs if job.status.is_final and now - job.updated_at >= before)
 
 
 def _is_wanted(jobs: Sequence[Job], address: str) -> bool:
@@ -102,8 +102,15 @@ def _is_wanted(jobs: Sequence[Job], address: str) -> bool:
     """
     if not sys.stdin.isatty():
         raise typer.BadParameter("nobody can be asked here: --yes deletes without a question, --dry-run shows the jobs")
+    if not jobs:
+        print_message("There is no such job")
+        return False
     messages.print(jobs_table((job.status() for job in jobs), History(address).files()))
-    return typer.confirm(f"Delete {len(jobs)} jobs, their videos and their results?", err=True)
+    return typer.confirm(f"Delete {_number_of(jobs)} with videos and results?", err=True)
+
+
+def _number_of(jobs: Sequence[Job]) -> str:
+    return "1 job" if len(jobs) == 1 else f"{len(jobs)} jobs"
 
 
 def _delete(job: Job, address: str, *, as_json: bool) -> None:
