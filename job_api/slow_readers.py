@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
-from job_api.interceptors.connection_bytes import sent_bytes
+from job_api.connection_bytes import sent_bytes
 from shared.process.clock import Clock, monotonic_clock
 
 SLOWEST_BYTES_PER_SECOND = 500_000

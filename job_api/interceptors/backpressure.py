@@ -24,8 +24,8 @@ from types import MappingProxyType
 from typing import Any
 
 from job_api.call_pool import CallPool
+from job_api.connection_bytes import is_counted, received_bytes
 from job_api.errors import ApiError, Overloaded, PayloadTooLarge
-from job_api.interceptors.connection_bytes import is_counted, received_bytes
 from job_api.interceptors.held_calls import HeldCall, held_call
 from job_api.message_budget import ROOM_SECONDS, MessageBudget
 

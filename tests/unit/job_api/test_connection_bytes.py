@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from job_api.interceptors.connection_bytes import is_counted, received_bytes, sent_bytes
+from job_api.connection_bytes import is_counted, received_bytes, sent_bytes
 from tests.conftest import OPTIONAL
 from tests.support.waiting import eventually
 
