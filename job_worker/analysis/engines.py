@@ -2,6 +2,7 @@
 
 # ruff: noqa: PLC0415 - an engine that is not chosen is not even imported
 
+import logging
 from collections.abc import Callable
 
 from cachetools import cached
@@ -15,6 +16,8 @@ from job_worker.inference.openvino_models import Precision
 from job_worker.ocr.base import TextReader
 from job_worker.settings import WorkerSettings
 from shared.pipelines.profiles import PROFILES
+
+logger = logging.getLogger(__name__)
 
 THIS_HOST = Host()
 
@@ -58,6 +61,12 @@ def load_text_reader(settings: WorkerSettings, host: Host = THIS_HOST) -> TextRe
         ModelLoadError: It cannot be loaded.
     """
     engine = text_engine(settings, host)
+    if engine == "torch" and settings.text_engine == settings.device == "auto":
+        try:
+            return _read_bundled_models(settings, host, engine)
+        except ModelLoadError as error:  # nobody asked for this GPU, and the CPU reads the same
+            logger.warning("text is read on the CPU, since the GPU does not run its networks", exc_info=error)
+            return _read_bundled_models(settings, host, "openvino")
     if engine != "paddleocr":
         if not _uses_bundled_text_models(settings):
             named = settings.ocr_detection_model or settings.ocr_recognition_model

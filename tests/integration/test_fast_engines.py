@@ -19,6 +19,7 @@ from job_worker.detection.openvino_detector import OpenVinoDetector
 from job_worker.detection.openvino_export import runnable_weights
 from job_worker.detection.ultralytics_detector import UltralyticsDetector
 from job_worker.errors import ModelLoadError
+from job_worker.inference.host import Host
 from job_worker.inference.openvino_models import Precision
 from job_worker.ocr.bundled_models import TextModelFolders, bundled_text_models
 from job_worker.ocr.openvino_text_reader import OpenVinoTextReader
@@ -29,6 +30,7 @@ from shared.video.frame import Image
 from shared.video.reader import VideoReader
 from tests.conftest import TINY_MP4
 from tests.support.checkpoints import write_checkpoint
+from tests.support.hosts import FakeHost
 
 pytestmark = [pytest.mark.integration, pytest.mark.worker, pytest.mark.models]
 
@@ -198,6 +200,18 @@ def test_the_engine_is_the_fast_one_unless_another_is_configured(
     chosen = settings(yolo_weights, cache_folder, **values)
     assert type(load_detector(chosen)).__name__ == detects
     assert type(load_text_reader(chosen)).__name__ == reads
+
+
+@pytest.mark.skipif(Host().has_gpu_for_torch(), reason="optional: torch sees a GPU, which runs the networks")
+def test_text_is_read_on_the_cpu_where_a_gpu_that_nobody_named_does_not_run_the_networks(
+    yolo_weights: Path, cache_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = FakeHost(has_gpu=True)
+    assert type(load_text_reader(settings(yolo_weights, cache_folder), broken)).__name__ == "OpenVinoTextReader"
+    assert "text is read on the CPU" in caplog.text
+    for values in ({"device": "cuda:0"}, {"text_engine": "torch"}):
+        with pytest.raises(ModelLoadError):
+            load_text_reader(settings(yolo_weights, cache_folder, **values), broken)
 
 
 @pytest.mark.parametrize("setting", ["ocr_detection_model", "ocr_recognition_model"])
