@@ -7,6 +7,12 @@ CLASSES = ("license_plate", "traffic_sign", "caption", "qr_code", "barcode")
 """The labels, in the order of the class numbers."""
 
 
+UNKNOWN = tuple(f"{name}?" for name in CLASSES)
+"""Areas in which one of the classes may be without a label. Their class numbers follow those of the labels."""
+
+NUMBERED = CLASSES + UNKNOWN
+
+
 @dataclass(frozen=True)
 class Box:
     """A labelled box in a frame: `x1, y1, x2, y2` in pixels."""
@@ -41,7 +47,7 @@ def overlap_of_union(one: Box, other: Box) -> float:
 def label_lines(boxes: list[Box], width: int, height: int) -> str:
     """Return the boxes as a label file: class number, middle x and y, width, height as shares of the frame's size."""
     return "".join(
-        f"{CLASSES.index(box.label)} {(box.x1 + box.x2) / 2 / width:.5f} {(box.y1 + box.y2) / 2 / height:.5f} "
+        f"{NUMBERED.index(box.label)} {(box.x1 + box.x2) / 2 / width:.5f} {(box.y1 + box.y2) / 2 / height:.5f} "
         f"{(box.x2 - box.x1) / width:.5f} {(box.y2 - box.y1) / height:.5f}\n"
         for box in boxes
     )
@@ -53,5 +59,5 @@ def read_boxes(file: Path, width: int, height: int) -> list[Box]:
     for line in file.read_text().splitlines():
         number, x, y, w, h = map(float, line.split())
         corners = (x - w / 2) * width, (y - h / 2) * height, (x + w / 2) * width, (y + h / 2) * height
-        boxes.append(Box(CLASSES[int(number)], *corners))
+        boxes.append(Box(NUMBERED[int(number)], *corners))
     return boxes

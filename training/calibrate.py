@@ -1,26 +1,39 @@
-"""Makes the classes of a checkpoint equally careful: `python -m training.calibrate RUN/weights/best.pt --to OUT.pt`.
+"""Makes a confidence of 0.5 mean the same for all classes: `python -m training.calibrate BEST.pt --to OUT.pt`.
 
 Some classes are easily seen where nothing is (a window is square and bright as a sign is), others hardly ever, and a
-worker has one least confidence for all. So each class's scores are shifted until, at a confidence of 0.5, it raises at
-most three false alarms in two hundred frames of the dataset's `val` part that show no class at all. The order of what
-is found within a class, and so its average precision, stays as it is.
+worker has one least confidence for all. Of a class that is labelled in photographs, half of what is found in the
+`calibrate` part with a confidence of 0.5 is right: its scores are fitted to what is right (J. Platt, "Probabilistic
+outputs for support vector machines", 1999). The scores of the other classes are shifted until, at 0.5, each raises at
+most three false alarms in two hundred frames without it: the photographs, and the frames of the `val` part that show no
+class at all. The order of what is found within a class, and so its average precision, stays as it is.
 """
 
 # ruff: noqa: PLC0415 - what only looks at numbers loads no model library
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from job_worker.settings import BUNDLED_IMAGE_SIZE
 from training.boxes import CLASSES
-from training.evaluate import Finder, Found
+from training.evaluate import Finder, Found, judge
 from training.labelled import rendered_frames
 
 MOST_ALARMS = 0.015
 """False alarms a frame and class."""
+
+Line = tuple[float, float]
+"""What log-odds are multiplied by, and what is added."""
+
+NEWTON_STEPS = 50
+DAMPING = 1e-3
+"""How much a line is held to changing nothing: where everything is right, it would else have no end."""
+FITTED_FROM = 0.02
+"""What has a lower confidence would outnumber what lies near 0.5."""
+LEAST_SLOPE = 0.1
+"""The order of what is found stays."""
 
 STEPS = np.arange(0.3, 0.96, 0.05)
 
@@ -39,15 +52,55 @@ def least_confidences(found: list[list[Found]]) -> dict[str, float]:
     }
 
 
-def calibrated(checkpoint: Path, least: Mapping[str, float], to: Path) -> None:
-    """Write a checkpoint in which what had the least confidence of its class has 0.5."""
+def fitted(confidences: Sequence[float], hits: Sequence[bool]) -> Line:
+    """Return the line over the log-odds of confidences that says best how likely what they are of is right.
+
+    The logistic regression is solved by Newton's method, from the line that changes nothing.
+    """
+    odds = np.log(confidences) - np.log1p(-np.asarray(confidences))
+    inputs = np.stack([odds, np.ones_like(odds)])
+    line = np.array([1.0, 0.0])
+    for _ in range(NEWTON_STEPS):
+        expected = 1 / (1 + np.exp(-line @ inputs))
+        curvature = (inputs * expected * (1 - expected)) @ inputs.T + DAMPING * np.eye(2)
+        line -= np.linalg.solve(curvature, inputs @ (expected - hits) + DAMPING * (line - (1.0, 0.0)))
+    return float(max(line[0], LEAST_SLOPE)), float(line[1])
+
+
+def shifted(least: float) -> Line:
+    """Return the line by which a confidence of `least` becomes 0.5."""
+    return 1.0, float(-np.log(least / (1 - least)))
+
+
+def lines_of(empty: list[list[Found]], stills: list[list[tuple[Found, bool]]]) -> dict[str, Line]:
+    """Return the line of each class.
+
+    Args:
+        empty: What was found in each of the frames that show nothing.
+        stills: What was found in each of the photographs, and whether it is right.
+    """
+    judged = [answer for still in stills for answer in still]
+    labelled = {box.label for (box, _), hit in judged if hit}
+    found = [*empty, *([answer for answer, _ in still] for still in stills)]
+    lines = {name: shifted(least) for name, least in least_confidences(found).items()}
+    for name in labelled:
+        of_class = [(value, hit) for (box, value), hit in judged if box.label == name and value >= FITTED_FROM]
+        confidences, hits = zip(*of_class, strict=True)
+        lines[name] = fitted(confidences, hits)
+    return lines
+
+
+def calibrated(checkpoint: Path, lines: Mapping[str, Line], to: Path) -> None:
+    """Write a checkpoint whose scores are, for each class, those of the line over the log-odds of before."""
     import torch
 
     trained = torch.load(checkpoint, weights_only=False)
     network = trained["model"]
-    shift = torch.tensor([-np.log(least[name] / (1 - least[name])) for name in CLASSES])
+    slopes, shifts = torch.tensor([lines[name] for name in CLASSES]).T
     for scores in network.model[-1].cv3:  # one for each size of grid
-        scores[-1].bias.data += shift.to(scores[-1].bias.dtype)
+        last = scores[-1]
+        last.weight.data *= slopes.to(last.weight.dtype)[:, None, None, None]
+        last.bias.data = (last.bias.data.float() * slopes + shifts).to(last.bias.dtype)
     torch.save(trained, to)
 
 
@@ -60,10 +113,11 @@ def main() -> None:
     parser.add_argument("--imgsz", type=int, default=BUNDLED_IMAGE_SIZE, help="the longer side of the images")
     given = parser.parse_args()
     find = Finder(given.checkpoint, given.imgsz, "cpu")
-    found = [find(frame) for frame in rendered_frames(given.dataset, "val") if frame.is_empty]
-    least = least_confidences(found)
-    calibrated(given.checkpoint, least, given.to)
-    print(f"{len(found)} frames without any class:", {name: round(value, 2) for name, value in least.items()})
+    stills = [judge(find, frame) for frame in rendered_frames(given.dataset, "calibrate")]
+    empty = [find(frame) for frame in rendered_frames(given.dataset, "val") if frame.is_empty]
+    lines = lines_of(empty, stills)
+    calibrated(given.checkpoint, lines, given.to)
+    print(f"{len(empty)} frames without any class, {len(stills)} photographs:", lines)
 
 
 if __name__ == "__main__":

@@ -18,9 +18,13 @@ from benchmarks.measuring import command_line, save, show_table
 from job_worker.settings import BUNDLED_CONFIDENCE, BUNDLED_IMAGE_SIZE
 from training.boxes import CLASSES, Box, overlap_of_union
 from training.labelled import LabelledFrame, real_frames, rendered_frames
+from training.photographs import SOURCES
 
 LEAST_CONFIDENCE = 0.001
 """Average precision needs all detections."""
+
+NEAR_HALF = 0.05
+"""How far from 0.5 confidences are for the share that is right to be counted."""
 
 IOU = 0.5
 """Two boxes whose overlap over union is at least this are at the same place."""
@@ -36,18 +40,18 @@ def evaluate(find: Find, frames: Iterable[LabelledFrame]) -> dict[str, Any]:
     """Run the detector on the frames and compare.
 
     Returns:
-        The number of frames, `map50`, for every class that is there `ap50`, `precision`, `recall` and `labelled`, and
-        `false_alarms` on frames that show none of the classes.
+        The number of frames, `map50`, for every class that is there `ap50`, `precision`, `recall`, `labelled` and how
+        many of those `near_half` are right, and `false_alarms` on frames that show none of the classes.
     """
     answers: list[tuple[Found, bool]] = []
     labelled: Counter[str] = Counter()
     alarms: list[int] = []
     count = 0
     for count, frame in enumerate(frames, start=1):  # noqa: B007 (used below)
-        found = [(box, confidence) for box, confidence in find(frame) if not _is_ignored(box, frame)]
-        answers += zip(found, _matched(found, frame.boxes), strict=True)
+        judged = judge(find, frame)
+        answers += judged
         labelled.update(box.label for box in frame.boxes)
-        alarms += [sum(confidence >= BUNDLED_CONFIDENCE for _, confidence in found)] if frame.is_empty else []
+        alarms += [sum(confidence >= BUNDLED_CONFIDENCE for (_, confidence), _ in judged)] if frame.is_empty else []
     classes = _average_precisions(answers, labelled)
     accepted = [(box.label, hit) for (box, confidence), hit in answers if confidence >= BUNDLED_CONFIDENCE]
     for name in (name for name in CLASSES if name in labelled):
@@ -56,6 +60,7 @@ def evaluate(find: Find, frames: Iterable[LabelledFrame]) -> dict[str, Any]:
             precision=round(sum(hits) / len(hits), 3) if hits else 0.0,
             recall=round(sum(hits) / labelled[name], 3),
             labelled=labelled[name],
+            near_half=_near_half(answers, name),
         )
     return {
         "frames": count,
@@ -65,7 +70,19 @@ def evaluate(find: Find, frames: Iterable[LabelledFrame]) -> dict[str, Any]:
     }
 
 
-def _average_precisions(answers: list[tuple[Found, bool]], labelled: Counter[str]) -> dict[str, dict[str, float]]:
+def judge(find: Find, frame: LabelledFrame) -> list[tuple[Found, bool]]:
+    """Return what is found in a frame, and of each whether it is right; without what does not count."""
+    found = [(box, confidence) for box, confidence in find(frame) if not _is_ignored(box, frame)]
+    return list(zip(found, _matched(found, frame.boxes), strict=True))
+
+
+def _near_half(answers: list[tuple[Found, bool]], name: str) -> str:
+    """Return how many of the detections of a class with a confidence of 0.45 to 0.55 are right, as `3 of 5`."""
+    hits = [hit for (box, confidence), hit in answers if box.label == name and abs(confidence - 0.5) <= NEAR_HALF]
+    return f"{sum(hits)} of {len(hits)}"
+
+
+def _average_precisions(answers: list[tuple[Found, bool]], labelled: Counter[str]) -> dict[str, dict[str, Any]]:
     """Return `ap50` of the classes, as Ultralytics computes it."""
     if not answers:
         return {}
@@ -97,7 +114,7 @@ class Finder:
 
 
 def _is_ignored(box: Box, frame: LabelledFrame) -> bool:
-    return any(box.overlap(area) > 0.5 * box.area for area in frame.ignored)
+    return any(area.label in ("", box.label) and box.overlap(area) > 0.5 * box.area for area in frame.ignored)
 
 
 def _matched(found: list[Found], truth: list[Box]) -> list[bool]:
@@ -124,7 +141,7 @@ def main() -> None:
     """Run the command."""
     parser = command_line(__doc__)
     parser.add_argument("--weights", type=Path, default=Path("data/models/text_carriers.pt"))
-    parser.add_argument("--dataset", type=Path, help="a rendered dataset; its test part is used")
+    parser.add_argument("--dataset", type=Path, help="a dataset; its parts test and validate are used")
     parser.add_argument("--videos", type=Path, help="the folder with the videos of labels/real_frames.json")
     parser.add_argument("--imgsz", type=int, default=BUNDLED_IMAGE_SIZE, help="the longer side of the images")
     parser.add_argument("--device", default="cpu")
@@ -134,6 +151,9 @@ def main() -> None:
     report = {}
     if given.dataset:
         report["rendered"] = evaluate(find, rendered_frames(given.dataset))
+        stills = list(rendered_frames(given.dataset, "validate"))
+        for source in SOURCES if stills else ():
+            report[f"photographs_{source}"] = evaluate(find, (one for one in stills if one.name.startswith(source)))
     if given.videos:
         report["real"] = evaluate(find, real_frames(given.videos))
     for title, part in report.items():

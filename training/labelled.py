@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -11,7 +12,10 @@ import cv2
 
 from shared.video.frame import Image
 from shared.video.reader import VideoReader
-from training.boxes import Box, read_boxes
+from training.boxes import CLASSES, Box, read_boxes
+
+PHOTOGRAPH_PARTS = ("calibrate", "validate")
+"""The parts of a dataset that are photographs, in which only some classes are labelled."""
 
 REAL_FRAMES = Path(__file__).parent / "labels" / "real_frames.json"
 
@@ -23,7 +27,8 @@ class LabelledFrame(NamedTuple):
         name: Where it comes from.
         image: `(H, W, 3)` uint8 BGR.
         boxes: What is labelled, in pixels.
-        ignored: Places where nobody can tell what there is: what is found there does not count.
+        ignored: Places where nobody can tell what there is: what is found there does not count, or what is found of
+            one class, where they have its name.
     """
 
     name: str
@@ -38,12 +43,15 @@ class LabelledFrame(NamedTuple):
 
 
 def rendered_frames(dataset: Path, part: str = "test") -> Iterator[LabelledFrame]:
-    """Yield the frames of one part of a rendered dataset."""
+    """Yield the frames of one part of a dataset."""
     for file in sorted((dataset / "images" / part).glob("*.jpg")):
         image: Any = cv2.imread(str(file))
         height, width = image.shape[:2]
         texts = (dataset / kind / part / f"{file.stem}.txt" for kind in ("labels", "ignored"))
-        yield LabelledFrame(file.stem, image, *(read_boxes(text, width, height) for text in texts))
+        boxes, ignored = (read_boxes(text, width, height) for text in texts)
+        if part not in PHOTOGRAPH_PARTS:
+            ignored = [replace(area, label="") for area in ignored]
+        yield LabelledFrame(file.stem, image, [box for box in boxes if box.label in CLASSES], ignored)
 
 
 def real_frames(videos: Path, labels: Path = REAL_FRAMES) -> Iterator[LabelledFrame]:

@@ -19,6 +19,8 @@ from ultralytics.models.yolo.detect import DetectionTrainer
 
 from job_worker.settings import BUNDLED_IMAGE_SIZE
 from shared.process.cores import usable_cores
+from training.boxes import NUMBERED
+from training.loss import KnownLoss
 
 ARCHITECTURE = "yolo11n.yaml"
 SEED = 0
@@ -41,6 +43,7 @@ def train(data: Path, folder: Path, device: str, start: str, **settings: object)
         The path of `best.pt`.
     """
     model: Any = YOLO(start)
+    model.add_callback("on_train_start", _leave_out_unknown)
     on_cpu = device == "cpu"
     if on_cpu:
         model.add_callback("on_train_start", _quicken)
@@ -65,17 +68,31 @@ class _Trainer(DetectionTrainer):
     """Trains on rectangles: frames of one shape are batched, so that nothing is computed for empty borders."""
 
     def build_dataset(self, img_path: str, mode: str = "train", batch: int | None = None) -> YOLODataset:
-        dataset: YOLODataset = super().build_dataset(img_path, mode, batch)
+        known = self.data
+        self.data = {**known, "names": dict(enumerate(NUMBERED))}
+        try:
+            dataset: YOLODataset = super().build_dataset(img_path, mode, batch)
+        finally:
+            self.data = known
         if mode == "train" and batch:
             _mix(dataset, batch)
         return dataset
 
 
+def _leave_out_unknown(trainer: BaseTrainer) -> None:
+    network: Any = trainer.model
+    network.criterion = KnownLoss(network)
+
+
 def _mix(dataset: YOLODataset, size: int) -> None:
-    """Put the batches into a random order: Ultralytics sorts a dataset of rectangles by shape, and keeps it so."""
+    """Mix frames of one shape, and put the batches into a random order: Ultralytics sorts a dataset by shape."""
     whole = len(dataset.labels) // size
+    rng = np.random.default_rng(SEED)
     batches = np.arange(whole * size).reshape(whole, size)
-    mixed = np.random.default_rng(SEED).permutation(whole)
+    for shape in np.unique(dataset.batch_shapes[:whole], axis=0):
+        alike = (dataset.batch_shapes[:whole] == shape).all(axis=1)
+        batches[alike] = rng.permutation(batches[alike].flatten()).reshape(-1, size)
+    mixed = rng.permutation(whole)
     order = [*batches[mixed].flatten(), *range(whole * size, len(dataset.labels))]
     for name in ("im_files", "npy_files", "labels"):
         setattr(dataset, name, [getattr(dataset, name)[i] for i in order])
@@ -113,6 +130,7 @@ def main() -> None:
     parser.add_argument("--lr0", type=float, default=RECIPE["lr0"], help="the learning rate to begin with")
     warmup = RECIPE["warmup_epochs"]
     parser.add_argument("--warmup", type=float, default=warmup, dest="warmup_epochs", help="epochs until it is reached")
+    parser.add_argument("--freeze", type=int, default=0, help="so many of the first layers stay as they are")
     parser.add_argument("--start", default=ARCHITECTURE, help="a checkpoint to go on from")
     settings = vars(parser.parse_args())
     print(train(**settings, nbs=settings["batch"], workers=4))  # a step after every batch

@@ -8,6 +8,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
+from ultralytics.cfg import get_cfg
+from ultralytics.models.yolo import YOLO
 
 from job_worker.detection.base import DetectionLimits
 from job_worker.detection.openvino_detector import OpenVinoDetector
@@ -16,9 +19,10 @@ from job_worker.inference.openvino_models import Precision
 from shared.video.reader import VideoReader
 from tests.conftest import ROOT
 from training.boxes import CLASSES, Box
-from training.calibrate import calibrated, least_confidences
+from training.calibrate import calibrated, fitted, least_confidences, lines_of, shifted
 from training.evaluate import Finder, Found, evaluate
 from training.labelled import LabelledFrame, rendered_frames
+from training.loss import KnownLoss
 
 pytestmark = [pytest.mark.integration, pytest.mark.models, pytest.mark.corpus, pytest.mark.timeout(300)]
 
@@ -41,16 +45,17 @@ def models(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_classes_are_made_equally_careful(tmp_path: Path) -> None:
     shipped = ROOT / "data" / "models" / "text_carriers.pt"
-    least = dict.fromkeys(CLASSES, 0.5) | {"caption": 0.7, "qr_code": 0.3}
-    calibrated(shipped, least, tmp_path / "shifted.pt")
+    lines = {name: shifted(least) for name, least in {**dict.fromkeys(CLASSES, 0.5), "caption": 0.7}.items()}
+    calibrated(shipped, {**lines, "traffic_sign": (0.5, 0.0)}, tmp_path / "shifted.pt")
     image = cv2.resize(next(iter(VideoReader(ROOT / "data" / "samples" / "road_and_parcel.mp4"))).image, (640, 360))
     before, after = (
         {(b.label): sure for b, sure in reversed(Finder(weights, 640, "cpu")(LabelledFrame("", image, [])))}
         for weights in (shipped, tmp_path / "shifted.pt")
     )
     assert {"caption", "traffic_sign"} <= set(before)
-    assert after["traffic_sign"] == pytest.approx(before["traffic_sign"], abs=0.01)
     odds = {name: sure / (1 - sure) for name, sure in before.items()}
+    root = odds["traffic_sign"] ** 0.5
+    assert after["traffic_sign"] == pytest.approx(root / (1 + root), abs=0.02)
     assert after["caption"] == pytest.approx(odds["caption"] / (odds["caption"] + 0.7 / 0.3), abs=0.02)
 
 
@@ -62,6 +67,46 @@ def test_the_least_confidence_of_a_class_leaves_three_false_alarms_in_two_hundre
     least = least_confidences(found)
     assert least["caption"] == pytest.approx(0.45)  # three are left
     assert least["barcode"] == pytest.approx(0.3)
+
+
+def test_half_of_what_has_a_fitted_confidence_of_a_half_is_right() -> None:
+    rng = np.random.default_rng(0)
+    confidences = rng.uniform(0.02, 0.98, 4000)
+    odds = np.log(confidences / (1 - confidences))
+    hits = rng.random(4000) < 1 / (1 + np.exp(-(2 * odds + 1)))
+    assert fitted(confidences.tolist(), hits.tolist()) == pytest.approx((2, 1), abs=0.2)
+    slope, shift = fitted([0.6, 0.7, 0.8], [True, True, True])
+    assert slope > 0
+    assert np.isfinite(shift)
+
+
+def test_classes_that_photographs_label_are_fitted_and_the_others_raise_no_alarms_there() -> None:
+    plate, caption = Box("license_plate", 0, 0, 9, 9), Box("caption", 0, 0, 9, 9)
+    stills: list[list[tuple[Found, bool]]] = [[((plate, 0.3), True), ((caption, 0.8), False)] for _ in range(100)]
+    lines = lines_of([[] for _ in range(100)], stills)
+    assert lines["license_plate"][1] > 0
+    assert lines["caption"] == pytest.approx((1, -np.log(0.85 / 0.15)))
+
+
+@pytest.mark.parametrize("file", ["000001.jpg", "real_000001.jpg"])
+def test_where_a_class_is_unknown_a_detector_is_not_told_that_it_is_absent(file: str) -> None:
+    network = YOLO("yolo11n.yaml").model
+    network.args = get_cfg(overrides={})
+    head = network.model[-1]
+    features = [torch.zeros(1, 8, 128 // stride, 128 // stride) for stride in (8, 16, 32)]
+    count = sum(one.shape[2] * one.shape[3] for one in features)
+    scores = torch.full((1, head.nc, count), -1.0)
+    scores[0, 4] = 1.0
+    scores.requires_grad_()
+    preds = {"boxes": torch.zeros(1, 64, count), "scores": scores, "feats": features}
+    left_half = {"cls": torch.tensor([[head.nc + 2.0]]), "bboxes": torch.tensor([[0.25, 0.5, 0.5, 1.0]])}
+    loss, _ = KnownLoss(network).loss(preds, {**left_half, "batch_idx": torch.zeros(1), "im_file": [file]})
+    loss.sum().backward()
+    gradient = scores.grad[0, :, :256].reshape(-1, 16, 16)
+    assert not gradient[2, :, :8].any()
+    assert (gradient[2, :, 8:] > 0).all()
+    assert (gradient[1] > 0).all()
+    assert bool(gradient[4].any()) == (file == "000001.jpg")  # what it is sure of may be there, in a photograph
 
 
 def step(module: str, *arguments: object) -> str:
@@ -123,7 +168,8 @@ def test_the_evaluation_counts_what_is_found_missed_and_imagined() -> None:
     assert report["false_alarms"] == {"frames": 1, "per_frame": 1.0}
     assert report["classes"]["traffic_sign"]["recall"] == 0.5
     assert report["classes"]["traffic_sign"]["precision"] == 1.0
-    assert report["classes"]["caption"] == {"ap50": 0.0, "precision": 0.0, "recall": 0.0, "labelled": 1}
+    missed = {"ap50": 0.0, "precision": 0.0, "recall": 0.0, "labelled": 1, "near_half": "0 of 0"}
+    assert report["classes"]["caption"] == missed
     perfect = evaluate(lambda frame: [(box, 0.9) for box in frame.boxes], frames)  # type: ignore[arg-type]
     assert perfect["map50"] == pytest.approx(0.995)
     assert perfect["false_alarms"]["per_frame"] == 0

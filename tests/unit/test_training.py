@@ -7,14 +7,17 @@ import cv2
 import numpy as np
 import pytest
 
-from training.boxes import CLASSES, Box
+from job_worker.settings import BUNDLED_IMAGE_SIZE
+from training.boxes import CLASSES, NUMBERED, Box, label_lines
 from training.build_dataset import JPEG_QUALITY, SEEDS, build_dataset
 from training.labelled import REAL_FRAMES, rendered_frames
 from training.materials import Materials, find_materials
+from training.photographs import PARTS, SCENE, SOURCES, photographs, varied
 from training.scenes.backgrounds import Backgrounds
 from training.scenes.captions import Captions, put_caption
 from training.scenes.codes import barcode_label, bars, qr_code, qr_label
 from training.scenes.compose import SMALLEST, Frame, Painter
+from training.scenes.cutouts import Cutouts
 from training.scenes.patch import Patch, Thing, blank, place, rectangle
 from training.scenes.plates import plate, vehicle
 from training.scenes.screens import Screens
@@ -180,7 +183,7 @@ def test_a_dataset_holds_the_frames_and_their_boxes_whatever_the_number_of_proce
     for number, frame in enumerate(read):
         drawn = painter.frame(SEEDS["test"], number)
         for boxes, wanted in ((frame.boxes, drawn.boxes), (frame.ignored, drawn.ignored)):
-            assert [box.label for box in boxes] == [box.label for box in wanted]
+            assert [box.label for box in boxes] == [box.label if boxes is frame.boxes else "" for box in wanted]
             for box, other in zip(boxes, wanted, strict=True):
                 assert (box.x1, box.y1, box.x2, box.y2) == pytest.approx(
                     (other.x1, other.y1, other.x2, other.y2), abs=0.1
@@ -205,6 +208,73 @@ def test_a_dataset_can_begin_with_frames_that_nobody_has_seen(painter: Painter, 
     (first, _), (val,) = (list(rendered_frames(tmp_path, part)) for part in ("train", "val"))
     assert [box.label for box in first.boxes] == [box.label for box in painter.frame(SEEDS["train"], 7).boxes]
     assert [box.label for box in val.boxes] == [box.label for box in painter.frame(SEEDS["val"], 0).boxes]
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder of photographs: a light plate, or a light sign, on darkness."""
+    for source, (label, _) in SOURCES.items():
+        (tmp_path / "photos" / source).mkdir(parents=True)
+        for number in range(SCENE * len(PARTS)):
+            image = np.full((80, 160, 3), number // 2, np.uint8)
+            cv2.circle(image, (80, 40), 12, (250, 200, 150), -1)
+            file = tmp_path / "photos" / source / f"{number:05}.webp"
+            cv2.imwrite(str(file), image)
+            file.with_suffix(".txt").write_text(label_lines([Box(label, 68, 28, 93, 53)], 160, 80))
+    return tmp_path / "photos"
+
+
+def test_photographs_of_one_scene_are_in_one_part_and_say_which_class_is_unknown(photos: Path) -> None:
+    names = {part: [frame.name for frame in photographs(photos, part)] for part in set(PARTS)}
+    assert sum(map(len, names.values())) == 2 * SCENE * len(PARTS)
+    assert names["calibrate"] == [f"{source}_{2 * SCENE + n:05}" for source in SOURCES for n in range(SCENE)]
+    for frame in photographs(photos, "validate"):
+        known, unknown = SOURCES[frame.name.split("_")[0]]
+        assert [box.label for box in frame.boxes] == [known]
+        assert frame.ignored == [Box(unknown, 0, 0, 160, 80)]
+
+
+def test_a_photograph_is_varied_and_its_labels_go_with_it(photos: Path, painter: Painter) -> None:
+    frames = list(photographs(photos, "train"))[:: SCENE // 2]
+    cutouts = Cutouts((frame.image, frame.boxes) for frame in frames)
+    variants = [varied(number, frame, painter, cutouts) for number, frame in enumerate(frames)]
+    for frame, variant in zip(frames, variants, strict=True):
+        known, unknown = SOURCES[frame.name.split("_")[0]]
+        height, width = variant.pixels.shape[:2]
+        assert max(height, width) == BUNDLED_IMAGE_SIZE
+        assert variant.ignored[-1].label == unknown
+        assert variant.ignored[-1].area == pytest.approx(height * width)
+        assert any(box.label == known for box in (*variant.boxes, *variant.ignored)) or not variant.boxes
+    assert {box.label for one in variants for box in one.boxes} >= {"license_plate", "traffic_sign", "caption"}
+    again = varied(3, frames[3], painter, cutouts)
+    assert np.array_equal(again.pixels, variants[3].pixels)
+
+
+def test_a_cutout_is_labelled_where_it_is_pasted_and_covers_no_label() -> None:
+    photo = np.zeros((100, 100, 3), np.uint8)
+    photo[40:60, 30:70] = 255
+    cutouts = Cutouts([(photo, [Box("license_plate", 30, 40, 70, 60)])])
+    taken = Box("caption", 0, 0, 150, 300)
+    for seed in range(20):
+        frame = np.zeros((300, 300, 3), np.uint8)
+        boxes = [taken]
+        cutouts.paste(chance(seed), frame, boxes)
+        assert not frame[:, :150].any()
+        for box in boxes[1:]:
+            inside = frame[round(box.y1) + 2 : round(box.y2) - 2, round(box.x1) + 2 : round(box.x2) - 2]
+            assert box.label == "license_plate"
+            assert inside.min() > 100
+
+
+def test_a_dataset_with_photographs_trains_on_some_and_holds_others_back(photos: Path, tmp_path: Path) -> None:
+    build_dataset(tmp_path / "set", None, {"real": range(3), "train": range(2)}, 1, photos)
+    trained = sorted(file.stem for file in (tmp_path / "set" / "images" / "train").iterdir())
+    assert trained == ["000000", "000001", "real_000000", "real_000001", "real_000002"]
+    numbers = [line.split()[0] for line in (tmp_path / "set/labels/train/real_000000.txt").read_text().splitlines()]
+    assert str(NUMBERED.index("traffic_sign?")) in numbers
+    held = list(rendered_frames(tmp_path / "set", "validate"))
+    assert [frame.name for frame in held] == [frame.name for frame in photographs(photos, "validate")]
+    assert {area.label for frame in held for area in frame.ignored} == {"license_plate", "traffic_sign"}
 
 
 def test_labels_of_real_frames_are_whole() -> None:

@@ -12,6 +12,7 @@ from training.scenes.captions import Captions
 from training.scenes.chance import Rng, choose, log_uniform
 from training.scenes.clutter import Clutter
 from training.scenes.codes import barcode_label, qr_label
+from training.scenes.cutouts import Cutouts
 from training.scenes.patch import Patch, Pixels, put, view
 from training.scenes.plates import plate, vehicle
 from training.scenes.road import Roads
@@ -37,6 +38,9 @@ SCREENS = 0.05
 ALONE = 0.25
 """The share of frames that show no class at all."""
 
+CUTOUTS = 0.3
+"""The share of the frames with classes into which cut-outs of real plates and signs are pasted, where there are any."""
+
 
 class Frame(NamedTuple):
     """A rendered frame.
@@ -55,7 +59,8 @@ class Frame(NamedTuple):
 class Painter:
     """Renders frames from materials: the same seed and number give the same frame."""
 
-    def __init__(self, materials: Materials) -> None:
+    def __init__(self, materials: Materials, cutouts: Cutouts | None = None) -> None:
+        self._cutouts = cutouts
         self._fonts = Fonts(materials.fonts)
         self._backgrounds = Backgrounds(materials.photos, materials.textures)
         self._signs = Signs(self._fonts, materials.signs, materials.symbol_font)
@@ -74,8 +79,22 @@ class Painter:
         else:
             pixels, boxes = self._ground(rng, width, height), []
             self._things(rng, pixels, boxes, empty=empty)
+        if self._cutouts and not empty and rng.random() < CUTOUTS:
+            self._cutouts.paste(rng, pixels, boxes)
+        return self.shot(rng, pixels, boxes, empty=empty)
+
+    def shot(self, rng: Rng, pixels: Pixels, boxes: list[Box], *, empty: bool, filmed_share: float = 0.85) -> Frame:
+        """Return a scene after camera, captions and compression.
+
+        Args:
+            rng: Where chance comes from.
+            pixels: The scene.
+            boxes: What is labelled in it.
+            empty: Whether it gets no captions.
+            filmed_share: The share of scenes that a camera's effects are applied to.
+        """
         spot = 1.0
-        if rng.random() < 0.85:
+        if rng.random() < filmed_share:
             pixels, spot = filmed(rng, pixels)
         clear = [box for box in boxes if _is_large_enough(box, spot)]
         if not empty and rng.random() < 0.5:

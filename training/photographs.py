@@ -1,0 +1,108 @@
+"""Labelled photographs of the real world: which part of a dataset each belongs to, and how they are varied to train on.
+
+A folder holds `plates/` and `signs/`, images with label files beside them. In each only one class is labelled, and not
+everywhere: whether the other one is there is unknown.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from job_worker.settings import BUNDLED_IMAGE_SIZE
+from training.boxes import Box, read_boxes
+from training.labelled import LabelledFrame
+from training.scenes.chance import Rng, choose, log_uniform
+from training.scenes.compose import SHAPES, Frame, Painter
+from training.scenes.cutouts import Cutouts
+from training.scenes.patch import Pixels
+
+SOURCES = {"plates": ("license_plate", "traffic_sign"), "signs": ("traffic_sign", "license_plate")}
+"""By folder: the class that is labelled, and the one that is not."""
+
+SCENE = 20
+"""So many photographs in a row belong to the same part, because neighbours may show the same street."""
+
+PARTS = ("train", "train", "calibrate", "train", "train", "validate", "train")
+"""The parts, which the scenes go to in turn."""
+
+SEED = 4
+VARIANT = "real_"
+"""What the file names of their variants begin with."""
+LEAST_SHOWN = 0.6
+"""The share of a thing that a part of a photograph must show to be labelled there."""
+
+
+def photographs(folder: Path, part: str) -> Iterator[LabelledFrame]:
+    """Yield the photographs of one part; areas where a class is unknown are `ignored` with its name."""
+    for source, (_, unknown) in SOURCES.items():
+        for number, file in enumerate(sorted((folder / source).glob("*.webp"))):
+            if PARTS[number // SCENE % len(PARTS)] != part:
+                continue
+            image: Any = cv2.imread(str(file))
+            height, width = image.shape[:2]
+            boxes = read_boxes(file.with_suffix(".txt"), width, height)
+            yield LabelledFrame(f"{source}_{file.stem}", image, boxes, [Box(unknown, 0, 0, width, height)])
+
+
+def varied(number: int, frame: LabelledFrame, painter: Painter, cutouts: Cutouts) -> Frame:
+    """Return a photograph as it is trained on: a part of it, with things pasted in, filmed, captioned, compressed.
+
+    Args:
+        number: Which of the endless variants.
+        frame: The photograph.
+        painter: Draws the captions and the camera's effects.
+        cutouts: What is pasted in.
+    """
+    rng = np.random.default_rng([SEED, number])
+    pixels, boxes, ignored = _window(rng, frame)
+    if rng.random() < 0.5:
+        pixels = _balanced(pixels)
+    if rng.random() < 0.4:
+        cutouts.paste(rng, pixels, boxes)
+    shot = painter.shot(rng, pixels, boxes, empty=rng.random() < 0.5, filmed_share=0.4)
+    return Frame(shot.pixels, shot.boxes, shot.ignored + ignored)
+
+
+def _window(rng: Rng, frame: LabelledFrame) -> tuple[Pixels, list[Box], list[Box]]:
+    """Return a part of a photograph, enlarged, with what is labelled and what is unknown in it."""
+    full_height, full_width = frame.image.shape[:2]
+    shape = choose(rng, SHAPES)
+    zoom = log_uniform(rng, 1, 2.5) if rng.random() < 0.65 else 1.0
+    width = min(full_width, full_height * shape[0] / shape[1]) / zoom
+    height = width * shape[1] / shape[0]
+    x, y = rng.uniform(0, full_width - width), rng.uniform(0, full_height - height)
+    if frame.boxes and rng.random() < 0.7:
+        box = choose(rng, frame.boxes)
+        x = float(np.clip((box.x1 + box.x2) / 2 - width * rng.uniform(0.1, 0.9), 0, full_width - width))
+        y = float(np.clip((box.y1 + box.y2) / 2 - height * rng.uniform(0.1, 0.9), 0, full_height - height))
+    scale = BUNDLED_IMAGE_SIZE / max(width, height)
+    size = round(width * scale), round(height * scale)
+    shift = np.array([[scale, 0, -x * scale], [0, scale, -y * scale]])
+    pixels = cv2.warpAffine(frame.image[..., ::-1], shift, size, flags=cv2.INTER_LINEAR)
+    boxes, ignored = [], []
+    for box in (*frame.boxes, *frame.ignored):
+        x1, x2 = ((value - x) * scale for value in (box.x1, box.x2))
+        y1, y2 = ((value - y) * scale for value in (box.y1, box.y2))
+        moved = Box(box.label, x1, y1, x2, y2)
+        shown = moved.cut_to(*size)
+        if box in frame.boxes and shown.area >= LEAST_SHOWN * moved.area:
+            boxes.append(shown)
+        elif shown.area > 0:
+            ignored.append(shown)
+    return pixels, boxes, ignored
+
+
+def _balanced(pixels: Pixels) -> Pixels:
+    """Return the image with the same mean in each of its colours: some cameras tint everything."""
+    means = pixels.reshape(-1, 3).mean(axis=0)
+    balanced: Pixels = np.clip(pixels * (means.mean() / np.maximum(means, 1)), 0, 255).astype(np.uint8)
+    return balanced
+
+
+def unknown(box: Box) -> Box:
+    """Return the area as one where its class is unknown, for a label file."""
+    return replace(box, label=f"{box.label}?")
