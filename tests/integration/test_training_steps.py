@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,6 +19,7 @@ from job_worker.detection.ultralytics_detector import UltralyticsDetector
 from job_worker.inference.openvino_models import Precision
 from shared.video.reader import VideoReader
 from tests.conftest import ROOT
+from training.average import averaged
 from training.boxes import CLASSES, Box
 from training.calibrate import calibrated, fitted, least_confidences, lines_of, shifted
 from training.evaluate import Finder, Found, evaluate
@@ -57,6 +59,22 @@ def test_classes_are_made_equally_careful(tmp_path: Path) -> None:
     root = odds["traffic_sign"] ** 0.5
     assert after["traffic_sign"] == pytest.approx(root / (1 + root), abs=0.02)
     assert after["caption"] == pytest.approx(odds["caption"] / (odds["caption"] + 0.7 / 0.3), abs=0.02)
+
+
+def biases(weights: Path) -> torch.Tensor:
+    """Return what is added to the scores of the classes on the finest grid."""
+    network: Any = YOLO(str(weights)).model
+    found: torch.Tensor = network.model[-1].cv3[0][-1].bias.float()
+    return found
+
+
+def test_an_average_lies_between_two_detectors(tmp_path: Path) -> None:
+    shipped, other = ROOT / "data" / "models" / "text_carriers.pt", tmp_path / "other.pt"
+    calibrated(shipped, {**dict.fromkeys(CLASSES, (1.0, 0.0)), "caption": (1.0, 8.0)}, other)
+    averaged(shipped, other, 0.25, tmp_path / "average.pt")
+    first, second, average = map(biases, (shipped, other, tmp_path / "average.pt"))
+    assert (average - first - (second - first) / 4).abs().max() < 0.01
+    assert average[CLASSES.index("caption")] == pytest.approx(float(first[CLASSES.index("caption")]) + 2, abs=0.01)
 
 
 def test_the_least_confidence_of_a_class_leaves_three_false_alarms_in_two_hundred_frames() -> None:
