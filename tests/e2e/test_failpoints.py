@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from shutil import copytree
 from uuid import uuid4
 
 import grpc
@@ -55,10 +56,10 @@ class Known:
             assert files[f"{job_id}.mp4"].read_bytes() == video
 
 
-@pytest.fixture
-def known(tmp_path: Path) -> Known:
+@pytest.fixture(scope="module")
+def left(tmp_path_factory: pytest.TempPathFactory) -> Known:
     """A data folder on which a server has run: one job of each state."""
-    data = tmp_path / "data"
+    data = tmp_path_factory.mktemp("left") / "data"
     known = Known(data)
     with running_server(ApiSettings.of(address="127.0.0.1:0", data_dir=data, min_free_bytes=0)) as server:
         ids = [server.jobs.SubmitJob(submit_request(VIDEO + bytes([number]))).job_id for number in range(3)]
@@ -71,6 +72,12 @@ def known(tmp_path: Path) -> Known:
     states = (pb.JOB_STATUS_COMPLETED, pb.JOB_STATUS_FAILED, pb.JOB_STATUS_PENDING)
     known.statuses = dict(zip(ids, states, strict=True))
     return known
+
+
+@pytest.fixture
+def known(left: Known, tmp_path: Path) -> Known:
+    """The same for one test alone."""
+    return Known(copytree(left.data, tmp_path / "data"), dict(left.videos), dict(left.statuses))
 
 
 @contextmanager

@@ -17,7 +17,6 @@ from training.sample_video import ACT_FRAMES, SAMPLE
 
 pytestmark = [pytest.mark.unit, pytest.mark.worker]
 
-CLIP_FRAMES = 200
 LEAST_READ = 0.95
 
 
@@ -39,14 +38,15 @@ def read(image: Image, *detections: Detection) -> list[Code]:
 
 
 @pytest.mark.thorough
-def test_of_codes_of_ten_kinds_turned_and_blurred_nearly_all_are_read_and_none_wrongly() -> None:
+@pytest.mark.parametrize("frames", [40, pytest.param(200, marks=pytest.mark.corpus)])
+def test_of_codes_of_ten_kinds_turned_and_blurred_nearly_all_are_read_and_none_wrongly(frames: int) -> None:
     right = 0
-    for frame in map(coded_frame, range(CLIP_FRAMES)):
+    for frame in map(coded_frame, range(frames)):
         found = {(code.format, code.text) for code in read(frame.image)}
         assert found <= {(frame.format, frame.text)}
         right += len(found)
     assert len(FORMATS) == 10
-    assert right >= LEAST_READ * CLIP_FRAMES
+    assert right >= LEAST_READ * frames
 
 
 def test_every_code_of_a_frame_is_read_once_where_it_is_from_top_to_bottom() -> None:
@@ -92,10 +92,10 @@ def test_a_code_that_a_detector_sees_is_read_enlarged() -> None:
 @pytest.mark.thorough
 def test_a_frame_full_of_what_codes_begin_with_takes_bounded_time() -> None:
     finder = np.pad(np.pad(np.zeros((3, 3), np.uint8), 1, constant_values=255), 1)
-    tiles = np.tile(np.pad(finder, 1, constant_values=255), (2160 // 9, 3840 // 9))
+    tiles = np.tile(np.pad(finder, 1, constant_values=255), (1080 // 9, 1920 // 9))
     begin = time.process_time()
     assert read(cv2.cvtColor(tiles, cv2.COLOR_GRAY2BGR)) == []
-    assert time.process_time() - begin < 60
+    assert time.process_time() - begin < 20
 
 
 @pytest.mark.thorough
