@@ -14,6 +14,9 @@ CONFIDENCE_POWER = 4
 MAX_COMPARED_CHARS = 500
 """Longer readings, which no video has, are the same or others: a comparison takes time and memory by the square."""
 
+LONG_CHARS = 12
+"""From which length on one edit is sooner a misreading than the next line, which hardly ever is so alike."""
+
 CACHED_PAIRS = 1 << 14
 """The same few readings are compared again in every frame."""
 
@@ -23,8 +26,8 @@ class Difference(IntEnum):
 
     Attributes:
         none: They say the same.
-        misreading: In characters that are taken for each other, such as O and 0, or in a first or last one that a box
-            may have cut off.
+        misreading: In characters that are taken for each other, such as O and 0, in a first or last one that a box
+            may have cut off, or in one of a dozen and more.
         similar: In at most every third character: two readings of one line, or one line and the next like it.
         number: Likewise, and a digit is another one, or all but the number is equal: mostly something that counts.
         other: In more.
@@ -65,9 +68,11 @@ def difference(one: str, other: str) -> Difference:
     edits = [number for number, (a, b) in enumerate(pairs) if a != b]
     if any(_changes_number(*pairs[number]) for number in edits):
         return Difference.number
+    is_slight = len(edits) == 1 and longest >= LONG_CHARS
     ends = (0, len(pairs) - 1)
     whole = (pairs[number] for number in edits if number not in ends or all(pairs[number]))
-    return Difference.misreading if all(_look(a) == _look(b) for a, b in whole) else Difference.similar
+    is_misread = is_slight or all(_look(a) == _look(b) for a, b in whole)
+    return Difference.misreading if is_misread else Difference.similar
 
 
 def _changes_number(one: str, other: str) -> bool:

@@ -34,6 +34,7 @@ def test_an_alignment_has_both_texts_and_the_fewest_edits(one: str, other: str) 
     [
         ("Hello world", "Helloworld", Difference.none),
         ("CFBD-353", "CF8O-353", Difference.misreading),
+        ("THE QUIET STATE", "THE QUET STATE", Difference.misreading),
         ("DOLLARAMA", "DOLLARAME", Difference.similar),
         ("DOLLARAMA", "DOLLARAM", Difference.misreading),
         ("It's late.", "Its late", Difference.misreading),
