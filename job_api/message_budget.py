@@ -130,7 +130,8 @@ class MessageBudget:
             Overloaded: There was no room in time, too many wait for room, or nobody waits for the answer any more.
         """
         charge = _Charge(call)
-        charge.has_ended = not call.add_callback(partial(self._end, charge, has_ended=True))
+        if not call.add_callback(partial(self._end, charge, has_ended=True)):
+            charge.has_ended = True
         self._resize(charge, size_bytes)
         try:
             yield partial(self._resize, charge)

@@ -21,7 +21,7 @@ def job_named(client: JobClient, text: str) -> Job:
     """
     if len(text) >= ID_LENGTH:
         return client.job(text)
-    found = [job.job_id for job in client.jobs() if job.job_id.startswith(text)]
+    found = [job.job_id for job in client.jobs() if text and job.job_id.startswith(text)]
     if len(found) != 1:
         raise typer.BadParameter(f"{len(found)} jobs of the server have an id that begins with {text!r}")
     return client.job(found[0])

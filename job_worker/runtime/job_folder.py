@@ -117,8 +117,11 @@ def _delete(folder: Path) -> None:
 
 
 def _folders_in(folder: Path) -> list[Path]:
-    with os.scandir(folder) as entries:
-        return [Path(entry) for entry in entries if entry.is_dir(follow_symlinks=False)]
+    try:
+        with os.scandir(folder) as entries:
+            return [Path(entry) for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except OSError:  # another worker, or hostile code, has deleted it
+        return []
 
 
 def _dissolve(inner: Path, folder: Path) -> bool:
