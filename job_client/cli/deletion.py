@@ -74,14 +74,12 @@ def delete(
         raise typer.BadParameter(f"a job that is {status} cannot be deleted", param_hint="--status")
     outcome = Outcome()
     with JobClient(address, tls_ca_file, timeout) as client:
-        if job_ids:
-            jobs = [job_named(client, job_id) for job_id in job_ids]
-        else:
-            jobs = [client.job(info.job_id) for info in _ended(client.jobs(status), older_than or timedelta())]
+        ended = [] if job_ids else list(_ended(client.jobs(status), older_than or timedelta()))
+        jobs = [job_named(client, job_id) for job_id in job_ids or [info.job_id for info in ended]]
         if dry_run:
-            print_jobs((job.status() for job in jobs), address, as_json=as_json)
+            print_jobs(ended or (job.status() for job in jobs), address, as_json=as_json)
             print_message(f"{_number_of(jobs)} would be deleted")
-        elif job_ids or yes or _is_wanted(jobs, address):
+        elif job_ids or yes or _is_wanted(ended, address):
             for job in jobs:
                 with outcome.of():
                     _delete(job, address, as_json=as_json)
@@ -94,7 +92,7 @@ def _ended(jobs: Iterable[JobInfo], before: timedelta) -> Iterable[JobInfo]:
     return (job for job in jobs if job.status.is_final and now - job.updated_at >= before)
 
 
-def _is_wanted(jobs: Sequence[Job], address: str) -> bool:
+def _is_wanted(jobs: Sequence[JobInfo], address: str) -> bool:
     """Show the jobs, and ask whether they are to be deleted.
 
     Raises:
@@ -105,11 +103,11 @@ def _is_wanted(jobs: Sequence[Job], address: str) -> bool:
     if not jobs:
         print_message("There is no such job")
         return False
-    messages.print(jobs_table((job.status() for job in jobs), History(address).files()))
+    messages.print(jobs_table(jobs, History(address).files()))
     return typer.confirm(f"Delete {_number_of(jobs)} with videos and results?", err=True)
 
 
-def _number_of(jobs: Sequence[Job]) -> str:
+def _number_of(jobs: Sequence[Job | JobInfo]) -> str:
     return "1 job" if len(jobs) == 1 else f"{len(jobs)} jobs"
 
 
