@@ -109,7 +109,8 @@ def clean_work_folders(parent: Path | None) -> int:
 def _delete(folder: Path) -> None:
     """Delete a folder in which hostile code may have made folders in folders, deeper than recursion or a path goes."""
     for _ in range(MAX_DEPTH):
-        if not any(_dissolve(inner, folder) for inner in _folders_in(folder)):
+        dissolved = [_dissolve(inner, folder) for inner in _folders_in(folder)]  # all of a scan, which takes long
+        if not any(dissolved):
             break
     shutil.rmtree(folder, ignore_errors=True)
     if folder.exists():
