@@ -1,6 +1,7 @@
 """The `foregsyte` command against a real server."""
 
 import io
+import itertools
 import json
 import os
 import re
@@ -176,13 +177,16 @@ class TestSubmit:
 @pytest.mark.usefixtures("worker")
 class TestNaming:
     def test_the_beginning_of_an_id_is_enough_if_no_other_begins_so(self, foregsyte: Run, client: JobClient) -> None:
-        first, second = done(client), done(client)
-        same = next(length for length in range(36) if first[length] != second[length])
-        code, out, _ = foregsyte("status", first[: same + 1])
-        assert (code, json.loads(out)["job_id"]) == (ExitCode.OK, first)
-        code, _, err = foregsyte("results", first[:same])
+        jobs = [done(client) for _ in range(17)]  # hexadecimal: at least two of them begin with the same digit
+        first = next(one for one, other in itertools.combinations(jobs, 2) if one[0] == other[0])
+        code, _, err = foregsyte("results", first[0])
         assert code == ExitCode.USAGE
-        assert "2 jobs of the server" in err
+        assert f"{sum(job[0] == first[0] for job in jobs)} jobs of the server" in err
+        beginnings = (first[:length] for length in range(1, 37))
+        unique = next(text for text in beginnings if sum(job.startswith(text) for job in jobs) == 1)
+        code, out, _ = foregsyte("status", unique)
+        assert (code, json.loads(out)["job_id"]) == (ExitCode.OK, first)
+        assert foregsyte("results", "")[0] == ExitCode.USAGE
         assert foregsyte("delete", "none")[0] == ExitCode.USAGE
 
     def test_a_request_id_makes_a_repeat_the_same_job(self, foregsyte: Run) -> None:
