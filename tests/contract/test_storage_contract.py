@@ -3,18 +3,22 @@
 import errno
 import io
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from job_api.storage import local_storage
 from job_api.storage.base import StorageFull
 from job_api.storage.keys import JOBS_FOLDER, results_key
 from job_api.storage.local_storage import LocalStorage
 from job_api.storage.memory_storage import MemoryStorage
 from job_api.testing.storage import JOB, KEY, BrokenSource, MakeStorage, StorageConformance, files_under, load, save
+from tests.support.faults import Faults, faults
+
+__all__ = ["faults"]  # a fixture
 
 pytestmark = pytest.mark.unit
 
@@ -86,52 +90,52 @@ def test_a_memory_that_is_full_still_replaces_a_file_with_one_that_fits() -> Non
     assert load(storage, "f/a") == b"0987654321"
 
 
+class FailingDisk(io.BytesIO):
+    """A source of which a few bytes are copied when the disk fails."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(b"new")
+        self._number = number
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if content := super().read(size):
+            return content
+        raise OSError(self._number, os.strerror(self._number))
+
+
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT], ids=errno.errorcode.get)
-def test_a_disk_that_is_full_says_so_and_keeps_the_old_file_alone(
-    local: LocalStorage, root: Path, monkeypatch: pytest.MonkeyPatch, number: int
-) -> None:
+def test_a_disk_that_is_full_says_so_and_keeps_the_old_file_alone(local: LocalStorage, root: Path, number: int) -> None:
     save(local, KEY, b"old")
-
-    def copy_some(src: io.BytesIO, file: io.BufferedWriter, size: int) -> None:
-        file.write(src.read(3))
-        raise OSError(number, os.strerror(number))
-
-    monkeypatch.setattr(local_storage.shutil, "copyfileobj", copy_some)
     with pytest.raises(StorageFull):
-        save(local, KEY, b"new and longer")
+        local.save_file(FailingDisk(number), KEY)
     assert load(local, KEY) == b"old"
     assert files_under(root) == [KEY]
 
 
-def test_a_disk_that_fails_otherwise_is_not_called_full(local: LocalStorage, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
-        raise OSError(errno.EIO, "the disk is broken")
-
-    monkeypatch.setattr(local_storage.os, "fsync", fail)
-    with pytest.raises(OSError, match="broken"):
-        save(local, KEY, b"x")
+def test_a_disk_that_fails_otherwise_is_not_called_full(local: LocalStorage) -> None:
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+        local.save_file(FailingDisk(errno.EIO), KEY)
 
 
+SAVE = f"""
+import io, sys, pathlib
+from job_api.storage.local_storage import LocalStorage
+LocalStorage(pathlib.Path(sys.argv[1])).save_file(io.BytesIO(b"new"), {KEY!r})
+"""
+
+
+@pytest.mark.parametrize(
+    ("unsynced", "kept"), [(".part", b"old"), (f"{JOBS_FOLDER}\n", b"new")], ids=["the file", "the folder"]
+)
 def test_a_save_is_synced_before_it_is_renamed_and_its_folder_after(
-    local: LocalStorage, root: Path, monkeypatch: pytest.MonkeyPatch
+    local: LocalStorage, root: Path, faults: Faults, unsynced: str, kept: bytes
 ) -> None:
-    save(local, "video_jobs/first", b"makes the folder")
-    steps: list[str] = []
-    fsync, replace = os.fsync, Path.replace
-
-    def recorded_fsync(descriptor: int) -> None:
-        steps.append("sync " + ("folder" if Path(f"/proc/self/fd/{descriptor}").resolve().is_dir() else "file"))
-        fsync(descriptor)
-
-    def recorded_replace(self: Path, target: Path) -> Path:
-        assert self.parent == target.parent, "a rename across folders may cross file systems"
-        steps.append("rename")
-        return replace(self, target)
-
-    monkeypatch.setattr(local_storage.os, "fsync", recorded_fsync)
-    monkeypatch.setattr(Path, "replace", recorded_replace)
-    save(local, KEY, b"x")
-    assert steps == ["sync file", "rename", "sync folder"]
+    save(local, KEY, b"old")
+    faults.begin("sync", errno.EIO, unsynced)
+    done = subprocess.run([sys.executable, "-c", SAVE, root], capture_output=True, text=True, check=False)
+    assert os.strerror(errno.EIO) in done.stderr
+    assert load(local, KEY) == kept
+    assert files_under(root) == [KEY]
 
 
 def test_only_what_an_unfinished_save_left_is_deleted(local: LocalStorage, root: Path) -> None:

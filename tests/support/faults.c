@@ -1,6 +1,7 @@
 /* Calls of the system that fail on demand, in a process that loads this first (LD_PRELOAD).
    Where the folder $TEST_FAULTS holds a file named for a call, with "<errno> <part of a path>", the call fails so; it
-   never returns where the number is -1. */
+   never returns where the number is -1. The path of an open file ends with a line break, which tells a folder from what
+   is in it. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -33,8 +34,8 @@ static int fault(const char *call, const char *path) {
 static int fault_of(const char *call, int file) {
     char link[64], path[1024];
     snprintf(link, sizeof link, "/proc/self/fd/%d", file);
-    long size = readlink(link, path, sizeof path - 1);
-    path[size > 0 ? size : 0] = 0;
+    long size = readlink(link, path, sizeof path - 2);
+    strcpy(path + (size > 0 ? size : 0), "\n");
     return fault(call, path);
 }
 

@@ -25,7 +25,7 @@ from tests.support.waiting import eventually, in_thread
 pytestmark = [pytest.mark.unit, pytest.mark.worker]
 
 ROOT = Path(__file__).parents[4]
-PATIENCE_SECONDS = 60.0
+LONG_SECONDS = 60.0
 
 MakeRunner = Callable[..., ProcessRunner]
 
@@ -37,7 +37,7 @@ def make_runner() -> Iterator[MakeRunner]:
 
         def make(
             build: Build = builds.Anything(),  # noqa: B008 (frozen)
-            max_frame_seconds: float = PATIENCE_SECONDS,
+            max_frame_seconds: float = LONG_SECONDS,
             max_memory_bytes: int = 1 << 40,
             check_seconds: float = CHECK_SECONDS,
         ) -> ProcessRunner:
@@ -299,10 +299,10 @@ def test_the_child_serves_until_its_pipe_is_closed_and_ends_by_itself(video: Pat
     for way in (None, "fail", "err", "succeed"):
         if way:
             ours.send(Run(way, video, video.with_suffix(".json")))
-        assert ours.poll(PATIENCE_SECONDS)
+        assert ours.poll(LONG_SECONDS)
         kinds.append(ours.recv_bytes().decode().partition(SEPARATOR)[0])
     ours.close()
-    child.join(PATIENCE_SECONDS)
+    child.join(LONG_SECONDS)
     assert kinds == ["ready", "failure", "unforeseen", "done"]
     assert child.exitcode == 0
 
@@ -313,9 +313,9 @@ def test_the_child_says_why_its_models_do_not_load_and_ends_by_itself() -> None:
     child = context.Process(target=serve, args=(theirs, builds.NoModels()), daemon=True)
     child.start()
     theirs.close()
-    assert ours.poll(PATIENCE_SECONDS)
+    assert ours.poll(LONG_SECONDS)
     assert ours.recv_bytes().decode().startswith(f"model_error{SEPARATOR}the weights")
-    child.join(PATIENCE_SECONDS)
+    child.join(LONG_SECONDS)
     ours.close()
     assert child.exitcode == 0
 
@@ -359,4 +359,4 @@ def test_two_runners_do_not_disturb_each_other(make_runner: MakeRunner, tmp_path
     assert result_of(other, tmp_path / "other")
     (tmp_path / "enough").touch()
     with pytest.raises(Cancelled):
-        hanging.result(PATIENCE_SECONDS)
+        hanging.result(LONG_SECONDS)
