@@ -5,6 +5,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from shutil import copytree
 from uuid import uuid4
@@ -23,7 +24,7 @@ from tests.support.failpoint_server import FILE_DELETED, STUCK
 from tests.support.processes import started
 from tests.support.running import running_server
 from tests.support.samples import DOCUMENT, LONG_WAIT, OTHER_DOCUMENT, VIDEO, submit_request
-from tests.support.serving import KILLED, Served, serving, stored
+from tests.support.serving import FEW_THREADS, KILLED, Served, serving, stored
 from tests.support.waiting import eventually, in_thread
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -32,6 +33,7 @@ WORKER = "w1"
 NEW_VIDEO = VIDEO + bytes(200_000)
 """Longer than any buffer: its first half is on disk before the second is written."""
 LARGE_DOCUMENT = json.dumps({"results": [{"frame_index": 0, "result": {"text": "x" * 200_000}}]}).encode()
+serving = partial(serving, variables=FEW_THREADS)
 LEASE = ("--lease-seconds", "1")
 
 

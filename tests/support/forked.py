@@ -17,7 +17,7 @@ from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-IMPORTED = ("job_api.command", "tests.support.failpoint_server")
+IMPORTED = ("job_api.command", "tests.support.failpoint_server", "duckdb_engine")
 
 
 @cache

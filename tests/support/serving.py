@@ -16,6 +16,8 @@ from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobService
 from tests.support.processes import Process, ready
 
 KILLED = -9
+FEW_THREADS = MappingProxyType({"FOREGSYTE_MAX_WAITING_WORKERS": "16", "FOREGSYTE_MAX_CONCURRENT_CALLS": "16"})
+"""For a server that is started to be called a few times: to start those that are the default takes longer."""
 
 
 @dataclass
