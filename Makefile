@@ -44,8 +44,10 @@ demo: $(LIGHT)/.installed  ## Runs the pair on VIDEO and shows what was found; n
 
 # Tests that wait for nobody else's run in so many processes; a worker in them takes two cores by itself.
 PARALLEL = -n $(TEST_PROCESSES) --dist worksteal
+# To import torch takes longer than to collect all other tests. What does so counts as loading models (tests/conftest.py).
+WITHOUT_TORCH = --ignore-glob="*/test_torch_*"
 # The tests of signals and those that load models run apart: a signal crashes a process that holds the models' libraries.
-RUN_TESTS = { $(1) -m pytest $(2) -m "not models and not corpus" && \
+RUN_TESTS = { $(1) -m pytest $(2) $(WITHOUT_TORCH) -m "not models and not corpus" && \
     $(1) -m pytest $(2) -m "models and not corpus"; }
 
 test: setup $(LIGHT)/.installed  ## All tests but the slow ones
@@ -64,7 +66,7 @@ same-tests: setup  ## That `make test` and `make coverage` select the same tests
 	cmp build/tests build/tests-with-coverage
 
 test-fast: setup  ## The tests that need no models, no processes and no database
-	$(BIN)/python -m pytest -q $(PARALLEL) --hypothesis-profile fast -m "unit and not thorough" tests/unit tests/contract
+	$(BIN)/python -m pytest -q $(PARALLEL) $(WITHOUT_TORCH) --hypothesis-profile fast -m "unit and not thorough" tests/unit tests/contract
 
 test-corpus: setup $(LIGHT)/.installed  ## The slow tests: whole real videos through real processes
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile -m "corpus and not alone" --timeout 1800

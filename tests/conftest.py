@@ -36,6 +36,8 @@ ROOT = Path(__file__).parent.parent
 TINY_MP4 = ROOT / "tests" / "fixtures" / "tiny.mp4"
 
 
+NEED_TORCH = "test_torch_*.py"
+"""The modules that import torch. The Makefile does not collect them where no test of them is run: that takes seconds."""
 OPTIONAL = "optional:"
 """How the reason of a skip begins that no run forbids, because nobody must have what it needs."""
 
@@ -56,8 +58,10 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what migrates a database, which takes most of the time of a unit test of the server."""
+    """Mark what migrates a database, which takes most of the time of a unit test of the server, and what loads torch."""
     for item in items:
+        if item.path.match(NEED_TORCH):
+            item.add_marker(pytest.mark.models)
         if {"make_services", "database"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.thorough)
 

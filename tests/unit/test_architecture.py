@@ -162,18 +162,21 @@ def loaded_by(module: str) -> set[str]:
     return set(json.loads(done.stdout.splitlines()[-1]))
 
 
+@pytest.mark.thorough
 def test_the_worker_starts_without_the_heavy_libraries() -> None:
     loaded = loaded_by("job_worker.command")
     assert "job_worker" in loaded
     assert not loaded & {*HEAVY, *DATABASE_LIBRARIES, "job_api"}
 
 
+@pytest.mark.thorough
 def test_the_api_starts_without_any_of_the_workers_libraries() -> None:
     loaded = loaded_by("job_api.command")
     assert "job_api" in loaded
     assert not loaded & {*VISION, "job_worker", "job_client"}
 
 
+@pytest.mark.thorough
 def test_the_client_starts_with_the_libraries_of_its_own_extra_alone() -> None:
     loaded = loaded_by("job_client.command")
     assert {"job_client", "typer", "jinja2"} <= loaded
@@ -185,6 +188,7 @@ def test_a_module_begins_with_what_it_is(module: str) -> None:
     assert ast.get_docstring(ast.parse(MODULES[module].read_text(encoding="utf-8")))
 
 
+@pytest.mark.thorough
 def test_the_committed_stubs_are_those_of_the_contract(tmp_path: Path) -> None:
     pytest.importorskip("grpc_tools", reason="comes with the dev extra")
     plugins = [

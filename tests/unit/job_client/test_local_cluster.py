@@ -8,7 +8,7 @@ import pytest
 
 from job_client.local_cluster import STOP_SECONDS, ClusterFailed, ready_process
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.thorough]
 
 
 def start(folder: Path, code: str, monkeypatch: pytest.MonkeyPatch, **seconds: float) -> str:

@@ -11,7 +11,7 @@ from job_worker.inference.threads import limit_threads
 from tests.conftest import ROOT
 from tests.support.packages import make_package
 
-pytestmark = [pytest.mark.unit, pytest.mark.worker]
+pytestmark = [pytest.mark.unit, pytest.mark.worker, pytest.mark.thorough]
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ from tests.support.escapes import (
 )
 from tests.support.packages import make_package
 
-pytestmark = [pytest.mark.unit, pytest.mark.worker]
+pytestmark = [pytest.mark.unit, pytest.mark.worker, pytest.mark.thorough]
 
 needs_landlock = pytest.mark.skipif(
     landlock.version() < landlock.VERSION_WITH_SCOPES, reason="optional: this kernel has no Landlock, or an older one"

@@ -22,7 +22,7 @@ from tests.support import builds
 from tests.support.samples import results_document
 from tests.support.waiting import eventually, in_thread
 
-pytestmark = [pytest.mark.unit, pytest.mark.worker]
+pytestmark = [pytest.mark.unit, pytest.mark.worker, pytest.mark.thorough]
 
 ROOT = Path(__file__).parents[4]
 LONG_SECONDS = 60.0
