@@ -15,7 +15,7 @@ import grpc
 
 from benchmarks.chaos_processes import Violation
 from job_client import FrameResult, JobClient, JobInfo, JobNotFound, ServiceError
-from job_worker.errors import JobFailed
+from job_worker.errors import JobCannotBeDone
 from job_worker.runtime.pipeline_runner import PipelineRunner, Run
 from shared.contract.errors import STOPPED_SERVER_CODES
 from shared.contract.job_status import JobStatus
@@ -84,7 +84,7 @@ def truths(runner: PipelineRunner, pipeline: str, videos: Iterable[Path]) -> Ite
             try:
                 runner.run(Run(pipeline, path, results), lambda: False)
                 status, outcome = JobStatus.completed, results.read_bytes()
-            except JobFailed as failure:
+            except JobCannotBeDone as failure:
                 status, outcome = JobStatus.failed, str(failure).encode()
             yield Truth(path.name, path.read_bytes(), pipeline, status, outcome)
 

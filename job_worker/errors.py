@@ -2,15 +2,15 @@
 
 WorkerError
 ├── ModelLoadError         a model cannot be loaded: the worker does not start
-├── JobFailed              the current job cannot be done: it ends `failed` with this message
+├── JobCannotBeDone        the current job cannot be done: it ends `failed` with this message
 ├── LeaseLost              this worker no longer holds the current job: drop it and go on
 ├── UnsupportedPipeline    this worker does not run the job's pipeline: release it
 ├── InsufficientSpace      this host has no room for the job's video: release it and pause
 ├── Cancelled              the worker stops, or the lease is lost: release or drop the current job
 └── WorkerRefused          the server refuses this worker for good: it ends
 
-Clients read the messages of JobFailed, operators those of ModelLoadError, InsufficientSpace and WorkerRefused: plain
-language without paths, stacks or library names.
+Clients read the messages of JobCannotBeDone, operators those of ModelLoadError, InsufficientSpace and WorkerRefused:
+plain language without paths, stacks or library names.
 """
 
 
@@ -22,7 +22,7 @@ class ModelLoadError(WorkerError):
     """A model cannot be loaded; the message says which, why and what to do."""
 
 
-class JobFailed(WorkerError):
+class JobCannotBeDone(WorkerError):
     """The current job cannot be done; the message becomes the job's `error_message`."""
 
 

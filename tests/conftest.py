@@ -16,7 +16,7 @@ import pytest
 from job_api.bootstrap import Services, build_server, build_services
 from job_api.settings import ApiSettings
 from job_client import JobClient
-from job_worker.errors import JobFailed
+from job_worker.errors import JobCannotBeDone
 from shared.contract.channel import CHANNEL_OPTIONS
 from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub, WorkerServiceStub
 from tests.support.clock import FakeClock
@@ -37,7 +37,7 @@ TINY_MP4 = ROOT / "tests" / "fixtures" / "tiny.mp4"
 
 
 NEED_TORCH = "test_torch_*.py"
-"""The modules that import torch. The Makefile does not collect them where no test of them is run: that takes seconds."""
+"""The modules that import torch, which takes seconds: the Makefile leaves them out where none of their tests is run."""
 OPTIONAL = "optional:"
 """How the reason of a skip begins that no run forbids, because nobody must have what it needs."""
 
@@ -58,7 +58,7 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what migrates a database, which takes most of the time of a unit test of the server, and what loads torch."""
+    """Mark what loads torch, and what migrates a database: most of the time of a unit test of the server."""
     for item in items:
         if item.path.match(NEED_TORCH):
             item.add_marker(pytest.mark.models)
@@ -207,7 +207,7 @@ def worker(address: str) -> Iterator[None]:
 @pytest.fixture
 def failing_worker(address: str) -> Iterator[None]:
     """A worker of that server that can do no job."""
-    with working(address, FakeRunner(raising(JobFailed(FAILURE)))):
+    with working(address, FakeRunner(raising(JobCannotBeDone(FAILURE)))):
         yield
 
 

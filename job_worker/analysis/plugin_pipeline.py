@@ -8,15 +8,15 @@ called once in the process that analyses, with the options of its table as keywo
 - `concurrency` (default 1): from how many threads `analyse` may be called.
 
 Each image is analysed by itself: the same image gives the same dict, whatever came before it, and an image that repeats
-is not necessarily analysed again. `job_worker.errors.JobFailed` fails the job with its message; any other exception
-fails it too, and only the log has the details.
+is not necessarily analysed again. `job_worker.errors.JobCannotBeDone` fails the job with its message; any other
+exception fails it too, and only the log has the details.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from job_worker.analysis.pipeline import Analysis, Pipeline
-from job_worker.errors import JobFailed, ModelLoadError
+from job_worker.errors import JobCannotBeDone, ModelLoadError
 from shared.pipelines.catalogue import load_plugin_pipeline
 from shared.process.plugins import PluginUnusable
 from shared.results import plugin_result
@@ -74,13 +74,13 @@ class PluginPipeline:
             One analysis for each image, in their order.
 
         Raises:
-            JobFailed: A result cannot be stored, or is missing.
+            JobCannotBeDone: A result cannot be stored, or is missing.
         """
         if self.batch_size == 1:
             return [_storable(self._name, self._plugin.analyse(image)) for image in images]
         results = list(self._plugin.analyse_batch(images))
         if len(results) != len(images):
-            raise JobFailed(
+            raise JobCannotBeDone(
                 f"the pipeline {self._name!r} gave {len(results)} results for {len(images)} images: it must be fixed"
             )
         return [_storable(self._name, result) for result in results]
@@ -99,4 +99,4 @@ def _storable(name: str, result: Any) -> dict[str, Any]:
     try:
         return plugin_result(result)
     except ValueError as error:
-        raise JobFailed(f"the pipeline {name!r} gave a result that {error}: it must be fixed") from error
+        raise JobCannotBeDone(f"the pipeline {name!r} gave a result that {error}: it must be fixed") from error

@@ -7,7 +7,7 @@ from typing import Any
 
 from job_worker.analysis.pipeline import Pipeline
 from job_worker.analysis.scheduling import analyse_frames
-from job_worker.errors import JobFailed
+from job_worker.errors import JobCannotBeDone
 from shared.results import encode_frame
 from shared.video.frame import Frame
 from shared.video.reader import VideoReader
@@ -46,7 +46,7 @@ class VideoFilePipelineService:
             The JSON of each frame, in display order.
 
         Raises:
-            JobFailed: There is no such pipeline.
+            JobCannotBeDone: There is no such pipeline.
             VideoError: The file has no frame that can be decoded.
         """
         for frame, analysis in analyse_frames(self._open_video(file_path), self._find(pipeline_id)):
@@ -55,5 +55,5 @@ class VideoFilePipelineService:
     def _find(self, pipeline_id: str) -> Pipeline:
         if pipeline_id not in self._pipelines:
             known = ", ".join(sorted(self._pipelines))
-            raise JobFailed(f"unknown pipeline {pipeline_id!r}; this worker runs: {known}")
+            raise JobCannotBeDone(f"unknown pipeline {pipeline_id!r}; this worker runs: {known}")
         return self._pipelines[pipeline_id]

@@ -14,7 +14,7 @@ import tenacity
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 
-from job_worker.errors import Cancelled, JobFailed, LeaseLost
+from job_worker.errors import Cancelled, JobCannotBeDone, LeaseLost
 from job_worker.runtime.chunk_size import ChunkSize
 from job_worker.runtime.job_folder import insufficient_space_explained
 from job_worker.runtime.stop_signal import StopSignal
@@ -197,7 +197,7 @@ class WorkerApi:
 
         Raises:
             LeaseLost: This worker no longer holds the job.
-            JobFailed: The server does not have the video.
+            JobCannotBeDone: The server does not have the video.
             InsufficientSpace: The file cannot be written.
             Cancelled: `is_cancelled` was true, or a stop was requested and the server did not answer in time.
         """
@@ -244,7 +244,7 @@ class WorkerApi:
 
         Raises:
             LeaseLost: This worker no longer holds the job.
-            JobFailed: The server refuses the results; the message says why.
+            JobCannotBeDone: The server refuses the results; the message says why.
             Cancelled: `is_cancelled` was true, or a stop was requested and the server did not answer in time.
         """
         size_bytes = results.stat().st_size
@@ -291,7 +291,7 @@ class WorkerApi:
             try:
                 with size.adapted():
                     held_bytes = self._put(job_id, held_bytes, file.read(size.bytes), is_cancelled)
-            except JobFailed:  # a server that was restarted may take smaller chunks than it said
+            except JobCannotBeDone:  # a server that was restarted may take smaller chunks than it said
                 if not size.lower():
                     raise
 
@@ -310,7 +310,7 @@ class WorkerApi:
 
         Raises:
             LeaseLost: This worker no longer holds the job.
-            JobFailed: The message is too long.
+            JobCannotBeDone: The message is too long.
             Cancelled: A stop was requested and the server did not answer in time.
             grpc.RpcError: The message is blank.
         """
@@ -357,7 +357,7 @@ class WorkerApi:
         """Repeat a call until the server answers about the job, or the work is cancelled.
 
         Raises:
-            LeaseLost, JobFailed: What the server answered about the job.
+            LeaseLost, JobCannotBeDone: What the server answered about the job.
             Cancelled: `is_cancelled` was true, or a stop was requested and the server did not answer in time.
             grpc.RpcError: Any other refusal.
         """
@@ -442,6 +442,8 @@ def _raise_if_about_job(error: grpc.RpcError) -> None:
     if reason in _LOST:
         raise LeaseLost(error.details()) from error
     if reason in {Reason.INPUT_UNREADABLE, Reason.INVALID_RESULTS, Reason.PAYLOAD_TOO_LARGE}:
-        raise JobFailed(error.details()) from error
+        raise JobCannotBeDone(error.details()) from error
     if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and retry_delay_seconds(error) is None:
-        raise JobFailed("the results are far larger than the server takes") from error  # gRPC's own limit, no reason
+        raise JobCannotBeDone(
+            "the results are far larger than the server takes"
+        ) from error  # gRPC's own limit, no reason

@@ -20,7 +20,7 @@ from typing import Literal, Protocol, cast, get_args
 
 import psutil
 
-from job_worker.errors import Cancelled, InsufficientSpace, JobFailed, ModelLoadError
+from job_worker.errors import Cancelled, InsufficientSpace, JobCannotBeDone, ModelLoadError
 from job_worker.isolation.isolation import Isolation
 from job_worker.runtime.isolated_child import enter
 from job_worker.runtime.job_folder import check_space, insufficient_space_explained
@@ -98,18 +98,18 @@ class _Child:
         """Give the child a job.
 
         Raises:
-            JobFailed: The child has ended.
+            JobCannotBeDone: The child has ended.
         """
         try:
             self._connection.send(run)
         except BrokenPipeError:
-            raise JobFailed(self._describe_end()) from None
+            raise JobCannotBeDone(self._describe_end()) from None
 
     def next_message(self, is_cancelled: Callable[[], bool], max_silence_seconds: float) -> tuple[_Kind, str]:
         """Wait for the child's next message, ignoring frame ticks.
 
         Raises:
-            JobFailed: The child ended, was silent for too long, or took too much memory.
+            JobCannotBeDone: The child ended, was silent for too long, or took too much memory.
             Cancelled: `is_cancelled` was true.
         """
         last_message_at = self._clock()
@@ -119,15 +119,15 @@ class _Child:
                     # Never a pickle: what has decoded a hostile file must not choose what runs in this process.
                     message = self._received().decode(errors="replace")
                 except (EOFError, OSError):
-                    raise JobFailed(self._describe_end()) from None
+                    raise JobCannotBeDone(self._describe_end()) from None
                 kind, _, content = message.partition(SEPARATOR)
                 if kind not in get_args(_Kind):
-                    raise JobFailed("the analysis crashed: its process sent a message that makes no sense")
+                    raise JobCannotBeDone("the analysis crashed: its process sent a message that makes no sense")
                 if kind != "frame":
                     return cast("_Kind", kind), content
                 last_message_at = self._clock()
             elif self._clock() - last_message_at > max_silence_seconds:
-                raise JobFailed(f"the analysis hung: no frame was done for {max_silence_seconds:g} seconds")
+                raise JobCannotBeDone(f"the analysis hung: no frame was done for {max_silence_seconds:g} seconds")
             self._check_memory()
         raise Cancelled("the run was cancelled")
 
@@ -165,7 +165,7 @@ class _Child:
     def _check_memory(self) -> None:
         with suppress(psutil.NoSuchProcess):  # it has ended: the next read of the pipe says so
             if self._memory.memory_info().rss > self._limits.max_memory_bytes:
-                raise JobFailed(
+                raise JobCannotBeDone(
                     f"the analysis took more memory than the limit of {self._limits.max_memory_bytes} bytes"
                 )
 
@@ -238,11 +238,11 @@ class ProcessRunner:
             raise
         self._child = child
         if kind == "failure":
-            raise JobFailed(content)
+            raise JobCannotBeDone(content)
         if kind == "no_space":
             check_space(run.results.parent, MAX_FRAME_BYTES)  # a false message would have the job done again for ever
             self.close()
-            raise JobFailed("the analysis crashed: its process found no room for the results, and there is room")
+            raise JobCannotBeDone("the analysis crashed: its process found no room for the results, and there is room")
         if kind != "done":
             raise RuntimeError(content)
 
@@ -263,7 +263,7 @@ class ProcessRunner:
         child = _Child(self._build, isolation, self._limits, self._clock, self._check_seconds)
         try:
             kind, content = child.next_message(is_cancelled, math.inf)
-        except JobFailed as error:
+        except JobCannotBeDone as error:
             child.kill()
             raise ModelLoadError(f"the models could not be loaded: {error}") from error
         except BaseException:
@@ -312,7 +312,7 @@ def _runs(connection: Connection) -> Iterator[Run]:
 def _outcome(encode_frames: EncodeFrames, run: Run) -> tuple[_Kind, bytes]:
     try:
         _write_results(run, encode_frames(run.pipeline_id, run.video))
-    except (JobFailed, VideoError) as failure:
+    except (JobCannotBeDone, VideoError) as failure:
         return "failure", str(failure).encode(errors="replace")
     except InsufficientSpace as error:
         return "no_space", str(error).encode()
@@ -328,7 +328,7 @@ def _write_results(run: Run, frames: Iterable[bytes]) -> None:
     """Write the document as its frames come, so that memory does not grow with the video.
 
     Raises:
-        JobFailed: It, or a frame, is larger than the server takes.
+        JobCannotBeDone: It, or a frame, is larger than the server takes.
         InsufficientSpace: This host has no room for it.
     """
     with insufficient_space_explained():
@@ -338,9 +338,11 @@ def _write_results(run: Run, frames: Iterable[bytes]) -> None:
         for chunk in encoded_document(frames):
             size_bytes += len(chunk)
             if run.max_results_bytes is not None and size_bytes > run.max_results_bytes:
-                raise JobFailed(f"the results are larger than {run.max_results_bytes} bytes, the limit of the server")
+                raise JobCannotBeDone(
+                    f"the results are larger than {run.max_results_bytes} bytes, the limit of the server"
+                )
             if len(chunk) > MAX_FRAME_BYTES + 1:
-                raise JobFailed(f"the result of a frame is larger than {MAX_FRAME_BYTES} bytes")
+                raise JobCannotBeDone(f"the result of a frame is larger than {MAX_FRAME_BYTES} bytes")
             with insufficient_space_explained():
                 file.write(chunk)
     finally:

@@ -48,7 +48,7 @@ class PipelineRunner(Protocol):
             is_cancelled: Polled; once true, the run ends.
 
         Raises:
-            JobFailed: The job cannot be done; the runner can do the next.
+            JobCannotBeDone: The job cannot be done; the runner can do the next.
             Cancelled: `is_cancelled` was true.
         """
 

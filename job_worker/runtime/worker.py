@@ -8,7 +8,14 @@ from pathlib import Path
 
 import grpc
 
-from job_worker.errors import Cancelled, InsufficientSpace, JobFailed, LeaseLost, ModelLoadError, UnsupportedPipeline
+from job_worker.errors import (
+    Cancelled,
+    InsufficientSpace,
+    JobCannotBeDone,
+    LeaseLost,
+    ModelLoadError,
+    UnsupportedPipeline,
+)
 from job_worker.runtime.api_client import WorkerApi
 from job_worker.runtime.declined_jobs import DeclinedJobs
 from job_worker.runtime.heartbeat import Heartbeat
@@ -130,7 +137,7 @@ class Worker:
             self._report(job_id, is_lost)
         except LeaseLost:
             logger.warning("job lost, going on", extra={"job_id": job_id})
-        except (JobFailed, Cancelled, grpc.RpcError) as error:
+        except (JobCannotBeDone, Cancelled, grpc.RpcError) as error:
             logger.warning("job not reported, its lease will expire", extra={"job_id": job_id, "error": str(error)})
 
     def _report(self, job_id: str, is_lost: Callable[[], bool]) -> None:
@@ -143,7 +150,7 @@ class Worker:
             with job_folder(self._work_dir) as folder:
                 self._do(job_id, folder, lambda: is_lost() or self._stop.must_release or is_too_long())
             logger.info("job completed", extra={"job_id": job_id})
-        except JobFailed as failure:
+        except JobCannotBeDone as failure:
             message = str(failure)[:MAX_ERROR_CHARACTERS]
             self._api.fail(job_id, message if message.strip() else NO_MESSAGE)
             logger.info("job failed", extra={"job_id": job_id, "error": str(failure)})

@@ -11,17 +11,28 @@ import pytest
 
 from job_api.settings import ApiSettings
 from job_client import JobClient
-from job_worker.errors import Cancelled, JobFailed, LeaseLost, UnsupportedPipeline
-from job_worker.runtime.api_client import WorkerApi
+from job_worker.errors import Cancelled, JobCannotBeDone, LeaseLost, UnsupportedPipeline
+from job_worker.runtime.api_client import Offer, WorkerApi
 from job_worker.runtime.stop_signal import StopSignal
 from shared.contract.channel import open_channel
 from shared.contract.job_status import JobStatus
+from shared.process.clock import monotonic_clock
+from tests.support.running import running_server
 from tests.support.samples import DOCUMENT, OTHER_DOCUMENT, OTHER_VIDEO, UNKNOWN_JOB, VIDEO, results_document
-from tests.support.worker_fakes import LEASE_SECONDS, MAX_ERROR_BYTES, FakeApi, FakeServer, report_results
+from tests.support.worker_fakes import (
+    LEASE_SECONDS,
+    MAX_CHUNK_BYTES,
+    MAX_ERROR_BYTES,
+    FakeApi,
+    FakeServer,
+    report_results,
+)
 
 pytestmark = [pytest.mark.integration, pytest.mark.worker]
 
 RESULTS = json.loads(DOCUMENT)["results"]
+PIPELINES = frozenset({"ocr", "yolo"})
+RESULTS_LIMIT = 2 << 20
 
 
 class Served(Protocol):
@@ -33,21 +44,31 @@ class Served(Protocol):
     def worker(self, worker_id: str = "w") -> WorkerApi | FakeApi:
         """Connect a worker."""
 
+    def expire_leases(self) -> None:
+        """Have no worker call for longer than a lease."""
+
     def outcome(self, job_id: str) -> tuple[JobStatus, object]:
         """Return the job's status, with its results or its error message once it has ended."""
 
 
 class RealServer:
-    def __init__(self, address: str, stack: ExitStack) -> None:
-        self._address = address
+    def __init__(self, settings: ApiSettings, stack: ExitStack) -> None:
+        self._seconds_ahead = 0.0
+        clock = lambda: monotonic_clock() + self._seconds_ahead  # noqa: E731
+        self._running = stack.enter_context(running_server(settings, clock=clock))
         self._stack = stack
-        self._client = stack.enter_context(JobClient(address))
+        self._client = stack.enter_context(JobClient(self._running.addresses[0]))
 
     def submit(self, video: bytes = VIDEO, pipeline_id: str = "ocr") -> str:
         return self._client.submit(video, pipeline_id).job_id
 
     def worker(self, worker_id: str = "w") -> WorkerApi:
-        return self._stack.enter_context(WorkerApi(open_channel(self._address), worker_id, StopSignal(0)))
+        channel = open_channel(self._running.addresses[0])
+        return self._stack.enter_context(WorkerApi(channel, worker_id, StopSignal(0)))
+
+    def expire_leases(self) -> None:
+        self._seconds_ahead += LEASE_SECONDS
+        self._running.services.dispatch.expire_leases()
 
     def outcome(self, job_id: str) -> tuple[JobStatus, object]:
         job = self._client.job(job_id)
@@ -57,7 +78,7 @@ class RealServer:
 
 class FakedServer:
     def __init__(self) -> None:
-        self._server = FakeServer(offered=frozenset({"ocr", "yolo"}))
+        self._server = FakeServer(PIPELINES, RESULTS_LIMIT)
 
     def submit(self, video: bytes = VIDEO, pipeline_id: str = "ocr") -> str:
         job_id = f"job {len(self._server.jobs)}"
@@ -67,20 +88,24 @@ class FakedServer:
     def worker(self, worker_id: str = "w") -> FakeApi:
         return FakeApi(worker_id=worker_id, server=self._server)
 
+    def expire_leases(self) -> None:
+        self._server.expire_leases()
+
     def outcome(self, job_id: str) -> tuple[JobStatus, object]:
         job = self._server.jobs[job_id]
         return job.status, json.loads(job.outcome)["results"] if isinstance(job.outcome, bytes) else job.outcome
 
 
 @pytest.fixture(params=["real", "fake"])
-def server(
-    request: pytest.FixtureRequest, start_server: Callable[..., str], make_settings: Callable[..., ApiSettings]
-) -> Iterator[Served]:
+def server(request: pytest.FixtureRequest, make_settings: Callable[..., ApiSettings]) -> Iterator[Served]:
     if request.param == "fake":
         yield FakedServer()
         return
+    settings = make_settings(
+        pipelines=",".join(sorted(PIPELINES)), lease_seconds=LEASE_SECONDS, max_results_bytes=RESULTS_LIMIT
+    )
     with ExitStack() as stack:
-        yield RealServer(start_server(make_settings(pipelines="ocr,yolo", lease_seconds=LEASE_SECONDS)), stack)
+        yield RealServer(settings, stack)
 
 
 def never() -> bool:
@@ -125,8 +150,8 @@ class TestTaking:
         _, job_id = taken(server)
         assert server.outcome(job_id) == (JobStatus.running, None)
 
-    def test_the_offered_pipelines_are_listed(self, server: Served) -> None:
-        assert server.worker().offer().pipelines == {"ocr", "yolo"}
+    def test_what_is_offered_and_taken_is_said(self, server: Served) -> None:
+        assert server.worker().offer() == Offer(PIPELINES, RESULTS_LIMIT, MAX_CHUNK_BYTES)
 
 
 class TestDownloading:
@@ -160,6 +185,21 @@ class TestHolding:
         worker, job_id = taken(server)
         assert worker.renew(job_id) == LEASE_SECONDS
 
+    def test_a_job_whose_lease_expired_returns_to_its_worker_where_no_other_took_it(self, server: Served) -> None:
+        worker, job_id = taken(server)
+        server.expire_leases()
+        assert server.outcome(job_id) == (JobStatus.pending, None)
+        worker.renew(job_id)
+        assert server.outcome(job_id) == (JobStatus.running, None)
+        assert server.worker("other").dequeue(0.05) is None
+
+    def test_a_job_whose_lease_expired_is_lost_where_another_took_it(self, server: Served) -> None:
+        worker, job_id = taken(server)
+        server.expire_leases()
+        assert server.worker("other").dequeue(1) == job_id
+        with pytest.raises(LeaseLost):
+            worker.renew(job_id)
+
     @every_call
     def test_a_job_of_another_worker_is_lost(self, call: Call, server: Served, tmp_path: Path) -> None:
         _, job_id = taken(server)
@@ -192,6 +232,13 @@ class TestCompleting:
         report_results(worker, job_id, results_document(results))
         assert server.outcome(job_id) == (JobStatus.completed, results)
 
+    def test_results_above_the_limit_are_refused(self, server: Served) -> None:
+        worker, job_id = taken(server)
+        frames = [{"frame_index": index, "result": {"text": "x" * (RESULTS_LIMIT // 4)}} for index in range(4)]
+        with pytest.raises(JobCannotBeDone, match=f"larger than {RESULTS_LIMIT} bytes, the limit of the server"):
+            report_results(worker, job_id, results_document(frames))
+        assert server.outcome(job_id) == (JobStatus.running, None)
+
     def test_a_completed_job_takes_no_other_outcome(self, server: Served) -> None:
         worker, job_id = taken(server)
         report_results(worker, job_id, DOCUMENT)
@@ -212,7 +259,7 @@ class TestCompleting:
         self, document: bytes, server: Served
     ) -> None:
         worker, job_id = taken(server)
-        with pytest.raises(JobFailed, match="results"):
+        with pytest.raises(JobCannotBeDone, match="results"):
             report_results(worker, job_id, document)
         worker.fail(job_id, "no")
         assert server.outcome(job_id) == (JobStatus.failed, "no")
@@ -244,7 +291,7 @@ class TestFailing:
 
     def test_the_longest_message_is_kept_and_a_longer_one_is_refused(self, server: Served) -> None:
         worker, job_id = taken(server)
-        with pytest.raises(JobFailed, match="limit"):
+        with pytest.raises(JobCannotBeDone, match="limit"):
             worker.fail(job_id, "x" * (MAX_ERROR_BYTES + 1))
         worker.fail(job_id, "x" * MAX_ERROR_BYTES)
         assert server.outcome(job_id) == (JobStatus.failed, "x" * MAX_ERROR_BYTES)

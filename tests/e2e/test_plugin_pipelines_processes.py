@@ -33,7 +33,7 @@ options = { dark-below = 255 }
 """
 
 BROKEN = """
-    from job_worker.errors import JobFailed
+    from job_worker.errors import JobCannotBeDone
 
     class Broken:
         description = "Raises."
@@ -56,7 +56,7 @@ BROKEN = """
     class Failing:
         description = "Refuses every video."
         def analyse(self, image):
-            raise JobFailed("this video is not one of ours")
+            raise JobCannotBeDone("this video is not one of ours")
 """
 JOB_SECONDS = 100.0
 

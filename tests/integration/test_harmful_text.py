@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from job_client import JobClient
-from job_worker.errors import JobFailed
+from job_worker.errors import JobCannotBeDone
 from shared.process.exit_codes import ExitCode
 from tests.conftest import TINY_MP4
 from tests.support.found import frame
@@ -37,7 +37,7 @@ def completed(address: str, client: JobClient) -> Iterator[str]:
 @pytest.fixture
 def failed(address: str, client: JobClient) -> Iterator[str]:
     """The id of a job that failed with such a message."""
-    with working(address, FakeRunner(raising(JobFailed(HOSTILE)))):
+    with working(address, FakeRunner(raising(JobCannotBeDone(HOSTILE)))):
         yield client.submit(TINY_MP4, "ocr").wait(20).job_id
 
 

@@ -21,7 +21,7 @@ import pytest
 from job_api.settings import ApiSettings
 from job_api.storage.base import StorageFull
 from job_client import Job, JobClient
-from job_worker.errors import Cancelled, InsufficientSpace, JobFailed, LeaseLost, UnsupportedPipeline
+from job_worker.errors import Cancelled, InsufficientSpace, JobCannotBeDone, LeaseLost, UnsupportedPipeline
 from job_worker.runtime.api_client import WorkerApi
 from job_worker.runtime.stop_signal import StopSignal
 from shared.contract.channel import open_channel
@@ -143,7 +143,7 @@ def test_one_worker_does_many_jobs_in_their_order(address: str, client: JobClien
 
 
 def test_a_job_that_cannot_be_done_fails_with_the_reason(address: str, client: JobClient, tiny_mp4: bytes) -> None:
-    with working(address, FakeRunner(raising(JobFailed("the file holds only audio, кадров нет")))):
+    with working(address, FakeRunner(raising(JobCannotBeDone("the file holds only audio, кадров нет")))):
         job = client.submit(tiny_mp4).wait(20)
     assert (job.status, job.error_message) == (JobStatus.failed, "the file holds only audio, кадров нет")
 
@@ -152,7 +152,7 @@ def test_a_job_that_cannot_be_done_fails_with_the_reason(address: str, client: J
 def test_even_the_longest_reason_is_taken_by_the_server(
     letter: str, address: str, client: JobClient, tiny_mp4: bytes
 ) -> None:
-    with working(address, FakeRunner(raising(JobFailed(letter * 1_000_000)))):
+    with working(address, FakeRunner(raising(JobCannotBeDone(letter * 1_000_000)))):
         job = client.submit(tiny_mp4).wait(20)
     assert job.status is JobStatus.failed
     assert set(job.error_message) == {letter}

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from job_worker.errors import JobFailed, ModelLoadError
+from job_worker.errors import JobCannotBeDone, ModelLoadError
 from job_worker.runtime.pipeline_runner import EncodeFrames
 from shared.results import MAX_FRAME_BYTES, encode_frame
 
@@ -92,11 +92,11 @@ class ModelsThatLoadOnce:
 
 
 def _fail(*_: object) -> None:
-    raise JobFailed(f"no frame can be decoded: {NOT_ENGLISH}")
+    raise JobCannotBeDone(f"no frame can be decoded: {NOT_ENGLISH}")
 
 
 def _fail_with_a_surrogate(*_: object) -> None:
-    raise JobFailed("no such name: \udc80")
+    raise JobCannotBeDone("no such name: \udc80")
 
 
 def _time_out(*_: object) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import grpc
 
-from job_worker.errors import Cancelled, JobFailed, LeaseLost
+from job_worker.errors import Cancelled, JobCannotBeDone, LeaseLost
 from job_worker.runtime.api_client import Offer, WorkerApi
 from job_worker.runtime.pipeline_runner import Run
 from shared.contract.job_status import JobStatus
@@ -19,6 +19,8 @@ from tests.support.waiting import eventually
 
 LEASE_SECONDS = 60.0
 MAX_ERROR_BYTES = 64 * 1024
+MAX_RESULTS_BYTES = 256 << 20
+MAX_CHUNK_BYTES = 4 << 20
 """Those of a server with default settings."""
 
 Way = Callable[[str, Path, Callable[[], bool]], bytes]
@@ -75,6 +77,7 @@ class FakeJob:
     Attributes:
         holder: The worker that holds it, or held it last.
         is_acknowledged: Whether its holder has called about it.
+        is_expired: Whether its holder has lost it by its silence, and nobody has taken it since.
         outcome: Its results or its error message, once it has ended.
     """
 
@@ -83,6 +86,7 @@ class FakeJob:
     status: JobStatus = JobStatus.pending
     holder: str = ""
     is_acknowledged: bool = False
+    is_expired: bool = False
     outcome: bytes | str | None = None
 
 
@@ -94,6 +98,7 @@ class FakeServer:
     """
 
     offered: frozenset[str] | None = frozenset({"yolo_ocr", "yolo", "ocr", "codes"})
+    max_results_bytes: int = MAX_RESULTS_BYTES
     jobs: dict[str, FakeJob] = field(default_factory=dict)
     queue: deque[str] = field(default_factory=deque)
 
@@ -110,16 +115,26 @@ class FakeServer:
             return None
         job_id = self.queue.popleft()
         job = self.jobs[job_id]
-        job.status, job.holder, job.is_acknowledged = JobStatus.running, worker_id, False
+        job.status, job.holder, job.is_acknowledged, job.is_expired = JobStatus.running, worker_id, False, False
         return job_id
+
+    def expire_leases(self) -> None:
+        """Requeue the jobs that workers hold, as if none of them had called for longer than a lease."""
+        for job_id, job in self.jobs.items():
+            if job.status is JobStatus.running:
+                job.status, job.is_expired = JobStatus.pending, True
+                self.queue.append(job_id)
 
     def give_to_another(self, job_id: str) -> None:
         """Have the worker that holds the job lose it."""
         self.jobs[job_id].holder = "another"
 
     def held(self, job_id: str, worker_id: str) -> FakeJob:
-        """Return the job that the worker holds."""
+        """Return the job that the worker holds; one that expired and that nobody took returns to its last holder."""
         job = self.jobs.get(job_id)
+        if job and job.is_expired and job.holder == worker_id:
+            self.queue.remove(job_id)
+            job.status, job.is_expired = JobStatus.running, False
         if job is None or (job.status, job.holder) != (JobStatus.running, worker_id):
             raise LeaseLost(job_id)
         job.is_acknowledged = True
@@ -173,7 +188,9 @@ class FakeApi:
         return self.on_renew()
 
     def offer(self) -> Offer | None:
-        return Offer(self.server.offered) if self.server.offered is not None else None
+        if self.server.offered is None:
+            return None
+        return Offer(self.server.offered, self.server.max_results_bytes, MAX_CHUNK_BYTES)
 
     def download(
         self,
@@ -202,10 +219,12 @@ class FakeApi:
     ) -> None:
         self.on_complete(job_id)
         results_json = results.read_bytes()
+        if len(results_json) > (limit := self.server.max_results_bytes):
+            raise JobCannotBeDone(f"the results are larger than {limit} bytes, the limit of the server")
         try:
             check_document(io.BytesIO(results_json))
         except InvalidDocument as error:
-            raise JobFailed(f"results_json: {error}") from error
+            raise JobCannotBeDone(f"results_json: {error}") from error
         self.server.end(job_id, self._worker_id, JobStatus.completed, results_json)
         self.completed[job_id] = results_json
 
@@ -213,7 +232,7 @@ class FakeApi:
         if not error_message.strip():
             raise CallFailed(grpc.StatusCode.INVALID_ARGUMENT, "error_message must say what went wrong")
         if len(error_message.encode()) > MAX_ERROR_BYTES:
-            raise JobFailed(f"error_message is longer than the limit of {MAX_ERROR_BYTES} bytes")
+            raise JobCannotBeDone(f"error_message is longer than the limit of {MAX_ERROR_BYTES} bytes")
         self.server.end(job_id, self._worker_id, JobStatus.failed, error_message)
         self.failed[job_id] = error_message
 

@@ -9,7 +9,7 @@ import pytest
 from job_worker.analysis.build_pipelines import build_pipelines
 from job_worker.analysis.pipeline import Analysis, Pipeline
 from job_worker.analysis.plugin_pipeline import PluginPipeline
-from job_worker.errors import JobFailed, ModelLoadError
+from job_worker.errors import JobCannotBeDone, ModelLoadError
 from job_worker.settings import WorkerSettings
 from shared.pipelines.catalogue import PipelineCatalogue
 from shared.pipelines.profiles import Profile
@@ -201,16 +201,16 @@ def test_a_result_that_can_be_stored_is_left_as_it_is(result: dict[str, object])
 @pytest.mark.parametrize("problem", UNFIT)
 def test_a_result_that_cannot_be_stored_fails_the_job_and_says_why(problem: str) -> None:
     message = rf"the pipeline 'mine' gave a result that {problem}"
-    with pytest.raises(JobFailed, match=message):
+    with pytest.raises(JobCannotBeDone, match=message):
         PluginPipeline("mine", Giving(UNFIT[problem])).analyse_batch([IMAGE])
-    with pytest.raises(JobFailed, match=message):
+    with pytest.raises(JobCannotBeDone, match=message):
         PluginPipeline("mine", Giving([{}, UNFIT[problem]], batch_size=2)).analyse_batch([IMAGE] * 2)
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_a_batch_has_a_result_for_every_image(count: int) -> None:
     pipeline = PluginPipeline("mine", Giving([{}] * count, batch_size=4))
-    with pytest.raises(JobFailed, match=f"'mine' gave {count} results for 2 images"):
+    with pytest.raises(JobCannotBeDone, match=f"'mine' gave {count} results for 2 images"):
         pipeline.analyse_batch([IMAGE] * 2)
 
 

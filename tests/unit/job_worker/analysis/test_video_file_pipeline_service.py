@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from job_worker.analysis.video_file_pipeline_service import VideoFilePipelineService
-from job_worker.errors import JobFailed
+from job_worker.errors import JobCannotBeDone
 from shared.video.errors import VideoError
 from shared.video.frame import Frame, Image
 
@@ -60,7 +60,7 @@ def test_the_same_file_gives_the_same_list() -> None:
 
 def test_an_unknown_pipeline_fails_the_job_and_names_the_known_ones() -> None:
     service = VideoFilePipelineService({"yolo": Brightness(), "ocr": Brightness()}, three_frames)
-    with pytest.raises(JobFailed, match="unknown pipeline 'faces'; this worker runs: ocr, yolo"):
+    with pytest.raises(JobCannotBeDone, match="unknown pipeline 'faces'; this worker runs: ocr, yolo"):
         service.run_on_file("faces", VIDEO)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from job_worker.bootstrap import build_runner
-from job_worker.errors import JobFailed, ModelLoadError
+from job_worker.errors import JobCannotBeDone, ModelLoadError
 from job_worker.isolation import landlock, seccomp
 from job_worker.isolation.isolation import Isolation, log_support
 from job_worker.isolation.readable_paths import readable_paths
@@ -282,19 +282,19 @@ class TestLoading:
 
 def test_the_worker_unpickles_nothing_that_the_child_sends(free: PipelineRunner, work: Path, tmp_path: Path) -> None:
     planted = tmp_path / "planted"
-    with pytest.raises(JobFailed, match="makes no sense"):
+    with pytest.raises(JobCannotBeDone, match="makes no sense"):
         error(free, work, "send to the parent", Planted(planted).as_message())
     assert not planted.exists()
 
 
 def test_the_worker_looks_itself_whether_there_is_space(free: PipelineRunner, work: Path) -> None:
     message = f"no_space{SEPARATOR}free space".encode()
-    with pytest.raises(JobFailed, match="there is room"):
+    with pytest.raises(JobCannotBeDone, match="there is room"):
         error(free, work, "send to the parent", (struct.pack("!i", len(message)) + message).hex())
 
 
 def test_a_message_that_would_fill_the_memory_of_the_worker_fails_the_job(free: PipelineRunner, work: Path) -> None:
-    with pytest.raises(JobFailed):
+    with pytest.raises(JobCannotBeDone):
         error(free, work, "send to the parent", (1 << 30).to_bytes(4, "big").hex())
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from job_worker.errors import Cancelled, InsufficientSpace, JobFailed, ModelLoadError
+from job_worker.errors import Cancelled, InsufficientSpace, JobCannotBeDone, ModelLoadError
 from job_worker.runtime.child_process import CHECK_SECONDS, SEPARATOR, Build, ProcessRunner, RunLimits, serve
 from job_worker.runtime.pipeline_runner import Run
 from tests.support import builds
@@ -109,7 +109,7 @@ def test_a_runner_that_was_not_started_starts_with_its_first_run(make_runner: Ma
 
 def test_a_job_failure_keeps_its_message_and_leaves_the_child_alive(runner: ProcessRunner, video: Path) -> None:
     pid = result_of(runner, video)["pid"]
-    with pytest.raises(JobFailed) as raised:
+    with pytest.raises(JobCannotBeDone) as raised:
         run(runner, "fail", video, never)
     assert str(raised.value) == f"no frame can be decoded: {builds.NOT_ENGLISH}"
     assert result_of(runner, video)["pid"] == pid
@@ -123,7 +123,7 @@ def test_an_unforeseen_error_is_no_job_failure_and_leaves_the_child_alive(runner
 
 
 def test_running_out_of_memory_fails_the_job(runner: ProcessRunner, video: Path) -> None:
-    with pytest.raises(JobFailed, match="ran out of memory"):
+    with pytest.raises(JobCannotBeDone, match="ran out of memory"):
         run(runner, "out of memory", video, never)
 
 
@@ -140,7 +140,7 @@ def test_the_end_of_the_child_fails_the_job_and_the_next_run_gets_a_fresh_child(
     way: str, words: str, runner: ProcessRunner, video: Path
 ) -> None:
     pid = result_of(runner, video)["pid"]
-    with pytest.raises(JobFailed, match=words):
+    with pytest.raises(JobCannotBeDone, match=words):
         run(runner, way, video, never)
     assert not is_alive(pid)
     assert result_of(runner, video)["pid"] not in {pid, os.getpid()}
@@ -157,7 +157,7 @@ def test_a_hang_fails_the_job_in_time_and_the_next_run_gets_a_fresh_child(make_r
     runner = make_runner(max_frame_seconds=0.5)
     runner.start(never)
     began_at = time.monotonic()
-    with pytest.raises(JobFailed, match=r"hung: no frame was done for 0\.5 seconds"):
+    with pytest.raises(JobCannotBeDone, match=r"hung: no frame was done for 0\.5 seconds"):
         run(runner, "hang", video, never)
     assert 0.5 <= time.monotonic() - began_at < 5
     assert not is_alive(int(video.read_text()))
@@ -169,7 +169,7 @@ def test_a_run_that_takes_too_much_memory_fails_the_job_and_the_next_run_gets_a_
 ) -> None:
     runner = make_runner(max_memory_bytes=builds.MUCH_MEMORY_BYTES)
     pid = result_of(runner, video)["pid"]
-    with pytest.raises(JobFailed, match=f"more memory than the limit of {builds.MUCH_MEMORY_BYTES} bytes"):
+    with pytest.raises(JobCannotBeDone, match=f"more memory than the limit of {builds.MUCH_MEMORY_BYTES} bytes"):
         run(runner, "take memory", video, never)
     assert not is_alive(pid)
     assert result_of(runner, video)["pid"] != pid
@@ -177,7 +177,7 @@ def test_a_run_that_takes_too_much_memory_fails_the_job_and_the_next_run_gets_a_
 
 def test_memory_is_checked_while_frames_come_fast(make_runner: MakeRunner, video: Path) -> None:
     runner = make_runner(max_memory_bytes=builds.MUCH_MEMORY_BYTES)
-    with pytest.raises(JobFailed, match="more memory than the limit"):
+    with pytest.raises(JobCannotBeDone, match="more memory than the limit"):
         run(runner, "take memory with every frame", video, never)
 
 
@@ -234,7 +234,7 @@ def test_models_that_do_not_load_a_second_time_are_reported(
 ) -> None:
     runner = make_runner(builds.ModelsThatLoadOnce(tmp_path / "seen"))
     runner.start(never)
-    with pytest.raises(JobFailed):
+    with pytest.raises(JobCannotBeDone):
         run(runner, "crash", video, never)
     with pytest.raises(ModelLoadError, match="the weights are missing"):
         run(runner, "succeed", video, never)
@@ -327,7 +327,7 @@ def test_a_run_ends_at_the_frame_that_passes_the_limit_on_results(
     size = len(run(runner, "many frames", video))
     results = video.with_suffix(".json")
     runner.run(Run("many frames", video, results, size), never)
-    with pytest.raises(JobFailed, match=f"larger than {limit} bytes, the limit of the server"):
+    with pytest.raises(JobCannotBeDone, match=f"larger than {limit} bytes, the limit of the server"):
         runner.run(Run("many frames", video, results, limit), never)
     assert results.stat().st_size < min(limit + 200, size)
 
@@ -344,12 +344,12 @@ def test_an_error_of_the_system_in_a_pipeline_is_no_lack_of_space(runner: Proces
 
 
 def test_a_frame_that_the_server_would_refuse_fails_the_job(runner: ProcessRunner, video: Path) -> None:
-    with pytest.raises(JobFailed, match="the result of a frame is larger than"):
+    with pytest.raises(JobCannotBeDone, match="the result of a frame is larger than"):
         run(runner, "huge frame", video)
 
 
 def test_a_failure_that_cannot_be_encoded_is_reported(runner: ProcessRunner, video: Path) -> None:
-    with pytest.raises(JobFailed, match=r"no such name: \?"):
+    with pytest.raises(JobCannotBeDone, match=r"no such name: \?"):
         run(runner, "fail with a surrogate", video)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 import pytest
 
-from job_worker.errors import Cancelled, InsufficientSpace, JobFailed, LeaseLost, ModelLoadError
+from job_worker.errors import Cancelled, InsufficientSpace, JobCannotBeDone, LeaseLost, ModelLoadError
 from job_worker.runtime.job_folder import LOCK_NAME
 from job_worker.runtime.pipeline_runner import PipelineRunner
 from job_worker.runtime.stop_signal import StopSignal
@@ -125,35 +125,35 @@ def test_a_worker_that_waits_shows_that_its_folder_is_in_use(make_worker: MakeWo
 
 def test_a_job_that_cannot_be_done_fails_with_that_message(make_worker: MakeWorker) -> None:
     api = FakeApi("job")
-    assert make_worker(api, FakeRunner(raising(JobFailed("the file holds only audio")))).run_once()
+    assert make_worker(api, FakeRunner(raising(JobCannotBeDone("the file holds only audio")))).run_once()
     assert api.failed == {"job": "the file holds only audio"}
     assert (api.completed, api.released) == ({}, [])
 
 
 def test_results_that_the_server_refuses_fail_the_job(make_worker: MakeWorker) -> None:
     api = FakeApi("job")
-    api.on_complete = raising(JobFailed("the results have 9 bytes, the limit is 8"))
+    api.on_complete = raising(JobCannotBeDone("the results have 9 bytes, the limit is 8"))
     make_worker(api, FakeRunner()).run_once()
     assert api.failed == {"job": "the results have 9 bytes, the limit is 8"}
 
 
 def test_a_video_that_the_server_does_not_have_fails_the_job(make_worker: MakeWorker) -> None:
     api = FakeApi("job")
-    api.on_download = raising(JobFailed("the job's stored video is missing"))
+    api.on_download = raising(JobCannotBeDone("the job's stored video is missing"))
     make_worker(api, FakeRunner()).run_once()
     assert api.failed == {"job": "the job's stored video is missing"}
 
 
 def test_a_long_message_is_cut(make_worker: MakeWorker) -> None:
     api = FakeApi("job")
-    make_worker(api, FakeRunner(raising(JobFailed("é" * 100_000)))).run_once()
+    make_worker(api, FakeRunner(raising(JobCannotBeDone("é" * 100_000)))).run_once()
     assert api.failed == {"job": "é" * MAX_ERROR_CHARACTERS}
 
 
 @pytest.mark.parametrize("blank", ["", " \n"])
 def test_a_blank_message_is_replaced_by_one_that_the_server_takes(blank: str, make_worker: MakeWorker) -> None:
     api = FakeApi("job")
-    make_worker(api, FakeRunner(raising(JobFailed(blank)))).run_once()
+    make_worker(api, FakeRunner(raising(JobCannotBeDone(blank)))).run_once()
     assert api.failed == {"job": NO_MESSAGE}
 
 
@@ -362,7 +362,7 @@ def until_renewed_often(renewals: list[None]) -> bytes:
 
 OUTCOMES = {
     "completed": one_empty_frame,
-    "failed": raising(JobFailed("no")),
+    "failed": raising(JobCannotBeDone("no")),
     "unforeseen": raising(RuntimeError("no")),
     "lost": raising(LeaseLost("no")),
     "released": raising(Cancelled("no")),
