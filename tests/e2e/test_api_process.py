@@ -17,12 +17,14 @@ import grpc
 import pytest
 from sqlalchemy import URL
 
+from job_api.command import main
 from shared.contract.channel import CHANNEL_OPTIONS
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub, WorkerServiceStub
 from shared.process.exit_codes import ExitCode
 from tests.conftest import ROOT
 from tests.support.samples import DOCUMENT, LONG_WAIT, VIDEO, submit_request
+from tests.support.serving import KILLED, Served, serving, stored
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.e2e
@@ -71,6 +73,7 @@ class Process:
 
 
 Start = Callable[..., Process]
+Refused = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture
@@ -99,12 +102,24 @@ def stubs() -> Iterator[Callable[[Process], tuple[JobServiceStub, WorkerServiceS
         yield connect
 
 
-def refused(process: Process) -> tuple[int, str]:
-    """Return the exit code and the message of a process that does not start; it must be no traceback."""
-    code, printed, logged = process.ended()
-    assert printed == ""
-    assert "Traceback" not in logged
-    return code, logged
+@pytest.fixture
+def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Refused:
+    """Run a server that does not start, in this process; return its exit code and its message, no traceback."""
+    for name in [name for name in os.environ if name.startswith("FOREGSYTE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> tuple[int, str]:
+        try:
+            code = main(["--address", "127.0.0.1:0", "--min-free-bytes", "0", *arguments])
+        except SystemExit as left:
+            code = int(left.code or 0)
+        printed, logged = capsys.readouterr()
+        assert printed == ""
+        assert "Traceback" not in logged
+        return code, logged
+
+    return run
 
 
 def sleeps(status: Path, seen: list[str]) -> bool:
@@ -165,106 +180,115 @@ class TestRunning:
 class TestRefusing:
     def test_wrong_settings_are_all_named(self, start: Start, tmp_path: Path) -> None:
         (tmp_path / "foregsyte.toml").write_text("[api]\nmax_uploads = 0\nunknown_setting = 1\n")
-        code, message = refused(start("--lease-seconds", "-1", FOREGSYTE_LOG_LEVEL="LOUD"))
-        assert code == ExitCode.USAGE
+        code, printed, message = start("--lease-seconds", "-1", FOREGSYTE_LOG_LEVEL="LOUD").ended()
+        assert (code, printed, "Traceback" in message) == (ExitCode.USAGE, "", False)
         for name in ("lease-seconds", "log-level", "max-uploads", "unknown-setting"):
             assert f"--{name} / FOREGSYTE_{name.upper().replace('-', '_')}" in message
         assert not (tmp_path / "data").exists()
 
-    def test_an_unknown_flag_is_a_wrong_setting(self, start: Start) -> None:
-        code, message = refused(start("--port", "1"))
+    def test_an_unknown_flag_is_a_wrong_setting(self, refused: Refused) -> None:
+        code, message = refused("--port", "1")
         assert (code, "--port" in message) == (ExitCode.USAGE, True)
 
     @pytest.mark.parametrize("url", ["nonsense", "postgres://host/jobs"])
-    def test_a_database_url_that_is_none_is_a_wrong_setting(self, start: Start, url: str) -> None:
-        code, message = refused(start(FOREGSYTE_DATABASE_URL=url))
+    def test_a_database_url_that_is_none_is_a_wrong_setting(
+        self, refused: Refused, monkeypatch: pytest.MonkeyPatch, url: str
+    ) -> None:
+        monkeypatch.setenv("FOREGSYTE_DATABASE_URL", url)
+        code, message = refused()
         assert (code, "FOREGSYTE_DATABASE_URL" in message) == (ExitCode.USAGE, True)
 
-    def test_a_database_that_another_server_has_is_named(self, start: Start, stubs: Any, tmp_path: Path) -> None:
+    def test_a_database_that_another_server_has_is_named(self, start: Start, stubs: Any, refused: Refused) -> None:
         first = start().is_ready()
-        code, message = refused(start("--data-dir", "other", "--database-url", "duckdb:///data/foregsyte.duckdb"))
+        code, message = refused("--data-dir", "other", "--database-url", "duckdb:///data/foregsyte.duckdb")
         assert code == ExitCode.DATABASE
         assert "data/foregsyte.duckdb" in message
         assert f"PID {first.popen.pid}" in message
         stubs(first)[0].SubmitJob(submit_request())
         assert first.signalled(signal.SIGTERM)[0] == ExitCode.OK
 
-    def test_a_damaged_database_is_named_and_left_as_it_is(self, start: Start, tmp_path: Path) -> None:
+    def test_a_damaged_database_is_named_and_left_as_it_is(self, refused: Refused, tmp_path: Path) -> None:
         (tmp_path / "data").mkdir()
         file = tmp_path / "data" / "foregsyte.duckdb"
         file.write_bytes(b"no database" * 1000)
-        code, message = refused(start())
+        code, message = refused()
         assert (code, "data/foregsyte.duckdb" in message) == (ExitCode.DATABASE, True)
         assert file.read_bytes() == b"no database" * 1000
 
-    def test_a_busy_port_is_named(self, start: Start) -> None:
+    def test_a_busy_port_is_named(self, refused: Refused) -> None:
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
             taken.listen()
             address = f"127.0.0.1:{taken.getsockname()[1]}"
-            code, message = refused(start("--address", address))
+            code, message = refused("--address", address)
         assert (code, address in message) == (ExitCode.ADDRESS, True)
 
 
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+def kill(server: Served) -> None:
+    server.process.send(signal.SIGKILL)
+    assert server.process.exit_code() == KILLED
+
+
 class TestSurviving:
-    def test_every_job_whose_id_was_answered_survives_a_kill(self, start: Start, stubs: Any, tmp_path: Path) -> None:
-        process = start().is_ready()
-        jobs, _ = stubs(process)
-        ids = [jobs.SubmitJob(submit_request(VIDEO + bytes([number]))).job_id for number in range(20)]
-        process.signalled(signal.SIGKILL)
+    def test_every_job_whose_id_was_answered_survives_a_kill(self, data: Path) -> None:
+        with serving(data) as server:
+            ids = [server.jobs.SubmitJob(submit_request(VIDEO + bytes([number]))).job_id for number in range(20)]
+            kill(server)
 
-        jobs, workers = stubs(start().is_ready())
-        for job_id in ids:
-            assert jobs.GetJobStatus(pb.GetJobStatusRequest(job_id=job_id)).status == pb.JOB_STATUS_PENDING
-        for number, job_id in enumerate(ids):
-            worker_id = f"w{number}"
-            assert workers.Dequeue(pb.DequeueRequest(worker_id=worker_id)).job_id == job_id
-            chunk = workers.GetJobInput(pb.GetJobInputRequest(job_id=job_id, worker_id=worker_id))
-            assert chunk.data == VIDEO + bytes([number])
+        with serving(data) as server:
+            for job_id in ids:
+                assert server.status(job_id).status == pb.JOB_STATUS_PENDING
+            for number, job_id in enumerate(ids):
+                worker_id = f"w{number}"
+                assert server.workers.Dequeue(pb.DequeueRequest(worker_id=worker_id)).job_id == job_id
+                assert server.video(job_id, worker_id) == VIDEO + bytes([number])
 
-    def test_a_kill_in_the_middle_of_submits_loses_no_answered_job_and_leaves_no_unknown_file(
-        self, start: Start, stubs: Any, tmp_path: Path
-    ) -> None:
-        process = start().is_ready()
-        jobs, _ = stubs(process)
-        calls = [jobs.SubmitJob.future(submit_request(VIDEO + bytes(100_000))) for _ in range(200)]
-        # Some are refused, for they are too many at a time.
-        eventually(lambda: sum(call.done() and not call.exception() for call in calls) > 5, "some to be accepted")
-        process.signalled(signal.SIGKILL)
-        answered = {call.result().job_id for call in calls if not call.exception(30)}
+    def test_a_kill_in_the_middle_of_submits_loses_no_answered_job_and_leaves_no_unknown_file(self, data: Path) -> None:
+        with serving(data) as server:
+            calls = [server.jobs.SubmitJob.future(submit_request(VIDEO + bytes(100_000))) for _ in range(200)]
+            # Some are refused, for they are too many at a time.
+            eventually(lambda: sum(call.done() and not call.exception() for call in calls) > 5, "some to be accepted")
+            kill(server)
+            answered = {call.result().job_id for call in calls if not call.exception(30)}
         assert answered
 
-        jobs, _ = stubs(start().is_ready())
-        listed = jobs.ListJobs(pb.ListJobsRequest(page_size=1000)).jobs
-        assert answered <= {job.job_id for job in listed}
-        assert {job.status for job in listed} == {pb.JOB_STATUS_PENDING}
-        files = {path.name for path in (tmp_path / "data" / "video_jobs").iterdir()}
-        assert files == {f"{job.job_id}.mp4" for job in listed}
+        with serving(data) as server:
+            listed = server.listed()
+        assert answered <= set(listed)
+        assert {job.status for job in listed.values()} == {pb.JOB_STATUS_PENDING}
+        assert set(stored(data)) == {f"{job_id}.mp4" for job_id in listed}
 
-    def test_finished_and_running_jobs_survive_a_kill_and_the_worker_goes_on(self, start: Start, stubs: Any) -> None:
-        process = start().is_ready()
-        jobs, workers = stubs(process)
-        done, broken, held = (jobs.SubmitJob(submit_request()).job_id for _ in range(3))
-        for job_id in (done, broken, held):
-            assert workers.Dequeue(pb.DequeueRequest(worker_id=f"of {job_id}")).job_id == job_id
-        results = pb.CompleteJobRequest(job_id=done, worker_id=f"of {done}", results_json=DOCUMENT)
-        workers.CompleteJob(results)
-        workers.FailJob(pb.FailJobRequest(job_id=broken, worker_id=f"of {broken}", error_message="why"))
-        process.signalled(signal.SIGKILL)
+    def test_finished_and_running_jobs_survive_a_kill_and_the_worker_goes_on(self, data: Path) -> None:
+        with serving(data) as server:
+            done, broken, held = (server.jobs.SubmitJob(submit_request()).job_id for _ in range(3))
+            for job_id in (done, broken, held):
+                assert server.workers.Dequeue(pb.DequeueRequest(worker_id=f"of {job_id}")).job_id == job_id
+            results = pb.CompleteJobRequest(job_id=done, worker_id=f"of {done}", results_json=DOCUMENT)
+            server.workers.CompleteJob(results)
+            failure = pb.FailJobRequest(job_id=broken, worker_id=f"of {broken}", error_message="why")
+            server.workers.FailJob(failure)
+            kill(server)
 
-        jobs, workers = stubs(start().is_ready())
-        states = [jobs.GetJobStatus(pb.GetJobStatusRequest(job_id=job_id)) for job_id in (done, broken, held)]
-        assert [state.status for state in states] == [
-            pb.JOB_STATUS_COMPLETED,
-            pb.JOB_STATUS_FAILED,
-            pb.JOB_STATUS_RUNNING,
-        ]
-        assert states[1].error_message == "why"
-        assert len(jobs.GetJobResults(pb.GetJobResultsRequest(job_id=done)).results) == 1
-        workers.CompleteJob(results)
-        workers.RenewLease(pb.RenewLeaseRequest(job_id=held, worker_id=f"of {held}"))
-        workers.CompleteJob(pb.CompleteJobRequest(job_id=held, worker_id=f"of {held}", results_json=DOCUMENT))
-        assert jobs.GetJobStatus(pb.GetJobStatusRequest(job_id=held)).status == pb.JOB_STATUS_COMPLETED
+        with serving(data) as server:
+            states = [server.status(job_id) for job_id in (done, broken, held)]
+            assert [state.status for state in states] == [
+                pb.JOB_STATUS_COMPLETED,
+                pb.JOB_STATUS_FAILED,
+                pb.JOB_STATUS_RUNNING,
+            ]
+            assert states[1].error_message == "why"
+            assert len(server.jobs.GetJobResults(pb.GetJobResultsRequest(job_id=done)).results) == 1
+            server.workers.CompleteJob(results)
+            server.workers.RenewLease(pb.RenewLeaseRequest(job_id=held, worker_id=f"of {held}"))
+            server.workers.CompleteJob(
+                pb.CompleteJobRequest(job_id=held, worker_id=f"of {held}", results_json=DOCUMENT)
+            )
+            assert server.status(held).status == pb.JOB_STATUS_COMPLETED
 
 
 def test_all_that_a_server_keeps_lies_in_its_folder_whatever_its_name(start: Start, stubs: Any, tmp_path: Path) -> None:

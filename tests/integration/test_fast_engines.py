@@ -150,17 +150,17 @@ def test_an_image_gives_the_same_bytes_on_any_number_of_threads(
     profile: Profile, images: dict[str, Image], yolo_weights: Path, models: TextModelFolders
 ) -> None:
     numbers = PROFILES[profile]
-    chosen = [images[name] for name in ("car_num_plate_uz.mp4 130", "cricket_ball_tracking.mp4 2")]
+    first, second = (images[name] for name in ("car_num_plate_uz.mp4 130", "cricket_ball_tracking.mp4 2"))
 
     def answers(threads: int) -> list[object]:
         finder = OpenVinoDetector(yolo_weights, Precision(numbers.precision), threads)
         reader = OpenVinoTextReader(models, numbers, threads)
         with ThreadPoolExecutor(threads) as pool:
-            return list(pool.map(lambda image: (finder.detect(image), reader.read(image)), 2 * chosen))
+            return list(pool.map(lambda image: (finder.detect(image), reader.read(image)), (first, second, first)))
 
     alone = answers(1)
     assert answers(3) == alone
-    assert alone[:2] == alone[2:]
+    assert alone[0] == alone[2]
 
 
 def test_networks_compute_in_the_calling_thread(

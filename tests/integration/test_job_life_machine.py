@@ -507,7 +507,7 @@ def lives(count: int) -> settings:
 
 @pytest.mark.timeout(300)
 class TestJobLife(JobLifeMachine.TestCase):  # type: ignore[name-defined,misc]
-    settings = lives(8)
+    settings = lives(5)
 
 
 @pytest.mark.corpus

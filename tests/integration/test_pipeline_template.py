@@ -54,7 +54,7 @@ def test_its_own_tests_pass_with_what_is_installed(template: tuple[Path, Path]) 
     assert " passed" in done.stdout
 
 
-@pytest.mark.parametrize("what", some_of(WRONG, "one that keeps state", "one that loses an image"))
+@pytest.mark.parametrize("what", some_of(WRONG, "one that loses an image"))
 def test_the_conformance_tests_find_the_bugs_of_a_pipeline(
     what: str, template: tuple[Path, Path], tmp_path: Path
 ) -> None:

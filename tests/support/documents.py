@@ -91,13 +91,18 @@ def test_is_there(name: str) -> bool:
     file, *parts = name.split("::")
     if not (ROOT / file).is_file():
         return False
-    body = ast.parse((ROOT / file).read_text(encoding="utf-8")).body
+    body = _body_of(file)
     for part in parts:
         names = _names_in(body)
         if part not in names or not part.lower().startswith("test"):
             return False
         body = names[part]
     return True
+
+
+@cache
+def _body_of(file: str) -> list[ast.stmt]:
+    return ast.parse((ROOT / file).read_text(encoding="utf-8")).body
 
 
 test_is_there.__test__ = False  # type: ignore[attr-defined]

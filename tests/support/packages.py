@@ -40,7 +40,7 @@ def install_template(template: str, folder: Path) -> tuple[Path, Path]:
 
 
 def some_of(bugs: Iterable[str], *some: str) -> list[ParameterSet]:
-    """Return the bugs as parameters: some for `make test`, which shows that each suite finds one."""
+    """Return the bugs as parameters: some for `make test`, all for `make test-corpus`; each takes seconds."""
     return [pytest.param(bug, marks=[] if bug in some else pytest.mark.corpus) for bug in bugs]
 
 

@@ -4,6 +4,7 @@ import importlib.util
 import os
 import re
 import tomllib
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -123,12 +124,18 @@ def test_every_flag_and_variable_is_a_setting(page: str) -> None:
     known = {*FLAGS["foregsyte-api"], *FLAGS["foregsyte-worker"], *known_flags(), "--autogenerate", *OF_TYPER}
     known |= {option for command in _commands().values() for option in _options(command)}
     assert {flag for code in code_of(page) for flag in re.findall(r"(?<!\S)--[a-z-]+", code)} <= known
-    of_tests = set(
-        re.findall(r"FOREGSYTE_TEST_\w+", "".join(path.read_text() for path in (ROOT / "tests").rglob("*.py")))
-    )
     of_script = set(re.findall(r"FOREGSYTE_\w+", text_of("docs/phase_16/rollback.sh")))
     of_client = {name for name in known_words() if name.startswith("FOREGSYTE_")}
-    assert set(re.findall(r"FOREGSYTE_[A-Z_]+[A-Z]", text_of(page))) <= VARIABLES | of_tests | of_script | of_client
+    assert set(re.findall(r"FOREGSYTE_[A-Z_]+[A-Z]", text_of(page))) <= (
+        VARIABLES | _variables_of_tests() | of_script | of_client
+    )
+
+
+@cache
+def _variables_of_tests() -> set[str]:
+    return {
+        name for path in (ROOT / "tests").rglob("*.py") for name in re.findall(r"FOREGSYTE_TEST_\w+", path.read_text())
+    }
 
 
 @every_page

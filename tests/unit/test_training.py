@@ -28,6 +28,9 @@ pytestmark = [pytest.mark.unit, pytest.mark.thorough]
 
 FRAMES = 40
 
+of_a_whole_dataset = pytest.mark.corpus
+"""Takes seconds, for what only who trains a detector runs; other tests draw a few frames and make a small dataset."""
+
 
 @pytest.fixture(scope="module")
 def materials() -> Materials:
@@ -64,6 +67,7 @@ def test_a_frame_depends_on_its_seed_and_number_alone(painter: Painter, material
     assert not np.array_equal(painter.frame(6, 3).pixels, later[0].pixels)
 
 
+@of_a_whole_dataset
 def test_scenes_show_every_class_and_also_nothing_and_their_boxes_lie_in_the_frame(frames: list[Frame]) -> None:
     assert {box.label for frame in frames for box in frame.boxes} == set(CLASSES)
     assert any(not frame.boxes for frame in frames)
@@ -74,6 +78,7 @@ def test_scenes_show_every_class_and_also_nothing_and_their_boxes_lie_in_the_fra
             assert 0 <= box.y1 < box.y2 <= height
 
 
+@of_a_whole_dataset
 def test_what_cannot_be_told_is_ignored_and_not_labelled(frames: list[Frame]) -> None:
     assert sum(len(frame.ignored) for frame in frames) >= 5
     for frame in frames:
@@ -173,6 +178,7 @@ def test_signs_are_labelled_without_their_pole(fonts: Fonts, materials: Material
     assert poles >= 8
 
 
+@of_a_whole_dataset
 def test_a_dataset_holds_the_frames_and_their_boxes_whatever_the_number_of_processes(
     painter: Painter, tmp_path: Path
 ) -> None:
