@@ -15,8 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 import duckdb
-from sqlalchemy import URL, Engine, ExceptionContext, create_engine, event, make_url
-from sqlalchemy.dialects import registry
+from sqlalchemy import URL, Engine, ExceptionContext, create_engine, dialects, event, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.pool import NullPool
@@ -32,7 +31,8 @@ _NOT_FOR_DUCKDB = re.compile(r"[?\\\udc80-\udcff]")
 r"""DuckDB would put its log into another folder (what follows `?` are options for it), or the database itself (it takes
 `\` for `/`), whatever way leads to the folder, for it follows links. It takes no bytes that are not UTF-8."""
 
-registry.register("duckdb", "duckdb_engine", "Dialect")  # else every start reads what all installed packages register
+# Else every start reads what all installed packages register.
+dialects.registry.register("duckdb", "duckdb_engine", "Dialect")
 
 engine: Engine
 SessionLocal: sessionmaker[Session]
