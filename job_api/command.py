@@ -55,7 +55,8 @@ def _serve(settings: ApiSettings) -> None:
     stopping = threading.Event()
     folder = DataFolder(settings.data_dir)
     with stop_signals(stopping.set, settings.shutdown_seconds + LAST_STEPS_SECONDS):
-        folder.lock(settings.shutdown_seconds, stopping)
+        if not folder.lock(settings.shutdown_seconds, stopping):
+            return
         services = build_services(settings)
         try:
             all_done = _serve_until(stopping, settings, folder, services)

@@ -6,7 +6,7 @@ has passed. So the process's own sockets are asked for their peer and their TCP_
 
 import socket
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from urllib.parse import unquote
@@ -36,13 +36,20 @@ def sent_bytes(peers: Collection[str]) -> dict[str, int]:
 
 def _counted(peers: Collection[str], field: slice) -> dict[str, int]:
     wanted = {_address_of(peer): peer for peer in peers if is_counted(peer)}
-    counts = (_count_of(descriptor, field) for descriptor in (_DESCRIPTORS.iterdir() if wanted else ()))
+    counts = (_count_of(descriptor, field) for descriptor in (_descriptors() if wanted else ()))
     return {wanted[address]: size for address, size in filter(None, counts) if address in wanted}
+
+
+def _descriptors() -> Iterable[Path]:
+    try:
+        return tuple(_DESCRIPTORS.iterdir())
+    except OSError:  # no descriptor is free to read the folder with
+        return ()
 
 
 def _address_of(peer: str) -> _Address:
     host, _, port = unquote(peer.partition(":")[2]).rpartition(":")
-    return host.strip("[]"), int(port)
+    return host.strip("[]").partition("%")[0], int(port)
 
 
 def _count_of(descriptor: Path, field: slice) -> tuple[_Address, int] | None:
@@ -63,5 +70,5 @@ def _count_of(descriptor: Path, field: slice) -> tuple[_Address, int] | None:
 
 def _plain(host: str) -> str:
     """Return the address as gRPC writes it: an IPv4 one that came over an IPv6 socket in its own form."""
-    address = ip_address(host)
+    address = ip_address(host.partition("%")[0])
     return str((isinstance(address, IPv6Address) and address.ipv4_mapped) or address)

@@ -37,12 +37,15 @@ class DataFolder:
         self._lock = FileLock(self._lock_file)
         self._locked: os.stat_result | None = None
 
-    def lock(self, shutdown_seconds: float, stopping: threading.Event) -> None:
+    def lock(self, shutdown_seconds: float, stopping: threading.Event) -> bool:
         """Lock the folder, making it where there is none; wait while a server that has it may be stopping.
 
         Args:
             shutdown_seconds: How long a stop of this process waits for calls: so long the next server waits for it.
             stopping: Ends the wait.
+
+        Returns:
+            Whether the folder is locked; if not, `stopping` ended the wait.
 
         Raises:
             DataFolderHeld: Another server has the folder and did not end within its own `shutdown_seconds`.
@@ -50,13 +53,15 @@ class DataFolder:
         """
         try:
             self._path.mkdir(parents=True, exist_ok=True)
-            self._wait(stopping)
+            if not self._wait(stopping):
+                return False
             self._locked = self._lock_file.stat()
         except OSError as error:
             raise DataFolderUnusable(f"the data folder {self._path} cannot be written: {error.strerror}") from error
         holder = json.dumps({"pid": os.getpid(), "shutdown_seconds": shutdown_seconds})
         with suppress(OSError):  # it only tells who has the folder, which may be on a full disk
             self._lock_file.write_text(holder, encoding="utf-8")
+        return True
 
     def unlock(self) -> None:
         """Leave the folder to the next server."""
@@ -75,7 +80,7 @@ class DataFolder:
         """Return whether files can be made in the folder."""
         return os.access(self._path, os.W_OK | os.X_OK)
 
-    def _wait(self, stopping: threading.Event) -> None:
+    def _wait(self, stopping: threading.Event) -> bool:
         deadline: float | None = None
         while True:
             try:
@@ -86,8 +91,10 @@ class DataFolder:
                     deadline = time.monotonic() + holder.get("shutdown_seconds", 0.0)
                     logger.warning("data folder held by another server, waiting for its end", extra=holder)
             else:
-                return
-            if time.monotonic() >= deadline or stopping.wait(POLL_SECONDS):
+                return True
+            if stopping.wait(POLL_SECONDS):
+                return False
+            if time.monotonic() >= deadline:
                 raise DataFolderHeld(
                     f"the data folder {self._path} is held by another server (PID {holder.get('pid', 'unknown')}): "
                     "stop that one, or name another --data-dir"

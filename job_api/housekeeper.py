@@ -15,24 +15,29 @@ logger = logging.getLogger(__name__)
 class Housekeeper:
     """Expires leases from a thread of its own: at an interval, and at once when the dispatch says that it is due.
 
-    A wait that takes longer by more than an interval means that the process was stopped or starved. Workers could not
-    renew in that time, so it is added to every lease before any is looked at.
+    A second thread only looks at the clock. Where neither of them did for an interval more than one, the process was
+    stopped or starved. Workers could not renew in that time, so it is added to every lease before any is looked at.
     """
 
     def __init__(self, dispatch: DispatchService, interval_seconds: float, clock: Clock = monotonic_clock) -> None:
         self._dispatch = dispatch
         self._interval_seconds = interval_seconds
         self._clock = clock
-        self._is_stopping = False
+        self._is_stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._seen_at = clock()
+        self._observer = threading.Thread(target=self._observe, name="observer", daemon=True)
         self._thread = threading.Thread(target=self._run, name="housekeeper", daemon=True)
 
     def start(self) -> None:
-        """Start the thread."""
+        """Start the threads."""
+        self._seen_at = self._clock()
+        self._observer.start()
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread after a last round; harmless where it was never started."""
-        self._is_stopping = True
+        """End the threads after a last round; harmless where it was never started."""
+        self._is_stopping.set()
         self._dispatch.housekeeping_due.set()
         if self._thread.is_alive():
             self._thread.join(LAST_ROUND_SECONDS)
@@ -40,16 +45,25 @@ class Housekeeper:
     def _run(self) -> None:
         is_last = False
         while not is_last:
-            wait_began_at = self._clock()
             self._dispatch.housekeeping_due.wait(self._interval_seconds)
             self._dispatch.housekeeping_due.clear()
-            is_last = self._is_stopping  # read before the work, so that what was due at the stop is done
-            late_seconds = self._clock() - wait_began_at - self._interval_seconds
+            is_last = self._is_stopping.is_set()  # read before the work, so that what was due at the stop is done
             try:
-                if late_seconds > self._interval_seconds:
-                    self._dispatch.extend_leases(late_seconds)
+                self._extend_by_stop()
                 self._dispatch.expire_leases()
                 self._dispatch.retry_enqueuing()
                 self._dispatch.drop_abandoned_results()
             except Exception:
                 logger.exception("housekeeping failed, trying again")
+
+    def _observe(self) -> None:
+        while not self._is_stopping.wait(self._interval_seconds):
+            self._extend_by_stop()
+
+    def _extend_by_stop(self) -> None:
+        with self._lock:
+            now = self._clock()
+            stopped_seconds = now - self._seen_at - self._interval_seconds
+            self._seen_at = now
+            if stopped_seconds > self._interval_seconds:
+                self._dispatch.extend_leases(stopped_seconds)

@@ -31,7 +31,7 @@ from job_api.message_budget import ROOM_SECONDS, MessageBudget
 
 logger = logging.getLogger(__name__)
 
-SMALL_BYTES = 1 << 20
+SMALL_BYTES = 64 << 10
 """The largest request of an RPC that carries no file. A request of which less has come is not refused for another."""
 WINDOW_BYTES = 48 * 1024
 """The caller of an unread upload can send 64 KiB; one that sent less than this does not fill its window."""

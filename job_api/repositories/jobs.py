@@ -35,7 +35,9 @@ class JobRecord:
 
 
 REMEMBERED_JOBS = 4096
-"""How many of the jobs that changed last are read from memory; a kilobyte each."""
+"""How many of the jobs that changed last are read from memory; mostly a kilobyte each."""
+LONGEST_REMEMBERED = 4096
+"""The characters of the longest error message that is kept in memory."""
 
 _JOBS = cast("Table", Job.__table__)
 """Rows are read and written without the object mapper, which would double the cost of every call."""
@@ -143,8 +145,9 @@ class _RecentJobs:
             return self._jobs.get(job_id)
 
     def put(self, job: JobRecord) -> None:
-        with self._lock:
-            self._jobs[job.job_id] = job
+        if len(job.error_message or "") <= LONGEST_REMEMBERED:
+            with self._lock:
+                self._jobs[job.job_id] = job
 
     def drop(self, job_id: UUID) -> None:
         with self._lock:

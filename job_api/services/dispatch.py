@@ -21,6 +21,9 @@ from shared.process.clock import Clock
 
 logger = logging.getLogger(__name__)
 
+DEFAULT_CHUNK_BYTES = (4 << 20) - (64 << 10)
+"""The chunk of a worker that names no length: with the fields beside it, it fits gRPC's default limit of 4 MiB."""
+
 
 @dataclass(frozen=True, slots=True)
 class DispatchLimits:
@@ -119,8 +122,8 @@ class DispatchService:
         return VideoChunk(job.pipeline_id, size_bytes, data)
 
     def chunk_bytes(self, length: int) -> int:
-        """Return how much of a video is read at most where so much is asked for; 0 asks for as much as there may be."""
-        return min(length or self._limits.max_chunk_bytes, self._limits.max_chunk_bytes)
+        """Return how much of a video is read at most where so much is asked for; 0 asks for the default."""
+        return min(length or DEFAULT_CHUNK_BYTES, self._limits.max_chunk_bytes)
 
     def renew(self, job_id: UUID, worker_id: str) -> float:
         """Start the worker's lease again; return its length in seconds.
@@ -148,8 +151,7 @@ class DispatchService:
 
     def expire_leases(self) -> int:
         """Take back the jobs whose leases have expired; return how many there were."""
-        lost = [job_id for job_id in self._leases.expired() if not self._running.is_storing(job_id)]
-        return sum(self._try_to_expire(job_id) for job_id in lost)
+        return sum(self._try_to_expire(job_id) for job_id in self._leases.expired())
 
     def extend_leases(self, seconds: float) -> None:
         """Give every worker the time in which this server did not run."""
@@ -207,6 +209,8 @@ class DispatchService:
 
     def _try_to_expire(self, job_id: UUID) -> bool:
         """Take the job back; where that fails, its lease stays as it was and is tried again."""
+        if self._running.is_storing(job_id):
+            return False
         with self._running.lock(job_id):
             lease = self._leases.take_expired(job_id)
             if lease is None:

@@ -34,8 +34,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TOKEN_BYTES = 8 + 16
 PAGE_BYTES = 2 << 20
 """A page of jobs ends before it is larger: its answer needs no room in the budget of messages."""
-_JOBS_AT_ONCE = 100
-"""How many rows are read at once: error messages can be long, and so many of them fill a few pages."""
+_JOBS_AT_ONCE = 16
+"""How many rows are read at once: an error message can take 256 KiB of memory."""
 _SUMMARY_BYTES = 128
 """What a job takes in a page besides its texts."""
 
@@ -136,12 +136,18 @@ class QueryService:
             JobNotFound: There is none.
             JobNotFinished: It is pending or running.
         """
+        self._check_final(job_id)  # at once: a job whose results are being stored keeps its lock
         with self._locks.hold(job_id):
             if not self._jobs.delete(job_id):
-                raise JobNotFinished(str(job_id), f"job {job_id} is {self.job(job_id).status}; wait until it has ended")
+                self._check_final(job_id)
             for key in (input_key(job_id), results_key(job_id)):
                 self._storage.delete_file(key)
         logger.info("job deleted", extra={"job_id": str(job_id)})
+
+    def _check_final(self, job_id: UUID) -> None:
+        status = self.job(job_id).status
+        if not status.is_final:
+            raise JobNotFinished(str(job_id), f"job {job_id} is {status}; wait until it has ended")
 
     @contextmanager
     def _stored_results(self, job_id: UUID) -> Iterator[tuple[BinaryIO, int]]:

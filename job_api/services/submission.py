@@ -2,7 +2,9 @@
 
 import io
 import logging
-from collections.abc import Callable, Collection
+import threading
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID, uuid4, uuid5
 
@@ -68,6 +70,8 @@ class SubmissionService:
         self._pipelines = pipelines
         self._limits = limits
         self._new_id = new_id
+        self._lock = threading.Lock()
+        self._saving_bytes = 0
 
     def submit(self, pipeline_id: str, video: bytes, request_id: str = "") -> UUID:
         """Store the video and record its job.
@@ -129,11 +133,10 @@ class SubmissionService:
             return True  # nothing to compare with; the job will fail because its video is missing
 
     def _accept(self, job_id: UUID, pipeline_id: str, video: bytes) -> None:
-        if self._storage.free_bytes() - len(video) < self._limits.min_free_bytes:
-            raise DiskLow("the server's disk is nearly full; try again later or ask its operator to free space")
         key = input_key(job_id)
         try:
-            self._storage.save_file(io.BytesIO(video), key)
+            with self._disk_space(len(video)):
+                self._storage.save_file(io.BytesIO(video), key)
         except StorageFull as error:
             raise DiskLow("the server's disk is full; try again later or ask its operator to free space") from error
         try:
@@ -144,3 +147,16 @@ class SubmissionService:
             self._storage.delete_file(key)
             raise
         self._job_queue.put(job_id)
+
+    @contextmanager
+    def _disk_space(self, size_bytes: int) -> Iterator[None]:
+        """Reserve space on the disk for a file that is saved meanwhile, beside the others that are."""
+        with self._lock:
+            if self._storage.free_bytes() - self._saving_bytes - size_bytes < self._limits.min_free_bytes:
+                raise DiskLow("the server's disk is nearly full; try again later or ask its operator to free space")
+            self._saving_bytes += size_bytes
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._saving_bytes -= size_bytes

@@ -10,7 +10,6 @@ Whatever is accepted can be answered in both formats: numbers fit a double, and 
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeVar
 
@@ -252,8 +251,10 @@ class _Scanner:
         """Go on behind the frame that begins here, and return what is decoded of it."""
         self._skip_blanks()
         if self._has_index_first:
-            with suppress(InvalidDocument):
+            try:
                 return self._taken(self._likely_end(), decode)
+            except InvalidDocument:  # to look for it again in each frame would take ever longer
+                self._has_index_first = False
         return self._taken(self._end_by_brackets(), decode)
 
     def _taken(self, end: int, decode: Callable[[bytes], T]) -> T:

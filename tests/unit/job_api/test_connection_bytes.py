@@ -1,5 +1,6 @@
 """Asking connections how much they have received."""
 
+import resource
 import socket
 import sys
 from collections.abc import Iterator
@@ -59,3 +60,15 @@ def test_a_peer_that_is_gone_or_whose_bytes_nobody_counts_is_left_out() -> None:
         pass
     assert received_bytes([peer, "unix:"]) == {}
     assert (is_counted(peer), is_counted("unix:")) == (True, False)
+
+
+def test_a_process_without_a_free_descriptor_counts_nothing_and_goes_on() -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with connection("::", "127.0.0.1") as (_, _, peer):
+        soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, most))
+        try:
+            assert received_bytes([peer]) == {}
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, most))
+        assert received_bytes([peer]) == {peer: 0}

@@ -809,17 +809,25 @@ def test_nothing_of_a_job_is_kept_in_memory_once_it_has_ended(services: Services
     assert not services.locks.is_held(job)
 
 
-def test_the_services_share_their_locks(services: Services, storage: HookedStorage) -> None:
-    """A delete cannot come between the two halves of a completion."""
+def test_a_job_whose_results_are_being_stored_is_not_deleted_and_whoever_asks_does_not_wait(
+    services: Services, storage: HookedStorage
+) -> None:
     job = running(services)
     refused: list[object] = []
-    storage.before_save = lambda: refused.append(in_thread(lambda: services.queries.delete(job)))
+    storage.before_save = lambda: refused.append(in_thread(lambda: services.queries.delete(job)).exception(10))
     services.reports.complete(job, "w1", DOCUMENT)
-    [deletion] = refused
-    deletion.result(10)  # type: ignore[attr-defined]
-    with pytest.raises(JobNotFound):
-        services.queries.job(job)
-    assert list(storage.list_files("video_jobs")) == []
+    assert [type(refusal) for refusal in refused] == [JobNotFinished]
+    assert services.queries.job(job).status is JobStatus.completed
+
+
+def test_a_worker_that_names_no_length_gets_what_fits_the_default_limit_of_grpc(
+    make_services: Make, make_settings: Callable[..., ApiSettings]
+) -> None:
+    services = make_services(make_settings(), storage=MemoryStorage())
+    job = submit(services, VIDEO.ljust(5 << 20, b"0"))
+    take(services, "w1")
+    assert len(services.dispatch.read_input(job, "w1", 0, 0).data) == (4 << 20) - (64 << 10)
+    assert len(services.dispatch.read_input(job, "w1", 0, 4 << 20).data) == 4 << 20
 
 
 def test_a_video_is_read_by_its_holder_alone_whatever_else_runs(services: Services) -> None:

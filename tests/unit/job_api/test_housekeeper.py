@@ -105,8 +105,23 @@ def test_a_round_that_comes_late_extends_the_leases_before_it_looks_at_them(
     housekeeper.start()
     dispatch.housekeeping_due.set()
     eventually(lambda: dispatch.calls == ["expire", "retry"], "a round in time")
-    eventually(lambda: clock.reads == 3, "the next wait")
     clock.advance(LONG_SECONDS + late_seconds)
     dispatch.housekeeping_due.set()
     eventually(lambda: dispatch.calls == ["expire", "retry", *extended, "expire", "retry"], "a late round")
     housekeeper.stop()
+
+
+def test_a_stop_in_the_middle_of_a_round_extends_the_leases_before_the_next_one(
+    dispatch: CountsRounds, clock: FakeClock
+) -> None:
+    def stopped() -> None:
+        dispatch.meanwhile = lambda: None
+        clock.advance(LONG_SECONDS)
+        eventually(lambda: len(dispatch.calls) > 1, "the leases to be extended while the round goes on")
+
+    dispatch.meanwhile = stopped
+    housekeeper = Housekeeper(dispatch, 0.01, clock)  # type: ignore[arg-type]
+    housekeeper.start()
+    eventually(lambda: dispatch.rounds > 1, "another round")
+    housekeeper.stop()
+    assert dispatch.calls[:2] == ["expire", pytest.approx(LONG_SECONDS - 0.01)]

@@ -107,6 +107,18 @@ def test_a_job_that_has_just_changed_is_known_without_a_query(repository: JobRep
     assert len(queries) == made == 2
 
 
+def test_a_job_with_a_long_error_message_is_read_again_and_not_kept_in_memory(
+    repository: JobRepository, queries: list[str]
+) -> None:
+    job_id = added(repository)
+    repository.move(job_id, pending, failed, error_message="é" * 60_000)
+    made = len(queries)
+    job = repository.get(job_id)
+    assert job
+    assert job.error_message == "é" * 60_000
+    assert len(queries) == made + 1
+
+
 def test_a_change_that_fails_leaves_what_the_row_says(database: Database, writer: GroupWriter) -> None:
     def answer_lost() -> None:
         raise OSError("after the commit")

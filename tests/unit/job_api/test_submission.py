@@ -253,6 +253,17 @@ class TestDisk:
         assert raised.value.retry_after_seconds
         assert rows(services) == 1
 
+    def test_the_floor_stays_free_however_many_videos_are_saved_at_one_time(
+        self, make_services: Make, make_settings: MakeSettings
+    ) -> None:
+        storage = HookedStorage(capacity_bytes=1000 + 2 * len(VIDEO))
+        services = make_services(make_settings(min_free_bytes=1000), storage=storage)
+        together = threading.Barrier(2)
+        storage.before_save = lambda: together.wait(20)
+        accepted = [in_thread(lambda: submit(services)) for _ in range(3)]
+        errors = [type(future.exception(20)) for future in accepted]
+        assert sorted(error.__name__ for error in errors) == ["DiskLow", "NoneType", "NoneType"]
+
     def test_a_disk_that_fills_up_while_it_is_written_is_low(
         self, services: Services, storage: HookedStorage, queue: RecordingQueue
     ) -> None:

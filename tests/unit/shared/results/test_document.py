@@ -106,6 +106,12 @@ def test_the_order_of_names_does_not_matter() -> None:
     assert results_of(document) == [{"a": {"frame_index": 1}}, {}]
 
 
+def test_a_document_whose_indexes_come_last_is_read_in_time() -> None:
+    """Where each frame looked for the next one behind all others, this took minutes."""
+    frames = b",".join(b'{"result":{},"frame_index":%d}' % number for number in range(20_000))
+    assert check(b'{"results":[' + frames + b"]}") == 20_000
+
+
 @pytest.mark.parametrize("indent", [None, 1])
 def test_a_document_longer_than_what_is_read_at_once_is_read_whole(indent: int | None) -> None:
     results = [{"text": "é" * length, "n": [length]} for length in (0, 1, 300_000, 2, 500_000, 3)] + [{}] * 20_000

@@ -591,7 +591,7 @@ class GetJobInputRequest(_message.Message):
     offset: _builtins.int
     """Where the chunk starts, in bytes."""
     length: _builtins.int
-    """How many bytes to return; 0 means as many as the server allows, and the server caps it."""
+    """How many bytes to return; 0 means a little less than 4 MiB, and the server caps it."""
     def __init__(
         self,
         *,
