@@ -13,6 +13,7 @@ from job_api.core.migrations import migrate
 from job_api.housekeeper import Housekeeper
 from job_api.interceptors.backpressure import SMALL_BYTES, Arrivals
 from job_api.interceptors.error_mapping import ErrorMappingInterceptor
+from job_api.interceptors.results_call import ResultsCall
 from job_api.message_budget import ROOM_SECONDS, MessageBudget
 from job_api.queue.base import QueueService
 from job_api.queue.memory_queue import MemoryQueue
@@ -29,6 +30,7 @@ from job_api.services.reports import USE_CHUNKS, ReportService
 from job_api.services.running_jobs import RunningJobs
 from job_api.services.submission import SubmissionService
 from job_api.settings import ApiSettings
+from job_api.slow_readers import SlowReaders
 from job_api.storage.base import StorageService
 from job_api.storage.local_storage import LocalStorage
 from job_api.storage.results_staging import ResultsStaging
@@ -157,11 +159,12 @@ def build_server(
         housekeeping_seconds: The longest time between two looks for expired leases.
         room_seconds: How long an upload or an answer waits for room before it is refused.
     """
-    budget = MessageBudget(settings.max_inflight_bytes, room_seconds)
+    slow_readers = SlowReaders(settings.slowest_bytes_per_second)
+    budget = MessageBudget(settings.max_inflight_bytes, room_seconds, slow_readers)
     descriptions = settings.catalogue.describe(settings.pipelines, settings.profile)
     return ApiServer(
         settings,
-        JobServicer(services.submission, services.queries, descriptions, budget),
+        JobServicer(services.submission, services.queries, descriptions, budget, ResultsCall),
         WorkerServicer(services.dispatch, services.reports, settings.pipelines, budget),
         ErrorMappingInterceptor(),
         _arrivals(settings, budget, room_seconds),

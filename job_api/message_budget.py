@@ -36,13 +36,13 @@ class Call(Protocol):
         """Have a function called at the call's end; return False where it has ended already."""
 
     def cancel(self) -> object:
-        """End the call."""
+        """End the call, whose answer is read too slowly."""
 
     def peer(self) -> str:
         """Return who calls, as gRPC names it."""
 
 
-@dataclass(slots=True, eq=False, weakref_slot=True)
+@dataclass(slots=True, eq=False)
 class _Charge:
     """What an answer counts for, until it was made and its call has ended."""
 
@@ -50,11 +50,6 @@ class _Charge:
     size_bytes: int = 0
     is_made: bool = False
     has_ended: bool = False
-
-    @property
-    def peer(self) -> str:
-        """Who reads it."""
-        return self.call.peer()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -146,7 +141,7 @@ class MessageBudget:
             self._count(charge, more_bytes)
 
     def _is_granted(self, charge: _Charge, size_bytes: int) -> bool:
-        return not charge.has_ended and (self._has_room(size_bytes) or self._waited(charge, size_bytes))
+        return not charge.has_ended and (self._has_room(charge, size_bytes) or self._waited(charge, size_bytes))
 
     def _waited(self, charge: _Charge, size_bytes: int) -> bool:
         """Wait for room; return whether it came in time, and before the call ended."""
@@ -157,7 +152,8 @@ class MessageBudget:
         try:
             while (seconds := waiting.since + self._room_seconds - self._clock()) > 0:
                 has_changed = self._changed.wait_for(
-                    lambda: charge.has_ended or self._has_room(size_bytes, waiting), min(seconds, self._look_seconds)
+                    lambda: charge.has_ended or self._has_room(charge, size_bytes, waiting),
+                    min(seconds, self._look_seconds),
                 )
                 if has_changed:
                     return not charge.has_ended
@@ -165,15 +161,18 @@ class MessageBudget:
             return False
         finally:
             self._queue.remove(waiting)
+            if not self._queue:
+                self._slow_readers.forget()
             self._changed.notify_all()
 
-    def _has_room(self, size_bytes: int, waiting: _Waiting | None = None) -> bool:
+    def _has_room(self, charge: _Charge, size_bytes: int, waiting: _Waiting | None = None) -> bool:
         if self._used_bytes + size_bytes > self.limit_bytes:
             return False
         if size_bytes <= SMALL_SHARE * self.limit_bytes:
             return True
         ahead = self._queue[: self._queue.index(waiting)] if waiting else self._queue
-        is_turn = not ahead or self._clock() - ahead[0].since < OVERTAKEN_SECONDS
+        # Those ahead may wait for what an answer that grows has already, so it never waits for them.
+        is_turn = charge.size_bytes > 0 or not ahead or self._clock() - ahead[0].since < OVERTAKEN_SECONDS
         return is_turn and self._answers_bytes + size_bytes <= self._answers_limit_bytes
 
     def _end_slow_answer(self) -> None:
@@ -182,9 +181,10 @@ class MessageBudget:
         self._looked_at = self._clock()
         large_bytes = SMALL_SHARE * self.limit_bytes
         answers = [charge for charge in self._answers if charge.is_made and charge.size_bytes > large_bytes]
-        if slow := self._slow_readers.largest(answers):
+        slow = self._slow_readers.among({charge.call.peer() for charge in answers})
+        if unread := [charge for charge in answers if charge.call.peer() in slow]:
             logger.warning("answer cut off: it is read too slowly, and others wait for its memory")
-            slow.call.cancel()
+            max(unread, key=lambda charge: charge.size_bytes).call.cancel()
 
     def _end(self, charge: _Charge, *, is_made: bool = False, has_ended: bool = False) -> None:
         with self._changed:

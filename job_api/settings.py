@@ -10,6 +10,7 @@ from job_api.services.dispatch import DispatchLimits
 from job_api.services.queries import QueryLimits
 from job_api.services.reports import ReportLimits
 from job_api.services.submission import SubmissionLimits
+from shared.contract.channel import SLOWEST_BYTES_PER_SECOND
 from shared.pipelines.catalogue import BUILT_IN_PIPELINES
 from shared.pipelines.profiles import Profile
 from shared.pipelines.settings import PipelineNames, PipelineSettings
@@ -60,6 +61,10 @@ class ApiSettings(PipelineSettings):
     max_uploads: PositiveInt = Field(16, description="Most uploads stored at one time; others arrive meanwhile.")
     max_inflight_bytes: PositiveInt = Field(
         GIB, description="Most bytes of messages at one time, both ways; memory stays below 3 times this and 512 MiB."
+    )
+    slowest_bytes_per_second: PositiveInt = Field(
+        SLOWEST_BYTES_PER_SECOND,
+        description="What the slowest link carries; where answers wait for memory, others on slower ones are cut off.",
     )
     min_free_bytes: int = Field(
         GIB, ge=0, description="Disk floor: what must stay free after a submit; results may take half of it."

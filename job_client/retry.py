@@ -8,6 +8,7 @@ import grpc
 import tenacity
 
 from job_client.errors import service_error
+from shared.contract.channel import SLOWEST_BYTES_PER_SECOND
 from shared.contract.errors import STOPPED_SERVER_CODES, description_of, reason_of
 from shared.contract.reasons import Reason
 from shared.contract.retry import RetryPause, failure_of
@@ -16,8 +17,6 @@ from shared.process.clock import Clock, monotonic_clock
 T = TypeVar("T")
 
 CALL_SECONDS = 60.0
-SLOWEST_BYTES_PER_SECOND = 32_000
-"""The slowest link that large messages are meant to pass: 256 kbit/s."""
 RESULTS_SECONDS = 4 * 3600.0
 """How long results may take, whose size is not known before: 440 MB over the slowest link. A lost
 connection ends the call sooner, by its keepalive."""
@@ -102,7 +101,8 @@ def _patience(error: BaseException | None) -> float:
     if not isinstance(error, grpc.RpcError):
         return 0.0
     reason = reason_of(error)
-    if reason == Reason.OVERLOADED:
+    # Without a reason it is an answer that was cut off, which takes none.
+    if reason == Reason.OVERLOADED or (reason is None and error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED):
         return BUSY_PATIENCE_SECONDS
     is_no_answer = reason is None and error.code() in _NO_ANSWER
     return UNREACHABLE_PATIENCE_SECONDS if is_no_answer or error.code() in STOPPED_SERVER_CODES else 0.0

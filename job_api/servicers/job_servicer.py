@@ -1,10 +1,10 @@
 """JobService: what clients call."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import grpc
 
-from job_api.message_budget import MessageBudget
+from job_api.message_budget import Call, MessageBudget
 from job_api.servicers.conversions import status_message, status_of_filter, summary_message, wants_json
 from job_api.servicers.results_answer import (
     memory_of_frames,
@@ -29,15 +29,22 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
         queries: What answers questions about jobs.
         pipelines: The descriptions of the pipelines offered, by id.
         budget: What large answers are charged to.
+        results_call: Makes the call that answers with results are charged for.
     """
 
     def __init__(
-        self, submission: SubmissionService, queries: QueryService, pipelines: Mapping[str, str], budget: MessageBudget
+        self,
+        submission: SubmissionService,
+        queries: QueryService,
+        pipelines: Mapping[str, str],
+        budget: MessageBudget,
+        results_call: Callable[[grpc.ServicerContext], Call] = lambda context: context,
     ) -> None:
         self._submission = submission
         self._queries = queries
         self._pipelines = pipelines
         self._budget = budget
+        self._results_call = results_call
 
     def SubmitJob(self, request: pb.SubmitJobRequest, context: grpc.ServicerContext) -> pb.SubmitJobResponse:
         """Store the video, record its job and answer the job's id."""
@@ -57,7 +64,7 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
             memory = memory_of_gzip if request.gzip else memory_of_json
             with (
                 self._queries.results_json(job_id) as (size_bytes, chunks),
-                self._budget.charged(memory(size_bytes), context) as charge,
+                self._budget.charged(memory(size_bytes), self._results_call(context)) as charge,
             ):
                 answer = (
                     results_as_gzip(job_id, size_bytes, chunks, charge)
@@ -68,7 +75,7 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
                 return answer
         with (
             self._queries.frames(job_id) as (size_bytes, values, frames),
-            self._budget.charged(memory_of_frames(size_bytes, values), context) as charge,
+            self._budget.charged(memory_of_frames(size_bytes, values), self._results_call(context)) as charge,
         ):
             answer = results_as_frames(job_id, frames)
             charge(len(answer))

@@ -10,6 +10,10 @@ KEEPALIVE_SECONDS = 20
 KEEPALIVE_TIMEOUT_SECONDS = 10
 """How long the answer to such a probe may take: little, for a dead connection costs a worker its lease."""
 
+SLOWEST_BYTES_PER_SECOND = 32_000
+"""The slowest link on which calls make progress: 256 kbit/s. Deadlines allow for it, and the server cuts off no faster
+one."""
+
 CHANNEL_OPTIONS: list[tuple[str, int]] = [
     # The server states the limits and answers with its own error; a client takes what it is sent.
     ("grpc.max_send_message_length", -1),

@@ -110,7 +110,7 @@ def test_an_answer_that_is_read_slowly_does_not_keep_others_from_theirs(
     settings = make_settings(max_video_bytes=MIB, max_results_bytes=40 * MIB, max_inflight_bytes=64 * MIB)
     with (
         running_server(settings) as server,
-        slow_link(server.addresses[0], 1000 * KB, answer_bytes_a_second=100 * KB) as link,
+        slow_link(server.addresses[0], 1000 * KB, answer_bytes_a_second=10 * KB) as link,
         callers() as from_,
     ):
         request = pb.GetJobResultsRequest(job_id=large_job(server), format=pb.RESULTS_FORMAT_JSON)

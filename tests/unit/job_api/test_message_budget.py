@@ -7,7 +7,7 @@ import pytest
 
 from job_api.errors import Overloaded
 from job_api.message_budget import MAX_WAITING, OVERTAKEN_SECONDS, MessageBudget
-from job_api.slow_readers import AnyAnswer, SlowReaders
+from job_api.slow_readers import PATIENCE_SECONDS, SlowReaders
 from tests.support.calls import Call
 from tests.support.clock import FakeClock
 from tests.support.waiting import eventually, in_thread
@@ -79,11 +79,28 @@ def test_one_that_has_waited_for_a_while_is_not_overtaken_any_more() -> None:
     assert not later.done()
 
 
-class Slow(SlowReaders):
-    """Finds every answer too slow."""
+def test_one_that_grows_does_not_wait_behind_those_that_wait_for_what_it_has() -> None:
+    clock = FakeClock()
+    budget = MessageBudget(1280, clock=clock)
+    with budget.charged(320, Call()) as grow:
+        large = in_thread(lambda: charge(budget, 640))
+        eventually(lambda: budget.waiting == 1)
+        clock.advance(OVERTAKEN_SECONDS)
+        in_thread(lambda: grow(640)).result(20)
+        assert budget.used_bytes == 640
+        grow(0)
+    assert large.result(20) is None
 
-    def largest(self, answers: Collection[AnyAnswer]) -> AnyAnswer | None:
-        return next(iter(answers), None)
+
+class Slow(SlowReaders):
+    """Finds every connection too slow but those that are named."""
+
+    def __init__(self, *fast: str) -> None:
+        super().__init__()
+        self._fast = fast
+
+    def among(self, peers: Collection[str]) -> set[str]:
+        return {*peers}.difference(self._fast)
 
 
 def test_one_that_is_read_too_slowly_is_ended_where_another_waits() -> None:
@@ -92,6 +109,30 @@ def test_one_that_is_read_too_slowly_is_ended_where_another_waits() -> None:
     assert budget.used_bytes == 600
     charge(budget, 640)
     assert budget.used_bytes == 640
+
+
+def test_the_largest_of_those_on_slow_connections_is_ended_first() -> None:
+    budget = MessageBudget(1280, slow_readers=Slow("fast"))
+    with budget.charged(300, Call("fast")):
+        pass
+    charge(budget, 130)
+    charge(budget, 140)
+    charge(budget, 200)
+    assert budget.used_bytes == 300 + 130 + 200
+
+
+def test_looks_at_slow_readers_count_no_more_once_nobody_waits() -> None:
+    clock, sent = FakeClock(), {"quiet": 0}
+    slow_readers = SlowReaders(1000, lambda peers: sent, clock)
+    budget, other = MessageBudget(1280, slow_readers=slow_readers, clock=clock), Call("gone")
+    charge(budget, 600, Call("quiet"))
+    slow_readers.among(["quiet"])
+    waiting = in_thread(lambda: charge(budget, 640, other))
+    eventually(lambda: budget.waiting == 1)
+    other.end()
+    assert isinstance(waiting.exception(20), Overloaded)
+    clock.advance(PATIENCE_SECONDS)
+    assert slow_readers.among(["quiet"]) == set()
 
 
 def test_small_ones_and_those_that_are_still_made_are_not() -> None:

@@ -1,22 +1,16 @@
-"""Which answers are read too slowly."""
+"""Which connections are read too slowly."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
 import pytest
 
-from job_api.slow_readers import GRACE_SECONDS, SLOWEST_BYTES_PER_SECOND, SlowReaders
+from job_api.slow_readers import PATIENCE_SECONDS, SlowReaders
 from tests.support.clock import FakeClock
 
 pytestmark = pytest.mark.unit
 
-RATE = SLOWEST_BYTES_PER_SECOND
-
-
-@dataclass(eq=False)
-class Answer:
-    peer: str
-    size_bytes: int
+RATE = 1000
+LEAST = int(RATE * PATIENCE_SECONDS / 2)
 
 
 class Connections:
@@ -29,45 +23,70 @@ class Connections:
         return {peer: size for peer, size in self.sent.items() if peer in peers}
 
 
-def test_one_of_which_nothing_is_read_is_found_after_a_while_however_large_it_is() -> None:
-    clock, connections = FakeClock(), Connections()
-    slow_readers = SlowReaders(connections, clock)
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def connections() -> Connections:
+    return Connections()
+
+
+@pytest.fixture
+def slow_readers(connections: Connections, clock: FakeClock) -> SlowReaders:
+    return SlowReaders(RATE, connections, clock)
+
+
+def test_one_that_reads_nothing_is_found_after_a_while(
+    slow_readers: SlowReaders, connections: Connections, clock: FakeClock
+) -> None:
     connections.sent = {"unread": 7, "read": 7}
-    answers = [Answer("read", 1000 * RATE), Answer("unread", 1000 * RATE)]
-    assert slow_readers.largest(answers) is None
-    clock.advance(GRACE_SECONDS)
-    assert slow_readers.largest(answers) is None
-    clock.advance(2)
-    connections.sent["read"] += 2 * RATE
-    assert slow_readers.largest(answers) is answers[1]
-
-
-def test_the_largest_is_ended_first() -> None:
-    clock, connections = FakeClock(), Connections()
-    slow_readers = SlowReaders(connections, clock)
-    connections.sent = {"a": 0}
-    answers = [Answer("a", size * RATE) for size in (100, 300, 200)]
-    slow_readers.largest(answers)
-    clock.advance(GRACE_SECONDS + 1)
-    assert slow_readers.largest(answers) is answers[1]
-
-
-def test_what_others_on_the_connection_read_helps_none_for_ever() -> None:
-    clock, connections = FakeClock(), Connections()
-    slow_readers = SlowReaders(connections, clock)
-    connections.sent = {"a": 0}
-    answer = Answer("a", 5 * RATE)
-    slow_readers.largest([answer])
-    clock.advance(GRACE_SECONDS + 6)
-    connections.sent["a"] += 1000 * RATE
-    assert slow_readers.largest([answer]) is answer
-
-
-def test_where_nobody_counts_bytes_one_has_the_time_for_its_size() -> None:
-    clock = FakeClock()
-    slow_readers, answer = SlowReaders(Connections(), clock), Answer("unix:", 5 * RATE)
-    slow_readers.largest([answer])
-    clock.advance(GRACE_SECONDS + 5)
-    assert slow_readers.largest([answer]) is None
+    assert slow_readers.among(["read", "unread"]) == set()
+    clock.advance(PATIENCE_SECONDS - 1)
+    assert slow_readers.among(["read", "unread"]) == set()
     clock.advance(1)
-    assert slow_readers.largest([answer]) is answer
+    connections.sent["read"] += LEAST
+    assert slow_readers.among(["read", "unread"]) == {"unread"}
+
+
+def test_the_slowest_link_is_never_found_however_long_others_wait_and_although_it_stalls(
+    slow_readers: SlowReaders, connections: Connections, clock: FakeClock
+) -> None:
+    connections.sent = {"slow": 0}
+    for second in range(1000):
+        is_stalled = second % 50 < PATIENCE_SECONDS / 4
+        connections.sent["slow"] += 0 if is_stalled else int(0.97 * RATE)  # the headers of its packets take the rest
+        assert slow_readers.among(["slow"]) == set()
+        clock.advance(1)
+
+
+def test_what_one_has_read_long_ago_helps_it_no_more(
+    slow_readers: SlowReaders, connections: Connections, clock: FakeClock
+) -> None:
+    connections.sent = {"stopped": 0}
+    slow_readers.among(["stopped"])
+    connections.sent["stopped"] = 1000 * LEAST
+    slow_readers.among(["stopped"])
+    clock.advance(PATIENCE_SECONDS)
+    assert slow_readers.among(["stopped"]) == {"stopped"}
+
+
+@pytest.mark.parametrize("meanwhile", ["nobody waits", "it is sent nothing"])
+def test_a_look_that_is_long_past_counts_no_more(
+    meanwhile: str, slow_readers: SlowReaders, connections: Connections, clock: FakeClock
+) -> None:
+    connections.sent = {"other": 0, "quiet": 0}
+    slow_readers.among(["quiet"])
+    if meanwhile == "nobody waits":
+        slow_readers.forget()
+    else:
+        slow_readers.among(["other"])
+    clock.advance(PATIENCE_SECONDS)
+    assert slow_readers.among(["quiet"]) == set()
+
+
+def test_one_whose_bytes_nobody_counts_is_never_found(slow_readers: SlowReaders, clock: FakeClock) -> None:
+    slow_readers.among(["unix:"])
+    clock.advance(PATIENCE_SECONDS)
+    assert slow_readers.among(["unix:"]) == set()

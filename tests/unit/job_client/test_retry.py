@@ -16,6 +16,7 @@ REQUESTED_SECONDS = 2.0
 
 UNAVAILABLE = failed_call(grpc.StatusCode.UNAVAILABLE)
 OVERLOADED = failed_call(grpc.StatusCode.RESOURCE_EXHAUSTED, Reason.OVERLOADED, REQUESTED_SECONDS)
+CUT_OFF = failed_call(grpc.StatusCode.RESOURCE_EXHAUSTED)
 RESET = failed_call(grpc.StatusCode.UNKNOWN)
 PROXY = failed_call(grpc.StatusCode.INTERNAL)
 OUR_INTERNAL = failed_call(grpc.StatusCode.INTERNAL, Reason.INTERNAL)
@@ -48,7 +49,7 @@ class Server:
         return "answer"
 
 
-@pytest.mark.parametrize("error", [UNAVAILABLE, OVERLOADED, RESET, PROXY])
+@pytest.mark.parametrize("error", [UNAVAILABLE, OVERLOADED, CUT_OFF, RESET, PROXY])
 def test_a_call_is_tried_again_until_the_server_answers(error: grpc.RpcError) -> None:
     server = Server(error, 3)
     assert server.answer() == "answer"

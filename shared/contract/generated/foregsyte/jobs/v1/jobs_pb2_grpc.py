@@ -103,7 +103,8 @@ class JobServiceServicer:
 
         Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_FORMAT), NOT_FOUND (JOB_NOT_FOUND, JOB_NOT_COMPLETED,
         JOB_FAILED), RESOURCE_EXHAUSTED (PAYLOAD_TOO_LARGE: too large to be answered as frames, so request
-        the text), DATA_LOSS (RESULTS_UNREADABLE: the stored results are missing or damaged).
+        the text), DATA_LOSS (RESULTS_UNREADABLE: the stored results are missing or damaged). An answer that is read too
+        slowly while others wait for its memory ends with RESOURCE_EXHAUSTED without details; try again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -69,7 +69,8 @@ class JobServiceStub:
 
     Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_FORMAT), NOT_FOUND (JOB_NOT_FOUND, JOB_NOT_COMPLETED,
     JOB_FAILED), RESOURCE_EXHAUSTED (PAYLOAD_TOO_LARGE: too large to be answered as frames, so request
-    the text), DATA_LOSS (RESULTS_UNREADABLE: the stored results are missing or damaged).
+    the text), DATA_LOSS (RESULTS_UNREADABLE: the stored results are missing or damaged). An answer that is read too
+    slowly while others wait for its memory ends with RESOURCE_EXHAUSTED without details; try again.
     """
     ListJobs: _grpc.UnaryUnaryMultiCallable[_jobs_pb2.ListJobsRequest, _jobs_pb2.ListJobsResponse]
     """Lists jobs, newest first.
@@ -120,7 +121,8 @@ class JobServiceAsyncStub(JobServiceStub):
 
     Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_FORMAT), NOT_FOUND (JOB_NOT_FOUND, JOB_NOT_COMPLETED,
     JOB_FAILED), RESOURCE_EXHAUSTED (PAYLOAD_TOO_LARGE: too large to be answered as frames, so request
-    the text), DATA_LOSS (RESULTS_UNREADABLE: the stored results are missing or damaged).
+    the text), DATA_LOSS (RESULTS_UNREADABLE: the stored results are missing or damaged). An answer that is read too
+    slowly while others wait for its memory ends with RESOURCE_EXHAUSTED without details; try again.
     """
     ListJobs: _aio.UnaryUnaryMultiCallable[_jobs_pb2.ListJobsRequest, _jobs_pb2.ListJobsResponse]  # type: ignore[assignment]
     """Lists jobs, newest first.
@@ -186,7 +188,8 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_FORMAT), NOT_FOUND (JOB_NOT_FOUND, JOB_NOT_COMPLETED,
         JOB_FAILED), RESOURCE_EXHAUSTED (PAYLOAD_TOO_LARGE: too large to be answered as frames, so request
-        the text), DATA_LOSS (RESULTS_UNREADABLE: the stored results are missing or damaged).
+        the text), DATA_LOSS (RESULTS_UNREADABLE: the stored results are missing or damaged). An answer that is read too
+        slowly while others wait for its memory ends with RESOURCE_EXHAUSTED without details; try again.
         """
 
     @_abc_1.abstractmethod
