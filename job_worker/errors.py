@@ -5,7 +5,8 @@ WorkerError
 ├── JobCannotBeDone        the current job cannot be done: it ends `failed` with this message
 ├── LeaseLost              this worker no longer holds the current job: drop it and go on
 ├── UnsupportedPipeline    this worker does not run the job's pipeline: release it
-├── InsufficientSpace      this host has no room for the job's video: release it and pause
+├── InsufficientSpace      this host has no room for the job's files: release it and pause
+│   └── UnconfirmedLackOfSpace  the pipelines' process says so, and there is room: release it once
 ├── Cancelled              the worker stops, or the lease is lost: release or drop the current job
 └── WorkerRefused          the server refuses this worker for good: it ends
 
@@ -36,6 +37,10 @@ class UnsupportedPipeline(WorkerError):
 
 class InsufficientSpace(WorkerError):
     """This host cannot keep the job's video, which is no fault of the job; the message says why."""
+
+
+class UnconfirmedLackOfSpace(InsufficientSpace):
+    """The pipelines' process found no room, and there is room now: another job had it, or that process is hostile."""
 
 
 class Cancelled(WorkerError):

@@ -20,7 +20,7 @@ from typing import Literal, Protocol, cast, get_args
 
 import psutil
 
-from job_worker.errors import Cancelled, InsufficientSpace, JobCannotBeDone, ModelLoadError
+from job_worker.errors import Cancelled, InsufficientSpace, JobCannotBeDone, ModelLoadError, UnconfirmedLackOfSpace
 from job_worker.isolation.isolation import Isolation
 from job_worker.runtime.isolated_child import enter
 from job_worker.runtime.job_folder import check_space, insufficient_space_explained
@@ -242,7 +242,7 @@ class ProcessRunner:
         if kind == "no_space":
             check_space(run.results.parent, MAX_FRAME_BYTES)  # a false message would have the job done again for ever
             self.close()
-            raise JobCannotBeDone("the analysis crashed: its process found no room for the results, and there is room")
+            raise UnconfirmedLackOfSpace("the analysis found no room for the results on this host, where there is room")
         if kind != "done":
             raise RuntimeError(content)
 

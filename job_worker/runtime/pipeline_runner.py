@@ -49,6 +49,7 @@ class PipelineRunner(Protocol):
 
         Raises:
             JobCannotBeDone: The job cannot be done; the runner can do the next.
+            InsufficientSpace: This host has no room for the results.
             Cancelled: `is_cancelled` was true.
         """
 

@@ -14,6 +14,7 @@ from job_worker.errors import (
     JobCannotBeDone,
     LeaseLost,
     ModelLoadError,
+    UnconfirmedLackOfSpace,
     UnsupportedPipeline,
 )
 from job_worker.runtime.api_client import WorkerApi
@@ -84,6 +85,7 @@ class Worker:
         self._max_job_seconds = max_job_seconds
         self._jitter = jitter
         self._clock = clock
+        self._unconfirmed = set[str]()
 
     def run_forever(self) -> None:
         """Work until a stop is requested.
@@ -195,6 +197,12 @@ class Worker:
         offer, video, results = self._api.offer_for_job(), folder / "video.mp4", folder / "results.json"
         pipeline_id = self._api.download(job_id, video, self._chunk_bytes, is_cancelled, self._accept)
         limit = offer.max_results_bytes if offer else None
-        self._runner.run(Run(pipeline_id, video, results, limit), is_cancelled)
+        try:
+            self._runner.run(Run(pipeline_id, video, results, limit), is_cancelled)
+        except UnconfirmedLackOfSpace as error:
+            if job_id in self._unconfirmed:
+                raise JobCannotBeDone(f"{error}, again and again") from error
+            self._unconfirmed.add(job_id)
+            raise
         video.unlink()
         self._api.complete(job_id, results, offer, is_cancelled)

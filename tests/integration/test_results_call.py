@@ -30,7 +30,9 @@ def test_its_caller_is_told_why() -> None:
         return bytes(60 * MB)  # more than can be under way to a slow caller
 
     server = grpc.server(ThreadPoolExecutor(1), options=CHANNEL_OPTIONS)
-    handlers = {"GetJobResults": grpc.unary_unary_rpc_method_handler(answer)}
+    handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
+        "GetJobResults": grpc.unary_unary_rpc_method_handler(answer)
+    }
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(JOB_SERVICE, handlers),))
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from job_worker.bootstrap import build_runner
-from job_worker.errors import JobCannotBeDone, ModelLoadError
+from job_worker.errors import JobCannotBeDone, ModelLoadError, UnconfirmedLackOfSpace
 from job_worker.isolation import landlock, seccomp
 from job_worker.isolation.isolation import Isolation, log_support
 from job_worker.isolation.readable_paths import readable_paths
@@ -289,7 +289,7 @@ def test_the_worker_unpickles_nothing_that_the_child_sends(free: PipelineRunner,
 
 def test_the_worker_looks_itself_whether_there_is_space(free: PipelineRunner, work: Path) -> None:
     message = f"no_space{SEPARATOR}free space".encode()
-    with pytest.raises(JobCannotBeDone, match="there is room"):
+    with pytest.raises(UnconfirmedLackOfSpace, match="there is room"):
         error(free, work, "send to the parent", (struct.pack("!i", len(message)) + message).hex())
 
 

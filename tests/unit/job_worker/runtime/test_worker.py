@@ -10,7 +10,14 @@ from typing import Any
 import grpc
 import pytest
 
-from job_worker.errors import Cancelled, InsufficientSpace, JobCannotBeDone, LeaseLost, ModelLoadError
+from job_worker.errors import (
+    Cancelled,
+    InsufficientSpace,
+    JobCannotBeDone,
+    LeaseLost,
+    ModelLoadError,
+    UnconfirmedLackOfSpace,
+)
 from job_worker.runtime.job_folder import LOCK_NAME
 from job_worker.runtime.pipeline_runner import PipelineRunner
 from job_worker.runtime.stop_signal import StopSignal
@@ -319,6 +326,15 @@ def test_a_job_for_which_there_is_no_space_is_released_and_the_worker_pauses_and
     assert (list(api.completed), api.failed, api.released) == (["small"], {}, ["large", "large"])
     assert pauses.pauses[0] == NO_SPACE_PAUSE_SECONDS
     assert "job released, pausing: no space is left" in caplog.messages
+
+
+def test_a_job_whose_results_found_no_room_where_there_is_room_is_released_once_and_then_fails(
+    make_worker: MakeWorker, stop: StopSignal
+) -> None:
+    stop.requested = CountedPauses(last=2)
+    api = FakeApi("job")
+    make_worker(api, FakeRunner(raising(UnconfirmedLackOfSpace("no room, where there is room")))).run_forever()
+    assert (api.failed, api.released) == ({"job": "no room, where there is room, again and again"}, ["job"])
 
 
 def test_a_worker_whose_folder_is_gone_releases_the_job(
