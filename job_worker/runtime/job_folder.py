@@ -18,8 +18,8 @@ logger = logging.getLogger(__name__)
 
 PREFIX = "foregsyte-work-"
 LOCK_NAME = "in-use"
-MAX_DEPTH = 100_000
-"""How deep folders in folders are deleted: a process that still makes them must not hold the worker up for ever."""
+MAX_FOLDERS = 1_000_000
+"""How many folders in a folder are deleted: a process that still makes them must not hold the worker up for ever."""
 MIN_AGE_SECONDS = 60.0
 """Younger folders are left alone: their worker may be about to lock them."""
 
@@ -108,32 +108,57 @@ def clean_work_folders(parent: Path | None) -> int:
 
 def _delete(folder: Path) -> None:
     """Delete a folder in which hostile code may have made folders in folders, deeper than recursion or a path goes."""
-    for _ in range(MAX_DEPTH):
-        dissolved = [_dissolve(inner, folder) for inner in _folders_in(folder)]  # all of a scan, which takes long
-        if not any(dissolved):
-            break
-    shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):  # it is gone already
+        _empty(folder)
+    with suppress(RecursionError):
+        shutil.rmtree(folder, ignore_errors=True)
     if folder.exists():
         logger.warning("folder not deleted; delete it by hand", extra={"folder": str(folder)})
 
 
-def _folders_in(folder: Path) -> list[Path]:
-    try:
-        with os.scandir(folder) as entries:
-            return [Path(entry) for entry in entries if entry.is_dir(follow_symlinks=False)]
-    except OSError:  # another worker, or hostile code, has deleted it
-        return []
+def _empty(folder: Path) -> None:
+    """Delete what is in a folder, each file once, and each folder once all in it lies beside it.
+
+    All of it by descriptors: hostile code may put a link in the place of a folder meanwhile.
+    """
+    with _opened(folder) as top:
+        pending = _emptied(top, top)
+        for _ in range(MAX_FOLDERS):
+            if not pending:
+                return
+            name = pending.pop()
+            with suppress(OSError):
+                with _opened(name, top) as inner:
+                    pending += _emptied(inner, top)
+                os.rmdir(name, dir_fd=top)
 
 
-def _dissolve(inner: Path, folder: Path) -> bool:
-    """Move all that is in a folder one level up and delete it; return whether that was possible."""
+def _emptied(inner: int, top: int) -> list[str]:
+    """Delete all files in a folder and move its folders into another; return their names there."""
+    names = []
+    with os.scandir(inner) as entries:
+        for entry in entries:
+            name = entry.name if inner == top else uuid4().hex
+            with suppress(OSError):
+                if not entry.is_dir(follow_symlinks=False):
+                    os.unlink(entry.name, dir_fd=inner)
+                    continue
+                if inner != top:
+                    with _opened(entry.name, inner):  # only what can be written to can be moved
+                        os.rename(entry.name, name, src_dir_fd=inner, dst_dir_fd=top)
+                names.append(name)
+    return names
+
+
+@contextmanager
+def _opened(folder: Path | str, dir_fd: int | None = None) -> Iterator[int]:
+    """Open a folder, with the permission to change what is in it."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=dir_fd)
     try:
-        for entry in inner.iterdir():
-            entry.rename(folder / uuid4().hex)
-        inner.rmdir()
-    except OSError:
-        return False
-    return True
+        os.fchmod(descriptor, 0o700)
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _is_abandoned(folder: Path) -> bool:

@@ -63,12 +63,36 @@ def test_folders_are_deleted_however_deep_a_hostile_video_made_them(
         (folder / "link").symlink_to(others)
         for top in (own, folder):
             os.chdir(top)
-            for _ in range(1100):  # more than calls can nest, and in all a longer path than the system takes
-                Path("folder").mkdir()
-                os.chdir("folder")
+            for depth in range(3000):
+                Path("f").mkdir()
+                os.chdir("f")
+                if depth:
+                    Path("..").chmod(0o500)  # so that nothing can be moved out of it
             Path("file").touch()
     assert list(tmp_path.iterdir()) == []
     assert (others / "file").exists()
+
+
+def seconds_to_delete(parent: Path, files: int, depth: int) -> float:
+    """Return the time of the processor in which so many files and folders in folders are deleted."""
+    home = Path.cwd()
+    with job_folder(parent) as folder:
+        for number in range(files):
+            (folder / str(number)).touch()
+        os.chdir(folder)
+        for _ in range(depth):
+            Path("f").mkdir()
+            os.chdir("f")
+        os.chdir(home)
+        began = time.process_time()
+    assert not folder.exists()
+    return time.process_time() - began
+
+
+def test_files_beside_deep_folders_are_looked_at_once(tmp_path: Path) -> None:
+    files, depth = 5000, 1000
+    apart = seconds_to_delete(tmp_path, files, 0) + seconds_to_delete(tmp_path, 0, depth)
+    assert seconds_to_delete(tmp_path, files, depth) < 5 * apart
 
 
 def test_a_folder_that_is_used_does_not_look_old(tmp_path: Path) -> None:
