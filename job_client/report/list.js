@@ -95,9 +95,12 @@ async function copyText(text, what) {
   }
 }
 
+// A tab or the end of a line, as codes may hold, would begin another cell.
+const copied = (text) => harmless(text.replace(/[\t\r\n]+/g, " ").trim());
+
 function copyListed() {
   const events = listedEvents();
-  const lines = events.map((event) => `${clock(event[at.start_ms])}\t${clock(event[at.end_ms])}\t${harmless(event[at.name])}\n`);
+  const lines = events.map((event) => `${clock(event[at.start_ms])}\t${clock(event[at.end_ms])}\t${copied(event[at.name])}\n`);
   return copyText(lines.join(""), `${events.length} ${events.length === 1 ? "line" : "lines"}`);
 }
 

@@ -10,8 +10,13 @@ function describe({ name, job, pipeline, submitted, counts }) {
   element("noise-count").textContent = `with ${noise.toLocaleString("en")} seen for a moment, probably noise`;
 }
 
+let choices = 0;
+
 async function showVideo(number, frame) {
-  shownVideo = { ...(await unpacked(videos[number])), number };
+  const choice = ++choices;
+  const video = await unpacked(videos[number]);
+  if (choice !== choices) return; // another one was chosen meanwhile
+  shownVideo = { ...video, number };
   const [width, height] = shownVideo.size;
   element("stage").style.aspectRatio = `${width} / ${height}`;
   element("stage").style.maxWidth = `calc(60vh * ${width} / ${height})`;

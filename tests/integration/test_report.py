@@ -293,6 +293,15 @@ def test_what_is_listed_is_copied(browser: Browser, report: Report) -> None:
     eventually(lambda: browser.wait_for("navigator.clipboard.readText()") == "[live] Кадр", "the copy")
 
 
+def test_no_tab_and_no_end_of_a_line_in_a_name_makes_a_cell_of_what_is_copied(browser: Browser, report: Report) -> None:
+    browser.open(report([frame(index, {"\t=1\r\n0:09.00\tforged": 0.9}, {}) for index in range(9)]), *WIDE)
+    browser.grant("clipboardReadWrite", "clipboardSanitizedWrite")
+    browser.click("#copy")
+    eventually(lambda: browser.texts("#count") == ["Copied 1 line."], "the copy")
+    [copied] = browser.wait_for("navigator.clipboard.readText()").splitlines()
+    assert copied.split("\t")[2:] == ["'=1 0:09.00 forged"]
+
+
 def hostile() -> list[Any]:
     """Return frames that hold hostile text for long enough to be seen, each at a place of its own."""
     results = [frame(index, dict.fromkeys(HOSTILE, 0.9), dict.fromkeys(HOSTILE, 0.9)) for index in range(10)]
@@ -417,18 +426,31 @@ def test_the_video_beside_the_page_is_shown_and_one_that_is_gone_is_not(
     assert browser.run("return image.hidden") is False
 
 
+DOG = [frame(n, {"dog": 0.9}, {}) for n in range(9)]
+
+
+@pytest.fixture
+def command_of_jobs(address: str, client: JobClient, tmp_path: Path) -> Callable[[list[Any], list[Any]], list[str]]:
+    """Return the command that writes the report of two jobs with these results, of one.mp4 and two.mp4."""
+
+    def command(*both: list[Any]) -> list[str]:
+        ids = []
+        for name, results in zip(("one.mp4", "two.mp4"), both, strict=True):
+            with working(address, FakeRunner(lambda *_, results=results: results_document(results))):
+                ids.append(client.submit(TINY_MP4).wait(60).job_id)
+            History(address).add(ids[-1], Path(shutil.copy(TINY_MP4, tmp_path / name)))
+        return ["report", "--jobs", *ids, "-o", str(tmp_path / "report.html"), "--address", address]
+
+    return command
+
+
 def test_several_jobs_are_on_one_page_each_by_the_name_of_its_file(
-    browser: Browser, address: str, client: JobClient, tmp_path: Path
+    browser: Browser, command_of_jobs: Callable[..., list[str]], tmp_path: Path
 ) -> None:
-    page, ids = tmp_path / "report.html", []
-    for name, results in {"one.mp4": tiny_results(), "two.mp4": [frame(n, {"dog": 0.9}, {}) for n in range(9)]}.items():
-        with working(address, FakeRunner(lambda *_, results=results: results_document(results))):
-            ids.append(client.submit(TINY_MP4).wait(60).job_id)
-        History(address).add(ids[-1], Path(shutil.copy(TINY_MP4, tmp_path / name)))
-    command = ["report", "--jobs", *ids, "-o", str(page), "--address", address]
+    command = command_of_jobs(tiny_results(), DOG)
     assert main(command) == ExitCode.OK
     assert main([*command, "--video", str(TINY_MP4)]) == ExitCode.USAGE
-    browser.open(page, *WIDE)
+    browser.open(tmp_path / "report.html", *WIDE)
     assert browser.texts("#videos button") == ["one.mp4 yolo_ocr", "two.mp4 yolo_ocr"]
     assert (browser.texts("h1"), browser.run("return document.title")) == (["one.mp4"], "2 videos: Foregsyte report")
     browser.click("#videos button:nth-child(2)")
@@ -439,6 +461,26 @@ def test_several_jobs_are_on_one_page_each_by_the_name_of_its_file(
     browser.run("location.hash = '#video=1&frame=4'")
     eventually(lambda: browser.texts("h1") == ["one.mp4"], "the first video again")
     assert browser.texts("#where") == ["Frame 4, 0:00.40"]
+
+
+def test_a_video_that_loads_slowly_does_not_replace_one_that_was_chosen_later(
+    browser: Browser, command_of_jobs: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    assert main(command_of_jobs(tiny_results(), DOG)) == ExitCode.OK
+    browser.open(tmp_path / "report.html", *WIDE)
+    browser.run("""
+        const read = Response.prototype.arrayBuffer;
+        const late = new Promise((go) => (window.loadFirst = go));
+        Response.prototype.arrayBuffer = async function () { await late; return read.call(this); };
+        const [one, two] = document.querySelectorAll("#videos button");
+        one.click();
+        Response.prototype.arrayBuffer = read;
+        two.click();
+    """)
+    eventually(lambda: browser.texts("h1") == ["two.mp4"], "the other video")
+    browser.run("loadFirst()")
+    browser.wait_for("unpacked(videos[0]).then(() => 0)")
+    assert browser.texts("h1") == ["two.mp4"]
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
