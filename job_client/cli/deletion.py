@@ -3,7 +3,7 @@
 import contextlib
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -27,6 +27,8 @@ from job_client.job import Job, JobInfo
 from job_client.search import History, TextIndex
 from shared.contract.job_status import JobStatus
 
+LEAST_ID_LENGTH = 8
+"""Of the beginning of an id: one that is mistyped must not be that of another job, which cannot be restored."""
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -47,7 +49,10 @@ def delete(
     older_than: Annotated[
         timedelta | None,
         typer.Option(
-            metavar="AGE", parser=age, help="All jobs that ended so long ago: 12h, 30d, 8w.", show_default=False
+            metavar="AGE",
+            parser=age,
+            help="All jobs that ended so long before the last change of any job: 12h, 30d, 8w.",
+            show_default=False,
         ),
     ] = None,
     status: Annotated[JobStatus | None, typer.Option(help="All jobs of this status: completed or failed.")] = None,
@@ -74,8 +79,8 @@ def delete(
         raise typer.BadParameter(f"a job that is {status} cannot be deleted", param_hint="--status")
     outcome = Outcome()
     with JobClient(address, tls_ca_file, timeout) as client:
-        ended = [] if job_ids else list(_ended(client.jobs(status), older_than or timedelta()))
-        jobs = [job_named(client, job_id) for job_id in job_ids or [info.job_id for info in ended]]
+        ended = [] if job_ids else _ended(list(client.jobs()), status, older_than)
+        jobs = [job_named(client, job_id, LEAST_ID_LENGTH) for job_id in job_ids or [info.job_id for info in ended]]
         if dry_run:
             print_jobs(ended or (job.status() for job in jobs), address, as_json=as_json)
             print_message(f"{_number_of(jobs)} would be deleted")
@@ -86,10 +91,18 @@ def delete(
     raise outcome.exit()
 
 
-def _ended(jobs: Iterable[JobInfo], before: timedelta) -> Iterable[JobInfo]:
-    """Return the jobs that ended so long ago."""
-    now = datetime.now(UTC)
-    return (job for job in jobs if job.status.is_final and now - job.updated_at >= before)
+def _ended(jobs: Sequence[JobInfo], status: JobStatus | None, age: timedelta | None) -> list[JobInfo]:
+    """Return the jobs of a status that have ended, and so long ago.
+
+    The server does not say what time it is, and the clock of this host may be wrong. So ages are counted to the last
+    change of any job, by the server's clock: no job seems older than it is.
+    """
+    ended = [job for job in jobs if job.status.is_final and status in (None, job.status)]
+    if age is None:
+        return ended
+    here = datetime.now(UTC)
+    now = min(here, max((job.updated_at for job in jobs), default=here))
+    return [job for job in ended if now - job.updated_at >= age]
 
 
 def _is_wanted(jobs: Sequence[JobInfo], address: str) -> bool:

@@ -12,16 +12,23 @@ ID_LENGTH = 36
 """Of a whole id, a UUID."""
 
 
-def job_named(client: JobClient, text: str) -> Job:
+def job_named(client: JobClient, text: str, least_length: int = 1) -> Job:
     """Return the job whose id this is, or the only one whose id begins so.
 
+    Args:
+        client: The connection to the server.
+        text: The id, or its beginning.
+        least_length: How long the beginning must be.
+
     Raises:
-        typer.BadParameter: The ids of several jobs begin so, or none.
+        typer.BadParameter: The beginning is too short, or the ids of several jobs begin so, or none.
         ServiceError: The server does not answer.
     """
     if len(text) >= ID_LENGTH:
         return client.job(text)
-    found = [job.job_id for job in client.jobs() if text and job.job_id.startswith(text)]
+    if len(text) < least_length:
+        raise typer.BadParameter(f"{text!r} is too short: give the id, or {least_length} characters or more of it")
+    found = [job.job_id for job in client.jobs() if job.job_id.startswith(text)]
     if len(found) != 1:
         raise typer.BadParameter(f"{len(found)} jobs of the server have an id that begins with {text!r}")
     return client.job(found[0])

@@ -326,6 +326,14 @@ class TestDelete:
         code, out, _ = foregsyte("delete", UNKNOWN_JOB, job_id)
         assert (code, json.loads(out)["job_id"]) == (ExitCode.NOT_FOUND, job_id)
 
+    def test_the_beginning_of_an_id_must_not_be_short(self, foregsyte: Run, client: JobClient, worker: None) -> None:
+        job_id = done(client)
+        code, _, err = foregsyte("delete", job_id[:7])
+        assert code == ExitCode.USAGE
+        assert "is too short: give the id, or 8 characters or more of it" in err
+        assert foregsyte("delete", job_id[:8])[0] == ExitCode.OK
+        assert list(client.jobs()) == []
+
     def test_old_jobs_of_a_status_are_deleted_together(self, foregsyte: Run, client: JobClient, worker: None) -> None:
         old = done(client)
         for long in ("1d", "999999w"):
