@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -207,6 +208,10 @@ def questions_until(may_end: threading.Event) -> Iterator[reflection_pb2.ServerR
 
 
 def test_a_compressed_request_is_refused_because_its_size_is_not_known(channel: grpc.Channel) -> None:
-    call = JobServiceStub(channel).SubmitJob
-    refusal = refusal_of(lambda: call(submit_request(), compression=grpc.Compression.Gzip))
-    assert refusal.code is grpc.StatusCode.UNIMPLEMENTED
+    chunk = pb.PutJobResultsRequest(job_id=str(uuid4()), worker_id="w", data=bytes(MIB))
+    calls = [(JobServiceStub(channel).SubmitJob, submit_request()), (WorkerServiceStub(channel).PutJobResults, chunk)]
+    for call, request in calls:
+        gzip = partial(call, request, timeout=CALL_SECONDS, compression=grpc.Compression.Gzip)
+        refusal = refusal_of(gzip)
+        assert refusal.code is grpc.StatusCode.UNIMPLEMENTED
+        assert "gzip" in refusal.message
