@@ -135,9 +135,11 @@ def pipeline_of(setup: Setup) -> "Pipeline":
 
 def _ours(setup: Setup) -> Work:
     from job_worker.analysis.scheduling import analyse_frames
+    from job_worker.inference.freed_memory import keep_freed_memory
     from job_worker.inference.threads import limit_threads
     from shared.video.reader import VideoReader
 
+    keep_freed_memory()
     limit_threads(setup.threads)
     pipeline = pipeline_of(setup)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from job_worker.analysis.build_pipelines import build_pipelines
 from job_worker.analysis.video_file_pipeline_service import VideoFilePipelineService
+from job_worker.inference.freed_memory import keep_freed_memory
 from job_worker.inference.threads import limit_threads
 from job_worker.inference.vendor_libraries import prepare_vendor_libraries
 from job_worker.isolation.isolation import Isolation, log_support
@@ -41,6 +42,7 @@ class BuildPipelines:
         settings = self.settings
         configure_logging(settings.log_level, settings.log_format)
         prepare_vendor_libraries(settings.cache_dir)
+        keep_freed_memory()
         limit_threads(settings.resolved_threads)
         pipelines = build_pipelines(settings)
         # Again: a plugin may have loaded a library that takes all cores.
