@@ -1,8 +1,8 @@
 """What the pipeline finds of what is really in the videos: `python -m benchmarks.quality`.
 
-Runs variants on frames of the videos whose content is known, and has the videos' own judge count what was found.
-Neither videos nor judge are part of the project: they are looked for in `../shared/videos` or the folder that
-FOREGSYTE_TEST_VIDEOS names.
+Runs variants on frames of the videos whose content is known, and of rendered recordings of large screens, and has the
+videos' own judge count what was found. Neither videos nor judge are part of the project: they are looked for in
+`../shared/videos` or the folder that FOREGSYTE_TEST_VIDEOS names.
 """
 
 import importlib.util
@@ -16,6 +16,7 @@ from typing import Any, cast
 from benchmarks.measuring import Rows, command_line, machine, save, show_table
 from benchmarks.pipeline_variants import PLAIN, Setup, chosen_setups, pipeline_of, variant_options
 from benchmarks.plain_script import PlainScript
+from benchmarks.screen_clips import SCREENS, write_screen_clip
 from benchmarks.small_videos import OUTSIDE, ROOT
 from shared.results import encode_frame
 from shared.video.frame import Frame, Image
@@ -31,6 +32,9 @@ Find = Callable[[Image], dict[str, Any]]
 
 FRAMES_WITHOUT_TEXT = 5
 """Frames looked at of a video that must give no text."""
+
+SCREEN_FRAMES = 2
+"""Frames of each rendered screen; all are looked at."""
 
 
 COLUMNS = {
@@ -49,6 +53,13 @@ def known_videos() -> dict[Path, Content]:
     if not truth.exists():
         return {}
     return {(OUTSIDE / content["file"]).resolve(): content for content in json.loads(truth.read_text(encoding="utf-8"))}
+
+
+def rendered_screens(folder: Path) -> dict[Path, Content]:
+    """Write the recordings of large screens, and return them as `known_videos` does."""
+    folder.mkdir(parents=True, exist_ok=True)
+    clips = {folder.resolve() / f"{screen.name}.mp4": screen for screen in SCREENS}
+    return {clip: write_screen_clip(clip, screen, SCREEN_FRAMES) for clip, screen in clips.items()}
 
 
 def found(setup: Setup, videos: dict[Path, Content], folder: Path) -> dict[str, Any]:
@@ -119,14 +130,22 @@ def main() -> int:
     parser.add_argument("--weights", default=str(WEIGHTS), help="weights of the detector")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "quality", help="folder for results and numbers")
     chosen = variant_options(parser).parse_args()
-    wanted = chosen.videos
-    videos = {video: content for video, content in known_videos().items() if not wanted or video.name in wanted}
-    if not videos:
+    known = {"known videos": known_videos(), "large screens": rendered_screens(chosen.out / "screens")}
+    chosen_of = {
+        kind: {video: content for video, content in videos.items() if video.name in chosen.videos or not chosen.videos}
+        for kind, videos in known.items()
+    }
+    if not any(chosen_of.values()):
         raise SystemExit(f"the content of no such video is known in {OUTSIDE}; see FOREGSYTE_TEST_VIDEOS")
-    variants = {setup.name: found(setup, videos, chosen.out / setup.name) for setup in chosen_setups(chosen)}
     facts = machine()
-    show_table(f"{facts['processor']}, {chosen.threads} threads", recall_rows(variants))
-    save(chosen.out / "quality.json", {"machine": facts, "variants": variants})
+    report: dict[str, Any] = {"machine": facts}
+    for kind, videos in chosen_of.items():
+        if videos:
+            report[kind] = {
+                setup.name: found(setup, videos, chosen.out / setup.name) for setup in chosen_setups(chosen)
+            }
+            show_table(f"{kind}: {facts['processor']}, {chosen.threads} threads", recall_rows(report[kind]))
+    save(chosen.out / "quality.json", report)
     return 0
 
 

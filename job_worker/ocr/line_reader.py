@@ -1,15 +1,17 @@
 """Reads the text in images: finds lines at one size or several, and reads each line."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from job_worker.errors import ModelLoadError
 from job_worker.inference.vendor_libraries import first_line_of
 from job_worker.ocr.base import DEFAULT_MIN_CONFIDENCE
 from job_worker.ocr.bundled_models import TextModelFolders
+from job_worker.ocr.missed_type import shows_missed_type
 from job_worker.ocr.text_boxes import TextBox, crop_line, is_covered, line_polygon, reading_order
-from job_worker.ocr.text_detector import TextDetector
+from job_worker.ocr.text_detector import MAX_SIDE, TextDetector
 from job_worker.ocr.text_recogniser import TextRecogniser
+from shared.pipelines.profiles import ProfileNumbers
 from shared.results import TextLine, one_line
 from shared.video.frame import Image
 
@@ -35,18 +37,17 @@ class LineReader:
     Args:
         detector: Finds lines.
         recogniser: Reads a line.
-        long_sides: Long sides in pixels of the images in which text is looked for, the largest first. An image is never
-            scaled up, and lines are read at full resolution. A small image shows large letters that are missed in a
-            large one.
+        numbers: In what sizes of an image text is looked for. An image is never scaled up, and lines are read at full
+            resolution. A small image shows large letters that are missed in a large one.
         concurrency: How many threads may use it at a time.
     """
 
     def __init__(
-        self, detector: TextDetector, recogniser: TextRecogniser, long_sides: Sequence[int], concurrency: int
+        self, detector: TextDetector, recogniser: TextRecogniser, numbers: ProfileNumbers, concurrency: int
     ) -> None:
         self._detector = detector
         self._recogniser = recogniser
-        self._long_sides = long_sides
+        self._numbers = numbers
         self.concurrency = concurrency
 
     def read(self, image: Image, min_confidence: float = DEFAULT_MIN_CONFIDENCE) -> list[TextLine]:
@@ -62,16 +63,24 @@ class LineReader:
         """
         boxes: list[TextBox] = []
         lines: list[TextLine] = []
-        for long_side in self._sides_for(image):
-            uncovered = [box for box in self._detector.find(image, long_side) if not is_covered(box, boxes)]
+        for found in self._looks(image):
+            uncovered = [box for box in found if not is_covered(box, boxes)]
             new = [(box, line) for box in uncovered if (line := self._line(image, box, min_confidence))]
             boxes += [box for box, _ in new]
             lines += [line for _, line in new]
         return [lines[number] for number in reading_order(boxes)]
 
-    def _sides_for(self, image: Image) -> Sequence[int]:
-        first, *others = self._long_sides
-        return [first, *(side for side in others if side < max(image.shape))]
+    def _looks(self, image: Image) -> Iterator[list[TextBox]]:
+        """Yield the lines found at each size of the image, those of the largest first."""
+        first, *others = self._numbers.text_long_sides
+        found = self._detector.find(image, first)
+        finer = int(min(max(image.shape), MAX_SIDE) * self._numbers.small_type_scale)
+        if finer > first and shows_missed_type(image, finer, found):
+            yield self._detector.find(image, finer)
+        yield found
+        for side in others:
+            if side < max(image.shape):
+                yield self._detector.find(image, side)
 
     def _line(self, image: Image, box: TextBox, min_confidence: float) -> TextLine | None:
         """Read one line; None if it has no text or its confidence is too low."""

@@ -27,4 +27,4 @@ class OpenVinoTextReader(LineReader):
             detector = TextDetector(OpenVinoHeatMap(models.detection, precision))
             characters = OpenVinoCharacters(models.recognition, precision)
             recogniser = TextRecogniser(characters, models.recognition, numbers)
-        super().__init__(detector, recogniser, numbers.text_long_sides, threads)
+        super().__init__(detector, recogniser, numbers, threads)

@@ -42,7 +42,7 @@ class TextDetector:
             The lines in pixels of `image`, in no particular order.
         """
         height, width, _ = image.shape
-        return find_text_boxes(self._heat_map(_scaled(_padded(image), min(long_side, MAX_SIDE))), width, height)
+        return find_text_boxes(self._heat_map(scaled(_padded(image), min(long_side, MAX_SIDE))), width, height)
 
 
 def _padded(image: Image) -> Image:
@@ -54,7 +54,8 @@ def _padded(image: Image) -> Image:
     return padded
 
 
-def _scaled(image: Image, long_side: int) -> Image:
+def scaled(image: Image, long_side: int) -> Image:
+    """Return an image scaled down to a long side, both sides rounded to multiples of 32."""
     height, width, _ = image.shape
     ratio = min(long_side / max(height, width), 1.0)
     sides = [max(round(int(side * ratio) / SIDE_STEP) * SIDE_STEP, SIDE_STEP) for side in (width, height)]

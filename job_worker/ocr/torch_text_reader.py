@@ -92,7 +92,7 @@ class TorchTextReader(LineReader):
             heat_map(np.zeros((32, 32, 3), np.uint8))  # both are known to run before the first job
             most_likely(np.zeros((1, 3, 48, 320), np.float32))
             recogniser = TextRecogniser(most_likely, models.recognition, numbers)
-        super().__init__(TextDetector(heat_map), recogniser, numbers.text_long_sides, READERS_A_THREAD * threads)
+        super().__init__(TextDetector(heat_map), recogniser, numbers, READERS_A_THREAD * threads)
 
 
 class HeatMap(nn.Module):
