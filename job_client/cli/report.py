@@ -111,5 +111,6 @@ def _thumbnails(
 ) -> tuple[dict[int, str], tuple[int, int] | None]:
     with needing_extra("client-media"):
         from job_client.report.thumbnails import best_frames, make_thumbnails  # noqa: PLC0415 (a plain client does without)
-    with counting_bar("making thumbnails", len(results)) as advance:
-        return make_thumbnails(video, results, best_frames(timeline, most), advance)
+    wanted = best_frames(timeline, most)
+    with counting_bar("making thumbnails", len(wanted)) as advance:
+        return make_thumbnails(video, results, wanted, advance)

@@ -1,12 +1,12 @@
 """The video that was submitted, read as the worker read it: its frames are those of the results."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from job_client.media.errors import UnsuitableVideo
 from shared.video.errors import VideoError
-from shared.video.frame import DecodedFrame, VideoFormat
+from shared.video.frame import DecodedFrame, Frame, VideoFormat
 from shared.video.reader import ReaderLimits, VideoReader
 
 ANY_SIZE = ReaderLimits(max_frame_pixels=1 << 30)
@@ -33,6 +33,16 @@ class OriginalVideo:
         """
         with self._naming_the_file():
             yield from self._reader.decoded_frames()
+
+    def some_frames(self, wanted: Iterable[int], times_ms: Sequence[float]) -> Iterator[Frame]:
+        """Yield the first frame, the wanted ones and the last one; see `VideoReader.some_frames`.
+
+        Raises:
+            UnsuitableVideo: The timestamps are not those of the video, or two frames have the same.
+            OSError: The file cannot be read.
+        """
+        with self._naming_the_file():
+            yield from self._reader.some_frames(wanted, times_ms)
 
     def format(self) -> VideoFormat:
         """Return what a copy of the video must keep.

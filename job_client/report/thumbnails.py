@@ -1,7 +1,8 @@
 """Thumbnails of the frames in which objects, lines of text and codes have their highest confidence."""
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from itertools import accumulate, chain, islice
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,11 @@ import cv2
 
 from job_client.exports.events import COLUMNS, events_of
 from job_client.media.annotation import matched
+from job_client.media.errors import UnsuitableVideo
 from job_client.media.original import OriginalVideo
 from job_client.timeline import Timeline
 from shared.results import FrameResult
-from shared.video.frame import Image
+from shared.video.frame import Frame, Image
 
 Thumbnails = dict[int, str]
 """Data URLs by frame."""
@@ -41,7 +43,7 @@ def make_thumbnails(
     video: Path,
     results: Sequence[FrameResult],
     wanted: Sequence[int],
-    on_frame: Callable[[], None] = lambda: None,
+    on_thumbnail: Callable[[], None] = lambda: None,
     max_bytes: int = MAX_BYTES,
 ) -> tuple[Thumbnails, tuple[int, int] | None]:
     """Return the thumbnails, and width and height in pixels of the video's first frame.
@@ -50,7 +52,7 @@ def make_thumbnails(
         video: The original file.
         results: All of the job's results.
         wanted: The frames to make thumbnails of, the most important ones first.
-        on_frame: Called after each frame of the video.
+        on_thumbnail: Called after each thumbnail.
         max_bytes: How much they may take; what is less important is left out.
 
     Raises:
@@ -59,14 +61,24 @@ def make_thumbnails(
     made: Thumbnails = {}
     size: tuple[int, int] | None = None
     frames = set(wanted)
-    for frame, result in matched(OriginalVideo(video), results):
+    for frame in _frames(OriginalVideo(video), results, frames):
         if size is None:
             size = frame.image.shape[1], frame.image.shape[0]
-        if result.frame_index in frames:
-            made[result.frame_index] = _data_url(frame.image)
-        on_frame()
+        if frame.index in frames - made.keys():
+            made[frame.index] = _data_url(frame.image)
+            on_thumbnail()
     sizes = accumulate(len(made[frame]) for frame in wanted)
     return {frame: made[frame] for frame, total in zip(wanted, sizes, strict=True) if total <= max_bytes}, size
+
+
+def _frames(original: OriginalVideo, results: Sequence[FrameResult], wanted: Collection[int]) -> Iterator[Frame]:
+    """Yield the wanted frames and others, some of them twice where the whole video must be decoded after all."""
+    times_ms = [result.timestamp_ms for result in results if result.timestamp_ms is not None]
+    if times_ms and len(times_ms) == len(results):
+        with suppress(UnsuitableVideo):
+            yield from original.some_frames(wanted, times_ms)
+            return
+    yield from (frame for frame, _ in matched(original, results))
 
 
 def _data_url(image: Image) -> str:

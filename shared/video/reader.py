@@ -5,10 +5,12 @@ The file may be hostile: the demuxer is fixed, no other file is opened, and no i
 
 import errno
 import logging
-from collections.abc import Callable, Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -37,6 +39,11 @@ logger.addHandler(logging.NullHandler())  # else a program without logging, as t
 
 MAX_GAPS = 1000
 """Number of gaps in the data after which the rest of the file counts as lost: a cut-off file is all gaps."""
+
+REORDERED_FRAMES = 16
+"""How many frames may be stored after a key frame and shown before it: as many as H.264 and HEVC keep decoded."""
+
+OTHER_TIMES = "its frames cannot be found by these times"
 
 ROW_PADDING_PIXELS = 64 * 65536
 """What decoders may add to an image as padding of rows and columns; it must not count against the limit."""
@@ -114,6 +121,36 @@ class VideoReader:
                     count += 1
         self._conclude(count)
 
+    def some_frames(self, wanted: Iterable[int], times_ms: Sequence[float]) -> Iterator[Frame]:
+        """Yield the first frame, the wanted ones and the last one, decoding from the key frame before each.
+
+        Of fragments that no index lists everything is decoded.
+
+        Args:
+            wanted: Indexes of frames.
+            times_ms: The timestamps of all frames of the video.
+
+        Raises:
+            VideoError: The timestamps are not those of the video, or two frames have the same.
+            OSError: The file does not exist or cannot be read.
+        """
+        if any(one >= other for one, other in pairwise(times_ms)):
+            raise VideoError(OTHER_TIMES)
+        self.damaged_packets = 0
+        with self._open() as container:
+            stream = self._select(container)
+
+            def place(index: int) -> int:
+                return int(times_ms[max(0, index - REORDERED_FRAMES)] / 1000 / (exact(stream.time_base) or 1))
+
+            def key_frame(index: int) -> int:
+                return max(0, stream.index_entries.search_timestamp(place(index)))
+
+            for first, near in groupby(sorted({0, *wanted, len(times_ms) - 1}), key_frame):
+                indexes = list(near)
+                self._seek(container, stream, place(indexes[0]))
+                yield from self._found(indexes, times_ms, container, stream, first)
+
     def format(self) -> VideoFormat:
         """Return what a copy of the video must keep.
 
@@ -167,12 +204,35 @@ class VideoReader:
         self._check_frames(len(entries), sum(entry.size for entry in entries))
         return tracks[0]
 
-    def _frames(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-        for packet in self._packets(container, stream):
+    def _seek(self, container: InputContainer, stream: VideoStream, place: int) -> None:
+        try:
+            container.seek(place, stream=stream)
+        except av.FFmpegError as error:
+            raise VideoError(OTHER_TIMES) from error
+
+    def _found(
+        self, indexes: list[int], times_ms: Sequence[float], container: InputContainer, stream: VideoStream, first: int
+    ) -> Iterator[Frame]:
+        """Yield the frames with these indexes, decoding from the packet with the number `first` on."""
+        timestamps = Timestamps(exact(stream.time_base), exact(stream.average_rate))
+        for frame in self._frames(container, stream, first):
+            time_ms = timestamps.next_ms(frame.pts)
+            index = bisect_left(times_ms, time_ms)
+            if not indexes or index > indexes[0] or times_ms[index] != time_ms:
+                raise VideoError(OTHER_TIMES)
+            if index == indexes[0] and (image := self._image(frame, Orientation.of(frame))) is not None:
+                yield Frame(indexes.pop(0), time_ms, image)
+            if not indexes and index < len(times_ms) - 1:  # after the last frame there must be no other
+                return
+        if indexes:
+            raise VideoError(OTHER_TIMES)
+
+    def _frames(self, container: InputContainer, stream: VideoStream, first: int = 0) -> Iterator[VideoFrame]:
+        for packet in self._packets(container, stream, first):
             yield from self._decode(stream.codec_context, packet)
         yield from self._decode(stream.codec_context, None)
 
-    def _packets(self, container: InputContainer, stream: VideoStream) -> Iterator["Packet[VideoStream]"]:
+    def _packets(self, container: InputContainer, stream: VideoStream, first: int) -> Iterator["Packet[VideoStream]"]:
         read = read_bytes = 0
         for _ in range(self._limits.max_gaps):
             # The demuxer stops at missing data; the next call goes on behind it.
@@ -184,9 +244,9 @@ class VideoReader:
                     # An empty packet, such as the last one, would end the video for the decoder.
                     if packet.size:
                         yield packet
-            if read >= len(stream.index_entries):
+            if first + read >= len(stream.index_entries):
                 break
-        self.damaged_packets += len(stream.index_entries) - read
+        self.damaged_packets += len(stream.index_entries) - first - read
 
     def _decode(self, codec: VideoCodecContext, packet: "Packet[VideoStream] | None") -> list[VideoFrame]:
         try:

@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from PIL import Image
 
 from job_client import JobClient
 from job_client.__main__ import main
 from job_client.exports import ExportFormat, export
+from job_client.media.errors import UnsuitableVideo
 from job_client.report.boxes import boxes_of
 from job_client.report.page import ReportedVideo, render_report
 from job_client.report.thumbnails import best_frames, make_thumbnails
@@ -391,6 +393,18 @@ def test_thumbnails_that_would_take_too_much_are_left_out_the_least_important_fi
     assert (list(thumbnails), size) == ([11, 0, 5], (320, 240))
     least = len(thumbnails[11]) + len(thumbnails[0])
     assert list(make_thumbnails(TINY_MP4, results, [11, 0, 5], max_bytes=least)[0]) == [11, 0]
+
+
+def test_thumbnails_are_the_same_where_times_tell_no_frames_apart() -> None:
+    results = frame_results(tiny_results())
+    untimed = [msgspec.structs.replace(result, timestamp_ms=None) for result in results]
+    found, decoded = (make_thumbnails(TINY_MP4, each, [11, 0, 5]) for each in (results, untimed))
+    assert found == decoded
+
+
+def test_there_are_no_thumbnails_of_another_video() -> None:
+    with pytest.raises(UnsuitableVideo):
+        make_thumbnails(TINY_MP4, frame_results(tiny_results()[:-1]), [0])
 
 
 def test_boxes_that_would_take_too_much_are_those_of_fewer_frames_and_of_the_best() -> None:

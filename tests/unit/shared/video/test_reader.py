@@ -343,6 +343,78 @@ def test_a_variable_frame_rate_keeps_its_times(tmp_path: Path) -> None:
     assert [frame.timestamp_ms for frame in read(path)] == pytest.approx(times, abs=0.1)
 
 
+GROUPS = "log-level=none:keyint=10:min-keyint=10:scenecut=0:bframes=3"
+
+
+def moving(count: int) -> list[Image]:
+    """Return images that differ from each other, and of which none can be told from its neighbours alone."""
+    noise = np.random.default_rng(1).integers(0, 255, (32, 64, 3), dtype=np.uint8)
+    return [np.roll(noise, 3 * number, axis=1) for number in range(count)]
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        {"options": {"x264-params": GROUPS}},
+        {"options": {"x264-params": f"{GROUPS}:open-gop=1"}},
+        {"options": {"x264-params": GROUPS}, "times_ms": [10_000 + 7 * number**2 for number in range(60)]},
+        {"options": {"x264-params": GROUPS}, "muxer": {"movflags": "frag_keyframe+empty_moov"}},
+        {"codec": "libx265"},
+        {"codec": "mpeg4", "orientation": {"degrees": 90}},
+    ],
+    ids=["groups", "open groups", "late, other distances", "fragments", "hevc", "turned"],
+)
+def test_some_frames_are_what_they_are_among_all(tmp_path: Path, made: dict[str, Any]) -> None:
+    path = encode(tmp_path / "video.mp4", moving(60), **made)
+    every = read(path)
+    some = list(VideoReader(path).some_frames([48, 9, 10, 31, 48], [frame.timestamp_ms for frame in every]))
+    assert [frame.index for frame in some] == [0, 9, 10, 31, 48, 59]
+    for frame in some:
+        assert frame.timestamp_ms == every[frame.index].timestamp_ms
+        assert np.array_equal(frame.image, every[frame.index].image)
+
+
+def test_an_edit_list_moves_some_frames_as_it_moves_all(tmp_path: Path) -> None:
+    path = tmp_path / "cut.mp4"
+    source = encode(tmp_path / "video.mp4", moving(60), options={"x264-params": GROUPS})
+    with av.open(str(source)) as given, av.open(str(path), "w") as output:
+        stream = output.add_stream_from_template(given.streams.video[0])
+        for packet in given.demux(video=0):
+            if packet.size:
+                packet.stream, packet.pts, packet.dts = stream, packet.pts - 500, packet.dts - 500
+                output.mux(packet)
+    every = read(path)
+    assert len(every) < 60
+    some = list(VideoReader(path).some_frames([2, 33], [frame.timestamp_ms for frame in every]))
+    assert [frame.index for frame in some] == [0, 2, 33, len(every) - 1]
+    assert all(np.array_equal(frame.image, every[frame.index].image) for frame in some)
+
+
+def test_what_is_between_some_frames_is_not_decoded(tmp_path: Path) -> None:
+    path = encode(tmp_path / "video.mp4", moving(600), options={"x264-params": GROUPS})
+    times = [frame.timestamp_ms for frame in read(path)]
+    for start, size in samples(path)[40:260] + samples(path)[320:560]:
+        overwrite(path, start, bytes(size))
+    reader = VideoReader(path)
+    assert [frame.index for frame in reader.some_frames([305], times)] == [0, 305, 599]
+    assert reader.damaged_packets == 0
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        [100.0 * number for number in range(11)],
+        [100.0 * number for number in range(13)],
+        [101.0 * number for number in range(12)],
+        [0.0, 0.0, *(100.0 * number for number in range(2, 12))],
+    ],
+    ids=["too few", "too many", "other times", "equal times"],
+)
+def test_some_frames_are_none_of_another_video(video: Path, times: list[float]) -> None:
+    with pytest.raises(VideoError, match="cannot be found by these times"):
+        list(VideoReader(video).some_frames([5], times))
+
+
 def test_timestamps_are_rounded_to_a_tenth() -> None:
     timestamps = Timestamps(Fraction(1, 30_000), None)
     assert [timestamps.next_ms(pts) for pts in (1001, 2002)] == [33.4, 66.7]
