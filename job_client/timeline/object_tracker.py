@@ -43,13 +43,13 @@ class _Track:
         self.sighting = Sighting.at(time, found.confidence, found.box)
         self.label = found.label
         self.evidence = found.confidence - HIGH_CONFIDENCE
-        self._votes = defaultdict[str, float](float, {found.label: found.confidence})
+        self._votes = defaultdict[str, float](float, {found.label: found.confidence * time.votes})
 
     def add(self, time: FrameTime, found: Detection) -> None:
         self.motion.moved_to(found.box, time.index)
         self.sighting.again(time, found.confidence, found.box)
         self.evidence += max(0.0, found.confidence - HIGH_CONFIDENCE)
-        self._votes[found.label] += found.confidence
+        self._votes[found.label] += found.confidence * time.votes
         if len(self._votes) > 1:
             self.label = max(self._votes, key=lambda label: (self._votes[label], label))
 

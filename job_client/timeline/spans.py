@@ -91,6 +91,11 @@ class FrameTime:
     start_ms: float
     end_ms: float
 
+    @property
+    def votes(self) -> float:
+        """How much what is seen in it counts: its milliseconds, at least one, since times may be equal."""
+        return max(self.end_ms - self.start_ms, 1.0)
+
 
 @dataclass(slots=True)
 class Sighting:

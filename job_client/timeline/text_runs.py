@@ -76,22 +76,25 @@ class Reading(NamedTuple):
 class _Run:
     """Equal readings in a row."""
 
-    __slots__ = ("after_gap", "sighting", "sureness", "text", "weight")
+    __slots__ = ("after_gap", "sighting", "sureness", "text", "votes", "weight")
 
     def __init__(self, time: FrameTime, reading: Reading, *, after_gap: bool) -> None:
         self.text = reading.text
         self.after_gap = after_gap
         self.weight = 0.0
+        self.votes = 0.0
         self.sureness = 0.0
         self.sighting = Sighting.at(time, reading.confidence, reading.box)
-        self._count(reading)
+        self._count(time, reading)
 
     def add(self, time: FrameTime, reading: Reading) -> None:
         self.sighting.again(time, reading.confidence, reading.box)
-        self._count(reading)
+        self._count(time, reading)
 
-    def _count(self, reading: Reading) -> None:
-        self.weight += weight_of(reading.confidence)
+    def _count(self, time: FrameTime, reading: Reading) -> None:
+        weight = weight_of(reading.confidence)
+        self.weight += weight
+        self.votes += weight * time.votes
         self.sureness += reading.confidence**SURENESS_POWER
 
     @property
@@ -114,7 +117,7 @@ class _Line:
 
     def __init__(self, state: str) -> None:
         self.state = state
-        self._weights: dict[str, float] = {}
+        self._votes: dict[str, float] = {}
         self._evidence = 0.0
         self._sighting: Sighting | None = None
 
@@ -132,15 +135,15 @@ class _Line:
             self._sighting = run.sighting
 
     def _count(self, run: _Run) -> None:
-        self._weights[run.text] = self._weights.get(run.text, 0.0) + run.weight
-        if len(self._weights) > MAX_READINGS:
-            self._weights = dict(_heaviest(self._weights, MAX_READINGS // 2))
+        self._votes[run.text] = self._votes.get(run.text, 0.0) + run.votes
+        if len(self._votes) > MAX_READINGS:
+            self._votes = dict(_heaviest(self._votes, MAX_READINGS // 2))
 
     def span(self, min_evidence: float) -> TextSpan | None:
         """Return the line, or None where it is noise."""
-        if not (self._sighting and self._weights) or self._evidence < min_evidence:
+        if not (self._sighting and self._votes) or self._evidence < min_evidence:
             return None
-        return TextSpan(*self._sighting.span(), text=voted(self._weights), evidence=self._evidence)
+        return TextSpan(*self._sighting.span(), text=voted(self._votes), evidence=self._evidence)
 
 
 class TextRuns:

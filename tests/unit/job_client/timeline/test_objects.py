@@ -61,6 +61,16 @@ def test_two_labels_for_one_thing_are_one_object_with_the_label_of_most() -> Non
     assert spans(objects_of(flicker * 5)) == [("car", 0, 14)]
 
 
+@pytest.mark.parametrize(("first_ms", "label"), [(40.0, "truck"), (2000.0, "car")])
+def test_a_label_counts_by_the_time_for_which_its_frame_is_shown(first_ms: float, label: str) -> None:
+    labels = ["car"] + ["truck"] * 5
+    results = [
+        FrameResult(index, index and first_ms + (index - 1) * 40.0, (found(each, 0.0),), (), {})
+        for index, each in enumerate(labels)
+    ]
+    assert [span.label for span in timeline_of(results).objects] == [label]
+
+
 def test_one_thing_before_another_is_not_taken_for_it() -> None:
     person, bus = found("person", 50.0, size=30.0), found("bus", 0.0, size=200.0)
     assert sorted(spans(objects_of([[person, bus]] * 10))) == [("bus", 0, 9), ("person", 0, 9)]

@@ -72,6 +72,16 @@ def test_the_surer_readings_count_more() -> None:
     assert [text for text, *_ in texts_of(mixed)] == ["Good morning"]
 
 
+@pytest.mark.parametrize(("first_ms", "voted"), [(40.0, "HELL0 WORLD"), (2000.0, "HELLO WORLD")])
+def test_a_reading_counts_by_the_time_for_which_its_frame_is_shown(first_ms: float, voted: str) -> None:
+    readings = ["HELLO WORLD"] + ["HELL0 WORLD"] * 5
+    results = [
+        FrameResult(index, index and first_ms + (index - 1) * FRAME_MS, (), (line(text),), {})
+        for index, text in enumerate(readings)
+    ]
+    assert [span.text for span in timeline_of(results).texts] == [voted]
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [
