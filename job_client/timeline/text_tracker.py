@@ -14,7 +14,7 @@ MIN_COVER = 0.5
 """How much of the smaller of two boxes both must share to be at one place."""
 
 MAX_HEIGHT_RATIO = 2.0
-"""By how much the heights of lines at one place may differ."""
+"""By how much the heights of lines at one place may differ, unless they say the same: a line may zoom."""
 
 MAX_JUMP = 2.0
 """How far a line that is known by its text may be from where it is expected, in its own heights."""
@@ -157,12 +157,12 @@ class _Matching:
     def _score(self, place: _Place, reading: Reading) -> float:
         expected, box = self._boxes[place], reading.box
         heights = sorted((expected[3] - expected[1], box[3] - box[1]))
-        if heights[1] > MAX_HEIGHT_RATIO * heights[0]:
-            return 0.0
+        is_other_size = heights[1] > MAX_HEIGHT_RATIO * heights[0]
         shared = cover(expected, box)
         if shared >= MIN_COVER:
-            return shared + _SAME_TEXT[difference(place.text, reading.text)]
-        if len(reading.text) < MIN_KNOWN_CHARS or _distance(expected, box) > MAX_JUMP * heights[1]:
+            kind = difference(place.text, reading.text)
+            return 0.0 if is_other_size and kind >= Difference.number else shared + _SAME_TEXT[kind]
+        if is_other_size or len(reading.text) < MIN_KNOWN_CHARS or _distance(expected, box) > MAX_JUMP * heights[1]:
             return 0.0
         kind = difference(place.text, reading.text)  # the most costly question, so the last
         return _SAME_TEXT[kind] if kind < Difference.number else 0.0

@@ -118,6 +118,13 @@ def test_a_line_that_moves_is_one_line() -> None:
     assert (span.first_box[1], span.last_box[1]) == (400.0, 49.0)
 
 
+def test_a_line_that_zooms_from_a_spot_is_one_line() -> None:
+    spot, whole = (301.0, 177.0, 337.0, 184.0), (148.0, 154.0, 495.0, 211.0)
+    small, large = line("THATEALL", 0.91, spot), line("THAT'S ALL!", 0.99, whole)
+    assert texts_of([[small]] + [[large]] * 20) == [("THAT'S ALL!", 0, 20)]
+    assert texts_of([[line("LOUDER", 0.99, spot)]] * 5 + [[large]] * 20) == [("LOUDER", 0, 4), ("THAT'S ALL!", 5, 24)]
+
+
 def test_two_lines_that_say_the_same_are_two() -> None:
     upper, lower = (0.0, 0.0, 100.0, 20.0), (0.0, 200.0, 100.0, 220.0)
     twice = [[line("EXIT", box=upper), line("EXIT", box=lower)]] * 10
