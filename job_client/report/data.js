@@ -51,6 +51,7 @@ function placeBoxes(made) {
     }
   }
   made.held = { frames, places };
+  made.guessed = !made.size; // until the video is opened
   made.size ||= [width, height];
 }
 

@@ -32,7 +32,8 @@ def page_data(
         timeline: What is in the video.
         noise: What was left out of that.
         thumbnails: Small images of some frames, as data URLs, by frame.
-        size: Width and height of the frames in pixels; None takes what encloses all boxes.
+        size: Width and height of the frames in pixels; None takes those of the video once
+            the page shows it, and before what encloses all boxes.
     """
     kept, dropped = events_of(timeline), events_of(noise)
     boxes = boxes_of(results, {event[BEST_FRAME] for event in kept})

@@ -1,7 +1,9 @@
 // The frame that is shown: its image or the video, and what is there.
 
 const NEAR_MS = 1000; // how far away the image of another frame may be that stands in
+const NOTING_MS = 300; // browsers let a page change its address about 100 times in 10 to 30 s
 let shown = 0; // the frame
+let noting; // the timer after which the address names the frame
 
 const shownTime = () => shownVideo.times[shown] ?? 0;
 const frameAt = (milliseconds) => lastNotAfter(shownVideo.times, milliseconds + 0.5);
@@ -61,8 +63,20 @@ function show(frame, seek = true) {
   drawOverlay();
   drawImage(seek);
   placeNeedle();
+  clearTimeout(noting);
+  noting = setTimeout(noteAddress, NOTING_MS);
+}
+
+function noteAddress() {
   const video = videos.length > 1 ? `video=${shownVideo.number + 1}&` : "";
   history.replaceState(null, "", `#${video}frame=${shown}`);
+}
+
+function setSize(width, height) {
+  shownVideo.size = [width, height];
+  element("stage").style.aspectRatio = `${width} / ${height}`;
+  element("stage").style.maxWidth = `calc(60vh * ${width} / ${height})`;
+  element("overlay").setAttribute("viewBox", `0 0 ${width} ${height}`);
 }
 
 function jumpTo(event) {
@@ -76,8 +90,9 @@ function openVideo(url) {
   const video = element("video");
   if (video.src.startsWith("blob:")) URL.revokeObjectURL(video.src);
   videoShown(false); // until it is known to be one
+  video.removeAttribute("src");
+  video.load(); // else the old one plays on
   if (url) video.src = url;
-  else video.removeAttribute("src");
 }
 
 // Keeps the boxes with the video while it plays.
@@ -93,7 +108,7 @@ function followVideo() {
     play.ariaLabel = video.paused ? "Play" : "Pause";
   };
   play.addEventListener("click", () => (video.paused ? video.play() : video.pause()));
-  for (const event of ["play", "pause"]) video.addEventListener(event, name);
+  for (const event of ["play", "pause", "emptied"]) video.addEventListener(event, name);
   video.addEventListener("play", follow);
   video.addEventListener("pause", follow);
   video.addEventListener("seeked", follow);
@@ -110,6 +125,7 @@ function startFrame() {
   });
   video.addEventListener("loadedmetadata", () => {
     videoShown(video.videoWidth > 0);
+    if (shownVideo.guessed && video.videoWidth) setSize(video.videoWidth, video.videoHeight);
     show(shown);
   });
   video.addEventListener("error", () => {

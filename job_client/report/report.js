@@ -17,10 +17,7 @@ async function showVideo(number, frame) {
   const video = await unpacked(videos[number]);
   if (choice !== choices) return; // another one was chosen meanwhile
   shownVideo = { ...video, number };
-  const [width, height] = shownVideo.size;
-  element("stage").style.aspectRatio = `${width} / ${height}`;
-  element("stage").style.maxWidth = `calc(60vh * ${width} / ${height})`;
-  element("overlay").setAttribute("viewBox", `0 0 ${width} ${height}`);
+  setSize(...shownVideo.size);
   element("slider").max = Math.max(0, shownVideo.times.length - 1);
   element("noise").checked = false;
   [...document.querySelectorAll("#videos button")].forEach((tab, place) => tab.setAttribute("aria-current", place === number));

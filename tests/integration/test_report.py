@@ -147,7 +147,7 @@ def test_a_name_jumps_to_its_best_frame_and_its_steps_to_its_other_sightings(bro
     browser.click(f"{row_of('car')} .name")
     assert browser.texts("#where") == ["Frame 99, 0:03.96"]
     assert browser.texts("#in-frame li") == ["car #3 0.60", "[live] Кадр 0.97"]
-    assert browser.run("return location.hash") == "#frame=99"
+    eventually(lambda: browser.run("return location.hash") == "#frame=99", "the address")
     browser.click(f"{row_of('car')} .head .group button")
     assert browser.texts("#where") == ["Frame 24, 0:00.96"]
     assert browser.run("return document.querySelectorAll('#overlay polygon').length") == 2
@@ -245,6 +245,17 @@ def test_everything_can_be_reached_by_keyboard_and_has_a_name(browser: Browser, 
 def test_a_link_to_a_frame_opens_it(browser: Browser, report: Report) -> None:
     browser.open(report(RESULTS), *WIDE, fragment="#frame=2")
     assert browser.texts("#where") == ["Frame 2, 0:00.08"]
+
+
+def test_the_address_is_changed_once_after_many_frames_in_a_row(browser: Browser, report: Report) -> None:
+    browser.open(report(street()), *WIDE)
+    browser.run(
+        "const replace = history.replaceState.bind(history); window.changes = 0;"
+        "history.replaceState = (...state) => { changes += 1; replace(...state); };"
+        "for (let frame = 0; frame < 90; frame += 1) show(frame)"
+    )
+    eventually(lambda: browser.run("return location.hash") == "#frame=89", "the address")
+    assert browser.run("return changes") == 1
 
 
 def test_search_kind_and_order_choose_what_is_listed(browser: Browser, report: Report) -> None:
@@ -426,6 +437,43 @@ def test_the_video_file_itself_can_be_opened_and_is_shown_at_the_frame(browser: 
     assert browser.run("return document.getElementById('no-image').hidden") is True
 
 
+def test_boxes_lie_right_on_a_video_whose_size_was_not_known_before(browser: Browser, report: Report) -> None:
+    browser.open(report(tiny_results()), *WIDE)
+    browser.type("#file", str(TINY_MP4))
+    eventually(lambda: browser.run("return !video.hidden && video.readyState >= 1"), "the video")
+    assert browser.run("return overlay.getAttribute('viewBox')") == "0 0 320 240"
+    assert browser.run("return stage.clientWidth / stage.clientHeight") == pytest.approx(4 / 3, rel=0.01)
+
+
+@pytest.mark.corpus
+def test_a_video_whose_pixels_are_not_square_fills_the_stage_as_its_boxes_do(
+    browser: Browser, report: Report, corpus: Path
+) -> None:
+    video = corpus / "one_frame_h264_white_sar_16_9.mp4"
+    [only] = VideoReader(video)
+    page = report([{"frame_index": 0, "result": {"timestamp_ms": only.timestamp_ms}}], "--video", video)
+    browser.open(page, *WIDE)
+    x, y = browser.run(
+        "const {left, top, width} = stage.getBoundingClientRect(); return [left + width / 2, top + 4].map(Math.round)"
+    )
+
+    def brightness() -> float:
+        return float(Image.open(io.BytesIO(browser.screenshot())).convert("L").getpixel((x, y)))
+
+    eventually(lambda: browser.run("return !video.hidden && video.readyState >= 2"), "the video")
+    eventually(lambda: brightness() > 200, "the white frame")
+
+
+def test_a_video_that_plays_stops_when_another_one_is_shown(browser: Browser, report: Report) -> None:
+    browser.open(report(tiny_results(), "--video", TINY_MP4), *WIDE)
+    eventually(lambda: browser.run("return !video.hidden && video.readyState >= 1"), "the video")
+    browser.wait_for("(video.muted = video.loop = true, video.play())")
+    eventually(lambda: browser.texts("#play") == ["❚❚"], "the button")
+    browser.run("openVideo('')")
+    assert browser.run("return video.paused")
+    eventually(lambda: browser.texts("#play") == ["▶"], "the button")
+
+
 def test_the_video_beside_the_page_is_shown_and_one_that_is_gone_is_not(
     browser: Browser, report: Report, tmp_path: Path
 ) -> None:
@@ -471,7 +519,7 @@ def test_several_jobs_are_on_one_page_each_by_the_name_of_its_file(
     eventually(lambda: browser.texts("h1") == ["two.mp4"], "the other video")
     assert names(browser) == ["dog"]
     browser.click("#on")
-    assert browser.run("return location.hash") == "#video=2&frame=1"
+    eventually(lambda: browser.run("return location.hash") == "#video=2&frame=1", "the address")
     browser.run("location.hash = '#video=1&frame=4'")
     eventually(lambda: browser.texts("h1") == ["one.mp4"], "the first video again")
     assert browser.texts("#where") == ["Frame 4, 0:00.40"]
