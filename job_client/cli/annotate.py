@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from job_client.cli.naming import job_named, original_of
-from job_client.cli.options import AddressOption, JobIdArgument, TimeoutOption, TlsOption
+from job_client.cli.options import AddressOption, JobIdArgument, TimeoutOption, TlsOption, VideoOption
 from job_client.cli.output import print_message
 from job_client.cli.progress import counting_bar
 from job_client.cli.signals import ending_on_signals
@@ -18,10 +18,6 @@ from shared.results import FrameResult
 
 SUFFIXES = (".mp4", ".mov")
 
-VideoOption = Annotated[
-    Path | None,
-    typer.Option("--video", exists=True, dir_okay=False, help="The file that was submitted, if not from this host."),
-]
 OutOption = Annotated[
     Path, typer.Option("--out", "-o", dir_okay=False, help="The file to write, .mp4 or .mov.", show_default=False)
 ]
@@ -29,8 +25,6 @@ FontOption = Annotated[
     list[Path] | None,
     typer.Option(exists=True, dir_okay=False, help="A font for text that the packaged ones lack; may be repeated."),
 ]
-
-
 OnlyOption = Annotated[
     list[str] | None,
     typer.Option(metavar="LABEL", help="Draw objects of this label and nothing else; may be repeated."),
@@ -87,8 +81,8 @@ def annotate(
         from job_client.media.selection import Selection  # noqa: PLC0415
     selection = Selection(frozenset(only or ()), min_confidence, text=not no_text, track_ids=track_ids, smooth=smooth)
     fonts = [FontFile(path) for path in font or ()]
-    with ending_on_signals(), written_whole(out) as temporary, counting_bar("drawing", len(results)) as advance:
-        annotate_video(original, results, temporary, advance, fonts, selection)
+    with ending_on_signals(), written_whole(out, original) as copy, counting_bar("drawing", len(results)) as advance:
+        annotate_video(original, results, copy, advance, fonts, selection)
     print_message(f"{len(results)} frames written to {out}")
 
 

@@ -40,6 +40,10 @@ PipelineOption = Annotated[
         "--pipeline", envvar="FOREGSYTE_PIPELINE", help="Which pipeline to run.", autocompletion=offered_pipelines
     ),
 ]
+VideoOption = Annotated[
+    Path | None,
+    typer.Option("--video", exists=True, dir_okay=False, help="The file that was submitted, if not from this host."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON lines, as if the output were piped.")]
 JobIdArgument = Annotated[
     str, typer.Argument(metavar="JOB_ID", help="The job's id, or its beginning.", autocompletion=offered_jobs)

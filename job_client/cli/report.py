@@ -11,7 +11,7 @@ from urllib.parse import quote
 import typer
 
 from job_client.cli.naming import job_named, original_of
-from job_client.cli.options import AddressOption, JobIdsArgument, TimeoutOption, TlsOption
+from job_client.cli.options import AddressOption, JobIdsArgument, TimeoutOption, TlsOption, VideoOption
 from job_client.cli.output import print_message
 from job_client.cli.progress import counting_bar
 from job_client.cli.signals import ending_on_signals
@@ -24,10 +24,6 @@ from job_client.timeline import Timeline, timeline_and_noise
 from shared.process.extras import ExtraMissing, needing_extra
 from shared.results import FrameResult
 
-VideoOption = Annotated[
-    Path | None,
-    typer.Option("--video", exists=True, dir_okay=False, help="The file that was submitted, if not from this host."),
-]
 OutOption = Annotated[Path, typer.Option("--out", "-o", dir_okay=False, help="The page to write.", show_default=False)]
 ThumbnailsOption = Annotated[int, typer.Option(min=0, help="At most so many thumbnails of each video.")]
 JobsOption = Annotated[bool, typer.Option("--jobs", help="May stand before several ids; one page shows them all.")]
@@ -63,7 +59,7 @@ def report(
     with JobClient(address, tls_ca_file, timeout) as client:
         wanted = [job_named(client, job_id) for job_id in job_ids]
         files = [video or original_of(job, address) for job in wanted]
-        with ending_on_signals(), written_whole(out) as temporary:
+        with ending_on_signals(), written_whole(out, *filter(None, files)) as temporary:
             shown = [
                 reported(job, file, out, thumbnails, must_fit=bool(video))
                 for job, file in zip(wanted, files, strict=True)
@@ -91,7 +87,8 @@ def reported(
     """
     info, results = job.status(), job.results()
     timeline, noise = timeline_and_noise(results)
-    shown = ReportedVideo(info, file.name if file else f"Job {job}", results, timeline, noise)
+    name = os.fsencode(file.name).decode(errors="replace") if file else f"Job {job}"
+    shown = ReportedVideo(info, name, results, timeline, noise)
     if file:
         with contextlib.nullcontext() if must_fit else contextlib.suppress(ExtraMissing, UnsuitableFile, OSError):
             images, size = _thumbnails(file, results, timeline, most)
@@ -102,7 +99,7 @@ def reported(
 def _url(file: Path, page: Path) -> str:
     """Return where the file is as seen from the page, if that can be said: not on two drives."""
     with contextlib.suppress(ValueError):
-        return quote(Path(os.path.relpath(file.resolve(), page.resolve().parent)).as_posix())
+        return quote(os.fsencode(Path(os.path.relpath(file.resolve(), page.resolve().parent)).as_posix()))
     return ""
 
 

@@ -5,12 +5,14 @@ from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from job_client.media.fonts import FontFile
 from job_client.media.labels import PALETTE, TEXT_COLOR, Labels
 from job_client.media.placement import Placement
 from job_client.media.selection import DrawnFrame
-from shared.results import Box, Detection, Polygon, one_line
+from job_client.timeline.geometry import area, enclosing_box
+from shared.results import Box, Detection, Polygon
 from shared.video.frame import Image
 
 _FONT_SHARE = 40
@@ -18,6 +20,8 @@ _FONT_SHARE = 40
 _LEAST_FONT_PIXELS = 11
 _THIN, _THICK, _LARGE = 2, 4, 1080
 """Lines are thick where the shorter side has so many pixels."""
+_MOST_PIXELS = 1 << 15
+"""The farthest coordinate that is drawn: beyond any image, and within the 32 bits that OpenCV takes."""
 
 
 class Drawing:
@@ -45,45 +49,38 @@ class Drawing:
         result, height, width = frame.result, *image.shape[:2]
         polygons = [*(line.polygon for line in result.text_lines), *(code.polygon for code in result.codes)]
         for polygon in polygons:
-            corners = np.array(polygon).astype(np.int32)
-            cv2.drawContours(image, [corners], 0, PALETTE[TEXT_COLOR][::-1], self._thickness)
+            cv2.drawContours(image, [_corners(polygon)], 0, PALETTE[TEXT_COLOR][::-1], self._thickness)
         for found in result.detections:
-            x1, y1, x2, y2 = map(int, found.box)
-            cv2.rectangle(image, (x1, y1), (x2, y2), PALETTE[_class_color(found)][::-1], self._thickness)
+            cv2.rectangle(image, *_corners(found.box).tolist(), PALETTE[_class_color(found)][::-1], self._thickness)
         boxes = [found.box for found in result.detections]
-        placement = Placement(width, height, [extent(polygon) for polygon in polygons], boxes)
+        placement = Placement(width, height, [*map(enclosing_box, polygons)], boxes)
         for text, color, box in self._labels_of(frame):
             self._labels.paste(image, text, color, box, placement)
 
     def _labels_of(self, frame: DrawnFrame) -> Iterator[tuple[str, int, Box]]:
         """Yield what each label says, its colour and what it names: the largest objects first, which are in front."""
         objects = zip(frame.result.detections, frame.track_ids, strict=True)
-        for found, number in sorted(objects, key=lambda entry: -_area(entry[0].box)):
+        for found, number in sorted(objects, key=lambda entry: -area(entry[0].box)):
             name = found.label if number is None else f"{found.label} #{number}"
             yield f"{name} {found.confidence:.2f}", _class_color(found), found.box
         can_be_read = {line.text for line in frame.result.text_lines}
         for line in frame.result.text_lines:
             if _height(line.polygon) < self._font_pixels:
-                yield line.text, TEXT_COLOR, extent(line.polygon)
+                yield line.text, TEXT_COLOR, enclosing_box(line.polygon)
         for code in frame.result.codes:
             if code.text not in can_be_read:
-                yield one_line(code.text), TEXT_COLOR, extent(code.polygon)
+                yield code.text, TEXT_COLOR, enclosing_box(code.polygon)
 
 
 def _class_color(found: Detection) -> int:
     return (found.class_id or 0) % TEXT_COLOR
 
 
-def _area(box: Box) -> float:
-    return (box[2] - box[0]) * (box[3] - box[1])
+def _corners(coordinates: Box | Polygon) -> npt.NDArray[np.int32]:
+    """Return corners, `(N, 2)`, in whole pixels that OpenCV can draw."""
+    return np.clip(np.reshape(coordinates, (-1, 2)), -_MOST_PIXELS, _MOST_PIXELS).astype(np.int32)
 
 
 def _height(polygon: Polygon) -> float:
     """Return how high the characters of a line are, in pixels."""
     return math.dist(polygon[0], polygon[3])
-
-
-def extent(polygon: Polygon) -> Box:
-    """Return the box that encloses a polygon."""
-    xs, ys = zip(*polygon, strict=True)
-    return min(xs), min(ys), max(xs), max(ys)

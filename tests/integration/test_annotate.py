@@ -1,5 +1,6 @@
 """The annotated video keeps what the original has, frame by frame."""
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -292,6 +293,16 @@ def test_a_label_that_no_object_has_is_wrong_usage(
     assert "no object is labelled zebra" in capsys.readouterr().err
     options = ("--min-confidence", "0.5", "--no-text", "--track-ids", "--smooth")
     assert annotate("--video", TINY_MP4, "-o", tmp_path / "out.mp4", *options) == ExitCode.OK
+
+
+@pytest.mark.parametrize("command", ["annotate", "report"])
+def test_a_command_never_replaces_the_video_that_it_reads(
+    command: str, tiny_job: str, address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    video = shutil.copy(TINY_MP4, tmp_path / "video.mp4")
+    code = main([command, tiny_job, "--address", address, "--video", str(video), "-o", str(video)])
+    assert (code, video.read_bytes()) == (ExitCode.USAGE, TINY_MP4.read_bytes())
+    assert "name another file" in capsys.readouterr().err
 
 
 def test_the_error_for_a_missing_library_names_its_extra(

@@ -4,6 +4,7 @@ import base64
 import csv
 import io
 import json
+import os
 import re
 import shutil
 import zlib
@@ -344,6 +345,13 @@ def test_a_hostile_name_of_the_video_is_shown_and_never_run(
     browser.open(page, *WIDE)
     assert browser.texts("h1") == [HOSTILE[1]]
     assert browser.run("return document.title") == f"{HOSTILE[1]}: Foregsyte report"
+
+
+def test_a_file_name_in_another_encoding_is_shown_and_linked(report: Report, tmp_path: Path) -> None:
+    video = shutil.copy(TINY_MP4, tmp_path / os.fsdecode(b"caf\xe9.mp4"))
+    page = report(tiny_results(), "--video", video).read_text(encoding="utf-8")
+    assert "<title>caf\ufffd.mp4: Foregsyte report</title>" in page
+    assert '"url":"caf%E9.mp4"' in page
 
 
 def test_the_page_may_load_nothing_and_run_no_other_script(browser: Browser, report: Report) -> None:

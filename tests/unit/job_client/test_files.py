@@ -69,3 +69,13 @@ def test_what_is_no_file_is_left_alone(tmp_path: Path) -> None:
         pass
     assert pipe.is_fifo()
     assert list(tmp_path.iterdir()) == [pipe]
+
+
+def test_what_it_is_made_of_is_never_replaced(tmp_path: Path) -> None:
+    source, link = tmp_path / "video.mp4", tmp_path / "link.mp4"
+    source.write_text("original")
+    link.hardlink_to(source)
+    for target in (source, link):
+        with pytest.raises(OSError, match="name another file"), written_whole(target, source) as temporary:
+            temporary.write_text("copy")
+    assert source.read_text() == "original"

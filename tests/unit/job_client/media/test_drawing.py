@@ -179,6 +179,14 @@ def test_what_is_no_font_is_said_to_be_none(tmp_path: Path) -> None:
         assert FontFile(path).characters
 
 
-@pytest.mark.parametrize("text", ["", " ", "\u200b", "\U0010ffff", "a\tb"])
+@pytest.mark.parametrize("text", ["", " ", "\u200b", "\U0010ffff", "a\tb", "a\nb"])
 def test_odd_text_is_drawn_without_a_fault(text: str) -> None:
-    drawn({"text_lines": [line(text, height=6)], "codes": [code(text)]})
+    drawn({"text_lines": [line(text, height=6)], "codes": [code(text)], "detections": [detection(text)]})
+
+
+@pytest.mark.parametrize("far", [1e5, 1e10, 1e300])
+def test_what_reaches_far_out_of_the_image_is_drawn_inside_it(far: float) -> None:
+    far_code = code("mine") | {"polygon": [[-far, 60], [50, 60], [50, far], [-far, far]]}
+    image = drawn({"detections": [detection(box=(-far, -far, 200, far))], "codes": [far_code]})
+    assert color_at(image, 200, 200) == PALETTE[0][::-1]
+    assert color_at(image, 50, 200) == PALETTE[TEXT_COLOR][::-1]
