@@ -49,7 +49,7 @@ SURENESS_POWER = 12
 textures are read with that are no text."""
 
 LONE_CHARACTER = 0.2
-"""As how many characters one counts that stands alone."""
+"""As how many characters one counts that stands alone, and text that has neither letters nor digits."""
 
 MAX_RUNS = 64
 """How many runs of equal readings are kept before the older ones are settled."""
@@ -100,7 +100,7 @@ class _Run:
     @property
     def evidence(self) -> float:
         """How surely there was text at all: the longer, the surer; textures look like lone characters."""
-        characters = sum(map(str.isalnum, self.text))
+        characters = sum(map(str.isalnum, self.text)) or bool(self.text.strip())
         return self.sureness * (characters - 0.5 if characters > 1 else LONE_CHARACTER * characters)
 
     def cost_if_shown(self, text: str) -> float:

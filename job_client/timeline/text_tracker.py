@@ -156,13 +156,16 @@ class _Matching:
 
     def _score(self, place: _Place, reading: Reading) -> float:
         expected, box = self._boxes[place], reading.box
-        heights = sorted((expected[3] - expected[1], box[3] - box[1]))
-        is_other_size = heights[1] > MAX_HEIGHT_RATIO * heights[0]
+        heights = expected[3] - expected[1], box[3] - box[1]
+        reach = MAX_JUMP * max(heights)
+        if box[0] - expected[2] > reach or expected[0] - box[2] > reach:
+            return 0.0  # most pairs of a row
+        is_other_size = max(heights) > MAX_HEIGHT_RATIO * min(heights)
         shared = cover(expected, box)
         if shared >= MIN_COVER:
             kind = difference(place.text, reading.text)
             return 0.0 if is_other_size and kind >= Difference.number else shared + _SAME_TEXT[kind]
-        if is_other_size or len(reading.text) < MIN_KNOWN_CHARS or _distance(expected, box) > MAX_JUMP * heights[1]:
+        if is_other_size or len(reading.text) < MIN_KNOWN_CHARS or _distance(expected, box) > reach:
             return 0.0
         kind = difference(place.text, reading.text)  # the most costly question, so the last
         return _SAME_TEXT[kind] if kind < Difference.number else 0.0

@@ -150,7 +150,7 @@ def test_a_part_that_is_read_beside_its_whole_is_no_line() -> None:
         [line("一", 0.75)] * 2,
         [line("1", 0.99)] * 6,
         [line("X", 0.82)] * 9,
-        [line("- .", 0.99)] * 50,
+        [line("- .", 0.99)] * 6,
         [line("qkzvjw", 0.55)],
     ],
     ids=("one", "two", "surely", "badly", "punctuation", "garbage"),
@@ -163,6 +163,11 @@ def test_what_is_seen_for_a_moment_and_never_confirmed_is_noise(noise: list[Text
 
 def test_a_lone_digit_that_stays_is_a_line() -> None:
     assert texts_of(shown(("3", 25), ("2", 25), ("1", 25))) == [("3", 0, 24), ("2", 25, 49), ("1", 50, 74)]
+
+
+@pytest.mark.parametrize("text", ["...", "?!", "♪♪"])
+def test_punctuation_that_stays_is_a_line(text: str) -> None:
+    assert texts_of(shown((text, 25))) == [(text, 0, 24)]
 
 
 @pytest.mark.parametrize("flash", ["WARNING", "Not for sale", "B27", "警告"])
