@@ -16,10 +16,9 @@ from job_client.cli.jobs import list_jobs, pipelines, status, submit, wait
 from job_client.cli.output import print_error
 from job_client.cli.report import report
 from job_client.cli.results import results
-from job_client.errors import ServiceError, Unreachable
+from job_client.errors import ServiceError, Unreachable, UnsuitableFile
 from job_client.exit_codes import COMMAND_CODES, exit_code_of
 from job_client.local_cluster import ClusterFailed
-from job_client.media.errors import UnsuitableFile
 from shared.process.exit_codes import ExitCode
 from shared.process.extras import ExtraMissing
 from shared.process.launcher import version_line

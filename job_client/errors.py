@@ -1,4 +1,4 @@
-"""What can go wrong with a call, as exceptions that programs can tell apart.
+"""What can go wrong with a call or a file, as exceptions that programs can tell apart.
 
 ServiceError
 ├── InvalidRequest        the request itself is wrong: no MP4, unknown pipeline, no job id
@@ -12,6 +12,10 @@ ServiceError
 └── Unreachable           the server cannot be reached, or did not answer in time
 
 What fits none of them (a fault in the server, damaged results) is a plain `ServiceError`.
+
+UnsuitableFile            a file that the caller names cannot be used; the message says why
+├── UnsuitableVideo       it is no video, or not the one that the results are of
+└── UnsuitableFont        it is no font
 """
 
 from typing import TypeVar
@@ -99,6 +103,18 @@ class ServerBusy(ServiceError):
 
 class Unreachable(ServiceError):
     """The server cannot be reached, is stopping, or did not answer in time."""
+
+
+class UnsuitableFile(Exception):
+    """A file cannot be used; the message says why."""
+
+
+class UnsuitableVideo(UnsuitableFile):
+    """The file is no video, or not the one that the results are of."""
+
+
+class UnsuitableFont(UnsuitableFile):
+    """The file is no font."""
 
 
 _BY_REASON: dict[str, type[ServiceError]] = {

@@ -1,7 +1,6 @@
 """Which exit code of the `foregsyte` command stands for which error."""
 
 from job_client import errors
-from job_client.media.errors import UnsuitableFile
 from shared.process.exit_codes import ExitCode
 from shared.process.extras import ExtraMissing
 
@@ -14,7 +13,7 @@ _BY_ERROR: dict[type[Exception], ExitCode] = {
     errors.JobNotCompleted: ExitCode.TRY_LATER,
     errors.JobNotFinished: ExitCode.TRY_LATER,
     TimeoutError: ExitCode.TIMEOUT,
-    UnsuitableFile: ExitCode.USAGE,
+    errors.UnsuitableFile: ExitCode.USAGE,
     ExtraMissing: ExitCode.USAGE,
     OSError: ExitCode.USAGE,
 }

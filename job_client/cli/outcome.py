@@ -6,9 +6,8 @@ from collections.abc import Iterator
 import typer
 
 from job_client.cli.output import print_error
-from job_client.errors import ServiceError, Unreachable
+from job_client.errors import ServiceError, Unreachable, UnsuitableFile
 from job_client.exit_codes import exit_code_of
-from job_client.media.errors import UnsuitableFile
 from shared.process.exit_codes import ExitCode
 
 

@@ -16,9 +16,9 @@ from job_client.cli.output import print_message
 from job_client.cli.progress import counting_bar
 from job_client.cli.signals import ending_on_signals
 from job_client.client import DEFAULT_ADDRESS, JobClient
+from job_client.errors import UnsuitableFile
 from job_client.files import written_whole
 from job_client.job import Job
-from job_client.media.errors import UnsuitableFile
 from job_client.report.page import ReportedVideo, render_report
 from job_client.timeline import Timeline, timeline_and_noise
 from shared.process.extras import ExtraMissing, needing_extra

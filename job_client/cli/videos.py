@@ -5,7 +5,7 @@ from pathlib import Path
 
 import typer
 
-from job_client.media.errors import UnsuitableVideo
+from job_client.errors import UnsuitableVideo
 from shared.contract.mp4_signature import WINDOW_BYTES, mp4_problem
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov")

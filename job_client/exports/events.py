@@ -13,6 +13,7 @@ COLUMNS = (
     "confidence", "x1", "y1", "x2", "y2",
 )  # fmt: skip
 """The box is that of the best frame; texts and codes have no track, and only codes a format."""
+_BOX = COLUMNS.index("x1")
 
 
 def events_json(timeline: Timeline) -> Iterator[str]:
@@ -20,7 +21,7 @@ def events_json(timeline: Timeline) -> Iterator[str]:
     lead = "[\n"
     for event in events_of(timeline):
         yield lead + json.dumps(
-            dict(zip((*COLUMNS[:11], "box"), (*event[:11], event[11:]), strict=True)), ensure_ascii=False
+            dict(zip((*COLUMNS[:_BOX], "box"), (*event[:_BOX], event[_BOX:]), strict=True)), ensure_ascii=False
         )
         lead = ",\n"
     yield "[]\n" if lead == "[\n" else "\n]\n"

@@ -5,8 +5,8 @@ from contextlib import ExitStack
 from itertools import zip_longest
 from pathlib import Path
 
+from job_client.errors import UnsuitableVideo
 from job_client.media.drawing import Drawing
-from job_client.media.errors import UnsuitableVideo
 from job_client.media.fonts import FontFile
 from job_client.media.original import OriginalVideo
 from job_client.media.selection import EVERYTHING, Selection, drawn_frames

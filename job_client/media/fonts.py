@@ -8,7 +8,7 @@ from pathlib import Path
 from fontTools.ttLib import TTFont, TTLibError
 from PIL import ImageFont
 
-from job_client.media.errors import UnsuitableFont
+from job_client.errors import UnsuitableFont
 
 REGULAR_WEIGHT = 400
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from job_client.media.errors import UnsuitableVideo
+from job_client.errors import UnsuitableVideo
 from shared.video.errors import VideoError
 from shared.video.frame import DecodedFrame, Frame, VideoFormat
 from shared.video.reader import ReaderLimits, VideoReader

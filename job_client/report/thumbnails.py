@@ -11,7 +11,7 @@ import cv2
 
 from job_client.exports.events import COLUMNS, events_of
 from job_client.media.annotation import matched
-from job_client.media.errors import UnsuitableVideo
+from job_client.errors import UnsuitableVideo
 from job_client.media.original import OriginalVideo
 from job_client.timeline import Timeline
 from shared.results import FrameResult

@@ -47,7 +47,7 @@ class _Track:
 
     def add(self, time: FrameTime, found: Detection) -> None:
         self.motion.moved_to(found.box, time.index)
-        self.sighting.again(time, found.confidence, found.box)
+        self.sighting.extend(Sighting.at(time, found.confidence, found.box))
         self.evidence += max(0.0, found.confidence - HIGH_CONFIDENCE)
         self._votes[found.label] += found.confidence * time.votes
         if len(self._votes) > 1:

@@ -115,13 +115,6 @@ class Sighting:
         """Return that of one frame."""
         return cls(time, time, 1, confidence, time.index, box, box, box)
 
-    def again(self, time: FrameTime, confidence: float, box: Box) -> None:
-        """Take in a later frame."""
-        self.last, self.last_box = time, box
-        self.frames += 1
-        if confidence > self.confidence:
-            self.confidence, self.best_frame, self.box = confidence, time.index, box
-
     def extend(self, later: "Sighting") -> None:
         """Take in what was seen after it."""
         self.last, self.last_box = later.last, later.last_box

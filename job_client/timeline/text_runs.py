@@ -88,7 +88,7 @@ class _Run:
         self._count(time, reading)
 
     def add(self, time: FrameTime, reading: Reading) -> None:
-        self.sighting.again(time, reading.confidence, reading.box)
+        self.sighting.extend(Sighting.at(time, reading.confidence, reading.box))
         self._count(time, reading)
 
     def _count(self, time: FrameTime, reading: Reading) -> None:

@@ -21,8 +21,8 @@ from av.video.frame import PictureType
 
 from job_client import JobClient
 from job_client.__main__ import main
+from job_client.errors import UnsuitableVideo
 from job_client.media.annotation import annotate_video
-from job_client.media.errors import UnsuitableVideo
 from job_client.media.original import OriginalVideo
 from job_client.media.writer import ENCODER_OPTIONS, VideoWriter
 from shared.process.exit_codes import ExitCode

@@ -3,9 +3,8 @@
 import grpc
 import pytest
 
-from job_client.errors import service_error
+from job_client.errors import UnsuitableFile, service_error
 from job_client.exit_codes import COMMAND_CODES, exit_code_of
-from job_client.media.errors import UnsuitableFile
 from shared.contract.reasons import Reason
 from shared.process.exit_codes import ExitCode
 from shared.process.extras import ExtraMissing

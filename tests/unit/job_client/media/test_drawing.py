@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from job_client.errors import UnsuitableFont
 from job_client.media.drawing import Drawing
-from job_client.media.errors import UnsuitableFont
 from job_client.media.fonts import FontFile, packaged_fonts, suitable_font
 from job_client.media.labels import PALETTE, TEXT_COLOR, Labels
 from job_client.media.placement import Placement
