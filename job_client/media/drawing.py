@@ -51,7 +51,8 @@ class Drawing:
         for polygon in polygons:
             cv2.drawContours(image, [_corners(polygon)], 0, PALETTE[TEXT_COLOR][::-1], self._thickness)
         for found in result.detections:
-            cv2.rectangle(image, *_corners(found.box).tolist(), PALETTE[_class_color(found)][::-1], self._thickness)
+            first, last = _corners(found.box).tolist()
+            cv2.rectangle(image, first, last, PALETTE[_class_color(found)][::-1], self._thickness)
         boxes = [found.box for found in result.detections]
         placement = Placement(width, height, [*map(enclosing_box, polygons)], boxes)
         for text, color, box in self._labels_of(frame):
