@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import Annotated, Any
 
 import typer
@@ -29,7 +30,11 @@ _UsageError: Any = typer.BadParameter.__base__
 _EXIT_CODES = ", ".join(f"{code.value} {code.name.lower().replace('_', ' ')}" for code in COMMAND_CODES)
 
 app = typer.Typer(
-    no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__, epilog=f"Exit codes: {_EXIT_CODES}"
+    context_settings={"help_option_names": ["-h", "--help"]},
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help=__doc__,
+    epilog=f"Exit codes: {_EXIT_CODES}",
 )
 for command in (submit, status, wait, results, find, annotate, report, list_jobs, delete, pipelines, demo):
     app.command(name=command.__name__.removesuffix("_jobs"))(command)
@@ -52,6 +57,8 @@ def _options(*, version: Version = False) -> None: ...
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
+    if isinstance(sys.stdout, TextIOWrapper) and not sys.stdout.isatty():
+        sys.stdout.reconfigure(encoding="utf-8", newline="")  # as files are written, whatever the system's locale is
     try:
         return _run(arguments)
     except _UsageError as error:

@@ -26,6 +26,8 @@ class ClusterFailed(Exception):
 def local_cluster(data_dir: Path, worker_arguments: Sequence[str], pipelines: str) -> Iterator[str]:
     """Run a server on a free port and a worker, each in a process of its own, until the block ends.
 
+    Neither reads settings from the environment or from a file.
+
     Args:
         data_dir: Where the server keeps its data, and both their logs.
         worker_arguments: More of the worker's command line.
@@ -74,7 +76,7 @@ def ready_process(
             [sys.executable, "-m", *arguments],
             stdout=subprocess.PIPE,
             stderr=errors,
-            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+            env=_environment(),
             start_new_session=True,  # Ctrl-C reaches this process alone, which then stops the others in order
         ) as process,
     ):
@@ -94,6 +96,12 @@ def ready_process(
                 _has_ended(process, stop_seconds)
             finally:  # after another Ctrl-C too
                 process.kill()
+
+
+def _environment() -> dict[str, str]:
+    """Return this process's environment without the settings of another server, which may name the user's database."""
+    others = {name: value for name, value in os.environ.items() if not name.startswith("FOREGSYTE_")}
+    return others | {"FOREGSYTE_CONFIG": os.devnull, "PYTHONUNBUFFERED": "1"}
 
 
 def _first_line(pipe: IO[bytes], seconds: float) -> str:

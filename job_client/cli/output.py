@@ -17,8 +17,8 @@ from job_client.search import History
 from shared.contract.job_status import JobStatus
 from shared.process.shown_text import terminal_text
 
-console = Console()
-messages = Console(stderr=True)
+console = Console(emoji=False)
+messages = Console(stderr=True, emoji=False)
 
 STATUS_STYLES = {
     JobStatus.pending: "yellow",
@@ -71,8 +71,7 @@ def job_record(job: JobInfo, video: Path | None) -> dict[str, Any]:
 
 def jobs_table(jobs: Iterable[JobInfo], files: Mapping[str, Path]) -> Table:
     """Return the status of the jobs, one row each."""
-    whole_id = Column("job", no_wrap=True, min_width=ID_LENGTH)  # to be copied, however narrow the terminal is
-    table = Table(whole_id, "video", "status", "pipeline", "created", "took", "error")
+    table = Table(id_column(), "video", "status", "pipeline", "created", "took", "error")
     for job in jobs:
         table.add_row(
             markup_of(job.job_id),
@@ -84,6 +83,11 @@ def jobs_table(jobs: Iterable[JobInfo], files: Mapping[str, Path]) -> Table:
             markup_of(job.error_message),
         )
     return table
+
+
+def id_column() -> Column:
+    """Return a column for the ids of jobs, which are whole, to be copied, however narrow the terminal is."""
+    return Column("job", no_wrap=True, min_width=ID_LENGTH)
 
 
 def _took(job: JobInfo) -> str:

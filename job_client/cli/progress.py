@@ -11,9 +11,10 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     SpinnerColumn,
-    TextColumn,
+    Task,
     TimeElapsedColumn,
 )
+from rich.text import Text
 
 from job_client.cli.output import STATUS_STYLES, markup_of, messages
 from job_client.client import JobClient
@@ -48,10 +49,17 @@ def counting_bar(what: str, total: int) -> Iterator[Callable[[], None]]:
         yield partial(progress.advance, progress.add_task(what, total=total))
 
 
+class _Description(ProgressColumn):
+    """The description of the task; Rich's `TextColumn` makes emoji of such as `:B:` in the name of a file."""
+
+    def render(self, task: Task) -> Text:
+        return Text.from_markup(task.description, emoji=False)
+
+
 def _progress(*columns: ProgressColumn) -> Progress:
     return Progress(
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        _Description(),
         BarColumn(),
         *columns,
         TimeElapsedColumn(),

@@ -88,6 +88,14 @@ def test_the_name_of_a_file_is_shown_escaped(address: str, video: Path, complete
     shown_harmlessly("results", completed, "--out", video, "--address", address)  # it ends in no known format
 
 
+def test_the_name_of_a_file_is_not_shown_as_emoji(address: str, tmp_path: Path) -> None:
+    video = tmp_path / "A:B:C 1:100:7.mp4"
+    video.write_bytes(TINY_MP4.read_bytes())
+    for arguments in (("submit", str(video)), ("list",)):
+        _, shown = on_a_terminal(*arguments, "--address", address)
+        assert video.name in without_styles(shown)
+
+
 def test_what_is_wrong_on_a_command_line_is_shown_escaped() -> None:
     code, shown = on_a_terminal("submit", "--a\x1b]0;b\u202e")
     assert code == ExitCode.USAGE

@@ -23,6 +23,19 @@ def test_a_process_that_prints_that_it_is_ready_is_used(tmp_path: Path, monkeypa
     assert start(tmp_path, "print('ready yes')", monkeypatch) == "yes"
 
 
+def test_no_setting_reaches_a_process_from_the_environment_or_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "foregsyte.toml").write_text('[server]\ndatabase_url = "duckdb:///mine.db"')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FOREGSYTE_DATABASE_URL", "duckdb:///mine.db")
+    code = (
+        "from job_api.settings import ApiSettings\nfrom shared.process.settings import load_settings\n"
+        "print('ready', load_settings(ApiSettings, [], 'test').database_url or 'none')"
+    )
+    assert start(tmp_path, code, monkeypatch) == "none"
+
+
 def test_a_process_that_prints_nothing_is_given_up_and_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = psutil.Process().children()
     with pytest.raises(ClusterFailed, match=r"module_of_the_test did not say within 0\.5 seconds that it is ready"):
