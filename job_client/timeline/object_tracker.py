@@ -1,13 +1,15 @@
 """Follows objects from frame to frame: one track a thing.
 
 As in ByteTrack (Zhang et al., 2022), detections of high confidence are matched with the tracks first, and those of low
-confidence with the tracks that are left: they go on with a track, and never begin one. As in C-BIoU (Yang et al.,
-2023), boxes are grown before their overlap is measured, so that small and fast things overlap from frame to frame.
-Matches are made greedily, the largest overlap first, which is deterministic.
+confidence with the tracks that are left: they go on with a track, and never begin one. Where all is to be kept, a
+second tracker follows what is left then, so that the tracks of the first are the same with and without it. As in C-BIoU
+(Yang et al., 2023), boxes are grown before their overlap is measured, so that small and fast things overlap from frame
+to frame. Matches are made greedily, the largest overlap first, which is deterministic.
 """
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 from job_client.timeline.geometry import Motion, Rows, grown, overlap
 from job_client.timeline.settings import TimelineSettings
@@ -42,7 +44,7 @@ class _Track:
         self.motion = Motion(found.box, time.index)
         self.sighting = Sighting.at(time, found.confidence, found.box)
         self.label = found.label
-        self.evidence = found.confidence - HIGH_CONFIDENCE
+        self.evidence = max(0.0, found.confidence - HIGH_CONFIDENCE)
         self._votes = defaultdict[str, float](float, {found.label: found.confidence * time.votes})
 
     def add(self, time: FrameTime, found: Detection) -> None:
@@ -62,13 +64,17 @@ class ObjectTracker:
 
     Args:
         settings: For how long an object may be missed, and which tracks are noise.
+        begin_confidence: From which confidence a detection may begin a track.
     """
 
-    def __init__(self, settings: TimelineSettings) -> None:
+    def __init__(self, settings: TimelineSettings, begin_confidence: float = HIGH_CONFIDENCE) -> None:
         self.ended: list[ObjectSpan] = []
         self._settings = settings
         self._tracks: list[_Track] = []
         self._begun = 0
+        self._begin_confidence = begin_confidence
+        keeps_all = begin_confidence > 0 and settings.min_object_evidence <= 0
+        self._weak = ObjectTracker(settings, begin_confidence=0.0) if keeps_all else None
 
     def add(self, time: FrameTime, detections: Sequence[Detection]) -> list[int | None]:
         """Take in the detections of the next frame.
@@ -80,15 +86,24 @@ class ObjectTracker:
         matched = self._matched(time, detections)
         for number, track in matched.items():
             track.add(time, detections[number])
+        weak = []
         for number, found in enumerate(detections):
-            if number not in matched and self._is_new(found, [detections[other] for other in matched]):
+            if number not in matched and found.confidence < self._begin_confidence:
+                weak.append(found)
+            elif number not in matched and _is_new(found, [detections[other] for other in matched]):
                 matched[number] = self._begin(time, found)
+        if self._weak:
+            known = [detections[number] for number in matched]
+            self._weak.add(time, [found for found in weak if _is_new(found, known)])
         return [matched[number].track_id if number in matched else None for number in range(len(detections))]
 
     def finish(self) -> None:
         """End the tracks that are left."""
         self._end(self._tracks)
         self._tracks = []
+        if self._weak:
+            self._weak.finish()
+            self.ended += [replace(span, track_id=self._begun + span.track_id) for span in self._weak.ended]
 
     def _matched(self, time: FrameTime, detections: Sequence[Detection]) -> dict[int, _Track]:
         """Return the track that each detection goes on with, by the detection's place in the list."""
@@ -113,12 +128,6 @@ class ObjectTracker:
                     matched[number], _ = left.pop(track_id)
         return matched
 
-    def _is_new(self, found: Detection, known: Sequence[Detection]) -> bool:
-        return found.confidence >= HIGH_CONFIDENCE and all(
-            overlap(found.box, other.box) < (DUPLICATE_OVERLAP if other.label == found.label else TWO_LABELS_OVERLAP)
-            for other in known
-        )
-
     def _begin(self, time: FrameTime, found: Detection) -> _Track:
         self._begun += 1
         track = _Track(time, found, self._begun)
@@ -138,3 +147,10 @@ class ObjectTracker:
             if track.evidence >= self._settings.min_object_evidence:
                 seen, evidence = track.sighting.span(), track.evidence
                 self.ended.append(ObjectSpan(*seen, label=track.label, track_id=track.track_id, evidence=evidence))
+
+
+def _is_new(found: Detection, known: Sequence[Detection]) -> bool:
+    return all(
+        overlap(found.box, other.box) < (DUPLICATE_OVERLAP if other.label == found.label else TWO_LABELS_OVERLAP)
+        for other in known
+    )

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import pytest
 
-from job_client.timeline import ObjectSpan, TimelineSettings, timeline_of
+from job_client.timeline import ObjectSpan, TimelineSettings, timeline_and_noise, timeline_of
 from shared.results import Detection, FrameResult
 
 pytestmark = pytest.mark.unit
@@ -53,6 +53,22 @@ def test_a_weak_detection_goes_on_with_a_track_and_begins_none() -> None:
     weak = [found("car", 0.0, confidence=0.3)]
     assert spans(objects_of([[found("car", 0.0)]] * 5 + [weak] * 5)) == [("car", 0, 9)]
     assert objects_of([weak] * 50) == ()
+
+
+def test_a_weak_detection_of_nothing_else_is_an_object_where_all_is_kept() -> None:
+    weak, person = found("car", 0.0, confidence=0.3), found("person", 200.0)
+    beside_person = found("person", 205.0, confidence=0.3)
+    frames = [[weak]] * 5 + [[weak, person, beside_person]] * 45
+    assert spans(objects_of(frames, min_object_evidence=0.0)) == [("car", 0, 49), ("person", 5, 49)]
+
+
+def test_keeping_all_changes_nothing_of_what_is_no_noise() -> None:
+    drawn = random.Random(2)
+    boxes = [[found("car", 30.0 * k + n, confidence=drawn.random()) for k in range(8)] for n in range(100)]
+    frames = [FrameResult(index, index * 40.0, tuple(each), (), {}) for index, each in enumerate(boxes)]
+    timeline, noise = timeline_and_noise(frames)
+    assert timeline.objects == timeline_of(frames).objects
+    assert {span.track_id for span in noise.objects}.isdisjoint(span.track_id for span in timeline.objects)
 
 
 def test_two_labels_for_one_thing_are_one_object_with_the_label_of_most() -> None:
