@@ -8,16 +8,21 @@ from types import TracebackType
 from typing import Self
 from uuid import uuid4
 
-from job_client.errors import Unreachable
+import grpc
+
+from job_client.errors import PayloadTooLarge, Unreachable
 from job_client.job import Job, JobInfo, job_info
 from job_client.retry import CALL_SECONDS, call, checked_timeout, upload_seconds
 from shared.contract.channel import open_channel
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub
 from shared.contract.job_status import JobStatus
+from shared.contract.reasons import Reason
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 DEFAULT_PIPELINE = "yolo_ocr"
+MAX_VIDEO_BYTES = 2**31 - 2**16
+"""Protobuf has no message above 2 GiB; the last 64 KiB are for the other fields."""
 CLIENT_KEEPALIVE_TIMEOUT_SECONDS = 180.0
 """How long the server may be silent: on a link of 256 kbit/s, 4 MiB of an upload in the network's buffers take 130."""
 
@@ -88,9 +93,11 @@ class JobClient:
 
         Raises:
             InvalidRequest: The bytes are no MP4, there is no such pipeline, or the request_id stands for another video.
+            PayloadTooLarge: It is above the server's limit, or above 2 GiB, which no server takes.
             ServerBusy: There is no room for another video just now.
             OSError: The file cannot be read.
         """
+        _require_size(len(video) if isinstance(video, bytes) else Path(video).stat().st_size)
         request = pb.SubmitJobRequest(
             pipeline_id=pipeline_id,
             video=video if isinstance(video, bytes) else Path(video).read_bytes(),
@@ -122,3 +129,9 @@ class JobClient:
         """Return the pipelines that the server offers."""
         answer = call(self._stub.ListPipelines, pb.ListPipelinesRequest(), self._timeout or CALL_SECONDS)
         return [PipelineInfo(pipeline.pipeline_id, pipeline.description) for pipeline in answer.pipelines]
+
+
+def _require_size(video_bytes: int) -> None:
+    if video_bytes > MAX_VIDEO_BYTES:
+        message = f"the video has {video_bytes} bytes, and no server takes more than {MAX_VIDEO_BYTES}"
+        raise PayloadTooLarge(grpc.StatusCode.RESOURCE_EXHAUSTED, message, Reason.PAYLOAD_TOO_LARGE)

@@ -82,12 +82,11 @@ def delete(
         ended = [] if job_ids else _ended(list(client.jobs()), status, older_than)
         jobs = [job_named(client, job_id, LEAST_ID_LENGTH) for job_id in job_ids or [info.job_id for info in ended]]
         if dry_run:
-            print_jobs(ended or (job.status() for job in jobs), address, as_json=as_json)
-            print_message(f"{_number_of(jobs)} would be deleted")
+            shown = ended or [job.status() for job in jobs]
+            print_jobs(shown, address, as_json=as_json)
+            print_message(f"{_number_of([info for info in shown if info.status.is_final])} would be deleted")
         elif job_ids or yes or _is_wanted(ended, address):
-            for job in jobs:
-                with outcome.of():
-                    _delete(job, address, as_json=as_json)
+            _delete(jobs, address, outcome, as_json=as_json)
     raise outcome.exit()
 
 
@@ -124,12 +123,23 @@ def _number_of(jobs: Sequence[Job | JobInfo]) -> str:
     return "1 job" if len(jobs) == 1 else f"{len(jobs)} jobs"
 
 
-def _delete(job: Job, address: str, *, as_json: bool) -> None:
-    job.delete()
+def _delete(jobs: Iterable[Job], address: str, outcome: Outcome, *, as_json: bool) -> None:
+    """Delete the jobs, and forget at the end, however it comes, what this host knows of those that were deleted."""
+    deleted = []
+    try:
+        for job in jobs:
+            with outcome.of():
+                job.delete()
+                deleted.append(job.job_id)
+                _print_deleted(job, as_json=as_json)
+    finally:
+        with contextlib.suppress(OSError):  # the next `find` forgets their text too
+            History(address).forget(deleted)
+            TextIndex(address).forget(deleted)
+
+
+def _print_deleted(job: Job, *, as_json: bool) -> None:
     if wants_tables(as_json=as_json):
         console.print(f"Deleted job {markup_of(job)}", highlight=False)
     else:
         print_records([{"job_id": job.job_id, "deleted": True}])
-    with contextlib.suppress(OSError):  # the next `find` forgets it too
-        History(address).forget([job.job_id])
-        TextIndex(address).forget([job.job_id])

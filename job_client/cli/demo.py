@@ -51,6 +51,8 @@ def demo(
         foregsyte demo
         foregsyte demo video.mp4 --yolo-weights yolo11n.pt
     """
+    with needing_extra("client-media"):
+        import job_client.media.annotation  # noqa: F401, PLC0415 (its lack is told before the models are loaded)
     arguments = ["--yolo-weights", yolo_weights] if yolo_weights else []
     with ending_on_signals(), tempfile.TemporaryDirectory(prefix="foregsyte-demo-") as temporary:
         names = ",".join(PIPELINES)
@@ -74,8 +76,8 @@ def _run(client: JobClient, video: Path, address: str, pipeline: str) -> Job:
 
 def _leave(jobs: list[Job], video: Path, out: Path) -> dict[str, Path]:
     """Write the report of the jobs and the video with what the first one found; return where they are."""
-    with needing_extra("client-media"):
-        from job_client.media.annotation import annotate_video  # noqa: PLC0415 (a plain client does without)
+    from job_client.media.annotation import annotate_video  # noqa: PLC0415 (a plain client does without)
+
     out.mkdir(parents=True, exist_ok=True)
     page, drawn = (out / f"{video.stem}.{suffix}" for suffix in ("report.html", "annotated.mp4"))
     with written_whole(page) as temporary:

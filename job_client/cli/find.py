@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from job_client.cli.options import AddressOption, JsonOption, TimeoutOption, TlsOption
-from job_client.cli.output import console, markup_of, print_error, print_records, wants_tables
+from job_client.cli.output import console, id_column, markup_of, print_error, print_message, print_records, wants_tables
 from job_client.cli.progress import counting_bar
 from job_client.cli.summary import clock
 from job_client.client import DEFAULT_ADDRESS, JobClient
@@ -40,20 +40,26 @@ def find(
     with JobClient(address, tls_ca_file, timeout) as client:
         lines_of = _indexed(client, TextIndex(address), history)
     files = history.files()
-    found = matches(text, lines_of, min_score)[:limit]
+    found = matches(text, lines_of, min_score)
+    shown = found[:limit]
     if wants_tables(as_json=as_json):
-        console.print(_table(text, found, {job_id: path.name for job_id, path in files.items()}))
+        console.print(_table(text, shown, {job_id: path.name for job_id, path in files.items()}))
     else:
-        print_records(_record(match, str(files.get(match.job_id, ""))) for match in found)
+        print_records(_record(match, str(files.get(match.job_id, ""))) for match in shown)
+    if more := len(found) - len(shown):
+        print_message(f"{more} more; --limit {len(found)} shows all")
 
 
 def _indexed(client: JobClient, index: TextIndex, history: History) -> dict[str, list[IndexedLine]]:
     """Return the lines of each completed job, newest first, after the index was brought up to date."""
-    known = history.files().keys() | index.jobs()  # before the jobs are listed: what is submitted meanwhile is no less
+    files, known = history.files(), index.jobs()  # before the jobs are listed: what is submitted meanwhile is no less
     jobs = {job.job_id: job.status for job in client.jobs()}
     with contextlib.suppress(OSError):  # a home that cannot be written to
-        history.forget(known - jobs.keys())
-        index.forget(known - jobs.keys())
+        index.forget(
+            known - jobs.keys()
+        )  # it can be read again; from which file a job was submitted cannot, and it may
+        # be of another server at this address
+        history.forget([job_id for job_id, file in files.items() if job_id not in jobs and not file.exists()])
     completed = [job_id for job_id, status in jobs.items() if status is JobStatus.completed]
     lines_of = {job_id: index.lines_of(job_id) for job_id in completed}
     missing = [job_id for job_id, lines in lines_of.items() if lines is None]
@@ -77,7 +83,7 @@ def _read(client: JobClient, index: TextIndex, job_id: str) -> list[IndexedLine]
 
 
 def _table(text: str, found: Iterable[Match], names: dict[str, str]) -> Table:
-    table = Table("text", "from", "to", "video", "job", "score", title=markup_of(f"{text} in completed jobs"))
+    table = Table("text", "from", "to", "video", id_column(), "score", title=markup_of(f"{text} in completed jobs"))
     for score, job_id, line in found:
         texts = (line.text, clock(line.start_ms), clock(line.end_ms), names.get(job_id, ""), job_id)
         table.add_row(*map(markup_of, texts), f"{score:.0f}")

@@ -1,6 +1,7 @@
 """Subcommands that handle whole jobs: submit, wait, status, list, pipelines."""
 
 import contextlib
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -114,7 +115,7 @@ def wait(
     files = History(address).files()
     outcome = Outcome()
     with JobClient(address, tls_ca_file, call_timeout) as client:
-        for job in [job_named(client, job_id) for job_id in job_ids]:
+        for job in _named(client, job_ids, outcome):
             with outcome.of():
                 outcome.add(_wait(job, files.get(job.job_id), timeout, as_json=as_json))
     raise outcome.exit()
@@ -152,8 +153,24 @@ def status(
 
         foregsyte status JOB_ID | jq -r .status
     """
+    outcome = Outcome()
     with JobClient(address, tls_ca_file, timeout) as client:
-        print_jobs((job_named(client, job_id).status() for job_id in job_ids), address, as_json=as_json)
+        print_jobs(_statuses(_named(client, job_ids, outcome), outcome), address, as_json=as_json)
+    raise outcome.exit()
+
+
+def _named(client: JobClient, job_ids: Iterable[str], outcome: Outcome) -> list[Job]:
+    jobs = []
+    for job_id in job_ids:
+        with outcome.of():
+            jobs.append(job_named(client, job_id))
+    return jobs
+
+
+def _statuses(jobs: Iterable[Job], outcome: Outcome) -> Iterator[JobInfo]:
+    for job in jobs:
+        with outcome.of():
+            yield job.status()
 
 
 def list_jobs(

@@ -9,7 +9,16 @@ import typer
 from job_client.cli.completion import offered_jobs, offered_pipelines
 from job_client.retry import checked_timeout
 
-AddressOption = Annotated[str, typer.Option(envvar="FOREGSYTE_ADDRESS", help="The server, host:port.")]
+
+def _address(text: str) -> str:
+    if not text.strip():
+        raise typer.BadParameter("is empty: name a server, host:port")
+    return text
+
+
+AddressOption = Annotated[
+    str, typer.Option(envvar="FOREGSYTE_ADDRESS", callback=_address, help="The server, host:port.")
+]
 TlsOption = Annotated[
     Path | None,
     typer.Option(
@@ -67,7 +76,7 @@ def frames_slice(text: str) -> slice:
     Raises:
         typer.BadParameter: The text has another form.
     """
-    found = re.fullmatch(r"(\d*):(\d*)", text or ":", re.ASCII)
+    found = re.fullmatch(r"(\d{0,18}):(\d{0,18})", text or ":", re.ASCII)
     if not found:
         raise typer.BadParameter(f"{text!r} is not of the form A:B, such as 100:200", param_hint="--frames")
     return slice(*(int(number) if number else None for number in found.groups()))

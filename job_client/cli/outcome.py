@@ -32,6 +32,9 @@ class Outcome:
             yield
         except (Unreachable, BrokenPipeError):
             raise
+        except typer.BadParameter as error:
+            print_error(error.message)
+            self.add(ExitCode.USAGE)
         except (ServiceError, UnsuitableFile, OSError) as error:
             print_error(f"{part}: {error}" if part else error)
             self.add(exit_code_of(error))

@@ -1,5 +1,6 @@
 """The subcommand `results`: results as a summary, a file or on standard output."""
 
+import contextlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from job_client.cli.naming import job_named
+from job_client.cli.naming import job_named, original_of
 from job_client.cli.options import AddressOption, FramesOption, JobIdArgument, TimeoutOption, TlsOption, frames_slice
 from job_client.cli.output import console, print_message, wants_tables
 from job_client.cli.signals import ending_on_signals
@@ -15,12 +16,16 @@ from job_client.cli.summary import fields_of, summary_of
 from job_client.client import DEFAULT_ADDRESS, JobClient
 from job_client.exports import ExportFormat, export, write
 from job_client.files import written_whole
-from job_client.timeline import timeline_of
-from shared.process.extras import needing_extra
+from job_client.job import Job
+from job_client.media.errors import UnsuitableFile
+from job_client.timeline import timeline_and_noise
+from shared.process.extras import ExtraMissing, needing_extra
 from shared.process.shown_text import terminal_lines
 from shared.results import FrameResult
 
 STANDARD_OUTPUT = Path("-")
+SIZED_FORMATS = {ExportFormat.ass, ExportFormat.coco}
+"""Those that state how large the frames are, which is not in the results."""
 
 OutOption = Annotated[
     Path | None,
@@ -32,11 +37,14 @@ FormatOption = Annotated[
 VideoOption = Annotated[
     Path | None,
     typer.Option(
-        "--video", exists=True, dir_okay=False, help="The file that was submitted: gives coco and ass its size."
+        "--video",
+        exists=True,
+        dir_okay=False,
+        help="The file that was submitted, if not from this host: gives coco and ass its size.",
     ),
 ]
 RawOption = Annotated[
-    bool, typer.Option("--raw", help="Print what was found in each frame, as if the output were piped.")
+    bool, typer.Option("--raw", "--json", help="Print what was found in each frame, as if the output were piped.")
 ]
 
 
@@ -72,20 +80,23 @@ def results(
     """
     wanted = frames_slice(frames)
     with JobClient(address, tls_ca_file, timeout) as client:
-        found = job_named(client, job_id).results()
+        job = job_named(client, job_id)
+        found = job.results()
     selected = found[wanted]
     if frames and not selected:
-        raise typer.BadParameter(f"the video has {len(found)} frames, 0 to {len(found) - 1}", param_hint="--frames")
-    size = _size_of(video) if video else None
-    if out and out != STANDARD_OUTPUT:
-        _write(selected, _format_of(out, export_format), size, out)
-        print_message(f"{len(selected)} frames written to {out}")
-    elif export_format and export_format.is_binary:
+        raise typer.BadParameter(f"the video has {len(found)} frames, counted from 0", param_hint="--frames")
+    file = out if out != STANDARD_OUTPUT else None
+    chosen = _format_of(file, export_format) if file else export_format or ExportFormat.jsonl
+    size = _size_of(job, address, video) if video or chosen in SIZED_FORMATS else None
+    if file:
+        _write(selected, chosen, size, file)
+        print_message(f"{len(selected)} frames written to {file}")
+    elif chosen.is_binary:
         if sys.stdout.isatty():
-            raise typer.BadParameter(f"{export_format} is no text: name a file", param_hint="--out")
-        write(selected, export_format, sys.stdout.buffer)
+            raise typer.BadParameter(f"{chosen} is no text: name a file", param_hint="--out")
+        write(selected, chosen, sys.stdout.buffer)
     elif out or export_format or not wants_tables(as_json=raw):
-        chunks = export(selected, export_format or ExportFormat.jsonl, size)
+        chunks = export(selected, chosen, size)
         sys.stdout.writelines(map(terminal_lines, chunks) if sys.stdout.isatty() else chunks)
     else:
         print_summary(selected)
@@ -93,7 +104,7 @@ def results(
 
 def print_summary(frames: Sequence[FrameResult]) -> None:
     """Print which objects and which lines of text there are, and when."""
-    for part in (*summary_of(timeline_of(frames)), *fields_of(frames)):
+    for part in (*summary_of(*timeline_and_noise(frames)), *fields_of(frames)):
         console.print(part, highlight=False)
 
 
@@ -107,10 +118,15 @@ def _format_of(out: Path, chosen: ExportFormat | None) -> ExportFormat:
     raise typer.BadParameter(f"{out.name} ends in none of {known}; say --format", param_hint="--out")
 
 
-def _size_of(video: Path) -> tuple[int, int]:
-    with needing_extra("client-media"):
-        from job_client.media.original import OriginalVideo  # noqa: PLC0415 (a plain client does without)
-    return OriginalVideo(video).size()
+def _size_of(job: Job, address: str, video: Path | None) -> tuple[int, int] | None:
+    """Return the size of the job's frames; None, and a message, where the video is neither given nor known."""
+    with contextlib.nullcontext() if video else contextlib.suppress(ExtraMissing, UnsuitableFile, OSError):
+        if file := video or original_of(job, address):
+            with needing_extra("client-media"):
+                from job_client.media.original import OriginalVideo  # noqa: PLC0415 (a plain client does without)
+            return OriginalVideo(file).size()
+    print_message("The size of the frames is not known: --video FILE gives it")
+    return None
 
 
 def _write(frames: Sequence[FrameResult], export_format: ExportFormat, size: tuple[int, int] | None, out: Path) -> None:

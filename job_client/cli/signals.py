@@ -11,12 +11,15 @@ SIGNALS = [signal.Signals[name] for name in ("SIGTERM", "SIGHUP") if name in sig
 
 @contextlib.contextmanager
 def ending_on_signals() -> Iterator[None]:
-    """Exit with 128 and the signal's number, as shells count, when one arrives in the block; to be entered first."""
+    """Exit with 128 and the signal's number, as shells count, when one arrives in the block; to be entered first.
+
+    A signal that this process was started to ignore, as by `nohup`, stays ignored.
+    """
 
     def leave(number: int, _: object) -> None:
         sys.exit(128 + number)
 
-    before = {number: signal.signal(number, leave) for number in SIGNALS}
+    before = {number: signal.signal(number, leave) for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN}
     try:
         yield
     finally:

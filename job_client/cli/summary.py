@@ -21,9 +21,14 @@ MAX_SHOWN_MS = 1e12
 """What a plugin states beyond is no time of a video."""
 
 
-def summary_of(timeline: Timeline) -> Iterator[str | Table]:
-    """Yield a sentence, and a table of the objects, of the lines of text and of the codes, where there are any."""
-    yield _sentence(timeline)
+def summary_of(timeline: Timeline, noise: Timeline) -> Iterator[str | Table]:
+    """Yield a sentence, and a table of the objects, of the lines of text and of the codes, where there are any.
+
+    Args:
+        timeline: What is in the video.
+        noise: What was found for a moment or not surely, of which only the number is told.
+    """
+    yield _sentence(timeline, len(noise.objects) + len(noise.texts))
     if timeline.objects:
         yield objects_table(timeline.objects)
     if timeline.texts:
@@ -32,15 +37,16 @@ def summary_of(timeline: Timeline) -> Iterator[str | Table]:
         yield codes_table(timeline.codes)
 
 
-def _sentence(timeline: Timeline) -> str:
-    """Return such as `12.0 s (144 frames): 3 license_plate, 1 traffic_sign, 9 lines of text`."""
+def _sentence(timeline: Timeline, noise: int) -> str:
+    """Return such as `12.0 s (144 frames): 3 license_plate, 9 lines of text; seen for a moment or unsurely: 2`."""
     found = [f"{len(spans)} {markup_of(label)}" for label, spans in _by_label(timeline.objects)]
     if lines := len(timeline.texts):
         found.append("1 line of text" if lines == 1 else f"{lines} lines of text")
     if codes := len(timeline.codes):
         found.append("1 code" if codes == 1 else f"{codes} codes")
     length = f"{(timeline.end_ms - timeline.start_ms) / 1000:.1f} s ({timeline.frames} frames)"
-    return f"{length}: {', '.join(found) or 'nothing was found'}"
+    parts = [", ".join(found), f"seen for a moment or unsurely: {noise}" if noise else ""]
+    return f"{length}: {'; '.join(filter(None, parts)) or 'nothing was found'}"
 
 
 def objects_table(objects: tuple[ObjectSpan, ...]) -> Table:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -21,7 +22,7 @@ from job_client import JobClient
 from job_client.__main__ import main
 from job_client.cli.summary import ROWS_SHOWN, fields_of, summary_of, texts_table
 from job_client.search import History
-from job_client.timeline import timeline_of
+from job_client.timeline import timeline_and_noise, timeline_of
 from shared.contract.job_status import JobStatus
 from shared.process.exit_codes import ExitCode
 from tests.conftest import TINY_MP4
@@ -85,6 +86,18 @@ def offered_to_a_shell(*words: str, **variables: str) -> list[str]:
         capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
     return ended.stdout.split()
+
+
+def without_reader(*arguments: str) -> tuple[int, str]:
+    """Run the command with an output that nobody reads; return its exit code and what it wrote to standard error."""
+    ours, theirs = os.pipe()
+    os.close(ours)  # as by `head` once it has its lines
+    ended = subprocess.run(
+        [sys.executable, "-m", "job_client", *arguments],
+        env=environment(), stdout=theirs, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    os.close(theirs)
+    return ended.returncode, ended.stderr
 
 
 def done(client: JobClient) -> str:
@@ -257,7 +270,35 @@ class TestFind:
         assert foregsyte("find", "stop")[1]
         client.job(job_id.strip()).delete()
         assert foregsyte("find", "stop")[:2] == (ExitCode.OK, "")
-        assert [path for path in cache.rglob("*") if path.is_file()] == []
+        assert list(cache.rglob("*.json")) == []
+
+    def test_what_was_deleted_is_forgotten_where_nobody_reads_that_it_was(
+        self, foregsyte: Run, address: str, worker: None
+    ) -> None:
+        _, job_id, _ = foregsyte("submit", TINY_MP4, "--wait")
+        assert without_reader("delete", job_id.strip(), "--address", address) == (ExitCode.OK, "")
+        assert History(address).files() == {}
+
+    def test_a_file_is_forgotten_once_neither_the_job_nor_the_file_is_there(
+        self, foregsyte: Run, address: str, tmp_path: Path
+    ) -> None:
+        history = History(address)
+        history.add("of-another-server", TINY_MP4)
+        history.add("gone", tmp_path / "gone.mp4")
+        foregsyte("find", "stop")
+        assert list(history.files()) == ["of-another-server"]
+
+    def test_what_the_limit_cuts_off_is_counted(self, foregsyte: Run, client: JobClient, worker: None) -> None:
+        done(client)
+        done(client)
+        code, out, err = foregsyte("find", "stop", "--limit", "1")
+        assert (code, len(out.splitlines())) == (ExitCode.OK, 1)
+        assert "1 more; --limit 2 shows all" in err
+
+    def test_ids_are_whole_on_a_narrow_terminal(self, address: str, client: JobClient, worker: None) -> None:
+        job_id = done(client)
+        _, shown = on_a_terminal("find", "stop", "--address", address, columns=80)
+        assert job_id in without_styles(shown)
 
     def test_deleting_a_job_leaves_nothing_of_it_on_this_host(self, foregsyte: Run, worker: None, cache: Path) -> None:
         _, job_id, _ = foregsyte("submit", TINY_MP4, "--wait")
@@ -285,6 +326,16 @@ class TestLookingAtJobs:
         job_ids = [client.submit(TINY_MP4).job_id for _ in range(2)]
         _, out, _ = foregsyte("status", *job_ids)
         assert [json.loads(line)["job_id"] for line in out.splitlines()] == job_ids
+
+    @pytest.mark.parametrize(("bad", "expected"), [(UNKNOWN_JOB, ExitCode.NOT_FOUND), ("gone", ExitCode.USAGE)])
+    def test_one_job_that_is_not_there_does_not_stop_the_others(
+        self, bad: str, expected: ExitCode, foregsyte: Run, client: JobClient, worker: None
+    ) -> None:
+        jobs = [done(client), done(client)]
+        for command in ("status", "wait"):
+            code, out, _ = foregsyte(command, jobs[0], bad, jobs[1], "--json")
+            assert code == expected
+            assert [json.loads(line)["job_id"] for line in out.splitlines()] == jobs
 
     def test_jobs_are_listed_newest_first_by_status_and_up_to_a_limit(
         self, foregsyte: Run, client: JobClient, worker: None
@@ -357,6 +408,10 @@ class TestDelete:
         assert foregsyte("delete", job_id, "--dry-run")[0] == ExitCode.OK
         assert [job.job_id for job in client.jobs()] == [job_id]
 
+    def test_a_dry_run_does_not_count_jobs_that_have_not_ended(self, foregsyte: Run, client: JobClient) -> None:
+        code, _, err = foregsyte("delete", client.submit(TINY_MP4).job_id, "--dry-run")
+        assert (code, err) == (ExitCode.OK, "0 jobs would be deleted\n")
+
     def test_nothing_is_deleted_by_a_rule_unattended_unless_that_was_said(
         self, foregsyte: Run, client: JobClient, worker: None
     ) -> None:
@@ -391,6 +446,13 @@ class TestResults:
         assert [json.loads(line) for line in out.splitlines()] == RESULTS
         assert "Кадр" in out
 
+    def test_they_are_utf_8_whatever_the_system_prefers(self, address: str, client: JobClient, worker: None) -> None:
+        command = [sys.executable, "-m", "job_client", "results", done(client), "--address", address]
+        piped = subprocess.run(
+            command, env=environment(PYTHONIOENCODING="cp1252"), capture_output=True, timeout=60, check=True
+        )
+        assert "Кадр" in piped.stdout.decode()
+
     @pytest.mark.parametrize(
         ("frames", "expected"),
         [("1:3", RESULTS[1:3]), (":2", RESULTS[:2]), ("2:", RESULTS[2:]), (":", RESULTS), ("3:9", RESULTS[3:])],
@@ -407,9 +469,9 @@ class TestResults:
     ) -> None:
         code, out, err = foregsyte("results", done(client), "--frames", frames)
         assert (code, out) == (ExitCode.USAGE, "")
-        assert "4 frames, 0 to 3" in err
+        assert "4 frames, counted from 0" in err
 
-    @pytest.mark.parametrize("frames", ["3", "a:b", "-1:2", "1:2:3", "\u0661:\u0662"])
+    @pytest.mark.parametrize("frames", ["3", "a:b", "-1:2", "1:2:3", "\u0661:\u0662", ":" + 5000 * "9"])
     def test_another_form_of_frames_is_wrong_usage(self, frames: str, foregsyte: Run) -> None:
         code, _, err = foregsyte("results", UNKNOWN_JOB, "--frames", frames)
         assert code == ExitCode.USAGE
@@ -432,6 +494,17 @@ class TestResults:
         code, out, _ = foregsyte("results", done(client), "--format", "coco", "--video", TINY_MP4)
         assert code == ExitCode.OK
         assert {(image["width"], image["height"]) for image in json.loads(out)["images"]} == {(320, 240)}
+
+    def test_the_file_that_was_submitted_from_here_gives_the_size_too(self, foregsyte: Run, worker: None) -> None:
+        job_id = foregsyte("submit", TINY_MP4, "--wait")[1].strip()
+        _, out, err = foregsyte("results", job_id, "--format", "ass")
+        assert "PlayResX: 320" in out
+        assert err == ""
+
+    def test_a_size_that_is_not_known_is_said(self, foregsyte: Run, client: JobClient, worker: None) -> None:
+        code, _, err = foregsyte("results", done(client), "--format", "coco")
+        assert code == ExitCode.OK
+        assert "--video FILE gives it" in err
 
     def test_parquet_is_written_to_files_and_pipes_and_not_to_a_terminal(
         self, foregsyte: Run, client: JobClient, worker: None, folder: Path, address: str
@@ -491,6 +564,7 @@ class TestOnATerminal:
             (("pipelines",), ["┃ pipeline", "yolo_ocr", "Objects"]),
             (("results", job_id), ["0.2 s (4 frames): 2 lines of text", "STOP", "[live] Кадр"]),
             (("results", job_id, "--raw"), ['{"frame_index":0', "[live] Кадр"]),
+            (("results", job_id, "--json"), ['{"frame_index":0', "[live] Кадр"]),
         ):
             code, shown = shown_on_a_terminal(*arguments, "--address", address)
             assert code == ExitCode.OK
@@ -531,6 +605,19 @@ class TestExitCodes:
     @pytest.mark.parametrize("seconds", ["-1", "nan", "inf", "soon"])
     def test_a_timeout_that_is_no_time_is_wrong_usage(self, run: Run, seconds: str) -> None:
         assert run("list", "--timeout", seconds)[0] == ExitCode.USAGE
+
+    def test_an_address_that_is_empty_is_wrong_usage(self, run: Run) -> None:
+        code, _, err = run("list", "--address", "")
+        assert code == ExitCode.USAGE
+        assert "name a server" in err
+
+    def test_a_library_that_the_demo_lacks_is_told_before_anything_starts(
+        self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(sys.modules, "job_client.media.annotation", None)
+        code, out, err = run("demo", "--data-dir", tmp_path / "data")
+        assert (code, out) == (ExitCode.USAGE, "")
+        assert "pip install 'foregsyte[client-media]'" in err
 
     def test_what_the_server_refuses_for_its_content_is_bad_input(self, foregsyte: Run) -> None:
         for arguments in (("submit", TINY_MP4, "--pipeline", "nonsense"), ("status", "no id")):
@@ -578,6 +665,10 @@ class TestSurroundings:
         assert "submit" in out + err
         assert f"{ExitCode.UNREACHABLE:d} unreachable" in out + err
 
+    def test_a_short_option_shows_the_help_too(self, run: Run) -> None:
+        for command in ((), ("submit",)):
+            assert run(*command, "-h") == run(*command, "--help")
+
     @pytest.mark.parametrize(
         "command",
         ["submit", "status", "wait", "results", "find", "annotate", "report", "list", "delete", "pipelines", "demo"],
@@ -606,15 +697,8 @@ class TestSurroundings:
     def test_a_reader_that_wants_no_more_is_no_error(
         self, command: str, address: str, client: JobClient, worker: None
     ) -> None:
-        arguments = [command, *([done(client)] if command == "results" else []), "--address", address]
-        ours, theirs = os.pipe()
-        os.close(ours)  # as by `head` once it has its lines
-        ended = subprocess.run(
-            [sys.executable, "-m", "job_client", *arguments],
-            env=environment(), stdout=theirs, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
-        )  # fmt: skip
-        os.close(theirs)
-        assert (ended.returncode, ended.stderr) == (ExitCode.OK, "")
+        arguments = [done(client)] if command == "results" else []
+        assert without_reader(command, *arguments, "--address", address) == (ExitCode.OK, "")
 
     def test_ctrl_c_ends_a_wait_with_its_code_and_without_a_trace(
         self, address: str, client: JobClient, folder: Path
@@ -655,6 +739,20 @@ def test_the_fields_that_a_plugin_added_are_named_and_counted() -> None:
     assert list(fields_of(frame_results(frames[:1]))) == []
 
 
+def sentence_of(*frames: dict[str, Any]) -> str:
+    sentence, *_ = summary_of(*timeline_and_noise(frame_results(list(frames))))
+    assert isinstance(sentence, str)
+    return sentence
+
+
 def test_a_summary_of_some_frames_tells_how_long_they_are() -> None:
-    sentence, *_ = summary_of(timeline_of(frame_results([frame(index, {}, {}) for index in range(50, 75)])))
-    assert sentence == "1.0 s (25 frames): nothing was found"
+    assert sentence_of(*(frame(index, {}, {}) for index in range(50, 75))) == "1.0 s (25 frames): nothing was found"
+
+
+def test_a_summary_counts_what_was_found_for_a_moment_or_not_surely() -> None:
+    unsure = [frame(index, {"person": 0.38}, {}) for index in range(25)]
+    assert sentence_of(*unsure) == "1.0 s (25 frames): seen for a moment or unsurely: 1"
+    sure = [frame(index, {"person": 0.9}, {}) for index in range(25)]
+    assert sentence_of(*sure, frame(25, {}, {"?a": 0.6})) == (
+        "1.0 s (26 frames): 1 person; seen for a moment or unsurely: 1"
+    )

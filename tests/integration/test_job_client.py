@@ -89,6 +89,13 @@ def test_the_whole_file_arrives(client: JobClient, address: str) -> None:
     assert videos == [TINY_MP4.read_bytes()]
 
 
+def test_a_file_that_no_message_can_hold_is_not_read(client: JobClient, tmp_path: Path) -> None:
+    with (tmp_path / "large.mp4").open("wb") as file:
+        file.truncate(2**31)
+    with pytest.raises(PayloadTooLarge, match="no server takes more than 2147418112"):
+        client.submit(tmp_path / "large.mp4")
+
+
 def test_two_submits_of_one_video_are_two_jobs(client: JobClient) -> None:
     assert client.submit(TINY_MP4) != client.submit(TINY_MP4)
 

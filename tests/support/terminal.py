@@ -12,16 +12,17 @@ _STYLES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 """What the command itself sends to the terminal: colours, and the movements of the cursor."""
 
 
-def on_a_terminal(*arguments: str, typed: str = "") -> tuple[int, str]:
+def on_a_terminal(*arguments: str, typed: str = "", columns: int = 160) -> tuple[int, str]:
     """Run the command in a process of its own on a terminal; return its exit code and all that the terminal got.
 
     Args:
         *arguments: The command line.
         typed: What the person types.
+        columns: How wide the terminal is, in characters.
     """
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "job_client", *arguments]
-    variables = environment(COLUMNS="160", LINES="50", TERM="xterm")
+    variables = environment(COLUMNS=str(columns), LINES="50", TERM="xterm")
     with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=variables) as process:
         os.close(theirs)
         os.write(ours, typed.encode())

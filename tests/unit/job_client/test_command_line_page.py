@@ -1,6 +1,7 @@
 """docs/clients/command-line.md is true."""
 
 import re
+from inspect import signature
 
 import pytest
 
@@ -31,3 +32,12 @@ def test_every_exit_code_is_there_with_the_text_of_the_code() -> None:
     words = " ".join((ExitCode.__doc__ or "").split())
     for _, name, sentence in rows:
         assert f"{name}: {sentence}" in words
+
+
+def test_every_command_whose_timeout_is_not_that_of_a_call_is_there() -> None:
+    commands = {
+        str(command.name): signature(command.callback) for command in app.registered_commands if command.callback
+    }
+    special = [name for name, options in commands.items() if "call_timeout" in options.parameters]
+    sentence = re.sub(r"\s+", " ", PAGE.partition("## Slow links")[2].partition("##")[0])
+    assert f"except {' and '.join(f'`{name}`' for name in special)}, whose" in sentence
