@@ -36,13 +36,16 @@ def analyse_frames(
     """
     max_ahead = pipeline.concurrency * pipeline.batch_size
     ahead: deque[tuple[Frame, _Ticket]] = deque()
+    bytes_ahead = 0
     with image_executor(pipeline.concurrency) as executor:
         batcher = _Batcher(pipeline, executor)
         ticket_for = cached_by_image(batcher.add, CACHED_IMAGES)
         for frame in frames:
             ahead.append((frame, ticket_for(frame.image)))
-            if len(ahead) > max_ahead or len(ahead) * frame.image.nbytes > max_bytes_ahead:
+            bytes_ahead += frame.image.nbytes
+            while len(ahead) > max_ahead or bytes_ahead > max_bytes_ahead:
                 oldest, ticket = ahead.popleft()
+                bytes_ahead -= oldest.image.nbytes
                 yield oldest, batcher.result(ticket)
         for frame, ticket in ahead:
             yield frame, batcher.result(ticket)

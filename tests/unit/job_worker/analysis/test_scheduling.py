@@ -100,6 +100,24 @@ def test_images_too_large_to_wait_come_one_by_one() -> None:
         assert len(read) - done.index <= 2
 
 
+def test_images_that_grow_take_no_more_memory_than_those_before() -> None:
+    small, large = frame(0).image.nbytes, frame(0, side=4).image.nbytes
+    bytes_read = 0
+
+    def frames() -> Iterator[Frame]:
+        nonlocal bytes_read
+        for index in range(40):
+            one = frame(index, side=2 if index < 20 else 4)
+            bytes_read += one.image.nbytes
+            yield one
+
+    bytes_done = 0
+    for done, _ in analyse_frames(frames(), OneByOne(brightness, 8), max_bytes_ahead=8 * small):
+        assert bytes_read - bytes_done <= 8 * small + large
+        bytes_done += done.image.nbytes
+    assert bytes_done == bytes_read
+
+
 def test_an_image_that_repeats_is_analysed_once() -> None:
     seen: list[int] = []
 
