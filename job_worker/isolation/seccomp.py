@@ -18,6 +18,13 @@ _FORBIDDEN = {
     "x86_64": (42, 101, 310, 311),
     "aarch64": (203, 117, 270, 271),
 }
+_SHARED_BY_USER = {
+    # shmget to shmctl, semget to msgctl with shmdt, semtimedop, mq_open to mq_getsetattr, add_key to keyctl
+    "x86_64": (*range(29, 32), *range(64, 72), 220, *range(240, 246), *range(248, 251)),
+    # mq_open to shmdt with message queues and semaphores between them, add_key to keyctl
+    "aarch64": (*range(180, 198), *range(217, 220)),
+}
+"""Shared memory, semaphores, message queues and keys, which every process of the same user can reach."""
 _WITHOUT_EFFECT = {
     # chmod, fchmod, chown, fchown, lchown, utime, setxattr and removexattr (three each), utimes, fchownat, futimesat,
     # fchmodat, utimensat
@@ -83,7 +90,7 @@ def forbid_network() -> None:
         OSError: The kernel refuses.
     """
     machine = platform.machine()
-    forbidden = (*_FORBIDDEN[machine], *_FORBIDDEN_EVERYWHERE)
+    forbidden = (*_FORBIDDEN[machine], *_SHARED_BY_USER[machine], *_FORBIDDEN_EVERYWHERE)
     without_effect = (*_WITHOUT_EFFECT[machine], *_WITHOUT_EFFECT_EVERYWHERE)
     _add_filter(
         [

@@ -29,6 +29,9 @@ _IO_URING_SETUP = 425
 _RLIMIT_CPU = 0
 _CLONE = {"x86_64": 56, "aarch64": 220}.get(platform.machine(), -1)
 _CLONE3 = 435
+_KEYCTL = {"x86_64": 250, "aarch64": 219}.get(platform.machine(), -1)
+_KEYCTL_READ = 11
+_KEY_SPEC_USER_KEYRING = -4
 
 
 def attempt(what: str, argument: object) -> str:
@@ -177,6 +180,10 @@ _ATTEMPTS: dict[str, Callable[[Any, Any], int]] = {
     "trace": lambda libc, pid: int(libc.ptrace(_PTRACE_ATTACH, pid, None, None)),
     "limit": lambda libc, pid: int(libc.prlimit(pid, _RLIMIT_CPU, None, (ctypes.c_ulong * 2)())),
     "change the mode": lambda libc, path: int(libc.chmod(path.encode(), 0)),
+    "open shared memory": lambda libc, key: int(libc.shmget(key, 1, 0)),
+    "open semaphores": lambda libc, key: int(libc.semget(key, 1, 0)),
+    "open a queue": lambda libc, key: int(libc.msgget(key, 0)),
+    "read a key": lambda libc, _: int(libc.syscall(_KEYCTL, _KEYCTL_READ, _KEY_SPEC_USER_KEYRING, None, 0)),
     "share the terminal": lambda libc, _: _same_session(libc),
     "use io_uring": lambda libc, _: int(libc.syscall(_IO_URING_SETUP, 1, ctypes.create_string_buffer(120))),
     "send to the parent": _send_to_parent,

@@ -40,6 +40,7 @@ needs_landlock = pytest.mark.skipif(
 needs_seccomp = pytest.mark.skipif(not seccomp.is_supported(), reason="optional: this kernel has no filters of calls")
 
 CLONE_FILES = 0x00000400
+ABSENT_KEY = 0x7E577E57
 
 MakeRunner = Callable[..., PipelineRunner]
 
@@ -180,6 +181,16 @@ class TestOtherProcesses:
         assert error(isolated, work, "limit", os.getpid()) == "EPERM"
         assert error(isolated, work, "limit", 0) == ""
         assert error(free, work, "limit", os.getpid()) == ""
+
+    @pytest.mark.parametrize("what", ["open shared memory", "open semaphores", "open a queue"])
+    def test_nothing_is_shared_with_others_of_the_same_user(
+        self, what: str, isolated: PipelineRunner, free: PipelineRunner, work: Path
+    ) -> None:
+        assert error(isolated, work, what, ABSENT_KEY) == "EPERM"
+        assert error(free, work, what, ABSENT_KEY) == "ENOENT"
+
+    def test_no_key_of_the_user_is_read(self, isolated: PipelineRunner, work: Path) -> None:
+        assert error(isolated, work, "read a key", None) == "EPERM"
 
     def test_nothing_is_typed_into_the_terminal_of_the_worker(
         self, isolated: PipelineRunner, free: PipelineRunner, work: Path
