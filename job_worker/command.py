@@ -2,11 +2,12 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 
 import grpc
 
 from job_worker.bootstrap import build_runner, build_worker
-from job_worker.errors import Cancelled, InsufficientSpace, ModelLoadError, WorkerRefused
+from job_worker.errors import Cancelled, InsufficientSpace, ModelLoadError, WorkerRefused, WorkFolderGone
 from job_worker.runtime.job_folder import clean_work_folders, work_folder
 from job_worker.runtime.pipeline_runner import PipelineRunner
 from job_worker.runtime.stop_signal import StopSignal
@@ -22,6 +23,7 @@ REFUSALS: dict[type[Exception], ExitCode] = {
     InsufficientSpace: ExitCode.STORAGE,
     ModelLoadError: ExitCode.MODELS,
     WorkerRefused: ExitCode.FAILURE,
+    WorkFolderGone: ExitCode.DISK_FAILED,
 }
 
 LAST_STEPS_SECONDS = 30.0
@@ -56,13 +58,13 @@ def run_worker(settings: WorkerSettings, build_runner: BuildRunner) -> None:
         InsufficientSpace: That folder cannot be made.
         ModelLoadError: A model cannot be loaded.
         WorkerRefused: The server refuses this worker for good.
+        WorkFolderGone: That folder was deleted.
     """
     stop = StopSignal(settings.drain_seconds)
-    clean_work_folders(settings.work_dir)
-    with (
-        stop_signals(stop.request, settings.drain_seconds + LAST_STEPS_SECONDS),
-        work_folder(settings.work_dir) as folder,
-    ):
+    with ExitStack() as stack:
+        stack.enter_context(stop_signals(stop.request, settings.drain_seconds + LAST_STEPS_SECONDS))
+        clean_work_folders(settings.work_dir)
+        folder = stack.enter_context(work_folder(settings.work_dir))
         settings = settings.model_copy(update={"work_dir": folder})
         try:
             with build_worker(settings, build_runner(settings), stop) as worker:

@@ -5,14 +5,18 @@ WorkerError
 ├── JobCannotBeDone        the current job cannot be done: it ends `failed` with this message
 ├── LeaseLost              this worker no longer holds the current job: drop it and go on
 ├── UnsupportedPipeline    this worker does not run the job's pipeline: release it
-├── InsufficientSpace      this host has no room for the job's files: release it and pause
-│   └── UnconfirmedLackOfSpace  the pipelines' process says so, and there is room: release it once
+├── HostUnusable           this host cannot do a job now: release it and pause, or fail it in the end
+│   └── InsufficientSpace  it has no room for the job's files
+│       └── UnconfirmedLackOfSpace  the pipelines' process says so, and there is room: release it once
+├── WorkFolderGone         the worker's own folder was deleted: it ends, and the next start makes a new one
 ├── Cancelled              the worker stops, or the lease is lost: release or drop the current job
 └── WorkerRefused          the server refuses this worker for good: it ends
 
-Clients read the messages of JobCannotBeDone, operators those of ModelLoadError, InsufficientSpace and WorkerRefused:
-plain language without paths, stacks or library names.
+Clients read the messages of JobCannotBeDone and HostUnusable, operators those of all others: plain language without paths,
+stacks or library names.
 """
+
+from typing import ClassVar
 
 
 class WorkerError(Exception):
@@ -35,12 +39,26 @@ class UnsupportedPipeline(WorkerError):
     """This worker does not run the job's pipeline, which is no fault of the job; the message is the pipeline's id."""
 
 
-class InsufficientSpace(WorkerError):
-    """This host cannot keep the job's video, which is no fault of the job; the message says why."""
+class HostUnusable(WorkerError):
+    """This host cannot do a job now, which is no fault of the job; the message says why."""
+
+    max_releases: ClassVar[int] = 360
+    """How often a worker releases a job for this before it fails it, for every job must end. With the pauses that is an
+    hour: long enough to free space, and for another worker to take the job."""
+
+
+class InsufficientSpace(HostUnusable):
+    """This host cannot keep the job's files."""
 
 
 class UnconfirmedLackOfSpace(InsufficientSpace):
     """The pipelines' process found no room, and there is room now: another job had it, or that process is hostile."""
+
+    max_releases = 1
+
+
+class WorkFolderGone(WorkerError):
+    """The worker's own folder was deleted while it ran."""
 
 
 class Cancelled(WorkerError):

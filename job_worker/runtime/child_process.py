@@ -20,7 +20,14 @@ from typing import Literal, Protocol, cast, get_args
 
 import psutil
 
-from job_worker.errors import Cancelled, InsufficientSpace, JobCannotBeDone, ModelLoadError, UnconfirmedLackOfSpace
+from job_worker.errors import (
+    Cancelled,
+    HostUnusable,
+    InsufficientSpace,
+    JobCannotBeDone,
+    ModelLoadError,
+    UnconfirmedLackOfSpace,
+)
 from job_worker.isolation.isolation import Isolation
 from job_worker.runtime.isolated_child import enter
 from job_worker.runtime.job_folder import check_space, insufficient_space_explained
@@ -47,6 +54,8 @@ _Kind = Literal["ready", "frame", "done", "failure", "no_space", "model_error", 
 
 CHECK_SECONDS = 0.2
 """How often a run is checked: whether it is cancelled, hangs, or holds too much memory."""
+RELOAD_SECONDS = 600.0
+"""How long a child that takes the place of another may load models: they are in the cache, and a job waits for them."""
 EXIT_SECONDS = 5.0
 """How long a child that closed its pipe may take to exit."""
 SEPARATOR = ":"
@@ -229,14 +238,10 @@ class ProcessRunner:
 
     def run(self, run: Run, is_cancelled: Callable[[], bool]) -> None:
         """Run the pipeline in the child, in a new one where there is none."""
-        child = self._take_idle() or self._start(is_cancelled, self._isolation)
         try:
-            child.send(run)
-            kind, content = child.next_message(is_cancelled, self._limits.max_frame_seconds)
-        except BaseException:
-            child.kill()  # nobody waits for what it does
-            raise
-        self._child = child
+            kind, content = self._answer(run, is_cancelled)
+        except OSError as error:
+            raise HostUnusable(f"this host cannot run a process for the job ({error.strerror})") from error
         if kind == "failure":
             raise JobCannotBeDone(content)
         if kind == "no_space":
@@ -245,6 +250,17 @@ class ProcessRunner:
             raise UnconfirmedLackOfSpace("the analysis found no room for the results on this host, where there is room")
         if kind != "done":
             raise RuntimeError(content)
+
+    def _answer(self, run: Run, is_cancelled: Callable[[], bool]) -> tuple[_Kind, str]:
+        child = self._take_idle() or self._start(is_cancelled, self._isolation, RELOAD_SECONDS, HostUnusable)
+        try:
+            child.send(run)
+            answer = child.next_message(is_cancelled, self._limits.max_frame_seconds)
+        except BaseException:
+            child.kill()  # nobody waits for what it does
+            raise
+        self._child = child
+        return answer
 
     def close(self) -> None:
         """End the child, if there is one."""
@@ -259,13 +275,20 @@ class ProcessRunner:
         child.kill()  # it died between two jobs, which must not fail the next one
         return None
 
-    def _start(self, is_cancelled: Callable[[], bool], isolation: Isolation | None) -> _Child:
+    def _start(
+        self,
+        is_cancelled: Callable[[], bool],
+        isolation: Isolation | None,
+        max_seconds: float = math.inf,
+        crash: type[ModelLoadError | HostUnusable] = ModelLoadError,
+    ) -> _Child:
+        """Start a child and wait for its models; raise a `crash` where it ends or takes too much before that."""
         child = _Child(self._build, isolation, self._limits, self._clock, self._check_seconds)
         try:
-            kind, content = child.next_message(is_cancelled, math.inf)
+            kind, content = child.next_message(is_cancelled, max_seconds)
         except JobCannotBeDone as error:
             child.kill()
-            raise ModelLoadError(f"the models could not be loaded: {error}") from error
+            raise crash(f"the models could not be loaded: {error}") from error
         except BaseException:
             child.kill()  # it ignores SIGTERM, so this process would wait for it at exit
             raise

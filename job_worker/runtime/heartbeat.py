@@ -8,7 +8,7 @@ from typing import Self
 
 import grpc
 
-from job_worker.errors import LeaseLost
+from job_worker.errors import HostUnusable, LeaseLost
 from shared.contract.errors import description_of
 
 logger = logging.getLogger(__name__)
@@ -39,7 +39,15 @@ class Heartbeat:
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        """Start the thread.
+
+        Raises:
+            HostUnusable: There is none to be had.
+        """
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            raise HostUnusable("this host has no thread left for the job") from error
         return self
 
     def __exit__(

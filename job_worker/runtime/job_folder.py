@@ -12,12 +12,14 @@ from uuid import uuid4
 
 from filelock import FileLock
 
-from job_worker.errors import InsufficientSpace
+from job_worker.errors import InsufficientSpace, WorkFolderGone
 
 logger = logging.getLogger(__name__)
 
 PREFIX = "foregsyte-work-"
 LOCK_NAME = "in-use"
+OWN_NAME = "files"
+"""The worker's own folder lies beside the lock: its child process may write in it, and must not replace the lock."""
 MAX_FOLDERS = 1_000_000
 """How many folders in a folder are deleted: a process that still makes them must not hold the worker up for ever."""
 MIN_AGE_SECONDS = 60.0
@@ -38,13 +40,24 @@ def work_folder(parent: Path | None) -> Iterator[Path]:
         with insufficient_space_explained():
             folder = _made(stack, parent, PREFIX)
             stack.enter_context(FileLock(folder / LOCK_NAME))  # released however this process ends
-        yield folder.resolve()
+            own = folder.resolve() / OWN_NAME
+            own.mkdir()
+        yield own
 
 
 def mark_as_used(folder: Path) -> None:
-    """Show those who delete old temporary files that the worker's own folder is in use."""
-    with suppress(OSError):
-        os.utime(folder / LOCK_NAME)
+    """Show those who delete old temporary files that the worker's own folder is in use.
+
+    Raises:
+        WorkFolderGone: They have deleted it, or its lock.
+    """
+    for path in (folder, folder.with_name(LOCK_NAME)):
+        try:
+            os.utime(path)
+        except FileNotFoundError:
+            raise WorkFolderGone("the worker's own folder was deleted; see --work-dir") from None
+        except OSError:
+            logger.debug("the worker's own folder cannot be marked as used", exc_info=True)
 
 
 @contextmanager
@@ -99,7 +112,8 @@ def clean_work_folders(parent: Path | None) -> int:
     Returns:
         How many were deleted.
     """
-    folders = [folder for folder in Path(parent or tempfile.gettempdir()).glob(f"{PREFIX}*") if _is_abandoned(folder)]
+    found = Path(parent or tempfile.gettempdir()).glob(f"{PREFIX}*")
+    folders = [folder for folder in found if folder.is_dir() and not folder.is_symlink() and _is_abandoned(folder)]
     for folder in folders:
         logger.info("folder of a lost worker deleted", extra={"folder": folder.name})
         _delete(folder)
@@ -164,8 +178,10 @@ def _opened(folder: Path | str, dir_fd: int | None = None) -> Iterator[int]:
 def _is_abandoned(folder: Path) -> bool:
     lock = folder / LOCK_NAME
     try:
-        if time.time() - folder.stat().st_mtime < MIN_AGE_SECONDS or not lock.exists():
+        if time.time() - folder.stat().st_mtime < MIN_AGE_SECONDS:
             return False
+        if not lock.exists():  # its worker was killed before it had one
+            return True
         with FileLock(lock, blocking=False):
             return True
     except OSError:

@@ -49,7 +49,8 @@ class PipelineRunner(Protocol):
 
         Raises:
             JobCannotBeDone: The job cannot be done; the runner can do the next.
-            InsufficientSpace: This host has no room for the results.
+            HostUnusable: This host has no room for the results, or cannot run the pipeline now.
+            ModelLoadError: A model can no longer be loaded.
             Cancelled: `is_cancelled` was true.
         """
 

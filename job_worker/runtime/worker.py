@@ -3,6 +3,7 @@
 import logging
 import math
 import random
+from collections import Counter
 from collections.abc import Callable, Collection
 from pathlib import Path
 
@@ -10,11 +11,10 @@ import grpc
 
 from job_worker.errors import (
     Cancelled,
-    InsufficientSpace,
+    HostUnusable,
     JobCannotBeDone,
     LeaseLost,
     ModelLoadError,
-    UnconfirmedLackOfSpace,
     UnsupportedPipeline,
 )
 from job_worker.runtime.api_client import WorkerApi
@@ -29,10 +29,12 @@ logger = logging.getLogger(__name__)
 
 IDLE_PAUSE_SECONDS = 0.5
 """Mean pause after an empty answer that came early: the server had no room for one more waiting worker."""
-NO_SPACE_PAUSE_SECONDS = 10.0
-"""Pause after a job that this host had no space for: another worker may take it, and space may become free."""
+UNUSABLE_PAUSE_SECONDS = 10.0
+"""Pause after a job that this host could not do: another worker may take it, and space may become free."""
 MAX_ERROR_CHARACTERS = 4000
 """An error message is cut here: far below the server's limit, far above what a person reads."""
+SHORT_ERROR_CHARACTERS = 100
+"""It is cut here for a server that refuses it as too long."""
 NO_MESSAGE = "the job failed, and nothing says why"
 """Stands in for a blank error message, which the server refuses."""
 
@@ -85,12 +87,14 @@ class Worker:
         self._max_job_seconds = max_job_seconds
         self._jitter = jitter
         self._clock = clock
-        self._unconfirmed = set[str]()
+        self._releases = Counter[tuple[str, type[HostUnusable]]]()
 
     def run_forever(self) -> None:
         """Work until a stop is requested.
 
         Raises:
+            ModelLoadError: A model can no longer be loaded.
+            WorkFolderGone: The worker's own folder was deleted.
             grpc.RpcError: The server refuses this worker for good.
         """
         self._log_unsupported_pipelines()
@@ -106,6 +110,8 @@ class Worker:
             Whether there was one.
 
         Raises:
+            ModelLoadError: A model can no longer be loaded; the job is released.
+            WorkFolderGone: The worker's own folder was deleted; no job was taken.
             grpc.RpcError: The server refuses this worker for good.
         """
         if self._work_dir:
@@ -115,12 +121,11 @@ class Worker:
             return False
         logger.info("job taken", extra={"job_id": job_id})
         try:
-            with Heartbeat(lambda: self._api.renew(job_id)) as heartbeat:
-                self._settle(job_id, heartbeat.lost.is_set)
+            self._settle(job_id)
             self._declined.note_done()
-        except InsufficientSpace as error:
+        except HostUnusable as error:
             logger.error("job released, pausing: %s", error, extra={"job_id": job_id})  # noqa: TRY400
-            self._stop.requested.wait(NO_SPACE_PAUSE_SECONDS)
+            self._stop.requested.wait(UNUSABLE_PAUSE_SECONDS)
         except UnsupportedPipeline:
             self._stop.requested.wait(self._jitter(self._declined.pause_after(job_id)))
         return True
@@ -133,14 +138,30 @@ class Worker:
                 ", ".join(unsupported),
             )
 
-    def _settle(self, job_id: str, is_lost: Callable[[], bool]) -> None:
+    def _settle(self, job_id: str) -> None:
         """Do the job and report how it ended; where that is not possible, its lease expires."""
         try:
-            self._report(job_id, is_lost)
+            self._attend(job_id)
         except LeaseLost:
             logger.warning("job lost, going on", extra={"job_id": job_id})
         except (JobCannotBeDone, Cancelled, grpc.RpcError) as error:
             logger.warning("job not reported, its lease will expire", extra={"job_id": job_id, "error": str(error)})
+
+    def _attend(self, job_id: str) -> None:
+        """Do the job under a lease that is renewed, and report it."""
+        try:
+            with Heartbeat(lambda: self._api.renew(job_id)) as heartbeat:
+                self._report(job_id, heartbeat.lost.is_set)
+        except ModelLoadError:
+            self._api.release(job_id)
+            raise
+        except HostUnusable as error:
+            self._releases[job_id, type(error)] += 1
+            if self._releases[job_id, type(error)] > error.max_releases:
+                self._fail(job_id, f"released again and again: {error}")
+            else:
+                self._api.release(job_id)
+                raise
 
     def _report(self, job_id: str, is_lost: Callable[[], bool]) -> None:
         ends_at = self._clock() + self._max_job_seconds
@@ -153,30 +174,31 @@ class Worker:
                 self._do(job_id, folder, lambda: is_lost() or self._stop.must_release or is_too_long())
             logger.info("job completed", extra={"job_id": job_id})
         except JobCannotBeDone as failure:
-            message = str(failure)[:MAX_ERROR_CHARACTERS]
-            self._api.fail(job_id, message if message.strip() else NO_MESSAGE)
-            logger.info("job failed", extra={"job_id": job_id, "error": str(failure)})
+            self._fail(job_id, str(failure))
         except Cancelled:
             if is_lost():
                 raise LeaseLost(job_id) from None
             if is_too_long() and not self._stop.must_release:
-                self._api.fail(
-                    job_id, f"the job took longer than {self._max_job_seconds:g} seconds, the worker's limit"
-                )
+                self._fail(job_id, f"the job took longer than {self._max_job_seconds:g} seconds, the worker's limit")
                 return
             self._api.release(job_id)
             logger.info("job released", extra={"job_id": job_id})
         except UnsupportedPipeline as unsupported:
             self._decline(job_id, str(unsupported))
             raise
-        except (ModelLoadError, InsufficientSpace):
-            self._api.release(job_id)
-            raise
-        except (LeaseLost, grpc.RpcError):
+        except (HostUnusable, LeaseLost, ModelLoadError, grpc.RpcError):
             raise
         except Exception:
             logger.exception("job failed by an unforeseen error", extra={"job_id": job_id})
-            self._api.fail(job_id, "internal error of the worker; its log has more under this job's id")
+            self._fail(job_id, "internal error of the worker; its log has more under this job's id")
+
+    def _fail(self, job_id: str, reason: str) -> None:
+        message = reason.strip()[:MAX_ERROR_CHARACTERS] or NO_MESSAGE
+        try:
+            self._api.fail(job_id, message)
+        except JobCannotBeDone:  # this server takes shorter ones
+            self._api.fail(job_id, message[:SHORT_ERROR_CHARACTERS])
+        logger.info("job failed", extra={"job_id": job_id, "error": reason})
 
     def _decline(self, job_id: str, pipeline_id: str) -> None:
         """Release the job for a worker that runs its pipeline, or fail it where the server no longer offers that."""
@@ -186,8 +208,7 @@ class Worker:
             self._api.release(job_id)
             logger.info("job released: this worker does not run its pipeline", extra=context)
         else:
-            self._api.fail(job_id, f"the pipeline {pipeline_id!r} is no longer offered")
-            logger.warning("job failed: its pipeline is no longer offered", extra=context)
+            self._fail(job_id, f"the pipeline {pipeline_id!r} is no longer offered")
 
     def _accept(self, pipeline_id: str) -> None:
         if pipeline_id not in self._pipelines:
@@ -197,12 +218,6 @@ class Worker:
         offer, video, results = self._api.offer_for_job(), folder / "video.mp4", folder / "results.json"
         pipeline_id = self._api.download(job_id, video, self._chunk_bytes, is_cancelled, self._accept)
         limit = offer.max_results_bytes if offer else None
-        try:
-            self._runner.run(Run(pipeline_id, video, results, limit), is_cancelled)
-        except UnconfirmedLackOfSpace as error:
-            if job_id in self._unconfirmed:
-                raise JobCannotBeDone(f"{error}, again and again") from error
-            self._unconfirmed.add(job_id)
-            raise
+        self._runner.run(Run(pipeline_id, video, results, limit), is_cancelled)
         video.unlink()
         self._api.complete(job_id, results, offer, is_cancelled)

@@ -20,7 +20,7 @@ class ExitCode(IntEnum):
         ADDRESS: The address cannot be listened on.
         MODELS: A model cannot be loaded.
         STORAGE: The stored files cannot be read or written.
-        DISK_FAILED: The disk failed under the running server: a start finds out what is on it.
+        DISK_FAILED: The disk failed under the running server, or a folder is gone: a start finds out what is left.
         INTERRUPTED: Ctrl-C.
     """
 

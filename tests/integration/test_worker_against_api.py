@@ -2,6 +2,7 @@
 
 import logging
 import math
+import os
 import socket
 import subprocess
 import sys
@@ -737,6 +738,23 @@ def test_the_program_ends_with_1_and_says_why_where_its_server_is_of_another_kin
     last = ended.stderr.splitlines()[-1]
     assert last.startswith(f"foregsyte-worker: the server at {strange_server} refuses this worker: ")
     assert "Traceback" not in ended.stderr
+
+
+def test_a_stop_while_the_folder_of_a_lost_worker_is_deleted_ends_the_program_with_0(tmp_path: Path) -> None:
+    folder = tmp_path / "foregsyte-work-1"
+    folder.mkdir()
+    for number in range(10_000):  # which takes a while
+        (folder / str(number)).touch()
+    os.utime(folder, (0, 0))
+    address, work_dir = f"127.0.0.1:{free_port()}", str(tmp_path)
+    command = [sys.executable, "-c", WORKER_WITHOUT_MODELS, "--address", address, "--work-dir", work_dir]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as program:
+        assert program.stderr
+        assert any("folder of a lost worker deleted" in line for line in program.stderr)
+        program.terminate()
+        program.communicate(timeout=60)
+    assert program.returncode == ExitCode.OK
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_worker_whose_name_the_server_refuses_ends(address: str, make_api: MakeApi) -> None:

@@ -98,7 +98,7 @@ class FakeServer:
     """
 
     offered: frozenset[str] | None = frozenset({"yolo_ocr", "yolo", "ocr", "codes"})
-    max_results_bytes: int = MAX_RESULTS_BYTES
+    max_error_bytes: int = MAX_ERROR_BYTES
     jobs: dict[str, FakeJob] = field(default_factory=dict)
     queue: deque[str] = field(default_factory=deque)
 
@@ -231,8 +231,8 @@ class FakeApi:
     def fail(self, job_id: str, error_message: str) -> None:
         if not error_message.strip():
             raise CallFailed(grpc.StatusCode.INVALID_ARGUMENT, "error_message must say what went wrong")
-        if len(error_message.encode()) > MAX_ERROR_BYTES:
-            raise JobCannotBeDone(f"error_message is longer than the limit of {MAX_ERROR_BYTES} bytes")
+        if len(error_message.encode()) > self.server.max_error_bytes:
+            raise JobFailed(f"error_message is longer than the limit of {self.server.max_error_bytes} bytes")
         self.server.end(job_id, self._worker_id, JobStatus.failed, error_message)
         self.failed[job_id] = error_message
 

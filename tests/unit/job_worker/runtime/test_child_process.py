@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -15,10 +16,20 @@ from typing import Any
 
 import pytest
 
-from job_worker.errors import Cancelled, InsufficientSpace, JobCannotBeDone, ModelLoadError
-from job_worker.runtime.child_process import CHECK_SECONDS, SEPARATOR, Build, ProcessRunner, RunLimits, serve
+from job_worker.errors import Cancelled, HostUnusable, InsufficientSpace, JobCannotBeDone, ModelLoadError
+from job_worker.runtime.child_process import (
+    CHECK_SECONDS,
+    RELOAD_SECONDS,
+    SEPARATOR,
+    Build,
+    ProcessRunner,
+    RunLimits,
+    serve,
+)
 from job_worker.runtime.pipeline_runner import Run
+from shared.process.clock import Clock, monotonic_clock
 from tests.support import builds
+from tests.support.clock import FakeClock
 from tests.support.samples import results_document
 from tests.support.waiting import eventually, in_thread
 
@@ -40,8 +51,10 @@ def make_runner() -> Iterator[MakeRunner]:
             max_frame_seconds: float = LONG_SECONDS,
             max_memory_bytes: int = 1 << 40,
             check_seconds: float = CHECK_SECONDS,
+            clock: Clock = monotonic_clock,
         ) -> ProcessRunner:
-            runner = ProcessRunner(build, RunLimits(max_frame_seconds, max_memory_bytes), check_seconds=check_seconds)
+            limits = RunLimits(max_frame_seconds, max_memory_bytes)
+            runner = ProcessRunner(build, limits, clock=clock, check_seconds=check_seconds)
             stack.callback(runner.close)
             return runner
 
@@ -246,6 +259,38 @@ def test_a_run_whose_models_take_for_ever_can_be_cancelled(make_runner: MakeRunn
     with pytest.raises(Cancelled):
         run(make_runner(builds.ModelsThatNeverLoad(pid_file)), "succeed", pid_file, lambda: holds_pid(pid_file))
     eventually(lambda: not is_alive(int(pid_file.read_text())), "the child's end", seconds=5)
+
+
+def test_models_that_hang_when_a_job_waits_for_them_are_no_fault_of_the_job(
+    make_runner: MakeRunner, tmp_path: Path, clock: FakeClock
+) -> None:
+    runner = make_runner(builds.ModelsThatNeverLoad(tmp_path / "pid"), check_seconds=0.01, clock=clock)
+
+    def take_long() -> bool:
+        clock.advance(RELOAD_SECONDS / 2)
+        return False
+
+    with pytest.raises(HostUnusable, match=f"{RELOAD_SECONDS:g} seconds"):
+        run(runner, "succeed", tmp_path / "video", take_long)
+    assert not multiprocessing.active_children()
+
+
+def test_models_whose_process_is_killed_when_a_job_waits_for_them_are_no_fault_of_the_job(
+    make_runner: MakeRunner, video: Path
+) -> None:
+    with pytest.raises(HostUnusable, match=r"the models could not be loaded: .* SIGSEGV$"):
+        run(make_runner(builds.CrashingModels()), "succeed", video)
+
+
+def test_a_host_on_which_no_process_can_be_started_is_no_fault_of_the_job(make_runner: MakeRunner, video: Path) -> None:
+    runner, (few, most) = make_runner(), resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, most))
+    try:
+        with pytest.raises(HostUnusable, match="Too many open files"):
+            run(runner, "succeed", video)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (few, most))
+    assert result_of(runner, video)
 
 
 def test_closing_ends_the_child_and_can_be_repeated(runner: ProcessRunner, video: Path) -> None:

@@ -10,7 +10,14 @@ from pathlib import Path
 import pytest
 
 from job_worker.errors import InsufficientSpace
-from job_worker.runtime.job_folder import MIN_AGE_SECONDS, clean_work_folders, job_folder, mark_as_used, work_folder
+from job_worker.runtime.job_folder import (
+    LOCK_NAME,
+    MIN_AGE_SECONDS,
+    clean_work_folders,
+    job_folder,
+    mark_as_used,
+    work_folder,
+)
 
 pytestmark = [pytest.mark.unit, pytest.mark.worker]
 
@@ -97,9 +104,21 @@ def test_files_beside_deep_folders_are_looked_at_once(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_used_does_not_look_old(tmp_path: Path) -> None:
     with work_folder(tmp_path) as own:
-        grow_old(own / "in-use")
+        used = own, own.with_name(LOCK_NAME)
+        for path in used:
+            grow_old(path)
         mark_as_used(own)
-        assert time.time() - (own / "in-use").stat().st_mtime < MIN_AGE_SECONDS
+        assert all(time.time() - path.stat().st_mtime < MIN_AGE_SECONDS for path in used)
+
+
+def test_what_is_written_into_the_folder_does_not_unlock_it(tmp_path: Path) -> None:
+    with work_folder(tmp_path) as own:
+        (own / LOCK_NAME).unlink(missing_ok=True)
+        (own / LOCK_NAME).touch()
+        for folder in (own, own.parent):
+            grow_old(folder)
+        assert clean_work_folders(tmp_path) == 0
+        assert (own / LOCK_NAME).exists()
 
 
 def cleaned(parent: Path, preamble: str) -> int:
@@ -115,7 +134,7 @@ def test_the_folder_of_a_killed_worker_is_deleted_and_that_of_a_running_one_is_k
     command = [sys.executable, "-W", "ignore", "-c", preamble + HOLDER, str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout
-        folder = Path(holder.stdout.readline().strip())
+        folder = Path(holder.stdout.readline().strip()).parent
         grow_old(folder)
         assert cleaned(tmp_path, preamble) == 0
         holder.send_signal(signal.SIGKILL)
@@ -125,15 +144,25 @@ def test_the_folder_of_a_killed_worker_is_deleted_and_that_of_a_running_one_is_k
     assert not folder.exists()
 
 
-def test_young_folders_and_folders_of_others_are_left_alone(tmp_path: Path) -> None:
-    young, foreign = tmp_path / "foregsyte-work-1", tmp_path / "foregsyte-work-2"
+def test_a_folder_without_a_lock_is_deleted_once_it_is_old(tmp_path: Path) -> None:
+    young, old = tmp_path / "foregsyte-work-1", tmp_path / "foregsyte-work-2"
     young.mkdir()
-    (young / "in-use").touch()
-    foreign.mkdir()
-    grow_old(foreign)
+    old.mkdir()
+    grow_old(old)
+    assert clean_work_folders(tmp_path) == 1
+    assert list(tmp_path.iterdir()) == [young]
+
+
+def test_what_is_no_folder_of_a_worker_is_left_alone(tmp_path: Path) -> None:
+    others = tmp_path / "others"
+    others.mkdir()
+    (others / "file").touch()
+    grow_old(others)
+    (tmp_path / "foregsyte-work-link").symlink_to(others)
+    (tmp_path / "foregsyte-work-file").touch()
+    grow_old(tmp_path / "foregsyte-work-file")
     assert clean_work_folders(tmp_path) == 0
-    assert young.exists()
-    assert list(foreign.iterdir()) == []
+    assert (others / "file").exists()
 
 
 def test_a_folder_that_cannot_be_made_is_no_fault_of_the_job(tmp_path: Path) -> None:

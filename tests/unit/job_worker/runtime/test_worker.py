@@ -3,7 +3,7 @@
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +12,23 @@ import pytest
 
 from job_worker.errors import (
     Cancelled,
+    HostUnusable,
     InsufficientSpace,
     JobCannotBeDone,
     LeaseLost,
     ModelLoadError,
     UnconfirmedLackOfSpace,
+    WorkFolderGone,
 )
-from job_worker.runtime.job_folder import LOCK_NAME
+from job_worker.runtime.job_folder import LOCK_NAME, work_folder
 from job_worker.runtime.pipeline_runner import PipelineRunner
 from job_worker.runtime.stop_signal import StopSignal
 from job_worker.runtime.worker import (
     IDLE_PAUSE_SECONDS,
     MAX_ERROR_CHARACTERS,
     NO_MESSAGE,
-    NO_SPACE_PAUSE_SECONDS,
+    SHORT_ERROR_CHARACTERS,
+    UNUSABLE_PAUSE_SECONDS,
     Worker,
     with_jitter,
 )
@@ -71,7 +74,13 @@ def stop(clock: FakeClock) -> StopSignal:
 
 
 @pytest.fixture
-def make_worker(stop: StopSignal, clock: FakeClock, tmp_path: Path) -> Callable[..., Worker]:
+def work_dir(tmp_path: Path) -> Iterator[Path]:
+    with work_folder(tmp_path) as folder:
+        yield folder
+
+
+@pytest.fixture
+def make_worker(stop: StopSignal, clock: FakeClock, work_dir: Path) -> Callable[..., Worker]:
     """Make workers whose pauses are exact, unless other options are given."""
 
     def make(api: FakeApi, runner: PipelineRunner, **options: Any) -> Worker:
@@ -80,7 +89,7 @@ def make_worker(stop: StopSignal, clock: FakeClock, tmp_path: Path) -> Callable[
             runner,
             stop,
             pipelines=("ocr", "yolo"),
-            work_dir=tmp_path,
+            work_dir=work_dir,
             wait_seconds=WAIT_SECONDS,
             chunk_bytes=100,
             clock=clock,
@@ -122,12 +131,12 @@ def test_no_job_is_no_work(make_worker: MakeWorker) -> None:
     assert not runner.videos
 
 
-def test_a_worker_that_waits_shows_that_its_folder_is_in_use(make_worker: MakeWorker, tmp_path: Path) -> None:
-    lock = tmp_path / LOCK_NAME
-    lock.touch()
-    os.utime(lock, (0, 0))
+def test_a_worker_that_waits_shows_that_its_folder_is_in_use(make_worker: MakeWorker, work_dir: Path) -> None:
+    used = work_dir, work_dir.with_name(LOCK_NAME)
+    for path in used:
+        os.utime(path, (0, 0))
     make_worker(FakeApi(), FakeRunner()).run_once()
-    assert lock.stat().st_mtime > 0
+    assert all(path.stat().st_mtime > 0 for path in used)
 
 
 def test_a_job_that_cannot_be_done_fails_with_that_message(make_worker: MakeWorker) -> None:
@@ -155,6 +164,12 @@ def test_a_long_message_is_cut(make_worker: MakeWorker) -> None:
     api = FakeApi("job")
     make_worker(api, FakeRunner(raising(JobCannotBeDone("é" * 100_000)))).run_once()
     assert api.failed == {"job": "é" * MAX_ERROR_CHARACTERS}
+
+
+def test_a_message_that_the_server_refuses_as_too_long_is_cut_further(make_worker: MakeWorker) -> None:
+    api = FakeApi("job", server=FakeServer(max_error_bytes=1000))
+    make_worker(api, FakeRunner(raising(JobCannotBeDone("é" * 100_000)))).run_once()
+    assert api.failed == {"job": "é" * SHORT_ERROR_CHARACTERS}
 
 
 @pytest.mark.parametrize("blank", ["", " \n"])
@@ -324,7 +339,7 @@ def test_a_job_for_which_there_is_no_space_is_released_and_the_worker_pauses_and
     api.on_download = lambda job_id: raising(InsufficientSpace("no space is left"))() if job_id == "large" else None
     make_worker(api, runner).run_forever()
     assert (list(api.completed), api.failed, api.released) == (["small"], {}, ["large", "large"])
-    assert pauses.pauses[0] == NO_SPACE_PAUSE_SECONDS
+    assert pauses.pauses[0] == UNUSABLE_PAUSE_SECONDS
     assert "job released, pausing: no space is left" in caplog.messages
 
 
@@ -334,18 +349,42 @@ def test_a_job_whose_results_found_no_room_where_there_is_room_is_released_once_
     stop.requested = CountedPauses(last=2)
     api = FakeApi("job")
     make_worker(api, FakeRunner(raising(UnconfirmedLackOfSpace("no room, where there is room")))).run_forever()
-    assert (api.failed, api.released) == ({"job": "no room, where there is room, again and again"}, ["job"])
+    assert (api.failed, api.released) == ({"job": "released again and again: no room, where there is room"}, ["job"])
 
 
-def test_a_worker_whose_folder_is_gone_releases_the_job(
-    make_worker: MakeWorker, stop: StopSignal, tmp_path: Path
+@pytest.mark.parametrize("error", [HostUnusable("no process is left"), InsufficientSpace("no space is left")])
+def test_a_job_that_this_host_can_never_do_is_released_often_and_then_fails(
+    error: HostUnusable, make_worker: MakeWorker, stop: StopSignal
+) -> None:
+    stop.requested = CountedPauses(last=error.max_releases + 1)
+    api = FakeApi("job")
+    worker = make_worker(api, FakeRunner(raising(error)))
+    while not api.failed:
+        assert worker.run_once()
+    assert api.failed == {"job": f"released again and again: {error}"}
+    assert len(api.released) == error.max_releases
+
+
+def test_a_job_for_whose_lease_there_is_no_thread_is_released(
+    make_worker: MakeWorker, stop: StopSignal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stop.requested = CountedPauses(last=1)
-    api, runner = FakeApi("job"), FakeRunner()
-    worker = make_worker(api, runner)
-    tmp_path.rmdir()
-    worker.run_forever()
-    assert (api.completed, api.failed, api.released, runner.videos) == ({}, {}, ["job"], [])
+    api = FakeApi("job")
+    monkeypatch.setattr(threading.Thread, "start", raising(RuntimeError("can't start new thread")))
+    make_worker(api, FakeRunner()).run_forever()
+    assert (api.completed, api.failed, api.released) == ({}, {}, ["job"])
+
+
+@pytest.mark.parametrize("name", ["lock", "folder"])
+def test_a_worker_whose_folder_is_gone_takes_no_job_and_ends(
+    name: str, make_worker: MakeWorker, work_dir: Path
+) -> None:
+    api = FakeApi("job")
+    worker = make_worker(api, FakeRunner())
+    work_dir.rmdir() if name == "folder" else work_dir.with_name(LOCK_NAME).unlink()
+    with pytest.raises(WorkFolderGone, match="--work-dir"):
+        worker.run_forever()
+    assert (api.reported_nothing, list(api.server.queue)) == (True, ["job"])
 
 
 def test_a_refused_worker_ends(make_worker: MakeWorker) -> None:
@@ -386,12 +425,12 @@ OUTCOMES = {
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES)
-def test_the_video_is_gone_however_the_job_ended(outcome: str, make_worker: MakeWorker, tmp_path: Path) -> None:
+def test_the_video_is_gone_however_the_job_ended(outcome: str, make_worker: MakeWorker, work_dir: Path) -> None:
     runner = FakeRunner(OUTCOMES[outcome])
     make_worker(FakeApi("job"), runner).run_once()
     [(_, video)] = runner.videos
-    assert video.is_relative_to(tmp_path)
-    assert not list(tmp_path.iterdir())
+    assert video.is_relative_to(work_dir)
+    assert not list(work_dir.iterdir())
 
 
 def test_an_empty_queue_that_answers_at_once_is_asked_with_pauses(make_worker: MakeWorker, stop: StopSignal) -> None:
