@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 
 from job_worker.errors import Cancelled, JobCannotBeDone, LeaseLost
 from job_worker.runtime.chunk_size import ChunkSize
+from job_worker.runtime.heartbeat import RENEWALS_PER_LEASE
 from job_worker.runtime.job_folder import insufficient_space_explained
 from job_worker.runtime.stop_signal import StopSignal
 from shared.contract.errors import description_of, reason_of, retry_delay_seconds
@@ -30,6 +31,10 @@ T = TypeVar("T")
 
 CALL_SECONDS = 60.0
 """Deadline of a small call; a large upload elsewhere can stall the server for 5 s."""
+FIRST_RENEWAL_SECONDS = 20.0
+"""Deadline of a renewal before the length of the lease is known: a third of what a server gives by default."""
+LEAST_RENEWAL_SECONDS = 5.0
+"""Shortest deadline of one: a large upload elsewhere can stall the server for that long."""
 TRANSFER_SECONDS = 600.0
 """Deadline of a call that carries a chunk."""
 INLINE_BYTES = 256 << 10
@@ -47,8 +52,6 @@ MAX_SENDINGS = 5
 STOP_CHECK_SECONDS = 0.1
 """How soon a waiting call notices that a stop was requested."""
 
-_FINAL_CODES = frozenset({grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.RESOURCE_EXHAUSTED})
-"""What gRPC itself answers for good: an older server, or a message above its limit."""
 _PERMANENT = frozenset(
     {
         grpc.StatusCode.INVALID_ARGUMENT,
@@ -58,6 +61,8 @@ _PERMANENT = frozenset(
     }
 )
 _LOST = frozenset({Reason.LEASE_LOST, Reason.JOB_NOT_FOUND})
+_WITH_RESULTS = (pb.CompleteJobRequest, pb.PutJobResultsRequest)
+"""Requests that may be larger than gRPC lets a server receive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +108,7 @@ class WorkerApi:
         self._stop = stop
         self._retry_pause = retry_pause
         self._last_calls_seconds = last_calls_seconds
+        self._renewal_seconds = FIRST_RENEWAL_SECONDS
 
     def __enter__(self) -> Self:
         return self
@@ -217,7 +223,7 @@ class WorkerApi:
         raise Cancelled("the download was cancelled")
 
     def renew(self, job_id: str) -> float:
-        """Renew the lease with one call, which is not repeated; return its length in seconds.
+        """Renew the lease with one call, which leaves time for another; return its length in seconds.
 
         Raises:
             LeaseLost: This worker no longer holds the job.
@@ -225,11 +231,13 @@ class WorkerApi:
         """
         request = pb.RenewLeaseRequest(job_id=job_id, worker_id=self._worker_id)
         try:
-            lease = self._stub.RenewLease(request, timeout=CALL_SECONDS).lease
+            lease = self._stub.RenewLease(request, timeout=self._renewal_seconds).lease
         except grpc.RpcError as error:
             _raise_if_about_job(error)
             raise
-        return lease.ToMilliseconds() / 1000
+        seconds = lease.ToMilliseconds() / 1000
+        self._renewal_seconds = max(seconds / RENEWALS_PER_LEASE, LEAST_RENEWAL_SECONDS)
+        return seconds
 
     def complete(
         self, job_id: str, results: Path, offer: Offer | None, is_cancelled: Callable[[], bool] = lambda: False
@@ -372,14 +380,19 @@ class WorkerApi:
         try:
             answer: T = retrying(self._attempt, method, request, seconds)
         except grpc.RpcError as error:
-            _raise_if_about_job(error)
             if _is_repeatable(error):
                 raise Cancelled("the server cannot be reached") from error
             raise
         return answer
 
     def _attempt(self, method: "grpc.UnaryUnaryMultiCallable[Any, T]", request: Message, seconds: float) -> T:
-        """Call once; a stop does not wait for a server that has stopped answering."""
+        """Call once; a stop does not wait for a server that has stopped answering.
+
+        Raises:
+            LeaseLost, JobCannotBeDone: What the server answered about the job.
+            Cancelled: A stop was requested and the server did not answer in time.
+            grpc.RpcError: Any other refusal.
+        """
         call: grpc.Future[T] = method.future(request, timeout=seconds)
         while True:
             try:
@@ -388,6 +401,11 @@ class WorkerApi:
                 if self._has_no_time_left:
                     call.cancel()
                     raise Cancelled("the server does not answer") from None
+            except grpc.RpcError as error:
+                _raise_if_about_job(error)
+                if isinstance(request, _WITH_RESULTS):
+                    _raise_if_above_grpc_limit(error)
+                raise
             else:
                 return answer
 
@@ -424,7 +442,7 @@ def _is_repeatable(error: BaseException) -> bool:
     if retry_delay_seconds(error) is not None:
         return True
     reason = reason_of(error)
-    return reason == Reason.INTERNAL or (reason is None and error.code() not in _FINAL_CODES)
+    return reason == Reason.INTERNAL or (reason is None and error.code() is not grpc.StatusCode.UNIMPLEMENTED)
 
 
 def _is_not_permanent(error: BaseException) -> bool:
@@ -443,7 +461,9 @@ def _raise_if_about_job(error: grpc.RpcError) -> None:
         raise LeaseLost(error.details()) from error
     if reason in {Reason.INPUT_UNREADABLE, Reason.INVALID_RESULTS, Reason.PAYLOAD_TOO_LARGE}:
         raise JobCannotBeDone(error.details()) from error
+
+
+def _raise_if_above_grpc_limit(error: grpc.RpcError) -> None:
+    """Raise `JobCannotBeDone` for what gRPC itself refuses, without a reason; a proxy that is busy answers other calls so."""
     if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and retry_delay_seconds(error) is None:
-        raise JobCannotBeDone(
-            "the results are far larger than the server takes"
-        ) from error  # gRPC's own limit, no reason
+        raise JobCannotBeDone("the results are far larger than the server takes") from error

@@ -1,5 +1,6 @@
 """The worker against a real server; no models, all the rest is real."""
 
+import itertools
 import logging
 import math
 import os
@@ -22,8 +23,8 @@ import pytest
 from job_api.settings import ApiSettings
 from job_api.storage.base import StorageFull
 from job_client import Job, JobClient
-from job_worker.errors import Cancelled, InsufficientSpace, JobCannotBeDone, LeaseLost, UnsupportedPipeline
-from job_worker.runtime.api_client import WorkerApi
+from job_worker.errors import Cancelled, InsufficientSpace, JobFailed, LeaseLost, UnsupportedPipeline
+from job_worker.runtime.api_client import FIRST_RENEWAL_SECONDS, WorkerApi
 from job_worker.runtime.stop_signal import StopSignal
 from shared.contract.channel import open_channel
 from shared.contract.job_status import JobStatus
@@ -293,8 +294,14 @@ def test_results_are_sent_in_smaller_chunks_where_the_server_was_restarted_with_
             assert job.results_as_dicts() == LARGE_RESULTS
 
 
-@pytest.mark.parametrize("code", [*FAILURES_ON_THE_WAY])
-@pytest.mark.parametrize("rpc", ["GetJobInput", "PutJobResults", "CompleteJob"])
+@pytest.mark.parametrize(
+    ("rpc", "code"),
+    [
+        *itertools.product(["GetJobInput", "PutJobResults", "CompleteJob"], FAILURES_ON_THE_WAY),
+        # A proxy that limits calls; of results the same would be gRPC's own limit.
+        *itertools.product(["GetJobInput", "ListOfferedPipelines"], [grpc.StatusCode.RESOURCE_EXHAUSTED]),
+    ],
+)
 def test_an_error_that_is_no_answer_about_the_job_is_ridden_out(
     address: str, client: JobClient, make_api: MakeApi, tiny_mp4: bytes, rpc: str, code: grpc.StatusCode, tmp_path: Path
 ) -> None:
@@ -608,6 +615,30 @@ def test_a_renewal_that_does_not_reach_the_server_is_not_a_lost_lease(make_api: 
     with pytest.raises(grpc.RpcError) as raised:
         make_api(f"127.0.0.1:{free_port()}").renew("00000000-0000-4000-8000-000000000000")
     assert raised.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+class Deadlines(grpc.UnaryUnaryClientInterceptor):
+    """Notes the timeout of each call."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+
+    def intercept_unary_unary(self, continuation: Callable[..., Any], details: Any, request: Any) -> Any:
+        self.seconds.append(details.timeout)
+        return continuation(details, request)
+
+
+def test_a_renewal_that_is_not_answered_leaves_time_for_another(
+    start_server: Callable[..., str], make_settings: MakeSettings, make_api: MakeApi, tiny_mp4: bytes
+) -> None:
+    address, deadlines = start_server(make_settings(lease_seconds=30)), Deadlines()
+    api = make_api(address, interceptor=deadlines)
+    with JobClient(address) as client:
+        client.submit(tiny_mp4)
+    job_id = dequeued(api)
+    for _ in range(2):
+        assert api.renew(job_id) == 30
+    assert deadlines.seconds[1:] == [FIRST_RENEWAL_SECONDS, 10]
 
 
 def test_a_refusal_that_no_repeat_can_change_is_not_repeated(
