@@ -12,8 +12,8 @@ WorkerError
 ├── Cancelled              the worker stops, or the lease is lost: release or drop the current job
 └── WorkerRefused          the server refuses this worker for good: it ends
 
-Clients read the messages of JobCannotBeDone and HostUnusable, operators those of all others: plain language without paths,
-stacks or library names.
+Clients read the messages of JobCannotBeDone and HostUnusable, operators those of all others: plain language without
+paths, stacks or library names.
 """
 
 from typing import ClassVar

@@ -14,10 +14,10 @@ from job_client.cli.output import console, print_message, wants_tables
 from job_client.cli.signals import ending_on_signals
 from job_client.cli.summary import fields_of, summary_of
 from job_client.client import DEFAULT_ADDRESS, JobClient
+from job_client.errors import UnsuitableFile
 from job_client.exports import ExportFormat, export, write
 from job_client.files import written_whole
 from job_client.job import Job
-from job_client.errors import UnsuitableFile
 from job_client.timeline import timeline_and_noise
 from shared.process.extras import ExtraMissing, needing_extra
 from shared.process.shown_text import terminal_lines

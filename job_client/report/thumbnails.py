@@ -9,9 +9,9 @@ from typing import Any
 
 import cv2
 
+from job_client.errors import UnsuitableVideo
 from job_client.exports.events import COLUMNS, events_of
 from job_client.media.annotation import matched
-from job_client.errors import UnsuitableVideo
 from job_client.media.original import OriginalVideo
 from job_client.timeline import Timeline
 from shared.results import FrameResult

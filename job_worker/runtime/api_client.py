@@ -464,6 +464,6 @@ def _raise_if_about_job(error: grpc.RpcError) -> None:
 
 
 def _raise_if_above_grpc_limit(error: grpc.RpcError) -> None:
-    """Raise `JobCannotBeDone` for what gRPC itself refuses, without a reason; a proxy that is busy answers other calls so."""
+    """Raise `JobCannotBeDone` for what gRPC itself refuses, without a reason; a busy proxy answers other calls so."""
     if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and retry_delay_seconds(error) is None:
         raise JobCannotBeDone("the results are far larger than the server takes") from error

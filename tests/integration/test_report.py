@@ -18,8 +18,8 @@ from PIL import Image
 
 from job_client import JobClient
 from job_client.__main__ import main
-from job_client.exports import ExportFormat, export
 from job_client.errors import UnsuitableVideo
+from job_client.exports import ExportFormat, export
 from job_client.report.boxes import boxes_of
 from job_client.report.page import ReportedVideo, render_report
 from job_client.report.thumbnails import best_frames, make_thumbnails

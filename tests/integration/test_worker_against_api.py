@@ -23,7 +23,7 @@ import pytest
 from job_api.settings import ApiSettings
 from job_api.storage.base import StorageFull
 from job_client import Job, JobClient
-from job_worker.errors import Cancelled, InsufficientSpace, JobFailed, LeaseLost, UnsupportedPipeline
+from job_worker.errors import Cancelled, InsufficientSpace, JobCannotBeDone, LeaseLost, UnsupportedPipeline
 from job_worker.runtime.api_client import FIRST_RENEWAL_SECONDS, WorkerApi
 from job_worker.runtime.stop_signal import StopSignal
 from shared.contract.channel import open_channel

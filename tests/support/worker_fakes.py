@@ -232,7 +232,7 @@ class FakeApi:
         if not error_message.strip():
             raise CallFailed(grpc.StatusCode.INVALID_ARGUMENT, "error_message must say what went wrong")
         if len(error_message.encode()) > self.server.max_error_bytes:
-            raise JobFailed(f"error_message is longer than the limit of {self.server.max_error_bytes} bytes")
+            raise JobCannotBeDone(f"error_message is longer than the limit of {self.server.max_error_bytes} bytes")
         self.server.end(job_id, self._worker_id, JobStatus.failed, error_message)
         self.failed[job_id] = error_message
 
