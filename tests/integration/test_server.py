@@ -18,7 +18,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 
 from job_api.bootstrap import build_server
 from job_api.listener import AddressUnavailable
-from job_api.services.dispatch import DispatchService
+from job_api.services.dispatch import DEFAULT_CHUNK_BYTES, DispatchService
 from job_api.services.job_queue import Waiter
 from job_api.settings import ApiSettings
 from job_api.storage.memory_storage import MemoryStorage
@@ -192,7 +192,7 @@ class TestMessageSize:
         assert server.workers.Dequeue(pb.DequeueRequest(worker_id="w")).job_id == job_id
         first = server.workers.GetJobInput(pb.GetJobInputRequest(job_id=job_id, worker_id="w"))
         assert first.size_bytes == len(video)
-        assert len(first.data) == 4 << 20
+        assert len(first.data) == DEFAULT_CHUNK_BYTES
         rest = server.workers.GetJobInput(
             pb.GetJobInputRequest(job_id=job_id, worker_id="w", offset=len(first.data), length=len(video))
         )

@@ -98,6 +98,7 @@ class FakeServer:
     """
 
     offered: frozenset[str] | None = frozenset({"yolo_ocr", "yolo", "ocr", "codes"})
+    max_results_bytes: int = MAX_RESULTS_BYTES
     max_error_bytes: int = MAX_ERROR_BYTES
     jobs: dict[str, FakeJob] = field(default_factory=dict)
     queue: deque[str] = field(default_factory=deque)
