@@ -55,10 +55,8 @@ def _indexed(client: JobClient, index: TextIndex, history: History) -> dict[str,
     files, known = history.files(), index.jobs()  # before the jobs are listed: what is submitted meanwhile is no less
     jobs = {job.job_id: job.status for job in client.jobs()}
     with contextlib.suppress(OSError):  # a home that cannot be written to
-        index.forget(
-            known - jobs.keys()
-        )  # it can be read again; from which file a job was submitted cannot, and it may
-        # be of another server at this address
+        index.forget(known - jobs.keys())
+        # Texts can be read again. From which file a job was submitted cannot, and it may be of another server here.
         history.forget([job_id for job_id, file in files.items() if job_id not in jobs and not file.exists()])
     completed = [job_id for job_id, status in jobs.items() if status is JobStatus.completed]
     lines_of = {job_id: index.lines_of(job_id) for job_id in completed}

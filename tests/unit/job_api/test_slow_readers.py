@@ -24,11 +24,6 @@ class Connections:
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
 def connections() -> Connections:
     return Connections()
 
