@@ -16,194 +16,35 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from types import MappingProxyType
-from typing import Any
 
 from job_api.call_pool import CallPool
 from job_api.connection_bytes import is_counted, received_bytes
 from job_api.errors import ApiError, Overloaded, PayloadTooLarge
-from job_api.interceptors.held_calls import HeldCall, held_call
+from job_api.interceptors.call_front import Front
+from job_api.interceptors.connection_arrivals import Arrival, Connection, on_the_wire
+from job_api.interceptors.held_calls import HeldCall
 from job_api.message_budget import ROOM_SECONDS, MessageBudget
 
 logger = logging.getLogger(__name__)
 
 SMALL_BYTES = 64 << 10
 """The largest request of an RPC that carries no file. A request of which less has come is not refused for another."""
-WINDOW_BYTES = 48 * 1024
-"""The caller of an unread upload can send 64 KiB; one that sent less than this does not fill its window."""
-QUIET_SECONDS = 0.25
-"""How long that is looked for."""
 LOOK_SECONDS = 0.05
 """Between two looks at the connections: a fast network brings 50 MB in it, for which the memory bound has room."""
 LOOK_SHARE = 0.1
 """The most of a CPU's time that the looks take, however many connections there are."""
-YOUNG_SECONDS = 1.0
-"""How long an upload counts as the largest there may be."""
-RATE_SECONDS = 0.8
-"""How long bytes are counted to tell a connection's speed: less than an upload is young."""
-HORIZON_SECONDS = 10.0
-"""An upload counts as what it will be in this time."""
 ROOM_PATIENCE_SECONDS = 4.0
 """After so long an upload waits no more for room that slow requests or answers take, if there is any for it."""
 STREAM_THREADS = 8
 STREAM_SECONDS = 20.0
 """How long a call with several requests may take; listing all that reflection knows takes a few milliseconds."""
-UNREAD_BYTES = 64 * 1024
-"""What HTTP/2 lets the caller of an unread request send."""
 UNSURE_SECONDS = 1.0
 """How long a caller that is refused may go on sending before it hears of it."""
-HEADERS_BYTES, MAX_HEADERS_BYTES = 512, 4096
-"""What the headers of a request take, mostly and at most."""
 TRUSTED_SHARE = 0.5
 """What ended calls are believed to have sent, of the budget, while others on their connections may have sent it."""
-
-
-@dataclass(slots=True, eq=False)
-class _Arrival:
-    """One call whose request has not arrived as a whole.
-
-    Attributes:
-        max_bytes: The largest request of its method.
-        pool: The threads that will handle it.
-        begun_at: When the reading began; None while it waits.
-        share: What it has of the bytes that its connection received, as far as that is known.
-    """
-
-    call: HeldCall
-    max_bytes: int
-    pool: CallPool
-    came_at: float
-    begun_at: float | None = None
-    share: int = 0
-
-    @property
-    def room(self) -> int:
-        """How many bytes more can be its own."""
-        most = self.max_bytes if self.begun_at is not None else min(self.max_bytes, UNREAD_BYTES)
-        return max(_on_the_wire(most) - self.share, 0)
-
-    @property
-    def is_too_large(self) -> bool:
-        """Whether all that it has been given is more than its method takes."""
-        return self.share >= _on_the_wire(self.max_bytes)
-
-
-@dataclass(slots=True, eq=False)
-class _Connection:
-    """What has come from one peer.
-
-    Which request a byte belongs to is not known before the request has arrived. Until then the bytes are shared out
-    among all that are on their way, by what each of them may still be.
-
-    Attributes:
-        is_counted: Whether its bytes can be known.
-        arrivals: Its requests that have not arrived as a whole, the oldest first.
-        counted_bytes: What they count for in the budget.
-        received: All bytes until the last look.
-        looked_at: When that was.
-        ahead: Bytes of requests that have arrived since, which the next look will find.
-        released: The shares of ended calls, where others were on their way.
-        kept: Bytes that count although they are nobody's: such shares once too much was released, and what is more
-            than all requests may be.
-        unsure_until: Until when bytes of a refused call may still come, so that no other is too large for sure.
-        mark: A time some time ago, and what had been received then.
-        rate: Bytes a second since then.
-    """
-
-    is_counted: bool
-    arrivals: list[_Arrival] = field(default_factory=list)
-    counted_bytes: int = 0
-    received: int = 0
-    looked_at: float = 0.0
-    ahead: int = 0
-    released: int = 0
-    kept: int = 0
-    unsure_until: float = 0.0
-    mark: tuple[float, int] = (0.0, 0)
-    rate: float = 0.0
-
-    def look(self, now: float, received: int) -> None:
-        """Take what was received until now."""
-        new = received - self.received
-        self._share_out(new - self.ahead)
-        self.ahead = max(self.ahead - max(new, 0), 0)  # what came after this number was read is in the next one
-        self.received, self.looked_at = received, now
-        seconds = now - self.mark[0]
-        if seconds >= RATE_SECONDS:
-            self.rate, self.mark = (received - self.mark[1]) / seconds, (now, received)
-
-    def settle(self, arrival: _Arrival, size_bytes: int) -> None:
-        """Take a request that has arrived from the list, and correct what the others have by its size."""
-        self._remove(arrival)
-        others_bytes = arrival.share - _on_the_wire(size_bytes, HEADERS_BYTES)
-        if others_bytes >= 0:
-            self._share_out(others_bytes)
-        else:
-            self._take(-others_bytes)
-
-    def release(self, arrival: _Arrival, *, is_trusted: bool) -> None:
-        """Take a call that has ended from the list, with its share unless it still counts."""
-        if is_trusted:
-            self.released += arrival.share
-        else:
-            self.kept += arrival.share
-        self._remove(arrival)
-
-    @property
-    def pending(self) -> int:
-        """The bytes of its requests that have not arrived as a whole."""
-        return sum(arrival.share for arrival in self.arrivals) + self.kept
-
-    @property
-    def is_full(self) -> bool:
-        """Whether its requests together are certainly larger than all of them may be."""
-        return self.looked_at >= self.unsure_until and not any(arrival.room for arrival in self.arrivals)
-
-    def has_sent_little(self, arrival: _Arrival) -> bool:
-        """Return whether the caller of an unread upload sent less than it could: it has no more, or is slow."""
-        is_known = self.looked_at - arrival.came_at >= QUIET_SECONDS and self.arrivals == [arrival]
-        return is_known and arrival.share < WINDOW_BYTES
-
-    def outlook(self, now: float) -> tuple[int, int]:
-        """Return what the requests that are read will have come to in a while, and again if they end by then."""
-        read = [(arrival.max_bytes, arrival.begun_at) for arrival in self.arrivals if arrival.begun_at is not None]
-        most = sum(max_bytes for max_bytes, _ in read)
-        young = sum(max_bytes for max_bytes, begun_at in read if now - begun_at < YOUNG_SECONDS)
-        coming = self.pending - self.kept + int(self.rate * HORIZON_SECONDS) + young
-        expected = min(most, coming) if self.is_counted else most
-        return self.kept + expected, expected if expected == most else 0
-
-    def _share_out(self, size_bytes: int) -> None:
-        total = sum(arrival.room for arrival in self.arrivals)
-        shared = min(max(size_bytes, 0), total)
-        for arrival in self.arrivals if shared else ():
-            arrival.share += shared * arrival.room // total
-        if self.arrivals:
-            self.kept += max(size_bytes - shared, 0)
-
-    def _take(self, size_bytes: int) -> None:
-        """Take bytes away, those that are nobody's first; what has not been seen yet the next look leaves out."""
-        unowned = min(size_bytes, self.kept)
-        total = sum(arrival.share for arrival in self.arrivals)
-        taken = min(size_bytes - unowned, total)
-        for arrival in self.arrivals if taken else ():
-            arrival.share -= taken * arrival.share // total
-        self.kept -= unowned
-        self.ahead += size_bytes - unowned - taken
-
-    def _remove(self, arrival: _Arrival) -> None:
-        self.arrivals.remove(arrival)
-        if not self.arrivals:
-            self.released = self.kept = 0
-
-
-def _on_the_wire(size_bytes: int, headers_bytes: int = MAX_HEADERS_BYTES) -> int:
-    """Return what a request of this size takes at most on its connection, with what TLS, HTTP/2 and headers add."""
-    return size_bytes + size_bytes // 64 + headers_bytes
 
 
 class Arrivals:
@@ -236,8 +77,8 @@ class Arrivals:
         self._stream_seconds = stream_seconds
         self._streams = CallPool(STREAM_THREADS, "stream")
         self._lock = threading.RLock()
-        self._connections: dict[str, _Connection] = {}
-        self._waiting: list[_Arrival] = []
+        self._connections: dict[str, Connection] = {}
+        self._waiting: list[Arrival] = []
         self._handling_bytes = 0
         self._has_come, self._is_stopping = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._watch, name="arrivals", daemon=True)
@@ -255,7 +96,7 @@ class Arrivals:
 
     def in_front_of(self, pool: CallPool) -> ThreadPoolExecutor:
         """Return what gRPC takes for its thread pool: it lets requests in, and the pool handles them."""
-        return _Front(self, pool)
+        return Front(self.let_in, pool)
 
     def is_done(self, timeout_seconds: float) -> bool:
         """Wait for the end of all calls on threads of its own; return whether it came in time."""
@@ -267,9 +108,9 @@ class Arrivals:
             return
         now = time.monotonic()
         with self._lock:
-            connection = self._connections.setdefault(call.peer, _Connection(is_counted(call.peer)))
+            connection = self._connections.setdefault(call.peer, Connection(is_counted(call.peer)))
             max_bytes = self._max_bytes.get(call.method, SMALL_BYTES)
-            arrival = _Arrival(call, max_bytes, self._uploads.get(call.method, pool), now)
+            arrival = Arrival(call, max_bytes, self._uploads.get(call.method, pool), now)
             connection.arrivals.append(arrival)
             if call.method in self._uploads:
                 self._waiting.append(arrival)
@@ -278,7 +119,7 @@ class Arrivals:
                 self._begin(arrival, now)
         self._has_come.set()
 
-    def _begin(self, arrival: _Arrival, now: float) -> None:
+    def _begin(self, arrival: Arrival, now: float) -> None:
         arrival.begun_at = now
         if arrival.call.has_one_request:
             arrival.call.read(partial(self._arrived, arrival))
@@ -286,7 +127,7 @@ class Arrivals:
             arrival.pool = self._streams
             self._run(arrival, lambda: self._forget(arrival))
 
-    def _run(self, arrival: _Arrival, at_end: Callable[[], object]) -> None:
+    def _run(self, arrival: Arrival, at_end: Callable[[], object]) -> None:
         try:
             arrival.pool.submit(arrival.call.run).add_done_callback(lambda _: at_end())
         except RuntimeError:  # no thread can be started
@@ -313,7 +154,7 @@ class Arrivals:
             elif is_late:
                 self._refuse(arrival, _overloaded())
 
-    def _arrived(self, arrival: _Arrival, size_bytes: int | None) -> None:
+    def _arrived(self, arrival: Arrival, size_bytes: int | None) -> None:
         """Have a request handled; refuse it where it is too large, or where there is no room but by refusing it."""
         if size_bytes is None:
             self._run(arrival, lambda: None)  # its bytes count until the next look, which finds the last of them
@@ -329,8 +170,8 @@ class Arrivals:
         else:
             self._run(arrival, lambda: self._handled(size_bytes))
 
-    def _reason_against(self, arrival: _Arrival, size_bytes: int) -> ApiError | None:
-        if size_bytes > _on_the_wire(arrival.max_bytes):
+    def _reason_against(self, arrival: Arrival, size_bytes: int) -> ApiError | None:
+        if size_bytes > on_the_wire(arrival.max_bytes):
             return self._too_large(arrival)
         is_small = size_bytes <= SMALL_BYTES and arrival.call.method not in self._uploads
         return None if self._make_room() or is_small else _overloaded()
@@ -345,7 +186,7 @@ class Arrivals:
         self._handling_bytes += size_bytes
         self._budget.add(size_bytes)
 
-    def _forget(self, arrival: _Arrival, size_bytes: int | None = None) -> bool:
+    def _forget(self, arrival: Arrival, size_bytes: int | None = None) -> bool:
         """Take the arrival from the lists; return whether it stood there.
 
         Args:
@@ -366,12 +207,12 @@ class Arrivals:
                 self._waiting.remove(arrival)
             return True
 
-    def _refuse(self, arrival: _Arrival, error: ApiError) -> None:
+    def _refuse(self, arrival: Arrival, error: ApiError) -> None:
         self._connections[arrival.call.peer].unsure_until = time.monotonic() + UNSURE_SECONDS
         self._forget(arrival)
         arrival.call.refuse(error)
 
-    def _count(self, connection: _Connection) -> None:
+    def _count(self, connection: Connection) -> None:
         pending = connection.pending
         self._budget.add(pending - connection.counted_bytes)
         connection.counted_bytes = pending
@@ -431,36 +272,10 @@ class Arrivals:
                 self._refuse(arrival, Overloaded(f"this call may take {self._stream_seconds} s, call again"))
         self._count(connection)
 
-    def _too_large(self, arrival: _Arrival) -> PayloadTooLarge:
+    def _too_large(self, arrival: Arrival) -> PayloadTooLarge:
         message = f"the request is larger than this call takes, the limit is {arrival.max_bytes} bytes"
         advice = self._advice.get(arrival.call.method)
         return PayloadTooLarge(f"{message}; {advice}" if advice else message)
-
-
-class _Front(ThreadPoolExecutor):
-    """Stands where gRPC has its thread pool. It has no threads of its own; gRPC's types take no other executor."""
-
-    def __init__(self, arrivals: Arrivals, pool: CallPool) -> None:
-        super().__init__(1)
-        self._arrivals = arrivals
-        self._pool = pool
-
-    def submit(self, call: Callable[..., Any], /, *arguments: Any, **named: Any) -> "Future[Any]":
-        """Let the call's request in; the future says nothing, and gRPC asks it nothing.
-
-        Nothing is raised: this is gRPC's own thread, and without it the server would hear nothing any more.
-        """
-        held = held_call((call, *arguments))
-        try:
-            if held is None:
-                return self._pool.submit(call, *arguments, **named)
-            self._arrivals.let_in(held, self._pool)
-        except Exception as error:
-            logger.exception("a call cannot be let in")
-            with suppress(Exception):
-                if held:
-                    held.refuse(error)
-        return Future()
 
 
 def _overloaded() -> Overloaded:
