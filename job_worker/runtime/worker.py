@@ -3,11 +3,11 @@
 import logging
 import math
 import random
-from collections import Counter
 from collections.abc import Callable, Collection
 from pathlib import Path
 
 import grpc
+from cachetools import LRUCache
 
 from job_worker.errors import (
     Cancelled,
@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 IDLE_PAUSE_SECONDS = 0.5
 """Mean pause after an empty answer that came early: the server had no room for one more waiting worker."""
+MOST_COUNTED = 1_000
+"""Of so many jobs it is known how often they were released."""
 UNUSABLE_PAUSE_SECONDS = 10.0
 """Pause after a job that this host could not do: another worker may take it, and space may become free."""
 MAX_ERROR_CHARACTERS = 4000
@@ -87,7 +89,7 @@ class Worker:
         self._max_job_seconds = max_job_seconds
         self._jitter = jitter
         self._clock = clock
-        self._releases = Counter[tuple[str, type[HostUnusable]]]()
+        self._releases = LRUCache[tuple[str, type[HostUnusable]], int](MOST_COUNTED)
 
     def run_forever(self) -> None:
         """Work until a stop is requested.
@@ -156,8 +158,9 @@ class Worker:
             self._api.release(job_id)
             raise
         except HostUnusable as error:
-            self._releases[job_id, type(error)] += 1
-            if self._releases[job_id, type(error)] > error.max_releases:
+            reason = job_id, type(error)
+            self._releases[reason] = self._releases.get(reason, 0) + 1
+            if self._releases[reason] > error.max_releases:
                 self._fail(job_id, f"released again and again: {error}")
             else:
                 self._api.release(job_id)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from job_api.storage.base import StorageFull
 from job_api.storage.keys import JOBS_FOLDER, results_key
 from job_api.storage.local_storage import LocalStorage
-from job_api.storage.memory_storage import MemoryStorage
+from job_api.testing.memory_storage import MemoryStorage
 from job_api.testing.storage import JOB, KEY, BrokenSource, MakeStorage, StorageConformance, files_under, load, save
 from tests.support.faults import Faults, faults
 

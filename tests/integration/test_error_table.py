@@ -19,7 +19,7 @@ from google.protobuf.duration_pb2 import Duration
 from job_api.bootstrap import STAGING_FOLDER
 from job_api.settings import ApiSettings
 from job_api.storage.base import StorageFull
-from job_api.storage.memory_storage import MemoryStorage
+from job_api.testing.memory_storage import MemoryStorage
 from shared.contract.errors import reason_of, retry_delay_seconds
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.reasons import ERROR_DOMAIN, Reason

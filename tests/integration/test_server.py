@@ -21,7 +21,7 @@ from job_api.listener import AddressUnavailable
 from job_api.services.dispatch import DEFAULT_CHUNK_BYTES, DispatchService
 from job_api.services.job_queue import Waiter
 from job_api.settings import ApiSettings
-from job_api.storage.memory_storage import MemoryStorage
+from job_api.testing.memory_storage import MemoryStorage
 from shared.contract.channel import CHANNEL_OPTIONS
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import WorkerServiceStub

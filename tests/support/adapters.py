@@ -9,7 +9,7 @@ from job_api.core.database import Database
 from job_api.core.group_writer import GroupWriter
 from job_api.queue.memory_queue import MemoryQueue
 from job_api.repositories.jobs import JobRepository
-from job_api.storage.memory_storage import MemoryStorage
+from job_api.testing.memory_storage import MemoryStorage
 from shared.contract.job_status import JobStatus
 
 

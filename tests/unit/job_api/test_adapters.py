@@ -12,7 +12,7 @@ from job_api.queue.memory_queue import MemoryQueue
 from job_api.services.recovery import StorageUnusable
 from job_api.settings import ApiSettings
 from job_api.storage.local_storage import LocalStorage
-from job_api.storage.memory_storage import MemoryStorage
+from job_api.testing.memory_storage import MemoryStorage
 from shared.process.exit_codes import ExitCode
 from shared.process.plugins import PluginUnusable
 from tests.support.adapters import raises
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.unit
 
 SOURCE = """
     from job_api.queue.memory_queue import MemoryQueue
-    from job_api.storage.memory_storage import MemoryStorage
+    from job_api.testing.memory_storage import MemoryStorage
 
     class Sized(MemoryStorage):
         def __init__(self, capacity_bytes: int = 1 << 40) -> None:

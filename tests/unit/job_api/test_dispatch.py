@@ -24,7 +24,7 @@ from job_api.services.job_queue import Waiter
 from job_api.settings import ApiSettings
 from job_api.storage.base import StorageFull
 from job_api.storage.keys import input_key, results_key
-from job_api.storage.memory_storage import MemoryStorage
+from job_api.testing.memory_storage import MemoryStorage
 from shared.contract.job_status import JobStatus
 from tests.support.adapters import HookedStorage, JobHooks, RecordingQueue, raises
 from tests.support.clock import FakeClock
