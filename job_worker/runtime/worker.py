@@ -191,6 +191,8 @@ class Worker:
             raise
         except (HostUnusable, LeaseLost, ModelLoadError, grpc.RpcError):
             raise
+        except OSError as error:
+            raise HostUnusable(f"this host cannot open or read the job's files ({error.strerror})") from error
         except Exception:
             logger.exception("job failed by an unforeseen error", extra={"job_id": job_id})
             self._fail(job_id, "internal error of the worker; its log has more under this job's id")

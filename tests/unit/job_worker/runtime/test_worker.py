@@ -1,5 +1,6 @@
 """One worker's life, with neither a server nor models."""
 
+import errno
 import logging
 import os
 import threading
@@ -363,6 +364,14 @@ def test_a_job_that_this_host_can_never_do_is_released_often_and_then_fails(
         assert worker.run_once()
     assert api.failed == {"job": f"released again and again: {error}"}
     assert len(api.released) == error.max_releases
+
+
+def test_a_job_whose_results_cannot_be_opened_to_be_sent_is_released(make_worker: MakeWorker, stop: StopSignal) -> None:
+    stop.requested = CountedPauses(last=1)
+    api = FakeApi("job")
+    api.on_complete = raising(OSError(errno.EMFILE, "Too many open files"))
+    make_worker(api, FakeRunner()).run_forever()
+    assert (api.failed, api.released) == ({}, ["job"])
 
 
 def test_a_job_for_whose_lease_there_is_no_thread_is_released(
