@@ -79,7 +79,7 @@ def _frame(frame: FrameResult) -> dict[str, Any]:
 
 
 def _detection(found: Detection) -> dict[str, Any]:
-    class_id = found.class_id if (found.class_id or 0) <= MAX_INTEGER else None
+    class_id = found.class_id if abs(found.class_id or 0) <= MAX_INTEGER else None
     return msgspec.structs.asdict(found) | {"class_id": class_id, "box": dict(zip(_BOX.names, found.box, strict=True))}
 
 

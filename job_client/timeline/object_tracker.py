@@ -7,14 +7,13 @@ second tracker follows what is left then, so that the tracks of the first are th
 to frame. Matches are made greedily, the largest overlap first, which is deterministic.
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
 from job_client.timeline.geometry import Motion, Rows, grown, overlap
 from job_client.timeline.settings import TimelineSettings
 from job_client.timeline.spans import FrameTime, ObjectSpan, Sighting
-from shared.results import Detection
+from shared.results import Box, Detection
 
 HIGH_CONFIDENCE = 0.4
 """From which confidence a detection may begin a track; how far it is above that is its evidence."""
@@ -42,18 +41,36 @@ class _Track:
     def __init__(self, time: FrameTime, found: Detection, track_id: int) -> None:
         self.track_id = track_id
         self.motion = Motion(found.box, time.index)
-        self.sighting = Sighting.at(time, found.confidence, found.box)
         self.label = found.label
-        self.evidence = max(0.0, found.confidence - HIGH_CONFIDENCE)
-        self._votes = defaultdict[str, float](float, {found.label: found.confidence * time.votes})
+        self.evidence = 0.0
+        self._sighting = Sighting.at(time, found.confidence, found.box)
+        self._votes: dict[str, float] = {}
+        self._best: dict[str, tuple[float, int, Box]] = {}
+        self._count(time, found)
 
     def add(self, time: FrameTime, found: Detection) -> None:
         self.motion.moved_to(found.box, time.index)
-        self.sighting.extend(Sighting.at(time, found.confidence, found.box))
-        self.evidence += max(0.0, found.confidence - HIGH_CONFIDENCE)
-        self._votes[found.label] += found.confidence * time.votes
+        self._sighting.extend(Sighting.at(time, found.confidence, found.box))
+        self._count(time, found)
         if len(self._votes) > 1:
             self.label = max(self._votes, key=lambda label: (self._votes[label], label))
+
+    def _count(self, time: FrameTime, found: Detection) -> None:
+        label, confidence = found.label, found.confidence
+        self.evidence += max(0.0, confidence - HIGH_CONFIDENCE) * time.weight
+        self._votes[label] = self._votes.get(label, 0.0) + confidence * time.votes
+        if label not in self._best or confidence > self._best[label][0]:
+            self._best[label] = confidence, time.index, found.box
+
+    @property
+    def last(self) -> FrameTime:
+        """The latest frame in which it was found."""
+        return self._sighting.last
+
+    def span(self) -> ObjectSpan:
+        """Return what was seen; the best frame is that of the label that was voted."""
+        self._sighting.confidence, self._sighting.best_frame, self._sighting.box = self._best[self.label]
+        return ObjectSpan(*self._sighting.span(), label=self.label, track_id=self.track_id, evidence=self.evidence)
 
 
 class ObjectTracker:
@@ -137,16 +154,13 @@ class ObjectTracker:
     def _leave(self, time: FrameTime) -> None:
         """End the tracks that were not found for too long."""
         oldest_ms = time.start_ms - self._settings.object_gap_ms
-        left = [track for track in self._tracks if track.sighting.last.end_ms < oldest_ms]
+        left = [track for track in self._tracks if track.last.end_ms < oldest_ms]
         if left:
-            self._tracks = [track for track in self._tracks if track.sighting.last.end_ms >= oldest_ms]
+            self._tracks = [track for track in self._tracks if track.last.end_ms >= oldest_ms]
             self._end(left)
 
     def _end(self, tracks: Sequence[_Track]) -> None:
-        for track in tracks:
-            if track.evidence >= self._settings.min_object_evidence:
-                seen, evidence = track.sighting.span(), track.evidence
-                self.ended.append(ObjectSpan(*seen, label=track.label, track_id=track.track_id, evidence=evidence))
+        self.ended += [track.span() for track in tracks if track.evidence >= self._settings.min_object_evidence]
 
 
 def _is_new(found: Detection, known: Sequence[Detection]) -> bool:

@@ -83,6 +83,11 @@ class CodeSpan(Span):
     text: str
 
 
+LONG_FRAME_MS = 200.0
+"""A frame that is shown for longer counts more than one, in proportion: slides and screens have few frames."""
+MAX_WEIGHT = 1000.0
+
+
 @dataclass(frozen=True, slots=True)
 class FrameTime:
     """A frame and from when to when it is shown, in milliseconds."""
@@ -95,6 +100,11 @@ class FrameTime:
     def votes(self) -> float:
         """How much what is seen in it counts: its milliseconds, at least one, since times may be equal."""
         return max(self.end_ms - self.start_ms, 1.0)
+
+    @property
+    def weight(self) -> float:
+        """As how many frames it counts to decide whether something lasts: 1, or more for a long one."""
+        return min(max((self.end_ms - self.start_ms) / LONG_FRAME_MS, 1.0), MAX_WEIGHT)
 
 
 @dataclass(slots=True)

@@ -48,6 +48,10 @@ SURENESS_POWER = 12
 """A reading is sure by its confidence to this power: 0.9 at 0.99, 0.5 at 0.95, and 0.1 at 0.82, which is what edges and
 textures are read with that are no text."""
 
+FLASH_SHARE = 0.25
+"""What other text that flashes up at the place of a line counts: a wrong reading is likelier than a sign that changes
+for a moment and then says again what it said."""
+
 LONE_CHARACTER = 0.2
 """As how many characters one counts that stands alone, and text that has neither letters nor digits."""
 
@@ -93,7 +97,7 @@ class _Run:
 
     def _count(self, time: FrameTime, reading: Reading) -> None:
         weight = weight_of(reading.confidence)
-        self.weight += weight
+        self.weight += weight * time.weight
         self.votes += weight * time.votes
         self.sureness += reading.confidence**SURENESS_POWER
 
@@ -102,6 +106,12 @@ class _Run:
         """How surely there was text at all: the longer, the surer; textures look like lone characters."""
         characters = sum(map(str.isalnum, self.text)) or bool(self.text.strip())
         return self.sureness * (characters - 0.5 if characters > 1 else LONE_CHARACTER * characters)
+
+    def flash(self, min_evidence: float) -> Iterator[TextSpan]:
+        """Yield this as a line of its own, where it is none of those that are shown before and after it."""
+        evidence = FLASH_SHARE * self.evidence
+        if evidence >= min_evidence:
+            yield TextSpan(*self.sighting.span(), text=self.text, evidence=evidence)
 
     def cost_if_shown(self, text: str) -> float:
         """Return what it costs to take this for readings of another text."""
@@ -121,11 +131,11 @@ class _Line:
         self._evidence = 0.0
         self._sighting: Sighting | None = None
 
-    def add(self, run: _Run) -> None:
-        """Take in a run, unless it reads something else altogether."""
+    def add(self, run: _Run) -> bool:
+        """Take in a run, unless it reads something else altogether; return whether it was taken in."""
         kind = difference(run.text, self.state)
         if kind is Difference.other:
-            return
+            return False
         if kind is not Difference.number:  # of two numbers no third one can be voted
             self._count(run)
         self._evidence += run.evidence
@@ -133,6 +143,7 @@ class _Line:
             self._sighting.extend(run.sighting)
         else:
             self._sighting = run.sighting
+        return True
 
     def _count(self, run: _Run) -> None:
         self._votes[run.text] = self._votes.get(run.text, 0.0) + run.votes
@@ -183,7 +194,8 @@ class TextRuns:
                 if self._line and (span := self._line.span(self._min_evidence)):
                     yield span
                 self._line = _Line(shown)
-            self._line.add(run)
+            if not self._line.add(run):
+                yield from run.flash(self._min_evidence)
         del self._runs[:count]
 
 

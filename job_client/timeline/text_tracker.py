@@ -1,6 +1,6 @@
 """Follows lines of text from frame to frame, by where they are and what they say."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 from job_client.timeline.geometry import Motion, Rows, area, cover, enclosing_box, grown, intersection, middle, union_of
@@ -21,6 +21,10 @@ MAX_JUMP = 2.0
 
 MIN_KNOWN_CHARS = 4
 """How long a text must be for a line to be known by it."""
+
+MIN_MOVING_CHARS = 2
+"""How long it must be where nothing else in view says the same: lone characters are read in textures, now here now
+there."""
 
 WITHIN = 0.7
 """How much of a fragment must be within the line that it is of."""
@@ -64,7 +68,7 @@ class TextTracker:
     def add(self, time: FrameTime, lines: Sequence[TextLine]) -> Iterator[TextSpan]:
         """Take in the lines of the next frame; yield the lines that are over."""
         yield from self._leave(time)
-        frame = _Matching(time, self._places, [Reading(x.text, x.confidence, enclosing_box(x.polygon)) for x in lines])
+        frame = _Matching(time, self._places, list(map(_reading, lines)))
         for place, reading in frame.matches():
             yield from place.add(time, reading)
         for reading in frame.unknown():
@@ -102,6 +106,7 @@ class _Matching:
         self._match_equal()
         self._match_joined()
         self._match_nearest()
+        self._match_moved()
         return self._matched
 
     def unknown(self) -> list[Reading]:
@@ -154,6 +159,18 @@ class _Matching:
             if place in self._places and reading in self._readings:
                 self._take(place, reading)
 
+    def _match_moved(self) -> None:
+        """Match what says the same elsewhere, where no other place and no other reading says so."""
+        by_text: dict[str, list[_Place]] = defaultdict(list)
+        for place in self._places:
+            by_text[place.text].append(place)
+        times_read = Counter(reading.text for reading in self._readings)
+        once = (text for text, times in times_read.items() if times == 1 and len(text) >= MIN_MOVING_CHARS)
+        alone = {text: by_text[text][0] for text in once if len(by_text[text]) == 1}
+        for reading in [one for one in self._readings if one.text in alone]:
+            if _is_near(self._boxes[alone[reading.text]], reading.box):
+                self._take(alone[reading.text], reading)
+
     def _score(self, place: _Place, reading: Reading) -> float:
         expected, box = self._boxes[place], reading.box
         heights = expected[3] - expected[1], box[3] - box[1]
@@ -171,6 +188,11 @@ class _Matching:
         return _SAME_TEXT[kind] if kind < Difference.number else 0.0
 
 
+def _reading(line: TextLine) -> Reading:
+    confidence = min(max(line.confidence, 0.0), 1.0)  # a plugin may state any number
+    return Reading(line.text, confidence, enclosing_box(line.polygon))
+
+
 def _joined(readings: Sequence[Reading]) -> Reading:
     """Return fragments, from left to right, as one reading."""
     text = " ".join(reading.text for reading in readings)
@@ -179,6 +201,14 @@ def _joined(readings: Sequence[Reading]) -> Reading:
 
 def _is_within(box: Box, whole: Box) -> bool:
     return intersection(box, whole) >= WITHIN * area(box)
+
+
+def _is_near(expected: Box, box: Box) -> bool:
+    """Return whether a line of this size can have moved so far since the frame before."""
+    heights = expected[3] - expected[1], box[3] - box[1]
+    across, down = abs(box[0] - expected[0]), abs(middle(box) - middle(expected))
+    reach = MAX_JUMP * max(heights)
+    return max(heights) <= MAX_HEIGHT_RATIO * min(heights) and across <= max(reach, box[2] - box[0]) and down <= reach
 
 
 def _distance(one: Box, other: Box) -> float:

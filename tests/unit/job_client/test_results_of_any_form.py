@@ -48,6 +48,22 @@ def written_as(export_format: ExportFormat, results: Sequence[FrameResult]) -> b
 
 
 @pytest.mark.parametrize("export_format", list(ExportFormat))
+def test_every_format_takes_any_number(export_format: ExportFormat) -> None:
+    strange = frame(0, {"dog": 1e26}, {"STOP": 1e26})
+    strange["result"]["detections"] += [
+        {
+            "label": "cat",
+            "class_id": -(10**30),
+            "confidence": 0.9,
+            "box": {"x1": 0.0, "y1": 0.0, "x2": 1e308, "y2": 1e308},
+        }
+    ]
+    written = written_as(export_format, frame_results([strange, frame(1, {}, {"STAY": 0.9})]))
+    assert b"Infinity" not in written
+    assert written
+
+
+@pytest.mark.parametrize("export_format", list(ExportFormat))
 def test_every_format_takes_results_of_any_form(export_format: ExportFormat) -> None:
     good = frame_results([{"frame_index": len(CUSTOM), "result": GOOD}])
     written = written_as(export_format, ALL_CUSTOM)

@@ -105,6 +105,17 @@ def test_the_best_frame_and_its_box_are_told() -> None:
     assert (car.best_frame, round(car.confidence, 2), car.box[0]) == (7, 0.9, 7.0)
 
 
+def test_the_best_frame_is_one_of_the_label_that_was_voted() -> None:
+    frames = [[found("car", 0.0, confidence=0.95)]] * 10 + [[found("person", 1.0, confidence=0.9)]] * 15
+    [span] = objects_of(frames)
+    assert (span.label, span.best_frame, span.confidence, span.first_frame) == ("person", 10, 0.9, 0)
+
+
+def test_what_is_found_in_frames_that_are_shown_for_long_is_no_noise() -> None:
+    results = [FrameResult(index, index * 1000.0, (found("car", 0.0),), (), {}) for index in range(2)]
+    assert spans(timeline_of(results).objects) == [("car", 0, 1)]
+
+
 def test_nothing_depends_on_the_order_of_the_detections() -> None:
     drawn = random.Random(1)
     frames = [[found("car", 30.0 * k + n, confidence=0.3 + 0.6 * drawn.random()) for k in range(8)] for n in range(100)]

@@ -13,16 +13,14 @@ pytestmark = pytest.mark.unit
 FRAME_MS = 40.0
 PLACE = (100.0, 300.0, 500.0, 330.0)
 
-Seen = tuple[str, float, Box]
-
 
 def line(text: str, confidence: float = 0.97, box: Box = PLACE) -> TextLine:
     x1, y1, x2, y2 = box
     return TextLine(text=text, confidence=confidence, polygon=((x1, y1), (x2, y1), (x2, y2), (x1, y2)))
 
 
-def frames(lines: Iterable[Sequence[TextLine]]) -> list[FrameResult]:
-    return [FrameResult(index, index * FRAME_MS, (), tuple(each), {}) for index, each in enumerate(lines)]
+def frames(lines: Iterable[Sequence[TextLine]], frame_ms: float = FRAME_MS) -> list[FrameResult]:
+    return [FrameResult(index, index * frame_ms, (), tuple(each), {}) for index, each in enumerate(lines)]
 
 
 def shown(*parts: tuple[str, int]) -> list[Sequence[TextLine]]:
@@ -118,6 +116,26 @@ def test_a_line_that_moves_is_one_line() -> None:
     assert (span.first_box[1], span.last_box[1]) == (400.0, 49.0)
 
 
+@pytest.mark.parametrize(
+    ("text", "right", "down"), [("BUS", 40, 0), ("BUS", 0, 12), ("42", 30, 5), ("出口", 42, 0), ("TAXI", -60, 0)]
+)
+def test_short_text_that_moves_is_one_line(text: str, right: int, down: int) -> None:
+    places = [(1500.0 + right * n, 100.0 + down * n) for n in range(25)]
+    moving = [[line(text, box=(x, y, x + 60.0, y + 20.0))] for x, y in places]
+    assert texts_of(moving) == [(text, 0, 24)]
+
+
+def test_a_lone_character_that_is_read_now_here_now_there_is_noise() -> None:
+    places = [(100.0 + 30 * (n % 2), 100.0, 112.0 + 30 * (n % 2), 120.0) for n in range(12)]
+    assert texts_of([[line("1", 0.99, box)] for box in places]) == []
+
+
+def test_two_places_that_say_the_same_are_not_taken_for_one_that_moves() -> None:
+    left, right, far = (100.0, 100.0, 160.0, 120.0), (200.0, 100.0, 260.0, 120.0), (240.0, 100.0, 300.0, 120.0)
+    both = [[line("BUS", box=right), line("BUS", box=left)]] * 10
+    assert texts_of([*both, [line("BUS", 0.999, far)], *both]) == [("BUS", 0, 20), ("BUS", 0, 20), ("BUS", 10, 10)]
+
+
 def test_a_line_that_zooms_from_a_spot_is_one_line() -> None:
     spot, whole = (301.0, 177.0, 337.0, 184.0), (148.0, 154.0, 495.0, 211.0)
     small, large = line("THATEALL", 0.91, spot), line("THAT'S ALL!", 0.99, whole)
@@ -177,6 +195,24 @@ def test_a_word_that_flashes_up_in_two_frames_is_kept(flash: str) -> None:
 
 def test_noise_at_the_place_of_a_line_does_not_cut_it() -> None:
     assert texts_of(shown(("Good morning", 20), ("xvq", 1), ("Good morning", 20))) == [("Good morning", 0, 40)]
+
+
+def test_other_text_for_a_moment_at_the_place_of_a_line_is_noise_and_is_kept_where_all_is() -> None:
+    flash = [*shown(("EXIT", 25)), [line("STOP", 0.999)], *shown(("EXIT", 24))]
+    assert texts_of(flash) == [("EXIT", 0, 49)]
+    assert texts_of(flash, min_text_evidence=0.0) == [("EXIT", 0, 49), ("STOP", 25, 25)]
+
+
+@pytest.mark.parametrize("seconds", [1, 60])
+def test_a_frame_that_is_shown_for_long_is_no_moment(seconds: int) -> None:
+    slides = ["Question one", "Answer blue", "Question one", "Slide alpha", "Slide gamma", "Slide delta", "Slide omega"]
+    spans = timeline_of(frames([[line(text)] for text in slides], seconds * 1000.0)).texts
+    assert [span.text for span in spans] == slides
+
+
+@pytest.mark.parametrize("confidence", [1e26, -3.0])
+def test_any_confidence_that_a_plugin_states_is_taken(confidence: float) -> None:
+    timeline_of(frames([[line("Good morning", confidence)], [line("Good evening", 0.9)]] * 5))
 
 
 def test_noise_before_and_behind_a_line_does_not_lengthen_it() -> None:
