@@ -49,8 +49,8 @@ class VideoFilePipelineService:
             JobCannotBeDone: There is no such pipeline.
             VideoError: The file has no frame that can be decoded.
         """
-        for frame, analysis in analyse_frames(self._open_video(file_path), self._find(pipeline_id)):
-            yield encode_frame(frame.index, frame.timestamp_ms, analysis)
+        for frame in analyse_frames(self._open_video(file_path), self._find(pipeline_id)):
+            yield encode_frame(frame.index, frame.timestamp_ms, frame.analysis)
 
     def _find(self, pipeline_id: str) -> Pipeline:
         if pipeline_id not in self._pipelines:

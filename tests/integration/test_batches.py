@@ -223,7 +223,7 @@ def found_in(
 ) -> list[object]:
     """Return what is found in the frames of a video, before it is rounded."""
     analysed = analyse_frames(frames(images), Unrounded(detector), max_bytes_ahead)
-    return [analysis["found"] for _, analysis in analysed]
+    return [frame.analysis["found"] for frame in analysed]
 
 
 A, B, C, D, E = IMAGES[:5]

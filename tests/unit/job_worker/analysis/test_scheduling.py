@@ -1,14 +1,15 @@
 """Concurrent analysis: in order, each frame once, bounded, and the same whatever the number of threads."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
 from job_worker.analysis.pipeline import Analysis
-from job_worker.analysis.scheduling import CACHED_IMAGES, analyse_frames
+from job_worker.analysis.scheduling import CACHED_IMAGES, MAX_RESULTS_AHEAD, analyse_frames
 from shared.video.frame import Frame, Image
 from tests.support.waiting import eventually
 
@@ -39,7 +40,7 @@ def brightness(image: Image) -> Analysis:
 @pytest.mark.parametrize("at_once", [1, 2, 7])
 def test_every_frame_comes_once_in_order_with_its_own_result(at_once: int) -> None:
     found = list(analyse_frames((frame(index) for index in range(50)), OneByOne(brightness, at_once)))
-    assert [(one.index, result["brightness"]) for one, result in found] == [(index, index) for index in range(50)]
+    assert [(one.index, one.analysis["brightness"]) for one in found] == [(index, index) for index in range(50)]
 
 
 def test_as_many_images_are_analysed_at_once_as_the_pipeline_allows() -> None:
@@ -63,59 +64,93 @@ def test_an_engine_that_belongs_to_one_thread_is_called_from_the_calling_one() -
     assert threads == {threading.current_thread()}
 
 
-def test_a_slow_frame_holds_back_the_reading_of_more_than_a_few() -> None:
-    slow = threading.Event()
-    read: list[int] = []
+class Source:
+    """Frames whose images are counted as they are read, and for as long as anybody has them."""
 
-    def frames() -> Iterator[Frame]:
-        for index in range(100):
-            read.append(index)
-            yield frame(index)
+    def __init__(self, sides: Iterable[int], value: int | None = None) -> None:
+        self.read = 0
+        self.most_bytes = 0
+        self._sides = list(sides)
+        self._value = value
+        self._images: weakref.WeakValueDictionary[int, Image] = weakref.WeakValueDictionary()
 
-    def analyse(image: Image) -> Analysis:
-        if not image.max():
-            slow.wait(10)
-        return {}
+    def __iter__(self) -> Iterator[Frame]:
+        for index, side in enumerate(self._sides):
+            self.read += 1
+            one = frame(index, index and index % 255 + 1 if self._value is None else self._value, side)
+            self._images[index] = one.image
+            self.most_bytes = max(self.most_bytes, sum(image.nbytes for image in self._images.values()))
+            yield one
+            del one
 
-    found = analyse_frames(frames(), OneByOne(analyse, 2))
-    reader = threading.Thread(target=lambda: list(found))
+
+@pytest.fixture
+def held() -> Iterator[threading.Event]:
+    """What analyses wait for, at most until the end of the test."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+def in_background(source: Source, analyse: Callable[[Image], Analysis], at_once: int) -> threading.Thread:
+    reader = threading.Thread(target=lambda: list(analyse_frames(source, OneByOne(analyse, at_once))))
     reader.start()
-    eventually(lambda: len(read) >= 3, "the frames ahead")
-    slow.wait(0.1)
-    assert len(read) == 3
-    slow.set()
+    return reader
+
+
+def test_no_more_images_are_read_than_can_be_analysed_and_one(held: threading.Event) -> None:
+    source = Source([2] * 100)
+    reader = in_background(source, lambda _: {"waited": held.wait(10)}, 2)
+    eventually(lambda: source.read >= 3, "the images ahead")
+    held.wait(0.1)
+    assert source.read == 3
+    held.set()
     reader.join(10)
-    assert len(read) == 100
+    assert source.read == 100
+
+
+def test_a_slow_image_holds_up_no_other_but_some_hundreds(held: threading.Event) -> None:
+    source = Source([2] * 1000)
+    reader = in_background(source, lambda image: {"waited": image.max() == 0 and held.wait(10)}, 2)
+    most = 2 + MAX_RESULTS_AHEAD + 1
+    eventually(lambda: source.read >= most, "the frames behind the slow one")
+    held.wait(0.1)
+    assert source.read == most
+    held.set()
+    reader.join(10)
+    assert source.read == 1000
+
+
+def test_images_that_repeat_hold_up_no_others() -> None:
+    meeting = threading.Barrier(3, timeout=10)
+
+    def meet(image: Image) -> Analysis:
+        meeting.wait()
+        return brightness(image)
+
+    shown = (frame(index, index // 20) for index in range(60))
+    assert [one.analysis["brightness"] for one in analyse_frames(shown, OneByOne(meet, 3))] == [
+        index // 20 for index in range(60)
+    ]
 
 
 def test_images_too_large_to_wait_come_one_by_one() -> None:
-    read = []
-
-    def frames() -> Iterator[Frame]:
-        for index in range(20):
-            read.append(index)
-            yield frame(index)
-
-    for done, _ in analyse_frames(frames(), OneByOne(brightness, 8), max_bytes_ahead=frame(0).image.nbytes):
-        assert len(read) - done.index <= 2
+    source = Source([2] * 20)
+    assert len(list(analyse_frames(source, OneByOne(brightness, 8), max_bytes_ahead=frame(0).image.nbytes))) == 20
+    assert source.most_bytes <= 3 * frame(0).image.nbytes  # one is analysed, one waits, and one was just read
 
 
 def test_images_that_grow_take_no_more_memory_than_those_before() -> None:
     small, large = frame(0).image.nbytes, frame(0, side=4).image.nbytes
-    bytes_read = 0
+    source = Source([2] * 20 + [4] * 20)
+    assert len(list(analyse_frames(source, OneByOne(brightness, 8), max_bytes_ahead=8 * small))) == 40
+    assert source.most_bytes <= 8 * small + 2 * large
 
-    def frames() -> Iterator[Frame]:
-        nonlocal bytes_read
-        for index in range(40):
-            one = frame(index, side=2 if index < 20 else 4)
-            bytes_read += one.image.nbytes
-            yield one
 
-    bytes_done = 0
-    for done, _ in analyse_frames(frames(), OneByOne(brightness, 8), max_bytes_ahead=8 * small):
-        assert bytes_read - bytes_done <= 8 * small + large
-        bytes_done += done.image.nbytes
-    assert bytes_done == bytes_read
+def test_an_image_that_stays_is_held_once() -> None:
+    source = Source([2] * 1000, value=7)
+    assert len(list(analyse_frames(source, Batches(4)))) == 1000
+    assert source.most_bytes <= 3 * frame(0).image.nbytes
 
 
 def test_an_image_that_repeats_is_analysed_once() -> None:
@@ -128,8 +163,8 @@ def test_an_image_that_repeats_is_analysed_once() -> None:
     values = [1, 2, 1, 2, 3, 1]
     found = list(analyse_frames((frame(index, value) for index, value in enumerate(values)), OneByOne(analyse, 1)))
     assert seen == [1, 2, 3]
-    assert [result["brightness"] for _, result in found] == values
-    assert [one.index for one, _ in found] == [0, 1, 2, 3, 4, 5]
+    assert [one.analysis["brightness"] for one in found] == values
+    assert [one.index for one in found] == [0, 1, 2, 3, 4, 5]
 
 
 def test_images_of_equal_bytes_and_other_sizes_are_different_ones() -> None:
@@ -197,21 +232,31 @@ class Batches:
 def test_in_batches_every_frame_comes_once_in_order_with_its_own_result(size: int) -> None:
     batches = Batches(size)
     found = list(analyse_frames((frame(index) for index in range(50)), batches))
-    assert [(one.index, result["brightness"]) for one, result in found] == [(index, index) for index in range(50)]
+    assert [(one.index, one.analysis["brightness"]) for one in found] == [(index, index) for index in range(50)]
     full, rest = divmod(50, size)
     assert batches.sizes == [size] * full + ([rest] if rest else [])
 
 
 def test_no_more_frames_are_read_ahead_than_make_a_batch() -> None:
-    read: list[int] = []
+    source = Source([2] * 30)
+    ahead = [source.read - done.index for done in analyse_frames(source, Batches(4))]
+    assert len(ahead) == 30
+    assert max(ahead) <= 5
 
-    def frames() -> Iterator[Frame]:
-        for index in range(30):
-            read.append(index)
-            yield frame(index)
 
-    for done, _ in analyse_frames(frames(), Batches(4)):
-        assert len(read) - done.index <= 5
+@pytest.mark.parametrize("hold", [False, True])
+def test_which_images_share_a_batch_depends_on_the_video_alone(hold: bool, held: threading.Event) -> None:
+    class Slow(Batches):
+        concurrency = 3
+
+        def analyse_batch(self, images: Sequence[Image]) -> list[Analysis]:
+            held.wait(0.02 * hold * len(self.sizes))
+            return super().analyse_batch(images)
+
+    batches = Slow(4)
+    values = [*range(6), *[6] * 2 * MAX_RESULTS_AHEAD, *range(7, 12)]
+    list(analyse_frames((frame(index, value % 256) for index, value in enumerate(values)), batches))
+    assert sorted(batches.sizes) == [1, 3, 4, 4]
 
 
 def test_a_batch_of_images_too_large_to_wait_is_smaller() -> None:
@@ -225,7 +270,7 @@ def test_a_batch_holds_images_of_one_size() -> None:
     batches = Batches(4)
     frames = [frame(index, side=side) for index, side in enumerate(sides)]
     found = list(analyse_frames(frames, batches))
-    assert [result["brightness"] for _, result in found] == list(range(6))
+    assert [one.analysis["brightness"] for one in found] == list(range(6))
     assert batches.sizes == [2, 3, 1]
 
 
@@ -233,7 +278,7 @@ def test_an_image_that_repeats_is_in_one_batch_alone() -> None:
     batches = Batches(3)
     values = [1, 1, 1, 1, 1, 2, 2, 3]
     found = list(analyse_frames((frame(index, value) for index, value in enumerate(values)), batches))
-    assert [result["brightness"] for _, result in found] == values
+    assert [one.analysis["brightness"] for one in found] == values
     assert sum(batches.sizes) == 3
 
 
