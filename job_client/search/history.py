@@ -1,13 +1,19 @@
 """From which file each job was submitted."""
 
+import contextlib
 import json
 from collections.abc import Collection
 from pathlib import Path
 
+from filelock import FileLock
 from platformdirs import user_state_path
 
 from job_client.files import written_whole
 from job_client.search.servers import name_of_server
+
+LOCK_SECONDS = 5.0
+"""Another process has the history for milliseconds; where one hangs, the history is done without."""
+POLL_SECONDS = 0.01
 
 
 class History:
@@ -21,45 +27,49 @@ class History:
     def __init__(self, address: str, folder: Path | None = None) -> None:
         folder = folder or user_state_path("foregsyte", appauthor=False) / "history"
         self._path = folder / f"{name_of_server(address)}.jsonl"
+        self._lock = FileLock(self._path.with_suffix(".lock"), LOCK_SECONDS, poll_interval=POLL_SECONDS)
 
     def add(self, job_id: str, video: Path) -> None:
         """Note from which file a job was submitted.
 
         Raises:
-            OSError: The history cannot be written.
+            OSError: The history cannot be written, or another process does not let go of it.
         """
+        line = json.dumps({"job_id": job_id, "file": str(video.absolute())})
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(_line(job_id, str(video.absolute())))
+        with self._lock, self._path.open("ab") as file:
+            file.write(f"\n{line}\n".encode())  # a line that was cut off must not take it along
 
     def files(self) -> dict[str, Path]:
-        """Return the file of each job, in the order in which they were submitted."""
-        try:
-            lines = self._path.read_text(encoding="utf-8", errors="replace").splitlines()
-        except OSError:
-            return {}
-        return dict(entry for line in lines if (entry := _entry(line)))
+        """Return the file of each job, in the order in which they were submitted; none where they cannot be read."""
+        with contextlib.suppress(OSError):
+            return dict(entry for line in self._lines() if (entry := _entry(line)))
+        return {}
 
     def forget(self, job_ids: Collection[str]) -> None:
-        """Forget jobs.
+        """Forget jobs, and keep all else as it is.
 
         Raises:
-            OSError: The history cannot be written.
+            OSError: The history cannot be read or written, or another process does not let go of it.
         """
-        files = self.files()
-        if kept := {job_id: path for job_id, path in files.items() if job_id not in job_ids}:
-            if kept != files:
+        if not job_ids:
+            return
+        with self._lock:
+            lines = self._lines()
+            kept = [line for line in lines if not ((entry := _entry(line)) and entry[0] in job_ids)]
+            if not kept:
+                self._path.unlink(missing_ok=True)
+            elif kept != lines:
                 with written_whole(self._path) as temporary:
-                    temporary.write_text("".join(_line(job_id, str(path)) for job_id, path in kept.items()), "utf-8")
-        else:
-            self._path.unlink(missing_ok=True)
+                    temporary.write_bytes(b"\n".join([*kept, b""]))
+
+    def _lines(self) -> list[bytes]:
+        with contextlib.suppress(FileNotFoundError):
+            return [line for line in self._path.read_bytes().splitlines() if line]
+        return []
 
 
-def _line(job_id: str, path: str) -> str:
-    return "\n" + json.dumps({"job_id": job_id, "file": path}) + "\n"  # a line that was cut off must not take it along
-
-
-def _entry(line: str) -> tuple[str, Path] | None:
+def _entry(line: bytes) -> tuple[str, Path] | None:
     try:
         entry = json.loads(line)
         return str(entry["job_id"]), Path(entry["file"])

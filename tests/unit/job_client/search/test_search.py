@@ -1,8 +1,10 @@
 """What was submitted and what was read, kept in files that may be damaged, and found again."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from job_client.search import History, IndexedLine, TextIndex, matches
 from job_client.timeline import TextSpan
@@ -45,15 +47,57 @@ class TestHistory:
         assert list(history.files()) == ["a", "c"]
         history.forget({"a", "c"})
         assert history.files() == {}
-        assert list(tmp_path.iterdir()) == []
+        assert list(tmp_path.glob("*.jsonl")) == []
 
     def test_lines_that_are_damaged_hide_no_others(self, history: History, tmp_path: Path) -> None:
         history.add("a", tmp_path / "a.mp4")
-        (kept,) = tmp_path.iterdir()
+        (kept,) = tmp_path.glob("*.jsonl")
         with kept.open("ab") as file:
             file.write(b'{"job_id": "b"}\n[1]\n\xff\n{"job')
         history.add("c", tmp_path / "c.mp4")
         assert list(history.files()) == ["a", "c"]
+
+    def test_what_cannot_be_understood_is_kept_when_jobs_are_forgotten(self, history: History, tmp_path: Path) -> None:
+        history.add("a", tmp_path / "a.mp4")
+        (kept,) = tmp_path.glob("*.jsonl")
+        with kept.open("ab") as file:
+            file.write(b'{"of a later version": "\xff"}')
+        history.forget({"a"})
+        assert kept.read_bytes() == b'{"of a later version": "\xff"}\n'
+
+    def test_a_history_that_cannot_be_read_is_left_alone(self, history: History, tmp_path: Path) -> None:
+        history.add("a", tmp_path / "a.mp4")
+        (kept,) = tmp_path.glob("*.jsonl")
+        kept.rename(tmp_path / "elsewhere")
+        kept.symlink_to(kept)  # which cannot be opened, not even by root
+        assert history.files() == {}
+        history.forget([])
+        with pytest.raises(OSError, match="symbolic links"):
+            history.forget(["a"])
+        assert kept.is_symlink()
+
+    def test_nothing_is_lost_that_is_added_while_other_jobs_are_forgotten(
+        self, history: History, tmp_path: Path
+    ) -> None:
+        jobs = [f"job {number}" for number in range(100)]
+        with ThreadPoolExecutor() as pool:
+            for number in range(100):
+                pool.submit(History(ADDRESS, tmp_path).add, f"old {number}", tmp_path).result()
+            forgotten = [pool.submit(History(ADDRESS, tmp_path).forget, [f"old {number}"]) for number in range(30)]
+            added = [pool.submit(History(ADDRESS, tmp_path).add, job_id, tmp_path) for job_id in jobs]
+            for done in (*forgotten, *added):
+                done.result()
+        assert set(history.files()) == {*jobs, *(f"old {number}" for number in range(30, 100))}
+
+    @pytest.mark.thorough
+    def test_a_process_that_keeps_the_history_to_itself_is_not_waited_for_for_ever(
+        self, history: History, tmp_path: Path
+    ) -> None:
+        history.add("a", tmp_path / "a.mp4")
+        (lock,) = tmp_path.glob("*.lock")
+        with FileLock(lock), pytest.raises(TimeoutError):
+            history.add("b", tmp_path / "b.mp4")
+        assert list(history.files()) == ["a"]
 
     def test_this_host_is_one_whatever_it_is_called(self, tmp_path: Path) -> None:
         History("localhost:1", tmp_path).add("a", tmp_path / "a.mp4")
