@@ -34,7 +34,9 @@ def launch(program: str, module: str, extra: str, arguments: Sequence[str] | Non
     try:
         with needing_extra(extra):
             command = importlib.import_module(module)
+        return int(command.main(arguments))
+    except KeyboardInterrupt:  # before the command has set what a signal does, or after
+        return ExitCode.INTERRUPTED
     except ExtraMissing as error:
         print(f"{program}: {error}", file=sys.stderr)  # noqa: T201 (there is no log yet)
         return ExitCode.USAGE
-    return int(command.main(arguments))

@@ -4,11 +4,13 @@ import importlib.metadata
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
 from shared.process.exit_codes import ExitCode
 from tests.conftest import ROOT
+from tests.support.processes import environment
 
 pytestmark = [pytest.mark.unit, pytest.mark.thorough]
 
@@ -22,15 +24,27 @@ COMMANDS = {
 of_every_command = pytest.mark.parametrize("program", COMMANDS)
 
 
-def ended(program: str, arguments: Sequence[str], missing: Sequence[str] = ()) -> "subprocess.CompletedProcess[str]":
-    """Run a command in an environment that lacks these libraries."""
+def ended(
+    program: str, arguments: Sequence[str], missing: Sequence[str] = (), site: Path | None = None
+) -> "subprocess.CompletedProcess[str]":
+    """Run a command in an environment that lacks these libraries, and has those of this folder first."""
     module = COMMANDS[program][0]
     code = (
         f"import sys; sys.modules.update(dict.fromkeys({list(missing)})); from {module} import main; sys.exit(main())"
     )
     return subprocess.run(
-        [sys.executable, "-c", code, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
-    )
+        [sys.executable, "-c", code, *arguments],
+        cwd=ROOT, env=environment(PYTHONPATH=str(site or ROOT)), capture_output=True, text=True, check=False,
+        timeout=60,
+    )  # fmt: skip
+
+
+@of_every_command
+def test_ctrl_c_while_a_command_starts_ends_it_with_its_code_and_without_a_trace(program: str, tmp_path: Path) -> None:
+    library = COMMANDS[program][2]
+    (tmp_path / f"{library}.py").write_text("import signal; signal.raise_signal(signal.SIGINT)", encoding="utf-8")
+    done = ended(program, [], site=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (ExitCode.INTERRUPTED, "", "")
 
 
 @of_every_command
@@ -62,9 +76,11 @@ def test_the_client_needs_nothing_that_windows_lacks() -> None:
     lacking = [f"del {module}.{name}" for module, gone in names.items() for name in gone]
     code = ["import os, signal, sys", f"sys.modules.update(dict.fromkeys({modules}))", *lacking]
     code += ["from job_client.__main__ import main", "from job_client import JobClient", "sys.exit(main())"]
+    of_filelock = "ignore:only soft file lock"  # it knows Windows by its name, which this system does not have
     done = subprocess.run(
-        [sys.executable, "-c", "\n".join(code), "--help"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+        [sys.executable, "-W", of_filelock, "-c", "\n".join(code), "--help"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
     assert (done.returncode, done.stderr) == (ExitCode.OK, "")
 
 
