@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
+LONGEST_SUFFIX = 16
+"""In characters: of a name without one all behind its last dot counts, and a file name may have 255 bytes."""
+
 
 @contextlib.contextmanager
 def written_whole(target: Path, *sources: Path) -> Iterator[Path]:
@@ -26,7 +29,7 @@ def written_whole(target: Path, *sources: Path) -> Iterator[Path]:
         raise OSError(errno.EINVAL, "Not a regular file", str(target))
     if target.exists() and any(map(target.samefile, sources)):
         raise shutil.SameFileError(f"{target} is read, so it cannot be written: name another file")
-    temporary = target.with_name(f".{uuid4().hex}.{target.name}")
+    temporary = target.with_name(f".{uuid4().hex}{target.suffix[:LONGEST_SUFFIX]}")
     temporary.touch(exist_ok=False)  # with the permissions that the user's mask gives a new file
     try:
         yield temporary

@@ -12,7 +12,9 @@ from pysubs2.time import TIMESTAMP, make_time
 from job_client.timeline import TextSpan, Timeline
 from shared.results import Box, one_line
 
-MAX_ASS_TIME = make_time(h=10) - 10
+ASS_STEP_MS = 10
+"""ASS has hundredths of a second."""
+MAX_ASS_TIME = make_time(h=10) - ASS_STEP_MS
 """The largest time of ASS in milliseconds, 9:59:59.99."""
 
 MAX_PIXELS = 1 << 16
@@ -109,8 +111,7 @@ def _placed(start_ms: float, end_ms: float, span: TextSpan) -> SSAEvent:
     place = rf"\pos({x1},{y1})" if (x1, y1) == (x2, y2) else rf"\move({x1},{y1},{x2},{y2})"
     height = max(1, _pixels(span.box[3] - span.box[1]))
     text = one_line(span.text).translate(_ASS_ESCAPES)
-    start, end = _milliseconds(start_ms, MAX_ASS_TIME), _milliseconds(end_ms, MAX_ASS_TIME)
-    return SSAEvent(start, end, rf"{{\an5{place}\fs{height}}}{text}")
+    return SSAEvent(*_times(start_ms, end_ms, MAX_ASS_TIME, ASS_STEP_MS), rf"{{\an5{place}\fs{height}}}{text}")
 
 
 def _centre(box: Box) -> tuple[int, int]:
@@ -133,8 +134,7 @@ def _file(events: list[SSAEvent]) -> SSAFile:
 
 
 def _event(cue: Cue, lines: Sequence[str]) -> SSAEvent:
-    start, end = (_milliseconds(time, MAX_REPRESENTABLE_TIME) for time in (cue.start_ms, cue.end_ms))
-    return SSAEvent(start, end, r"\N".join(lines))
+    return SSAEvent(*_times(cue.start_ms, cue.end_ms, MAX_REPRESENTABLE_TIME), r"\N".join(lines))
 
 
 def _unlike_times(line: str) -> str:
@@ -144,5 +144,8 @@ def _unlike_times(line: str) -> str:
     return line
 
 
-def _milliseconds(time: float, most: int) -> int:
-    return round(min(max(time, 0), most))
+def _times(start_ms: float, end_ms: float, most_ms: int, step_ms: int = 1) -> tuple[int, int]:
+    """Return start and end in milliseconds as the format states them, at least a step apart, else no cue is seen."""
+    start, end = (round(min(max(time, 0), most_ms) / step_ms) * step_ms for time in (start_ms, end_ms))
+    start = min(start, most_ms - step_ms)
+    return start, max(end, start + step_ms)

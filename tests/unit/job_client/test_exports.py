@@ -215,6 +215,14 @@ class TestSubtitles:
         assert event.start == 0
         assert hours * 3_600_000 - 10 <= event.end < hours * 3_600_000
 
+    @pytest.mark.parametrize(
+        ("start_ms", "end_ms"), [(0.0, 0.0), (4.17, 8.33), (14.9, 15.1), (1e300, 1e300), (-5.0, -1.0)]
+    )
+    @pytest.mark.parametrize("written", [srt, vtt, ass])
+    def test_no_cue_ends_as_it_starts(self, written: Callable[[Timeline], str], start_ms: float, end_ms: float) -> None:
+        [event] = SSAFile.from_string(written(timeline(replace(span("text"), start_ms=start_ms, end_ms=end_ms))))
+        assert event.start < event.end
+
     def test_nothing_found_is_an_empty_file(self) -> None:
         assert text_of(EMPTY, ExportFormat.srt) == ""
         assert text_of(EMPTY, ExportFormat.vtt) == "WEBVTT\n\n"

@@ -24,6 +24,13 @@ def test_the_temporary_file_keeps_the_suffix_that_libraries_go_by(tmp_path: Path
         assert temporary.suffix == ".mp4"
 
 
+@pytest.mark.parametrize("name", [f"{'n' * 251}.mp4", f"Nr. {'n' * 251}"])
+def test_every_name_that_the_system_takes_can_be_written(name: str, tmp_path: Path) -> None:
+    with written_whole(tmp_path / name) as temporary:
+        temporary.write_text("whole")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
 def write_and_raise(target: Path, error: type[BaseException]) -> None:
     with written_whole(target) as temporary:
         temporary.write_text("half")
