@@ -74,9 +74,12 @@ def frames_slice(text: str) -> slice:
         text: Two frame numbers, either of which may be left out; empty means all frames.
 
     Raises:
-        typer.BadParameter: The text has another form.
+        typer.BadParameter: The text has another form, or names no frame.
     """
     found = re.fullmatch(r"(\d{0,18}):(\d{0,18})", text or ":", re.ASCII)
     if not found:
         raise typer.BadParameter(f"{text!r} is not of the form A:B, such as 100:200", param_hint="--frames")
-    return slice(*(int(number) if number else None for number in found.groups()))
+    first, end = (int(number) if number else None for number in found.groups())
+    if end is not None and end <= (first or 0):
+        raise typer.BadParameter(f"{text!r} means no frame: A must be less than B", param_hint="--frames")
+    return slice(first, end)

@@ -1,6 +1,5 @@
 """The subcommand `results`: results as a summary, a file or on standard output."""
 
-import contextlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +16,6 @@ from job_client.client import DEFAULT_ADDRESS, JobClient
 from job_client.errors import UnsuitableFile
 from job_client.exports import ExportFormat, export, write
 from job_client.files import written_whole
-from job_client.job import Job
 from job_client.timeline import timeline_and_noise
 from shared.process.extras import ExtraMissing, needing_extra
 from shared.process.shown_text import terminal_lines
@@ -82,14 +80,13 @@ def results(
     with JobClient(address, tls_ca_file, timeout) as client:
         job = job_named(client, job_id)
         found = job.results()
-    selected = found[wanted]
-    if frames and not selected:
-        raise typer.BadParameter(f"the video has {len(found)} frames, counted from 0", param_hint="--frames")
+    selected = _selected(found, wanted)
     file = out if out != STANDARD_OUTPUT else None
     chosen = _format_of(file, export_format) if file else export_format or ExportFormat.jsonl
-    size = _size_of(job, address, video) if video or chosen in SIZED_FORMATS else None
+    original = video or original_of(job, address)
+    size = _size_of(original, found, must_fit=bool(video)) if video or chosen in SIZED_FORMATS else None
     if file:
-        _write(selected, chosen, size, file)
+        _write(selected, chosen, size, file, original)
         print_message(f"{len(selected)} frames written to {file}")
     elif chosen.is_binary:
         if sys.stdout.isatty():
@@ -108,6 +105,15 @@ def print_summary(frames: Sequence[FrameResult]) -> None:
         console.print(part, highlight=False)
 
 
+def _selected(found: list[FrameResult], wanted: slice) -> list[FrameResult]:
+    counted = f"the video has {len(found)} frames, counted from 0"
+    if found and not found[wanted]:
+        raise typer.BadParameter(counted, param_hint="--frames")
+    if wanted.stop and wanted.stop > len(found):
+        print_message(f"Not all of the frames requested are there: {counted}")
+    return found[wanted]
+
+
 def _format_of(out: Path, chosen: ExportFormat | None) -> ExportFormat:
     suffix = out.suffix.removeprefix(".").lower()
     if chosen is ExportFormat.events and suffix in {ExportFormat.csv, ExportFormat.parquet}:
@@ -118,17 +124,32 @@ def _format_of(out: Path, chosen: ExportFormat | None) -> ExportFormat:
     raise typer.BadParameter(f"{out.name} ends in none of {known}; say --format", param_hint="--out")
 
 
-def _size_of(job: Job, address: str, video: Path | None) -> tuple[int, int] | None:
-    """Return the size of the job's frames; None, and a message, where the video is neither given nor known."""
-    with contextlib.nullcontext() if video else contextlib.suppress(ExtraMissing, UnsuitableFile, OSError):
-        if file := video or original_of(job, address):
+def _size_of(video: Path | None, results: Sequence[FrameResult], *, must_fit: bool) -> tuple[int, int] | None:
+    """Return the size of the job's frames; None, and a message why, where no video is known that is the job's.
+
+    Raises:
+        UnsuitableVideo: The file is not the job's video, and it must be.
+    """
+    try:
+        if video:
             with needing_extra("client-media"):
-                from job_client.media.original import OriginalVideo  # noqa: PLC0415 (a plain client does without)
-            return OriginalVideo(file).size()
+                from job_client.media.matched_frames import size_of  # noqa: PLC0415 (a plain client does without)
+            return size_of(video, results)
+    except (ExtraMissing, UnsuitableFile, OSError) as error:
+        if must_fit:
+            raise
+        print_message(error)
     print_message("The size of the frames is not known: --video FILE gives it")
     return None
 
 
-def _write(frames: Sequence[FrameResult], export_format: ExportFormat, size: tuple[int, int] | None, out: Path) -> None:
-    with ending_on_signals(), written_whole(out) as temporary, temporary.open("wb") as file:
+def _write(
+    frames: Sequence[FrameResult],
+    export_format: ExportFormat,
+    size: tuple[int, int] | None,
+    out: Path,
+    original: Path | None,
+) -> None:
+    sources = filter(None, [original])
+    with ending_on_signals(), written_whole(out, *sources) as temporary, temporary.open("wb") as file:
         write(frames, export_format, file, size)

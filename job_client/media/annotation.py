@@ -1,21 +1,16 @@
 """A copy of a video with its results drawn on every frame."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from itertools import zip_longest
 from pathlib import Path
 
-from job_client.errors import UnsuitableVideo
 from job_client.media.drawing import Drawing
 from job_client.media.fonts import FontFile
+from job_client.media.matched_frames import matched
 from job_client.media.original import OriginalVideo
 from job_client.media.selection import EVERYTHING, Selection, drawn_frames
 from job_client.media.writer import VideoWriter
 from shared.results import FrameResult
-from shared.video.frame import DecodedFrame
-
-TOLERANCE_MS = 0.2
-"""Times in results are rounded to a tenth of a millisecond."""
 
 
 def annotate_video(
@@ -51,22 +46,3 @@ def annotate_video(
             drawing.draw(image, drawn)
             writer.write(frame, image)
             on_frame()
-
-
-def matched(original: OriginalVideo, results: Sequence[FrameResult]) -> Iterator[tuple[DecodedFrame, FrameResult]]:
-    """Yield each frame of the video with its result.
-
-    Args:
-        original: The video.
-        results: All of a job's results.
-
-    Raises:
-        UnsuitableVideo: It is no video, or its frames are not those of the results: another number, or other times.
-    """
-    wrong = UnsuitableVideo(f"{original.path} is not the video that the results are of ({len(results)} frames)")
-    for frame, result in zip_longest(original, results):
-        if frame is None or result is None:
-            raise wrong
-        if result.timestamp_ms is not None and abs(result.timestamp_ms - frame.timestamp_ms) > TOLERANCE_MS:
-            raise wrong
-        yield frame, result

@@ -54,16 +54,6 @@ class OriginalVideo:
         with self._naming_the_file():
             return self._reader.format()
 
-    def size(self) -> tuple[int, int]:
-        """Return width and height in pixels of the first frame as it is displayed.
-
-        Raises:
-            UnsuitableVideo: No frame of the file can be decoded.
-            OSError: The file cannot be read.
-        """
-        height, width = next(iter(self)).image.shape[:2]
-        return width, height
-
     @contextmanager
     def _naming_the_file(self) -> Iterator[None]:
         try:

@@ -1,21 +1,18 @@
 """Thumbnails of the frames in which objects, lines of text and codes have their highest confidence."""
 
 import base64
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from itertools import accumulate, chain, islice
 from pathlib import Path
 from typing import Any
 
 import cv2
 
-from job_client.errors import UnsuitableVideo
 from job_client.exports.events import COLUMNS, events_of
-from job_client.media.annotation import matched
-from job_client.media.original import OriginalVideo
+from job_client.media.matched_frames import some_matched
 from job_client.timeline import Timeline
 from shared.results import FrameResult
-from shared.video.frame import Frame, Image
+from shared.video.frame import Image
 
 Thumbnails = dict[int, str]
 """Data URLs by frame."""
@@ -61,7 +58,7 @@ def make_thumbnails(
     made: Thumbnails = {}
     size: tuple[int, int] | None = None
     frames = set(wanted)
-    for frame in _frames(OriginalVideo(video), results, frames):
+    for frame in some_matched(video, results, frames):
         if size is None:
             size = frame.image.shape[1], frame.image.shape[0]
         if frame.index in frames - made.keys():
@@ -69,16 +66,6 @@ def make_thumbnails(
             on_thumbnail()
     sizes = accumulate(len(made[frame]) for frame in wanted)
     return {frame: made[frame] for frame, total in zip(wanted, sizes, strict=True) if total <= max_bytes}, size
-
-
-def _frames(original: OriginalVideo, results: Sequence[FrameResult], wanted: Collection[int]) -> Iterator[Frame]:
-    """Yield the wanted frames and others, some of them twice where the whole video must be decoded after all."""
-    times_ms = [result.timestamp_ms for result in results if result.timestamp_ms is not None]
-    if times_ms and len(times_ms) == len(results):
-        with suppress(UnsuitableVideo):
-            yield from original.some_frames(wanted, times_ms)
-            return
-    yield from (frame for frame, _ in matched(original, results))
 
 
 def _data_url(image: Image) -> str:

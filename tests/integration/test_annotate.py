@@ -29,6 +29,7 @@ from shared.process.exit_codes import ExitCode
 from shared.video.frame import DecodedFrame
 from shared.video.reader import VideoReader
 from tests.conftest import ROOT, TINY_MP4
+from tests.support.clips import empty_results
 from tests.support.found import frame_results
 from tests.support.processes import environment
 from tests.support.samples import results_document
@@ -50,13 +51,6 @@ ANNOTATED = [
     "vfr_torchcodec.mp4",
 ]
 """Odd sides, damage, a late start, B-frames, rotation, pixels that are not square, colours of TV, uneven times."""
-
-
-def empty_results(video: Path) -> list[Any]:
-    """Return the results of a video in which nothing was found."""
-    return [
-        {"frame_index": frame.index, "result": {"timestamp_ms": frame.timestamp_ms}} for frame in VideoReader(video)
-    ]
 
 
 def same_results(video: Path, box: list[float]) -> list[Any]:

@@ -11,8 +11,8 @@ from job_client import JobClient
 from job_client.command import app, main
 from job_client.search import History
 from shared.process.exit_codes import ExitCode
-from shared.video.reader import VideoReader
 from tests.conftest import ROOT, TINY_MP4
+from tests.support.clips import empty_results
 from tests.support.samples import results_document
 from tests.support.worker_fakes import FakeRunner
 from tests.support.working import working
@@ -41,14 +41,12 @@ def surroundings(
     address: str, client: JobClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[[], str]]:
     """A folder with `video.mp4`, a server with a worker; gives a job of that video, sent from here, that has ended."""
-    times = [frame.timestamp_ms for frame in VideoReader(TINY_MP4)]
-    frames = [{"frame_index": index, "result": {"timestamp_ms": time}} for index, time in enumerate(times)]
     folder = tmp_path / "folder"
     folder.mkdir()
     (folder / "video.mp4").write_bytes(TINY_MP4.read_bytes())
     monkeypatch.chdir(folder)
     monkeypatch.setenv("FOREGSYTE_ADDRESS", address)
-    with working(address, FakeRunner(lambda *_: results_document(frames))):
+    with working(address, FakeRunner(lambda *_: results_document(empty_results(TINY_MP4)))):
 
         def submitted() -> str:
             job_id = client.submit(TINY_MP4).wait(30).job_id

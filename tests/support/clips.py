@@ -1,9 +1,12 @@
-"""Short videos made of long ones."""
+"""Short videos made of long ones, and results of videos."""
 
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import av
+
+from shared.video.reader import VideoReader
 
 
 def head_of(video: Path, packets: int, target: Path) -> Path:
@@ -14,3 +17,10 @@ def head_of(video: Path, packets: int, target: Path) -> Path:
             packet.stream = track
             copy.mux(packet)
     return target
+
+
+def empty_results(video: Path) -> list[dict[str, Any]]:
+    """Return the results of a video in which nothing was found."""
+    return [
+        {"frame_index": frame.index, "result": {"timestamp_ms": frame.timestamp_ms}} for frame in VideoReader(video)
+    ]
