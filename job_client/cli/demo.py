@@ -52,7 +52,7 @@ def demo(
         foregsyte demo video.mp4 --yolo-weights yolo11n.pt
     """
     with needing_extra("client-media"):
-        import job_client.media.annotation  # noqa: F401, PLC0415 (its lack is told before the models are loaded)
+        import job_client.media.annotation  # noqa: F401, PLC0415 (its lack is reported before the models are loaded)
     arguments = ["--yolo-weights", yolo_weights] if yolo_weights else []
     with ending_on_signals(), tempfile.TemporaryDirectory(prefix="foregsyte-demo-") as temporary:
         names = ",".join(PIPELINES)
@@ -81,7 +81,7 @@ def _leave(jobs: list[Job], video: Path, out: Path) -> dict[str, Path]:
     out.mkdir(parents=True, exist_ok=True)
     page, drawn = (out / f"{video.stem}.{suffix}" for suffix in ("report.html", "annotated.mp4"))
     with written_whole(page) as temporary:
-        temporary.write_text(render_report([reported(job, video, page) for job in jobs]), encoding="utf-8")
+        temporary.write_text(render_report(reported(job, video, page) for job in jobs), encoding="utf-8")
     results = jobs[0].results()
     with written_whole(drawn) as temporary, counting_bar("drawing", len(results)) as advance:
         annotate_video(video, results, temporary, advance)

@@ -60,13 +60,12 @@ def report(
         wanted = [job_named(client, job_id) for job_id in job_ids]
         files = [video or original_of(job, address) for job in wanted]
         with ending_on_signals(), written_whole(out, *filter(None, files)) as temporary:
-            shown = [
+            shown = (
                 reported(job, file, out, thumbnails, must_fit=bool(video))
                 for job, file in zip(wanted, files, strict=True)
-            ]
+            )
             temporary.write_text(render_report(shown), encoding="utf-8")
-    frames = sum(one.timeline.frames for one in shown)
-    print_message(f"{frames} frames reported in {out}")
+    print_message(f"Report written to {out}")
 
 
 def reported(

@@ -52,7 +52,7 @@ function drawLane(canvas) {
   }
 }
 
-// Returns what a click at this time means: what was seen then, the surest of it, else what was seen just beside.
+// Returns what a click at this time means: what was seen then with the highest confidence, else what was just beside.
 function spanNear(row, milliseconds, width) {
   const distance = (event) => Math.max(event[at.start_ms] - milliseconds, milliseconds - event[at.end_ms], 0);
   const reach = (REACH_PIXELS / width) * span();

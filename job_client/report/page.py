@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,14 +42,14 @@ class ReportedVideo:
     url: str = ""
 
 
-def render_report(videos: Sequence[ReportedVideo]) -> str:
+def render_report(videos: Iterable[ReportedVideo]) -> str:
     """Return the page.
 
     Whatever the results hold is shown as text: the page runs its own script alone and loads nothing but the videos
     (Content-Security-Policy by hash).
 
     Args:
-        videos: What it shows, at least one.
+        videos: What it shows, at least one; each is dropped before the next one is taken, as results are large.
     """
     return _environment().get_template("report.html").render(videos=list(map(_video, videos)))
 

@@ -2,6 +2,7 @@
 
 import base64
 import csv
+import gc
 import io
 import json
 import os
@@ -28,6 +29,7 @@ from job_client.timeline import timeline_and_noise, timeline_of
 from shared.process.exit_codes import ExitCode
 from shared.video.reader import VideoReader
 from tests.conftest import TINY_MP4
+from tests.support.adapters import HookedStorage
 from tests.support.browser import Browser, chromium
 from tests.support.found import FRAME_RESULTS, RESULTS, frame, frame_results
 from tests.support.samples import results_document
@@ -334,6 +336,17 @@ def test_hostile_text_is_shown_and_never_run(browser: Browser, report: Report) -
     assert browser.run("return document.querySelectorAll('main img:not(#image), main script').length") == 0
     assert browser.run("return document.scripts.length") == 2
     assert browser.log() == []
+
+
+def test_the_results_of_one_video_at_a_time_are_in_memory(start_server: Callable[..., str], tmp_path: Path) -> None:
+    storage = HookedStorage()
+    address = start_server(storage=storage)
+    with JobClient(address) as client, working(address, FakeRunner(lambda *_: results_document(RESULTS))):
+        jobs = [client.submit(TINY_MP4).wait(60).job_id for _ in range(3)]
+    held: list[int] = []
+    storage.before_load = lambda: held.append(sum(isinstance(each, ReportedVideo) for each in gc.get_objects()))
+    assert main(["report", *jobs, "-o", str(tmp_path / "report.html"), "--address", address]) == ExitCode.OK
+    assert held == [0, 0, 0]
 
 
 def test_a_hostile_name_of_the_video_is_shown_and_never_run(
