@@ -14,7 +14,7 @@ from job_client.cli.deletion import delete
 from job_client.cli.demo import demo
 from job_client.cli.find import find
 from job_client.cli.jobs import list_jobs, pipelines, status, submit, wait
-from job_client.cli.output import print_error
+from job_client.cli.output import print_error, says_nobody_reads
 from job_client.cli.report import report
 from job_client.cli.results import results
 from job_client.errors import ServiceError, Unreachable, UnsuitableFile
@@ -57,8 +57,11 @@ def _options(*, version: Version = False) -> None: ...
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    if isinstance(sys.stdout, TextIOWrapper) and not sys.stdout.isatty():
-        sys.stdout.reconfigure(encoding="utf-8", newline="")  # as files are written, whatever the system's locale is
+    if isinstance(sys.stdout, TextIOWrapper):
+        if sys.stdout.isatty():
+            sys.stdout.reconfigure(errors="backslashreplace")  # what the terminal cannot show
+        else:
+            sys.stdout.reconfigure(encoding="utf-8", newline="")  # as files are written, whatever the locale is
     try:
         return _run(arguments)
     except _UsageError as error:
@@ -80,8 +83,9 @@ def _run(arguments: Sequence[str] | None) -> int:
     try:
         code = app(args=arguments, prog_name="foregsyte", standalone_mode=False)
         sys.stdout.flush()
-    except (BrokenPipeError, SystemExit) as error:
-        if not any(isinstance(one, BrokenPipeError) for one in (error, error.__context__)):  # Typer and Rich exit then
+    except (OSError, SystemExit) as error:
+        cause = error.__context__ if isinstance(error, SystemExit) else error  # Typer and Rich exit then
+        if not says_nobody_reads(cause):
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still buffered
         return ExitCode.OK

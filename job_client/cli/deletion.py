@@ -23,6 +23,7 @@ from job_client.cli.output import (
     wants_tables,
 )
 from job_client.client import DEFAULT_ADDRESS, JobClient
+from job_client.errors import JobNotFound
 from job_client.job import Job, JobInfo
 from job_client.search import History, TextIndex
 from shared.contract.job_status import JobStatus
@@ -124,18 +125,22 @@ def _number_of(jobs: Sequence[Job | JobInfo]) -> str:
 
 
 def _delete(jobs: Iterable[Job], address: str, outcome: Outcome, *, as_json: bool) -> None:
-    """Delete the jobs, and forget at the end, however it comes, what this host knows of those that were deleted."""
+    """Delete the jobs, and forget at the end, however it comes, what this host knows of those that are deleted."""
     deleted = []
     try:
         for job in jobs:
             with outcome.of():
-                job.delete()
+                try:
+                    job.delete()
+                except JobNotFound:  # also where the answer to a first try was lost
+                    deleted.append(job.job_id)
+                    raise
                 deleted.append(job.job_id)
                 _print_deleted(job, as_json=as_json)
     finally:
-        with contextlib.suppress(OSError):  # the next `find` forgets their text too
-            History(address).forget(deleted)
-            TextIndex(address).forget(deleted)
+        for known in (History(address), TextIndex(address)):
+            with contextlib.suppress(OSError):  # the next `find` forgets their text too
+                known.forget(deleted)
 
 
 def _print_deleted(job: Job, *, as_json: bool) -> None:

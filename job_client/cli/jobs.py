@@ -45,7 +45,7 @@ RequestIdOption = Annotated[
     str | None, typer.Option(help="Makes a repeat of this command safe: the same job again; for a single file.")
 ]
 VideosArgument = Annotated[
-    list[Path], typer.Argument(exists=True, readable=True, help="MP4 files, and folders of which all videos are meant.")
+    list[Path], typer.Argument(help="MP4 files, and folders of which all videos are meant.", show_default=False)
 ]
 
 
@@ -62,7 +62,7 @@ def submit(
 ) -> None:
     """Submit videos and print the job's id of each.
 
-    A file that is refused does not stop the others; the exit code says that there was one.
+    A file or folder that cannot be used does not stop the others; the exit code says that there was one.
 
     For example:
 
@@ -70,10 +70,10 @@ def submit(
 
         foregsyte submit FOLDER --pipeline ocr --json
     """
-    files = list(videos_of(videos))
+    outcome = Outcome()
+    files = _files(videos, outcome)
     if request_id and len(files) > 1:
         raise typer.BadParameter("stands for one video, and several are given", param_hint="--request-id")
-    outcome = Outcome()
     jobs: list[tuple[Path, Job]] = []
     with JobClient(address, tls_ca_file, call_timeout) as client:
         for video in files:
@@ -85,6 +85,14 @@ def submit(
             with outcome.of():
                 outcome.add(_wait(job, video, timeout, as_json=as_json))
     raise outcome.exit()
+
+
+def _files(paths: Iterable[Path], outcome: Outcome) -> list[Path]:
+    files: list[Path] = []
+    for path in paths:
+        with outcome.of():
+            files += videos_of(path)
+    return files
 
 
 def _note(video: Path, job: Job, address: str, *, as_json: bool) -> None:

@@ -24,6 +24,7 @@ def job_named(client: JobClient, text: str, least_length: int = 1) -> Job:
         typer.BadParameter: The beginning is too short, or the ids of several jobs begin so, or none.
         ServiceError: The server does not answer.
     """
+    text = text.strip().lower()  # as the server writes ids
     if len(text) >= ID_LENGTH:
         return client.job(text)
     if len(text) < least_length:

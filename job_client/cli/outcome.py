@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import typer
 
-from job_client.cli.output import print_error
+from job_client.cli.output import print_error, says_nobody_reads
 from job_client.errors import ServiceError, Unreachable, UnsuitableFile
 from job_client.exit_codes import exit_code_of
 from shared.process.exit_codes import ExitCode
@@ -23,19 +23,21 @@ class Outcome:
 
     @contextlib.contextmanager
     def of(self, part: object = "") -> Iterator[None]:
-        """Report an error of the block, and go on; a server that is gone, or a reader, ends the command.
+        """Report an error of the block, and go on; without a server, or a reader of the output, the command ends.
 
         Args:
             part: What the message names, where the error does not.
         """
         try:
             yield
-        except (Unreachable, BrokenPipeError):
+        except Unreachable:
             raise
         except typer.BadParameter as error:
             print_error(error.message)
             self.add(ExitCode.USAGE)
         except (ServiceError, UnsuitableFile, OSError) as error:
+            if says_nobody_reads(error):
+                raise
             print_error(f"{part}: {error}" if part else error)
             self.add(exit_code_of(error))
 

@@ -1,5 +1,6 @@
 """What the command prints: tables on a terminal, JSON lines for programs, messages on standard error."""
 
+import errno
 import json
 import sys
 from collections.abc import Iterable, Mapping
@@ -44,6 +45,13 @@ def print_records(records: Iterable[dict[str, Any]]) -> None:
         print(terminal_text(json.dumps(record, ensure_ascii=False)), flush=True)  # noqa: T201 (for programs)
 
 
+def says_nobody_reads(error: BaseException | None) -> bool:
+    """Return whether the error stands for an output whose reader wants no more: on Windows that is an EINVAL."""
+    if sys.platform == "win32" and isinstance(error, OSError) and error.errno == errno.EINVAL:
+        return error.filename is None
+    return isinstance(error, BrokenPipeError)
+
+
 def print_error(message: object) -> None:
     """Print on standard error what went wrong."""
     print(terminal_text(f"foregsyte: {message}"), file=sys.stderr)  # noqa: T201 (nothing in it is markup)
@@ -51,7 +59,7 @@ def print_error(message: object) -> None:
 
 def print_message(message: object) -> None:
     """Print on standard error what was done."""
-    messages.print(terminal_text(message), markup=False, highlight=False)
+    messages.print(terminal_text(message), markup=False, highlight=False, soft_wrap=True)
 
 
 def print_jobs(jobs: Iterable[JobInfo], address: str, *, as_json: bool) -> None:

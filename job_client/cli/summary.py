@@ -26,7 +26,7 @@ def summary_of(timeline: Timeline, noise: Timeline) -> Iterator[str | Table]:
 
     Args:
         timeline: What is in the video.
-        noise: What was found for a moment or not surely, of which only the number is told.
+        noise: What was found for a moment or not surely, of which only the number is shown.
     """
     yield _sentence(timeline, len(noise.objects) + len(noise.texts))
     if timeline.objects:
@@ -87,7 +87,7 @@ def fields_of(frames: Iterable[FrameResult]) -> Iterator[Table]:
                 values[name] = bytes(value)[:VALUE_BYTES].decode(errors="ignore")
     if counts:
         table = Table("field", "frames", "first value", title="Fields of the pipeline")
-        for name, count in _shown(table, counts.most_common()):
+        for name, count in _shown(table, counts.most_common(), "--raw"):
             table.add_row(markup_of(name), str(count), markup_of(values[name]))
         yield table
 
@@ -108,8 +108,8 @@ def _by_label(objects: tuple[ObjectSpan, ...]) -> list[tuple[str, list[ObjectSpa
     return sorted(spans.items(), key=lambda item: (-len(item[1]), item[0]))
 
 
-def _shown(table: Table, rows: Sequence[T]) -> Sequence[T]:
-    """Return the first rows; the table says how many more there are."""
+def _shown(table: Table, rows: Sequence[T], option: str = "--format events") -> Sequence[T]:
+    """Return the first rows; the table says how many more there are, and which option shows all."""
     if len(rows) > ROWS_SHOWN:
-        table.caption = f"and {len(rows) - ROWS_SHOWN} more; --format events lists all"
+        table.caption = f"and {len(rows) - ROWS_SHOWN} more; {option} shows all"
     return rows[:ROWS_SHOWN]

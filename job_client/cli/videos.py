@@ -1,6 +1,5 @@
 """Which files a person means by the videos of a command."""
 
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import typer
@@ -12,19 +11,18 @@ VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov")
 """Of the files of a folder that are meant: other files may lie beside them."""
 
 
-def videos_of(paths: Iterable[Path]) -> Iterator[Path]:
-    """Yield the files, and for a folder the videos that are directly in it, sorted by name.
+def videos_of(path: Path) -> list[Path]:
+    """Return the file, or of a folder the videos that are directly in it, sorted by name.
 
     Raises:
-        typer.BadParameter: A folder has none.
+        typer.BadParameter: The folder has none.
+        OSError: The folder cannot be read.
     """
-    for path in paths:
-        if not path.is_dir():
-            yield path
-        elif found := sorted(file for file in path.iterdir() if _is_meant(file)):
-            yield from found
-        else:
-            raise typer.BadParameter(f"no file in {path} ends in {', '.join(VIDEO_SUFFIXES)}", param_hint="VIDEOS...")
+    if not path.is_dir():
+        return [path]
+    if found := sorted(file for file in path.iterdir() if _is_meant(file)):
+        return found
+    raise typer.BadParameter(f"no file in {path} ends in {', '.join(VIDEO_SUFFIXES)}")
 
 
 def _is_meant(path: Path) -> bool:

@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +27,15 @@ from shared.contract.job_status import JobStatus
 from shared.process.exit_codes import ExitCode
 from tests.conftest import TINY_MP4
 from tests.support.certificates import make_certificate
+from tests.support.clips import empty_results
 from tests.support.found import FAILURE, RESULTS, frame, frame_results
 from tests.support.processes import environment
 from tests.support.running import running_server
-from tests.support.samples import UNKNOWN_JOB
+from tests.support.samples import UNKNOWN_JOB, results_document
 from tests.support.terminal import on_a_terminal, without_styles
 from tests.support.waiting import eventually
-from tests.support.working import free_port
+from tests.support.worker_fakes import FakeRunner
+from tests.support.working import free_port, working
 
 pytestmark = pytest.mark.integration
 
@@ -100,6 +102,11 @@ def without_reader(*arguments: str) -> tuple[int, str]:
     return ended.returncode, ended.stderr
 
 
+def kept_in(folder: Path) -> list[Path]:
+    """Return the files that hold something; locks do not."""
+    return [path for path in folder.rglob("*") if path.is_file() and path.stat().st_size]
+
+
 def done(client: JobClient) -> str:
     """Return the id of a job that has ended."""
     return client.submit(TINY_MP4, "ocr").wait(20).job_id
@@ -139,10 +146,16 @@ class TestSubmit:
         assert [job.job_id for job in client.jobs()] == [job["job_id"] for job in sent][::-1]
         assert (code, err.count("is no MP4")) == (ExitCode.USAGE, 1)
 
-    def test_a_folder_without_videos_is_wrong_usage(self, foregsyte: Run, folder: Path) -> None:
-        code, _, err = foregsyte("submit", folder)
+    def test_what_is_not_there_or_cannot_be_read_does_not_stop_the_others(
+        self, foregsyte: Run, client: JobClient, folder: Path
+    ) -> None:
+        absent, unreadable = folder / "absent.mp4", folder / f"{'n' * 300}.mp4"
+        code, out, err = foregsyte("submit", TINY_MP4, absent, folder, unreadable, TINY_MP4)
         assert code == ExitCode.USAGE
-        assert "ends in .mp4" in err
+        assert [job.job_id for job in client.jobs()] == out.split()[::-1]
+        assert len(out.split()) == 2
+        for message in (f"{absent}: [Errno 2]", f"no file in {folder} ends in .mp4", "File name too long"):
+            assert message in err
 
     def test_one_job_that_takes_too_long_does_not_end_the_wait_for_the_others(self, foregsyte: Run) -> None:
         code, out, err = foregsyte("submit", TINY_MP4, TINY_MP4, "--wait", "--timeout", "0.1")
@@ -201,6 +214,11 @@ class TestNaming:
         assert (code, json.loads(out)["job_id"]) == (ExitCode.OK, first)
         assert foregsyte("results", "")[0] == ExitCode.USAGE
         assert foregsyte("delete", "none")[0] == ExitCode.USAGE
+
+    def test_capitals_make_no_difference(self, foregsyte: Run, client: JobClient) -> None:
+        job_id = done(client)
+        for named in (job_id.upper(), f" {job_id[:8].upper()}"):
+            assert json.loads(foregsyte("status", named)[1])["job_id"] == job_id
 
     def test_a_request_id_makes_a_repeat_the_same_job(self, foregsyte: Run) -> None:
         first, again = (foregsyte("submit", TINY_MP4, "--request-id", "mine")[1] for _ in range(2))
@@ -300,11 +318,35 @@ class TestFind:
         _, shown = on_a_terminal("find", "stop", "--address", address, columns=80)
         assert job_id in without_styles(shown)
 
-    def test_deleting_a_job_leaves_nothing_of_it_on_this_host(self, foregsyte: Run, worker: None, cache: Path) -> None:
-        _, job_id, _ = foregsyte("submit", TINY_MP4, "--wait")
+    @pytest.fixture
+    def indexed_job(self, foregsyte: Run, worker: None) -> str:
+        """The id of a job that this host submitted, and whose text it has read."""
+        job_id = foregsyte("submit", TINY_MP4, "--wait")[1].strip()
         foregsyte("find", "stop")
-        assert foregsyte("delete", job_id.strip())[0] == ExitCode.OK
-        assert [path for path in cache.rglob("*") if path.is_file()] == []
+        return job_id
+
+    def test_deleting_a_job_leaves_nothing_of_it_on_this_host(
+        self, foregsyte: Run, indexed_job: str, cache: Path
+    ) -> None:
+        assert kept_in(cache)
+        assert foregsyte("delete", indexed_job.upper())[0] == ExitCode.OK
+        assert kept_in(cache) == []
+
+    def test_deleting_a_job_that_another_has_deleted_leaves_nothing_of_it_either(
+        self, foregsyte: Run, client: JobClient, indexed_job: str, cache: Path
+    ) -> None:
+        client.job(indexed_job).delete()
+        assert foregsyte("delete", indexed_job)[0] == ExitCode.NOT_FOUND
+        assert kept_in(cache) == []
+
+    def test_where_the_history_cannot_be_changed_the_text_is_forgotten_all_the_same(
+        self, foregsyte: Run, indexed_job: str, cache: Path
+    ) -> None:
+        (history,) = cache.rglob("*.jsonl")
+        history.unlink()
+        history.mkdir()
+        assert foregsyte("delete", indexed_job)[0] == ExitCode.OK
+        assert kept_in(cache) == []
 
 
 class TestLookingAtJobs:
@@ -463,7 +505,20 @@ class TestResults:
         _, out, _ = foregsyte("results", done(client), "--frames", frames, "--format", "json")
         assert json.loads(out) == expected
 
-    @pytest.mark.parametrize("frames", ["4:", "9:12", "2:2", "3:1"])
+    def test_frames_that_only_some_of_those_requested_are_come_with_a_message(
+        self, foregsyte: Run, client: JobClient, worker: None
+    ) -> None:
+        job_id = done(client)
+        assert foregsyte("results", job_id, "--frames", "3:4")[2] == ""
+        assert "the video has 4 frames" in foregsyte("results", job_id, "--frames", "3:5")[2]
+
+    @pytest.mark.parametrize("frames", ["2:2", "3:1", ":0"])
+    def test_a_range_without_frames_is_wrong_usage(self, frames: str, foregsyte: Run) -> None:
+        code, _, err = foregsyte("results", UNKNOWN_JOB, "--frames", frames)
+        assert code == ExitCode.USAGE
+        assert "means no frame: A must be less than B" in err
+
+    @pytest.mark.parametrize("frames", ["4:", "9:12"])
     def test_frames_that_the_video_does_not_have_are_wrong_usage(
         self, frames: str, foregsyte: Run, client: JobClient, worker: None
     ) -> None:
@@ -490,12 +545,22 @@ class TestResults:
         assert (folder / "found.txt").read_text(encoding="utf-8") == lines
         assert len(list(folder.iterdir())) == 3
 
-    def test_the_video_gives_coco_the_size_of_its_frames(self, foregsyte: Run, client: JobClient, worker: None) -> None:
+    @pytest.fixture
+    def worker_of_tiny_mp4(self, address: str) -> Iterator[None]:
+        """A worker of that server whose results have the frames of TINY_MP4, in which it finds nothing."""
+        with working(address, FakeRunner(lambda *_: results_document(empty_results(TINY_MP4)))):
+            yield
+
+    def test_the_video_gives_coco_the_size_of_its_frames(
+        self, foregsyte: Run, client: JobClient, worker_of_tiny_mp4: None
+    ) -> None:
         code, out, _ = foregsyte("results", done(client), "--format", "coco", "--video", TINY_MP4)
         assert code == ExitCode.OK
         assert {(image["width"], image["height"]) for image in json.loads(out)["images"]} == {(320, 240)}
 
-    def test_the_file_that_was_submitted_from_here_gives_the_size_too(self, foregsyte: Run, worker: None) -> None:
+    def test_the_file_that_was_submitted_from_here_gives_the_size_too(
+        self, foregsyte: Run, worker_of_tiny_mp4: None
+    ) -> None:
         job_id = foregsyte("submit", TINY_MP4, "--wait")[1].strip()
         _, out, err = foregsyte("results", job_id, "--format", "ass")
         assert "PlayResX: 320" in out
@@ -505,6 +570,35 @@ class TestResults:
         code, _, err = foregsyte("results", done(client), "--format", "coco")
         assert code == ExitCode.OK
         assert "--video FILE gives it" in err
+
+    def test_a_file_that_is_not_the_jobs_video_gives_no_size(self, foregsyte: Run, worker: None) -> None:
+        job_id = foregsyte("submit", TINY_MP4, "--wait")[1].strip()
+        code, out, err = foregsyte("results", job_id, "--format", "coco")
+        assert (code, [image for image in json.loads(out)["images"] if "width" in image]) == (ExitCode.OK, [])
+        assert f"{TINY_MP4} is not the video that the results are of" in err
+        assert "--video FILE gives it" in err
+        code, out, err = foregsyte("results", job_id, "--format", "coco", "--video", TINY_MP4)
+        assert (code, out) == (ExitCode.USAGE, "")
+        assert "is not the video that the results are of" in err
+
+    def test_the_video_is_never_replaced_by_what_is_in_it(
+        self, foregsyte: Run, client: JobClient, worker_of_tiny_mp4: None, folder: Path
+    ) -> None:
+        video = folder / "video.mp4"
+        video.write_bytes(TINY_MP4.read_bytes())
+        submitted_here = foregsyte("submit", video, "--wait")[1].strip()
+        for words in ((submitted_here,), (done(client), "--video", video)):
+            code, _, err = foregsyte("results", *words, "--format", "coco", "--out", video)
+            assert code == ExitCode.USAGE
+            assert "name another file" in err
+        assert video.read_bytes() == TINY_MP4.read_bytes()
+
+    def test_a_message_is_one_line_however_long_a_path_in_it_is(
+        self, foregsyte: Run, client: JobClient, worker: None, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("COLUMNS", "40")
+        target = folder / f"{'n' * 100}.json"
+        assert foregsyte("results", done(client), "--out", target)[2] == f"4 frames written to {target}\n"
 
     def test_parquet_is_written_to_files_and_pipes_and_not_to_a_terminal(
         self, foregsyte: Run, client: JobClient, worker: None, folder: Path, address: str
@@ -571,6 +665,16 @@ class TestOnATerminal:
             for words in expected:
                 assert words in shown
 
+    @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+    def test_what_the_terminal_cannot_show_is_escaped(
+        self, encoding: str, address: str, client: JobClient, worker: None
+    ) -> None:
+        for more in ((), ("--raw",)):
+            arguments = ("results", done(client), *more, "--address", address)
+            code, shown = on_a_terminal(*arguments, PYTHONIOENCODING=encoding)
+            assert code == ExitCode.OK
+            assert r"\u041a\u0430\u0434\u0440" in shown
+
     def test_json_can_be_had_all_the_same(self, address: str, client: JobClient) -> None:
         job_id = client.submit(TINY_MP4).job_id
         _, shown = shown_on_a_terminal("status", job_id, "--json", "--address", address)
@@ -627,7 +731,7 @@ class TestExitCodes:
         assert run("nonsense")[0] == ExitCode.USAGE
         code, _, err = run("submit", tmp_path / "absent.mp4")
         assert code == ExitCode.USAGE
-        assert "does not exist" in err
+        assert "No such file" in err
 
     def test_what_cannot_be_had_yet_is_refused(self, foregsyte: Run, client: JobClient) -> None:
         job_id = client.submit(TINY_MP4).job_id
@@ -737,6 +841,14 @@ def test_the_fields_that_a_plugin_added_are_named_and_counted() -> None:
     assert [cell.strip() for cell in row.split("│")[1:3]] == ["blur", "2"]
     assert '{"score":1,"[b]":"xxx' in row
     assert list(fields_of(frame_results(frames[:1]))) == []
+
+
+def test_the_table_of_fields_says_how_all_of_them_are_shown() -> None:
+    one = frame(0, {}, {})
+    one["result"] |= {f"field {number}": number for number in range(ROWS_SHOWN + 2)}
+    screen = Console(width=120, record=True, file=io.StringIO())
+    screen.print(*fields_of(frame_results([one])))
+    assert "and 2 more; --raw shows all" in screen.export_text()
 
 
 def sentence_of(*frames: dict[str, Any]) -> str:

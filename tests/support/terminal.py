@@ -12,18 +12,19 @@ _STYLES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 """What the command itself sends to the terminal: colours, and the movements of the cursor."""
 
 
-def on_a_terminal(*arguments: str, typed: str = "", columns: int = 160) -> tuple[int, str]:
+def on_a_terminal(*arguments: str, typed: str = "", columns: int = 160, **variables: str) -> tuple[int, str]:
     """Run the command in a process of its own on a terminal; return its exit code and all that the terminal got.
 
     Args:
         *arguments: The command line.
         typed: What the person types.
         columns: How wide the terminal is, in characters.
+        **variables: More of the environment.
     """
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "job_client", *arguments]
-    variables = environment(COLUMNS=str(columns), LINES="50", TERM="xterm")
-    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=variables) as process:
+    its_environment = environment(COLUMNS=str(columns), LINES="50", TERM="xterm", **variables)
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=its_environment) as process:
         os.close(theirs)
         os.write(ours, typed.encode())
         shown = b""
