@@ -305,7 +305,7 @@ def test_the_worker_looks_itself_whether_there_is_space(free: PipelineRunner, wo
 
 
 def test_a_message_that_would_fill_the_memory_of_the_worker_fails_the_job(free: PipelineRunner, work: Path) -> None:
-    with pytest.raises(JobCannotBeDone):
+    with pytest.raises(JobCannotBeDone, match="makes no sense"):
         error(free, work, "send to the parent", (1 << 30).to_bytes(4, "big").hex())
 
 
