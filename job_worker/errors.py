@@ -50,7 +50,7 @@ class HostUnusable(WorkerError):
 
 
 class HostFault(HostUnusable):
-    """A GPU or a thread failed the pipelines' process: so it says, and the video may be the cause."""
+    """The pipelines' process says that a GPU or the start of a thread failed; the video may be the cause."""
 
     max_releases = 3
 

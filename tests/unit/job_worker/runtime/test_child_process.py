@@ -299,9 +299,7 @@ def test_models_whose_process_is_killed_when_a_job_waits_for_them_are_no_fault_o
         run(make_runner(builds.CrashingModels()), "succeed", video)
 
 
-def test_that_no_process_can_be_started_is_no_fault_of_the_job_and_no_traceback(
-    make_runner: MakeRunner, video: Path
-) -> None:
+def test_a_host_on_which_no_process_can_be_started_is_no_fault_of_the_job(make_runner: MakeRunner, video: Path) -> None:
     runner, (few, most) = make_runner(), resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, most))
     try:
