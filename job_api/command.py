@@ -1,10 +1,8 @@
 """The command `foregsyte-api`: settings, the server, an ordered stop."""
 
 import logging
-import os
 import threading
 from collections.abc import Sequence
-from typing import NoReturn
 
 from job_api.adapters import AdapterUnusable
 from job_api.bootstrap import Services, build_server, build_services
@@ -15,7 +13,7 @@ from job_api.disk_watch import DiskWatch
 from job_api.listener import AddressUnavailable, CertificateUnusable
 from job_api.services.recovery import StorageUnusable
 from job_api.settings import ApiSettings
-from shared.process.entry_point import run_service
+from shared.process.entry_point import end_now, run_service
 from shared.process.exit_codes import ExitCode
 from shared.process.plugins import PluginUnusable
 from shared.process.shown_text import terminal_text
@@ -65,7 +63,7 @@ def _serve(settings: ApiSettings) -> None:
             folder.unlock()
     if not all_done:
         logger.warning("calls still under way are cut off")
-        _end_now(ExitCode.OK)
+        end_now(ExitCode.OK)
 
 
 def _serve_until(stopping: threading.Event, settings: ApiSettings, folder: DataFolder, services: Services) -> bool:
@@ -84,11 +82,5 @@ def _serve_until(stopping: threading.Event, settings: ApiSettings, folder: DataF
     if watch.failure:
         logger.critical("the server ends: %s", watch.failure)
         server.stop(FAILED_STOP_SECONDS)
-        _end_now(ExitCode.DISK_FAILED)  # nothing can be saved, and closing the database could wait for the disk
+        end_now(ExitCode.DISK_FAILED)  # nothing can be saved, and closing the database could wait for the disk
     return server.stop()
-
-
-def _end_now(code: ExitCode) -> NoReturn:
-    """End the process without waiting for its threads."""
-    logging.shutdown()
-    os._exit(code)

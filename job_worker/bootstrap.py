@@ -87,6 +87,7 @@ def build_worker(settings: WorkerSettings, runner: PipelineRunner, stop: StopSig
 
     Raises:
         ModelLoadError: A model cannot be loaded; no job was taken.
+        HostUnusable: No process can be started for the models.
         Cancelled: A stop was requested before they were loaded.
     """
     logger.info("loading the models of %s", ", ".join(settings.pipelines))

@@ -7,13 +7,21 @@ from contextlib import ExitStack
 import grpc
 
 from job_worker.bootstrap import build_runner, build_worker
-from job_worker.errors import Cancelled, InsufficientSpace, ModelLoadError, WorkerRefused, WorkFolderGone
+from job_worker.errors import (
+    Cancelled,
+    HostUnusable,
+    InsufficientSpace,
+    ModelLoadError,
+    ProcessUnkillable,
+    WorkerRefused,
+    WorkFolderGone,
+)
 from job_worker.runtime.job_folder import clean_work_folders, work_folder
 from job_worker.runtime.pipeline_runner import PipelineRunner
 from job_worker.runtime.stop_signal import StopSignal
 from job_worker.settings import WorkerSettings
 from shared.contract.errors import description_of
-from shared.process.entry_point import run_service
+from shared.process.entry_point import end_now, run_service
 from shared.process.exit_codes import ExitCode
 from shared.process.signals import stop_signals
 
@@ -21,6 +29,7 @@ PROGRAM = "foregsyte-worker"
 BuildRunner = Callable[[WorkerSettings], PipelineRunner]
 REFUSALS: dict[type[Exception], ExitCode] = {
     InsufficientSpace: ExitCode.STORAGE,
+    HostUnusable: ExitCode.FAILURE,
     ModelLoadError: ExitCode.MODELS,
     WorkerRefused: ExitCode.FAILURE,
     WorkFolderGone: ExitCode.DISK_FAILED,
@@ -56,6 +65,7 @@ def run_worker(settings: WorkerSettings, build_runner: BuildRunner) -> None:
 
     Raises:
         InsufficientSpace: That folder cannot be made.
+        HostUnusable: No process can be started for the models.
         ModelLoadError: A model cannot be loaded.
         WorkerRefused: The server refuses this worker for good.
         WorkFolderGone: That folder was deleted.
@@ -70,6 +80,9 @@ def run_worker(settings: WorkerSettings, build_runner: BuildRunner) -> None:
             with build_worker(settings, build_runner(settings), stop) as worker:
                 print(f"{PROGRAM} {settings.worker_id} takes jobs from {settings.address}", flush=True)  # noqa: T201
                 worker.run_forever()
+        except ProcessUnkillable as error:
+            logger.critical("the worker ends: %s", error)
+            end_now(ExitCode.FAILURE)  # at its own exit the interpreter would wait for that process
         except Cancelled:
             logger.info("stopped before the models were loaded")
         except grpc.RpcError as error:

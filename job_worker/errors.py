@@ -6,8 +6,10 @@ WorkerError
 ├── LeaseLost              this worker no longer holds the current job: drop it and go on
 ├── UnsupportedPipeline    this worker does not run the job's pipeline: release it
 ├── HostUnusable           this host cannot do a job now: release it and pause, or fail it in the end
+│   ├── HostFault          the pipelines' process says that a part of this host failed it: release it a few times
 │   └── InsufficientSpace  it has no room for the job's files
 │       └── UnconfirmedLackOfSpace  the pipelines' process says so, and there is room: release it once
+├── ProcessUnkillable      the pipelines' process does not end: release the job and end the worker
 ├── WorkFolderGone         the worker's own folder was deleted: it ends, and the next start makes a new one
 ├── Cancelled              the worker stops, or the lease is lost: release or drop the current job
 └── WorkerRefused          the server refuses this worker for good: it ends
@@ -47,6 +49,12 @@ class HostUnusable(WorkerError):
     hour: long enough to free space, and for another worker to take the job."""
 
 
+class HostFault(HostUnusable):
+    """The pipelines' process says that a GPU or the start of a thread failed; the video may be the cause."""
+
+    max_releases = 3
+
+
 class InsufficientSpace(HostUnusable):
     """This host cannot keep the job's files."""
 
@@ -55,6 +63,10 @@ class UnconfirmedLackOfSpace(InsufficientSpace):
     """The pipelines' process found no room, and there is room now: another job had it, or that process is hostile."""
 
     max_releases = 1
+
+
+class ProcessUnkillable(WorkerError):
+    """The process that runs the pipelines does not end when it is killed: it waits for a disk or a driver."""
 
 
 class WorkFolderGone(WorkerError):

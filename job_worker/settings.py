@@ -6,7 +6,7 @@ import socket
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, DirectoryPath, Field, FilePath, NonNegativeInt, PositiveInt
+from pydantic import BeforeValidator, DirectoryPath, Field, FilePath, NonNegativeInt, PositiveInt, model_validator
 from pydantic_settings import NoDecode
 
 from shared.pipelines.catalogue import BUILT_IN_PIPELINES
@@ -115,6 +115,15 @@ class WorkerSettings(PipelineSettings):
         allow_inf_nan=False,
         description="How long the current job may take after a stop before it is released.",
     )
+
+    @model_validator(mode="after")
+    def _uses_its_device(self) -> Self:
+        if self.device not in ("auto", "cpu") and self.detection_engine == self.text_engine == "openvino":
+            raise ValueError(
+                f"--device {self.device} is used by no engine: --detection-engine and --text-engine are openvino, "
+                "which runs on the CPU"
+            )
+        return self
 
     def of_pipeline(self, pipeline: str) -> Self:
         """Return the settings of one pipeline: what its table leaves out is the worker's own."""

@@ -4,6 +4,7 @@
 
 import logging
 from collections.abc import Callable
+from typing import TypeVar
 
 from cachetools import cached
 
@@ -19,6 +20,8 @@ from shared.pipelines.profiles import PROFILES
 
 logger = logging.getLogger(__name__)
 
+_Engine = TypeVar("_Engine", Detector, TextReader)
+
 THIS_HOST = Host()
 
 BATCH_BYTES_A_PIXEL = 1024
@@ -33,8 +36,28 @@ def load_detector(settings: WorkerSettings, host: Host = THIS_HOST) -> Detector:
     Raises:
         ModelLoadError: It cannot be loaded.
     """
-    image_size = settings.resolved_image_size
-    if detection_engine(settings, host) == "openvino":
+    is_open = settings.detection_engine == settings.device == "auto" and _detects_on_gpu(settings, host)
+    return _loaded("objects are found", _load_detector, settings, host, is_open=is_open)
+
+
+def _loaded(
+    what: str, load: Callable[[WorkerSettings, Host], _Engine], settings: WorkerSettings, host: Host, *, is_open: bool
+) -> _Engine:
+    """Load an engine; on the CPU where a GPU does not run it and `is_open`: no setting names that GPU or the engine."""
+    try:
+        return load(settings, host)
+    except ModelLoadError as error:
+        if not is_open:
+            raise
+        logger.warning("%s on the CPU, since the GPU does not run the networks", what, exc_info=error)
+        return load(settings.model_copy(update={"device": "cpu"}), host)
+
+
+def _load_detector(settings: WorkerSettings, host: Host) -> Detector:
+    image_size, engine = settings.resolved_image_size, detection_engine(settings, host)
+    device = torch_device(settings, host) if engine == "ultralytics" and _detects_on_gpu(settings, host) else "cpu"
+    logger.info("objects are found by %s on %s", engine, device)
+    if engine == "openvino":
         from job_worker.detection.openvino_detector import OpenVinoDetector
         from job_worker.detection.openvino_export import runnable_weights
 
@@ -60,13 +83,14 @@ def load_text_reader(settings: WorkerSettings, host: Host = THIS_HOST) -> TextRe
     Raises:
         ModelLoadError: It cannot be loaded.
     """
+    is_open = settings.text_engine == settings.device == "auto" and text_engine(settings, host) == "torch"
+    return _loaded("text is read", _load_text_reader, settings, host, is_open=is_open)
+
+
+def _load_text_reader(settings: WorkerSettings, host: Host) -> TextReader:
     engine = text_engine(settings, host)
-    if engine == "torch" and settings.text_engine == settings.device == "auto":
-        try:
-            return _read_bundled_models(settings, host, engine)
-        except ModelLoadError as error:  # nobody asked for this GPU, and the CPU reads the same
-            logger.warning("text is read on the CPU, since the GPU does not run its networks", exc_info=error)
-            return _read_bundled_models(settings, host, "openvino")
+    device = torch_device(settings, host) if engine == "torch" else "cpu" if engine == "openvino" else settings.device
+    logger.info("text is read by %s on %s", engine, device)
     if engine != "paddleocr":
         if not _uses_bundled_text_models(settings):
             named = settings.ocr_detection_model or settings.ocr_recognition_model
@@ -129,11 +153,14 @@ def detection_batch_size(settings: WorkerSettings, host: Host = THIS_HOST) -> in
 
     On a GPU it is as many as the settings say, or fewer where its memory is too small for them. The size of its memory
     counts, and not what is free: cards of one kind get the same batches, and so give the same results.
+
+    Raises:
+        ModelLoadError: The settings name a GPU that this host does not have.
     """
     if not _detects_on_gpu(settings, host):
         return 1
     bytes_an_image = settings.resolved_image_size**2 * BATCH_BYTES_A_PIXEL
-    fitting = int(host.gpu_memory_bytes(settings.device) * BATCH_SHARE_OF_GPU / bytes_an_image)
+    fitting = int(host.gpu_memory_bytes(torch_device(settings, host)) * BATCH_SHARE_OF_GPU / bytes_an_image)
     return max(1, min(settings.gpu_batch, fitting))
 
 

@@ -10,8 +10,8 @@ from job_worker.ocr.base import DEFAULT_MIN_CONFIDENCE, TextReader
 from shared.results import Code, Detection, ImageResult, TextLine
 from shared.video.frame import Image
 
-WAITING_BATCHES = 2
-"""Batches in flight besides those whose text is being read: one at the detector, one that is ready for it."""
+READY_BATCHES = 1
+"""Batches in flight besides those at the detector and at the readers, so that none of them waits."""
 
 Objects = Sequence[list[Detection] | None]
 """Those of each image; None where none are looked for."""
@@ -20,8 +20,8 @@ Objects = Sequence[list[Detection] | None]
 class FrameAnalysis:
     """A pipeline that finds objects, reads text or codes, or does several of these.
 
-    Where the detector takes batches, it has a thread of its own, and text is read in as many threads as its reader
-    allows. Several batches are in flight, so that neither the detector nor a reading thread waits for the other.
+    Where the detector takes batches, or fewer images at a time than the readers, each engine has as many threads of its
+    own as it allows. Several batches are in flight, so that neither the detector nor a reader waits for the other.
 
     Args:
         detector: Finds the objects; None leaves them out of the result.
@@ -45,16 +45,16 @@ class FrameAnalysis:
         self._min_text_confidence = min_text_confidence
         self._code_reader = code_reader
         self._readers = max((reader.concurrency for reader in (text_reader, code_reader) if reader), default=0)
-        self._detecting = ThreadPoolExecutor(1, "detection")
-        self._reading = ThreadPoolExecutor(self._readers or 1, "reading")
+        self._has_pools = detector is not None and (detector.batch_size > 1 or detector.concurrency < self._readers)
+        self._detecting, self._reading, self._reading_codes = map(_pool, (detector, text_reader, code_reader))
 
     @property
     def concurrency(self) -> int:
         """How many threads may call `analyse_batch` at a time."""
-        if self.batch_size == 1:
-            engines = (self._detector, self._text_reader, self._code_reader)
-            return min(engine.concurrency for engine in engines if engine)
-        return WAITING_BATCHES + -(-self._readers // self.batch_size)
+        if self._detector and self._has_pools:
+            return self._detector.concurrency + READY_BATCHES + -(-self._readers // self.batch_size)
+        engines = (self._detector, self._text_reader, self._code_reader)
+        return min(engine.concurrency for engine in engines if engine)
 
     @property
     def batch_size(self) -> int:
@@ -70,13 +70,13 @@ class FrameAnalysis:
         Returns:
             One analysis for each image, in their order.
         """
-        if self.batch_size == 1:
+        if not self._has_pools:
             found = self._detect(images)
             return self._results(images, found, map(self._read, images), map(self._read_codes, images, found))
         detecting = self._detecting.submit(self._detect, images)
         lines = self._reading.map(self._read, images)
         found = detecting.result()
-        return self._results(images, found, lines, self._reading.map(self._read_codes, images, found))
+        return self._results(images, found, lines, self._reading_codes.map(self._read_codes, images, found))
 
     def _results(
         self,
@@ -96,3 +96,7 @@ class FrameAnalysis:
 
     def _read_codes(self, image: Image, found: list[Detection] | None) -> list[Code] | None:
         return self._code_reader.read(image, found or ()) if self._code_reader else None
+
+
+def _pool(engine: Detector | TextReader | CodeReader | None) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(engine.concurrency if engine else 1, "analysis")

@@ -28,6 +28,8 @@ CODE_LABELS = ("qr_code", "barcode")
 
 MAX_PIXELS = 3840 * 2160
 """A larger frame is read shrunk to so many pixels: hostile images take five seconds at this size."""
+MAX_SIDE = 2**15 - 2
+"""So is a longer one to this side in pixels: OpenCV warps none that is larger, for its coordinates have 16 bits."""
 MAX_AREAS = 16
 MAX_AREA_SIDE = 1200
 """The longer side of an enlarged area in pixels. Together they bound the time of one frame."""
@@ -64,7 +66,9 @@ class ZxingCodeReader:
     def read(self, image: Image, detections: Iterable[Detection] = ()) -> list[Code]:
         """Read the codes in one image; see `CodeReader.read`."""
         grey: Any = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-        shrunk = min(1.0, (MAX_PIXELS / grey.size) ** 0.5)
+        shrunk = min(1.0, (MAX_PIXELS / grey.size) ** 0.5, MAX_SIDE / max(grey.shape))
+        if min(grey.shape) * shrunk < 1:
+            return []  # nothing would be left of its few rows or columns
         if shrunk < 1:
             grey = cv2.resize(grey, None, fx=shrunk, fy=shrunk, interpolation=cv2.INTER_AREA)
         found: list[Code] = []
@@ -76,7 +80,7 @@ class ZxingCodeReader:
 
 
 def _candidates(grey: Image, detected: list[_Rectangle]) -> Iterator[Code]:
-    """Yield what is read, the surest first: enlarged and upright, then on the frame."""
+    """Yield what is read, the most reliable first: enlarged and upright, then on the frame."""
     for area in [*detected, *_full_of_edges(grey)][:MAX_AREAS]:
         to_area, (width, height) = _upright(area)
         enlarged: Any = cv2.warpAffine(

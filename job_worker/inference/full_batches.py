@@ -48,7 +48,7 @@ class FullBatches:
             waiting = self._waiting[shape]
             taken = [waiting.popleft() for _ in range(min(size, len(waiting)))]
         if not taken:
-            return  # an earlier batch took the input for which this one was asked
+            return  # an earlier batch took the input for which this one was submitted
         try:
             batch = np.zeros((size, *shape), taken[0][0].dtype)
             batch[: len(taken)] = [data for data, _ in taken]

@@ -5,6 +5,9 @@
 import importlib.util
 from pathlib import Path
 
+from job_worker.errors import ModelLoadError
+from job_worker.inference.vendor_libraries import first_line_of
+
 NVIDIA_DEVICE = Path("/dev/nvidiactl")
 """Exists where an NVIDIA driver is loaded."""
 
@@ -28,8 +31,17 @@ class Host:
         """Return how much memory a GPU of torch has in all.
 
         Args:
-            device: `"cuda:0"` and so on; `"auto"` for the first GPU.
+            device: `"cuda:0"` and so on.
+
+        Raises:
+            ModelLoadError: This host has no such GPU.
         """
         import torch
 
-        return int(torch.cuda.get_device_properties("cuda:0" if device == "auto" else device).total_memory)
+        try:
+            return int(torch.cuda.get_device_properties(device).total_memory)
+        except (AssertionError, RuntimeError, ValueError) as error:
+            raise ModelLoadError(
+                f"The device {device} is no GPU that torch can use on this host ({first_line_of(error)}): choose "
+                "--device auto or cpu."
+            ) from error

@@ -85,8 +85,9 @@ class CompiledModel:
             self._idle.append(request)
 
 
-MAX_SHAPES = 4
-"""Image sizes for which a model stays compiled: a video has one, and a worker meets few kinds of videos at a time."""
+MAX_SHAPES = 8
+"""Image sizes for which a model stays compiled: text is looked for in up to three sizes of a video's images, and
+landscape and portrait often take turns."""
 
 
 class PerShapeModel:

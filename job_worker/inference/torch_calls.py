@@ -11,7 +11,7 @@ from torch import Tensor
 _Compute = Callable[[Tensor], Sequence[Tensor]]
 
 WARM_UP_CALLS = 3
-"""Calls before a capture, in which libraries choose kernels and allocate, as PyTorch's documentation asks."""
+"""Calls before a capture, in which libraries choose kernels and allocate, as PyTorch's documentation requires."""
 MAX_CALLS = 128
 """Shapes of which the calls are kept: a video has two sizes of images, and lines about a hundred widths."""
 

@@ -2,15 +2,20 @@
 
 import itertools
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
+from cachetools import LRUCache
 from torch import Tensor, nn
 from torch.nn import functional
 
 _Layer = Callable[..., Tensor]
 _Step = tuple[str, _Layer, list[str], list[str]]
 """An output's name, what computes it, the names of its inputs, and which values nothing needs after it."""
+
+MAX_PLANS = 128
+"""Shapes of which the plans are kept, as of calls in `torch_calls`: a plan takes a quarter of a megabyte."""
 
 
 class TorchNetwork(nn.Module):
@@ -27,7 +32,7 @@ class TorchNetwork(nn.Module):
         super().__init__()
         self._network = network.clone()
         _fold(self._network)
-        self._plans: dict[tuple[int, ...], list[_Step]] = {}
+        self._plans: LRUCache[tuple[int, ...], list[_Step]] = LRUCache(MAX_PLANS)
         self._constants: dict[str, str] = {}
         for node in self._network.get_ordered_ops():
             if _is_float(node) and node.get_type_name() == "Constant":
@@ -40,7 +45,9 @@ class TorchNetwork(nn.Module):
     def forward(self, data: Tensor) -> Tensor:
         """Return the output for an input of any shape that the network takes."""
         shape = tuple(data.shape)
-        plan = self._plans.get(shape) or self._plans.setdefault(shape, _plan(self._network, shape))
+        plan = self._plans.get(shape)
+        if plan is None:
+            plan = self._plans[shape] = _plan(self._network, shape)
         values = {name: self.get_buffer(buffer) for name, buffer in self._constants.items()}
         values[_INPUT] = data
         for output, layer, inputs, unneeded in plan:
@@ -156,8 +163,13 @@ def _average(node: Any) -> _Layer:
 
 
 def _mean(node: Any) -> _Layer:
-    axes = _integers(node, 1)
-    return lambda data: data.mean(axes, keepdim=bool(node.get_attributes()["keep_dims"]))
+    axes, keeps_axes = _integers(node, 1), bool(node.get_attributes()["keep_dims"])
+    return lambda data: data.mean(axes, keepdim=keeps_axes)
+
+
+def _joined(node: Any) -> _Layer:
+    axis = node.get_attributes()["axis"]
+    return lambda *parts: torch.cat(parts, axis)
 
 
 def _normalisation(node: Any) -> _Layer:
@@ -194,7 +206,7 @@ _LAYERS: Mapping[str, Callable[[Any], _Layer]] = {
     "Add": _always(torch.add),
     "AvgPool": _average,
     "BatchNormInference": _normalisation,
-    "Concat": lambda node: lambda *parts: torch.cat(parts, node.get_attributes()["axis"]),
+    "Concat": _joined,
     "Convolution": _convolution,
     "ConvolutionBackpropData": _transposed_convolution,
     "Divide": _always(torch.div),
@@ -211,11 +223,12 @@ _LAYERS: Mapping[str, Callable[[Any], _Layer]] = {
     "Reshape": _reshaped,
     "Sigmoid": _always(torch.sigmoid),
     "Slice": _slice,
-    "Softmax": lambda node: lambda data: data.softmax(node.get_attributes()["axis"]),
+    "Softmax": lambda node: partial(torch.softmax, dim=node.get_attributes()["axis"]),
     "Sqrt": _always(torch.sqrt),
     "Squeeze": _reshaped,
     "Subtract": _always(torch.sub),
-    "Transpose": lambda node: lambda data: data.permute(_integers(node, 1)),
+    "Transpose": lambda node: partial(torch.permute, dims=_integers(node, 1)),
     "Unsqueeze": _reshaped,
 }
-"""Each operator: returns what computes a node, given the node of static shapes and then its float inputs."""
+"""Each operator: returns what computes a node, given the node of static shapes and then its float inputs. What it
+returns must not hold the node, and so the whole network of its shapes."""

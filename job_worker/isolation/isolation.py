@@ -26,8 +26,6 @@ SYSTEM_PATHS = (
 
 DEVICES = ("null", "zero", "full", "nvidia*", "dri", "kfd", "nvhost*", "nvmap")
 """Below /dev: GPUs, and what holds nothing."""
-GPU_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 (no file is made there)
-"""Where CUDA has memory that is shared; only for hosts that have a GPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +35,12 @@ class Isolation:
     Attributes:
         work_folder: The only folder in which it may write.
         readable: Further files and folders that it may read; those that do not exist are left out.
+        device_folder: Where the devices of this host are.
     """
 
     work_folder: Path
     readable: tuple[Path, ...] = ()
+    device_folder: Path = Path("/dev")
 
     def apply(self) -> None:
         """Give up all else in this process, as far as the kernel supports it; call it before any thread is started.
@@ -74,11 +74,11 @@ class Isolation:
         yield self.work_folder.resolve(strict=True), landlock.WRITE
         for path in (*map(Path, SYSTEM_PATHS), *self.readable):
             yield path, landlock.READ
-        devices = [device for pattern in DEVICES for device in Path("/dev").glob(pattern)]
+        devices = [device for pattern in DEVICES for device in self.device_folder.glob(pattern)]
         for device in devices:
             yield device, landlock.USE_DEVICE
-        if any(device.name not in DEVICES[:3] for device in devices):
-            yield GPU_SHARED_MEMORY, landlock.WRITE
+        if any(device.name.startswith("nv") for device in devices):
+            yield self.device_folder / "shm", landlock.WRITE  # where CUDA has memory that is shared
 
 
 def _limit(kind: int, value: int) -> None:

@@ -1,6 +1,6 @@
 """Landlock: a process gives up the right to other files, connections and signals, see landlock(7).
 
-A restriction holds for the thread that asks for it and for all that it starts later, so it must come before any other
+A restriction holds for the thread that requests it and for all that it starts later, so it must come before any other
 thread. Numbers are those of `linux/landlock.h`.
 """
 

@@ -48,7 +48,7 @@ _STARTING_PROGRAMS = {
 }
 _CLONE = {"x86_64": 56, "aarch64": 220}
 _CLONE3 = 435
-"""Its flags lie in memory, where no filter can look. A libc that is told that it does not exist uses `clone`."""
+"""Its flags lie in memory, where no filter can look. Where the filter answers ENOSYS, libc uses `clone`."""
 _CLONE_THREAD = 0x00010000
 _OTHER_INTERFACE = 0x40000000
 """From here on x86_64 has its calls a second time, for programs with short pointers."""

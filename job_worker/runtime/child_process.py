@@ -22,13 +22,16 @@ import psutil
 
 from job_worker.errors import (
     Cancelled,
+    HostFault,
     HostUnusable,
     InsufficientSpace,
     JobCannotBeDone,
     ModelLoadError,
+    ProcessUnkillable,
     UnconfirmedLackOfSpace,
 )
 from job_worker.isolation.isolation import Isolation
+from job_worker.runtime.host_faults import host_fault
 from job_worker.runtime.isolated_child import enter
 from job_worker.runtime.job_folder import check_space, insufficient_space_explained
 from job_worker.runtime.pipeline_runner import EncodeFrames, Run
@@ -50,20 +53,21 @@ class Build(Protocol):
         """
 
 
-_Kind = Literal["ready", "frame", "done", "failure", "no_space", "model_error", "unforeseen"]
+_Kind = Literal["ready", "frame", "done", "failure", "no_space", "host_fault", "model_error", "unforeseen"]
 
 CHECK_SECONDS = 0.2
 """How often a run is checked: whether it is cancelled, hangs, or holds too much memory."""
 RELOAD_SECONDS = 600.0
 """How long a child that takes the place of another may load models: they are in the cache, and a job waits for them."""
-EXIT_SECONDS = 5.0
-"""How long a child that closed its pipe may take to exit."""
+EXIT_SECONDS = 10.0
+"""How long a child that closed its pipe or was killed may take to exit: its memory, also that of a GPU, is freed."""
 SEPARATOR = ":"
 """Between the kind of a message and its content."""
 MAX_MESSAGE_BYTES = 64 << 10
 """A message is cut here: far above what a person reads, far below what the parent would feel."""
 MESSAGE_SECONDS = 10.0
 """How long a message may take from its first byte to its last, which a hostile child may keep back."""
+_NONSENSE = "the analysis crashed: its process sent a message that makes no sense"
 _PR_SET_PDEATHSIG = 1
 """See prctl(2)."""
 
@@ -111,7 +115,7 @@ class _Child:
         """
         try:
             self._connection.send(run)
-        except BrokenPipeError:
+        except ConnectionError:
             raise JobCannotBeDone(self._describe_end()) from None
 
     def next_message(self, is_cancelled: Callable[[], bool], max_silence_seconds: float) -> tuple[_Kind, str]:
@@ -126,12 +130,11 @@ class _Child:
             if self._connection.poll(self._check_seconds):
                 try:
                     # Never a pickle: what has decoded a hostile file must not choose what runs in this process.
-                    message = self._received().decode(errors="replace")
-                except (EOFError, OSError):
+                    kind, _, content = self._received().decode(errors="replace").partition(SEPARATOR)
+                except (EOFError, ConnectionError):
                     raise JobCannotBeDone(self._describe_end()) from None
-                kind, _, content = message.partition(SEPARATOR)
                 if kind not in get_args(_Kind):
-                    raise JobCannotBeDone("the analysis crashed: its process sent a message that makes no sense")
+                    raise JobCannotBeDone(_NONSENSE)
                 if kind != "frame":
                     return cast("_Kind", kind), content
                 last_message_at = self._clock()
@@ -144,20 +147,21 @@ class _Child:
         """Return a message as `Connection.send_bytes` sends it, however slowly a hostile child does.
 
         Raises:
-            OSError: It is too large, or does not come to its end in time.
+            JobCannotBeDone: It is too large, or does not come to its end in time.
             EOFError: The child has closed the pipe.
+            ConnectionError: It has, and left messages unread.
         """
         ends_at = self._clock() + MESSAGE_SECONDS
         (size,) = struct.unpack("!i", self._read(4, ends_at))
         if not 0 <= size <= MAX_MESSAGE_BYTES:
-            raise OSError("a message is too large")
+            raise JobCannotBeDone(_NONSENSE)
         return self._read(size, ends_at)
 
     def _read(self, size: int, ends_at: float) -> bytes:
         content = b""
         while len(content) < size:
             if not self._connection.poll(max(ends_at - self._clock(), 0.0)):
-                raise OSError("a message does not end")
+                raise JobCannotBeDone(_NONSENSE)
             part = os.read(self._connection.fileno(), size - len(content))
             if not part:
                 raise EOFError
@@ -165,9 +169,17 @@ class _Child:
         return content
 
     def kill(self) -> None:
-        """End the child at once."""
+        """End the child at once.
+
+        Raises:
+            ProcessUnkillable: It waits in the kernel, where no signal ends it.
+        """
         self._process.kill()
-        self._process.join()
+        self._process.join(EXIT_SECONDS)
+        if self.is_alive:
+            raise ProcessUnkillable(
+                f"the process {self._process.pid} does not end when it is killed: it waits for a disk or a driver"
+            )
         self._process.close()
         self._connection.close()
 
@@ -183,8 +195,15 @@ class _Child:
         code = self._process.exitcode
         if code is not None and code < 0:
             hint = ", most likely out of memory" if code == -signal.SIGKILL else ""
-            return f"the analysis crashed: its process was ended by {signal.Signals(-code).name}{hint}"
+            return f"the analysis crashed: its process was ended by {_signal_name(-code)}{hint}"
         return f"the analysis crashed: its process ended with exit code {code}"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # most real-time signals have none
+        return f"signal {number}"
 
 
 class ProcessRunner:
@@ -238,18 +257,14 @@ class ProcessRunner:
 
     def run(self, run: Run, is_cancelled: Callable[[], bool]) -> None:
         """Run the pipeline in the child, in a new one where there is none."""
-        try:
-            kind, content = self._answer(run, is_cancelled)
-        except OSError as error:
-            raise HostUnusable(f"this host cannot run a process for the job ({error.strerror})") from error
+        kind, content = self._answer(run, is_cancelled)
         if kind == "failure":
             raise JobCannotBeDone(content)
         if kind == "no_space":
             check_space(run.results.parent, MAX_FRAME_BYTES)  # a false message would have the job done again for ever
-            self.close()
-            raise UnconfirmedLackOfSpace("the analysis found no room for the results on this host, where there is room")
         if kind != "done":
-            raise RuntimeError(content)
+            self.close()  # its GPU or its libraries may be unusable from now on, or it is hostile
+            raise _error_of(kind, content)
 
     def _answer(self, run: Run, is_cancelled: Callable[[], bool]) -> tuple[_Kind, str]:
         child = self._take_idle() or self._start(is_cancelled, self._isolation, RELOAD_SECONDS, HostUnusable)
@@ -283,7 +298,10 @@ class ProcessRunner:
         crash: type[ModelLoadError | HostUnusable] = ModelLoadError,
     ) -> _Child:
         """Start a child and wait for its models; raise a `crash` where it ends or takes too much before that."""
-        child = _Child(self._build, isolation, self._limits, self._clock, self._check_seconds)
+        try:
+            child = _Child(self._build, isolation, self._limits, self._clock, self._check_seconds)
+        except OSError as error:
+            raise HostUnusable(f"this host cannot start a process for the pipelines ({error.strerror})") from error
         try:
             kind, content = child.next_message(is_cancelled, max_seconds)
         except JobCannotBeDone as error:
@@ -296,6 +314,13 @@ class ProcessRunner:
             child.kill()
             raise ModelLoadError(content)
         return child
+
+
+def _error_of(kind: _Kind, content: str) -> Exception:
+    """Return the error for a message after which a child is ended."""
+    if kind == "no_space":
+        return UnconfirmedLackOfSpace("the analysis found no room for the results on this host, where there is room")
+    return HostFault(content) if kind == "host_fault" else RuntimeError(content)
 
 
 def serve(connection: Connection, build: Build, on_loaded: Callable[[], None] | None = None) -> None:
@@ -343,6 +368,8 @@ def _outcome(encode_frames: EncodeFrames, run: Run) -> tuple[_Kind, bytes]:
         return "failure", b"the analysis ran out of memory"
     except Exception as error:
         logger.exception("pipeline failed")
+        if fault := host_fault(error):
+            return "host_fault", fault.encode()
         return "unforeseen", f"{type(error).__name__}: {error}".encode(errors="replace")
     return "done", b""
 

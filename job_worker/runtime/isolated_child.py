@@ -38,7 +38,7 @@ def enter(connection: Connection, isolation: Isolation | None, build: bytes) -> 
 
 
 def _leave_resource_tracker() -> None:
-    """Close the pipe to a process of the parent that is not isolated, and deletes the shared memory that it is told."""
+    """Close the pipe to a process of the parent that is not isolated, and that deletes shared memory on request."""
     tracker = resource_tracker._resource_tracker
     descriptor = getattr(tracker, "_fd", None)
     if descriptor is not None:

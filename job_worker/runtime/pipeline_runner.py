@@ -37,6 +37,7 @@ class PipelineRunner(Protocol):
 
         Raises:
             ModelLoadError: One cannot be loaded.
+            HostUnusable: No process can be started for them.
             Cancelled: `is_cancelled` was true.
         """
 
@@ -51,6 +52,7 @@ class PipelineRunner(Protocol):
             JobCannotBeDone: The job cannot be done; the runner can do the next.
             HostUnusable: This host has no room for the results, or cannot run the pipeline now.
             ModelLoadError: A model can no longer be loaded.
+            ProcessUnkillable: The process in which it ran does not end; the runner cannot be used again.
             Cancelled: `is_cancelled` was true.
         """
 

@@ -15,6 +15,7 @@ from job_worker.errors import (
     JobCannotBeDone,
     LeaseLost,
     ModelLoadError,
+    ProcessUnkillable,
     UnsupportedPipeline,
 )
 from job_worker.runtime.api_client import WorkerApi
@@ -96,6 +97,7 @@ class Worker:
 
         Raises:
             ModelLoadError: A model can no longer be loaded.
+            ProcessUnkillable: The process that runs the pipelines does not end.
             WorkFolderGone: The worker's own folder was deleted.
             grpc.RpcError: The server refuses this worker for good.
         """
@@ -113,6 +115,7 @@ class Worker:
 
         Raises:
             ModelLoadError: A model can no longer be loaded; the job is released.
+            ProcessUnkillable: The process that runs the pipelines does not end; the job is released.
             WorkFolderGone: The worker's own folder was deleted; no job was taken.
             grpc.RpcError: The server refuses this worker for good.
         """
@@ -154,7 +157,7 @@ class Worker:
         try:
             with Heartbeat(lambda: self._api.renew(job_id)) as heartbeat:
                 self._report(job_id, heartbeat.lost.is_set)
-        except ModelLoadError:
+        except (ModelLoadError, ProcessUnkillable):
             self._api.release(job_id)
             raise
         except HostUnusable as error:
@@ -189,7 +192,7 @@ class Worker:
         except UnsupportedPipeline as unsupported:
             self._decline(job_id, str(unsupported))
             raise
-        except (HostUnusable, LeaseLost, ModelLoadError, grpc.RpcError):
+        except (HostUnusable, LeaseLost, ModelLoadError, ProcessUnkillable, grpc.RpcError):
             raise
         except OSError as error:
             raise HostUnusable(f"this host cannot open or read the job's files ({error.strerror})") from error

@@ -1,8 +1,10 @@
 """What both services do around their work: read the settings, configure the log, report why they end."""
 
+import logging
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from shared.process.exit_codes import ExitCode
 from shared.process.logging_setup import configure_logging
@@ -41,6 +43,12 @@ def run_service(
     except tuple(refusals) as error:
         return _refuse(program, error, next(code for kind, code in refusals.items() if isinstance(error, kind)))
     return ExitCode.OK
+
+
+def end_now(code: ExitCode) -> NoReturn:
+    """End the process without waiting for its threads and processes."""
+    logging.shutdown()
+    os._exit(code)
 
 
 def _refuse(program: str, reason: Exception, code: ExitCode) -> int:

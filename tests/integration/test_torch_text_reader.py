@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import onnxruntime
+import psutil
 import pytest
 import torch
 
@@ -30,6 +31,9 @@ SAMPLES = (("car_num_plate_uz.mp4", 130), ("screen_recording_mikochi.mp4", 30))
 PART = np.s_[:464, :848]
 CLIPS = ("cricket_ball_tracking.mp4", "people_walking_1080p.mp4")  # on a screen corners can differ by one pixel
 FRAMES_A_CLIP = 20
+SHAPES = 12
+MAX_BYTES_A_SHAPE = 5 << 19
+"""Torch itself keeps about a megabyte for a shape; a copy of the network would be 2.5 more."""
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +62,17 @@ def test_a_network_on_torch_computes_what_onnx_runtime_does(
     with torch.inference_mode():
         found = TorchNetwork(read_model(file))(torch.from_numpy(data)).numpy()
     assert np.abs(found - expected).max() < 1e-5
+
+
+def test_what_is_kept_for_a_shape_is_far_less_than_the_network(models: TextModelFolders) -> None:
+    network = TorchNetwork(read_model(models.recognition / "inference.onnx"))
+    widths = range(320, 320 + 8 * (2 + SHAPES), 8)
+    taken: list[int] = []
+    with torch.inference_mode():
+        for width in widths:
+            network(torch.zeros(1, 3, 48, width))
+            taken.append(psutil.Process().memory_info().rss)
+    assert taken[-1] - taken[1] < SHAPES * MAX_BYTES_A_SHAPE
 
 
 def test_an_unknown_operator_is_named(models: TextModelFolders) -> None:

@@ -771,6 +771,38 @@ def test_the_program_ends_with_1_and_says_why_where_its_server_is_of_another_kin
     assert "Traceback" not in ended.stderr
 
 
+WORKER_THAT_CANNOT_START = """
+import multiprocessing, sys, threading
+from job_worker.command import main
+from job_worker.errors import HostUnusable, ProcessUnkillable
+from tests.support.worker_fakes import FakeRunner
+
+class Broken(FakeRunner):
+    def start(self, is_cancelled):
+        if sys.argv[1] == "no process":
+            raise HostUnusable("this host cannot start a process")
+        # It inherits the handler that ignores SIGTERM, with which the interpreter ends such a process and waits for it.
+        multiprocessing.get_context("fork").Process(target=threading.Event().wait, args=(60,), daemon=True).start()
+        raise ProcessUnkillable("the process does not end")
+
+sys.exit(main([], build_runner=lambda _: Broken()))
+"""
+
+
+@pytest.mark.parametrize(
+    ("what", "words"), [("no process", "cannot start a process"), ("one for ever", "the process does not end")]
+)
+def test_the_program_ends_with_1_and_says_why_where_its_processes_do_not_start_or_do_not_end(
+    what: str, words: str, tmp_path: Path
+) -> None:
+    with (tmp_path / "log").open("w+") as log:
+        command = [sys.executable, "-c", WORKER_THAT_CANNOT_START, what]
+        ended = subprocess.run(command, cwd=ROOT, stderr=log, timeout=30, check=False)
+        log.seek(0)
+        written = log.read()
+    assert (ended.returncode, words in written, "Traceback" in written) == (ExitCode.FAILURE, True, False)
+
+
 def test_a_stop_while_the_folder_of_a_lost_worker_is_deleted_ends_the_program_with_0(tmp_path: Path) -> None:
     folder = tmp_path / "foregsyte-work-1"
     folder.mkdir()

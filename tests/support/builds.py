@@ -91,24 +91,15 @@ class ModelsThatLoadOnce:
         return Anything()(on_frame)
 
 
-def _fail(*_: object) -> None:
-    raise JobCannotBeDone(f"no frame can be decoded: {NOT_ENGLISH}")
+class OutOfMemoryError(RuntimeError):
+    """Named as that of torch for the memory of a GPU."""
 
 
-def _fail_with_a_surrogate(*_: object) -> None:
-    raise JobCannotBeDone("no such name: \udc80")
+def _raise(error: Exception) -> Callable[..., None]:
+    def run(*_: object) -> None:
+        raise error
 
-
-def _time_out(*_: object) -> None:
-    raise TimeoutError("the model's server did not answer")
-
-
-def _err(*_: object) -> None:
-    raise KeyError("a bug")
-
-
-def _run_out_of_memory(*_: object) -> None:
-    raise MemoryError
+    return run
 
 
 def _hang(_on_frame: Callable[[], None], video: Path) -> None:
@@ -139,14 +130,18 @@ _WAYS: dict[str, Callable[[Callable[[], None], Path], object]] = {
     "succeed": lambda *_: None,
     "many frames": lambda *_: None,
     "huge frame": lambda *_: None,
-    "time out": _time_out,
-    "fail with a surrogate": _fail_with_a_surrogate,
-    "fail": _fail,
-    "err": _err,
+    "time out": _raise(TimeoutError("the model's server did not answer")),
+    "fail with a surrogate": _raise(JobCannotBeDone("no such name: \udc80")),
+    "fail": _raise(JobCannotBeDone(f"no frame can be decoded: {NOT_ENGLISH}")),
+    "err": _raise(KeyError("a bug")),
+    "fill the GPU": _raise(OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")),
+    "break the GPU": _raise(RuntimeError("CUDA error: unspecified launch failure\nCompile with ...")),
+    "need a thread": _raise(RuntimeError("can't start new thread")),
     "leave": lambda *_: sys.exit(3),
-    "out of memory": _run_out_of_memory,
+    "out of memory": _raise(MemoryError()),
     "crash": lambda *_: _crash(),
     "be killed": lambda *_: os.kill(os.getpid(), signal.SIGKILL),
+    "be ended by a real-time signal": lambda *_: os.kill(os.getpid(), signal.SIGRTMIN + 6),
     "exit": lambda *_: os._exit(7),
     "hang": _hang,
     "take memory": _take_memory,

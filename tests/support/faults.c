@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,6 +47,7 @@ int pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*f)(void *), vo
     int failed = fault("pthread_create", "");
     return failed ? failed : REAL(pthread_create)(t, a, f, x);
 }
+int kill(pid_t process, int number) { FAIL(fault("kill", "")); return REAL(kill)(process, number); }
 int fsync(int file) { FAIL(fault_of("sync", file)); return REAL(fsync)(file); }
 int fdatasync(int file) { FAIL(fault_of("sync", file)); return REAL(fdatasync)(file); }
 int access(const char *path, int mode) { FAIL(fault("access", path)); return REAL(access)(path, mode); }

@@ -1,4 +1,4 @@
-"""Calls of the system that fail on demand in the processes that a test starts: threads, syncs, writes, opens."""
+"""System calls that fail on demand in the processes that a test starts: threads, signals, syncs, writes, opens."""
 
 import shutil
 import subprocess

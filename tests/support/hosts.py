@@ -1,5 +1,7 @@
 """Hosts whose libraries and GPUs a test decides."""
 
+import re
+
 from job_worker.inference.host import Host
 
 
@@ -18,4 +20,5 @@ class FakeHost(Host):
         return self._has_gpu
 
     def gpu_memory_bytes(self, device: str) -> int:
+        assert re.fullmatch(r"cuda:\d+", device), "torch knows no such GPU"
         return self._gpu_memory_bytes

@@ -87,6 +87,13 @@ def test_bad_values_are_all_reported_together() -> None:
     assert sorted(line.split()[0] for line in message.splitlines()) == sorted(BAD_VALUES)
 
 
+def test_a_gpu_that_no_engine_would_use_is_a_mistake() -> None:
+    engines = ("--detection-engine", "openvino", "--text-engine", "openvino")
+    assert mistake_in("--device", "cuda:0", *engines).startswith("--device cuda:0 is used by no engine: ")
+    assert load("--device", "cpu", *engines).device == "cpu"
+    assert load("--device", "cuda:0", *engines[:2]).device == "cuda:0"
+
+
 def test_a_work_folder_that_is_not_there_is_a_mistake(tmp_path: Path) -> None:
     assert "--work-dir" in mistake_in("--pipelines", "ocr", "--work-dir", str(tmp_path / "absent"))
     assert load("--pipelines", "ocr", "--work-dir", str(tmp_path)).work_dir == tmp_path

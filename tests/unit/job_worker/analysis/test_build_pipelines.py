@@ -133,10 +133,11 @@ def test_the_built_in_pipelines_share_one_detector_and_one_text_reader() -> None
     assert (len(found), len(read)) == (2, 2)
 
 
-def test_a_pipeline_takes_as_many_images_at_once_as_its_every_engine_does() -> None:
-    pipelines = built(detector=lambda _: APersonAndADog(1), text_reader=lambda _: OneLine(4))
+@pytest.mark.parametrize(("detectors", "together"), [(1, 1 + 1 + 4), (4, 4), (8, 4)])
+def test_a_pipeline_takes_as_many_images_at_once_as_keep_its_engines_busy(detectors: int, together: int) -> None:
+    pipelines = built(detector=lambda _: APersonAndADog(detectors), text_reader=lambda _: OneLine(4))
     assert {name: pipeline.concurrency for name, pipeline in pipelines.items()} == {
-        "yolo_ocr": 1, "yolo": 1, "ocr": 4, "codes": 4
+        "yolo_ocr": together, "yolo": detectors, "ocr": 4, "codes": 4
     }  # fmt: skip
 
 

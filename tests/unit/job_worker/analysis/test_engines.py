@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from job_worker.analysis.engines import detection_batch_size, detection_engine, text_engine, torch_device
+from job_worker.analysis.engines import (
+    detection_batch_size,
+    detection_engine,
+    load_detector,
+    text_engine,
+    torch_device,
+)
+from job_worker.errors import ModelLoadError
 from job_worker.settings import WorkerSettings
 from tests.support.hosts import FakeHost
 
@@ -57,6 +64,23 @@ def test_an_engine_that_is_named_is_taken() -> None:
     assert (detection_engine(chosen, WITH_GPU), text_engine(chosen, WITH_GPU)) == ("openvino", "openvino")
     chosen = settings(detection_engine="ultralytics", text_engine="paddleocr")
     assert (detection_engine(chosen, WITHOUT_GPU), text_engine(chosen, WITHOUT_GPU)) == ("ultralytics", "paddleocr")
+
+
+def test_objects_are_found_on_the_cpu_where_a_gpu_that_no_setting_names_does_not_run_the_detector(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    without_ultralytics, caches = FakeHost(has_gpu=True, has_libraries=False), {"cache_dir": tmp_path, "threads": 1}
+    with caplog.at_level("INFO"):
+        detector = load_detector(settings("", **caches), without_ultralytics)
+    assert type(detector).__name__ == "OpenVinoDetector"
+    assert caplog.messages == [
+        "objects are found by ultralytics on cuda:0",
+        "objects are found on the CPU, since the GPU does not run the networks",
+        "objects are found by openvino on cpu",
+    ]
+    for named in ({"device": "cuda:0"}, {"detection_engine": "ultralytics"}):
+        with pytest.raises(ModelLoadError):
+            load_detector(settings("", **caches, **named), without_ultralytics)
 
 
 @pytest.mark.parametrize("model", ["ocr_detection_model", "ocr_recognition_model"])

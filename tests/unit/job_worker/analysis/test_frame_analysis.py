@@ -1,7 +1,7 @@
 """A detector that takes batches, and a text reader beside it: each always busy, each result with its own image."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -10,7 +10,7 @@ import pytest
 from job_worker.analysis.frame_analysis import FrameAnalysis
 from job_worker.analysis.scheduling import analyse_frames
 from job_worker.detection.base import DEFAULT_LIMITS, DetectionLimits
-from shared.results import Detection, ImageResult, TextLine
+from shared.results import Code, Detection, ImageResult, TextLine
 from shared.video.frame import Frame, Image
 
 pytestmark = [pytest.mark.unit, pytest.mark.worker]
@@ -61,6 +61,16 @@ class TextReader:
         return [TextLine(text=str(image.max()), confidence=0.5, polygon=CORNERS)]
 
 
+class CodeReader:
+    """Reads none."""
+
+    def __init__(self, concurrency: int) -> None:
+        self.concurrency = concurrency
+
+    def read(self, image: Image, detections: Iterable[Detection] = ()) -> list[Code]:
+        return []
+
+
 @pytest.mark.parametrize("batch_size", [1, 3, 8])
 def test_every_frame_has_its_own_objects_and_text(batch_size: int) -> None:
     pipeline = FrameAnalysis(Detector(batch_size), TextReader(4))
@@ -71,9 +81,10 @@ def test_every_frame_has_its_own_objects_and_text(batch_size: int) -> None:
     assert [[one.label for one in analysis.detections or ()] for analysis in found] == [[number] for number in numbers]
 
 
-def test_more_threads_read_text_than_a_batch_has_images() -> None:
+@pytest.mark.parametrize("batch_size", [1, 2])
+def test_more_threads_read_text_than_a_batch_has_images(batch_size: int) -> None:
     meeting = threading.Barrier(5, timeout=10)
-    pipeline = FrameAnalysis(Detector(2), TextReader(5, meeting.wait))
+    pipeline = FrameAnalysis(Detector(batch_size), TextReader(5, meeting.wait))
     assert len(list(analyse_frames(frames(10), pipeline))) == 10
 
 
@@ -104,10 +115,12 @@ def test_frames_are_decoded_while_a_batch_is_detected() -> None:
     assert len(list(analyse_frames(decoding(), pipeline))) == 9
 
 
-def test_all_batches_are_detected_in_one_thread() -> None:
-    detector = Detector(2)
-    list(analyse_frames(frames(20), FrameAnalysis(detector, TextReader(2))))
-    assert len(detector.threads) == 1
+@pytest.mark.parametrize("batch_size", [1, 2])
+def test_an_engine_of_one_thread_is_used_in_one_thread(batch_size: int) -> None:
+    detector, reading = Detector(batch_size), set[int]()
+    text_reader, code_reader = TextReader(1, lambda: reading.add(threading.get_ident())), CodeReader(4)
+    list(analyse_frames(frames(20), FrameAnalysis(detector, text_reader, code_reader=code_reader)))
+    assert (len(detector.threads), len(reading)) == (1, 1)
 
 
 def test_an_error_of_either_engine_ends_the_run_with_it() -> None:

@@ -89,6 +89,18 @@ def test_a_code_that_a_detector_sees_is_read_enlarged() -> None:
     assert read(image, Detection(label="caption", confidence=0.9, box=box)) == []
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_code_is_read_on_a_frame_that_is_longer_than_opencv_warps(turned: bool) -> None:
+    image = on_grey((drawn("long", 3), 39_000, 0), size=(96, 40_000))
+    [code] = read(np.ascontiguousarray(image.swapaxes(0, 1)) if turned else image)
+    assert code.text == "long"
+    assert 39_000 <= min(corner[int(turned)] for corner in code.polygon) < 39_096
+
+
+def test_a_frame_of_which_nothing_is_left_when_it_is_shrunk_has_no_code() -> None:
+    assert read(np.zeros((1, 2**16, 3), np.uint8)) == []
+
+
 @pytest.mark.thorough
 def test_a_frame_full_of_what_codes_begin_with_takes_bounded_time() -> None:
     finder = np.pad(np.pad(np.zeros((3, 3), np.uint8), 1, constant_values=255), 1)

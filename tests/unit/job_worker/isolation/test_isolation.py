@@ -248,6 +248,26 @@ class TestFiles:
         assert error(isolated, work, "signal", os.getpid()) == "EPERM"
         assert error(free, work, "signal", os.getpid()) == ""
 
+    @pytest.mark.parametrize(("device", "written"), [("nvidia0", "True"), ("dri", "False"), ("kfd", "False")])
+    def test_shared_memory_is_changed_only_where_cuda_may_need_it(
+        self, device: str, written: str, work: Path, tmp_path: Path
+    ) -> None:
+        (tmp_path / "shm").mkdir()
+        (tmp_path / device).touch()
+        program = f"""
+import os
+from pathlib import Path
+from job_worker.isolation.isolation import Isolation
+Isolation(Path({str(work)!r}), device_folder=Path({str(tmp_path)!r})).apply()
+try:
+    os.open({str(tmp_path / "shm" / "file")!r}, os.O_CREAT | os.O_WRONLY)
+    print(True)
+except PermissionError:
+    print(False)
+"""
+        found = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
+        assert found.strip() == written
+
     def test_temporary_files_are_made_in_the_work_folder(self, work: Path) -> None:
         program = f"""
 from pathlib import Path
@@ -305,7 +325,7 @@ def test_the_worker_looks_itself_whether_there_is_space(free: PipelineRunner, wo
 
 
 def test_a_message_that_would_fill_the_memory_of_the_worker_fails_the_job(free: PipelineRunner, work: Path) -> None:
-    with pytest.raises(JobCannotBeDone):
+    with pytest.raises(JobCannotBeDone, match="makes no sense"):
         error(free, work, "send to the parent", (1 << 30).to_bytes(4, "big").hex())
 
 

@@ -1,5 +1,6 @@
 """The runner in a child process: real children, with every way in which work can go wrong in place of models."""
 
+import errno
 import json
 import multiprocessing
 import os
@@ -16,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from job_worker.errors import Cancelled, HostUnusable, InsufficientSpace, JobCannotBeDone, ModelLoadError
+from job_worker.errors import Cancelled, HostFault, HostUnusable, InsufficientSpace, JobCannotBeDone, ModelLoadError
 from job_worker.runtime.child_process import (
     CHECK_SECONDS,
     RELOAD_SECONDS,
@@ -30,8 +31,11 @@ from job_worker.runtime.pipeline_runner import Run
 from shared.process.clock import Clock, monotonic_clock
 from tests.support import builds
 from tests.support.clock import FakeClock
+from tests.support.faults import Faults, faults
 from tests.support.samples import results_document
 from tests.support.waiting import eventually, in_thread
+
+__all__ = ["faults"]  # a fixture
 
 pytestmark = [pytest.mark.unit, pytest.mark.worker, pytest.mark.thorough]
 
@@ -128,11 +132,23 @@ def test_a_job_failure_keeps_its_message_and_leaves_the_child_alive(runner: Proc
     assert result_of(runner, video)["pid"] == pid
 
 
-def test_an_unforeseen_error_is_no_job_failure_and_leaves_the_child_alive(runner: ProcessRunner, video: Path) -> None:
+@pytest.mark.parametrize(
+    ("way", "error", "words"),
+    [
+        ("err", RuntimeError, "KeyError: 'a bug'"),
+        ("fill the GPU", HostFault, "^the GPU of this host failed or has no memory left$"),
+        ("break the GPU", HostFault, "^the GPU of this host failed"),
+        ("need a thread", HostFault, "^this host cannot start a thread$"),
+    ],
+)
+def test_what_may_be_broken_from_now_on_is_no_job_failure_and_the_next_run_gets_a_fresh_child(
+    way: str, error: type[Exception], words: str, runner: ProcessRunner, video: Path
+) -> None:
     pid = result_of(runner, video)["pid"]
-    with pytest.raises(RuntimeError, match="KeyError: 'a bug'"):
-        run(runner, "err", video, never)
-    assert result_of(runner, video)["pid"] == pid
+    with pytest.raises(error, match=words):
+        run(runner, way, video, never)
+    assert not is_alive(pid)
+    assert result_of(runner, video)["pid"] != pid
 
 
 def test_running_out_of_memory_fails_the_job(runner: ProcessRunner, video: Path) -> None:
@@ -145,6 +161,7 @@ def test_running_out_of_memory_fails_the_job(runner: ProcessRunner, video: Path)
     [
         ("crash", "ended by SIGSEGV$"),
         ("be killed", "ended by SIGKILL, most likely out of memory$"),
+        ("be ended by a real-time signal", f"ended by signal {signal.SIGRTMIN + 6}$"),
         ("exit", "ended with exit code 7$"),
         ("leave", "ended with exit code 3$"),
     ],
@@ -288,6 +305,8 @@ def test_a_host_on_which_no_process_can_be_started_is_no_fault_of_the_job(make_r
     try:
         with pytest.raises(HostUnusable, match="Too many open files"):
             run(runner, "succeed", video)
+        with pytest.raises(HostUnusable, match="Too many open files"):
+            runner.start(never)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (few, most))
     assert result_of(runner, video)
@@ -319,6 +338,38 @@ if __name__ == "__main__":
     runner.start(lambda: False)
     runner.run(Run("hang", Path(sys.argv[1]), Path("/dev/null")), lambda: False)
 """
+
+
+NEVER_ENDING = """
+import os, sys
+from pathlib import Path
+from job_worker.errors import ProcessUnkillable
+from job_worker.runtime.child_process import ProcessRunner, RunLimits
+from job_worker.runtime.pipeline_runner import Run
+from tests.support.builds import Anything
+
+if __name__ == "__main__":
+    video = Path(sys.argv[1])
+    runner = ProcessRunner(Anything(), RunLimits(600, 1 << 40))
+    runner.start(lambda: False)
+    try:
+        runner.run(Run("hang", video, Path("/dev/null")), lambda: video.exists() and bool(video.read_text()))
+    except ProcessUnkillable as error:
+        print(error, flush=True)
+        os._exit(0)
+"""
+
+
+def test_a_child_that_no_signal_ends_is_not_waited_for(video: Path, tmp_path: Path, faults: Faults) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(NEVER_ENDING)
+    faults.begin("kill", errno.ESRCH)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    ended = subprocess.run(
+        [sys.executable, script, video], env=environment, stdout=subprocess.PIPE, text=True, timeout=60, check=True
+    )
+    assert f"{int(video.read_text())} does not end when it is killed" in ended.stdout
+    eventually(lambda: not is_alive(int(video.read_text())), "the child's end, which its parent's end brings")
 
 
 def test_a_child_at_work_ends_when_its_parent_is_killed(video: Path, tmp_path: Path) -> None:

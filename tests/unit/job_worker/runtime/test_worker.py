@@ -13,12 +13,15 @@ import pytest
 
 from job_worker.errors import (
     Cancelled,
+    HostFault,
     HostUnusable,
     InsufficientSpace,
     JobCannotBeDone,
     LeaseLost,
     ModelLoadError,
+    ProcessUnkillable,
     UnconfirmedLackOfSpace,
+    WorkerError,
     WorkFolderGone,
 )
 from job_worker.runtime.job_folder import LOCK_NAME, work_folder
@@ -325,10 +328,13 @@ def test_a_report_that_the_server_cannot_take_does_not_end_the_worker(
     assert (list(api.completed), api.failed, api.released) == (["second"], {}, [])
 
 
-def test_a_worker_that_can_no_longer_load_its_models_releases_the_job_and_ends(make_worker: MakeWorker) -> None:
+@pytest.mark.parametrize("error", [ModelLoadError("the weights are missing"), ProcessUnkillable("it does not end")])
+def test_a_worker_that_can_run_no_pipeline_any_more_releases_the_job_and_ends(
+    error: WorkerError, make_worker: MakeWorker
+) -> None:
     api = FakeApi("first", "second")
-    with pytest.raises(ModelLoadError, match="the weights are missing"):
-        make_worker(api, FakeRunner(raising(ModelLoadError("the weights are missing")))).run_forever()
+    with pytest.raises(type(error), match=str(error)):
+        make_worker(api, FakeRunner(raising(error))).run_forever()
     assert (api.completed, api.failed, api.released, list(api.server.queue)) == ({}, {}, ["first"], ["second", "first"])
 
 
@@ -353,7 +359,9 @@ def test_a_job_whose_results_found_no_room_where_there_is_room_is_released_once_
     assert (api.failed, api.released) == ({"job": "released again and again: no room, where there is room"}, ["job"])
 
 
-@pytest.mark.parametrize("error", [HostUnusable("no process is left"), InsufficientSpace("no space is left")])
+@pytest.mark.parametrize(
+    "error", [HostUnusable("no process is left"), HostFault("the GPU failed"), InsufficientSpace("no space is left")]
+)
 def test_a_job_that_this_host_can_never_do_is_released_often_and_then_fails(
     error: HostUnusable, make_worker: MakeWorker, stop: StopSignal
 ) -> None:
