@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 
 from governance.rulebook import Rulebook
 from governance.sources import Finding
@@ -39,20 +39,21 @@ def status_findings(nodes: Iterable[ast.AST], rules: Rulebook) -> Iterator[Findi
     """Yield every set of states of a job that is not the four."""
     for node in nodes:
         names = set(_names_in_set(node))
-        if wrong := wrong_statuses(names - {_STATUS_TYPE}, rules, is_whole=names > {_STATUS_TYPE}):
+        is_whole = isinstance(node, ast.Call) and names > {_STATUS_TYPE}
+        if wrong := wrong_statuses(names - {_STATUS_TYPE}, rules, is_whole=is_whole):
             yield getattr(node, "lineno", 1), "four-statuses", wrong, f"keep to {', '.join(rules.job.statuses)}"
 
 
 def _names_in_set(node: ast.AST) -> Iterator[str]:
-    """Yield the constants of a class, and the strings of a call that makes an enum and of a Literal."""
-    parts: list[ast.AST] = []
+    """Yield the constants of a class, and the strings of a call that makes an enum, of a tuple, a list and a set."""
+    parts: Sequence[ast.AST] = ()
     match node:
         case ast.ClassDef():
-            parts = [statement for statement in node.body if isinstance(statement, ast.Assign)]
+            parts = [statement for statement in node.body if isinstance(statement, ast.Assign | ast.AnnAssign)]
         case ast.Call() if _last_name(node.func) in _ENUMS:
             parts = [*node.args, *node.keywords]
-        case ast.Subscript() if _last_name(node.value) == "Literal":
-            parts = [node.slice]
+        case ast.Tuple(elts=elements) | ast.List(elts=elements) | ast.Set(elts=elements):
+            parts = [element for element in elements if isinstance(element, ast.Constant)]
     for inner in (inner for part in parts for inner in ast.walk(part)):
         match inner:
             case ast.Constant(value=str(text)) | ast.Name(id=text, ctx=ast.Store()):
@@ -63,8 +64,14 @@ def payload_findings(nodes: Iterable[ast.AST]) -> Iterator[Finding]:
     """Yield every queue that takes, gives or holds more than a job's id, and every call that passes it more."""
     for node in nodes:
         yield from _call_findings(node, {"enqueue"})
-        if isinstance(node, ast.ClassDef) and _PORT in {node.name, *map(_last_name, node.bases)}:
+        if isinstance(node, ast.ClassDef) and _is_queue(node):
             yield from _queue_findings(node)
+
+
+def _is_queue(node: ast.ClassDef) -> bool:
+    """Whether a class derives from the port, or takes jobs as it does."""
+    methods = {method.name for method in node.body if isinstance(method, ast.FunctionDef)}
+    return "enqueue" in methods or _PORT in map(_last_name, node.bases)
 
 
 def _queue_findings(queue: ast.ClassDef) -> Iterator[Finding]:

@@ -17,6 +17,7 @@ _NEW_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _ESCAPE = re.compile(r"\\[abfnrtv]")
 """A letter that belongs to no word: `"\\nsse"` is `sse` on a new line."""
 
+_SCHEMA_CHANGE = re.compile(r"\b(create|alter)\s+(?:or\s+replace\s+|temp(?:orary)?\s+)?(table|type)\b", re.IGNORECASE)
 _ADDRESS = re.compile(r"([\w+]+)://")
 _REQUIREMENT = re.compile(r"[\"']([A-Za-z][\w.-]*)[^\"']*[\"']")
 
@@ -66,8 +67,11 @@ def _names_in_code(nodes: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
                 yield from ((node.lineno, alias.name) for alias in aliases)
             case ast.ImportFrom(names=aliases):
                 yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in aliases)
-            case ast.Name(id=name) | ast.Attribute(attr=name) | ast.Constant(value=str(name)):
+            case ast.Name(id=name) | ast.Attribute(attr=name):
                 yield node.lineno, name
+            case ast.Constant(value=str(text)):
+                yield from ((node.lineno, part) for part in text.split("+"))  # postgresql+psycopg
+                yield from ((node.lineno, " ".join(words).upper()) for words in _SCHEMA_CHANGE.findall(text))
             case ast.keyword(arg=str(name)):
                 yield node.value.lineno, name
             case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):

@@ -8,7 +8,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from cachetools import LRUCache
-from sqlalchemy import CursorResult, Delete, Select, Table, Update, and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import CursorResult, Delete, Select, TableClause, Update, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from job_api.core.database import Database
@@ -39,7 +39,7 @@ REMEMBERED_JOBS = 4096
 LONGEST_REMEMBERED = 4096
 """The characters of the longest error message that is kept in memory."""
 
-_JOBS = cast("Table", Job.__table__)
+_JOBS = cast("TableClause", Job.__table__)
 """Rows are read and written without the object mapper, which would double the cost of every call."""
 _SELECT = select(*(_JOBS.c[name] for name in JobRecord.__slots__))
 _BY_ID = _SELECT.where(_JOBS.c.job_id == bindparam("job_id"))
@@ -80,8 +80,8 @@ class JobRepository:
             query = query.where(_JOBS.c.status == status)
         if after:
             created_at, job_id = after
-            same_instant = and_(_JOBS.c.created_at == created_at, _JOBS.c.job_id < job_id)
-            query = query.where(or_(_JOBS.c.created_at < created_at, same_instant))
+            same_instant = (_JOBS.c.created_at == created_at) & (_JOBS.c.job_id < job_id)
+            query = query.where((_JOBS.c.created_at < created_at) | same_instant)
         return self._read(query)
 
     def ids_with_status(self, status: JobStatus) -> list[UUID]:

@@ -94,6 +94,9 @@ IMPORTS = [
         ("sqlite", "import sqlite3"),
         ("sqlite", "def f():\n    from sqlalchemy.dialects import sqlite"),
         ("sqlite", "url = 'sqlite:///jobs.db'"),
+        ("sqlite", "from sqlalchemy import URL\nurl = URL.create('sqlite', database='jobs.db')"),
+        ("postgres", "url = URL.create('postgresql')"),
+        ("postgres", "url = URL.create('postgresql+psycopg')"),
         ("postgres", "import psycopg.rows as rows"),
         ("postgres", "url = f'postgresql+psycopg://{host}/jobs'"),
         ("redis", "from redis import Redis"),
@@ -121,6 +124,10 @@ JOBS = [
     Planted("one-base", "from sqlalchemy.orm import DeclarativeBase as Any\nclass Other(Any): ...", line=1),
     Planted("one-base", "import sqlalchemy.orm as orm\nBase = orm.declarative_base()"),
     Planted("one-base", "from sqlalchemy.orm import registry\nx = registry()"),
+    Planted("one-base", "from sqlalchemy import orm\nR = orm.registry\nBase = R().generate_base()"),
+    Planted("eight-columns", "import sqlalchemy as sa\nC = sa.Column"),
+    Planted("eight-columns", "text('ALTER TABLE jobs ADD COLUMN worker_id VARCHAR')"),
+    Planted("eight-columns", "text('create temp table workers (worker_id VARCHAR)')"),
     Planted("eight-columns", "class Mixin:\n    priority: Mapped[int]"),
     Planted("eight-columns", "import sqlalchemy as sa\nx = sa.Column('priority')"),
     Planted("eight-columns", "from sqlalchemy import Table\nx = Table('others', metadata)"),
@@ -132,6 +139,13 @@ JOBS = [
         line=1,
         says="paused",
     ),
+    Planted(
+        "four-statuses",
+        "class State(StrEnum):\n    PENDING = 'pending'\n    RUNNING = 'running'\n    CANCELLED: Final = 'cancelled'",
+        line=1,
+        says="cancelled",
+    ),
+    Planted("four-statuses", "x = ('pending', 'running', 'completed', 'cancelled')", says="cancelled"),
     Planted("four-statuses", "x: Literal['pending', 'running', 'cancelled']", says="cancelled"),
     Planted("four-statuses", "x = sa.Enum('pending', 'running', 'completed', name='job_status')", says="failed"),
     Planted("four-statuses", "x = Enum('State', 'pending running retried')", says="retried"),
@@ -150,6 +164,11 @@ JOBS = [
         "queue-payload",
         "class BagQueue(QueueService):\n    def enqueue(self, job_id: str) -> None:\n"
         "        checked_payload(job_id)\n        self._ids.put((job_id, 1))",
+    ),
+    Planted(
+        "queue-payload",
+        "class OwnQueue:\n    def enqueue(self, job_id: str) -> None:\n"
+        "        self._ids.put(json.dumps({'job_id': checked_payload(job_id)}))",
     ),
 ]
 PROTO = [
@@ -183,6 +202,30 @@ PROTO = [
         "protos/fewer.proto",
         line=2,
         says="running",
+    ),
+    Planted(
+        "four-statuses",
+        'syntax = "proto3";\npackage a;\nmessage Job {\n  message State {\n    enum JobStatus {\n      PENDING = 0;'
+        "\n      CANCELLED = 1;\n    }\n  }\n}",
+        "protos/inner.proto",
+        line=5,
+        says="cancelled",
+    ),
+    Planted(
+        "queue-payload",
+        'syntax = "proto3";\npackage b;\nservice Workers {\n  rpc Dequeue(Next) returns (Next.Job);\n}'
+        "\nmessage Next {\n  message Job {\n    string job_id = 1;\n    int32 priority = 2;\n  }\n}",
+        "protos/payload.proto",
+        line=4,
+        says="priority",
+    ),
+    Planted(
+        "queue-payload",
+        'syntax = "proto3";\npackage c;\nimport "google/protobuf/struct.proto";\nservice Workers {'
+        "\n  rpc Dequeue(google.protobuf.Struct) returns (google.protobuf.Struct);\n}",
+        "protos/imported.proto",
+        line=5,
+        says="Struct",
     ),
     Planted(
         "forbidden-word",
@@ -278,6 +321,10 @@ class Ending(StrEnum):
     failed = "failed"
 self.ids.append((job_id, 1))
 line.enqueue(str(lease.job_id))
+fields = ("job_status", "pending", "running")
+counts = {"pending": 1, "running": 2, "released": 3}
+rows = (("pending", "open"), ("running", "busy"))
+"""Create the table; it alters a type."""
 op.execute("UPDATE jobs SET error_message = NULL")
 '''
 
@@ -291,7 +338,6 @@ def test_what_only_looks_forbidden_is_accepted(tmp_path: Path) -> None:
 
 
 CONTRACT = "protos/foregsyte/jobs/v1/jobs.proto"
-STUBS = "shared/contract/generated/foregsyte/jobs/v1/jobs_pb2.py"
 
 CHANGES = [
     [
@@ -327,7 +373,7 @@ CHANGES = [
         ("eight-columns", "job_api/models/job.py", "    error_message: Mapped", "    message: Mapped"),
         ("eight-columns", "migrations/versions/0001_jobs.py", '"output_path"', '"results_path"'),
         ("queue-payload", "job_api/queue/base.py", "def enqueue(self, job_id: str)", "def enqueue(self, job: dict)"),
-        ("queue-payload", CONTRACT, "message DequeueResponse {", "message DequeueResponse {\n  int32 priority = 9;"),
+        ("queue-payload", CONTRACT, "returns (DequeueResponse)", "returns (ListJobsResponse)"),
         ("forbidden-import", "alembic.ini", "[alembic]", "[alembic]\nsqlalchemy.url = sqlite:///jobs.db"),
         ("exception", "job_api/server.py", "reflection.enable_server_reflection(", "print("),
     ],
@@ -346,8 +392,7 @@ CHANGES = [
     ],
     [
         ("one-base", "job_api/core/database.py", "class Base(DeclarativeBase)", "class Base(object)"),
-        ("queue-payload", CONTRACT, "message DequeueResponse {", "message TakeResponse {"),
-        ("queue-payload", CONTRACT, "returns (DequeueResponse)", "returns (TakeResponse)"),
+        ("queue-payload", CONTRACT, "rpc Dequeue(", "rpc Take("),
     ],
     [
         ("four-statuses", "shared/contract/job_status.py", "class JobStatus(StrEnum)", "class State(StrEnum)"),
