@@ -1,6 +1,7 @@
 """Which exit code of the `foregsyte` command stands for which error."""
 
 from job_client import errors
+from job_client.local_cluster import ClusterUnusable
 from shared.process.exit_codes import ExitCode
 from shared.process.extras import ExtraMissing
 
@@ -14,6 +15,7 @@ _BY_ERROR: dict[type[Exception], ExitCode] = {
     errors.JobNotFinished: ExitCode.TRY_LATER,
     TimeoutError: ExitCode.TIMEOUT,
     errors.UnsuitableFile: ExitCode.USAGE,
+    ClusterUnusable: ExitCode.USAGE,
     ExtraMissing: ExitCode.USAGE,
     OSError: ExitCode.USAGE,
 }

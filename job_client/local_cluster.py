@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
+from shared.process.exit_codes import ExitCode
+
 START_SECONDS = 300.0
 """How long a process may take until it prints that it is ready: models load in seconds, on a busy host in minutes."""
 STOP_SECONDS = 30.0
@@ -20,6 +22,10 @@ HURRIED_SECONDS = 0.5
 
 class ClusterFailed(Exception):
     """The server or the worker did not start; the message says why."""
+
+
+class ClusterUnusable(ClusterFailed):
+    """One of them cannot be started in this way: a library is not installed, or an argument is wrong."""
 
 
 @contextlib.contextmanager
@@ -37,7 +43,7 @@ def local_cluster(data_dir: Path, worker_arguments: Sequence[str], pipelines: st
         The server's address.
 
     Raises:
-        ClusterFailed: One of them did not start.
+        ClusterFailed: One of them did not start; ClusterUnusable where it cannot.
     """
     api = ["job_api", "--address", "127.0.0.1:0", "--data-dir", str(data_dir), "--pipelines", pipelines]
     with ready_process(api, r"listens on (\S+),", data_dir / "api.log") as address:
@@ -67,7 +73,7 @@ def ready_process(
         The first group of the pattern.
 
     Raises:
-        ClusterFailed: The module did not print that line.
+        ClusterFailed: The module did not print that line; ClusterUnusable where it ended with the code USAGE.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with (
@@ -84,8 +90,11 @@ def ready_process(
             assert process.stdout is not None  # noqa: S101 (a pipe, see above)
             found = re.search(ready, _first_line(process.stdout, start_seconds))
             if not found:
-                late = f"{arguments[0]} did not say within {start_seconds:g} seconds that it is ready"
-                raise ClusterFailed(_last_line(log) if _has_ended(process, stop_seconds) else late)
+                if not _has_ended(process, stop_seconds):
+                    late = f"{arguments[0]} did not say within {start_seconds:g} seconds that it is ready"
+                    raise ClusterFailed(late)
+                kind = ClusterUnusable if process.returncode == ExitCode.USAGE else ClusterFailed
+                raise kind(_last_line(log))
             yield found[1]
         except BaseException:
             stop_seconds = min(stop_seconds, HURRIED_SECONDS)

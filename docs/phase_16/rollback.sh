@@ -18,25 +18,26 @@ cp -a "$data" "${FOREGSYTE_DATABASE_URL#duckdb:///}" "$backup"
 
 # 3. The migrations, the last one first: the table of jobs and the type of their status.
 "$python" -m alembic downgrade base
-"$python" - <<'PYTHON'
+
+# 4. What alembic kept, the stored videos and results, and nothing else in their folders.
+"$python" - "$data" <<'PYTHON'
+import contextlib, pathlib, re, sys
 from job_api.core.database import SessionLocal, engine
 from sqlalchemy import text
 
 with SessionLocal.begin() as session:
     session.execute(text("DROP TABLE alembic_version"))
 engine.dispose()
+
+name = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(\.mp4|_results\.json)"
+stored = re.compile(rf"{name}|\.{name}\.[0-9a-f]{{32}}\.part")
+for folder in (pathlib.Path(sys.argv[1], jobs) for jobs in ("video_jobs", "unknown_jobs")):
+    for path in folder.glob("*"):
+        if path.is_file() and not path.is_symlink() and stored.fullmatch(path.name):
+            path.unlink()
+    with contextlib.suppress(OSError):  # it is not there, or holds what is not ours
+        folder.rmdir()
 PYTHON
-
-# 4. The stored videos and results, and nothing else in their folders.
-name='[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(\.mp4|_results\.json)'
-for folder in "$data/video_jobs" "$data/unknown_jobs"; do
-    if [ -d "$folder" ]; then
-        find "$folder" -maxdepth 1 -type f -regextype posix-extended \
-            \( -regex ".*/$name" -o -regex ".*/\.$name\.[0-9a-f]{32}\.part" \) -delete
-        rmdir --ignore-fail-on-non-empty "$folder"
-    fi
-done
-
 rm -rf -- "$data/staging" "$data/foregsyte.lock"
 
 # 5. The package and the dependencies that it declares.

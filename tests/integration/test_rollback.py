@@ -1,5 +1,6 @@
 """docs/phase_16/rollback.sh on a copy: what the plan names is removed, and everything else is still there."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -105,9 +106,15 @@ Rollback = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
-def roll_back(checkout: Path) -> Rollback:
+def roll_back(checkout: Path, tmp_path: Path) -> Rollback:
+    """Run the script where programs that have other options on macOS than on Linux do nothing but fail."""
+    for name in ("find", "rmdir", "sed"):
+        (tmp_path / name).symlink_to("/bin/false")
+
     def run(**variables: str) -> "subprocess.CompletedProcess[str]":
-        environment = environment_of_copy(checkout, PYTHON=sys.executable, **variables)
+        environment = environment_of_copy(
+            checkout, PYTHON=sys.executable, PATH=f"{tmp_path}:{os.environ['PATH']}", **variables
+        )
         return subprocess.run([checkout / SCRIPT], cwd=checkout.parent, env=environment, capture_output=True,
                               text=True, timeout=200, check=False)  # fmt: skip
 

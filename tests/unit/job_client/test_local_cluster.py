@@ -6,7 +6,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from job_client.exit_codes import exit_code_of
 from job_client.local_cluster import STOP_SECONDS, ClusterFailed, ready_process
+from shared.process.exit_codes import ExitCode
 
 pytestmark = [pytest.mark.unit, pytest.mark.thorough]
 
@@ -59,9 +61,14 @@ def test_whoever_stops_it_by_ctrl_c_does_not_wait_for_a_process_that_does_not_en
     assert psutil.Process().children() == before
 
 
+@pytest.mark.parametrize(
+    ("ends_with", "command_ends_with"),
+    [(ExitCode.USAGE, ExitCode.USAGE), (ExitCode.MODELS, ExitCode.FAILURE)],
+)
 def test_a_process_that_ends_gives_the_last_line_of_its_log_as_the_reason(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends_with: ExitCode, command_ends_with: ExitCode
 ) -> None:
-    code = "import sys\nprint('first', file=sys.stderr)\nprint('the reason', file=sys.stderr)\nsys.exit(2)"
-    with pytest.raises(ClusterFailed, match=r"^the reason$"):
+    code = f"import sys\nprint('first', file=sys.stderr)\nprint('the reason', file=sys.stderr)\nsys.exit({ends_with:d})"
+    with pytest.raises(ClusterFailed, match=r"^the reason$") as raised:
         start(tmp_path, code, monkeypatch)
+    assert exit_code_of(raised.value) == command_ends_with
