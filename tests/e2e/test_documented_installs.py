@@ -79,7 +79,13 @@ def test_each_host_runs_its_part_with_what_pip_installs_on_it(make_host: MakeHos
     for host in hosts.values():
         installed = {line.split("==")[0].lower() for line in host.type("pip list --format freeze").splitlines()}
         assert not HEAVY & installed
-    show_that_the_service_works(hosts["api"], hosts["worker-light"], [hosts["client"]], hosts["client,client-media"])
+    show_that_the_service_works(
+        hosts["api"],
+        hosts["worker-light"],
+        [hosts["client"]],
+        hosts["client,client-media"],
+        hosts["client,client-data"],
+    )
 
 
 def test_each_host_runs_its_part_with_what_uv_and_pipx_install_on_it(make_host: MakeHost) -> None:

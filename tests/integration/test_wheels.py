@@ -68,7 +68,7 @@ def test_the_table_of_the_readme_names_every_package_without_a_wheel_and_no_othe
 
 @pytest.mark.parametrize("python", tried_pythons())
 def test_the_lower_bounds_have_wheels_for_every_python(python: str) -> None:
-    extras = ("api", "worker-light", "client", "client-media", *OF_THE_TESTS)
+    extras = ("api", "worker-light", "worker", "client", "client-media", *OF_THE_TESTS)
     without = {package for file, _, version, package in listed() if version == python}
     sources = [word for package in sorted(without) for word in ("--no-binary", package)]
     chosen = [word for extra in extras for word in ("--extra", extra)]
@@ -78,7 +78,7 @@ def test_the_lower_bounds_have_wheels_for_every_python(python: str) -> None:
         *("pyproject.toml", *chosen),
     )
     resolved = dict(line.split("==") for line in printed.splitlines())
-    for requirement in declared(*extras):
+    for requirement in declared(*extras, python=python):
         (specifier,) = requirement.specifier
         assert requirement.specifier.contains(resolved[requirement.name])
         assert padded(resolved[requirement.name]) == padded(specifier.version), requirement

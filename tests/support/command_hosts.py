@@ -88,15 +88,30 @@ class Host:
             process.wait(STOP_SECONDS)
 
 
-def show_that_the_service_works(api: Host, worker: Host, clients: list[Host], media: Host) -> None:
-    """Run a video through a server and a worker, and use the command on each client, on `media` for all it can do."""
+def show_that_the_service_works(
+    api: Host, worker: Host, clients: list[Host], media: Host, data: Host | None = None
+) -> None:
+    """Run a video through a server and a worker, and use the command on each client.
+
+    Args:
+        api: Where the server runs.
+        worker: Where the worker runs.
+        clients: Where the command submits and shows results.
+        media: Where it also writes subtitles, a report and an annotated video.
+        data: Where it also writes Parquet.
+    """
     api.start("foregsyte-api", "listens on")
     worker.start("foregsyte-worker", "takes jobs from")
     for client in [*clients, media]:
         (client.folder / "video.mp4").write_bytes(VIDEO.read_bytes())
         job_id = client.type("foregsyte submit video.mp4 --wait").split()[0]
         assert "Frame 1" in client.type(f"foregsyte results {job_id}")
+    if data:
+        data.type(f"foregsyte results {job_id} --out frames.parquet")
+        assert (data.folder / "frames.parquet").read_bytes().startswith(b"PAR1")
+    media.type(f"foregsyte results {job_id} --out texts.srt")
     media.type(f"foregsyte report {job_id} --video video.mp4 -o report.html")
     media.type(f"foregsyte annotate {job_id} --video video.mp4 -o annotated.mp4")
+    assert " --> " in (media.folder / "texts.srt").read_text(encoding="utf-8")
     for name in ("report.html", "annotated.mp4"):
         assert (media.folder / name).stat().st_size > 1000

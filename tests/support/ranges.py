@@ -2,14 +2,17 @@
 
 import re
 import tomllib
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from tests.support.project_copy import ROOT
 
-__all__ = ["declared", "tried_pythons"]
+__all__ = ["declared", "other_than_bounds", "tried_pythons"]
 
 
 def tried_pythons() -> list[str]:
@@ -18,11 +21,31 @@ def tried_pythons() -> list[str]:
     return [match[1] for match in found if match]
 
 
-def declared(*extras: str) -> list[Requirement]:
-    """Return what the project requires, and what these extras add to it."""
+def declared(*extras: str, python: str = "") -> list[Requirement]:
+    """Return what the project requires on a Python, by default the oldest, and what these extras add to it."""
     of_extras = (line for extra in extras for line in _project()["optional-dependencies"][extra])
     requirements = map(Requirement, [*_project()["dependencies"], *of_extras])
-    return [requirement for requirement in requirements if requirement.name != _project()["name"]]
+    return [
+        requirement
+        for requirement in requirements
+        if requirement.name != _project()["name"]
+        and (
+            requirement.marker is None or requirement.marker.evaluate({"python_version": python or tried_pythons()[0]})
+        )
+    ]
+
+
+def other_than_bounds(requirements: Iterable[Requirement], installed: Mapping[str, str]) -> Iterator[str]:
+    """Yield each requirement of which another version than its lower bound is installed: the bound was not tried.
+
+    Args:
+        requirements: What was required.
+        installed: The version of each package, by its canonical name.
+    """
+    for requirement in requirements:
+        version = installed[canonicalize_name(requirement.name)]
+        if any(Version(specifier.version) != Version(version) for specifier in requirement.specifier):
+            yield f"{requirement}: the lowest that installs is {version}"
 
 
 @cache

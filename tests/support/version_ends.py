@@ -2,8 +2,8 @@
 
 For each Python a fresh environment for each extra, in which nothing else is installed, and a video through the server,
 worker and client that run in them; then one with all of them and the tests' own libraries, for the tests that read and
-write videos, and on the newest Python for the unit tests. `newest` takes what a user is given today, `oldest` the lower
-bounds.
+write videos, and on the oldest and the newest of the Pythons for the unit tests. `newest` takes what a user is given
+today, `oldest` the lower bounds. What was skipped is printed with its reason.
 """
 
 import argparse
@@ -19,11 +19,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from tests.support.command_hosts import Host, show_that_the_service_works
 from tests.support.project_copy import ROOT, copy_of_project
-from tests.support.ranges import declared, tried_pythons
+from tests.support.ranges import declared, other_than_bounds, tried_pythons
 from tests.support.working import free_port
 
 __all__ = ["OF_THE_TESTS", "main", "uv"]
@@ -83,8 +84,8 @@ class Trial:
     worker: str
     folder: Path
 
-    def run_the_service(self) -> None:
-        """Run a video through the server, worker and client of their own environments.
+    def run_the_service(self) -> str:
+        """Run a video through the server, worker and client of their own environments; return nothing to print.
 
         Raises:
             Failure: A command failed, or did not do what it should.
@@ -101,30 +102,40 @@ class Trial:
 
             # The server is stopped last: hosts are stopped in the opposite order.
             api, worker, client = host("api"), host(self.worker), host("client")
-            media = host("client", "client-media")
+            media = host("client", "client-media", "client-data")
             try:
-                show_that_the_service_works(api, worker, [client], media)
+                show_that_the_service_works(api, worker, [client], media, data=media)
             except AssertionError as problem:
                 raise Failure(f"{problem}\n{api.logged()}\n{worker.logged()}") from problem
+        return ""
 
-    def run_unit_tests(self) -> None:
-        """Run the tests of everything that uses a library, in an environment with all extras."""
+    def run_unit_tests(self) -> str:
+        """Run the tests of everything that uses a library, in an environment with all extras; return what is shown."""
         left_out = () if self.worker == "worker" else ("--ignore-glob", OF_THE_FULL_WORKER)
-        self._run_tests("unit", *UNIT_TESTS, *left_out)
+        return self._run_tests("unit", *UNIT_TESTS, *left_out)
 
-    def run_video_tests(self) -> None:
-        """Run the tests that read and write videos, in an environment with all extras."""
-        self._run_tests("video", *VIDEO_TESTS)
+    def run_video_tests(self) -> str:
+        """Run the tests that read and write videos, in an environment with all extras; return what is shown."""
+        return self._run_tests("video", *VIDEO_TESTS)
 
-    def _run_tests(self, name: str, *tests: str) -> None:
+    def _run_tests(self, name: str, *tests: str) -> str:
         extras = ("api", self.worker, "client", "client-media", *OF_THE_TESTS)
         python = self._environment(name, *extras)
         arguments: tuple[str, ...] = PYTEST
         if self.end == "oldest":
-            _check_bounds(python, extras)
+            self._check_bounds(python, extras)
             arguments = (*PYTEST, "-W", "ignore::DeprecationWarning")  # of libraries newer than the one that uses them
         # Its browser looks at what no library here makes.
-        _run([python, *arguments, *tests], PYTHONPATH=str(ROOT), FOREGSYTE_TEST_WITHOUT_BROWSER="1")
+        printed = _run([python, *arguments, *tests], PYTHONPATH=str(ROOT), FOREGSYTE_TEST_WITHOUT_BROWSER="1")
+        *lines, counts = printed.splitlines()
+        return "\n  ".join(["", *(line for line in lines if line.startswith("SKIPPED")), counts])
+
+    def _check_bounds(self, python: Path, extras: tuple[str, ...]) -> None:
+        """Raise Failure where another version than a lower bound was installed."""
+        listed = json.loads(uv("pip", "list", "--format", "json", "--python", str(python)))
+        installed = {canonicalize_name(package["name"]): package["version"] for package in listed}
+        if wrong := list(other_than_bounds(declared(*extras, python=self.version), installed)):
+            raise Failure("\n".join(wrong))
 
     def _environment(self, name: str, *extras: str) -> Path:
         """Make an environment with these extras alone; return its interpreter."""
@@ -138,26 +149,11 @@ class Trial:
         return Path(python)
 
 
-STEPS: dict[str, Callable[[Trial], None]] = {
+STEPS: dict[str, Callable[[Trial], str]] = {
     "unit tests": Trial.run_unit_tests,
     "service": Trial.run_the_service,
     "video tests": Trial.run_video_tests,
 }
-
-
-def _check_bounds(python: Path, extras: tuple[str, ...]) -> None:
-    """Raise Failure where another version than the lower bound was installed: then the bound was not tried."""
-    listed = json.loads(uv("pip", "list", "--format", "json", "--python", str(python)))
-    installed = {package["name"].lower(): Version(package["version"]) for package in listed}
-    wrong = [
-        f"{requirement}: the lowest that installs is {installed[requirement.name.lower()]}"
-        for requirement in declared(*extras)
-        if requirement.marker is None or requirement.marker.evaluate()
-        for specifier in requirement.specifier
-        if Version(specifier.version) != installed[requirement.name.lower()]
-    ]
-    if wrong:
-        raise Failure("\n".join(wrong))
 
 
 def _run(command: list[str | Path], **variables: str) -> str:
@@ -203,7 +199,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--worker", default="worker-light", help="the extra that a worker is installed with")
     parser.add_argument("--step", action="append", choices=STEPS, help="take this step alone")
     chosen = parser.parse_args(arguments)
-    pythons = chosen.python or (tried_pythons() if chosen.end == "newest" else tried_pythons()[:1])
+    usual = tried_pythons() if chosen.end == "newest" else tried_pythons()[:1]
+    pythons = sorted(chosen.python or usual, key=Version)
     found = {version: python for version in pythons if (python := _interpreter(version))}
     for version in pythons:
         if version not in found:
@@ -221,20 +218,21 @@ def main(arguments: list[str]) -> int:
 
 
 def _steps(trials: list[Trial], chosen: list[str]) -> Iterator[tuple[Trial, str]]:
-    """Yield what to try, the longest first. The newest Python takes the newest versions: the unit tests run there."""
+    """Yield what to try, the longest first. The unit tests run on the oldest and the newest Python alone."""
     for name in chosen:
-        yield from ((trial, name) for trial in (trials[-1:] if name == "unit tests" else reversed(trials)))
+        tried = dict.fromkeys([trials[-1], trials[0]]) if name == "unit tests" else reversed(trials)
+        yield from ((trial, name) for trial in tried)
 
 
 def _passes(step: tuple[Trial, str]) -> bool:
     trial, name = step
     began = time.monotonic()
     try:
-        STEPS[name](trial)
+        shown = STEPS[name](trial)
     except Failure as problem:
         outcome = f"FAILED: {problem}"
     else:
-        outcome = f"passed in {time.monotonic() - began:.0f} s"
+        outcome = f"passed in {time.monotonic() - began:.0f} s{shown}"
     _say(f"Python {trial.version}, {trial.end} versions, {name}: {outcome}")
     return outcome.startswith("passed")
 

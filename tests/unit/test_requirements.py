@@ -7,10 +7,11 @@ import tomllib
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 from tests.support.pins import FILES, PLATFORMS, pins_of
 from tests.support.project_copy import ROOT
-from tests.support.ranges import declared, tried_pythons
+from tests.support.ranges import declared, other_than_bounds, tried_pythons
 
 pytestmark = pytest.mark.unit
 
@@ -123,6 +124,13 @@ class TestRanges:
     def test_a_package_has_one_range(self) -> None:
         ranges = {requirement.name: str(requirement.specifier) for requirement in declared(*EXTRAS)}
         assert [str(one) for one in declared(*EXTRAS) if ranges[one.name] != str(one.specifier)] == []
+
+    @pytest.mark.parametrize(
+        ("version", "is_tried"), [("2.10", True), ("2.10.0", True), ("2.11", False), ("2.9", False)]
+    )
+    def test_a_bound_is_tried_only_by_that_version(self, version: str, is_tried: bool) -> None:
+        wrong = list(other_than_bounds([Requirement("Some_Library>=2.10")], {"some-library": version}))
+        assert wrong == ([] if is_tried else [f"Some_Library>=2.10: the lowest that installs is {version}"])
 
     def test_the_lower_bounds_are_what_the_generated_stubs_ask_for(self) -> None:
         generated = ROOT / "shared" / "contract" / "generated" / "foregsyte" / "jobs" / "v1"
