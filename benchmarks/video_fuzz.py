@@ -70,11 +70,11 @@ class FuzzReport:
 
     Attributes:
         outcomes: How many files ended how.
-        findings: Those that did harm.
+        harmful: Those that did harm.
     """
 
     outcomes: Counter[str] = field(default_factory=Counter)
-    findings: list[Finding] = field(default_factory=list)
+    harmful: list[Finding] = field(default_factory=list)
 
 
 def default_sources() -> list[Path]:
@@ -129,7 +129,7 @@ def fuzz(make: Make, seeds: range, limits: FuzzLimits, keep: Path) -> FuzzReport
         print(f"{len(seeds) - len(left)} of {len(seeds)} {finding or ''}", flush=True)
         if finding:
             report.outcomes[finding.what] += 1
-            report.findings.append(finding)
+            report.harmful.append(finding)
             keep.mkdir(parents=True, exist_ok=True)
             (keep / f"{finding.what}-{finding.seed}.mp4").write_bytes(make(finding.seed))
     return report
@@ -195,9 +195,9 @@ def main() -> int:
     report = fuzz(partial(mutant, sources=sources), range(chosen.seed, chosen.seed + chosen.count), limits, chosen.keep)
     for outcome, count in report.outcomes.most_common():
         print(f"{count:8} {outcome}")
-    for finding in report.findings:
+    for finding in report.harmful:
         print(json.dumps(finding._asdict()))
-    return 1 if report.findings else 0
+    return 1 if report.harmful else 0
 
 
 if __name__ == "__main__":

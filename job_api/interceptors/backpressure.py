@@ -55,7 +55,7 @@ class Arrivals:
         max_bytes: The largest request of an RPC, by its full name; of others it is `SMALL_BYTES`.
         uploads: The RPCs whose requests wait for room, by their full names, and the threads that handle them.
         room_seconds: How long they wait.
-        advice: What the caller of an RPC with too large a request is told, by full names.
+        advice: The advice to the caller of an RPC whose request is too large, by full names.
         stream_seconds: How long a call with several requests may take.
     """
 

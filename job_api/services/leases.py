@@ -136,7 +136,7 @@ class LeaseTable:
             return self._leases.pop(job_id) if lease and lease.deadline <= self._clock() else None
 
     def restore(self, lease: Lease) -> None:
-        """Put back a lease that was taken."""
+        """Undo `take_expired`."""
         with self._lock:
             self._leases[lease.job_id] = lease
 

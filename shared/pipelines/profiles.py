@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from fractions import Fraction
 
 
 class Profile(StrEnum):
@@ -10,8 +11,9 @@ class Profile(StrEnum):
 
     Attributes:
         exact: Nothing: the results of the reference engines, the same on every CPU.
-        balanced: What hardly changes the results: 16-bit floats, and text is looked for in two smaller images.
-        fast: Some small text: it is looked for in a smaller image still.
+        balanced: What hardly changes the results: 16-bit floats, and text is looked for in two smaller images, above
+            1080p once more at half of the size.
+        fast: Some small text: it is looked for in a smaller image still, above 1080p once more at a third of the size.
     """
 
     exact = "exact"
@@ -21,7 +23,7 @@ class Profile(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ProfileNumbers:
-    """What a profile means for the OpenVINO engines.
+    """What a profile means for the engines on OpenVINO and torch.
 
     Attributes:
         precision: Number type that models compute in: `f32` or `bf16`.
@@ -50,13 +52,17 @@ PROFILES: Mapping[Profile, ProfileNumbers] = {
 }
 
 
-def _long_sides(profile: Profile) -> str:
-    sides = PROFILES[profile].text_long_sides
-    return f"{'long sides' if len(sides) > 1 else 'a long side'} of {' and '.join(map(str, sides))} pixels"
+def _places(profile: Profile) -> str:
+    numbers = PROFILES[profile]
+    sides = numbers.text_long_sides
+    where = f"{'long sides' if len(sides) > 1 else 'a long side'} of {' and '.join(map(str, sides))} pixels"
+    return (
+        f"{where}, small type above 1080p at {Fraction(numbers.small_type_scale).limit_denominator(10)} of the size too"
+    )
 
 
 PROFILE_DESCRIPTIONS = {
     Profile.exact: "exact: full resolution and 32-bit floats",
-    Profile.balanced: f"balanced: text is looked for at {_long_sides(Profile.balanced)} and read at full resolution",
-    Profile.fast: f"fast: text is looked for at {_long_sides(Profile.fast)}, so small text is missed",
+    Profile.balanced: f"balanced: text is looked for at {_places(Profile.balanced)}, and read at full resolution",
+    Profile.fast: f"fast: text is looked for at {_places(Profile.fast)}; some small text is missed",
 }

@@ -23,7 +23,7 @@ MODEST_BYTES = 200 << 20
 def test_broken_videos_do_no_harm(tmp_path: Path) -> None:
     sources = [path.read_bytes() for path in default_sources()]
     report = fuzz(partial(mutant, sources=sources), MUTANTS, FuzzLimits(), tmp_path)
-    assert report.findings == []
+    assert report.harmful == []
     assert report.outcomes.total() == len(MUTANTS)
     assert {"refused", "frames", "frames, some lost"} == set(report.outcomes)
 
@@ -32,14 +32,14 @@ def test_broken_videos_do_no_harm(tmp_path: Path) -> None:
 def test_a_video_that_takes_too_much_is_named_and_kept(what: str, limits: FuzzLimits, tmp_path: Path) -> None:
     broken = partial(mutant, sources=[TINY_MP4.read_bytes()])
     report = fuzz(broken, range(5, 7), limits, tmp_path)
-    assert [(finding.seed, finding.what) for finding in report.findings] == [(5, what), (6, what)]
+    assert [(finding.seed, finding.what) for finding in report.harmful] == [(5, what), (6, what)]
     assert (tmp_path / f"{what}-5.mp4").read_bytes() == broken(5)
 
 
 def test_videos_that_did_harm_once_do_none_now(tmp_path: Path) -> None:
     videos = [path.read_bytes() for path in sorted((ROOT / "tests" / "fixtures" / "fuzz").glob("*.mp4"))]
     report = fuzz(videos.__getitem__, range(len(videos)), FuzzLimits(memory_bytes=MODEST_BYTES), tmp_path)
-    assert report.findings == []
+    assert report.harmful == []
     assert report.outcomes["refused"] == len(videos) > 0
 
 

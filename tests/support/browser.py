@@ -106,11 +106,15 @@ class Browser:
 
 @contextmanager
 def chromium(folder: Path) -> Iterator[Browser]:
-    """Start a browser with a profile of its own in the folder; skip the test, by name, where there is none."""
+    """Start a browser with a profile of its own in the folder; skip the test, by name, where there is none.
+
+    FOREGSYTE_TEST_WITHOUT_BROWSER skips it where there is one too.
+    """
+    if os.environ.get("FOREGSYTE_TEST_WITHOUT_BROWSER"):
+        pytest.skip("optional: FOREGSYTE_TEST_WITHOUT_BROWSER is set")
     binary, driver = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
     if not binary or not driver:
-        optional = "optional: " if os.environ.get("FOREGSYTE_TEST_WITHOUT_BROWSER") else ""
-        pytest.skip(f"{optional}chromium and chromedriver are absent; install the Debian packages of these names")
+        pytest.skip("chromium and chromedriver are absent; install the Debian packages of these names")
     log = folder / "chromedriver.log"
     with log.open("wb") as output:
         process = subprocess.Popen([driver, "--port=0"], stdout=output, stderr=subprocess.STDOUT)

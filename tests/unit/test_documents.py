@@ -42,9 +42,9 @@ every_page = pytest.mark.parametrize("page", PAGE_NAMES)
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
-IGNORED = [
-    line.strip("/*") for line in (ROOT / ".gitignore").read_text().splitlines() if not line.startswith(("#", "!"))
-]
+IGNORED = {
+    line.strip("/") for line in (ROOT / ".gitignore").read_text().splitlines() if not line.startswith(("#", "!"))
+}
 STORED = {JOBS_FOLDER, SET_ASIDE_FOLDER, "foregsyte.duckdb", "foregsyte.duckdb.wal", "wal", DEFAULT_CONFIG_FILE}
 """What a running server, or its operator, makes."""
 

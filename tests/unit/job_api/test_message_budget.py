@@ -124,7 +124,7 @@ def test_the_largest_of_those_on_slow_connections_is_ended_first() -> None:
 def test_looks_at_slow_readers_count_no_more_once_nobody_waits() -> None:
     clock, sent = FakeClock(), {"quiet": 0}
     slow_readers = SlowReaders(1000, lambda peers: sent, clock)
-    budget, other = MessageBudget(1280, slow_readers=slow_readers, clock=clock), Call("gone")
+    budget, other = MessageBudget(1280, slow_readers=slow_readers, clock=clock), Call("other")
     charge(budget, 600, Call("quiet"))
     slow_readers.among(["quiet"])
     waiting = in_thread(lambda: charge(budget, 640, other))
@@ -190,7 +190,7 @@ def test_no_more_wait_for_room_than_there_are_threads_to_spare() -> None:
     assert all(isinstance(each.exception(20), Overloaded) for each in waiting)
 
 
-def test_one_whose_caller_is_gone_waits_no_longer() -> None:
+def test_one_whose_call_has_ended_waits_no_longer() -> None:
     budget, call = MessageBudget(100), Call()
     budget.add(100)
     waiting = in_thread(lambda: charge(budget, 1, call))

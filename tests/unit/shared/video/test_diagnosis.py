@@ -204,6 +204,6 @@ def test_boxes_within_boxes_without_end_come_to_an_end(tmp_path: Path) -> None:
         st.sampled_from([FTYP, MDAT, VIDEO, b"moov", b"\0\0\0\1", b"\0\0\0\0", b"\xff" * 8]) | st.binary(max_size=9)
     )
 )
-def test_no_bytes_break_the_walk(tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes]) -> None:
-    found = outline_of(tmp_path_factory.getbasetemp(), b"".join(pieces))
+def test_no_bytes_break_the_walk(tmp_path_factory: pytest.TempPathFactory, chunks: list[bytes]) -> None:
+    found = outline_of(tmp_path_factory.getbasetemp(), b"".join(chunks))
     assert explain_no_frames(found)
