@@ -48,11 +48,6 @@ def calls_of(tmp_path: Path) -> Callable[[str], list[tuple[str, str]]]:
     return run
 
 
-@pytest.fixture
-def grpcurl(start_server: Callable[..., str], connect: Callable[[str], grpc.Channel]) -> Grpcurl:
-    return Grpcurl(connect(start_server()))
-
-
 def blocks(page: str) -> str:
     return "\n".join(re.findall(r"```sh\n(.*?)```", page, re.DOTALL))
 

@@ -3,7 +3,6 @@
 import base64
 import json
 import re
-from collections.abc import Callable
 
 import grpc
 import pytest
@@ -14,11 +13,6 @@ from tests.support.grpcurl import Grpcurl, lines_of
 pytestmark = pytest.mark.integration
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-
-
-@pytest.fixture
-def grpcurl(start_server: Callable[..., str], connect: Callable[[str], grpc.Channel]) -> Grpcurl:
-    return Grpcurl(connect(start_server()))
 
 
 def test_every_rpc_of_the_contract_has_a_line_in_the_readme(grpcurl: Grpcurl) -> None:

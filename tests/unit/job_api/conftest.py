@@ -8,6 +8,7 @@ import pytest
 from job_api.core.database import Database
 from job_api.core.group_writer import GroupWriter
 from job_api.core.migrations import migrate
+from tests.support.adapters import HookedStorage, JobHooks, RecordingQueue
 
 
 @pytest.fixture
@@ -27,3 +28,21 @@ def writer(database: Database) -> Iterator[GroupWriter]:
     writer.start()
     yield writer
     writer.close()
+
+
+@pytest.fixture
+def storage() -> HookedStorage:
+    """A storage in memory that calls what a test hooks into it."""
+    return HookedStorage()
+
+
+@pytest.fixture
+def queue() -> RecordingQueue:
+    """A queue that records what passes through it."""
+    return RecordingQueue()
+
+
+@pytest.fixture
+def jobs() -> JobHooks:
+    """Repositories that call what a test hooks into them."""
+    return JobHooks()

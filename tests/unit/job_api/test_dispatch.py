@@ -40,21 +40,6 @@ Call = Callable[[Services, UUID, str], object]
 
 
 @pytest.fixture
-def storage() -> HookedStorage:
-    return HookedStorage()
-
-
-@pytest.fixture
-def queue() -> RecordingQueue:
-    return RecordingQueue()
-
-
-@pytest.fixture
-def jobs() -> JobHooks:
-    return JobHooks()
-
-
-@pytest.fixture
 def services(make_services: Make, storage: HookedStorage, queue: MemoryQueue, jobs: JobHooks) -> Services:
     """Services whose waiting workers go on because they were woken, not because time passed."""
     return make_services(storage=storage, queue=queue, make_jobs=jobs.make_jobs, poll_seconds=60.0)

@@ -59,11 +59,6 @@ SPOILT: list[Callable[[str], str]] = [
 
 
 @pytest.fixture
-def storage() -> HookedStorage:
-    return HookedStorage()
-
-
-@pytest.fixture
 def services(make_services: Make, storage: HookedStorage) -> Services:
     return make_services(storage=storage)
 

@@ -64,11 +64,6 @@ def settings(make_settings: Callable[..., ApiSettings]) -> ApiSettings:
 
 
 @pytest.fixture
-def storage() -> HookedStorage:
-    return HookedStorage()
-
-
-@pytest.fixture
 def services(make_services: Callable[..., Services], settings: ApiSettings, storage: HookedStorage) -> Services:
     return make_services(settings, storage=storage)
 

@@ -34,21 +34,6 @@ MakeSettings = Callable[..., ApiSettings]
 
 
 @pytest.fixture
-def storage() -> HookedStorage:
-    return HookedStorage()
-
-
-@pytest.fixture
-def queue() -> RecordingQueue:
-    return RecordingQueue()
-
-
-@pytest.fixture
-def jobs() -> JobHooks:
-    return JobHooks()
-
-
-@pytest.fixture
 def services(make_services: Make, storage: HookedStorage, queue: RecordingQueue, jobs: JobHooks) -> Services:
     return make_services(storage=storage, queue=queue, make_jobs=jobs.make_jobs)
 

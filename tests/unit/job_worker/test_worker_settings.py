@@ -1,6 +1,5 @@
 """The settings of a worker, and the messages about mistakes."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -10,15 +9,7 @@ from shared.pipelines.catalogue import BUILT_IN_PIPELINES
 from shared.process.cores import usable_cores
 from shared.process.settings import InvalidSettings, load_settings
 
-pytestmark = [pytest.mark.unit, pytest.mark.worker]
-
-
-@pytest.fixture(autouse=True)
-def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No FOREGSYTE_* variable and no settings file."""
-    for name in [name for name in os.environ if name.startswith("FOREGSYTE_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
+pytestmark = [pytest.mark.unit, pytest.mark.worker, pytest.mark.usefixtures("nothing_set")]
 
 
 def load(*arguments: str) -> WorkerSettings:

@@ -1,6 +1,5 @@
 """The pipeline catalogue, and the tables `[pipelines.NAME]`: what both sides refuse, and where they say it stands."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from shared.pipelines.languages import BUNDLED, LANGUAGES_OF, recognition_model_
 from shared.pipelines.settings import PipelineSettings
 from shared.process.settings import InvalidSettings, load_settings
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.usefixtures("nothing_set")]
 
 both_sides = pytest.mark.parametrize("side", [ApiSettings, WorkerSettings], ids=["api", "worker"])
 
@@ -32,14 +31,6 @@ languages = ["ko", "en"]
 ocr_confidence = 0.7
 profile = "fast"
 """
-
-
-@pytest.fixture(autouse=True)
-def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No FOREGSYTE_* variable and no settings file."""
-    for name in [name for name in os.environ if name.startswith("FOREGSYTE_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
 
 
 def load(side: type[PipelineSettings], text: str, *arguments: str) -> PipelineSettings:
