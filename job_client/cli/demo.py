@@ -1,6 +1,7 @@
 """The subcommand `demo`: the whole service on one video."""
 
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -54,12 +55,14 @@ def demo(
     with needing_extra("client-media"):
         import job_client.media.annotation  # noqa: F401, PLC0415 (its lack is reported before the models are loaded)
     arguments = ["--yolo-weights", yolo_weights] if yolo_weights else []
-    with ending_on_signals(), tempfile.TemporaryDirectory(prefix="foregsyte-demo-") as temporary:
-        names = ",".join(PIPELINES)
-        console.print(f"Starting a server and a worker and loading the models for pipelines [bold]{names}[/bold] ...")
-        with local_cluster(data_dir or Path(temporary), arguments, names) as address, JobClient(address) as client:
-            jobs = [_run(client, video, address, pipeline) for pipeline in PIPELINES]
-            left = _leave(jobs, video, out)
+    names = ",".join(PIPELINES)
+    with ending_on_signals(), ExitStack() as stack:
+        temporary = stack.enter_context(tempfile.TemporaryDirectory(prefix="foregsyte-demo-"))
+        with console.status(f"Starting a server and a worker and loading the models for pipelines {names} ..."):
+            address = stack.enter_context(local_cluster(data_dir or Path(temporary), arguments, names))
+        client = stack.enter_context(JobClient(address))
+        jobs = [_run(client, video, address, pipeline) for pipeline in PIPELINES]
+        left = _leave(jobs, video, out)
     for what, path in left.items():
         _print(f"{what}: {path}")
     _print(NEXT)

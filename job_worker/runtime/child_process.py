@@ -202,7 +202,7 @@ class _Child:
 def _signal_name(number: int) -> str:
     try:
         return signal.Signals(number).name
-    except ValueError:  # most real-time signals have none
+    except ValueError:  # most of the system's own have one, others have none
         return f"signal {number}"
 
 
