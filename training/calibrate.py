@@ -35,7 +35,7 @@ FITTED_FROM = 0.02
 LEAST_SLOPE = 0.1
 """The order of what is found stays."""
 
-STEPS = np.arange(0.3, 0.96, 0.05)
+STEPS = np.arange(0.4, 0.96, 0.05)
 
 
 def least_confidences(found: list[list[Found]]) -> dict[str, float]:

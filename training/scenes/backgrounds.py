@@ -33,9 +33,9 @@ class Backgrounds:
         chance = rng.random()
         if chance < 0.8 and self._photos:
             return self.photo(rng, width, height)
-        if chance < 0.9:
+        if chance < 0.87:
             return np.full((height, width, 3), choose(rng, ((0, 0, 0), (255, 255, 255), a_colour(rng))), np.uint8)
-        return _clouds(rng, width, height)
+        return (_test_pattern if chance < 0.91 else _clouds)(rng, width, height)
 
     def photo(self, rng: Rng, width: int, height: int) -> Pixels:
         """Cut out a part of a photograph, or of a texture, mirrored now and then."""
@@ -63,3 +63,12 @@ def _clouds(rng: Rng, width: int, height: int) -> Pixels:
     one, other = np.array(a_colour(rng), np.float32), np.array(a_colour(rng), np.float32)
     share = noise(rng, width, height, int(rng.integers(2, 7)))[..., None]
     return (one * (1 - share) + other * share).astype(np.uint8)
+
+
+def _test_pattern(rng: Rng, width: int, height: int) -> Pixels:
+    """Return bars of full colours, as generators of test video draw, with a ramp below now and then."""
+    colours = rng.permutation(np.array(np.meshgrid(*[[0, 255]] * 3)).reshape(3, -1).T)[: int(rng.integers(3, 9))]
+    pattern = cv2.resize(colours[None].astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
+    if rng.random() < 0.5:
+        pattern[int(height * rng.uniform(0.6, 0.9)) :] = np.linspace(0, 255, width, dtype=np.uint8)[None, :, None]
+    return pattern

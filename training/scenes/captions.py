@@ -1,4 +1,4 @@
-"""Text put over an image in post-production: subtitles, lower thirds, scoreboards, clocks, watermarks, title cards."""
+"""Text put over an image in post-production: subtitles, scoreboards, clocks, counters, watermarks, emblems, titles."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +8,7 @@ import numpy as np
 
 from training.boxes import Box
 from training.scenes.chance import Colour, Rng, a_colour, a_contrast, choose
-from training.scenes.drawing import paste, resized, rounded, stack
+from training.scenes.drawing import fill, paste, paste_centred, resized, rounded, stack
 from training.scenes.patch import LEAST_SHOWN, Pixels, blank
 from training.scenes.text import Fonts, a_clock, a_name, a_number, a_sentence, a_word, text_image
 
@@ -25,6 +25,18 @@ LEAST_HEIGHT = 5
 
 VISIBLE = 60
 """Alpha from which on a pixel counts as part of a caption."""
+
+STROKES = cv2.FONT_HERSHEY_SIMPLEX
+"""The letters of counters that programs draw."""
+
+EMBLEMS = (
+    tuple((0.5 + 0.5 * np.cos(angle), 0.5 + 0.5 * np.sin(angle)) for angle in np.linspace(0, 2 * np.pi, 40)),
+    ((0, 0.1), (0.5, 0), (1, 0.1), (0.95, 0.65), (0.5, 1), (0.05, 0.65)),
+    ((0, 0), (1, 0), (1, 0.8), (0.5, 1), (0, 0.8)),
+    ((0, 0), (1, 0), (1, 1), (0, 1)),
+    ((0, 0.25), (0.5, 0), (1, 0.25), (1, 0.75), (0.5, 1), (0, 0.75)),
+)
+"""The outlines of emblems of channels and brands, as shares of a square: circle, shield, ribbon, square, hexagon."""
 
 Drawn = tuple[Pixels, float, float]
 """A caption, and where it goes: 0 for the frame's left or upper edge, 1 for its right or lower one."""
@@ -53,7 +65,7 @@ class Captions:
         kinds: tuple[Draw, ...] = (
             self._subtitle, self._subtitle, self._subtitle, self._lower_third, self._scoreboard, self._clock,
             self._clock, self._watermark, self._watermark, self._title, self._badge, self._badge,
-            self._values, self._ticker, self._credits,
+            self._values, self._ticker, self._credits, self._emblem, self._emblem, self._counter, self._counter,
         )  # fmt: skip
         boxes: list[Box] = []
         for _ in range(int(rng.choice([1, 2, 3, 4, 6], p=[0.4, 0.27, 0.18, 0.1, 0.05]))):
@@ -68,7 +80,7 @@ class Captions:
 
     def _subtitle(self, rng: Rng, frame: Pixels) -> Drawn:
         script = self._fonts.script(rng)
-        size = _size(rng, frame, 0.03, 0.085, 9)
+        size = _size(rng, frame, 0.022, 0.085)
         fill: Colour = choose(rng, (WHITE, WHITE, WHITE, (255, 235, 80), (230, 230, 230), a_colour(rng, 1.0, 0.8)))
         texts = [a_sentence(rng, script, 7) for _ in range(int(rng.choice([1, 2, 3], p=[0.55, 0.38, 0.07])))]
         gap = rng.uniform(0.1, 0.35) if rng.random() < 0.15 else 0.0
@@ -94,7 +106,7 @@ class Captions:
         return stack(parts, 0, "left"), choose(rng, (0.05, 0.08, 0.5)), rng.uniform(0.75, 0.95)
 
     def _scoreboard(self, rng: Rng, frame: Pixels) -> Drawn:
-        size = _size(rng, frame, 0.025, 0.06)
+        size = _size(rng, frame, 0.02, 0.06, 7)
         font = self._fonts.font(rng)
         score = f"{rng.integers(0, 130)}-{rng.integers(0, 130)}"
         home, goals, guest = a_word(rng, longest=4).upper(), str(rng.integers(0, 9)), a_word(rng, longest=4).upper()
@@ -123,7 +135,7 @@ class Captions:
         return block, *_corner(rng)
 
     def _watermark(self, rng: Rng, frame: Pixels) -> Drawn:
-        size = _size(rng, frame, 0.025, 0.09, 9)
+        size = _size(rng, frame, 0.02, 0.09)
         script = self._fonts.script(rng)
         names = (
             a_word(rng, script).upper(), a_name(rng, script), f"www.{a_word(rng)}.com",
@@ -166,6 +178,32 @@ class Captions:
         ]
         return self._lines(rng, texts, "latin", size, *_style(rng, size)), *_corner(rng)
 
+    def _emblem(self, rng: Rng, frame: Pixels) -> Drawn:
+        size = _size(rng, frame, 0.02, 0.06, 7)
+        ink, ground = choose(rng, (a_contrast(rng), (WHITE, a_colour(rng, 0.7))))
+        words = [a_word(rng, longest=6).upper() for _ in range(int(rng.integers(1, 4)))]
+        lines = [text_image(word, self._fonts.font(rng), int(size * rng.uniform(0.6, 1.3)), ink) for word in words]
+        block = stack(lines, size // 4, "centre")
+        side = int(max(block.shape[:2]) * rng.uniform(1.2, 1.6))
+        emblem = blank(side, side, ground)
+        emblem[..., 3] = 0
+        corners = choose(rng, EMBLEMS)
+        fill(emblem, [(int(x * (side - 1)), int(y * (side - 1))) for x, y in corners], ground)
+        paste_centred(emblem, block, side / 2, side / 2)
+        return emblem, *_corner(rng)
+
+    def _counter(self, rng: Rng, frame: Pixels) -> Drawn:
+        text = choose(rng, (a_clock(rng), a_number(rng), f"Frame {rng.integers(1000)}", f"{rng.random():.2f}"))
+        ink, ground = a_contrast(rng)
+        enlarged = int(rng.integers(1, 5))
+        scale, thickness = rng.uniform(0.3, 0.9), int(rng.integers(1, 3))
+        (width, height), below = cv2.getTextSize(text, STROKES, scale, thickness)
+        block = blank(width + 4, height + below + 4, ground)
+        block[..., 3] = int(rng.choice([0, 0, 140, 255]))
+        cv2.putText(block, text, (2, height + 2), STROKES, scale, (*ink, 255), thickness)
+        block = np.repeat(np.repeat(block, enlarged, axis=0), enlarged, axis=1)
+        return resized(block, _size(rng, frame, 0.04, 0.2) / block.shape[0]), *_corner(rng)
+
     def _ticker(self, rng: Rng, frame: Pixels) -> Drawn:
         size = _size(rng, frame, 0.025, 0.05)
         ink, ground = a_contrast(rng)
@@ -177,7 +215,7 @@ class Captions:
         return panel, 0.5, rng.uniform(0.9, 1.0)
 
     def _credits(self, rng: Rng, frame: Pixels) -> Drawn:
-        size = _size(rng, frame, 0.03, 0.06, 9)
+        size = _size(rng, frame, 0.022, 0.06)
         script = self._fonts.script(rng)
         texts = [a_sentence(rng, script, 4) for _ in range(int(rng.integers(3, 8)))]
         block = self._lines(rng, texts, script, size, *_style(rng, size))

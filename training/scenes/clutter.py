@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 
 from training.scenes.backgrounds import Backgrounds
-from training.scenes.chance import Rng, a_colour, a_contrast, choose
+from training.scenes.chance import Rng, a_colour, a_contrast, choose, log_uniform
 from training.scenes.codes import code_lookalike
-from training.scenes.drawing import paste_centred, read_rgba, stack, weathered
+from training.scenes.drawing import paste_centred, read_rgba, rounded, stack, weathered
 from training.scenes.patch import Patch, Pixels, blank
 from training.scenes.screens import Screens
 from training.scenes.text import Fonts, a_number, a_sentence, a_word, text_image
@@ -34,6 +34,10 @@ class Clutter:
             return code_lookalike(rng)
         if chance < 0.8:
             return self._display(rng)
+        if chance < 0.84:
+            return Patch(_leaves(rng))
+        if chance < 0.88:
+            return Patch(self._ball(rng))
         return Patch(self._shape(rng))
 
     def _display(self, rng: Rng) -> Patch:
@@ -63,6 +67,24 @@ class Clutter:
         paste_centred(board, block, width / 2, height / 2)
         return Patch(weathered(rng, board))
 
+    def _ball(self, rng: Rng) -> Pixels:
+        """Draw a ball, shaded, with seams and a word on it."""
+        ball = blank(240, 240, a_colour(rng))
+        seam = (*a_colour(rng, 0.4), 255)
+        for _ in range(int(rng.integers(0, 5))):
+            x, y = rng.integers(-80, 320, size=2).tolist()
+            cv2.circle(ball, (x, y), int(rng.integers(60, 240)), seam, int(rng.integers(2, 6)), cv2.LINE_AA)
+        script = self._fonts.script(rng)
+        ink, _ = a_contrast(rng)
+        word = text_image(a_word(rng, script).upper(), self._fonts.font(rng, script), int(rng.uniform(24, 60)), ink)
+        turned = np.rot90(word, int(rng.integers(4)))
+        paste_centred(ball, turned, rng.uniform(80, 160), rng.uniform(80, 160), fit=(170, 170))
+        across, down = np.meshgrid(*[np.linspace(-1, 1, 240)] * 2)
+        from_light = np.hypot(across - rng.uniform(-0.5, 0.5), down + rng.uniform(0, 0.6))
+        ball[..., :3] = (ball[..., :3] * np.clip(1.15 - 0.5 * from_light, 0, 1)[..., None]).astype(np.uint8)
+        ball[..., 3] = np.where(np.hypot(across, down) < 0.97, 255, 0)
+        return ball
+
     def _shape(self, rng: Rng) -> Pixels:
         """Draw a disc, a ring, a polygon or a panel: what could be taken for a sign or a plate."""
         size = 240
@@ -82,3 +104,24 @@ class Clutter:
         surface = np.full((size, size, 3), a_colour(rng), np.uint8)
         surface = surface if rng.random() < 0.6 else self._backgrounds.photo(rng, size, size)
         return weathered(rng, np.dstack([surface, mask]))
+
+
+def _leaves(rng: Rng) -> Pixels:
+    """Draw leaves against the light, as a bush, a window or a mirror shows them: spots as sharp as those of a code."""
+    size = 240
+    shown = blank(size, size, a_colour(rng, 0.3))
+    green = rng.integers((30, 70, 10), (120, 190, 90))
+    long = log_uniform(rng, 3, 14)
+    for _ in range(int(min(12_000 / long**2, 1_200))):
+        x, y = rng.integers(size, size=2).tolist()
+        light = rng.choice([0.35, 0.7, 1.0, 1.3, 2.2], p=[0.25, 0.2, 0.25, 0.2, 0.1])
+        colour = np.clip(green * light, 0, 255).astype(int).tolist()
+        axes = max(1, int(long)), max(1, int(long * rng.uniform(0.3, 0.7)))
+        cv2.ellipse(shown, (x, y), axes, rng.uniform(0, 360), 0, 360, (*colour, 255), -1, cv2.LINE_AA)
+    mask = blank(size, size)
+    if rng.random() < 0.4:
+        cv2.ellipse(mask, (120, 120), (118, int(rng.uniform(60, 118))), 0, 0, 360, (255, 255, 255, 255), -1, cv2.LINE_AA)
+    else:
+        rounded(mask, 1, int(rng.integers(2, 118)), (255, 255, 255, 255))
+    shown[..., 3] = mask[..., 3]
+    return shown

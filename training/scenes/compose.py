@@ -32,7 +32,7 @@ FAINTEST = 5.0
 ROADS = 0.3
 """The share of frames that show a road."""
 
-SCREENS = 0.05
+SCREENS = 0.08
 """The share of the other frames that a screen fills, as recordings of screens do."""
 
 ALONE = 0.25

@@ -30,7 +30,7 @@ class Screens:
             pixels[..., :3] = self._backgrounds.photo(rng, width, height)
         script = self._fonts.script(rng)
         font = self._fonts.font(rng, script)
-        draw = choose(rng, (self._icons, self._icons, self._window, self._window, self._keys))
+        draw = choose(rng, (self._icons, self._window, self._window, self._keys, self._dialog, self._dialog))
         draw(rng, pixels, lambda text, size: text_image(text, font, size, ink), script)
         if rng.random() < 0.5:  # the bar of the system or of the browser
             bar = blank(width, max(10, height // int(rng.integers(14, 30))), a_colour(rng))
@@ -86,6 +86,44 @@ class Screens:
                 paste_centred(pixels, key, x, y)
                 label = a_name(rng, script)[: int(rng.choice([1, 1, 1, 5]))]
                 paste_centred(pixels, text(label, int(key.shape[0] * 0.5)), x, y, fit=(step * 0.7, key.shape[0] * 0.6))
+
+    def _dialog(self, rng: Rng, pixels: Pixels, text: Write, script: str) -> None:
+        """Draw bars of raised buttons with a word or two on each, and a framed box of lines, a picture beside them."""
+        height, width = pixels.shape[:2]
+        for y in rng.uniform(0.03, 0.97, int(rng.integers(1, 4))) * height:
+            self._buttons(rng, pixels, text, script, float(y))
+        box = blank(int(width * rng.uniform(0.35, 0.75)), int(height * rng.uniform(0.15, 0.45)), a_colour(rng, 0.5))
+        edge = int(rng.integers(1, 8))
+        cv2.rectangle(box, (0, 0), (box.shape[1] - 1, box.shape[0] - 1), (*a_colour(rng), 255), edge)
+        left = edge + 4
+        if rng.random() < 0.6:
+            side = int(box.shape[0] * 0.7)
+            picture = np.dstack([self._backgrounds.photo(rng, side, side), np.full((side, side), 255, np.uint8)])
+            paste(box, picture, left, (box.shape[0] - side) // 2)
+            left += side + 6
+        size = int(np.clip(box.shape[0] / rng.uniform(3, 6), 7, 40))
+        for y in range(edge + 4, box.shape[0] - size - edge, int(size * rng.uniform(1.2, 1.8))):
+            words = text(choose(rng, (a_sentence(rng, script, 3), a_name(rng, script))), size)
+            paste(box, words[:, : max(box.shape[1] - left - edge, 1)], left, y)
+        paste_centred(pixels, box, width * rng.uniform(0.35, 0.65), height * rng.uniform(0.3, 0.7))
+
+    def _buttons(self, rng: Rng, pixels: Pixels, text: Write, script: str, middle: float) -> None:
+        width = pixels.shape[1]
+        step = width / int(rng.integers(2, 9))
+        high = int(max(12, pixels.shape[0] * rng.uniform(0.05, 0.16)))
+        face, light, shade = a_colour(rng), a_colour(rng, darkest=0.5), a_colour(rng, 0.4)
+        for x in np.arange(step / 2, width, step):
+            if rng.random() < 0.15:
+                continue
+            button = blank(max(int(step * 0.95), 8), high, face)
+            cv2.rectangle(button, (0, 0), (button.shape[1] - 1, high - 1), (*shade, 255), max(1, high // 12))
+            cv2.line(button, (0, 0), (button.shape[1], 0), (*light, 255), max(1, high // 10))
+            two = high > 24 and rng.random() < 0.4
+            for row in range(1 + two):
+                words = text(a_name(rng, script), max(7, int(high * (0.3 if two else 0.5))))
+                place = high * (0.3 + 0.4 * row if two else 0.5)
+                paste_centred(button, words, button.shape[1] / 2, place, fit=(step * 0.85, high * (0.38 if two else 0.7)))
+            paste_centred(pixels, button, x, middle)
 
 
 def _icon(rng: Rng, size: int) -> Pixels:
