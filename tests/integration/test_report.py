@@ -344,7 +344,7 @@ def test_the_results_of_one_video_at_a_time_are_in_memory(start_server: Callable
     with JobClient(address) as client, working(address, FakeRunner(lambda *_: results_document(RESULTS))):
         jobs = [client.submit(TINY_MP4).wait(60).job_id for _ in range(3)]
     held: list[int] = []
-    storage.before_load = lambda: held.append(sum(isinstance(each, ReportedVideo) for each in gc.get_objects()))
+    storage.before_load = lambda: held.append(sum(type(each) is ReportedVideo for each in gc.get_objects()))
     assert main(["report", *jobs, "-o", str(tmp_path / "report.html"), "--address", address]) == ExitCode.OK
     assert held == [0, 0, 0]
 
