@@ -25,9 +25,10 @@ def test_a_skip_that_is_not_optional_fails_the_run(
 ) -> None:
     tests = f"import pytest\ndef test_it(): ...\ndef test_other(): pytest.skip({reason!r})"
     (tmp_path / "test_planted.py").write_text(tests, encoding="utf-8")
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTEST_ADDOPTS": ""}
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "tests.conftest", *arguments, str(tmp_path)],
-        cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT), "PYTEST_ADDOPTS": ""}, capture_output=True, text=True, check=False,
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == code, done.stdout
     assert ("1 tests were skipped, and --fail-on-skip allows none" in done.stdout) == bool(code)

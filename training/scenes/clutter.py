@@ -9,7 +9,7 @@ from training.scenes.backgrounds import Backgrounds
 from training.scenes.chance import Rng, a_colour, a_contrast, choose, log_uniform
 from training.scenes.codes import code_lookalike
 from training.scenes.drawing import paste_centred, read_rgba, rounded, stack, weathered
-from training.scenes.patch import Patch, Pixels, blank
+from training.scenes.patch import Patch, blank
 from training.scenes.screens import Screens
 from training.scenes.text import Fonts, a_number, a_sentence, a_word, text_image
 
@@ -28,17 +28,15 @@ class Clutter:
         chance = rng.random()
         if chance < 0.35 and self._cutouts:
             return Patch(read_rgba(choose(rng, self._cutouts)))
-        if chance < 0.65:
-            return self._with_text(rng)
-        if chance < 0.76:
-            return code_lookalike(rng)
-        if chance < 0.8:
-            return self._display(rng)
-        if chance < 0.84:
-            return Patch(_leaves(rng))
-        if chance < 0.88:
-            return Patch(self._ball(rng))
-        return Patch(self._shape(rng))
+        kinds = (
+            (0.65, self._with_text),
+            (0.76, code_lookalike),
+            (0.8, self._display),
+            (0.84, _leaves),
+            (0.88, self._ball),
+        )
+        draw = next((draw for limit, draw in kinds if chance < limit), self._shape)
+        return draw(rng)
 
     def _display(self, rng: Rng) -> Patch:
         """Draw a screen in its frame, on a desk or in a hand: wide or upright."""
@@ -67,7 +65,7 @@ class Clutter:
         paste_centred(board, block, width / 2, height / 2)
         return Patch(weathered(rng, board))
 
-    def _ball(self, rng: Rng) -> Pixels:
+    def _ball(self, rng: Rng) -> Patch:
         """Draw a ball, shaded, with seams and a word on it."""
         ball = blank(240, 240, a_colour(rng))
         seam = (*a_colour(rng, 0.4), 255)
@@ -83,9 +81,9 @@ class Clutter:
         from_light = np.hypot(across - rng.uniform(-0.5, 0.5), down + rng.uniform(0, 0.6))
         ball[..., :3] = (ball[..., :3] * np.clip(1.15 - 0.5 * from_light, 0, 1)[..., None]).astype(np.uint8)
         ball[..., 3] = np.where(np.hypot(across, down) < 0.97, 255, 0)
-        return ball
+        return Patch(ball)
 
-    def _shape(self, rng: Rng) -> Pixels:
+    def _shape(self, rng: Rng) -> Patch:
         """Draw a disc, a ring, a polygon or a panel: what could be taken for a sign or a plate."""
         size = 240
         mask = np.zeros((size, size), np.uint8)
@@ -103,10 +101,10 @@ class Clutter:
             cv2.fillPoly(mask, [points.astype(np.int32)], (255,), cv2.LINE_AA)
         surface = np.full((size, size, 3), a_colour(rng), np.uint8)
         surface = surface if rng.random() < 0.6 else self._backgrounds.photo(rng, size, size)
-        return weathered(rng, np.dstack([surface, mask]))
+        return Patch(weathered(rng, np.dstack([surface, mask])))
 
 
-def _leaves(rng: Rng) -> Pixels:
+def _leaves(rng: Rng) -> Patch:
     """Draw leaves against the light, as a bush, a window or a mirror shows them: spots as sharp as those of a code."""
     size = 240
     shown = blank(size, size, a_colour(rng, 0.3))
@@ -120,8 +118,9 @@ def _leaves(rng: Rng) -> Pixels:
         cv2.ellipse(shown, (x, y), axes, rng.uniform(0, 360), 0, 360, (*colour, 255), -1, cv2.LINE_AA)
     mask = blank(size, size)
     if rng.random() < 0.4:
-        cv2.ellipse(mask, (120, 120), (118, int(rng.uniform(60, 118))), 0, 0, 360, (255, 255, 255, 255), -1, cv2.LINE_AA)
+        axes = 118, int(rng.uniform(60, 118))
+        cv2.ellipse(mask, (120, 120), axes, 0, 0, 360, (255, 255, 255, 255), -1, cv2.LINE_AA)
     else:
         rounded(mask, 1, int(rng.integers(2, 118)), (255, 255, 255, 255))
     shown[..., 3] = mask[..., 3]
-    return shown
+    return Patch(shown)

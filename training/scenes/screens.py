@@ -122,7 +122,8 @@ class Screens:
             for row in range(1 + two):
                 words = text(a_name(rng, script), max(7, int(high * (0.3 if two else 0.5))))
                 place = high * (0.3 + 0.4 * row if two else 0.5)
-                paste_centred(button, words, button.shape[1] / 2, place, fit=(step * 0.85, high * (0.38 if two else 0.7)))
+                fit = step * 0.85, high * (0.38 if two else 0.7)
+                paste_centred(button, words, button.shape[1] / 2, place, fit=fit)
             paste_centred(pixels, button, x, middle)
 
 
