@@ -69,7 +69,7 @@ def payload_findings(nodes: Iterable[ast.AST]) -> Iterator[Finding]:
 
 
 def _is_queue(node: ast.ClassDef) -> bool:
-    """Whether a class derives from the port, or takes jobs as it does."""
+    """Return whether a class derives from the port, or takes jobs as it does."""
     methods = {method.name for method in node.body if isinstance(method, ast.FunctionDef)}
     return "enqueue" in methods or _PORT in map(_last_name, node.bases)
 
