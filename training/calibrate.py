@@ -36,6 +36,7 @@ LEAST_SLOPE = 0.1
 """The order of what is found stays."""
 
 STEPS = np.arange(0.4, 0.96, 0.05)
+"""The first of them is the lowest confidence that may become 0.5: frames without a class show little of the world."""
 
 
 def least_confidences(found: list[list[Found]]) -> dict[str, float]:
