@@ -49,7 +49,7 @@ def _annotations(results: Sequence[FrameResult], categories: dict[str, int]) -> 
     numbers = count(1)
     for frame, found, track_id in tracked(results):
         x1, y1, x2, y2 = found.box
-        width, height = (round(min(side, MAX_SIDE), 1) for side in (x2 - x1, y2 - y1))
+        width, height = (round(max(-MAX_SIDE, min(side, MAX_SIDE)), 1) for side in (x2 - x1, y2 - y1))
         annotation = {
             "id": next(numbers),
             "image_id": frame.frame_index,

@@ -51,14 +51,12 @@ def written_as(export_format: ExportFormat, results: Sequence[FrameResult]) -> b
 def test_every_format_takes_any_number(export_format: ExportFormat) -> None:
     strange = frame(0, {"dog": 1e26}, {"STOP": 1e26})
     strange["result"]["detections"] += [
-        {
-            "label": "cat",
-            "class_id": -(10**30),
-            "confidence": 0.9,
-            "box": {"x1": 0.0, "y1": 0.0, "x2": 1e308, "y2": 1e308},
-        }
+        {"label": "cat", "class_id": -(10**30), "confidence": 0.9, "box": [first, first, last, last]}
+        for first, last in ((0.0, 1e308), (1e308, -1e308))
     ]
-    written = written_as(export_format, frame_results([strange, frame(1, {}, {"STAY": 0.9})]))
+    results = frame_results([strange, frame(1, {}, {"STAY": 0.9})])
+    assert [found.label for found in results[0].detections] == ["dog", "cat", "cat"]
+    written = written_as(export_format, results)
     assert b"Infinity" not in written
     assert written
 
