@@ -86,6 +86,7 @@ class CodeSpan(Span):
 LONG_FRAME_MS = 200.0
 """A frame that is shown for longer counts more than one, in proportion: slides and screens have few frames."""
 MAX_WEIGHT = 1000.0
+"""Of a frame that is shown for minutes; times may be any number."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,11 +123,15 @@ class _Matching:
         for reading in readings:
             self._readings.remove(reading)
 
-    def _match_equal(self) -> None:
-        """Match what says the same at the same place, which is nearly everything."""
+    def _places_by_text(self) -> dict[str, list[_Place]]:
         by_text: dict[str, list[_Place]] = defaultdict(list)
         for place in self._places:
             by_text[place.text].append(place)
+        return by_text
+
+    def _match_equal(self) -> None:
+        """Match what says the same at the same place, which is nearly everything."""
+        by_text = self._places_by_text()
         for reading in list(self._readings):
             for place in by_text[reading.text]:
                 if cover(self._boxes[place], reading.box) >= MIN_COVER:
@@ -161,9 +165,7 @@ class _Matching:
 
     def _match_moved(self) -> None:
         """Match what says the same elsewhere, where no other place and no other reading says so."""
-        by_text: dict[str, list[_Place]] = defaultdict(list)
-        for place in self._places:
-            by_text[place.text].append(place)
+        by_text = self._places_by_text()
         times_read = Counter(reading.text for reading in self._readings)
         once = (text for text, times in times_read.items() if times == 1 and len(text) >= MIN_MOVING_CHARS)
         alone = {text: by_text[text][0] for text in once if len(by_text[text]) == 1}

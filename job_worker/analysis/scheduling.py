@@ -105,16 +105,19 @@ class _Batcher:
 
     def add(self, image: Image) -> tuple[_Batch, int]:
         """Return the batch that the image will be analysed in, and its position there."""
-        for first in self._open.images[:1]:
-            is_large = (self._open.bytes + image.nbytes) * self._pipeline.concurrency > self._max_bytes
-            if is_large or first.shape != image.shape:  # the images of a batch must fit into one array
-                self.submit()
+        if self._open.images and not self._fits(image):
+            self.submit()
         batch = self._open
         batch.images.append(image)
         batch.count, batch.bytes = batch.count + 1, batch.bytes + image.nbytes
         if batch.count == self._pipeline.batch_size:
             self.submit()
         return batch, batch.count - 1
+
+    def _fits(self, image: Image) -> bool:
+        """Return whether the image can join the open batch: those of a batch must fit into one array."""
+        is_large = (self._open.bytes + image.nbytes) * self._pipeline.concurrency > self._max_bytes
+        return not is_large and self._open.images[0].shape == image.shape
 
     def submit(self) -> Future[list[Analysis]]:
         """Have the images that were collected analysed."""
