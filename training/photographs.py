@@ -32,6 +32,8 @@ PARTS = ("train", "train", "calibrate", "train", "train", "validate", "train")
 SEED = 4
 VARIANT = "real_"
 """What the file names of their variants begin with."""
+WHOLE = 0.5
+"""The share of variants that show all of the photograph, with its smallest things as small as a worker sees them."""
 LEAST_SHOWN = 0.6
 """The share of a thing that a part of a photograph must show to be labelled there."""
 
@@ -58,13 +60,27 @@ def varied(number: int, frame: LabelledFrame, painter: Painter, cutouts: Cutouts
         cutouts: What is pasted in.
     """
     rng = np.random.default_rng([SEED, number])
-    pixels, boxes, ignored = _window(rng, frame)
+    whole = rng.random() < WHOLE
+    pixels, boxes, ignored = _whole(frame) if whole else _window(rng, frame)
     if rng.random() < 0.5:
         pixels = _balanced(pixels)
     if rng.random() < 0.4:
         cutouts.paste(rng, pixels, boxes)
-    shot = painter.shot(rng, pixels, boxes, empty=rng.random() < 0.5, filmed_share=0.4)
+    shot = painter.shot(rng, pixels, boxes, empty=rng.random() < 0.5, filmed_share=0.15 if whole else 0.4)
     return Frame(shot.pixels, shot.boxes, shot.ignored + ignored)
+
+
+def _whole(frame: LabelledFrame) -> tuple[Pixels, list[Box], list[Box]]:
+    """Return all of a photograph in the size in which the detector sees it."""
+    height, width = frame.image.shape[:2]
+    scale = BUNDLED_IMAGE_SIZE / max(width, height)
+    size = round(width * scale), round(height * scale)
+    pixels = cv2.resize(frame.image[..., ::-1], size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    boxes, ignored = (
+        [Box(box.label, box.x1 * scale, box.y1 * scale, box.x2 * scale, box.y2 * scale).cut_to(*size) for box in part]
+        for part in (frame.boxes, frame.ignored)
+    )
+    return pixels, boxes, ignored
 
 
 def _window(rng: Rng, frame: LabelledFrame) -> tuple[Pixels, list[Box], list[Box]]:

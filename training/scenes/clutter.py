@@ -1,5 +1,6 @@
 """Things that are no class: text in the scene, shapes, objects, and what only looks like a class."""
 
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -11,6 +12,7 @@ from training.scenes.codes import code_lookalike
 from training.scenes.drawing import paste_centred, read_rgba, rounded, stack, weathered
 from training.scenes.patch import Patch, blank
 from training.scenes.screens import Screens
+from training.scenes.shops import shop_sign
 from training.scenes.text import Fonts, a_number, a_sentence, a_word, text_image
 
 
@@ -29,7 +31,8 @@ class Clutter:
         if chance < 0.35 and self._cutouts:
             return Patch(read_rgba(choose(rng, self._cutouts)))
         kinds = (
-            (0.65, self._with_text),
+            (0.58, self._with_text),
+            (0.67, partial(shop_sign, fonts=self._fonts)),
             (0.76, code_lookalike),
             (0.8, self._display),
             (0.84, _leaves),

@@ -103,9 +103,9 @@ def vehicle(rng: Rng, fonts: Fonts) -> Patch:
     lamps: Colour = choose(rng, ((200, 25, 30), (240, 240, 230), (230, 235, 255)))
     lamp_y = int(waist + (sill - waist) * rng.uniform(0.15, 0.4))
     lamp_w, lamp_h = int(rng.uniform(70, 170)), int(rng.uniform(40, 120))
-    for x in (45, width - 45 - lamp_w):
-        bar(pixels, x, lamp_y, x + lamp_w, lamp_y + lamp_h, lamps)
-        bar(pixels, x, lamp_y, x + lamp_w, lamp_y + lamp_h, trim, 4)
+    lit = rng.random() < 0.5
+    for x, skew in ((45, 1), (width - 45 - lamp_w, -1)):
+        _lamp(rng, pixels, (x, lamp_y, lamp_w, lamp_h), lamps, trim, skew=skew, lit=lit)
     if rng.random() < 0.6:  # a grille or a boot's edge
         for y in range(lamp_y, lamp_y + lamp_h, 16):
             cv2.line(pixels, (60 + lamp_w, y), (width - 60 - lamp_w, y), (*trim, 255), 5)
@@ -117,6 +117,25 @@ def vehicle(rng: Rng, fonts: Fonts) -> Patch:
     shade = (0.55 + 0.6 * noise(rng, width, height, 4))[..., None] * np.linspace(1.1, 0.75, height)[:, None, None]
     pixels[..., :3] = np.clip(pixels[..., :3] * shade, 0, 255).astype(np.uint8)
     return Patch(pixels, [_mounted(rng, fonts, pixels, lamp_y, sill)] if rng.random() < 0.85 else [])
+
+
+def _lamp(
+    rng: Rng, pixels: Pixels, place: tuple[int, int, int, int], colour: Colour, edge: Colour, *, skew: int, lit: bool
+) -> None:
+    """Draw one lamp of a pair: a block, or a form narrower towards the middle, with its bulbs if it is lit."""
+    x, y, w, h = place
+    if rng.random() < 0.5:
+        bar(pixels, x, y, x + w, y + h, colour)
+        bar(pixels, x, y, x + w, y + h, edge, 4)
+    else:
+        outer, inner = (x, x + w) if skew > 0 else (x + w, x)
+        fill(pixels, [(outer, y), (inner, y + h // 2), (inner, y + h), (outer, y + int(h * 0.8))], colour)
+    if lit:
+        bulb = choose(rng, ((255, 190, 60), (255, 245, 220), (255, 120, 90)))
+        for _ in range(int(rng.integers(1, 4))):
+            at = int(x + w * rng.uniform(0.2, 0.8)), int(y + h * rng.uniform(0.3, 0.7))
+            axes = int(w * rng.uniform(0.1, 0.35)), int(h * rng.uniform(0.15, 0.4))
+            cv2.ellipse(pixels, at, axes, 0, 0, 360, (*bulb, 255), -1, cv2.LINE_AA)
 
 
 def _mounted(rng: Rng, fonts: Fonts, pixels: Pixels, lamp_y: int, sill: int) -> Thing:

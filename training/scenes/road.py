@@ -13,6 +13,7 @@ from training.scenes.chance import Rng, a_colour, choose, log_uniform, noise
 from training.scenes.drawing import read_rgba
 from training.scenes.patch import Patch, Pixels, place, put, rectangle, view
 from training.scenes.plates import vehicle
+from training.scenes.shops import shop_sign
 from training.scenes.signs import Signs
 from training.scenes.text import Fonts
 
@@ -172,12 +173,23 @@ class Roads:
         block = scene.pixels[top : road.horizon, max(left, 0) : left + wide]
         if rng.random() < 0.5:
             block[:] = self._backgrounds.texture(rng, block.shape[1], block.shape[0])
+            self._shops(scene, left, wide, top)
             return
         block[:] = a_colour(rng, 0.9, 0.2)
         glass, step = a_colour(rng, 0.7), int(rng.uniform(8, 30))
         for x in range(step // 3, block.shape[1] - step // 2, step):
             for y in range(step // 3, block.shape[0] - step // 2, step):
                 block[y : y + step // 2, x : x + step // 2] = glass
+        self._shops(scene, left, wide, top)
+
+    def _shops(self, scene: _Scene, left: int, wide: int, top: int) -> None:
+        """Put up boards of shops on a building."""
+        rng, horizon = scene.rng, scene.road.horizon
+        for _ in range(int(rng.choice([0, 1, 2, 3], p=[0.4, 0.3, 0.2, 0.1]))):
+            patch = shop_sign(rng, self._fonts)
+            size = min(wide * rng.uniform(0.15, 0.7), 220)
+            foot = left + wide * rng.uniform(0.1, 0.9), rng.uniform(top + (horizon - top) * 0.3, horizon)
+            scene.stand(patch, size, foot, turn=1.0, lean=0.6)
 
     def _above(self, scene: _Scene, *, empty: bool) -> None:
         """Draw a bridge or a gantry over the road, with panels side by side."""

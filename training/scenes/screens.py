@@ -79,8 +79,13 @@ class Screens:
         height, width = pixels.shape[:2]
         columns = int(rng.integers(3, 13))
         step = width / columns
-        key = blank(int(step * 0.9), int(step * rng.uniform(0.5, 0.95)))
-        rounded(key, 0, max(1, min(key.shape[:2]) // int(rng.integers(3, 12))), (*a_colour(rng), 255))
+        if rng.random() < 0.35:  # round ones, as lamps and switches of machines are
+            key = blank(int(step * 0.9), int(step * 0.9))
+            rounded(key, 0, max(1, min(key.shape[:2]) // 2 - 1), (*a_colour(rng), 255))
+            rounded(key, int(step * rng.uniform(0.02, 0.15)), max(1, int(step * 0.25)), (*a_colour(rng), 255))
+        else:
+            key = blank(int(step * 0.9), int(step * rng.uniform(0.5, 0.95)))
+            rounded(key, 0, max(1, min(key.shape[:2]) // int(rng.integers(3, 12))), (*a_colour(rng), 255))
         for y in np.arange(height * rng.uniform(0, 0.6), height, key.shape[0] + step * 0.1):
             for x in np.arange(step / 2, width, step):
                 paste_centred(pixels, key, x, y)
