@@ -18,9 +18,10 @@ export PYTHONDONTWRITEBYTECODE :=
 # Python versions to try, as in `make test-newest PYTHONS="3.11 3.14"`, and the extra that a worker is installed with.
 PYTHONS ?=
 WORKER ?= worker-light
-TEST_PROCESSES ?= 2
+TEST_PROCESSES ?= 4
+MODEL_PROCESSES ?= 2
 
-.PHONY: setup demo test coverage same-tests test-fast test-corpus test-newest test-oldest smoke governance \
+.PHONY: setup demo test coverage same-tests test-fast test-corpus test-long test-newest test-oldest smoke governance \
     lint style types format protos protos-check buf-lint api worker wheel lock clean
 
 setup: $(INSTALLED)
@@ -42,35 +43,41 @@ $(LIGHT)/.installed: requirements/light.txt pyproject.toml
 demo: $(LIGHT)/.installed  ## Runs the pair on VIDEO and shows what was found; needs neither torch nor paddle
 	$(LIGHT)/bin/foregsyte demo "$(VIDEO)" --out build/demo $(if $(WEIGHTS),--yolo-weights "$(WEIGHTS)")
 
-# Tests that wait for nobody else's run in so many processes; a worker in them takes two cores by itself.
+# Tests that wait for nobody else's run in so many processes: twice as many as two cores, because many of them wait for a
+# clock or a process. What loads models keeps a core busy in each.
 PARALLEL = -n $(TEST_PROCESSES) --dist worksteal
+WITH_MODELS = -n $(MODEL_PROCESSES) --dist worksteal
 # To import torch takes longer than to collect all other tests. What does so counts as loading models (tests/conftest.py).
 WITHOUT_TORCH = --ignore-glob="*/test_torch_*"
 # The tests of signals and those that load models run apart: a signal crashes a process that holds the models' libraries.
-RUN_TESTS = { $(1) -m pytest $(2) $(WITHOUT_TORCH) -m "not models and not corpus" && \
-    $(1) -m pytest $(2) -m "models and not corpus"; }
+RUN_TESTS = { $(1) -m pytest $(PARALLEL) $(2) $(WITHOUT_TORCH) -m "not models and not corpus" && \
+    $(1) -m pytest $(WITH_MODELS) $(2) -m "models and not corpus"; }
 
 test: setup $(LIGHT)/.installed  ## All tests but the slow ones
-	$(call RUN_TESTS,$(BIN)/python,$(PARALLEL))
+	$(call RUN_TESTS,$(BIN)/python)
 
 coverage: setup $(LIGHT)/.installed  ## The same tests, and how much of the code they run
 	$(BIN)/coverage erase
-	$(call RUN_TESTS,$(BIN)/coverage run,$(PARALLEL))
+	$(call RUN_TESTS,$(BIN)/coverage run)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=90
 
 same-tests: setup  ## That `make test` and `make coverage` select the same tests
 	mkdir -p build
-	$(call RUN_TESTS,$(BIN)/python,--collect-only -q) | grep :: > build/tests
-	$(call RUN_TESTS,$(BIN)/coverage run,--collect-only -q) | grep :: > build/tests-with-coverage
-	cmp build/tests build/tests-with-coverage
+	$(call RUN_TESTS,$(BIN)/python,--collect-only -q -n 0) | grep :: > build/tests & \
+	$(call RUN_TESTS,$(BIN)/coverage run,--collect-only -q -n 0) | grep :: > build/tests-with-coverage; wait
+	test -s build/tests && cmp build/tests build/tests-with-coverage
 
 test-fast: setup  ## The tests that need no models, no processes and no database
-	$(BIN)/python -m pytest -q $(PARALLEL) $(WITHOUT_TORCH) --hypothesis-profile fast -m "unit and not thorough" tests/unit tests/contract
+	$(BIN)/python -m pytest -q $(PARALLEL) $(WITHOUT_TORCH) --hypothesis-profile fast -m "unit and not thorough and not corpus" tests/unit tests/contract
 
 test-corpus: setup $(LIGHT)/.installed  ## The slow tests: whole real videos through real processes
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile -m "corpus and not alone" --timeout 1800
-	$(BIN)/python -m pytest -m "corpus and alone" --timeout 1800
+	$(BIN)/python -m pytest -n $(MODEL_PROCESSES) --dist loadfile -m "corpus and not alone and not long" --timeout 1800
+	$(BIN)/python -m pytest -m "corpus and alone and not long" --timeout 1800
+
+test-long: setup $(LIGHT)/.installed  ## More of the same: a hundred kills, a minute of chaos, long videos
+	$(BIN)/python -m pytest $(WITH_MODELS) -m "corpus and long and not alone" --timeout 1800
+	$(BIN)/python -m pytest -m "corpus and long and alone" --timeout 1800
 
 test-newest: setup  ## The newest versions that the extras allow, on each Python that is installed
 	$(BIN)/python -m tests.support.version_ends newest --worker $(WORKER) $(addprefix --python=,$(PYTHONS))

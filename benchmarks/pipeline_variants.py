@@ -123,9 +123,13 @@ def _plain(weights: str | None) -> Work:
 
 
 def pipeline_of(setup: Setup) -> "Pipeline":
-    """Build the pipeline of a profile."""
+    """Build the pipeline of a profile in a process that is set up as a worker's child is."""
     from job_worker.analysis.build_pipelines import build_pipelines
+    from job_worker.inference.freed_memory import keep_freed_memory
+    from job_worker.inference.threads import limit_threads
 
+    keep_freed_memory()
+    limit_threads(setup.threads)
     settings = WorkerSettings.of(
         pipelines="yolo_ocr", yolo_weights=setup.weights or "", profile=setup.name, threads=setup.threads,
         device=setup.device,
@@ -135,17 +139,14 @@ def pipeline_of(setup: Setup) -> "Pipeline":
 
 def _ours(setup: Setup) -> Work:
     from job_worker.analysis.scheduling import analyse_frames
-    from job_worker.inference.freed_memory import keep_freed_memory
-    from job_worker.inference.threads import limit_threads
     from shared.video.reader import VideoReader
 
-    keep_freed_memory()
-    limit_threads(setup.threads)
     pipeline = pipeline_of(setup)
+    forget_lines = line_forgetter()
 
     def work(video: Path, frames: int, floor: bool) -> Measured:  # noqa: FBT001 (it comes from another process)
         def run() -> Iterable[Any]:
-            _forget_lines()
+            forget_lines()
             chosen = itertools.islice(VideoReader(video), frames)
             return analyse_frames(chosen, pipeline)
 
@@ -157,13 +158,17 @@ def _ours(setup: Setup) -> Work:
     return work
 
 
-def _forget_lines() -> None:
-    """Clear the readers' caches of the lines of the pass before, which no video that comes once would find there."""
+def line_forgetter() -> Callable[[], None]:
+    """Return what clears the caches of lines of all readers: a video that comes once would not find its lines there."""
     from job_worker.ocr.text_recogniser import TextRecogniser
 
-    for thing in gc.get_objects():
-        if isinstance(thing, TextRecogniser):
-            thing.read.cache_clear()  # type: ignore[attr-defined]
+    recognisers = [thing for thing in gc.get_objects() if isinstance(thing, TextRecogniser)]
+
+    def forget() -> None:
+        for recogniser in recognisers:
+            recogniser.read.cache_clear()  # type: ignore[attr-defined]
+
+    return forget
 
 
 def _timed(run: Callable[[], Iterable[Any]]) -> Measured:

@@ -18,6 +18,8 @@ _ESCAPE = re.compile(r"\\[abfnrtv]")
 """A letter that belongs to no word: `"\\nsse"` is `sse` on a new line."""
 
 _SCHEMA_CHANGE = re.compile(r"\b(create|alter)\s+(?:or\s+replace\s+|temp(?:orary)?\s+)?(table|type)\b", re.IGNORECASE)
+_EXTENSION = re.compile(r"\b(?:install|load|type)\s+'?([a-z0-9]+)", re.IGNORECASE)
+"""What brings another database into DuckDB: INSTALL and LOAD of its extension, ATTACH with its type."""
 _ADDRESS = re.compile(r"([\w+]+)://")
 _REQUIREMENT = re.compile(r"[\"']([A-Za-z][\w.-]*)[^\"']*[\"']")
 
@@ -72,6 +74,7 @@ def _names_in_code(nodes: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
             case ast.Constant(value=str(text)):
                 yield from ((node.lineno, part) for part in text.split("+"))  # postgresql+psycopg
                 yield from ((node.lineno, " ".join(words).upper()) for words in _SCHEMA_CHANGE.findall(text))
+                yield from ((node.lineno, extension.lower()) for extension in _EXTENSION.findall(text))
             case ast.keyword(arg=str(name)):
                 yield node.value.lineno, name
             case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):

@@ -12,6 +12,9 @@ export FOREGSYTE_DATABASE_URL="${FOREGSYTE_DATABASE_URL:-duckdb:///$data/foregsy
 # 1. Nothing is changed while a server runs: the database is its own.
 "$python" -m alembic current
 
+# And nothing where a tracked file was changed: git would refuse to remove it, as the last step.
+git diff --quiet HEAD -- || { echo "commit or undo what was changed in tracked files first: git status" >&2; exit 1; }
+
 # 2. Backup.
 mkdir "$backup"
 cp -a "$data" "${FOREGSYTE_DATABASE_URL#duckdb:///}" "$backup"

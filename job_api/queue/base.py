@@ -16,7 +16,10 @@ def checked_payload(job_id: str) -> str:
 
 
 class QueueService(ABC):
-    """Job ids, first in, first out. The queue is a hint: a stale or doubled id in it does no harm."""
+    """Job ids, first in, first out. The queue is a hint: a stale or doubled id in it does no harm.
+
+    It is called from any number of threads at a time.
+    """
 
     @abstractmethod
     def enqueue(self, job_id: str) -> None:

@@ -133,6 +133,7 @@ class DispatchService:
         """
         if not self._leases.renew(job_id, worker_id):
             self._running.use(job_id, worker_id)
+            self._leases.renew(job_id, worker_id)  # one that was to expire was put back as it was
         return self._leases.lease_seconds
 
     def release(self, job_id: UUID, worker_id: str) -> None:
@@ -192,9 +193,8 @@ class DispatchService:
         if waiter.accept(partial(self._take_back, lease)):
             logger.info("job dequeued", extra={"job_id": str(lease.job_id), "worker_id": lease.worker_id})
             return lease.job_id
-        with self._running.lock(lease.job_id):
-            if self._leases.holds(lease):
-                self._running.requeue(lease.job_id)
+        if self._leases.expire_unacknowledged(lease):
+            self._try_to_expire(lease.job_id)
         return None
 
     def _take_back(self, lease: Lease) -> None:

@@ -64,7 +64,10 @@ class Waiter:
 
 
 class JobQueue:
-    """Job ids from the queue, handed to waiters in the order they came."""
+    """Job ids from the queue, handed to waiters in the order they came.
+
+    The queue is called without a lock: one that takes long keeps nobody else waiting.
+    """
 
     def __init__(self, queue: QueueService, max_waiters: int, poll_seconds: float = POLL_SECONDS) -> None:
         self._queue = queue
@@ -82,26 +85,16 @@ class JobQueue:
 
     def put(self, job_id: UUID) -> None:
         """Add a job and wake the first waiter; where the queue fails, `retry` adds it later."""
-        with self._lock:
-            try:
-                self._queue.enqueue(str(job_id))
-            except Exception:
-                self._not_enqueued.add(job_id)
-                logger.exception("job not enqueued, trying again", extra={"job_id": str(job_id)})
-            else:
-                self._not_enqueued.discard(job_id)
-                self._wake_first()
+        self._put(job_id)
 
     def retry(self) -> None:
-        """Add the jobs that the queue could not take."""
-        for job_id in tuple(self._not_enqueued):
-            self.put(job_id)
+        """Add the jobs that the queue could not take, until it fails again: another call may take as long to fail."""
+        all(self._put(job_id) for job_id in tuple(self._not_enqueued))
 
     def take(self) -> UUID | None:
-        """Return the next job at once, or None where there is none."""
-        with self._lock:
-            job_id = None if self._closed else self._queue.dequeue()
-        return UUID(job_id) if job_id else None
+        """Return the next job at once, or None where there is none or the queue is closed."""
+        job_id = None if self._closed else self._queue.dequeue()
+        return UUID(job_id) if job_id and not self._closed else None
 
     def wait(self, waiter: Waiter, seconds: float) -> bool:
         """Wait until a job may be there.
@@ -112,24 +105,45 @@ class JobQueue:
         with self._lock:
             if waiter.has_ended or self._closed or len(self._waiters) >= self._max_waiters:
                 return False
-            if self._queue.size():
-                return True
             self._waiters.append(waiter)
-        waiter.sleep(min(seconds, self._poll_seconds))
-        with self._lock:
-            if waiter in self._waiters:
-                self._waiters.remove(waiter)
-            elif waiter.has_ended and self._queue.size():
-                self._wake_first()  # the job it was woken for is left to another
+        try:
+            if not self._queue.size():  # after it is among those that are woken: a job that comes now wakes it
+                waiter.sleep(min(seconds, self._poll_seconds))
+        finally:
+            was_woken = self._leave(waiter)
+        if was_woken and waiter.has_ended and self._queue.size():
+            self._wake_first()  # the job it was woken for is left to another
         return not waiter.has_ended and not self._closed
 
     def close(self) -> None:
         """Wake every waiter; none gets a job any more."""
         with self._lock:
             self._closed = True
-            while self._waiters:
-                self._wake_first()
+            waiters, self._waiters = self._waiters, deque()
+        for waiter in waiters:
+            waiter.wake()
+
+    def _put(self, job_id: UUID) -> bool:
+        try:
+            self._queue.enqueue(str(job_id))
+        except Exception:
+            self._not_enqueued.add(job_id)
+            logger.exception("job not enqueued, trying again", extra={"job_id": str(job_id)})
+            return False
+        self._not_enqueued.discard(job_id)
+        self._wake_first()
+        return True
 
     def _wake_first(self) -> None:
-        if self._waiters:
-            self._waiters.popleft().wake()
+        with self._lock:
+            waiter = self._waiters.popleft() if self._waiters else None
+        if waiter:
+            waiter.wake()
+
+    def _leave(self, waiter: Waiter) -> bool:
+        """Take the waiter out of those that are woken; return whether it was woken before."""
+        with self._lock:
+            was_woken = waiter not in self._waiters
+            if not was_woken:
+                self._waiters.remove(waiter)
+            return was_woken

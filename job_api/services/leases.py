@@ -118,11 +118,6 @@ class LeaseTable:
         with self._lock:
             return self._leases.get(job_id)
 
-    def holds(self, lease: Lease) -> bool:
-        """Return whether this very lease is the job's current one."""
-        with self._lock:
-            return self._leases.get(lease.job_id) is lease
-
     def expired(self) -> list[UUID]:
         """Return the jobs whose lease has expired."""
         with self._lock:

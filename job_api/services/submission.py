@@ -93,9 +93,10 @@ class SubmissionService:
         job_id = uuid5(REQUEST_NAMESPACE, request_id) if request_id else self._new_id()
         with self._locks.hold(job_id):
             earlier = self._jobs.get(job_id) if request_id else None
-            if earlier:
-                return self._repeated(earlier, pipeline_id, video)
-            self._accept(job_id, pipeline_id, video)
+            if not earlier:
+                self._accept(job_id, pipeline_id, video)
+        if earlier:  # without the lock, which its worker needs: a stored video never changes
+            return self._repeated(earlier, pipeline_id, video)
         logger.info(
             "job accepted", extra={"job_id": str(job_id), "pipeline_id": pipeline_id, "video_bytes": len(video)}
         )

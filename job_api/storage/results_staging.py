@@ -63,6 +63,7 @@ class ResultsStaging:
         Raises:
             StorageFull: Too little space is left; what was there is still there.
         """
+        self._folder.mkdir(parents=True, exist_ok=True)  # should somebody delete it
         path, size_bytes = self.path(job_id), self.size_bytes(job_id)
         grows_by = offset + len(data) - size_bytes
         if grows_by > 0 and shutil.disk_usage(self._folder).free - grows_by < self._min_free_bytes:

@@ -14,6 +14,7 @@ class Profile(StrEnum):
         balanced: What hardly changes the results: 16-bit floats, and text is looked for in two smaller images, above
             1080p once more at half of the size.
         fast: Some small text: it is looked for in a smaller image still, above 1080p once more at a third of the size.
+            And narrow letters of long lines, which are read at a share of their width.
     """
 
     exact = "exact"
@@ -64,5 +65,6 @@ def _places(profile: Profile) -> str:
 PROFILE_DESCRIPTIONS = {
     Profile.exact: "exact: full resolution and 32-bit floats",
     Profile.balanced: f"balanced: text is looked for at {_places(Profile.balanced)}, and read at full resolution",
-    Profile.fast: f"fast: text is looked for at {_places(Profile.fast)}; some small text is missed",
+    Profile.fast: f"fast: text is looked for at {_places(Profile.fast)}; some small text is missed, long lines are"
+    f" read at {PROFILES[Profile.fast].line_width_scale} of their width",
 }

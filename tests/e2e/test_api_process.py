@@ -291,6 +291,7 @@ class TestSurviving:
             assert server.status(held).status == pb.JOB_STATUS_COMPLETED
 
 
+@pytest.mark.corpus
 def test_all_that_a_server_keeps_lies_in_its_folder_whatever_its_name(start: Start, stubs: Any, tmp_path: Path) -> None:
     folder = tmp_path / "50%20 off #1;ü ñ%(x)s" / "日本 %s"
     server = start("--data-dir", str(folder)).is_ready()

@@ -63,6 +63,7 @@ def test_a_gpu_is_compared_with_the_cpu_without_grpc_and_paddleocr(tmp_path: Pat
     assert [row["same lines"] for row in rows if row["video"] == "text_720p.mp4"] == [1.0, 1.0]
 
 
+@pytest.mark.long
 def test_speed_and_recall_are_measured_against_the_plain_script(tmp_path: Path, corpus: Path) -> None:
     file = tmp_path / "report.json"
     variants = ["plain", "fast"]

@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-pytestmark = [pytest.mark.e2e, pytest.mark.corpus, pytest.mark.alone]
+pytestmark = [pytest.mark.e2e, pytest.mark.corpus, pytest.mark.long, pytest.mark.alone]
 
 SEED = "26"
 """With it every kind of fault is among the first, see `benchmarks.chaos_processes.faults`."""

@@ -190,6 +190,7 @@ def test_nothing_answered_is_lost_however_often_the_server_is_killed(tmp_path: P
 
 
 @pytest.mark.corpus
+@pytest.mark.long
 @pytest.mark.timeout(3000)
 def test_nothing_answered_is_lost_in_a_hundred_kills(tmp_path: Path) -> None:
     kill_again_and_again(100, tmp_path)

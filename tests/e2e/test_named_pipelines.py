@@ -143,6 +143,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.corpus
 @pytest.mark.parametrize("what", REFUSED)
 def test_what_only_a_worker_can_see_ends_the_worker_and_not_the_server(
     what: str, tmp_path: Path, yolo_weights: Path

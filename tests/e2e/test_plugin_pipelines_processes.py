@@ -172,6 +172,7 @@ def test_a_server_without_the_package_says_what_there_is(folder: Path, tmp_path:
     )
 
 
+@pytest.mark.corpus
 def test_a_server_whose_package_cannot_be_read_says_so(site: Path, tmp_path: Path) -> None:
     lost = make_package(tmp_path / "site", "lost", GROUP, {"lost": "lost:Lost"}, "import a_library_of_the_worker")
     with started(tmp_path / "api.log", "job_api", "--address", "127.0.0.1:0", site=lost) as process:

@@ -153,6 +153,7 @@ def test_a_file_without_frames_fails_with_a_plain_message(name: str, shared_clie
     assert is_plain(job.error_message)
 
 
+@pytest.mark.corpus
 def test_the_same_video_gives_the_same_bytes_again_and_from_every_worker(
     shared_client: JobClient, folder: Path, address: str, corpus: Path, yolo_weights: Path
 ) -> None:
@@ -169,6 +170,7 @@ def test_the_same_video_gives_the_same_bytes_again_and_from_every_worker(
     assert {taken[job_id] for _, job_id in jobs} == {"first", "second"}
 
 
+@pytest.mark.corpus
 def test_an_idle_worker_that_is_stopped_exits_soon_with_code_0(start_reader: StartWorker) -> None:
     with start_reader("idle") as process:
         told_at = time.monotonic()
@@ -261,6 +263,7 @@ def test_a_worker_with_wrong_settings_names_them_all_and_ends(tmp_path: Path) ->
     assert "Traceback" not in process.text
 
 
+@pytest.mark.corpus
 def test_the_process_of_the_models_does_its_work_and_ends_with_its_pipe(yolo_weights: Path, tmp_path: Path) -> None:
     settings = WorkerSettings.of(yolo_weights=str(yolo_weights))
     context = get_context("spawn")
@@ -319,6 +322,7 @@ def processes_that_name(text: str) -> list[int]:
     return found
 
 
+@pytest.mark.corpus
 def test_the_demo_shows_what_is_in_a_video_and_leaves_no_process(yolo_weights: Path, tmp_path: Path) -> None:
     folder = tmp_path / "demo"
     process = demo(folder, TINY_MP4, "--yolo-weights", str(yolo_weights))
@@ -354,6 +358,7 @@ def test_a_demo_that_is_stopped_stops_its_server_and_worker_too(tmp_path: Path) 
     eventually(lambda: not processes_that_name(str(folder)), "the end of server and worker", 5)
 
 
+@pytest.mark.corpus
 def test_a_demo_of_a_video_without_frames_says_why_and_fails(corpus: Path, tmp_path: Path) -> None:
     process = demo(tmp_path / "demo", corpus / "audio_only_aac.mp4")
     shown, _ = process.communicate(timeout=JOB_SECONDS)
@@ -362,6 +367,7 @@ def test_a_demo_of_a_video_without_frames_says_why_and_fails(corpus: Path, tmp_p
     assert "Traceback" not in shown
 
 
+@pytest.mark.corpus
 def test_a_demo_whose_weights_are_missing_says_so_and_fails(tmp_path: Path) -> None:
     process = demo(tmp_path / "demo", TINY_MP4, "--yolo-weights", str(tmp_path / "absent.pt"))
     shown, _ = process.communicate(timeout=JOB_SECONDS)

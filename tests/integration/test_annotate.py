@@ -308,6 +308,7 @@ def test_the_error_for_a_missing_library_names_its_extra(
     assert "pip install 'foregsyte[client-media]'" in capsys.readouterr().err
 
 
+@pytest.mark.corpus
 def test_a_stop_leaves_nothing_behind(address: str, client: JobClient, tmp_path: Path, corpus: Path) -> None:
     video = corpus / "multiple_balls.mp4"
     results = empty_results(video)

@@ -255,6 +255,7 @@ def test_smaller_batches_of_large_images_give_the_same(
 TABLES = {"chosen": {"kind": "yolo", "classes": ["0", "10", "75"]}, "high": {"kind": "yolo", "confidence": 0.505}}
 
 
+@pytest.mark.corpus
 def test_a_worker_gives_the_same_bytes_on_every_run_and_those_of_one_by_one(
     checkpoint: Path, cache_folder: Path, device: str
 ) -> None:

@@ -94,6 +94,7 @@ def test_a_worker_without_settings_finds_what_is_in_the_sample(
     assert alarms / looked_at < 0.5
 
 
+@pytest.mark.corpus
 def test_a_worker_without_settings_reads_what_is_in_the_sample(
     settings: WorkerSettings, truth: list[list[dict[str, object]]]
 ) -> None:

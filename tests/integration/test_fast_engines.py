@@ -125,6 +125,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_checkpoint(tmp_path_factory.mktemp("checkpoint") / "untrained.pt")
 
 
+@pytest.mark.corpus
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::UserWarning")
 def test_a_torch_checkpoint_is_exported_once_and_gives_the_boxes_that_ultralytics_gives(
     checkpoint: Path, images: dict[str, Image], tmp_path: Path
@@ -145,7 +146,10 @@ def test_a_torch_checkpoint_is_exported_once_and_gives_the_boxes_that_ultralytic
             assert (*one.box, one.confidence) == pytest.approx((*other.box, other.confidence), abs=0.01)
 
 
-@pytest.mark.parametrize("profile", list(Profile))
+@pytest.mark.parametrize(
+    "profile",
+    [Profile.fast, *(pytest.param(profile, marks=pytest.mark.corpus) for profile in (Profile.balanced, Profile.exact))],
+)
 def test_an_image_gives_the_same_bytes_on_any_number_of_threads(
     profile: Profile, images: dict[str, Image], yolo_weights: Path, models: TextModelFolders
 ) -> None:
@@ -163,6 +167,7 @@ def test_an_image_gives_the_same_bytes_on_any_number_of_threads(
     assert alone[0] == alone[2]
 
 
+@pytest.mark.corpus
 def test_networks_compute_in_the_calling_thread(
     images: dict[str, Image], yolo_weights: Path, models: TextModelFolders
 ) -> None:

@@ -511,5 +511,6 @@ class TestJobLife(JobLifeMachine.TestCase):  # type: ignore[name-defined,misc]
 
 
 @pytest.mark.corpus
+@pytest.mark.long
 class TestManyJobLives(JobLifeMachine.TestCase):  # type: ignore[name-defined,misc]
     settings = lives(100)

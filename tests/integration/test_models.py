@@ -146,6 +146,7 @@ def test_colours_are_taken_as_blue_green_red(detector: UltralyticsDetector) -> N
     )
 
 
+@pytest.mark.corpus
 def test_the_same_image_gives_the_same_result_again_and_from_other_instances(
     detector: UltralyticsDetector, text_reader: PaddleTextReader, weights: Path, cache_folder: Path
 ) -> None:
@@ -193,6 +194,7 @@ def test_openvino_computes_in_32_bit_floats_with_the_threads_it_is_given(weights
     assert_f32_and_threads(backend)
 
 
+@pytest.mark.corpus
 @pytest.mark.filterwarnings("ignore:.torch.jit.trace:FutureWarning")  # the exporter's own
 def test_openvino_computes_in_32_bit_floats_after_it_recompiles_for_another_size(
     cache_folder: Path, tmp_path: Path, network_calls: list[str]
@@ -287,6 +289,7 @@ def test_published_weights_that_cannot_be_downloaded_are_named(
     assert [path for path in (tmp_path / "detection_models").iterdir() if path.is_file() or any(path.iterdir())] == []
 
 
+@pytest.mark.corpus
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::UserWarning")
 def test_published_weights_are_downloaded_once_for_both_engines(
     cache_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

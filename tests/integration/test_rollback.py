@@ -159,9 +159,16 @@ def test_it_can_be_undone(checkout: Path, roll_back: Rollback) -> None:
     assert "jobs" in in_database(checkout / "data" / "foregsyte.duckdb")[0]
 
 
-@pytest.mark.parametrize("why", ["no backup is named", "the backup is there", "the database is in use"])
+@pytest.mark.parametrize(
+    "why", ["no backup is named", "the backup is there", "the database is in use", "a file was changed"]
+)
 def test_it_changes_nothing_when_it_cannot_begin(checkout: Path, roll_back: Rollback, why: str) -> None:
+    if why == "a file was changed":
+        with (checkout / "NOTICE").open("a") as file:
+            file.write("mine")
     before = files_of(checkout)
+    if why == "a file was changed":
+        assert "git status" in roll_back(BACKUP=str(checkout.parent / "backup")).stderr
     if why == "the database is in use":
         with duckdb.connect(str(checkout / "data" / "foregsyte.duckdb")):
             done = roll_back(BACKUP=str(checkout.parent / "backup"))

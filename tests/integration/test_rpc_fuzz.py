@@ -1,6 +1,6 @@
 """Every RPC with everything that a client can send: no call ends in UNKNOWN or INTERNAL, no final job ever changes.
 
-`make test` makes five hundred calls, `make test-corpus` twenty thousand. For more, with a seed of your own:
+`make test` makes five hundred calls, `make test-long` twenty thousand. For more, with a seed of your own:
 
     FOREGSYTE_TEST_SEED=1 FOREGSYTE_TEST_CALLS=100000 pytest tests/integration/test_rpc_fuzz.py -s
 """
@@ -367,7 +367,7 @@ def a_job_can_be_taken_through_its_life(server: Running) -> None:
 
 
 @pytest.mark.parametrize(
-    "calls", [CALLS, pytest.param(MANY_CALLS, marks=[pytest.mark.corpus, pytest.mark.timeout(1800)])]
+    "calls", [CALLS, pytest.param(MANY_CALLS, marks=[pytest.mark.corpus, pytest.mark.long, pytest.mark.timeout(1800)])]
 )
 def test_whatever_is_sent_the_answer_is_one_of_the_contract_and_the_server_keeps_running(
     calls: int, make_settings: Callable[..., ApiSettings], tmp_path: Any

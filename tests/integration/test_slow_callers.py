@@ -87,6 +87,7 @@ def test_slow_uploads_hold_nobody_else_up(tmp_path: Path, slow_callers: int) -> 
         assert len(server.listed()) == SUBMITS + 1
 
 
+@pytest.mark.corpus
 def test_where_memory_would_end_the_largest_upload_is_refused_and_the_smaller_ones_go_on(tmp_path: Path) -> None:
     limits = ("--max-video-bytes", str(7 * MIB), "--max-results-bytes", str(MIB), "--max-inflight-bytes", str(8 * MIB))
     with (
@@ -172,6 +173,7 @@ class TestRequestsLargerThanTheirCallTakes:
         refusal = refusal_of(lambda: WorkerServiceStub(channel).CompleteJob(request, timeout=END_SECONDS))
         assert (refusal.reason, "PutJobResults" in refusal.message) == (Reason.PAYLOAD_TOO_LARGE, True)
 
+    @pytest.mark.corpus
     def test_beside_an_upload_on_the_same_connection_a_small_call_is_answered(self, address: str) -> None:
         with slow_link(address, 4000 * KB) as link, callers() as from_:
             channel = from_.channel(link.address)

@@ -68,6 +68,7 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return used
 
 
+@pytest.mark.corpus
 def test_lines_of_the_fast_profile_say_what_they_say_in_32_bit_floats(folder: Path, floats: TextRecogniser) -> None:
     fast = recogniser(folder, Profile.fast)
     expected = [found.text for found in read(floats)]

@@ -102,6 +102,7 @@ def test_exact_lines_are_those_of_openvino(models: TextModelFolders, corpus: Pat
 
 
 @pytest.mark.corpus
+@pytest.mark.long
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("clip", CLIPS)
 def test_exact_lines_of_whole_clips_are_those_of_openvino(clip: str, models: TextModelFolders, corpus: Path) -> None:

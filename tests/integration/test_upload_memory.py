@@ -54,6 +54,7 @@ def callers(server: Served) -> Iterator[list[JobServiceStub]]:
         yield [JobServiceStub(stack.enter_context(channel)) for channel in channels]
 
 
+@pytest.mark.corpus
 @pytest.mark.skipif(sys.platform != "linux", reason=f"{OPTIONAL} only Linux limits the memory of a running process")
 def test_many_large_uploads_at_once_take_no_more_memory_than_was_set(tmp_path: Path) -> None:
     """The disk does not answer, so no upload ends. Without the limit all are in memory and the server dies."""

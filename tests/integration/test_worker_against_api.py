@@ -652,6 +652,7 @@ def test_a_refusal_that_no_repeat_can_change_is_not_repeated(
     assert "call failed, trying again" not in caplog.messages
 
 
+@pytest.mark.corpus
 def test_a_report_that_was_tried_for_long_is_still_repeated_once_the_worker_stops(
     make_api: MakeApi, settings_on_disk: ApiSettings, stop: StopSignal, tiny_mp4: bytes
 ) -> None:

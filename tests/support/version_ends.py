@@ -44,7 +44,8 @@ OF_THE_FULL_WORKER = "*/test_torch_*"
 VIDEO_TESTS = tuple(f"tests/integration/test_{name}.py" for name in ("reader_corpus", "annotate", "report"))
 
 PYTEST = (
-    *("-m", "pytest", "-q", "-p", "no:cacheprovider", "--maxfail", "20", "-m", "not corpus"),
+    *("-m", "pytest", "-q", "-p", "no:cacheprovider", "--maxfail", "20"),
+    *("--hypothesis-profile", "fast", "-m", "not corpus"),  # other examples are no other use of a library
     *("-k", "not it_takes_less_than and not a_stop_leaves_nothing"),  # speed and signals: long, and not the libraries'
 )
 

@@ -42,7 +42,7 @@ async function main() {
   await call("GetJobStatus", { job_id: "no-uuid" }).catch((error) => {
     refusal = { code: grpc.status[error.code], details: error.details };
   });
-  const texts = frames.results.map((frame) => frame.result.fields.text.stringValue);
+  const texts = frames.results.map((frame) => frame.result.fields.text?.stringValue ?? "");
   console.log(JSON.stringify({ job_id, seen, progress: job.progress, texts, results_json: json.results_json, refusal }));
 }
 

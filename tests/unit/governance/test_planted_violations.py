@@ -94,6 +94,8 @@ IMPORTS = [
         ("sqlite", "import sqlite3"),
         ("sqlite", "def f():\n    from sqlalchemy.dialects import sqlite"),
         ("sqlite", "url = 'sqlite:///jobs.db'"),
+        ("sqlite", "duckdb.sql(\"ATTACH 'jobs.db' AS jobs (TYPE sqlite)\")"),
+        ("postgres", "duckdb.sql('INSTALL postgres; LOAD postgres')"),
         ("sqlite", "from sqlalchemy import URL\nurl = URL.create('sqlite', database='jobs.db')"),
         ("postgres", "url = URL.create('postgresql')"),
         ("postgres", "url = URL.create('postgresql+psycopg')"),

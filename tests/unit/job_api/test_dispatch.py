@@ -2,6 +2,8 @@
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import wait as wait_for
 from uuid import UUID, uuid4
 
 import pytest
@@ -128,6 +130,21 @@ class TestTaking:
             assert status(services, job) is JobStatus.pending
         assert take(services, "w9") == job
         assert services.leases.losses(job) == 0
+
+    def test_a_job_given_to_nobody_counts_no_worker_where_it_cannot_be_requeued_at_once(
+        self, services: Services, jobs: JobHooks
+    ) -> None:
+        class EndsAsTheDatabaseGoes(EndsBeforeTheAnswer):
+            def accept(self, take_back: Callable[[], None]) -> bool:
+                jobs.before_move = database_is_away
+                return super().accept(take_back)
+
+        job = submit(services)
+        assert services.dispatch.dequeue("w1", 0, EndsAsTheDatabaseGoes()) is None
+        jobs.before_move = None
+        assert services.dispatch.expire_leases() == 1
+        assert services.leases.losses(job) == 0
+        assert take(services, "w2") == job
 
     def test_a_call_that_ends_while_it_is_answered_takes_nothing_from_the_next(self, services: Services) -> None:
         class AsksAgainInstead(Waiter):
@@ -583,6 +600,26 @@ class TestLeases:
         jobs.before_move = None
         services.dispatch.expire_leases()
         assert status(services, job) is JobStatus.pending
+
+    def test_a_renewal_beside_an_expiry_that_fails_starts_the_lease_again(
+        self, services: Services, clock: FakeClock, jobs: JobHooks
+    ) -> None:
+        job = running(services)
+        clock.advance(LEASE_SECONDS)
+        renewals: list[Future[float]] = []
+
+        def renew_and_fail(_: UUID) -> None:
+            renewals.append(in_thread(lambda: services.dispatch.renew(job, "w1")))
+            wait_for(renewals, 0.1)  # it waits for the job's lock
+            raise RuntimeError
+
+        jobs.before_move = renew_and_fail
+        assert services.dispatch.expire_leases() == 0
+        jobs.before_move = None
+        assert renewals[0].result(10) == LEASE_SECONDS
+        clock.advance(LEASE_SECONDS - 1)
+        assert services.dispatch.expire_leases() == 0
+        assert services.leases.losses(job) == 0
 
     def test_one_job_whose_row_cannot_be_changed_does_not_keep_the_others(
         self, services: Services, clock: FakeClock, jobs: JobHooks

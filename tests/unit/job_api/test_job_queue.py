@@ -160,6 +160,44 @@ def test_a_waiter_whose_call_ends_passes_no_wake_on_when_no_job_is_left(job_queu
     next_one.result(10)
 
 
+class SlowQueue(MemoryQueue):
+    """A queue that takes long to fail."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.called, self.may_fail = threading.Semaphore(0), threading.Event()
+
+    def enqueue(self, job_id: str) -> None:
+        self.called.release()
+        self.may_fail.wait(10)
+        raise TimeoutError
+
+
+def test_a_queue_that_takes_long_keeps_nobody_else_waiting() -> None:
+    slow = SlowQueue()
+    job_queue = JobQueue(slow, 10)
+    putting = in_thread(lambda: job_queue.put(uuid4()))
+    assert slow.called.acquire(timeout=10)
+    assert in_thread(job_queue.take).result(10) is None
+    assert in_thread(lambda: job_queue.wait(Waiter(), 0.01)).result(10) is True
+    in_thread(job_queue.close).result(10)
+    assert not putting.done()
+    slow.may_fail.set()
+    putting.result(10)
+
+
+def test_a_queue_that_fails_again_is_not_called_for_all_the_other_jobs() -> None:
+    slow = SlowQueue()
+    slow.may_fail.set()
+    job_queue = JobQueue(slow, 10)
+    for _ in range(3):
+        job_queue.put(uuid4())
+        assert slow.called.acquire(blocking=False)
+    job_queue.retry()
+    assert slow.called.acquire(blocking=False)
+    assert not slow.called.acquire(blocking=False)
+
+
 def test_closing_wakes_every_waiter_and_gives_no_more_jobs(job_queue: JobQueue) -> None:
     waiting = [waits(job_queue, Waiter()) for _ in range(4)]
     job_queue.close()

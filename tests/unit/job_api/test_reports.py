@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -188,6 +189,19 @@ def test_a_full_disk_is_said_and_what_was_held_is_kept(
     with pytest.raises(DiskLow):
         services.reports.complete_staged(job, "w1", signature(DOCUMENT))
     storage.before_save = None
+    services.reports.complete_staged(job, "w1", signature(DOCUMENT))
+    assert stored(storage, job) == DOCUMENT
+
+
+def test_a_folder_that_somebody_deleted_is_made_again(
+    services: Services, storage: HookedStorage, settings: ApiSettings
+) -> None:
+    job = running(services)
+    put(services, job, DOCUMENT)
+    shutil.rmtree(settings.data_dir / STAGING_FOLDER)
+    with pytest.raises(ResultsIncomplete):
+        services.reports.complete_staged(job, "w1", signature(DOCUMENT))
+    put(services, job, DOCUMENT)
     services.reports.complete_staged(job, "w1", signature(DOCUMENT))
     assert stored(storage, job) == DOCUMENT
 

@@ -193,6 +193,14 @@ class TestRequestId:
         assert take(second) == job_id
         assert take(second, "w2") is None
 
+    def test_a_repeat_is_compared_while_its_worker_goes_on(self, services: Services, storage: HookedStorage) -> None:
+        job_id = submit(services, request_id="r1")
+        take(services)
+        compared: list[bool] = []
+        storage.before_load = lambda: compared.append(services.locks.is_held(job_id))
+        assert submit(services, request_id="r1") == job_id
+        assert compared == [False]
+
     def test_a_repeat_whose_video_is_missing_is_the_same_job(self, services: Services, storage: HookedStorage) -> None:
         job_id = submit(services, request_id="r1")
         storage.delete_file(input_key(job_id))

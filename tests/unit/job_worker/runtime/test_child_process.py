@@ -360,6 +360,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.corpus
 def test_a_child_that_no_signal_ends_is_not_waited_for(video: Path, tmp_path: Path, faults: Faults) -> None:
     script = tmp_path / "parent.py"
     script.write_text(NEVER_ENDING)

@@ -59,6 +59,7 @@ def test_the_folders_are_gone_when_their_blocks_end(tmp_path: Path) -> None:
     assert not own.exists()
 
 
+@pytest.mark.corpus
 def test_folders_are_deleted_however_deep_a_hostile_video_made_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,6 +97,7 @@ def seconds_to_delete(parent: Path, files: int, depth: int) -> float:
     return time.process_time() - began
 
 
+@pytest.mark.corpus
 def test_files_beside_deep_folders_are_looked_at_once(tmp_path: Path) -> None:
     files, depth = 5000, 1000
     apart = seconds_to_delete(tmp_path, files, 0) + seconds_to_delete(tmp_path, 0, depth)

@@ -359,6 +359,7 @@ def test_a_job_whose_results_found_no_room_where_there_is_room_is_released_once_
     assert (api.failed, api.released) == ({"job": "released again and again: no room, where there is room"}, ["job"])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "error", [HostUnusable("no process is left"), HostFault("the GPU failed"), InsufficientSpace("no space is left")]
 )

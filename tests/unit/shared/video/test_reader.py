@@ -221,6 +221,7 @@ def test_an_index_that_lists_many_frames_without_data_is_refused_before_it_is_de
         VideoReader(false).format()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("index", ["", "+global_sidx"])  # with one, fragments are read as their frames are
 def test_fragments_with_many_frames_without_data_are_refused_although_so_many_hide_them(
     video: Path, tmp_path: Path, index: str
