@@ -39,18 +39,19 @@ STEPS = np.arange(0.4, 0.96, 0.05)
 """The first of them is the lowest confidence that may become 0.5: frames without a class show little of the world."""
 
 
-def least_confidences(found: list[list[Found]]) -> dict[str, float]:
-    """Return the least confidence of each class, of `STEPS`, from which on it raises few enough false alarms.
+def least_confidence(found: list[list[Found]], name: str) -> float:
+    """Return the least confidence of a class, of `STEPS`, from which on it raises few enough false alarms.
 
     Args:
         found: What was found in each of the frames that show nothing.
+        name: The class.
+
+    Returns:
+        The confidence; the highest step where the class raises too many at all of them.
     """
-    alarms = {name: [value for boxes in found for box, value in boxes if box.label == name] for name in CLASSES}
+    alarms = [value for boxes in found for box, value in boxes if box.label == name]
     most = MOST_ALARMS * len(found)
-    return {
-        name: next(float(step) for step in STEPS if sum(value >= step for value in values) <= most)
-        for name, values in alarms.items()
-    }
+    return next((float(step) for step in STEPS if sum(value >= step for value in alarms) <= most), float(STEPS[-1]))
 
 
 def fitted(confidences: Sequence[float], hits: Sequence[bool]) -> Line:
@@ -83,7 +84,7 @@ def lines_of(empty: list[list[Found]], stills: list[list[tuple[Found, bool]]]) -
     judged = [answer for still in stills for answer in still]
     labelled = {box.label for (box, _), hit in judged if hit}
     found = [*empty, *([answer for answer, _ in still] for still in stills)]
-    lines = {name: shifted(least) for name, least in least_confidences(found).items()}
+    lines = {name: shifted(least_confidence(found, name)) for name in CLASSES if name not in labelled}
     for name in labelled:
         of_class = [(value, hit) for (box, value), hit in judged if box.label == name and value >= FITTED_FROM]
         confidences, hits = zip(*of_class, strict=True)

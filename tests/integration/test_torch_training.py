@@ -21,7 +21,7 @@ from shared.video.reader import VideoReader
 from tests.conftest import ROOT
 from training.average import averaged
 from training.boxes import CLASSES, Box
-from training.calibrate import calibrated, fitted, least_confidences, lines_of, shifted
+from training.calibrate import calibrated, fitted, least_confidence, lines_of, shifted
 from training.evaluate import Finder, Found, evaluate
 from training.labelled import LabelledFrame, rendered_frames
 from training.loss import KnownLoss
@@ -82,9 +82,9 @@ def test_the_least_confidence_of_a_class_leaves_three_false_alarms_in_two_hundre
     found: list[list[Found]] = [[] for _ in range(200)]
     for number, sure in enumerate((0.33, 0.42, 0.52, 0.61, 0.72)):
         found[number] = [(box, sure)]
-    least = least_confidences(found)
-    assert least["caption"] == pytest.approx(0.45)  # three are left
-    assert least["barcode"] == pytest.approx(0.4)  # the first step
+    assert least_confidence(found, "caption") == pytest.approx(0.45)  # three are left
+    assert least_confidence(found, "barcode") == pytest.approx(0.4)  # the first step
+    assert least_confidence([[(box, 0.99)]] * 200, "caption") == pytest.approx(0.95)  # the last step
 
 
 def test_half_of_what_has_a_fitted_confidence_of_a_half_is_right() -> None:
@@ -101,7 +101,8 @@ def test_half_of_what_has_a_fitted_confidence_of_a_half_is_right() -> None:
 def test_classes_that_photographs_label_are_fitted_and_the_others_raise_no_alarms_there() -> None:
     plate, caption = Box("license_plate", 0, 0, 9, 9), Box("caption", 0, 0, 9, 9)
     stills: list[list[tuple[Found, bool]]] = [[((plate, 0.3), True), ((caption, 0.8), False)] for _ in range(100)]
-    lines = lines_of([[] for _ in range(100)], stills)
+    stills += [[((plate, 0.99), True)] for _ in range(100)]  # what is right is no false alarm, however sure it is
+    lines = lines_of([[] for _ in range(200)], stills)
     assert lines["license_plate"][1] > 0
     assert lines["caption"] == pytest.approx((1, -np.log(0.85 / 0.15)))
 
