@@ -53,11 +53,11 @@ class Cue(NamedTuple):
 def cues_of(texts: Iterable[TextSpan]) -> Iterator[Cue]:
     """Yield the cues in the order of their starts; a text without visible characters has none."""
     visible = (span for span in texts if one_line(span.text))
-    ordered = sorted(visible, key=lambda span: (span.first_frame, span.last_frame, span.box[1], span.box[0]))
+    ordered = sorted(visible, key=lambda span: (span.first_frame, span.last_frame, span.first_box[1], span.first_box[0]))
     for _, together in groupby(ordered, key=lambda span: (span.first_frame, span.last_frame)):
         cue: list[TextSpan] = []
         for span in together:
-            if cue and not _is_below(span.box, cue[-1].box):
+            if cue and not _is_below(span.first_box, cue[-1].first_box):
                 yield _cue(cue)
                 cue = []
             cue.append(span)
@@ -145,7 +145,10 @@ def _unlike_times(line: str) -> str:
 
 
 def _times(start_ms: float, end_ms: float, most_ms: int, step_ms: int = 1) -> tuple[int, int]:
-    """Return start and end in milliseconds as the format states them, at least a step apart, else no cue is seen."""
-    start, end = (round(min(max(time, 0), most_ms) / step_ms) * step_ms for time in (start_ms, end_ms))
+    """Return start and end in milliseconds as the format states them, at least a step apart, else no cue is seen.
+
+    Both are rounded down: rounded up, a cue would miss its first frame or be seen on the frame behind its last one.
+    """
+    start, end = (int(min(max(time, 0), most_ms) // step_ms) * step_ms for time in (start_ms, end_ms))
     start = min(start, most_ms - step_ms)
     return start, max(end, start + step_ms)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -127,12 +128,31 @@ class TestSubtitles:
         assert len(list(srt_library.parse(srt(timeline(upper, later))))) == 2
 
     def test_lines_side_by_side_are_two_subtitles(self) -> None:
-        right = replace(span("Paris"), box=(400.0, 302.0, 500.0, 322.0))
+        right = replace(span("Paris"), first_box=(400.0, 302.0, 500.0, 322.0))
         assert len(list(srt_library.parse(srt(timeline(span("London"), right))))) == 2
+
+    def test_the_lines_of_a_moving_paragraph_are_one_subtitle_wherever_each_was_read_best(self) -> None:
+        upper, lower = span("We should", top=500.0), span("have asked", top=522.0)
+        lower = replace(lower, box=(100.0, 277.0, 300.0, 297.0))  # the paragraph scrolls up
+        [subtitle] = srt_library.parse(srt(timeline(lower, upper)))
+        assert subtitle.content == "We should\nhave asked"
+
+    @pytest.mark.parametrize("frame_ms", [Fraction(1000, 30), Fraction(1000, 24), Fraction(1001, 30)], ids=str)
+    @pytest.mark.parametrize("written", [srt, vtt, ass])
+    def test_a_subtitle_is_shown_in_exactly_its_frames(
+        self, written: Callable[[Timeline], str], frame_ms: Fraction
+    ) -> None:
+        lines = [
+            span("text", float(first * frame_ms), float((first + 3) * frame_ms), first_frame=first, last_frame=first + 2)
+            for first in range(300)
+        ]
+        for first, event in enumerate(SSAFile.from_string(written(timeline(*lines)))):
+            shown = [index for index in range(310) if event.start <= index * frame_ms < event.end]
+            assert shown == [first, first + 1, first + 2]
 
     def test_hours_are_counted(self) -> None:
         [subtitle] = srt_library.parse(srt(timeline(span("late", 3_723_004.6, 3_723_044.6))))
-        assert subtitle.start == timedelta(hours=1, minutes=2, seconds=3, milliseconds=5)
+        assert subtitle.start == timedelta(hours=1, minutes=2, seconds=3, milliseconds=4)
 
     # pysubs2 1.9 reads it as meant, and suspects that a line with one time was to have two.
     @pytest.mark.filterwarnings("ignore:Possible missed subtitle")
