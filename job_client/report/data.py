@@ -40,6 +40,7 @@ def page_data(
     names: dict[str, int] = {}
     facts = {
         "size": size,
+        "start": timeline.start_ms,
         "end": timeline.end_ms,
         "columns": COLUMNS,
         "labels": boxes.labels,

@@ -234,6 +234,52 @@ def test_the_axis_zooms_and_moves_by_buttons_keys_and_wheel_and_has_round_times(
     becomes("0:00.0 to 0:00.9")
 
 
+def test_the_axis_begins_where_the_video_begins(browser: Browser, report: Report) -> None:
+    results = street()
+    for each in results:
+        each["result"]["timestamp_ms"] += 10_000
+    browser.open(report(results), *WIDE)
+    assert browser.texts("#counts dd")[0] == "0:04.0"
+    eventually(lambda: browser.texts("#range") == ["0:10.0 to 0:14.0"], "the whole video")
+    browser.click("#in")
+    for _ in range(3):
+        browser.click("#earlier")
+    eventually(lambda: browser.texts("#range") == ["0:10.0 to 0:12.0"], "the first half of the video")
+
+
+def test_codes_of_two_formats_that_say_the_same_are_two_rows(browser: Browser, report: Report) -> None:
+    results = [frame(index, {}, {}) for index in range(9)]
+    for each in results:
+        each["result"]["codes"] = [
+            {"format": kind, "text": "4006381333931", "polygon": [[x, 0], [x + 50, 0], [x + 50, 50], [x, 50]]}
+            for x, kind in ((0, "EAN13"), (100, "QRCode"))
+        ]
+    browser.open(report(results), *WIDE)
+    assert names(browser) == ["4006381333931"] * 2
+    assert [text.split(",")[0] for text in browser.texts("#rows .numbers")] == ["EAN13", "QRCode"]
+
+
+def test_twenty_labels_look_different_in_the_lanes_in_the_frame_and_beside_the_names(
+    browser: Browser, report: Report
+) -> None:
+    results = [frame(index, {f"label {number}": 0.9 for number in range(20)}, {}) for index in range(9)]
+    for each in results:
+        for place, found in enumerate(each["result"]["detections"]):
+            found["box"] = [x + 100 * place for x in found["box"]]
+    browser.open(report(results), *WIDE)
+    looks = browser.run("""
+        const lane = (canvas) => {
+            drawLane(canvas);
+            return canvas.getContext("2d").getImageData(canvas.width / 2, 0, 1, canvas.height).data.join();
+        };
+        const line = (polygon) => (({stroke, strokeDasharray}) => stroke + strokeDasharray)(getComputedStyle(polygon));
+        const image = (swatch) => getComputedStyle(swatch).backgroundImage;
+        return [["#rows canvas", lane], ["#overlay polygon", line], ["#rows .swatch", image]].map(
+            ([selector, look]) => [...document.querySelectorAll(selector)].map(look));
+    """)
+    assert [len(set(each)) for each in looks] == [20, 20, 20]
+
+
 def test_everything_can_be_reached_by_keyboard_and_has_a_name(browser: Browser, report: Report) -> None:
     browser.open(report(street()), *WIDE)
     unnamed = """
