@@ -57,7 +57,7 @@ class Cue(NamedTuple):
 def cues_of(texts: Iterable[TextSpan]) -> Iterator[Cue]:
     """Yield the cues in the order of their starts; a text without visible characters has none."""
     visible = (span for span in texts if one_line(span.text))
-    ordered = sorted(visible, key=lambda span: (span.first_frame, span.last_frame, span.first_box[1], span.first_box[0]))
+    ordered = sorted(visible, key=lambda one: (one.first_frame, one.last_frame, one.first_box[1], one.first_box[0]))
     for _, together in groupby(ordered, key=lambda span: (span.first_frame, span.last_frame)):
         cue: list[TextSpan] = []
         for span in together:

@@ -89,7 +89,7 @@ def _tracked(results: Sequence[FrameResult]) -> _Objects:
 def _smoothed(objects: _Objects) -> _Objects:
     """Return the objects with boxes that are means over neighbouring frames.
 
-    A frame counts only if the object is also in the one as far away on the other side; else motion would shift the mean.
+    A frame counts only if the object is in the one as far away on the other side too; else motion would shift the mean.
     """
     boxes: dict[int, dict[int, Box]] = defaultdict(dict)
     for index, entries in objects.items():

@@ -147,7 +147,9 @@ class TestSubtitles:
         self, written: Callable[[Timeline], str], frame_ms: Fraction
     ) -> None:
         lines = [
-            span("text", float(first * frame_ms), float((first + 3) * frame_ms), first_frame=first, last_frame=first + 2)
+            span(
+                "text", float(first * frame_ms), float((first + 3) * frame_ms), first_frame=first, last_frame=first + 2
+            )
             for first in range(300)
         ]
         for first, event in enumerate(SSAFile.from_string(written(timeline(*lines)))):
