@@ -105,7 +105,7 @@ def build_services(
         database = Database(settings.resolved_database_url)
         database.open()
         unless_recovered.callback(database.close)
-        writer = GroupWriter(database.sessions)
+        writer = GroupWriter(database)
         jobs = make_jobs(database, writer)
         job_queue = JobQueue(queue, settings.max_waiting_workers, poll_seconds)
         leases = LeaseTable(settings.lease_seconds, clock)
