@@ -1,11 +1,15 @@
 """The data folder: any name, one server, and what the watch says about it."""
 
+import errno
+import os
 import shutil
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from filelock import SoftFileLock
 
 from job_api.bootstrap import STAGING_FOLDER, build_services
 from job_api.core.database import Database, DatabaseUnavailable
@@ -81,6 +85,19 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DataFolderUnusable, match="file/data cannot be written: Not a directory"):
         DataFolder(tmp_path / "file" / "data").lock(0.0, NEVER)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="optional: every file system of Windows has locks")
+def test_without_locks_of_the_file_system_a_dead_holder_is_still_recognised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_file: int, _operation: int) -> None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.warns(UserWarning, match="flock not supported"):
+        DataFolder(tmp_path).lock(0.0, NEVER)
+    assert SoftFileLock(tmp_path / LOCK_NAME).pid == os.getpid()  # by which it is seen whether the holder lives
 
 
 @pytest.mark.parametrize("is_made_again", [False, True])
