@@ -11,6 +11,8 @@ from typing import Any
 
 from filelock import FileLock, SoftFileLock, Timeout
 
+from job_api.disk_errors import is_replaced
+
 LOCK_NAME = "foregsyte.lock"
 """Holds who has the folder. The file stays when the lock is released; the kernel releases it however a process ends."""
 
@@ -70,12 +72,7 @@ class DataFolder:
 
     def is_gone(self) -> bool:
         """Return whether the folder was deleted, moved or replaced since it was locked."""
-        try:
-            return not (self._locked and os.path.samestat(self._lock_file.stat(), self._locked))
-        except (FileNotFoundError, NotADirectoryError):
-            return True
-        except OSError:
-            return False  # a disk that does not answer may come back
+        return self._locked is None or is_replaced(self._lock_file, self._locked)
 
     def is_writable(self) -> bool:
         """Return whether files can be made in the folder."""

@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.pool import NullPool
 
-from job_api.disk_errors import system_reason
+from job_api.disk_errors import is_replaced, system_reason
 
 DEFAULT_DATABASE_URL = "duckdb:///data/foregsyte.duckdb"
 
@@ -70,6 +70,7 @@ class Database:
         self.sessions = sessionmaker(self.engine, expire_on_commit=False)
         self.failed = threading.Event()
         self._open_connection: Any = None
+        self._opened: os.stat_result | None = None
         event.listen(self.engine, "handle_error", self._note_failure)
 
     def _note_failure(self, context: ExceptionContext) -> None:
@@ -94,6 +95,11 @@ class Database:
                 self.file.parent.mkdir(parents=True, exist_ok=True)
             self._open_connection = self.engine.raw_connection()
             self._execute("PRAGMA disable_checkpoint_on_shutdown")
+            self._opened = self.file.stat() if self.file else None
+
+    def is_gone(self) -> bool:
+        """Return whether the file was deleted, moved or replaced since it was opened."""
+        return self.file is not None and self._opened is not None and is_replaced(self.file, self._opened)
 
     @contextmanager
     def driver_errors_translated(self) -> Iterator[None]:

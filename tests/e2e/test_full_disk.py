@@ -278,7 +278,7 @@ class TestTheDatabase:
             server.process.exit_code()
         for _ in range(2):  # a stop does not need the room either
             with serving(data, *on_disk) as server:
-                must_say_that_the_disk_is_low(lambda: fail_one(server))  # noqa: B023 (called at once)
+                must_say_that_the_disk_is_low(lambda: fail_one(server))
                 jobs |= (listed := server.listed())
                 assert listed == jobs
         with serving(data, *on_disk) as server:

@@ -145,6 +145,23 @@ def test_a_read_only_folder_is_not_serving_until_it_can_be_written_and_one_that_
     assert (health.told, watch.failure) == ([False, True, False], "the data folder was deleted or replaced")
 
 
+@pytest.mark.parametrize("is_made_again", [False, True])
+def test_a_database_that_is_deleted_or_replaced_ends_the_server(
+    folder: DataFolder, tmp_path: Path, is_made_again: bool
+) -> None:
+    database, health = Database(f"duckdb:///{tmp_path / 'elsewhere' / 'jobs.duckdb'}"), Health()
+    database.open()
+    assert not database.is_gone()
+    shutil.move(tmp_path / "elsewhere", tmp_path / "moved")
+    if is_made_again:
+        shutil.copytree(tmp_path / "moved", tmp_path / "elsewhere")
+    watch = DiskWatch(folder, database, health.told.append, health.ended.set, interval_seconds=0.01)
+    watch.start()
+    assert health.ended.wait(20)
+    assert (health.told, watch.failure) == ([False], "the database was deleted or replaced")
+    database.close()
+
+
 def test_a_database_that_failed_ends_the_server(folder: DataFolder, database: Database) -> None:
     health = Health()
     watch = DiskWatch(folder, database, health.told.append, health.ended.set, interval_seconds=600)
