@@ -252,11 +252,14 @@ class TestTheDatabase:
             log = server.process
 
             def tried_often() -> bool:
-                return log.text.count("worker lost") > 5
+                return log.text.count("leases not ended") > 5
 
             eventually(tried_often, "the housekeeper to try again")
+            assert "worker lost" not in log.text
+            assert "Traceback" not in log.text
             filling.give_back()
             eventually(lambda: server.status(job_id).status == pb.JOB_STATUS_PENDING, "the job to wait again")
+            eventually(lambda: "worker lost" in log.text, "the log to say so")
 
     def test_a_log_that_the_disk_has_no_room_to_merge_grows_and_is_merged_once_there_is_room(
         self, on_disk: tuple[str, str], disk: Path, filling: Filling, tmp_path: Path
