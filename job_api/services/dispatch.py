@@ -106,7 +106,8 @@ class DispatchService:
             InputUnreadable: The stored video is missing.
         """
         if offset < 0 or length < 0:
-            raise InvalidRange(f"offset and length must not be negative, not {offset} and {length}")
+            field = "offset" if offset < 0 else "length"
+            raise InvalidRange(f"offset and length must not be negative, not {offset} and {length}", field)
         self._running.use(job_id, worker_id)
         job = self._jobs.get(job_id)
         if job is None:
