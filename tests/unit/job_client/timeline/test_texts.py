@@ -109,6 +109,11 @@ def test_one_wrong_digit_for_a_moment_is_no_change() -> None:
     assert texts_of(shown(("CFBD-353", 20), ("CFBD-358", 1), ("CFBD-353", 20))) == [("CFBD-353", 0, 40)]
 
 
+def test_a_wrong_punctuation_mark_in_a_line_with_a_number_is_no_change() -> None:
+    readings = (["Open 24/7"] * 9 + ["Open 24-7"]) * 5
+    assert texts_of([[line(text, 0.99)] for text in readings]) == [("Open 24/7", 0, 49)]
+
+
 def test_a_line_that_moves_is_one_line() -> None:
     rolling = [[line("Directed by nobody", box=(100.0, 400.0 - 9 * n, 400.0, 420.0 - 9 * n))] for n in range(40)]
     [span] = timeline_of(frames(rolling)).texts
