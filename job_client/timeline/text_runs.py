@@ -12,6 +12,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from job_client.timeline.readings import Difference, difference, voted, weight_of
+from job_client.timeline.settings import TimelineSettings
 from job_client.timeline.spans import FrameTime, Sighting, TextSpan
 from shared.results import Box
 
@@ -131,6 +132,11 @@ class _Line:
         self._evidence = 0.0
         self._sighting: Sighting | None = None
 
+    def goes_on(self, state: str, time: FrameTime, gap_ms: float) -> bool:
+        """Return whether this text, shown in a later frame, is it: other text may have been read there for long."""
+        is_over = self._sighting is not None and self._sighting.last.end_ms < time.start_ms - gap_ms
+        return state == self.state and not is_over
+
     def add(self, run: _Run) -> bool:
         """Take in a run, unless it reads something else altogether; return whether it was taken in."""
         kind = difference(run.text, self.state)
@@ -161,11 +167,12 @@ class TextRuns:
     """The readings at one place, in the order of their frames.
 
     Args:
-        min_evidence: What a line needs; see `TimelineSettings`.
+        settings: What a line needs, and for how long it may be missed.
     """
 
-    def __init__(self, min_evidence: float) -> None:
-        self._min_evidence = min_evidence
+    def __init__(self, settings: TimelineSettings) -> None:
+        self._min_evidence = settings.min_text_evidence
+        self._gap_ms = settings.gap_ms
         self._runs: list[_Run] = []
         self._line: _Line | None = None
 
@@ -183,20 +190,22 @@ class TextRuns:
     def finish(self) -> Iterator[TextSpan]:
         """Yield the lines that are left."""
         yield from self._settle(len(self._runs))
-        if self._line and (span := self._line.span(self._min_evidence)):
-            yield span
+        yield from self._end_line()
 
     def _settle(self, count: int) -> Iterator[TextSpan]:
         """Decide what the first runs were readings of, and forget them."""
         before = self._line.state if self._line else None
         for run, shown in zip(self._runs[:count], _shown(self._runs, before), strict=False):
-            if self._line is None or self._line.state != shown:
-                if self._line and (span := self._line.span(self._min_evidence)):
-                    yield span
+            if self._line is None or not self._line.goes_on(shown, run.sighting.first, self._gap_ms):
+                yield from self._end_line()
                 self._line = _Line(shown)
             if not self._line.add(run):
                 yield from run.flash(self._min_evidence)
         del self._runs[:count]
+
+    def _end_line(self) -> Iterator[TextSpan]:
+        if self._line and (span := self._line.span(self._min_evidence)):
+            yield span
 
 
 def _shown(runs: Sequence[_Run], before: str | None) -> list[str]:

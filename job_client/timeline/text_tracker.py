@@ -39,11 +39,11 @@ _SAME_TEXT = {
 class _Place:
     """Where text is read: a line that stays or moves, and those that follow it there."""
 
-    def __init__(self, time: FrameTime, reading: Reading, min_evidence: float) -> None:
+    def __init__(self, time: FrameTime, reading: Reading, settings: TimelineSettings) -> None:
         self.motion = Motion(reading.box, time.index)
         self.last = time
         self.text = reading.text
-        self.runs = TextRuns(min_evidence)
+        self.runs = TextRuns(settings)
 
     def add(self, time: FrameTime, reading: Reading) -> Iterator[TextSpan]:
         if difference(self.text, reading.text) is Difference.other:
@@ -72,7 +72,7 @@ class TextTracker:
         for place, reading in frame.matches():
             yield from place.add(time, reading)
         for reading in frame.unknown():
-            place = _Place(time, reading, self._settings.min_text_evidence)
+            place = _Place(time, reading, self._settings)
             yield from place.add(time, reading)
             self._places.append(place)
 

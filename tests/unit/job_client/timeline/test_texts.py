@@ -49,6 +49,14 @@ def test_a_line_that_comes_again_is_another_one() -> None:
     assert texts_of(again, gap_ms=1000.0) == [("Good morning", 0, 39)]
 
 
+@pytest.mark.parametrize(("confidence", "frames_absent"), [(0.6, 48), (0.5, 96), (0.4, 228)])
+def test_noise_does_not_bridge_a_longer_gap(confidence: float, frames_absent: int) -> None:
+    sale = shown(("SALE TODAY", 25))
+    absent = [[line("Y", confidence)] if n % 12 == 11 else [] for n in range(frames_absent)]
+    back = 25 + frames_absent
+    assert texts_of([*sale, *absent, *sale]) == [("SALE TODAY", 0, 24), ("SALE TODAY", back, back + 24)]
+
+
 def test_what_is_read_differently_in_some_frames_is_one_line() -> None:
     readings = shown(
         ("DOLLARAMA", 24), ("DOLLARAM", 4), ("DOLLARAMA", 1), ("DOLLARAM", 20), ("DOLLARAME", 9), ("DOLLARAMA", 7)
