@@ -27,9 +27,9 @@ class Cost(NamedTuple):
     """What readings that differ from what is shown cost, by their weight.
 
     Attributes:
-        rate: For each frame, up to a limit.
+        rate: For each 40 ms, or each frame, up to a limit.
         limit: Of the weight. One kind of misreading may last: images of a still scene are all alike.
-        rate_beyond: For each frame beyond it.
+        rate_beyond: For each 40 ms beyond it.
     """
 
     rate: float
@@ -40,9 +40,9 @@ class Cost(NamedTuple):
 COSTS = {
     Difference.none: Cost(0.0),
     Difference.misreading: Cost(0.18, 25.0),  # a change if it lasts for a second, and the old reading does not return
-    Difference.similar: Cost(1.0, 6.0, 0.08),  # a change if it lasts for five frames, or for two seconds if it returns
-    Difference.number: Cost(10.5),  # a change, even in one frame, where it is read surely; by sureness
-    Difference.other: Cost(7.0),
+    Difference.similar: Cost(1.0, 6.0, 0.08),  # a change if it lasts for 0.2 seconds, or for two if it returns
+    Difference.number: Cost(10.5),  # each frame, by sureness: a change, even in one frame, where it is read surely
+    Difference.other: Cost(7.0),  # each frame, or 40 ms where frames are shorter: a change, if there are two
 }
 
 SURENESS_POWER = 12
@@ -81,7 +81,7 @@ class Reading(NamedTuple):
 class _Run:
     """Equal readings in a row."""
 
-    __slots__ = ("after_gap", "sighting", "sureness", "text", "votes", "weight")
+    __slots__ = ("after_gap", "sighting", "sure_votes", "sureness", "text", "votes", "weight")
 
     def __init__(self, time: FrameTime, reading: Reading, *, after_gap: bool) -> None:
         self.text = reading.text
@@ -89,6 +89,7 @@ class _Run:
         self.weight = 0.0
         self.votes = 0.0
         self.sureness = 0.0
+        self.sure_votes = 0.0
         self.sighting = Sighting.at(time, reading.confidence, reading.box)
         self._count(time, reading)
 
@@ -97,16 +98,19 @@ class _Run:
         self._count(time, reading)
 
     def _count(self, time: FrameTime, reading: Reading) -> None:
-        weight = weight_of(reading.confidence)
-        self.weight += weight * time.weight
+        weight, sureness = weight_of(reading.confidence), reading.confidence**SURENESS_POWER
+        self.weight += weight * min(time.weight, time.votes)
         self.votes += weight * time.votes
-        self.sureness += reading.confidence**SURENESS_POWER
+        self.sureness += sureness
+        self.sure_votes += sureness * time.votes
 
     @property
     def evidence(self) -> float:
         """How surely there was text at all: the longer, the surer; textures look like lone characters."""
-        characters = sum(map(str.isalnum, self.text)) or bool(self.text.strip())
-        return self.sureness * (characters - 0.5 if characters > 1 else LONE_CHARACTER * characters)
+        characters = sum(map(str.isalnum, self.text))
+        if characters > 1:
+            return self.sureness * (characters - 0.5)
+        return LONE_CHARACTER * self.sure_votes if self.text.strip() else 0.0
 
     def flash(self, min_evidence: float) -> Iterator[TextSpan]:
         """Yield this as a line of its own, where it is none of those that are shown before and after it."""
@@ -118,7 +122,7 @@ class _Run:
         """Return what it costs to take this for readings of another text."""
         kind = difference(self.text, text)
         rate, limit, rate_beyond = COSTS[kind]
-        weight = self.sureness if kind is Difference.number else self.weight
+        weight = {Difference.number: self.sureness, Difference.other: self.weight}.get(kind, self.votes)
         within = min(weight, limit)
         return rate * within + rate_beyond * (weight - within)
 
@@ -235,7 +239,7 @@ def _often_read(runs: Sequence[_Run]) -> list[str]:
     """Return what was read most: what may have been shown, beside what was just read."""
     weights: dict[str, float] = {}
     for run in runs:
-        weights[run.text] = weights.get(run.text, 0.0) + run.weight
+        weights[run.text] = weights.get(run.text, 0.0) + run.votes
     return [text for text, _ in _heaviest(weights, MAX_OFTEN)]
 
 

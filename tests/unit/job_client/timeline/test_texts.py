@@ -206,8 +206,11 @@ def test_a_word_that_flashes_up_in_two_frames_is_kept(flash: str) -> None:
     assert texts_of(shown(("", 10), (flash, 2), ("", 10))) == [(flash, 10, 11)]
 
 
-def test_noise_at_the_place_of_a_line_does_not_cut_it() -> None:
-    assert texts_of(shown(("Good morning", 20), ("xvq", 1), ("Good morning", 20))) == [("Good morning", 0, 40)]
+@pytest.mark.parametrize(("count", "fps"), [(1, 10), (1, 25), (2, 60)])
+def test_noise_at_the_place_of_a_line_does_not_cut_it(count: int, fps: int) -> None:
+    noise = shown(("Good morning", 20), ("xvq", count), ("Good morning", 20))
+    [span] = timeline_of(frames(noise, 1000.0 / fps)).texts
+    assert (span.text, span.frames, span.last_frame) == ("Good morning", 40, 39 + count)
 
 
 def test_other_text_for_a_moment_at_the_place_of_a_line_is_noise_and_is_kept_where_all_is() -> None:
@@ -226,6 +229,26 @@ def test_a_frame_that_is_shown_for_long_is_no_moment(seconds: int) -> None:
 @pytest.mark.parametrize("confidence", [1e26, -3.0])
 def test_any_confidence_that_a_plugin_states_is_taken(confidence: float) -> None:
     timeline_of(frames([[line("Good morning", confidence)], [line("Good evening", 0.9)]] * 5))
+
+
+@pytest.mark.parametrize("fps", [10, 25, 60])
+@pytest.mark.parametrize(
+    ("parts", "starts"),
+    [
+        ([("Option A is correct", 3.0), ("Option B is correct", 2.2), ("The end", 1.0)], [0.0, 3.0, 5.2]),
+        ([("I like cats", 2.0), ("I like rats", 0.4), ("The end", 1.0)], [0.0, 2.0, 2.4]),
+        ([("Welcome to the show", 1.0), ("Welcome to the shov", 0.6), ("The end", 1.0)], [0.0, 1.6]),
+        ([("", 1.0), ("Y", 0.2)], []),
+        ([("", 1.0), ("Y", 0.4)], [1.0]),
+    ],
+    ids=("next-long-line", "next-line", "misreading", "texture", "lone-character"),
+)
+def test_what_lasts_is_the_same_at_any_frame_rate(
+    parts: list[tuple[str, float]], starts: list[float], fps: int
+) -> None:
+    readings = [[line(text, 0.99)] if text else [] for text, seconds in parts for _ in range(round(seconds * fps))]
+    spans = timeline_of(frames(readings, 1000.0 / fps)).texts
+    assert [round(span.start_ms / 1000, 1) for span in spans] == starts
 
 
 def test_noise_before_and_behind_a_line_does_not_lengthen_it() -> None:
