@@ -32,7 +32,7 @@ def area(box: Box) -> float:
 def intersection(one: Box, other: Box) -> float:
     """Return the area that two boxes share, in square pixels."""
     if one[0] >= other[2] or other[0] >= one[2] or one[1] >= other[3] or other[1] >= one[3]:
-        return 0.0  # most pairs: told without a call
+        return 0.0  # most pairs: decided without a call
     width = min(one[2], other[2]) - max(one[0], other[0])
     height = min(one[3], other[3]) - max(one[1], other[1])
     return width * height if width > 0 and height > 0 else 0.0  # a plugin's box may have its corners swapped
@@ -63,7 +63,7 @@ def middle(box: Box) -> float:
 
 
 class Rows(Generic[T]):
-    """Things in the order of their middles, so that those at one height are found without asking all.
+    """Things in the order of their middles, so that those at one height are found without a look at all.
 
     Args:
         boxes: Each thing with its box.

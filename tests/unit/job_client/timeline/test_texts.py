@@ -73,7 +73,7 @@ def test_no_single_reading_need_be_right() -> None:
     assert texts_of([[line(text)] for text in wrong]) == [("HELLO WORLD AGAIN", 0, 14)]
 
 
-def test_the_surer_readings_count_more() -> None:
+def test_readings_of_higher_confidence_count_more() -> None:
     mixed = [[line("Good moming", 0.7)]] * 12 + [[line("Good morning", 0.99)]] * 8
     assert [text for text, *_ in texts_of(mixed)] == ["Good morning"]
 
