@@ -63,21 +63,28 @@ def middle(box: Box) -> float:
 
 
 class Rows(Generic[T]):
-    """Things in the order of their middles, so that those at one height are found without a look at all.
+    """Things in the order of their middles, so that those near a box are found without a look at all.
 
     Args:
         boxes: Each thing with its box.
     """
 
     def __init__(self, boxes: Iterable[tuple[T, Box]]) -> None:
-        self._things = sorted(((thing, middle(box)) for thing, box in boxes), key=lambda entry: entry[1])
-        self._middles = [place for _, place in self._things]
+        self._things = sorted(((thing, box, middle(box)) for thing, box in boxes), key=lambda entry: entry[2])
+        self._middles = [place for _, _, place in self._things]
 
-    def near(self, box: Box, reach: float) -> list[T]:
-        """Return the things whose middles are at most `reach` pixels above or below that of a box."""
-        first = bisect_left(self._middles, middle(box) - reach)
-        last = bisect_right(self._middles, middle(box) + reach)
-        return [thing for thing, _ in self._things[first:last]]
+    def near(self, box: Box, down: float, across: float = 0.0) -> list[T]:
+        """Return the things that are not far from a box.
+
+        Args:
+            box: Where they are looked for.
+            down: How many pixels the middle of a thing may be above or below that of the box.
+            across: How many pixels may be between the sides of a thing and those of the box.
+        """
+        first = bisect_left(self._middles, middle(box) - down)
+        last = bisect_right(self._middles, middle(box) + down)
+        left, right = box[0] - across, box[2] + across
+        return [thing for thing, of, _ in self._things[first:last] if of[0] <= right and left <= of[2]]
 
 
 class Motion:

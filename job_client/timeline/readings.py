@@ -58,7 +58,7 @@ def difference(one: str, other: str) -> Difference:
     if one == other:
         return Difference.none
     digits = _digits(one), _digits(other)
-    if _letters(one) == _letters(other) and all(digits) and digits[0] != digits[1]:
+    if all(digits) and digits[0] != digits[1] and _letters(one) == _letters(other):
         return Difference.number
     longest = max(len(one), len(other))
     if abs(len(one) - len(other)) * 3 > longest or longest > MAX_COMPARED_CHARS:
