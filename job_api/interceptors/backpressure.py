@@ -1,7 +1,7 @@
 """How requests arrive: read without a thread, counted as they come, and the largest refused where memory would end.
 
-gRPC hands a request over when it has the whole of it, and nobody knows its size before. So each connection is asked how
-much it has received, a few times a second while a request is on its way:
+gRPC hands a request over when it has the whole of it, and nobody knows its size before. So this reads how much each
+connection has received, a few times a second while a request is on its way:
 
 - A request is read at once. One that grows larger than any request of its RPC is refused.
 - An upload waits unread, and HTTP/2 stops its caller after 64 KiB, while those before it may take the whole budget. One
@@ -251,17 +251,19 @@ class Arrivals:
         now = time.monotonic()
         with self._lock:
             for peer in peers:
-                self._look_at(peer, now, received.get(peer))
+                self._look_at(peer, now, received)
             for arrival in ended:
                 self._forget(arrival)
             self._make_room()
             self._admit(now)
             return any(connection.arrivals for connection in self._connections.values())
 
-    def _look_at(self, peer: str, now: float, received: int | None) -> None:
+    def _look_at(self, peer: str, now: float, received: Mapping[str, int] | None) -> None:
         connection = self._connections[peer]
-        if received is not None:
-            connection.look(now, received)
+        if received is None:
+            pass  # nothing is known now, and a connection made anew would count all that it has ever received
+        elif peer in received:
+            connection.look(now, received[peer])
         elif not connection.arrivals:
             del self._connections[peer]
         if connection.is_full:

@@ -14,6 +14,7 @@ from job_api.errors import ApiError, Overloaded, PayloadTooLarge
 from job_api.interceptors.backpressure import SMALL_BYTES, STREAM_THREADS, Arrivals
 from job_api.message_budget import MessageBudget
 from tests.conftest import OPTIONAL
+from tests.support.descriptors import no_free_descriptor
 from tests.support.waiting import eventually, opened_at_the_end
 
 pytestmark = pytest.mark.unit
@@ -238,6 +239,25 @@ def connection() -> Iterator[tuple[str, Callable[[int], None]]]:
 
 @pytest.mark.skipif(sys.platform != "linux", reason=f"{OPTIONAL} only Linux counts what a connection received")
 class TestCallsOnOneConnection:
+    def test_a_look_without_a_free_descriptor_does_not_count_all_that_came_before_for_the_next_one(self) -> None:
+        bench = Bench(stream_seconds=SHORT_SECONDS)
+        bench.arrivals.start()
+        with connection() as (peer, send):
+            earlier = bench.let_in(peer=peer)
+            send(3 * MIB)
+            bench.end(earlier.arrive(3 * MIB))
+            looks = Call(OTHER)
+            looks.has_one_request = False
+            with no_free_descriptor():
+                bench.arrivals.let_in(looks, bench.pool)  # type: ignore[arg-type]
+                eventually(lambda: looks.refusal, "a look")
+            call = bench.let_in(OTHER, peer)
+            send(SEND_BYTES)
+            eventually(lambda: call.refusal or bench.budget.used_bytes, "the next look")
+            assert call.refusal is None
+            call.arrive(10).may_end.set()
+        bench.arrivals.stop()
+
     def test_one_that_is_cancelled_counts_no_longer_although_others_go_on(self, bench: Bench) -> None:
         with connection() as (peer, send):
             cancelled = bench.let_in(peer=peer)
