@@ -8,7 +8,8 @@ connection has received, a few times a second while a request is on its way:
   that has just begun counts as the largest there may be, then as what it will be in a few seconds at the speed it
   comes. So two fast ones hold back a third for the seconds that they take, and slow ones nobody. One that sends less
   than those 64 KiB passes all of them.
-- Where the budget is passed all the same, the largest request that is still arriving is refused.
+- Where the budget is passed all the same, or an answer has waited long for room, the largest request that is still
+  arriving is refused.
 - A call with several requests, as reflection's, holds a thread. All of them share a few, each for a few seconds.
 """
 
@@ -218,14 +219,21 @@ class Arrivals:
         connection.counted_bytes = pending
 
     def _make_room(self) -> bool:
-        """Refuse what is arriving, the largest first, until the budget is kept; return whether it is."""
-        while self._budget.used_bytes > self._budget.limit_bytes:
+        """Refuse what is arriving, the largest first, until there is room; return whether the budget is kept."""
+        while self._lacks() > 0:
             arriving = [(one.share + each.kept, one) for each in self._connections.values() for one in each.arrivals]
             size_bytes, largest = max(arriving, key=lambda pair: pair[0], default=(0, None))
             if largest is None or size_bytes < SMALL_BYTES:
-                return False
+                break
             self._refuse(largest, _overloaded())
-        return True
+        return self._budget.used_bytes <= self._budget.limit_bytes
+
+    def _lacks(self) -> int:
+        """Return how many bytes are lacking, with those of an answer that has waited for long if refusals free them."""
+        lacks_bytes = self._budget.used_bytes - self._budget.limit_bytes
+        lacks_with_answer = lacks_bytes + self._budget.due_bytes
+        is_arriving = lacks_with_answer <= sum(each.counted_bytes for each in self._connections.values())
+        return lacks_with_answer if is_arriving else lacks_bytes
 
     def _watch(self) -> None:
         pause_seconds = LOOK_SECONDS

@@ -4,6 +4,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,10 +13,12 @@ import pytest
 from job_api.call_pool import CallPool
 from job_api.errors import ApiError, Overloaded, PayloadTooLarge
 from job_api.interceptors.backpressure import SMALL_BYTES, STREAM_THREADS, Arrivals
-from job_api.message_budget import MessageBudget
+from job_api.message_budget import OVERTAKEN_SECONDS, MessageBudget
 from tests.conftest import OPTIONAL
+from tests.support import calls
+from tests.support.clock import FakeClock
 from tests.support.descriptors import no_free_descriptor
-from tests.support.waiting import eventually, opened_at_the_end
+from tests.support.waiting import eventually, in_thread, opened_at_the_end
 
 pytestmark = pytest.mark.unit
 
@@ -64,7 +67,8 @@ class Bench:
     """The calls of one server."""
 
     def __init__(self, room_seconds: float = 30.0, threads: int = 8, **how: Any) -> None:
-        self.budget = MessageBudget(LIMIT)
+        self.clock = FakeClock()
+        self.budget = MessageBudget(LIMIT, clock=self.clock)
         self.pool = CallPool(threads, "rpc")
         uploads = {UPLOAD: CallPool(threads, "upload")}
         self.arrivals = Arrivals(self.budget, {UPLOAD: LARGEST, CHUNK: 2 * MIB}, uploads, room_seconds, **how)
@@ -73,6 +77,18 @@ class Bench:
         call: Any = Call(method, peer)
         self.arrivals.let_in(call, self.pool)
         return call
+
+    def late_answer(self, size_bytes: int) -> Future[None]:
+        """Starts an answer for which there is no room, and lets it wait for long; the future ends with its waiting."""
+
+        def charge() -> None:
+            with self.budget.charged(size_bytes, calls.Call()):
+                pass
+
+        waiting = in_thread(charge)
+        eventually(lambda: self.budget.waiting)
+        self.clock.advance(OVERTAKEN_SECONDS)
+        return waiting
 
     def handling(self, size_bytes: int) -> Call:
         """Returns an upload that has arrived and is being handled."""
@@ -235,6 +251,33 @@ def connection() -> Iterator[tuple[str, Callable[[int], None]]]:
                 server.recv(SEND_BYTES, socket.MSG_WAITALL)
 
         yield f"ipv4:127.0.0.1:{caller.getsockname()[1]}", send
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason=f"{OPTIONAL} only Linux counts what a connection received")
+class TestAnswersThatWaitForLong:
+    def test_the_largest_request_that_is_arriving_makes_room(self, bench: Bench) -> None:
+        bench.budget.add(3 * MIB)
+        with connection() as (of_larger, send_larger), connection() as (of_smaller, send_smaller):
+            larger, smaller = bench.let_in(peer=of_larger), bench.let_in(CHUNK, of_smaller)
+            send_larger(4 * MIB)
+            send_smaller(2 * MIB)
+            bench.counts(9, 9)
+            assert bench.late_answer(2 * MIB).result(20) is None
+            assert isinstance(larger.refusal, Overloaded)
+            assert smaller.refusal is None
+
+    def test_none_is_refused_where_that_makes_not_enough_room(self, bench: Bench) -> None:
+        bench.budget.add(7 * MIB)
+        with connection() as (peer, send):
+            arriving = bench.let_in(peer=peer)
+            send(MIB)
+            bench.counts(8, 8)
+            waiting = bench.late_answer(4 * MIB)
+            send(MIB)
+            bench.counts(9, 9)
+            assert arriving.refusal is None
+            bench.budget.add(-7 * MIB)
+            assert waiting.result(20) is None
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason=f"{OPTIONAL} only Linux counts what a connection received")
