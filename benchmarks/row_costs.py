@@ -28,7 +28,7 @@ def row_table(folder: Path, sizes: Sequence[int], calls: int, rounds: int) -> Ro
     with closing(Database(f"duckdb:///{folder / 'rows.duckdb'}")) as database:
         database.open()
         migrate(database)
-        with closing(GroupWriter(database.sessions)) as writer:
+        with closing(GroupWriter(database)) as writer:
             writer.start()
             jobs, filled = JobRepository(database, writer), 0
             reader = JobRepository(database, writer)  # has cached nothing of what the other one wrote

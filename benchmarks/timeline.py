@@ -1,7 +1,8 @@
 """How long a timeline of results takes to make: `python -m benchmarks.timeline`.
 
 The results are made up, seeded, and hard: every character is misread in one of fifty frames. `still` is a clock and a
-caption; `ticker` three lines of text that move through the frame; `dense` 160 lines in each frame; `crowd` 150 people.
+caption; `ticker` three lines of text that move through the frame; `dense` 160 lines in each frame; `flicker` 20 words,
+each in one frame and no other; `crowd` 150 people.
 """
 
 import random
@@ -26,7 +27,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     chosen = parser.parse_args()
     rows, seconds = [], {}
-    for scene in (still, ticker, dense, crowd):
+    for scene in (still, ticker, dense, flicker, crowd):
         frames = list(scene(chosen.frames))
         seconds[scene.__name__] = median(_seconds(frames) for _ in range(chosen.rounds)) / chosen.frames
         ms, two_hours = 1000 * seconds[scene.__name__], 216_000 * seconds[scene.__name__]
@@ -60,6 +61,14 @@ def dense(count: int) -> Iterator[FrameResult]:
     cells = [(TEXT[40 * cell :][:25], 450 * (cell % 4), 26 * (cell // 4)) for cell in range(160)]
     for index in range(count):
         yield _frame(index, *(_line(_misread(text, chance), x, y) for text, x, y in cells))
+
+
+def flicker(count: int) -> Iterator[FrameResult]:
+    """Yield frames of 20 words, now here now there, as they are read in textures."""
+    chance = random.Random(2)
+    for index in range(count):
+        words = (TEXT[chance.randrange(len(TEXT) - 8) :][:8] for _ in range(20))
+        yield _frame(index, *(_line(word, 1800 * chance.random(), 1000 * chance.random()) for word in words))
 
 
 def crowd(count: int) -> Iterator[FrameResult]:

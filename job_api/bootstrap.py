@@ -12,8 +12,8 @@ from job_api.core.group_writer import GroupWriter
 from job_api.core.migrations import migrate
 from job_api.housekeeper import Housekeeper
 from job_api.interceptors.backpressure import SMALL_BYTES, Arrivals
+from job_api.interceptors.client_call import ClientCall
 from job_api.interceptors.error_mapping import ErrorMappingInterceptor
-from job_api.interceptors.results_call import ResultsCall
 from job_api.message_budget import ROOM_SECONDS, MessageBudget
 from job_api.queue.base import QueueService
 from job_api.queue.memory_queue import MemoryQueue
@@ -105,7 +105,7 @@ def build_services(
         database = Database(settings.resolved_database_url)
         database.open()
         unless_recovered.callback(database.close)
-        writer = GroupWriter(database.sessions)
+        writer = GroupWriter(database)
         jobs = make_jobs(database, writer)
         job_queue = JobQueue(queue, settings.max_waiting_workers, poll_seconds)
         leases = LeaseTable(settings.lease_seconds, clock)
@@ -164,7 +164,7 @@ def build_server(
     descriptions = settings.catalogue.describe(settings.pipelines, settings.profile)
     return ApiServer(
         settings,
-        JobServicer(services.submission, services.queries, descriptions, budget, ResultsCall),
+        JobServicer(services.submission, services.queries, descriptions, budget, ClientCall),
         WorkerServicer(services.dispatch, services.reports, settings.pipelines, budget),
         ErrorMappingInterceptor(),
         _arrivals(settings, budget, room_seconds),

@@ -1,13 +1,32 @@
 """The threads that serve calls."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from typing import Any
 
 
 class ThreadsUnavailable(Exception):
     """The threads of the server cannot be started; the message says which limits and settings to change."""
+
+
+@contextmanager
+def thread_errors_translated() -> Iterator[None]:
+    """Translate Python's error about a thread that cannot be started.
+
+    Raises:
+        ThreadsUnavailable: The block met it.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if "can't start new thread" not in str(error):
+            raise
+        raise ThreadsUnavailable(
+            "the server's threads cannot all be started: raise the limit on tasks or memory, or lower "
+            "--max-waiting-workers or --max-concurrent-calls"
+        ) from error
 
 
 class CallPool(ThreadPoolExecutor):
@@ -21,7 +40,7 @@ class CallPool(ThreadPoolExecutor):
         """Start the threads.
 
         Raises:
-            ThreadsUnavailable: The system does not allow so many.
+            RuntimeError: The system does not allow so many.
         """
         super().__init__(threads, name)
         self._under_way: set[Future[Any]] = set()
@@ -29,11 +48,6 @@ class CallPool(ThreadPoolExecutor):
         try:
             for _ in range(threads):
                 self.submit(all_started.wait)  # no thread is idle, so that each takes a new one
-        except RuntimeError as error:
-            raise ThreadsUnavailable(
-                f"{threads} threads cannot be started ({error}): raise the limit on tasks or memory, or lower "
-                "--max-waiting-workers or --max-concurrent-calls"
-            ) from error
         finally:
             all_started.set()
 

@@ -1,12 +1,12 @@
 """How many bytes the server's connections have received and sent, as Linux counts them.
 
 The caller need not say anything. gRPC names a call's peer but not its socket, and does not say how much of a message
-has passed. So the process's own sockets are asked for their peer and their TCP_INFO.
+has passed. So this reads the peer and the TCP_INFO of each of the process's own sockets.
 """
 
 import socket
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from urllib.parse import unquote
@@ -24,27 +24,27 @@ def is_counted(peer: str) -> bool:
     return sys.platform == "linux" and peer.startswith(("ipv4:", "ipv6:"))
 
 
-def received_bytes(peers: Collection[str]) -> dict[str, int]:
-    """Return the bytes received from each peer since it connected; one that is gone is left out."""
+def received_bytes(peers: Collection[str]) -> dict[str, int] | None:
+    """Return the bytes received from each peer since it connected, without those that are gone.
+
+    None means that nothing can be known now, as no descriptor is free to read the list of descriptors with.
+    """
     return _counted(peers, _BYTES_RECEIVED)
 
 
-def sent_bytes(peers: Collection[str]) -> dict[str, int]:
-    """Return the bytes that each peer has acknowledged since it connected; one that is gone is left out."""
+def sent_bytes(peers: Collection[str]) -> dict[str, int] | None:
+    """Return the bytes that each peer has acknowledged since it connected, or None, as `received_bytes` does."""
     return _counted(peers, _BYTES_ACKED)
 
 
-def _counted(peers: Collection[str], field: slice) -> dict[str, int]:
+def _counted(peers: Collection[str], field: slice) -> dict[str, int] | None:
     wanted = {_address_of(peer): peer for peer in peers if is_counted(peer)}
-    counts = (_count_of(descriptor, field) for descriptor in (_descriptors() if wanted else ()))
-    return {wanted[address]: size for address, size in filter(None, counts) if address in wanted}
-
-
-def _descriptors() -> Iterable[Path]:
     try:
-        return tuple(_DESCRIPTORS.iterdir())
-    except OSError:  # no descriptor is free to read the folder with
-        return ()
+        descriptors = tuple(_DESCRIPTORS.iterdir()) if wanted else ()
+    except OSError:
+        return None
+    counts = (_count_of(descriptor, field) for descriptor in descriptors)
+    return {wanted[address]: size for address, size in filter(None, counts) if address in wanted}
 
 
 def _address_of(peer: str) -> _Address:

@@ -9,7 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import FileLock, SoftFileLock, Timeout
+
+from job_api.disk_errors import is_replaced
 
 LOCK_NAME = "foregsyte.lock"
 """Holds who has the folder. The file stays when the lock is released; the kernel releases it however a process ends."""
@@ -59,8 +61,9 @@ class DataFolder:
         except OSError as error:
             raise DataFolderUnusable(f"the data folder {self._path} cannot be written: {error.strerror}") from error
         holder = json.dumps({"pid": os.getpid(), "shutdown_seconds": shutdown_seconds})
-        with suppress(OSError):  # it only tells who has the folder, which may be on a full disk
-            self._lock_file.write_text(holder, encoding="utf-8")
+        if not isinstance(self._lock, SoftFileLock):  # it finds by what is in the file that its holder has died
+            with suppress(OSError):  # it only tells who has the folder, which may be on a full disk
+                self._lock_file.write_text(holder, encoding="utf-8")
         return True
 
     def unlock(self) -> None:
@@ -69,12 +72,7 @@ class DataFolder:
 
     def is_gone(self) -> bool:
         """Return whether the folder was deleted, moved or replaced since it was locked."""
-        try:
-            return not (self._locked and os.path.samestat(self._lock_file.stat(), self._locked))
-        except (FileNotFoundError, NotADirectoryError):
-            return True
-        except OSError:
-            return False  # a disk that does not answer may come back
+        return self._locked is None or is_replaced(self._lock_file, self._locked)
 
     def is_writable(self) -> bool:
         """Return whether files can be made in the folder."""

@@ -18,8 +18,8 @@ logger = logging.getLogger(__name__)
 class DiskWatch:
     """Watches the database and the data folder from a thread of its own.
 
-    A folder that cannot be written makes health NOT_SERVING until it can be. A database that is invalid or a folder
-    that is gone cannot be fixed while the server runs: the watch reports that and ends.
+    A folder that cannot be written makes health NOT_SERVING until it can be. A database that is invalid, or it or the
+    folder gone, cannot be fixed while the server runs: the watch reports that and ends.
 
     Attributes:
         failure: What cannot be fixed; None while there is no such thing.
@@ -78,4 +78,6 @@ class DiskWatch:
             return "the disk failed under the database, which has to be opened again"
         if self._folder.is_gone():
             return "the data folder was deleted or replaced"
+        if self._database.is_gone():
+            return "the database was deleted or replaced"
         return None

@@ -47,9 +47,14 @@ class ApiError(Exception):
 
 
 class InvalidRequest(ApiError):
-    """A field of the request is wrong; `field` names it."""
+    """A field of the request is wrong; `field` names it: the one that the error is usually about, or another."""
 
-    field: ClassVar[str]
+    field: str
+
+    def __init__(self, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        if field is not None:
+            self.field = field
 
 
 class MalformedRequest(InvalidRequest):
@@ -98,13 +103,13 @@ class InvalidWait(InvalidRequest):
 
 
 class InvalidRange(InvalidRequest):
-    """The chunk does not lie within the video, or begins behind the results that are held."""
+    """The chunk does not lie within the video, or begins behind the results that are held; or `length` is negative."""
 
     reason, field = Reason.INVALID_RANGE, "offset"
 
 
 class InvalidResults(InvalidRequest):
-    """The results are not the frozen shape."""
+    """The results are not the frozen shape; or `results_size_bytes` or `results_sha256` cannot be those of any."""
 
     reason, field = Reason.INVALID_RESULTS, "results_json"
 

@@ -13,6 +13,20 @@ MESSAGE_HEADROOM_BYTES = 16 * MIB
 """How far gRPC's message limit lies above ours, so that a payload just over ours gets our answer, with a reason."""
 
 
+PARALLEL_CALLS = 512
+"""How many calls one connection may have at a time, waiting workers apart; its further calls wait on the caller's side.
+Answers that are not charged take up to 16 KiB each, and a client may well submit hundreds of videos at once."""
+KEEPALIVE_SECONDS = 60
+"""How often a connection with calls and without traffic is probed. A caller that vanished in the middle of an upload
+would hold its bytes for hours otherwise."""
+PING_TIMEOUT_SECONDS = 300
+"""How long the answer to a probe may take, whatever else comes meanwhile. Behind what its caller's buffers hold, up to
+5 MB, it takes 160 s on a link of 256 kbit/s."""
+UNACKNOWLEDGED_SECONDS = 20
+"""How long a caller's host may acknowledge nothing of what it is sent, or take nothing (TCP_USER_TIMEOUT). Until then
+an answer that is cut off keeps its memory where nobody reads it."""
+
+
 class AddressUnavailable(Exception):
     """The server cannot listen on the address; the message names it."""
 
@@ -91,4 +105,9 @@ def server_options(settings: ApiSettings) -> list[tuple[str, int]]:
         ("grpc.compression_enabled_algorithms_bitset", 1),  # none
         # Workers wait without sending anything; their keepalive pings are welcome.
         ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+        ("grpc.keepalive_time_ms", KEEPALIVE_SECONDS * 1000),
+        ("grpc.http2.ping_timeout_ms", PING_TIMEOUT_SECONDS * 1000),
+        ("grpc.keepalive_timeout_ms", UNACKNOWLEDGED_SECONDS * 1000),
+        # A proxy may bring all workers on one connection.
+        ("grpc.max_concurrent_streams", min(settings.max_waiting_workers + PARALLEL_CALLS, 2**31 - 1)),
     ]

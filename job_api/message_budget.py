@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -24,7 +24,8 @@ parts of videos must not wait for somebody who reads slowly."""
 MAX_WAITING = 16
 """The most answers that wait for room: each of them holds a thread."""
 OVERTAKEN_SECONDS = 5.0
-"""Answers that need less room may pass one that waits for so long; after that they wait behind it."""
+"""Answers that need less room may pass one that waits for so long; after that they wait behind it, and requests that
+are still arriving make room for it."""
 LOOK_SECONDS = 1.0
 """Between two looks, by those that wait, for answers that are read too slowly."""
 
@@ -54,18 +55,19 @@ class _Charge:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Waiting:
-    """An answer that waits for so much room."""
+    """An answer that waits for so much more room."""
 
-    size_bytes: int
+    charge: _Charge
+    more_bytes: int
     since: float
 
 
 class MessageBudget:
     """Counts the bytes of messages.
 
-    Requests are counted as they arrive, whether there is room or not: who reads them sees to it that there is. An
-    answer is charged before it is made, and waits for room. Those that wait have their turn in their order, and end
-    answers that are read too slowly.
+    Requests are counted as they arrive, whether there is room or not: who reads them sees to it that there is, for
+    `due_bytes` too. An answer is charged before it is made, and waits for room. Those that wait have their turn in
+    their order, and end answers that are read too slowly.
 
     Args:
         limit_bytes: The most bytes at one time.
@@ -103,6 +105,13 @@ class MessageBudget:
         """How many answers wait for room."""
         return len(self._queue)
 
+    @property
+    def due_bytes(self) -> int:
+        """What the first answer needs that has waited for long, and that other answers leave room for; 0 for none."""
+        with self._changed:
+            due = (each.more_bytes for each in self._queue if self._is_due(each) and self._lacks_share(each) <= 0)
+            return next(due, 0)
+
     def add(self, size_bytes: int) -> None:
         """Count bytes that are there already or, if negative, are no longer."""
         with self._changed:
@@ -136,55 +145,89 @@ class MessageBudget:
     def _resize(self, charge: _Charge, size_bytes: int) -> None:
         with self._changed:
             more_bytes = min(size_bytes, self._answers_limit_bytes) - charge.size_bytes
-            if more_bytes > 0 and not self._is_granted(charge, more_bytes):
-                raise Overloaded("the server has no memory left for this answer, try again in a moment")
-            self._count(charge, more_bytes)
+            waiting = _Waiting(charge, more_bytes, self._clock())
+            if more_bytes <= 0:
+                self._count(charge, more_bytes)
+            if more_bytes <= 0 or self._takes(waiting):
+                return
+            can_wait = not charge.has_ended and len(self._queue) < MAX_WAITING
+            if can_wait:
+                self._queue.append(waiting)
+        if not can_wait or not self._waited(waiting):
+            raise Overloaded("the server has no memory left for this answer, try again in a moment")
 
-    def _is_granted(self, charge: _Charge, size_bytes: int) -> bool:
-        return not charge.has_ended and (self._has_room(charge, size_bytes) or self._waited(charge, size_bytes))
-
-    def _waited(self, charge: _Charge, size_bytes: int) -> bool:
-        """Wait for room; return whether it came in time, and before the call ended."""
-        if len(self._queue) >= MAX_WAITING:
-            return False
-        waiting = _Waiting(size_bytes, self._clock())
-        self._queue.append(waiting)
+    def _waited(self, waiting: _Waiting) -> bool:
+        """Wait for room and take it; return whether it came in time, and before the call ended."""
         try:
             while (seconds := waiting.since + self._room_seconds - self._clock()) > 0:
-                has_changed = self._changed.wait_for(
-                    lambda: charge.has_ended or self._has_room(charge, size_bytes, waiting),
-                    min(seconds, self._look_seconds),
-                )
-                if has_changed:
-                    return not charge.has_ended
-                self._end_slow_answer()
+                with self._changed:
+                    has_ended_or_room = self._changed.wait_for(
+                        lambda: waiting.charge.has_ended or self._takes(waiting), min(seconds, self._look_seconds)
+                    )
+                    if has_ended_or_room:
+                        return not waiting.charge.has_ended
+                self._end_slow_answers()
             return False
         finally:
-            self._queue.remove(waiting)
-            if not self._queue:
-                self._slow_readers.forget()
-            self._changed.notify_all()
+            with self._changed:
+                self._queue.remove(waiting)
+                if not self._queue:
+                    self._slow_readers.forget()
+                self._changed.notify_all()
 
-    def _has_room(self, charge: _Charge, size_bytes: int, waiting: _Waiting | None = None) -> bool:
-        if self._used_bytes + size_bytes > self.limit_bytes:
+    def _takes(self, waiting: _Waiting) -> bool:
+        """Count it where there is room and it is its turn; return whether."""
+        has_room = max(self._lacks(waiting), self._lacks_share(waiting)) <= 0
+        if waiting.charge.has_ended or not has_room or not self._is_turn(waiting):
             return False
-        if size_bytes <= SMALL_SHARE * self.limit_bytes:
-            return True
-        ahead = self._queue[: self._queue.index(waiting)] if waiting else self._queue
-        # Those ahead may wait for what an answer that grows has already, so it never waits for them.
-        is_turn = charge.size_bytes > 0 or not ahead or self._clock() - ahead[0].since < OVERTAKEN_SECONDS
-        return is_turn and self._answers_bytes + size_bytes <= self._answers_limit_bytes
+        self._count(waiting.charge, waiting.more_bytes)
+        return True
 
-    def _end_slow_answer(self) -> None:
-        if self._clock() - self._looked_at < self._look_seconds / 2:
-            return  # another one that waits has looked
-        self._looked_at = self._clock()
-        large_bytes = SMALL_SHARE * self.limit_bytes
-        answers = [charge for charge in self._answers if charge.is_made and charge.size_bytes > large_bytes]
-        slow = self._slow_readers.among({charge.call.peer() for charge in answers})
-        if unread := [charge for charge in answers if charge.call.peer() in slow]:
+    def _is_turn(self, waiting: _Waiting) -> bool:
+        first = self._queue[0] if self._queue else waiting
+        # Those ahead may wait for what an answer that grows has already, so it never waits for them.
+        may_pass = self._is_small(waiting) or waiting.charge.size_bytes > 0
+        return may_pass or waiting is first or not self._is_due(first)
+
+    def _is_due(self, waiting: _Waiting) -> bool:
+        return self._clock() - waiting.since >= OVERTAKEN_SECONDS
+
+    def _is_small(self, waiting: _Waiting) -> bool:
+        return waiting.more_bytes <= SMALL_SHARE * self.limit_bytes
+
+    def _lacks(self, waiting: _Waiting) -> int:
+        """Return by how many bytes the budget would be exceeded."""
+        return self._used_bytes + waiting.more_bytes - self.limit_bytes
+
+    def _lacks_share(self, waiting: _Waiting) -> int:
+        """Return by how many bytes what answers may take would be exceeded, to which small ones are not held."""
+        return 0 if self._is_small(waiting) else self._answers_bytes + waiting.more_bytes - self._answers_limit_bytes
+
+    def _end_slow_answers(self) -> None:
+        with self._changed:
+            if self._clock() - self._looked_at < self._look_seconds / 2:
+                return  # another one that waits has looked
+            self._looked_at = self._clock()
+            peers = {charge.call.peer() for charge in self._answers if charge.is_made}
+        slow = self._slow_readers.among(peers)  # without the lock, which gRPC's own thread takes, for it reads files
+        with self._changed:
+            in_the_way = self._in_the_way(slow)
+        for charge in in_the_way:
             logger.warning("answer cut off: it is read too slowly, and others wait for its memory")
-            max(unread, key=lambda charge: charge.size_bytes).call.cancel()
+            charge.call.cancel()
+
+    def _in_the_way(self, slow: Collection[str]) -> list[_Charge]:
+        """Return the largest answers on slow connections whose end gives room to the first that waits; none in vain."""
+        made = [charge for charge in self._answers if charge.is_made and charge.call.peer() in slow]
+        first, in_the_way = self._queue[0], list[_Charge]()
+        lacks_bytes = max(self._lacks(first), self._lacks_share(first))
+        if lacks_bytes > sum(charge.size_bytes for charge in made):
+            return []
+        for charge in sorted(made, key=lambda charge: -charge.size_bytes):
+            if lacks_bytes > 0:
+                in_the_way.append(charge)
+                lacks_bytes -= charge.size_bytes
+        return in_the_way
 
     def _end(self, charge: _Charge, *, is_made: bool = False, has_ended: bool = False) -> None:
         with self._changed:

@@ -92,6 +92,15 @@ class ApiSettings(PipelineSettings):
             raise ValueError("--max-inflight-bytes must be 1 MiB more than --max-video-bytes and --max-results-bytes")
         return self
 
+    @model_validator(mode="after")
+    def _messages_fit(self) -> Self:
+        limits = ("max_chunk_bytes", "max_inline_results_bytes", "max_error_message_bytes")
+        for name in self.model_fields_set.intersection(limits):  # a default is only above what is not taken anyhow
+            if getattr(self, name) > self.largest_payload_bytes:
+                flag = "--" + name.replace("_", "-")
+                raise ValueError(f"{flag} must not be above both --max-video-bytes and --max-results-bytes")
+        return self
+
     @property
     def resolved_database_url(self) -> URL:
         """The database, with the default resolved; the folder may have any name."""

@@ -11,8 +11,8 @@ PATIENCE_SECONDS = 20.0
 """A connection may take so long for what the slowest link carries in half of it: for stalls, and for what other
 programs send over that link."""
 
-SentBytes = Callable[[Collection[str]], Mapping[str, int]]
-"""Returns what was sent to each of some peers so far, as far as that is known."""
+SentBytes = Callable[[Collection[str]], Mapping[str, int] | None]
+"""Returns what was sent to each of some peers so far; None where that cannot be known now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,10 @@ class SlowReaders:
 
     def among(self, peers: Collection[str]) -> set[str]:
         """Look at peers that are sent answers; return those that have read too little since earlier looks."""
-        now = self._clock()
-        self._marks = {peer: self._mark(peer, _Mark(now, sent)) for peer, sent in self._sent_bytes(peers).items()}
+        now, sent_bytes = self._clock(), self._sent_bytes(peers)
+        if sent_bytes is None:
+            return set()
+        self._marks = {peer: self._mark(peer, _Mark(now, sent)) for peer, sent in sent_bytes.items()}
         return {peer for peer, mark in self._marks.items() if now - mark.at >= PATIENCE_SECONDS}
 
     def forget(self) -> None:

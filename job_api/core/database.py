@@ -4,8 +4,10 @@
 `Database` from its settings.
 """
 
+import logging
 import os
 import re
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,12 +22,14 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.pool import NullPool
 
-from job_api.disk_errors import system_reason
+from job_api.disk_errors import is_replaced, system_reason
 
 DEFAULT_DATABASE_URL = "duckdb:///data/foregsyte.duckdb"
 
-CHECKPOINT_THRESHOLD = "1MB"
-"""DuckDB merges its log into the file at this size: replay after a crash takes under a second (7 s at 16 MB)."""
+CHECKPOINT_BYTES = 1_000_000
+"""DuckDB's log is merged into the file at this size: replay after a crash takes under a second (7 s at 16 MB)."""
+CHECKPOINT_BLOCKS_BYTES = 16 * 256 * 1024
+"""What a checkpoint may write beside the rows: blocks that are hardly used, one for each column, index and list."""
 
 _NOT_FOR_DUCKDB = re.compile(r"[?\\\udc80-\udcff]")
 r"""DuckDB would put its log into another folder (what follows `?` are options for it), or the database itself (it takes
@@ -33,6 +37,8 @@ r"""DuckDB would put its log into another folder (what follows `?` are options f
 
 # Else every start reads what all installed packages register.
 dialects.registry.register("duckdb", "duckdb_engine", "Dialect")
+
+logger = logging.getLogger(__name__)
 
 engine: Engine
 SessionLocal: sessionmaker[Session]
@@ -64,6 +70,7 @@ class Database:
         self.sessions = sessionmaker(self.engine, expire_on_commit=False)
         self.failed = threading.Event()
         self._open_connection: Any = None
+        self._opened: os.stat_result | None = None
         event.listen(self.engine, "handle_error", self._note_failure)
 
     def _note_failure(self, context: ExceptionContext) -> None:
@@ -87,6 +94,12 @@ class Database:
                 _check_name(self.file)
                 self.file.parent.mkdir(parents=True, exist_ok=True)
             self._open_connection = self.engine.raw_connection()
+            self._execute("PRAGMA disable_checkpoint_on_shutdown")
+            self._opened = self.file.stat() if self.file else None
+
+    def is_gone(self) -> bool:
+        """Return whether the file was deleted, moved or replaced since it was opened."""
+        return self.file is not None and self._opened is not None and is_replaced(self.file, self._opened)
 
     @contextmanager
     def driver_errors_translated(self) -> Iterator[None]:
@@ -100,9 +113,36 @@ class Database:
         except (duckdb.Error, DBAPIError, OSError) as error:
             raise DatabaseUnavailable(_problem(self.file, str(getattr(error, "orig", error)))) from error
 
+    def checkpoint(self, log_bytes: int = CHECKPOINT_BYTES) -> None:
+        """Merge DuckDB's log into the file where the log is that long and the disk has room for it.
+
+        DuckDB would do so by itself, but it declares the database invalid where the disk is full before the merge has
+        ended. Without room the log grows; a write that it has no space for is refused, and that is all.
+        """
+        try:
+            if self.file and self._log_bytes() >= log_bytes and self._has_room(self.file):
+                self._execute("CHECKPOINT")
+        except (OSError, DBAPIError) as error:
+            if not isinstance(getattr(error, "orig", None), duckdb.TransactionException):  # a reader is under way
+                logger.warning("log of the database not merged", extra={"error": str(getattr(error, "orig", error))})
+
+    def _execute(self, statement: str) -> None:
+        with self.engine.connect() as connection:
+            connection.exec_driver_sql(statement)
+
+    def _log_bytes(self) -> int:
+        log = Path(f"{self.file}.wal")
+        return log.stat().st_size if log.exists() else 0
+
+    def _has_room(self, file: Path) -> bool:
+        """Return whether the disk takes all rows a second time, those of the log in whatever form."""
+        needed_bytes = file.stat().st_size + 2 * self._log_bytes() + CHECKPOINT_BLOCKS_BYTES
+        return shutil.disk_usage(file.parent).free >= needed_bytes
+
     def close(self) -> None:
-        """Close the database; DuckDB merges its log into the file."""
+        """Close the database, its log merged into the file where there is room."""
         if self._open_connection is not None:
+            self.checkpoint(log_bytes=1)
             self._open_connection.close()
             self._open_connection = None
         self.engine.dispose()
@@ -125,7 +165,7 @@ def _exact(url: URL) -> URL:
 
 def _make_engine(url: URL) -> Engine:
     config = {
-        "checkpoint_threshold": CHECKPOINT_THRESHOLD,
+        "checkpoint_threshold": "1TB",  # never by itself: see `Database.checkpoint`
         "autoinstall_known_extensions": "false",  # a file of another kind is refused, not looked up on the network
         "autoload_known_extensions": "false",
     }

@@ -11,8 +11,9 @@ from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session
 
+from job_api.core.database import Database
 from job_api.disk_errors import disk_error
 
 logger = logging.getLogger(__name__)
@@ -26,10 +27,10 @@ MAX_GROUP = 128
 
 
 class GroupWriter:
-    """Runs writes one after the other and commits them in groups."""
+    """Runs writes one after the other and commits them in groups; between two of them, it checkpoints."""
 
-    def __init__(self, sessions: sessionmaker[Session], max_group: int = MAX_GROUP) -> None:
-        self._sessions = sessions
+    def __init__(self, database: Database, max_group: int = MAX_GROUP) -> None:
+        self._database = database
         self._max_group = max_group
         self._waiting: SimpleQueue[_Write | None] = SimpleQueue()
         self._closing = threading.Lock()
@@ -73,6 +74,7 @@ class GroupWriter:
     def _run(self) -> None:
         while group := self._next_group():
             self._commit(group)
+            self._database.checkpoint()
 
     def _next_group(self) -> list[_Write]:
         """Wait for a write and take all that wait behind it; return none when the writer is closed."""
@@ -93,7 +95,7 @@ class GroupWriter:
 
     def _commit(self, group: list[_Write]) -> None:
         try:
-            with self._sessions.begin() as session:
+            with self._database.sessions.begin() as session:
                 results = [write(session) for write, _ in group]
         except Exception as error:  # noqa: BLE001 (the caller of the write gets it)
             if len(group) == 1:

@@ -1,14 +1,15 @@
 """How requests arrive: read without a thread, counted as they come, and the largest refused where memory would end.
 
-gRPC hands a request over when it has the whole of it, and nobody knows its size before. So each connection is asked how
-much it has received, a few times a second while a request is on its way:
+gRPC hands a request over when it has the whole of it, and nobody knows its size before. So this reads how much each
+connection has received, a few times a second while a request is on its way:
 
 - A request is read at once. One that grows larger than any request of its RPC is refused.
 - An upload waits unread, and HTTP/2 stops its caller after 64 KiB, while those before it may take the whole budget. One
   that has just begun counts as the largest there may be, then as what it will be in a few seconds at the speed it
   comes. So two fast ones hold back a third for the seconds that they take, and slow ones nobody. One that sends less
   than those 64 KiB passes all of them.
-- Where the budget is passed all the same, the largest request that is still arriving is refused.
+- Where the budget is passed all the same, or an answer has waited long for room, the largest request that is still
+  arriving is refused.
 - A call with several requests, as reflection's, holds a thread. All of them share a few, each for a few seconds.
 """
 
@@ -218,14 +219,21 @@ class Arrivals:
         connection.counted_bytes = pending
 
     def _make_room(self) -> bool:
-        """Refuse what is arriving, the largest first, until the budget is kept; return whether it is."""
-        while self._budget.used_bytes > self._budget.limit_bytes:
+        """Refuse what is arriving, the largest first, until there is room; return whether the budget is kept."""
+        while self._lacks() > 0:
             arriving = [(one.share + each.kept, one) for each in self._connections.values() for one in each.arrivals]
             size_bytes, largest = max(arriving, key=lambda pair: pair[0], default=(0, None))
             if largest is None or size_bytes < SMALL_BYTES:
-                return False
+                break
             self._refuse(largest, _overloaded())
-        return True
+        return self._budget.used_bytes <= self._budget.limit_bytes
+
+    def _lacks(self) -> int:
+        """Return how many bytes are lacking, with those of an answer that has waited for long if refusals free them."""
+        lacks_bytes = self._budget.used_bytes - self._budget.limit_bytes
+        lacks_with_answer = lacks_bytes + self._budget.due_bytes
+        is_arriving = lacks_with_answer <= sum(each.counted_bytes for each in self._connections.values())
+        return lacks_with_answer if is_arriving else lacks_bytes
 
     def _watch(self) -> None:
         pause_seconds = LOOK_SECONDS
@@ -251,17 +259,19 @@ class Arrivals:
         now = time.monotonic()
         with self._lock:
             for peer in peers:
-                self._look_at(peer, now, received.get(peer))
+                self._look_at(peer, now, received)
             for arrival in ended:
                 self._forget(arrival)
             self._make_room()
             self._admit(now)
             return any(connection.arrivals for connection in self._connections.values())
 
-    def _look_at(self, peer: str, now: float, received: int | None) -> None:
+    def _look_at(self, peer: str, now: float, received: Mapping[str, int] | None) -> None:
         connection = self._connections[peer]
-        if received is not None:
-            connection.look(now, received)
+        if received is None:
+            pass  # nothing is known now, and a connection made anew would count all that it has ever received
+        elif peer in received:
+            connection.look(now, received[peer])
         elif not connection.arrivals:
             del self._connections[peer]
         if connection.is_full:

@@ -21,7 +21,7 @@ class Front(ThreadPoolExecutor):
         self._pool = pool
 
     def submit(self, call: Callable[..., Any], /, *arguments: Any, **named: Any) -> "Future[Any]":
-        """Let the call's request in; the future says nothing, and gRPC asks it nothing.
+        """Let the call's request in; the future says nothing, and gRPC does not query it.
 
         Nothing is raised: this is gRPC's own thread, and without it the server would hear nothing any more.
         """

@@ -96,11 +96,10 @@ def signature_of(request: pb.CompleteJobRequest) -> Signature | None:
         return None
     if request.results_json:
         raise InvalidResults("results_json must be empty where results_size_bytes and results_sha256 are given")
-    if request.results_size_bytes < 1 or len(request.results_sha256) != SHA256_BYTES:
-        raise InvalidResults(
-            f"results_size_bytes must be at least 1 and results_sha256 have {SHA256_BYTES} bytes, not "
-            f"{request.results_size_bytes} and {len(request.results_sha256)} bytes"
-        )
+    if (size := request.results_size_bytes) < 1:
+        raise InvalidResults(f"results_size_bytes must be at least 1, not {size}", "results_size_bytes")
+    if (length := len(request.results_sha256)) != SHA256_BYTES:
+        raise InvalidResults(f"results_sha256 must have {SHA256_BYTES} bytes, not {length}", "results_sha256")
     return Signature(request.results_size_bytes, request.results_sha256)
 
 

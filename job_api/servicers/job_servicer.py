@@ -1,8 +1,10 @@
 """JobService: what clients call."""
 
 from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 import grpc
+from google.protobuf.message import Message
 
 from job_api.message_budget import Call, MessageBudget
 from job_api.servicers.conversions import status_message, status_of_filter, summary_message, wants_json
@@ -20,6 +22,12 @@ from job_api.services.submission import SubmissionService
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2_grpc
 
+SHORT_ANSWER_BYTES = 16 * 1024
+"""An answer up to this size, as a status and a usual page of jobs are, is not charged and never waits: what such ones
+take is bounded by the calls that a connection may have at a time."""
+
+_Answer = TypeVar("_Answer", bound=Message)
+
 
 class JobServicer(jobs_pb2_grpc.JobServiceServicer):
     """Converts requests and answers; the services do the rest and raise what is wrong.
@@ -29,7 +37,7 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
         queries: What answers questions about jobs.
         pipelines: The descriptions of the pipelines offered, by id.
         budget: What large answers are charged to.
-        results_call: Makes the call that answers with results are charged for.
+        client_call: Makes the call that answers are charged for.
     """
 
     def __init__(
@@ -38,13 +46,13 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
         queries: QueryService,
         pipelines: Mapping[str, str],
         budget: MessageBudget,
-        results_call: Callable[[grpc.ServicerContext], Call] = lambda context: context,
+        client_call: Callable[[grpc.ServicerContext], Call] = lambda context: context,
     ) -> None:
         self._submission = submission
         self._queries = queries
         self._pipelines = pipelines
         self._budget = budget
-        self._results_call = results_call
+        self._client_call = client_call
 
     def SubmitJob(self, request: pb.SubmitJobRequest, context: grpc.ServicerContext) -> pb.SubmitJobResponse:
         """Store the video, record its job and answer the job's id."""
@@ -53,7 +61,7 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
 
     def GetJobStatus(self, request: pb.GetJobStatusRequest, context: grpc.ServicerContext) -> pb.GetJobStatusResponse:
         """Answer the status and the progress of a job."""
-        return status_message(self._queries.job(parse_job_id(request.job_id)))
+        return self._charged(status_message(self._queries.job(parse_job_id(request.job_id))), context)
 
     def GetJobResults(  # type: ignore[override]  # serialized as it is read, see results_answer
         self, request: pb.GetJobResultsRequest, context: grpc.ServicerContext
@@ -64,7 +72,7 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
             memory = memory_of_gzip if request.gzip else memory_of_json
             with (
                 self._queries.results_json(job_id) as (size_bytes, chunks),
-                self._budget.charged(memory(size_bytes), self._results_call(context)) as charge,
+                self._budget.charged(memory(size_bytes), self._client_call(context)) as charge,
             ):
                 answer = (
                     results_as_gzip(job_id, size_bytes, chunks, charge)
@@ -75,7 +83,7 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
                 return answer
         with (
             self._queries.frames(job_id) as (size_bytes, values, frames),
-            self._budget.charged(memory_of_frames(size_bytes, values), self._results_call(context)) as charge,
+            self._budget.charged(memory_of_frames(size_bytes, values), self._client_call(context)) as charge,
         ):
             answer = results_as_frames(job_id, frames)
             charge(len(answer))
@@ -85,7 +93,8 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
         """Answer one page of the jobs, newest first."""
         status = status_of_filter(request.status)
         jobs, next_page_token = self._queries.page(status, request.page_size, request.page_token)
-        return pb.ListJobsResponse(jobs=map(summary_message, jobs), next_page_token=next_page_token)
+        answer = pb.ListJobsResponse(jobs=map(summary_message, jobs), next_page_token=next_page_token)
+        return self._charged(answer, context)
 
     def DeleteJob(self, request: pb.DeleteJobRequest, context: grpc.ServicerContext) -> pb.DeleteJobResponse:
         """Delete a finished job with its video and its results."""
@@ -96,9 +105,16 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
         self, request: pb.ListPipelinesRequest, context: grpc.ServicerContext
     ) -> pb.ListPipelinesResponse:
         """Answer the pipelines that a job may name, with their descriptions."""
-        return pb.ListPipelinesResponse(
-            pipelines=[
-                pb.Pipeline(pipeline_id=pipeline_id, description=description)
-                for pipeline_id, description in self._pipelines.items()
-            ]
-        )
+        pipelines = [
+            pb.Pipeline(pipeline_id=pipeline_id, description=description)
+            for pipeline_id, description in self._pipelines.items()
+        ]
+        return self._charged(pb.ListPipelinesResponse(pipelines=pipelines), context)
+
+    def _charged(self, answer: _Answer, context: grpc.ServicerContext) -> _Answer:
+        """Charge an answer that is made until its caller has read it, unless it is short; return it."""
+        size_bytes = answer.ByteSize()
+        if size_bytes > SHORT_ANSWER_BYTES:
+            with self._budget.charged(size_bytes, self._client_call(context)):
+                pass
+        return answer

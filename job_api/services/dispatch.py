@@ -6,11 +6,12 @@ The row is the truth, the queue is a hint, and the lease says who may change a r
 import io
 import logging
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
 
-from job_api.errors import InputUnreadable, InvalidRange, JobNotFound
+from job_api.errors import ApiError, InputUnreadable, InvalidRange, JobNotFound
 from job_api.repositories.jobs import JobRepository
 from job_api.services.job_queue import JobQueue, Waiter
 from job_api.services.leases import Ending, Lease, LeaseTable
@@ -105,7 +106,8 @@ class DispatchService:
             InputUnreadable: The stored video is missing.
         """
         if offset < 0 or length < 0:
-            raise InvalidRange(f"offset and length must not be negative, not {offset} and {length}")
+            field = "offset" if offset < 0 else "length"
+            raise InvalidRange(f"offset and length must not be negative, not {offset} and {length}", field)
         self._running.use(job_id, worker_id)
         job = self._jobs.get(job_id)
         if job is None:
@@ -152,7 +154,7 @@ class DispatchService:
 
     def expire_leases(self) -> int:
         """Take back the jobs whose leases have expired; return how many there were."""
-        return sum(self._try_to_expire(job_id) for job_id in self._leases.expired())
+        return self._try_to_expire(self._leases.expired())
 
     def extend_leases(self, seconds: float) -> None:
         """Give every worker the time in which this server did not run."""
@@ -194,7 +196,7 @@ class DispatchService:
             logger.info("job dequeued", extra={"job_id": str(lease.job_id), "worker_id": lease.worker_id})
             return lease.job_id
         if self._leases.expire_unacknowledged(lease):
-            self._try_to_expire(lease.job_id)
+            self._try_to_expire([lease.job_id])
         return None
 
     def _take_back(self, lease: Lease) -> None:
@@ -207,8 +209,21 @@ class DispatchService:
         is_pending = job is not None and job.status is JobStatus.pending
         return is_pending and self._leases.ending(job_id) == Ending(worker_id, has_expired=False)
 
-    def _try_to_expire(self, job_id: UUID) -> bool:
-        """Take the job back; where that fails, its lease stays as it was and is tried again."""
+    def _try_to_expire(self, job_ids: Iterable[UUID]) -> int:
+        """Take the jobs back; return how many were. One that cannot be is tried again, its lease as it was."""
+        ended = 0
+        error: Exception | None = None
+        for job_id in job_ids:
+            try:
+                ended += self._expire(job_id)
+            except Exception as caught:  # noqa: BLE001 (one line for all of them, not one each, ten times a second)
+                error = caught
+        if error:
+            trace = None if isinstance(error, ApiError) else error
+            logger.warning("leases not ended, trying again", extra={"error": str(error)}, exc_info=trace)
+        return ended
+
+    def _expire(self, job_id: UUID) -> bool:
         if self._running.is_storing(job_id):
             return False
         with self._running.lock(job_id):
@@ -216,14 +231,13 @@ class DispatchService:
             if lease is None:
                 return False
             try:
-                self._expire(lease)
+                self._end_lease(lease)
             except Exception:
                 self._leases.restore(lease)
-                logger.exception("lease not ended, trying again", extra={"job_id": str(job_id)})
-                return False
+                raise
         return True
 
-    def _expire(self, lease: Lease) -> None:
+    def _end_lease(self, lease: Lease) -> None:
         if lease.is_unacknowledged:
             self._running.requeue(lease.job_id)
             logger.info("answer lost", extra={"job_id": str(lease.job_id), "worker_id": lease.worker_id})

@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TOKEN_BYTES = 8 + 16
 PAGE_BYTES = 2 << 20
-"""A page of jobs ends before it is larger: its answer needs no room in the budget of messages."""
+"""A page of jobs ends before it is larger: every call may make one before it is charged to the budget of messages."""
 _JOBS_AT_ONCE = 16
 """How many rows are read at once: an error message can take 256 KiB of memory."""
 _SUMMARY_BYTES = 128

@@ -19,6 +19,7 @@ from job_client.client import DEFAULT_ADDRESS, JobClient
 from job_client.errors import UnsuitableFile
 from job_client.files import written_whole
 from job_client.job import Job
+from job_client.report.best_frames import best_frames
 from job_client.report.page import ReportedVideo, render_report
 from job_client.timeline import Timeline, timeline_and_noise
 from shared.process.extras import ExtraMissing, needing_extra
@@ -106,7 +107,7 @@ def _thumbnails(
     video: Path, results: Sequence[FrameResult], timeline: Timeline, most: int
 ) -> tuple[dict[int, str], tuple[int, int] | None]:
     with needing_extra("client-media"):
-        from job_client.report.thumbnails import best_frames, make_thumbnails  # noqa: PLC0415 (a plain client does without)
-    wanted = best_frames(timeline, most)
+        from job_client.report.thumbnails import make_thumbnails  # noqa: PLC0415 (a plain client does without)
+    wanted = best_frames(timeline)[:most]
     with counting_bar("making thumbnails", len(wanted)) as advance:
         return make_thumbnails(video, results, wanted, advance)

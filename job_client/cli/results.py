@@ -32,7 +32,7 @@ OutOption = Annotated[
 FormatOption = Annotated[
     ExportFormat | None, typer.Option("--format", help="The format; default: that of --out, else jsonl.")
 ]
-VideoOption = Annotated[
+SizeFromOption = Annotated[
     Path | None,
     typer.Option(
         "--video",
@@ -51,7 +51,7 @@ def results(
     out: OutOption = None,
     frames: FramesOption = "",
     export_format: FormatOption = None,
-    video: VideoOption = None,
+    video: SizeFromOption = None,
     raw: RawOption = False,  # noqa: FBT002
     address: AddressOption = DEFAULT_ADDRESS,
     tls_ca_file: TlsOption = None,

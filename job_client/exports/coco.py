@@ -56,7 +56,13 @@ def _annotations(results: Sequence[FrameResult], categories: dict[str, int]) -> 
             "category_id": categories[found.label],
             "bbox": [x1, y1, width, height],
             "area": round(width * height, 2),
+            "segmentation": [_outline(x1, y1, x1 + width, y1 + height)],
             "iscrowd": 0,
             "score": found.confidence,
         }
         yield annotation if track_id is None else annotation | {"track_id": track_id}
+
+
+def _outline(x1: float, y1: float, x2: float, y2: float) -> list[float]:
+    """Return a box as a polygon, without which no tool draws or masks it."""
+    return [round(side, 2) for side in (x1, y1, x2, y1, x2, y2, x1, y2)]

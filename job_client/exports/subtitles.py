@@ -23,12 +23,16 @@ MAX_PIXELS = 1 << 16
 _ARROW = re.compile(r"-[ -] *>")
 """What readers take for the arrow between the two times of a cue."""
 WORD_JOINER = "\u2060"
-"""Shows as nothing; behind a hyphen or colon it makes a line that looks like the times of a cue plain text."""
+"""Shows as nothing; behind a character that would begin markup or times of a cue it makes this plain text."""
 _BACKSLASH = "\0"
 """Stands for a backslash while pysubs2 writes, which reads `\\N` as a line end; text of one line has no NUL."""
 _VTT_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
-_ASS_ESCAPES = str.maketrans({"\\": f"\\{WORD_JOINER}", "{": "\uff5b", "}": "\uff5d"})
-"""ASS has no escapes that every player knows: a backslash must not be before a letter, and braces are wide ones."""
+_WIDE_BRACES = str.maketrans({"{": "\uff5b", "}": "\uff5d"})
+"""Neither ASS nor SRT has an escape that every player knows for what it hides between braces."""
+_ASS_ESCAPES = _WIDE_BRACES | {ord("\\"): f"\\{WORD_JOINER}"}
+"""A backslash must not be before a letter."""
+_SRT_MARKUP = re.compile(r"<(?=[ /]*[a-zA-Z])|\\(?=[Nnh])")
+"""Where players see a tag of HTML, or a line end or space of ASS, as which they draw SRT."""
 
 
 class Cue(NamedTuple):
@@ -53,11 +57,11 @@ class Cue(NamedTuple):
 def cues_of(texts: Iterable[TextSpan]) -> Iterator[Cue]:
     """Yield the cues in the order of their starts; a text without visible characters has none."""
     visible = (span for span in texts if one_line(span.text))
-    ordered = sorted(visible, key=lambda span: (span.first_frame, span.last_frame, span.box[1], span.box[0]))
+    ordered = sorted(visible, key=lambda one: (one.first_frame, one.last_frame, one.first_box[1], one.first_box[0]))
     for _, together in groupby(ordered, key=lambda span: (span.first_frame, span.last_frame)):
         cue: list[TextSpan] = []
         for span in together:
-            if cue and not _is_below(span.box, cue[-1].box):
+            if cue and not _is_below(span.first_box, cue[-1].first_box):
                 yield _cue(cue)
                 cue = []
             cue.append(span)
@@ -77,11 +81,12 @@ def _is_below(box: Box, upper: Box) -> bool:
 
 def srt(timeline: Timeline) -> str:
     """Return the text in SubRip, one subtitle a cue."""
-    events = [
-        _event(cue, [_unlike_times(line).replace("\\", _BACKSLASH) for line in cue.lines])
-        for cue in cues_of(timeline.texts)
-    ]
-    return _file(events).to_string("srt", keep_ssa_tags=True).replace(_BACKSLASH, "\\")
+    events = [_event(cue, map(_plain_in_srt, cue.lines)) for cue in cues_of(timeline.texts)]
+    return _file(events).to_string("srt", keep_ssa_tags=True)
+
+
+def _plain_in_srt(line: str) -> str:
+    return _SRT_MARKUP.sub(rf"\g<0>{WORD_JOINER}", _unlike_times(line)).translate(_WIDE_BRACES)
 
 
 def vtt(timeline: Timeline) -> str:
@@ -133,7 +138,7 @@ def _file(events: list[SSAEvent]) -> SSAFile:
     return file
 
 
-def _event(cue: Cue, lines: Sequence[str]) -> SSAEvent:
+def _event(cue: Cue, lines: Iterable[str]) -> SSAEvent:
     return SSAEvent(*_times(cue.start_ms, cue.end_ms, MAX_REPRESENTABLE_TIME), r"\N".join(lines))
 
 
@@ -145,7 +150,10 @@ def _unlike_times(line: str) -> str:
 
 
 def _times(start_ms: float, end_ms: float, most_ms: int, step_ms: int = 1) -> tuple[int, int]:
-    """Return start and end in milliseconds as the format states them, at least a step apart, else no cue is seen."""
-    start, end = (round(min(max(time, 0), most_ms) / step_ms) * step_ms for time in (start_ms, end_ms))
+    """Return start and end in milliseconds as the format states them, at least a step apart, else no cue is seen.
+
+    Both are rounded down: rounded up, a cue would miss its first frame or be seen on the frame behind its last one.
+    """
+    start, end = (int(min(max(time, 0), most_ms) // step_ms) * step_ms for time in (start_ms, end_ms))
     start = min(start, most_ms - step_ms)
     return start, max(end, start + step_ms)

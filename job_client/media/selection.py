@@ -11,8 +11,8 @@ import msgspec
 from job_client.timeline import tracked
 from shared.results import Box, Detection, FrameResult
 
-SMOOTHED_SIGHTINGS = 3
-"""A smoothed box is the mean of those of so many sightings before and after it: detectors are off by some pixels."""
+SMOOTHED_FRAMES = 3
+"""A smoothed box is the mean of those in so many frames before and after it: detectors are off by some pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,20 +87,23 @@ def _tracked(results: Sequence[FrameResult]) -> _Objects:
 
 
 def _smoothed(objects: _Objects) -> _Objects:
-    """Return the objects with boxes that are means over neighbouring sightings, as many before as after."""
-    boxes: dict[int, list[Box]] = defaultdict(list)
-    for found, number in (entry for entries in objects.values() for entry in entries):
-        if number is not None:
-            boxes[number].append(found.box)
-    places: dict[int, int] = defaultdict(int)
+    """Return the objects with boxes that are means over neighbouring frames.
 
-    def smooth(found: Detection, number: int | None) -> Detection:
+    A frame counts only if the object is in the one as far away on the other side too; else motion would shift the mean.
+    """
+    boxes: dict[int, dict[int, Box]] = defaultdict(dict)
+    for index, entries in objects.items():
+        for found, number in entries:
+            if number is not None:
+                boxes[number][index] = found.box
+
+    def smooth(index: int, found: Detection, number: int | None) -> Detection:
         if number is None:
             return found
-        place, places[number] = places[number], places[number] + 1
-        reach = min(SMOOTHED_SIGHTINGS, place, len(boxes[number]) - 1 - place)
-        near = boxes[number][place - reach : place + reach + 1]
+        steps = range(-SMOOTHED_FRAMES, SMOOTHED_FRAMES + 1)
+        seen = boxes[number]
+        near = [seen[index + step] for step in steps if {index - step, index + step} <= seen.keys()]
         x1, y1, x2, y2 = (sum(sides) / len(near) for sides in zip(*near, strict=True))
         return msgspec.structs.replace(found, box=(x1, y1, x2, y2))
 
-    return {index: [(smooth(*entry), entry[1]) for entry in entries] for index, entries in objects.items()}
+    return {index: [(smooth(index, *entry), entry[1]) for entry in entries] for index, entries in objects.items()}

@@ -9,10 +9,11 @@ const view = { from: 0, to: 1 };
 const shareOf = (milliseconds) => (milliseconds - view.from) / (view.to - view.from);
 const span = () => view.to - view.from;
 
+const whole = () => Math.max(shownVideo.end - shownVideo.start, 1);
+
 function setView(from, length) {
-  const whole = Math.max(shownVideo.end, 1);
-  const shown = Math.min(Math.max(length, Math.min(NEAREST_MS, whole)), whole);
-  view.from = Math.min(Math.max(from, 0), whole - shown);
+  const shown = Math.min(Math.max(length, Math.min(NEAREST_MS, whole())), whole());
+  view.from = Math.min(Math.max(from, shownVideo.start), shownVideo.start + whole() - shown);
   view.to = view.from + shown;
   redraw();
 }
@@ -68,8 +69,8 @@ function drawAxis() {
     context.fillText(label, Math.min(Math.max(x - half, 0), width - 2 * half), height - 13);
   }
   context.globalAlpha = 1;
-  const whole = Math.max(shownVideo.end, 1);
-  if (span() < whole) context.fillRect((view.from / whole) * width, 0, Math.max(3, (span() / whole) * width), 3);
+  const share = width / whole();
+  if (span() < whole()) context.fillRect((view.from - shownVideo.start) * share, 0, Math.max(3, span() * share), 3);
   element("range").textContent = `${clock(view.from, 1)} to ${clock(view.to, 1)}`;
 }
 

@@ -4,7 +4,7 @@ import sys
 import zlib
 from array import array
 from base64 import b64encode
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -23,34 +23,37 @@ class Boxes(NamedTuple):
 
     Attributes:
         labels: The labels of the objects, in the order of their first frames.
-        every: How many frames lie between two whose boxes are held: 1 where all are.
         packed: The boxes: see `packed` and `boxes_of`.
     """
 
     labels: list[str]
-    every: int
     packed: str
 
 
-def boxes_of(results: Sequence[FrameResult], wanted: Collection[int], max_bytes: int = MAX_BYTES) -> Boxes:
-    """Return the boxes of every frame, or of every second, third ... frame where those of all would take too much.
+def boxes_of(results: Sequence[FrameResult], wanted: Sequence[int], max_bytes: int = MAX_BYTES) -> Boxes:
+    """Return the boxes of all frames, or, where those take too much, of every second, third ... and some wanted ones.
 
     A frame is its number (the low 16 bits, then the high ones), how many boxes it has, and for each what it is of and
     its coordinates in pixels: four of an object's box, eight of the corners of text and codes.
 
     Args:
         results: The result of every frame.
-        wanted: Frames whose boxes are held in any case.
+        wanted: Frames that are left out only where they are more than the others, the most important ones first.
         max_bytes: How much they may take, compressed and in base64.
     """
     labels: dict[str, int] = {}
     every = 1
     while True:
-        held = (frame for frame in results if frame.frame_index % every == 0 or frame.frame_index in wanted)
+        chosen = set(wanted)
+        held = (frame for frame in results if frame.frame_index % every == 0 or frame.frame_index in chosen)
         text = packed(_numbers(held, lambda label: labels.setdefault(label, len(labels))))
-        if len(text) <= max_bytes or every >= len(results):
-            return Boxes(list(labels), every, text)
-        every *= -(-len(text) // max_bytes)
+        excess = -(-len(text) // max_bytes)
+        if excess <= 1 or (every >= len(results) and not wanted):
+            return Boxes(list(labels), text)
+        if len(results) > every * len(wanted):  # fewer of those that are more
+            every *= excess
+        else:
+            wanted = wanted[: len(wanted) // excess]
 
 
 def packed(numbers: "array[Any]") -> str:

@@ -3,8 +3,9 @@
 
 const element = (id) => document.getElementById(id);
 const videos = [...document.querySelectorAll("script.data")].map((script) => JSON.parse(script.textContent));
-const [TEXT, CODE, FIRST_LABEL] = [0, 1, 2]; // what a box is of
-const COLOURS = 5; // of labels; those that come after are drawn with dashes
+const [TEXT, FIRST_LABEL] = [0, 2]; // what a box is of; 1 is a code
+const COLOURS = 5; // of labels; those that come after have the same in dashes
+const DASHES = 4; // of report.css, the first of them solid
 const KINDS = ["object", "text", "code"];
 let shownVideo; // what `unpacked` returned, and how it is listed
 let at; // the place of each column in an event
@@ -88,7 +89,7 @@ function rowsOf(made) {
   const numbers = new Map(made.labels.map((label, number) => [label, number]));
   made.events.forEach((event, number) => {
     const [kind, name, noise] = [event[at.kind], event[at.name], number >= made.kept];
-    const key = `${kind} ${noise} ${name}`;
+    const key = `${kind} ${event[at.format] ?? ""} ${noise} ${name}`;
     let row = rows.get(key);
     if (!row) {
       const style = kind === "object" ? styleOf(FIRST_LABEL + numbers.get(name)) : kind;
@@ -103,11 +104,11 @@ function rowsOf(made) {
   return [...rows.values()].sort((one, other) => KINDS.indexOf(one.kind) - KINDS.indexOf(other.kind));
 }
 
-// Returns the class of what a box is of, which gives its colour.
+// Returns the classes of what a box is of, which give its colour and its dashes.
 function styleOf(what) {
   if (what < FIRST_LABEL) return what === TEXT ? "text" : "code";
   const number = what - FIRST_LABEL;
-  return `colour-${number % COLOURS}${Math.floor(number / COLOURS) % 2 ? " dashed" : ""}`;
+  return `colour-${number % COLOURS} dashes-${Math.floor(number / COLOURS) % DASHES}`;
 }
 
 function make(tag, properties, ...children) {

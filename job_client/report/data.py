@@ -9,13 +9,13 @@ from typing import Any
 import msgspec
 
 from job_client.exports.events import COLUMNS, events_of
+from job_client.report.best_frames import best_frames
 from job_client.report.boxes import boxes_of, packed
 from job_client.timeline import Timeline
 from job_client.timeline.spans import timed
 from shared.results import FrameResult
 
 NAME = COLUMNS.index("name")
-BEST_FRAME = COLUMNS.index("best_frame")
 
 
 def page_data(
@@ -36,14 +36,14 @@ def page_data(
             the page shows it, and before what encloses all boxes.
     """
     kept, dropped = events_of(timeline), events_of(noise)
-    boxes = boxes_of(results, {event[BEST_FRAME] for event in kept})
+    boxes = boxes_of(results, best_frames(timeline))
     names: dict[str, int] = {}
     facts = {
         "size": size,
+        "start": timeline.start_ms,
         "end": timeline.end_ms,
         "columns": COLUMNS,
         "labels": boxes.labels,
-        "every": boxes.every,
         "kept": len(kept),
         "events": [_numbered(event, names) for event in (*kept, *dropped)],
         "names": list(names),

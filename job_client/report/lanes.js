@@ -38,7 +38,8 @@ function coverage(spans, width) {
 
 function drawLane(canvas) {
   const [context, width, height] = sized(canvas);
-  context.fillStyle = getComputedStyle(canvas).getPropertyValue("--colour");
+  const style = getComputedStyle(canvas);
+  context.fillStyle = style.getPropertyValue("--colour");
   const covered = coverage(laneRows.get(canvas).spans, width);
   for (let x = 0; x < width; ) {
     const share = covered[x];
@@ -50,6 +51,9 @@ function drawLane(canvas) {
     }
     x = end;
   }
+  // Dashes are stripes along the lane, so that they hide nothing short.
+  const [dash, gap] = ["--dash", "--gap"].map((name) => parseFloat(style.getPropertyValue(name)));
+  for (let y = dash; y < height; y += dash + gap) context.clearRect(0, y, width, gap);
 }
 
 // Returns what a click at this time means: what was seen then with the highest confidence, else what was just beside.

@@ -3,7 +3,7 @@
 function describe({ name, job, pipeline, submitted, counts }) {
   element("name").textContent = name;
   element("job").textContent = `Job ${job}, pipeline ${pipeline}, submitted ${submitted}`;
-  const facts = [["length", clock(shownVideo.end, 1)], ...Object.entries(counts).map(([what, count]) => [what, count.toLocaleString("en")])];
+  const facts = [["length", clock(shownVideo.end - shownVideo.start, 1)], ...Object.entries(counts).map(([what, count]) => [what, count.toLocaleString("en")])];
   element("counts").replaceChildren(...facts.map(([what, value]) => make("div", {}, make("dt", { textContent: what }), make("dd", { textContent: value }))));
   const noise = shownVideo.events.length - shownVideo.kept;
   element("noise-choice").hidden = !noise;

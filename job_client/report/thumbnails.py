@@ -1,16 +1,13 @@
-"""Thumbnails of the frames in which objects, lines of text and codes have their highest confidence."""
+"""Thumbnails of frames."""
 
 import base64
 from collections.abc import Callable, Sequence
-from itertools import accumulate, chain, islice
+from itertools import accumulate
 from pathlib import Path
-from typing import Any
 
 import cv2
 
-from job_client.exports.events import COLUMNS, events_of
 from job_client.media.matched_frames import some_matched
-from job_client.timeline import Timeline
 from shared.results import FrameResult
 from shared.video.frame import Image
 
@@ -22,18 +19,6 @@ JPEG_QUALITY = 72
 
 MAX_BYTES = 5_000_000
 """How much the thumbnails of one video may take: a page of two hours stays below 15 MB."""
-
-BEST_FRAME, CONFIDENCE = COLUMNS.index("best_frame"), COLUMNS.index("confidence")
-
-
-def best_frames(timeline: Timeline, most: int) -> list[int]:
-    """Return the best frame of each name, then that of each event, at most so many."""
-    events = sorted(events_of(timeline), key=lambda event: -event[CONFIDENCE])
-    of_names: dict[Sequence[Any], Sequence[Any]] = {}
-    for event in events:
-        of_names.setdefault(event[:2], event)  # kind and name
-    frames = (event[BEST_FRAME] for event in chain(of_names.values(), events))
-    return list(islice(dict.fromkeys(frames), most))
 
 
 def make_thumbnails(

@@ -32,7 +32,7 @@ def area(box: Box) -> float:
 def intersection(one: Box, other: Box) -> float:
     """Return the area that two boxes share, in square pixels."""
     if one[0] >= other[2] or other[0] >= one[2] or one[1] >= other[3] or other[1] >= one[3]:
-        return 0.0  # most pairs: told without a call
+        return 0.0  # most pairs: decided without a call
     width = min(one[2], other[2]) - max(one[0], other[0])
     height = min(one[3], other[3]) - max(one[1], other[1])
     return width * height if width > 0 and height > 0 else 0.0  # a plugin's box may have its corners swapped
@@ -63,21 +63,28 @@ def middle(box: Box) -> float:
 
 
 class Rows(Generic[T]):
-    """Things in the order of their middles, so that those at one height are found without asking all.
+    """Things in the order of their middles, so that those near a box are found without a look at all.
 
     Args:
         boxes: Each thing with its box.
     """
 
     def __init__(self, boxes: Iterable[tuple[T, Box]]) -> None:
-        self._things = sorted(((thing, middle(box)) for thing, box in boxes), key=lambda entry: entry[1])
-        self._middles = [place for _, place in self._things]
+        self._things = sorted(((thing, box, middle(box)) for thing, box in boxes), key=lambda entry: entry[2])
+        self._middles = [place for _, _, place in self._things]
 
-    def near(self, box: Box, reach: float) -> list[T]:
-        """Return the things whose middles are at most `reach` pixels above or below that of a box."""
-        first = bisect_left(self._middles, middle(box) - reach)
-        last = bisect_right(self._middles, middle(box) + reach)
-        return [thing for thing, _ in self._things[first:last]]
+    def near(self, box: Box, down: float, across: float = 0.0) -> list[T]:
+        """Return the things that are not far from a box.
+
+        Args:
+            box: Where they are looked for.
+            down: How many pixels the middle of a thing may be above or below that of the box.
+            across: How many pixels may be between the sides of a thing and those of the box.
+        """
+        first = bisect_left(self._middles, middle(box) - down)
+        last = bisect_right(self._middles, middle(box) + down)
+        left, right = box[0] - across, box[2] + across
+        return [thing for thing, of, _ in self._things[first:last] if of[0] <= right and left <= of[2]]
 
 
 class Motion:

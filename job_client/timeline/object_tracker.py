@@ -30,6 +30,9 @@ OVERLAP_OF_LABEL = 0.3
 GROWTH = 0.3
 """Which share of its width and height a box is grown by, on each side."""
 
+OTHER_LABEL_OVERLAP = 0.55
+"""The same for another label, and for boxes that are not grown: after a cut a person may be where a dog was."""
+
 DUPLICATE_OVERLAP = 0.55
 """From which overlap two detections of one label in a frame are of one thing: detectors give some things two boxes."""
 
@@ -54,6 +57,10 @@ class _Track:
         self._count(time, found)
         if len(self._votes) > 1:
             self.label = max(self._votes, key=lambda label: (self._votes[label], label))
+
+    def may_be(self, found: Detection, time: FrameTime) -> bool:
+        """Return whether it is known by this label, or so much of the place is shared that the label may be wrong."""
+        return found.label == self.label or overlap(found.box, self.motion.expected(time.index)) >= OTHER_LABEL_OVERLAP
 
     def _count(self, time: FrameTime, found: Detection) -> None:
         label, confidence = found.label, found.confidence
@@ -137,7 +144,7 @@ class ObjectTracker:
             for number in numbers:
                 found, box = detections[number], grown(detections[number].box, GROWTH)
                 for track, expected in rows.near(box, (highest + box[3] - box[1]) / 2):
-                    if (shared := overlap(expected, box)) >= least:
+                    if (shared := overlap(expected, box)) >= least and track.may_be(found, time):
                         score = shared + OVERLAP_OF_LABEL * (found.label == track.label)
                         scores.append((-score, track.track_id, number))
             for _, track_id, number in sorted(scores):

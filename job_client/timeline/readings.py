@@ -29,7 +29,7 @@ class Difference(IntEnum):
         misreading: In characters that are taken for each other, such as O and 0, in a first or last one that a box
             may have cut off, or in one of a dozen and more.
         similar: In at most every third character: two readings of one line, or one line and the next like it.
-        number: Likewise, and a digit is another one, or all but the number is equal: mostly something that counts.
+        number: Likewise, and a digit is another one, or only the number differs: mostly something that counts.
         other: In more.
     """
 
@@ -57,7 +57,8 @@ def difference(one: str, other: str) -> Difference:
     one, other = "".join(one.split()), "".join(other.split())
     if one == other:
         return Difference.none
-    if _letters(one) == _letters(other) and any(map(str.isdigit, one)) and any(map(str.isdigit, other)):
+    digits = _digits(one), _digits(other)
+    if all(digits) and digits[0] != digits[1] and _letters(one) == _letters(other):
         return Difference.number
     longest = max(len(one), len(other))
     if abs(len(one) - len(other)) * 3 > longest or longest > MAX_COMPARED_CHARS:
@@ -82,6 +83,10 @@ def _changes_number(one: str, other: str) -> bool:
 
 def _letters(text: str) -> str:
     return "".join(filter(str.isalpha, text))
+
+
+def _digits(text: str) -> str:
+    return "".join(filter(str.isdigit, text))
 
 
 def _look(char: str) -> str:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from shared.results import Box, FrameResult
 
@@ -85,11 +86,11 @@ class CodeSpan(Span):
 
 LONG_FRAME_MS = 200.0
 """A frame that is shown for longer counts more than one, in proportion: slides and screens have few frames."""
-MAX_WEIGHT = 1000.0
+MAX_VOTES = 5000.0
 """Of a frame that is shown for minutes; times may be any number."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, so that its properties are computed once a frame
 class FrameTime:
     """A frame and from when to when it is shown, in milliseconds."""
 
@@ -97,15 +98,15 @@ class FrameTime:
     start_ms: float
     end_ms: float
 
-    @property
+    @cached_property
     def votes(self) -> float:
-        """How much what is seen in it counts: its milliseconds, at least one, since times may be equal."""
-        return max(self.end_ms - self.start_ms, 1.0)
+        """How much what is seen in it counts: its length in frames of 40 ms, above 0, since times may be equal."""
+        return min(max(self.end_ms - self.start_ms, 1.0) / DEFAULT_FRAME_MS, MAX_VOTES)
 
-    @property
+    @cached_property
     def weight(self) -> float:
         """As how many frames it counts to decide whether something lasts: 1, or more for a long one."""
-        return min(max((self.end_ms - self.start_ms) / LONG_FRAME_MS, 1.0), MAX_WEIGHT)
+        return max(self.votes * DEFAULT_FRAME_MS / LONG_FRAME_MS, 1.0)
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from job_client.timeline.readings import Difference, difference, voted, weight_of
+from job_client.timeline.settings import TimelineSettings
 from job_client.timeline.spans import FrameTime, Sighting, TextSpan
 from shared.results import Box
 
@@ -26,9 +27,9 @@ class Cost(NamedTuple):
     """What readings that differ from what is shown cost, by their weight.
 
     Attributes:
-        rate: For each frame, up to a limit.
+        rate: For each 40 ms, or each frame, up to a limit.
         limit: Of the weight. One kind of misreading may last: images of a still scene are all alike.
-        rate_beyond: For each frame beyond it.
+        rate_beyond: For each 40 ms beyond it.
     """
 
     rate: float
@@ -39,9 +40,9 @@ class Cost(NamedTuple):
 COSTS = {
     Difference.none: Cost(0.0),
     Difference.misreading: Cost(0.18, 25.0),  # a change if it lasts for a second, and the old reading does not return
-    Difference.similar: Cost(1.0, 6.0, 0.08),  # a change if it lasts for five frames, or for two seconds if it returns
-    Difference.number: Cost(10.5),  # a change, even in one frame, where it is read surely; by sureness
-    Difference.other: Cost(7.0),
+    Difference.similar: Cost(1.0, 6.0, 0.08),  # a change if it lasts for 0.2 seconds, or for two if it returns
+    Difference.number: Cost(10.5),  # each frame, by sureness: a change, even in one frame, where it is read surely
+    Difference.other: Cost(7.0),  # each frame, or 40 ms where frames are shorter: a change, if there are two
 }
 
 SURENESS_POWER = 12
@@ -80,7 +81,7 @@ class Reading(NamedTuple):
 class _Run:
     """Equal readings in a row."""
 
-    __slots__ = ("after_gap", "sighting", "sureness", "text", "votes", "weight")
+    __slots__ = ("after_gap", "sighting", "sure_votes", "sureness", "text", "votes", "weight")
 
     def __init__(self, time: FrameTime, reading: Reading, *, after_gap: bool) -> None:
         self.text = reading.text
@@ -88,6 +89,7 @@ class _Run:
         self.weight = 0.0
         self.votes = 0.0
         self.sureness = 0.0
+        self.sure_votes = 0.0
         self.sighting = Sighting.at(time, reading.confidence, reading.box)
         self._count(time, reading)
 
@@ -96,16 +98,19 @@ class _Run:
         self._count(time, reading)
 
     def _count(self, time: FrameTime, reading: Reading) -> None:
-        weight = weight_of(reading.confidence)
-        self.weight += weight * time.weight
+        weight, sureness = weight_of(reading.confidence), reading.confidence**SURENESS_POWER
+        self.weight += weight * min(time.weight, time.votes)
         self.votes += weight * time.votes
-        self.sureness += reading.confidence**SURENESS_POWER
+        self.sureness += sureness
+        self.sure_votes += sureness * time.votes
 
     @property
     def evidence(self) -> float:
         """How surely there was text at all: the longer, the surer; textures look like lone characters."""
-        characters = sum(map(str.isalnum, self.text)) or bool(self.text.strip())
-        return self.sureness * (characters - 0.5 if characters > 1 else LONE_CHARACTER * characters)
+        characters = sum(map(str.isalnum, self.text))
+        if characters > 1:
+            return self.sureness * (characters - 0.5)
+        return LONE_CHARACTER * self.sure_votes if self.text.strip() else 0.0
 
     def flash(self, min_evidence: float) -> Iterator[TextSpan]:
         """Yield this as a line of its own, where it is none of those that are shown before and after it."""
@@ -117,7 +122,7 @@ class _Run:
         """Return what it costs to take this for readings of another text."""
         kind = difference(self.text, text)
         rate, limit, rate_beyond = COSTS[kind]
-        weight = self.sureness if kind is Difference.number else self.weight
+        weight = {Difference.number: self.sureness, Difference.other: self.weight}.get(kind, self.votes)
         within = min(weight, limit)
         return rate * within + rate_beyond * (weight - within)
 
@@ -130,6 +135,11 @@ class _Line:
         self._votes: dict[str, float] = {}
         self._evidence = 0.0
         self._sighting: Sighting | None = None
+
+    def goes_on(self, state: str, time: FrameTime, gap_ms: float) -> bool:
+        """Return whether this text, shown in a later frame, is it: other text may have been read there for long."""
+        is_over = self._sighting is not None and self._sighting.last.end_ms < time.start_ms - gap_ms
+        return state == self.state and not is_over
 
     def add(self, run: _Run) -> bool:
         """Take in a run, unless it reads something else altogether; return whether it was taken in."""
@@ -161,11 +171,12 @@ class TextRuns:
     """The readings at one place, in the order of their frames.
 
     Args:
-        min_evidence: What a line needs; see `TimelineSettings`.
+        settings: What a line needs, and for how long it may be missed.
     """
 
-    def __init__(self, min_evidence: float) -> None:
-        self._min_evidence = min_evidence
+    def __init__(self, settings: TimelineSettings) -> None:
+        self._min_evidence = settings.min_text_evidence
+        self._gap_ms = settings.gap_ms
         self._runs: list[_Run] = []
         self._line: _Line | None = None
 
@@ -183,20 +194,22 @@ class TextRuns:
     def finish(self) -> Iterator[TextSpan]:
         """Yield the lines that are left."""
         yield from self._settle(len(self._runs))
-        if self._line and (span := self._line.span(self._min_evidence)):
-            yield span
+        yield from self._end_line()
 
     def _settle(self, count: int) -> Iterator[TextSpan]:
         """Decide what the first runs were readings of, and forget them."""
         before = self._line.state if self._line else None
         for run, shown in zip(self._runs[:count], _shown(self._runs, before), strict=False):
-            if self._line is None or self._line.state != shown:
-                if self._line and (span := self._line.span(self._min_evidence)):
-                    yield span
+            if self._line is None or not self._line.goes_on(shown, run.sighting.first, self._gap_ms):
+                yield from self._end_line()
                 self._line = _Line(shown)
             if not self._line.add(run):
                 yield from run.flash(self._min_evidence)
         del self._runs[:count]
+
+    def _end_line(self) -> Iterator[TextSpan]:
+        if self._line and (span := self._line.span(self._min_evidence)):
+            yield span
 
 
 def _shown(runs: Sequence[_Run], before: str | None) -> list[str]:
@@ -226,7 +239,7 @@ def _often_read(runs: Sequence[_Run]) -> list[str]:
     """Return what was read most: what may have been shown, beside what was just read."""
     weights: dict[str, float] = {}
     for run in runs:
-        weights[run.text] = weights.get(run.text, 0.0) + run.weight
+        weights[run.text] = weights.get(run.text, 0.0) + run.votes
     return [text for text, _ in _heaviest(weights, MAX_OFTEN)]
 
 

@@ -1,7 +1,8 @@
 """Follows lines of text from frame to frame, by where they are and what they say."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
+from typing import TypeAlias
 
 from job_client.timeline.geometry import Motion, Rows, area, cover, enclosing_box, grown, intersection, middle, union_of
 from job_client.timeline.readings import Difference, difference
@@ -39,11 +40,11 @@ _SAME_TEXT = {
 class _Place:
     """Where text is read: a line that stays or moves, and those that follow it there."""
 
-    def __init__(self, time: FrameTime, reading: Reading, min_evidence: float) -> None:
+    def __init__(self, time: FrameTime, reading: Reading, settings: TimelineSettings) -> None:
         self.motion = Motion(reading.box, time.index)
         self.last = time
         self.text = reading.text
-        self.runs = TextRuns(min_evidence)
+        self.runs = TextRuns(settings)
 
     def add(self, time: FrameTime, reading: Reading) -> Iterator[TextSpan]:
         if difference(self.text, reading.text) is Difference.other:
@@ -52,6 +53,9 @@ class _Place:
             self.motion.moved_to(reading.box, time.index)
         self.last, self.text = time, reading.text
         return self.runs.add(time, reading)
+
+
+_Rows: TypeAlias = Rows[tuple[int, _Place]]
 
 
 class TextTracker:
@@ -72,7 +76,7 @@ class TextTracker:
         for place, reading in frame.matches():
             yield from place.add(time, reading)
         for reading in frame.unknown():
-            place = _Place(time, reading, self._settings.min_text_evidence)
+            place = _Place(time, reading, self._settings)
             yield from place.add(time, reading)
             self._places.append(place)
 
@@ -95,18 +99,18 @@ class _Matching:
     """Which reading of a frame belongs to which place."""
 
     def __init__(self, time: FrameTime, places: Sequence[_Place], readings: Sequence[Reading]) -> None:
-        self._time = time
-        self._boxes = {place: place.motion.expected(time.index) for place in places} if readings else {}
-        self._places = list(self._boxes)
-        self._readings = list(readings)
+        self._places = {place: place.motion.expected(time.index) for place in places} if readings else {}
+        self._readings = dict.fromkeys(readings)
         self._matched: list[tuple[_Place, Reading]] = []
 
     def matches(self) -> list[tuple[_Place, Reading]]:
         """Return the places that were read again, each with its reading."""
         self._match_equal()
-        self._match_joined()
-        self._match_nearest()
-        self._match_moved()
+        if self._places and self._readings:
+            rows = Rows(((number, place), box) for number, (place, box) in enumerate(self._places.items()))
+            self._match_joined(rows)
+            self._match_nearest(rows)
+            self._match_moved()
         return self._matched
 
     def unknown(self) -> list[Reading]:
@@ -119,66 +123,72 @@ class _Matching:
 
     def _take(self, place: _Place, *readings: Reading) -> None:
         self._matched.append((place, readings[0] if len(readings) == 1 else _joined(readings)))
-        self._places.remove(place)
+        del self._places[place]
         for reading in readings:
-            self._readings.remove(reading)
+            del self._readings[reading]
 
-    def _places_by_text(self) -> dict[str, list[_Place]]:
+    def _places_by_text(self, texts: Set[str]) -> dict[str, list[_Place]]:
         by_text: dict[str, list[_Place]] = defaultdict(list)
         for place in self._places:
-            by_text[place.text].append(place)
+            if place.text in texts:
+                by_text[place.text].append(place)
         return by_text
 
     def _match_equal(self) -> None:
         """Match what says the same at the same place, which is nearly everything."""
-        by_text = self._places_by_text()
+        by_text = self._places_by_text({reading.text for reading in self._readings})
         for reading in list(self._readings):
             for place in by_text[reading.text]:
-                if cover(self._boxes[place], reading.box) >= MIN_COVER:
+                if cover(self._places[place], reading.box) >= MIN_COVER:
                     self._take(place, reading)
                     by_text[reading.text].remove(place)
                     break
 
-    def _match_joined(self) -> None:
+    def _match_joined(self, rows: _Rows) -> None:
         """Match lines that are read in fragments side by side."""
-        rows = Rows((reading, reading.box) for reading in self._readings)
-        for place in list(self._places):
-            box = grown(self._boxes[place], 0.1)
-            near = rows.near(box, (box[3] - box[1]) / 2)
-            fragments = [reading for reading in near if _is_within(reading.box, box) and reading in self._readings]
+        within = self._within_places(rows)
+        for place in [place for place in self._places if len(within.get(place, ())) > 1]:
+            fragments = [reading for reading in within[place] if reading in self._readings]
             fragments.sort(key=lambda reading: reading.box)
             if len(fragments) > 1 and difference(_joined(fragments).text, place.text) < Difference.number:
                 self._take(place, *fragments)
 
-    def _match_nearest(self) -> None:
+    def _within_places(self, rows: _Rows) -> dict[_Place, list[Reading]]:
+        """Return the readings that are within each place, which is grown by a tenth."""
+        within: dict[_Place, list[Reading]] = defaultdict(list)
+        highest = max(box[3] - box[1] for box in self._places.values())
+        widest = max(box[2] - box[0] for box in self._places.values())
+        for reading in self._readings:
+            for _, place in rows.near(reading.box, 0.6 * highest, 0.1 * widest):
+                if _is_within(reading.box, grown(self._places[place], 0.1)):
+                    within[place].append(reading)
+        return within
+
+    def _match_nearest(self, rows: _Rows) -> None:
         """Match the rest, those first that say the same or share most."""
-        rows = Rows(((number, place), self._boxes[place]) for number, place in enumerate(self._places))
-        scores = [
-            (score, -number, -count, place, reading)
-            for count, reading in enumerate(self._readings)
-            for number, place in rows.near(reading.box, MAX_JUMP * MAX_HEIGHT_RATIO * (reading.box[3] - reading.box[1]))
-            if (score := self._score(place, reading)) > 0
-        ]
+        scores = []
+        for count, reading in enumerate(self._readings):
+            reach = MAX_JUMP * MAX_HEIGHT_RATIO * (reading.box[3] - reading.box[1])
+            for number, place in rows.near(reading.box, reach, reach):
+                if place in self._places and (score := self._score(place, reading)) > 0:
+                    scores.append((score, -number, -count, place, reading))
         for _, _, _, place, reading in sorted(scores, key=lambda entry: entry[:3], reverse=True):
             if place in self._places and reading in self._readings:
                 self._take(place, reading)
 
     def _match_moved(self) -> None:
         """Match what says the same elsewhere, where no other place and no other reading says so."""
-        by_text = self._places_by_text()
         times_read = Counter(reading.text for reading in self._readings)
-        once = (text for text, times in times_read.items() if times == 1 and len(text) >= MIN_MOVING_CHARS)
-        alone = {text: by_text[text][0] for text in once if len(by_text[text]) == 1}
+        once = {text for text, times in times_read.items() if times == 1 and len(text) >= MIN_MOVING_CHARS}
+        alone = {text: places[0] for text, places in self._places_by_text(once).items() if len(places) == 1}
         for reading in [one for one in self._readings if one.text in alone]:
-            if _is_near(self._boxes[alone[reading.text]], reading.box):
+            if _is_near(self._places[alone[reading.text]], reading.box):
                 self._take(alone[reading.text], reading)
 
     def _score(self, place: _Place, reading: Reading) -> float:
-        expected, box = self._boxes[place], reading.box
+        expected, box = self._places[place], reading.box
         heights = expected[3] - expected[1], box[3] - box[1]
         reach = MAX_JUMP * max(heights)
-        if box[0] - expected[2] > reach or expected[0] - box[2] > reach:
-            return 0.0  # most pairs of a row
         is_other_size = max(heights) > MAX_HEIGHT_RATIO * min(heights)
         shared = cover(expected, box)
         if shared >= MIN_COVER:
@@ -186,7 +196,7 @@ class _Matching:
             return 0.0 if is_other_size and kind >= Difference.number else shared + _SAME_TEXT[kind]
         if is_other_size or len(reading.text) < MIN_KNOWN_CHARS or _distance(expected, box) > reach:
             return 0.0
-        kind = difference(place.text, reading.text)  # the most costly question, so the last
+        kind = difference(place.text, reading.text)  # costs most, so it comes last
         return _SAME_TEXT[kind] if kind < Difference.number else 0.0
 
 

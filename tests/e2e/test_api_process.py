@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -222,6 +223,22 @@ class TestRefusing:
             address = f"127.0.0.1:{taken.getsockname()[1]}"
             code, message = refused("--address", address)
         assert (code, address in message) == (ExitCode.ADDRESS, True)
+
+    @pytest.mark.parametrize("first", ["group-writer", "rpc", "disk-watch"])
+    def test_threads_that_cannot_be_started_are_named_with_what_to_change(
+        self, refused: Refused, monkeypatch: pytest.MonkeyPatch, first: str
+    ) -> None:
+        start = threading.Thread.start
+
+        def start_until(thread: threading.Thread) -> None:
+            if thread.name.startswith(first):
+                raise RuntimeError("can't start new thread")  # as Python does at the system's limit
+            start(thread)
+
+        monkeypatch.setattr(threading.Thread, "start", start_until)
+        code, message = refused()
+        assert code == ExitCode.FAILURE
+        assert "threads cannot all be started: raise the limit" in message
 
 
 @pytest.fixture

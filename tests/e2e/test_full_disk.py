@@ -4,10 +4,12 @@ import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from secrets import token_hex
 
 import grpc
 import pytest
 
+from job_api.core.database import CHECKPOINT_BYTES
 from shared.contract.errors import reason_of
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.reasons import Reason
@@ -23,6 +25,7 @@ FLOOR_BYTES = 4 << 20
 LARGE_VIDEO = VIDEO + bytes(300_000)
 LARGE_DOCUMENT = b'{"results": [{"frame_index": 0, "result": {"text": "%s"}}]}' % (b"x" * 300_000)
 FILL_BYTES = 4096
+LONG_MESSAGE_BYTES = 20_000
 
 
 @pytest.fixture
@@ -249,11 +252,43 @@ class TestTheDatabase:
             log = server.process
 
             def tried_often() -> bool:
-                return log.text.count("worker lost") > 5
+                return log.text.count("leases not ended") > 5
 
             eventually(tried_often, "the housekeeper to try again")
+            assert "worker lost" not in log.text
+            assert "Traceback" not in log.text
             filling.give_back()
             eventually(lambda: server.status(job_id).status == pb.JOB_STATUS_PENDING, "the job to wait again")
+            eventually(lambda: "worker lost" in log.text, "the log to say so")
+
+    def test_a_log_that_the_disk_has_no_room_to_merge_grows_and_is_merged_once_there_is_room(
+        self, on_disk: tuple[str, str], disk: Path, filling: Filling, tmp_path: Path
+    ) -> None:
+        data, log = tmp_path / "data", disk / "jobs.duckdb.wal"
+
+        def fail_one(server: Served) -> None:
+            job_id = submit(server, VIDEO)
+            assert take(server, job_id) == job_id
+            why = token_hex(LONG_MESSAGE_BYTES // 2)  # no two are equal, so that they do not become smaller
+            server.workers.FailJob(pb.FailJobRequest(job_id=job_id, worker_id=job_id, error_message=why))
+
+        with serving(data, *on_disk) as server:
+            filling.take(leaving=2 * CHECKPOINT_BYTES)
+            must_say_that_the_disk_is_low(lambda: again_and_again(lambda: fail_one(server)))
+            assert log.stat().st_size > 1.5 * CHECKPOINT_BYTES
+            jobs = server.listed()
+            server.process.popen.kill()
+            server.process.exit_code()
+        for _ in range(2):  # a stop does not need the room either
+            with serving(data, *on_disk) as server:
+                must_say_that_the_disk_is_low(lambda: fail_one(server))
+                jobs |= (listed := server.listed())
+                assert listed == jobs
+        with serving(data, *on_disk) as server:
+            filling.give_back()
+            submit(server, VIDEO)
+            eventually(lambda: not log.exists() or log.stat().st_size < CHECKPOINT_BYTES, "the log to be merged")
+            assert set(jobs) < set(server.listed())
 
     def test_a_server_that_starts_on_a_full_disk_serves_what_is_there(
         self, on_disk: tuple[str, str], filling: Filling, tmp_path: Path

@@ -322,8 +322,8 @@ def _worker_cases() -> list[Case]:
     def reading(**chunk: int) -> Callable[[Running], object]:
         return lambda s: ask(s, "GetJobInput", taken(s), **chunk)
 
-    def completing(results_json: bytes) -> Callable[[Running], object]:
-        return lambda s: ask(s, "CompleteJob", taken(s), results_json=results_json)
+    def completing(results_json: bytes, **signature: Any) -> Callable[[Running], object]:
+        return lambda s: ask(s, "CompleteJob", taken(s), results_json=results_json, **signature)
 
     def putting(**chunk: Any) -> Callable[[Running], object]:
         return lambda s: ask(s, "PutJobResults", taken(s), **chunk)
@@ -337,7 +337,7 @@ def _worker_cases() -> list[Case]:
         Case("Dequeue", Reason.INVALID_WAIT, invalid, waiting(seconds=-1), "wait", "wait"),
         Case("Dequeue", Reason.INVALID_WAIT, invalid, waiting(seconds=0, nanos=10**9), "wait", "wait"),
         Case("GetJobInput", Reason.INVALID_RANGE, invalid, reading(offset=-1), "-1", "offset"),
-        Case("GetJobInput", Reason.INVALID_RANGE, invalid, reading(length=-1), "-1", "offset"),
+        Case("GetJobInput", Reason.INVALID_RANGE, invalid, reading(length=-1), "-1", "length"),
         Case("GetJobInput", Reason.INVALID_RANGE, invalid, reading(offset=len(VIDEO) + 1), "end", "offset"),
         Case("GetJobInput", Reason.INPUT_UNREADABLE, Code.DATA_LOSS, lose_video, "missing", names_job=True),
         Case("PutJobResults", Reason.INVALID_RANGE, invalid, putting(offset=-1), "between 0 and 0", "offset"),
@@ -369,6 +369,13 @@ def _worker_cases() -> list[Case]:
         ),
         Case("CompleteJob", Reason.INVALID_RESULTS, invalid, completing(b""), "results_json", "results_json"),
         Case("CompleteJob", Reason.INVALID_RESULTS, invalid, completing(b"[]"), "results_json", "results_json"),
+        *(
+            Case("CompleteJob", Reason.INVALID_RESULTS, invalid, completing(b"", **signature), field, field)
+            for signature, field in (
+                ({"results_sha256": bytes(32)}, "results_size_bytes"),
+                ({"results_size_bytes": 5, "results_sha256": b"x"}, "results_sha256"),
+            )
+        ),
         Case(
             "CompleteJob",
             too_large,

@@ -6,10 +6,13 @@ import gc
 import io
 import json
 import os
+import random
 import re
 import shutil
 import zlib
+from array import array
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +24,10 @@ from job_client import JobClient
 from job_client.__main__ import main
 from job_client.errors import UnsuitableVideo
 from job_client.exports import ExportFormat, export
-from job_client.report.boxes import boxes_of
+from job_client.report.best_frames import best_frames
+from job_client.report.boxes import FIRST_LABEL, boxes_of
 from job_client.report.page import ReportedVideo, render_report
-from job_client.report.thumbnails import best_frames, make_thumbnails
+from job_client.report.thumbnails import make_thumbnails
 from job_client.search import History
 from job_client.timeline import timeline_and_noise, timeline_of
 from shared.process.exit_codes import ExitCode
@@ -234,6 +238,52 @@ def test_the_axis_zooms_and_moves_by_buttons_keys_and_wheel_and_has_round_times(
     becomes("0:00.0 to 0:00.9")
 
 
+def test_the_axis_begins_where_the_video_begins(browser: Browser, report: Report) -> None:
+    results = street()
+    for each in results:
+        each["result"]["timestamp_ms"] += 10_000
+    browser.open(report(results), *WIDE)
+    assert browser.texts("#counts dd")[0] == "0:04.0"
+    eventually(lambda: browser.texts("#range") == ["0:10.0 to 0:14.0"], "the whole video")
+    browser.click("#in")
+    for _ in range(3):
+        browser.click("#earlier")
+    eventually(lambda: browser.texts("#range") == ["0:10.0 to 0:12.0"], "the first half of the video")
+
+
+def test_codes_of_two_formats_that_say_the_same_are_two_rows(browser: Browser, report: Report) -> None:
+    results = [frame(index, {}, {}) for index in range(9)]
+    for each in results:
+        each["result"]["codes"] = [
+            {"format": kind, "text": "4006381333931", "polygon": [[x, 0], [x + 50, 0], [x + 50, 50], [x, 50]]}
+            for x, kind in ((0, "EAN13"), (100, "QRCode"))
+        ]
+    browser.open(report(results), *WIDE)
+    assert names(browser) == ["4006381333931"] * 2
+    assert [text.split(",")[0] for text in browser.texts("#rows .numbers")] == ["EAN13", "QRCode"]
+
+
+def test_twenty_labels_look_different_in_the_lanes_in_the_frame_and_beside_the_names(
+    browser: Browser, report: Report
+) -> None:
+    results = [frame(index, {f"label {number}": 0.9 for number in range(20)}, {}) for index in range(9)]
+    for each in results:
+        for place, found in enumerate(each["result"]["detections"]):
+            found["box"] = [x + 100 * place for x in found["box"]]
+    browser.open(report(results), *WIDE)
+    looks = browser.run("""
+        const lane = (canvas) => {
+            drawLane(canvas);
+            return canvas.getContext("2d").getImageData(canvas.width / 2, 0, 1, canvas.height).data.join();
+        };
+        const line = (polygon) => (({stroke, strokeDasharray}) => stroke + strokeDasharray)(getComputedStyle(polygon));
+        const image = (swatch) => getComputedStyle(swatch).backgroundImage;
+        return [["#rows canvas", lane], ["#overlay polygon", line], ["#rows .swatch", image]].map(
+            ([selector, look]) => [...document.querySelectorAll(selector)].map(look));
+    """)
+    assert [len(set(each)) for each in looks] == [20, 20, 20]
+
+
 def test_everything_can_be_reached_by_keyboard_and_has_a_name(browser: Browser, report: Report) -> None:
     browser.open(report(street()), *WIDE)
     unnamed = """
@@ -415,8 +465,8 @@ def test_there_are_no_more_thumbnails_than_requested_and_the_page_says_so(browse
 
 def test_names_come_before_further_sightings_where_thumbnails_are_few() -> None:
     timeline = timeline_of(frame_results(street()))
-    assert sorted(best_frames(timeline, 4)) == [0, 30, 50, 99]
-    assert sorted(best_frames(timeline, 1000)) == [0, 24, 30, 50, 90, 99]
+    assert sorted(best_frames(timeline)[:4]) == [0, 30, 50, 99]
+    assert sorted(best_frames(timeline)) == [0, 24, 30, 50, 90, 99]
 
 
 def test_thumbnails_that_would_take_too_much_are_left_out_the_least_important_first() -> None:
@@ -441,11 +491,36 @@ def test_there_are_no_thumbnails_of_another_video() -> None:
 
 def test_boxes_that_would_take_too_much_are_those_of_fewer_frames_and_of_the_best() -> None:
     results = frame_results(street())
-    everything, some = boxes_of(results, {7}), boxes_of(results, {7}, max_bytes=400)
-    assert (everything.every, everything.labels) == (1, ["car", "dog"])
-    assert some.every > 1
+    everything, some = boxes_of(results, [7]), boxes_of(results, [7], max_bytes=400)
+    assert everything.labels == ["car", "dog"]
+    assert held_frames(everything.packed) == list(range(100))
     assert len(some.packed) <= 400 < len(everything.packed)
-    assert zlib.decompress(base64.b64decode(some.packed)).startswith(bytes([0, 0, 0, 0, 2, 0, 2, 0]))
+    assert {0, 7} < set(held_frames(some.packed)) < set(range(100))
+
+
+def test_boxes_of_best_frames_take_no_more_than_they_may_and_leave_room_for_other_frames() -> None:
+    chance = random.Random(1)
+    results = [frame(index, {"car": 0.9}, {}) for index in range(300)]
+    for each in results:
+        each["result"]["detections"][0]["box"] = [chance.randrange(1000) for _ in range(4)]
+    wanted = list(range(299, 0, -2))
+    boxes = boxes_of(frame_results(results), wanted, max_bytes=1000)
+    held = held_frames(boxes.packed)
+    assert len(boxes.packed) <= 1000
+    assert 299 in held
+    assert any(index % 2 == 0 for index in held[1:])
+    assert held_frames(boxes_of(frame_results(results), wanted, max_bytes=1).packed) == [0]
+
+
+def held_frames(packed: str) -> list[int]:
+    numbers = iter(array("H", zlib.decompress(base64.b64decode(packed))))
+    held = []
+    for low in numbers:
+        held.append(low + (next(numbers) << 16))
+        for _ in range(next(numbers)):
+            coordinates = 4 if next(numbers) >= FIRST_LABEL else 8
+            list(islice(numbers, coordinates))
+    return held
 
 
 def test_the_video_file_itself_can_be_opened_and_is_shown_at_the_frame(browser: Browser, report: Report) -> None:

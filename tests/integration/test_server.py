@@ -1,6 +1,8 @@
 """The server around the services: listening, health, reflection, waiting workers, an ordered stop."""
 
 import json
+import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +19,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
 from job_api.bootstrap import build_server
-from job_api.listener import AddressUnavailable
+from job_api.listener import PARALLEL_CALLS, AddressUnavailable, server_options
 from job_api.services.dispatch import DEFAULT_CHUNK_BYTES, DispatchService
 from job_api.services.job_queue import Waiter
 from job_api.settings import ApiSettings
@@ -440,6 +442,27 @@ def test_a_request_that_is_no_message_is_refused_and_the_server_goes_on(server: 
     call = server.channel.unary_unary(f"/{JOB_SERVICE}/GetJobStatus", lambda b: b, lambda b: b)
     assert refusal_of(lambda: call(b"\xff\xff\xff")).code is grpc.StatusCode.INVALID_ARGUMENT
     submit(server)
+
+
+def test_a_connection_takes_all_waiting_workers_and_a_bounded_number_of_calls_beside_them(server: Running) -> None:
+    host, port = server.addresses[0].split(":")
+    no_settings_of_the_caller = struct.pack(">xHBxI", 0, 4, 0)
+    with socket.create_connection((host, int(port))) as caller, caller.makefile("rb") as answer:
+        caller.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + no_settings_of_the_caller)
+        length, frame_type = struct.unpack(">xHBxxxxx", answer.read(9))
+        settings = dict(struct.iter_unpack(">HI", answer.read(length)))
+    assert frame_type == 4
+    max_concurrent_streams = settings[3]
+    assert max_concurrent_streams == server.settings.max_waiting_workers + PARALLEL_CALLS
+
+
+def test_a_caller_that_vanished_is_noticed_in_minutes_and_one_behind_full_buffers_has_time(
+    make_settings: MakeSettings,
+) -> None:
+    options = dict(server_options(make_settings()))
+    assert options["grpc.keepalive_time_ms"] <= 60_000
+    assert options["grpc.keepalive_timeout_ms"] == 20_000
+    assert options["grpc.http2.ping_timeout_ms"] == 300_000
 
 
 def test_hundreds_of_calls_at_once_are_all_answered(make_settings: MakeSettings) -> None:

@@ -4,7 +4,7 @@ import gzip
 import threading
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -24,10 +24,11 @@ from job_api.errors import (
     InvalidWait,
     InvalidWorkerId,
     LeaseLost,
+    Overloaded,
 )
 from job_api.message_budget import MessageBudget
 from job_api.repositories.jobs import JobRecord
-from job_api.servicers.job_servicer import JobServicer
+from job_api.servicers.job_servicer import SHORT_ANSWER_BYTES, JobServicer
 from job_api.servicers.worker_servicer import WorkerServicer
 from job_api.services.dispatch import VideoChunk
 from job_api.services.job_queue import Waiter
@@ -96,6 +97,32 @@ class Bench:
 
     def workers(self, rpc: str, request: Any) -> Any:
         return self.call("WorkerService", rpc, request)
+
+
+class TestCharging:
+    LONG = "m" * SHORT_ANSWER_BYTES
+
+    def answer(self, rpc: str, budget: MessageBudget, message: str, call: Call | None = None) -> Any:
+        job = replace(RECORD, error_message=message)
+        fake: Any = Fake({"job": job, "page": ([job], "")})
+        request: Any = pb.GetJobStatusRequest(job_id=TEXT) if rpc == "GetJobStatus" else pb.ListJobsRequest()
+        return getattr(JobServicer(fake, fake, {"p": message}, budget), rpc)(request, call or Call())
+
+    @pytest.mark.parametrize("rpc", ["GetJobStatus", "ListJobs", "ListPipelines"])
+    def test_a_long_answer_counts_until_its_call_has_ended(self, rpc: str) -> None:
+        budget, call = MessageBudget(1 << 20), Call()
+        answer = self.answer(rpc, budget, self.LONG, call)
+        assert budget.used_bytes == answer.ByteSize() > SHORT_ANSWER_BYTES
+        call.end()
+        assert budget.used_bytes == 0
+
+    @pytest.mark.parametrize("rpc", ["GetJobStatus", "ListJobs", "ListPipelines"])
+    def test_a_short_one_needs_no_room(self, rpc: str) -> None:
+        budget = MessageBudget(1 << 20, room_seconds=0.02)
+        budget.add(1 << 20)
+        assert self.answer(rpc, budget, "why")
+        with pytest.raises(Overloaded):
+            self.answer(rpc, budget, self.LONG)
 
 
 class TestJobService:

@@ -24,7 +24,7 @@ def database() -> Iterator[Database]:
 @pytest.fixture
 def writer(database: Database) -> Iterator[GroupWriter]:
     """A writer at work on it."""
-    writer = GroupWriter(database.sessions)
+    writer = GroupWriter(database)
     writer.start()
     yield writer
     writer.close()

@@ -190,7 +190,7 @@ def test_the_limits_reach_the_services() -> None:
         min_free_bytes=4,
         max_wait_seconds=5.0,
         max_chunk_bytes=6,
-        max_results_bytes=7,
+        max_results_bytes=14,
         max_error_message_bytes=8,
         max_lost_workers=9,
         max_inline_results_bytes=10,
@@ -205,9 +205,17 @@ def test_the_limits_reach_the_services() -> None:
         dispatch.max_chunk_bytes,
         dispatch.max_lost_workers,
     ) == (5.0, 6, 9)
-    assert settings.report_limits == ReportLimits(6, 7, 10, 8)
+    assert settings.report_limits == ReportLimits(6, 14, 10, 8)
     assert settings.query_limits == QueryLimits(11, 12, 13)
-    assert settings.largest_payload_bytes == 7
+    assert settings.largest_payload_bytes == 14
+
+
+@pytest.mark.parametrize("flag", ["--max-chunk-bytes", "--max-inline-results-bytes", "--max-error-message-bytes"])
+def test_a_limit_above_that_of_all_messages_is_refused_and_no_default_has_to_be_lowered(flag: str) -> None:
+    largest = ("--max-video-bytes=1000", "--max-results-bytes=2000")
+    load(*largest, f"{flag}=2000")
+    with pytest.raises(InvalidSettings, match=rf"{flag} must not be above"):
+        load(*largest, f"{flag}=2001")
 
 
 def test_a_table_that_is_none_is_a_mistake() -> None:

@@ -4,6 +4,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,9 +13,12 @@ import pytest
 from job_api.call_pool import CallPool
 from job_api.errors import ApiError, Overloaded, PayloadTooLarge
 from job_api.interceptors.backpressure import SMALL_BYTES, STREAM_THREADS, Arrivals
-from job_api.message_budget import MessageBudget
+from job_api.message_budget import OVERTAKEN_SECONDS, MessageBudget
 from tests.conftest import OPTIONAL
-from tests.support.waiting import eventually, opened_at_the_end
+from tests.support import calls
+from tests.support.clock import FakeClock
+from tests.support.descriptors import no_free_descriptor
+from tests.support.waiting import eventually, in_thread, opened_at_the_end
 
 pytestmark = pytest.mark.unit
 
@@ -63,7 +67,8 @@ class Bench:
     """The calls of one server."""
 
     def __init__(self, room_seconds: float = 30.0, threads: int = 8, **how: Any) -> None:
-        self.budget = MessageBudget(LIMIT)
+        self.clock = FakeClock()
+        self.budget = MessageBudget(LIMIT, clock=self.clock)
         self.pool = CallPool(threads, "rpc")
         uploads = {UPLOAD: CallPool(threads, "upload")}
         self.arrivals = Arrivals(self.budget, {UPLOAD: LARGEST, CHUNK: 2 * MIB}, uploads, room_seconds, **how)
@@ -72,6 +77,18 @@ class Bench:
         call: Any = Call(method, peer)
         self.arrivals.let_in(call, self.pool)
         return call
+
+    def late_answer(self, size_bytes: int) -> Future[None]:
+        """Starts an answer for which there is no room, and lets it wait for long; the future ends with its waiting."""
+
+        def charge() -> None:
+            with self.budget.charged(size_bytes, calls.Call()):
+                pass
+
+        waiting = in_thread(charge)
+        eventually(lambda: self.budget.waiting)
+        self.clock.advance(OVERTAKEN_SECONDS)
+        return waiting
 
     def handling(self, size_bytes: int) -> Call:
         """Returns an upload that has arrived and is being handled."""
@@ -237,7 +254,53 @@ def connection() -> Iterator[tuple[str, Callable[[int], None]]]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason=f"{OPTIONAL} only Linux counts what a connection received")
+class TestAnswersThatWaitForLong:
+    def test_the_largest_request_that_is_arriving_makes_room(self, bench: Bench) -> None:
+        bench.budget.add(3 * MIB)
+        with connection() as (of_larger, send_larger), connection() as (of_smaller, send_smaller):
+            larger, smaller = bench.let_in(peer=of_larger), bench.let_in(CHUNK, of_smaller)
+            send_larger(4 * MIB)
+            send_smaller(2 * MIB)
+            bench.counts(9, 9)
+            assert bench.late_answer(2 * MIB).result(20) is None
+            assert isinstance(larger.refusal, Overloaded)
+            assert smaller.refusal is None
+
+    def test_none_is_refused_where_that_makes_not_enough_room(self, bench: Bench) -> None:
+        bench.budget.add(7 * MIB)
+        with connection() as (peer, send):
+            arriving = bench.let_in(peer=peer)
+            send(MIB)
+            bench.counts(8, 8)
+            waiting = bench.late_answer(4 * MIB)
+            send(MIB)
+            bench.counts(9, 9)
+            assert arriving.refusal is None
+            bench.budget.add(-7 * MIB)
+            assert waiting.result(20) is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason=f"{OPTIONAL} only Linux counts what a connection received")
 class TestCallsOnOneConnection:
+    def test_a_look_without_a_free_descriptor_does_not_count_all_that_came_before_for_the_next_one(self) -> None:
+        bench = Bench(stream_seconds=SHORT_SECONDS)
+        bench.arrivals.start()
+        with connection() as (peer, send):
+            earlier = bench.let_in(peer=peer)
+            send(3 * MIB)
+            bench.end(earlier.arrive(3 * MIB))
+            looks = Call(OTHER)
+            looks.has_one_request = False
+            with no_free_descriptor():
+                bench.arrivals.let_in(looks, bench.pool)  # type: ignore[arg-type]
+                eventually(lambda: looks.refusal, "a look")
+            call = bench.let_in(OTHER, peer)
+            send(SEND_BYTES)
+            eventually(lambda: call.refusal or bench.budget.used_bytes, "the next look")
+            assert call.refusal is None
+            call.arrive(10).may_end.set()
+        bench.arrivals.stop()
+
     def test_one_that_is_cancelled_counts_no_longer_although_others_go_on(self, bench: Bench) -> None:
         with connection() as (peer, send):
             cancelled = bench.let_in(peer=peer)

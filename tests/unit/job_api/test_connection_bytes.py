@@ -1,6 +1,5 @@
-"""Asking connections how much they have received."""
+"""Reading how much connections have received."""
 
-import resource
 import socket
 import sys
 from collections.abc import Iterator
@@ -9,7 +8,9 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from job_api.connection_bytes import is_counted, received_bytes, sent_bytes
+from job_api.slow_readers import SlowReaders
 from tests.conftest import OPTIONAL
+from tests.support.descriptors import no_free_descriptor
 from tests.support.waiting import eventually
 
 pytestmark = [
@@ -62,13 +63,9 @@ def test_a_peer_that_is_gone_or_whose_bytes_nobody_counts_is_left_out() -> None:
     assert (is_counted(peer), is_counted("unix:")) == (True, False)
 
 
-def test_a_process_without_a_free_descriptor_counts_nothing_and_goes_on() -> None:
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+def test_without_a_free_descriptor_nothing_is_known_which_is_not_that_all_are_gone() -> None:
     with connection("::", "127.0.0.1") as (_, _, peer):
-        soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-        resource.setrlimit(resource.RLIMIT_NOFILE, (0, most))
-        try:
-            assert received_bytes([peer]) == {}
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, most))
+        with no_free_descriptor():
+            assert received_bytes([peer]) is None
+            assert SlowReaders().among([peer]) == set()
         assert received_bytes([peer]) == {peer: 0}

@@ -1,11 +1,15 @@
 """The data folder: any name, one server, and what the watch says about it."""
 
+import errno
+import os
 import shutil
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from filelock import SoftFileLock
 
 from job_api.bootstrap import STAGING_FOLDER, build_services
 from job_api.core.database import Database, DatabaseUnavailable
@@ -83,6 +87,19 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         DataFolder(tmp_path / "file" / "data").lock(0.0, NEVER)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="optional: every file system of Windows has locks")
+def test_without_locks_of_the_file_system_a_dead_holder_is_still_recognised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_file: int, _operation: int) -> None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.warns(UserWarning, match="flock not supported"):
+        DataFolder(tmp_path).lock(0.0, NEVER)
+    assert SoftFileLock(tmp_path / LOCK_NAME).pid == os.getpid()  # by which it is seen whether the holder lives
+
+
 @pytest.mark.parametrize("is_made_again", [False, True])
 def test_a_folder_that_was_deleted_is_gone_also_where_another_has_its_place(
     folder: DataFolder, tmp_path: Path, is_made_again: bool
@@ -126,6 +143,23 @@ def test_a_read_only_folder_is_not_serving_until_it_can_be_written_and_one_that_
     shutil.rmtree(tmp_path / "data")
     assert health.ended.wait(20)
     assert (health.told, watch.failure) == ([False, True, False], "the data folder was deleted or replaced")
+
+
+@pytest.mark.parametrize("is_made_again", [False, True])
+def test_a_database_that_is_deleted_or_replaced_ends_the_server(
+    folder: DataFolder, tmp_path: Path, is_made_again: bool
+) -> None:
+    database, health = Database(f"duckdb:///{tmp_path / 'elsewhere' / 'jobs.duckdb'}"), Health()
+    database.open()
+    assert not database.is_gone()
+    shutil.move(tmp_path / "elsewhere", tmp_path / "moved")
+    if is_made_again:
+        shutil.copytree(tmp_path / "moved", tmp_path / "elsewhere")
+    watch = DiskWatch(folder, database, health.told.append, health.ended.set, interval_seconds=0.01)
+    watch.start()
+    assert health.ended.wait(20)
+    assert (health.told, watch.failure) == ([False], "the database was deleted or replaced")
+    database.close()
 
 
 def test_a_database_that_failed_ends_the_server(folder: DataFolder, database: Database) -> None:

@@ -396,6 +396,19 @@ class TestLeases:
         assert services.dispatch.expire_leases() == 0
         assert take(services, "w2") == job
 
+    def test_leases_that_cannot_be_ended_on_a_full_disk_are_one_line_in_the_log_and_no_lost_worker_yet(
+        self, services: Services, jobs: JobHooks, clock: FakeClock, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        for worker_id in ("w1", "w2", "w3"):
+            running(services, worker_id)
+        clock.advance(LEASE_SECONDS)
+        jobs.before_move = raises(DiskLow("the disk is full"))
+        assert services.dispatch.expire_leases() == 0
+        jobs.before_move = None
+        [record] = caplog.records
+        assert (record.message, record.exc_info) == ("leases not ended, trying again", None)
+        assert services.dispatch.expire_leases() == 3
+
     @pytest.mark.parametrize("how", ["expired", "released"])
     def test_a_requeued_job_wakes_a_waiting_worker(self, services: Services, clock: FakeClock, how: str) -> None:
         job = running(services)

@@ -64,7 +64,7 @@ RETRIED = {"DiskLow", "Overloaded", "ShuttingDown", "StorageUnavailable"}
 
 def make(error: type[ApiError]) -> ApiError:
     """Make an error of this class with the arguments of its constructor."""
-    known = {"job_id": UNKNOWN_JOB, "message": "what was wrong"}
+    known = {"job_id": UNKNOWN_JOB, "message": "what was wrong", "field": "the_field"}
     return error(**{name: known[name] for name in inspect.signature(error).parameters})
 
 

@@ -1,6 +1,7 @@
 """Writes to the database, committed in groups by one thread."""
 
 import threading
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import duckdb
@@ -9,8 +10,9 @@ from sqlalchemy import event, func, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from job_api.core.database import Database
+from job_api.core.database import CHECKPOINT_BYTES, Database
 from job_api.core.group_writer import GroupWriter
+from job_api.core.migrations import migrate
 from job_api.errors import DiskLow
 from job_api.models.job import Job
 from tests.support.waiting import eventually, in_thread, opened_at_the_end
@@ -77,7 +79,7 @@ def test_writes_that_wait_together_are_one_commit(database: Database, writer: Gr
 
 
 def test_a_group_has_a_largest_size(database: Database) -> None:
-    writer = GroupWriter(database.sessions, max_group=4)
+    writer = GroupWriter(database, max_group=4)
     writer.start()
     counted = commits(database)
     run_together(writer, [insert] * 10)
@@ -121,7 +123,7 @@ def test_after_a_failure_the_writer_goes_on(database: Database, writer: GroupWri
 
 
 def test_a_write_after_closing_is_refused(database: Database) -> None:
-    writer = GroupWriter(database.sessions)
+    writer = GroupWriter(database)
     writer.start()
     writer.close()
     with pytest.raises(RuntimeError):
@@ -139,9 +141,31 @@ def test_a_disk_without_space_is_low_for_that_write_alone(database: Database, wr
 
 @pytest.mark.parametrize("max_group", [1, 3, 128])
 def test_closing_commits_what_waits(database: Database, max_group: int) -> None:
-    writer = GroupWriter(database.sessions, max_group)
+    writer = GroupWriter(database, max_group)
     waiting = [in_thread(lambda: writer.run(insert)) for _ in range(7)]
     eventually(lambda: writer.waiting == 7, "the writes to wait")
     in_thread(lambda: (writer.start(), writer.close())).result(30)
     assert rows(database) == 7
     assert len({write.result(10) for write in waiting}) == 7
+
+
+def test_the_databases_log_is_merged_once_it_is_long_and_when_the_database_is_closed(tmp_path: Path) -> None:
+    database, log = Database(f"duckdb:///{tmp_path / 'jobs.duckdb'}"), tmp_path / "jobs.duckdb.wal"
+    database.open()
+    migrate(database)
+    writer = GroupWriter(database)
+    writer.start()
+
+    def fail_with_a_long_message(session: Session) -> None:
+        session.add(Job(pipeline_id="ocr", input_path="key", error_message="x" * (CHECKPOINT_BYTES // 4)))
+
+    for _ in range(8):
+        writer.run(fail_with_a_long_message)
+    eventually(lambda: not log.exists() or log.stat().st_size < CHECKPOINT_BYTES, "the log to be merged")
+    writer.run(insert)
+    writer.close()
+    database.close()
+    assert not log.exists()
+    database.open()
+    assert rows(database) == 9
+    database.close()

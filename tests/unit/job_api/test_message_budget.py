@@ -1,5 +1,6 @@
 """Charging answers to the budget of messages."""
 
+import threading
 from collections.abc import Collection
 from functools import partial
 
@@ -10,7 +11,7 @@ from job_api.message_budget import MAX_WAITING, OVERTAKEN_SECONDS, MessageBudget
 from job_api.slow_readers import PATIENCE_SECONDS, SlowReaders
 from tests.support.calls import Call
 from tests.support.clock import FakeClock
-from tests.support.waiting import eventually, in_thread
+from tests.support.waiting import eventually, in_thread, opened_at_the_end
 
 pytestmark = pytest.mark.unit
 
@@ -135,12 +136,58 @@ def test_looks_at_slow_readers_count_no_more_once_nobody_waits() -> None:
     assert slow_readers.among(["quiet"]) == set()
 
 
-def test_small_ones_and_those_that_are_still_made_are_not() -> None:
-    budget, small = MessageBudget(1280, SHORT_SECONDS, slow_readers=Slow()), Call()
-    charge(budget, 10, small)
+def test_many_small_ones_that_are_read_too_slowly_are_ended_as_far_as_another_needs_it() -> None:
+    budget = MessageBudget(1280, slow_readers=Slow())
+    for _ in range(128):
+        charge(budget, 10)
+    charge(budget, 10)
+    assert budget.used_bytes == 1280
+    charge(budget, 640)
+    assert budget.used_bytes == 640
+
+
+def test_those_that_are_still_made_are_not_ended_and_no_others_in_vain() -> None:
+    budget = MessageBudget(1280, SHORT_SECONDS, slow_readers=Slow())
+    charge(budget, 10)
     with budget.charged(300, Call()), pytest.raises(Overloaded):
         charge(budget, 640)
     assert budget.used_bytes == 310
+
+
+def test_bytes_are_counted_while_another_looks_for_those_that_are_read_too_slowly() -> None:
+    """Bytes are counted on gRPC's own thread, and a look reads files."""
+    is_looking, may_end = threading.Event(), threading.Event()
+
+    class Looking(SlowReaders):
+        def among(self, peers: Collection[str]) -> set[str]:
+            is_looking.set()
+            assert may_end.wait(20)
+            return set()
+
+    budget = MessageBudget(100, slow_readers=Looking())
+    budget.add(100)
+    waiting = in_thread(lambda: charge(budget, 10))
+    with opened_at_the_end(may_end):
+        assert is_looking.wait(20)
+        in_thread(lambda: budget.add(-100)).result(5)
+    assert waiting.result(20) is None
+
+
+def test_what_has_waited_for_long_is_due_unless_other_answers_leave_no_room() -> None:
+    clock = FakeClock()
+    budget = MessageBudget(1280, clock=clock)
+    charge(budget, 320)
+    budget.add(960)
+    calls = [Call(), Call()]
+    large, small = (in_thread(partial(charge, budget, size, call)) for size, call in zip((640, 10), calls, strict=True))
+    eventually(lambda: budget.waiting == 2)
+    assert budget.due_bytes == 0
+    clock.advance(OVERTAKEN_SECONDS)
+    assert budget.due_bytes == 10
+    budget.add(-960)
+    assert small.result(20) is None
+    calls[0].end()
+    assert isinstance(large.exception(20), Overloaded)
 
 
 def test_one_waits_until_there_is_room_for_it() -> None:

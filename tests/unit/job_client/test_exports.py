@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,10 @@ def span(text: str, start_ms: float = 0.0, end_ms: float = 40.0, top: float = 30
     return replace(given, **changed)
 
 
+def wide_braces(text: str) -> str:
+    return text.replace("{", "\uff5b").replace("}", "\uff5d")
+
+
 def timeline(*texts: TextSpan, objects: tuple[ObjectSpan, ...] = (), codes: tuple[CodeSpan, ...] = ()) -> Timeline:
     return Timeline(texts, objects, codes, 100, 0.0, 4000.0)
 
@@ -127,24 +132,52 @@ class TestSubtitles:
         assert len(list(srt_library.parse(srt(timeline(upper, later))))) == 2
 
     def test_lines_side_by_side_are_two_subtitles(self) -> None:
-        right = replace(span("Paris"), box=(400.0, 302.0, 500.0, 322.0))
+        right = replace(span("Paris"), first_box=(400.0, 302.0, 500.0, 322.0))
         assert len(list(srt_library.parse(srt(timeline(span("London"), right))))) == 2
+
+    def test_the_lines_of_a_moving_paragraph_are_one_subtitle_wherever_each_was_read_best(self) -> None:
+        upper, lower = span("We should", top=500.0), span("have asked", top=522.0)
+        lower = replace(lower, box=(100.0, 277.0, 300.0, 297.0))  # the paragraph scrolls up
+        [subtitle] = srt_library.parse(srt(timeline(lower, upper)))
+        assert subtitle.content == "We should\nhave asked"
+
+    @pytest.mark.parametrize("frame_ms", [Fraction(1000, 30), Fraction(1000, 24), Fraction(1001, 30)], ids=str)
+    @pytest.mark.parametrize("written", [srt, vtt, ass])
+    def test_a_subtitle_is_shown_in_exactly_its_frames(
+        self, written: Callable[[Timeline], str], frame_ms: Fraction
+    ) -> None:
+        lines = [
+            span(
+                "text", float(first * frame_ms), float((first + 3) * frame_ms), first_frame=first, last_frame=first + 2
+            )
+            for first in range(300)
+        ]
+        for first, event in enumerate(SSAFile.from_string(written(timeline(*lines)))):
+            shown = [index for index in range(310) if event.start <= index * frame_ms < event.end]
+            assert shown == [first, first + 1, first + 2]
 
     def test_hours_are_counted(self) -> None:
         [subtitle] = srt_library.parse(srt(timeline(span("late", 3_723_004.6, 3_723_044.6))))
-        assert subtitle.start == timedelta(hours=1, minutes=2, seconds=3, milliseconds=5)
+        assert subtitle.start == timedelta(hours=1, minutes=2, seconds=3, milliseconds=4)
 
     # pysubs2 1.9 reads it as meant, and suspects that a line with one time was to have two.
     @pytest.mark.filterwarnings("ignore:Possible missed subtitle")
     @given(LINES)
     @example("C:\\New {\\p1} \\N <b>")
     @example("12:30:15.250")
+    @example("<i>")
+    @example("a < b, c > d {x}")
     def test_any_line_of_text_is_one_subtitle(self, text: str) -> None:
         assume(not FORGED.search(text))
         written = srt(timeline(span(text)))
         [subtitle] = srt_library.parse(written)
-        assert subtitle.content == text
-        assert len(SSAFile.from_string(written, format_="srt")) == 1
+        [event] = SSAFile.from_string(written, format_="srt")
+        for read in (subtitle.content, event.plaintext):
+            assert read.replace(WORD_JOINER, "") == wide_braces(text).replace(WORD_JOINER, "")
+
+    def test_text_of_srt_has_invisible_characters_only_where_markup_would_begin(self) -> None:
+        [subtitle] = srt_library.parse(srt(timeline(span(r"1 < 2 <b> C:\Users\New"))))
+        assert subtitle.content == rf"1 < 2 <{WORD_JOINER}b> C:\Users\{WORD_JOINER}New"
 
     @pytest.mark.filterwarnings("ignore:Possible missed subtitle")
     @given(LINES)
@@ -160,8 +193,7 @@ class TestSubtitles:
     @example("C:\\New {\\p1} \\N <b>")
     def test_any_line_of_text_is_plain_text_in_ass(self, text: str) -> None:
         [event] = SSAFile.from_string(ass(timeline(span(text))))
-        shown = text.replace("{", "\uff5b").replace("}", "\uff5d")
-        assert event.plaintext.replace(WORD_JOINER, "") == shown.replace(WORD_JOINER, "")
+        assert event.plaintext.replace(WORD_JOINER, "") == wide_braces(text).replace(WORD_JOINER, "")
 
     def test_ass_has_the_place_and_the_size_of_each_line(self) -> None:
         moving = replace(span("credits", top=500.0), last_box=(100.0, 400.0, 300.0, 420.0))
@@ -287,6 +319,14 @@ class TestCoco:
         assert [each["track_id"] for each in read.loadAnns(read.getAnnIds())] == [1] * 5
         weak = self.read(frame_results([frame(0, {"car": 0.3}, {})]), tmp_path)
         assert "track_id" not in weak.loadAnns(weak.getAnnIds())[0]
+
+    @pytest.mark.filterwarnings("ignore:__array__ implementation")  # of pycocotools 2.0.11 with NumPy 2
+    def test_annotations_can_be_drawn_and_masked(self, tmp_path: Path) -> None:
+        read = self.read(FRAME_RESULTS, tmp_path, (320, 240))
+        [car] = read.loadAnns(read.getAnnIds(imgIds=[0]))
+        assert car["segmentation"] == [[10.0, 20.0, 60.0, 20.0, 60.0, 80.0, 10.0, 80.0]]
+        assert read.annToMask(car)[20:80, 10:60].all()
+        assert read.annToMask(car).sum() == car["area"]
 
     def test_without_a_size_none_is_claimed(self, tmp_path: Path) -> None:
         assert "width" not in self.read(FRAME_RESULTS, tmp_path).loadImgs([0])[0]

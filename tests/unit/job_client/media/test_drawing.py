@@ -153,6 +153,14 @@ def test_a_smoothed_box_follows_a_thing_that_moves_and_does_not_tremble() -> Non
     assert max(abs(left - (13 + index)) for index, left in enumerate(lefts)) < 0.5
 
 
+def test_a_smoothed_box_is_at_its_place_before_and_after_frames_in_which_the_thing_was_missed() -> None:
+    frames = frame_results([frame(index, {} if 10 <= index < 30 else {"car": 0.9}, {}) for index in range(40)])
+    smoothed = drawn_frames(frames, Selection(smooth=True, track_ids=True))
+    assert {one.track_ids for one in smoothed} == {(1,), ()}
+    for plain, drawn in zip(frames, smoothed, strict=True):
+        assert [found.box for found in drawn.result.detections] == [found.box for found in plain.detections]
+
+
 @pytest.mark.parametrize(
     "text",
     ["Exit", "Ausgang für Gäste", "Выход", "Έξοδος", "出口", "出口のご案内", "비상구", "مخرج", "יציאה"],

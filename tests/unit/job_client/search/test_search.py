@@ -1,5 +1,8 @@
 """What was submitted and what was read, kept in files that may be damaged, and found again."""
 
+import random
+import zlib
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -7,7 +10,9 @@ import pytest
 from filelock import FileLock
 
 from job_client.search import History, IndexedLine, TextIndex, matches
-from job_client.timeline import TextSpan
+from job_client.search.text_index import VERSION
+from job_client.timeline import TextSpan, timeline_of
+from shared.results import FrameResult, TextLine
 
 pytestmark = pytest.mark.unit
 
@@ -21,6 +26,24 @@ def span(text: str, start_ms: float = 0.0) -> TextSpan:
 
 def line(text: str, start_ms: float = 0.0) -> IndexedLine:
     return IndexedLine(text, 3, 9, start_ms, start_ms + 280.0, 5, 0.98)
+
+
+READINGS = ("I have 3 dogs.", "I have 3 dogs", "I have 4 dogs.", "Let it be", "Let it go", "Let lt be", "Y", "", "")
+
+
+def results() -> Iterator[FrameResult]:
+    """Yield frames with four lines of text that move, flicker, and follow each other, at two frame rates."""
+    drawn = random.Random(1)
+    shown = list(READINGS[:4])
+    for index in range(600):
+        lines = []
+        for row in range(4):
+            shown[row] = drawn.choice(READINGS) if drawn.random() < 0.05 else shown[row]
+            text = drawn.choice(READINGS) if drawn.random() < 0.05 else shown[row]
+            left, top = 100.0 + index % 100, 100.0 * row
+            corners = ((left, top), (left + 200, top), (left + 200, top + 30), (left, top + 30))
+            lines += [TextLine(text=text, confidence=drawn.choice((0.6, 0.9, 0.99)), polygon=corners)] * bool(text)
+        yield FrameResult(index, index * 40.0 if index < 300 else index * 100.0, (), tuple(lines), {})
 
 
 @pytest.fixture
@@ -115,6 +138,13 @@ class TestTextIndex:
         index.add("b", [])
         assert index.lines_of("a") == [line("STOP"), line("Ausfahrt", 400.0)]
         assert index.lines_of("b") == []
+
+    def test_its_version_changes_with_what_the_timeline_makes_of_results(self) -> None:
+        lines = [
+            (span.text, span.first_frame, span.last_frame, span.best_frame) for span in timeline_of(results()).texts
+        ]
+        made = zlib.crc32(repr(lines).encode())
+        assert (VERSION, made) == (3, 4212180557), "the timeline has changed: raise VERSION, and state what is made"
 
     def test_a_folder_that_cannot_be_written_to_keeps_nothing_and_is_no_error(self, tmp_path: Path) -> None:
         (tmp_path / "file").touch()

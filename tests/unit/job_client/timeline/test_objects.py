@@ -77,6 +77,15 @@ def test_two_labels_for_one_thing_are_one_object_with_the_label_of_most() -> Non
     assert spans(objects_of(flicker * 5)) == [("car", 0, 14)]
 
 
+@pytest.mark.parametrize("frames_between", [0, 10])
+def test_another_thing_that_a_cut_shows_at_the_place_of_one_is_another_object(frames_between: int) -> None:
+    dog = Detection(label="dog", confidence=0.9, box=(100.0, 300.0, 300.0, 420.0))
+    person = Detection(label="person", confidence=0.9, box=(220.0, 100.0, 380.0, 470.0))
+    begun = 60 + frames_between
+    objects = objects_of([[dog]] * 60 + [[]] * frames_between + [[person]] * 90)
+    assert spans(objects) == [("dog", 0, 59), ("person", begun, begun + 89)]
+
+
 @pytest.mark.parametrize(("first_ms", "label"), [(40.0, "truck"), (2000.0, "car")])
 def test_a_label_counts_by_the_time_for_which_its_frame_is_shown(first_ms: float, label: str) -> None:
     labels = ["car"] + ["truck"] * 5
@@ -99,7 +108,7 @@ def test_what_is_found_for_a_moment_is_noise() -> None:
     assert spans(objects_of([[found("dog", 0.0, confidence=0.9)]] * 3)) == [("dog", 0, 2)]
 
 
-def test_the_best_frame_and_its_box_are_told() -> None:
+def test_the_best_frame_is_that_of_the_highest_confidence() -> None:
     frames = [[found("car", float(n), confidence=0.6 + 0.03 * (10 - abs(n - 7)))] for n in range(15)]
     [car] = objects_of(frames)
     assert (car.best_frame, round(car.confidence, 2), car.box[0]) == (7, 0.9, 7.0)

@@ -49,6 +49,14 @@ def test_a_line_that_comes_again_is_another_one() -> None:
     assert texts_of(again, gap_ms=1000.0) == [("Good morning", 0, 39)]
 
 
+@pytest.mark.parametrize(("confidence", "frames_absent"), [(0.6, 48), (0.5, 96), (0.4, 228)])
+def test_noise_does_not_bridge_a_longer_gap(confidence: float, frames_absent: int) -> None:
+    sale = shown(("SALE TODAY", 25))
+    absent = [[line("Y", confidence)] if n % 12 == 11 else [] for n in range(frames_absent)]
+    back = 25 + frames_absent
+    assert texts_of([*sale, *absent, *sale]) == [("SALE TODAY", 0, 24), ("SALE TODAY", back, back + 24)]
+
+
 def test_what_is_read_differently_in_some_frames_is_one_line() -> None:
     readings = shown(
         ("DOLLARAMA", 24), ("DOLLARAM", 4), ("DOLLARAMA", 1), ("DOLLARAM", 20), ("DOLLARAME", 9), ("DOLLARAMA", 7)
@@ -65,7 +73,7 @@ def test_no_single_reading_need_be_right() -> None:
     assert texts_of([[line(text)] for text in wrong]) == [("HELLO WORLD AGAIN", 0, 14)]
 
 
-def test_the_surer_readings_count_more() -> None:
+def test_readings_of_higher_confidence_count_more() -> None:
     mixed = [[line("Good moming", 0.7)]] * 12 + [[line("Good morning", 0.99)]] * 8
     assert [text for text, *_ in texts_of(mixed)] == ["Good morning"]
 
@@ -107,6 +115,11 @@ def test_a_counter_that_changes_in_every_frame_is_a_line_for_each_frame() -> Non
 
 def test_one_wrong_digit_for_a_moment_is_no_change() -> None:
     assert texts_of(shown(("CFBD-353", 20), ("CFBD-358", 1), ("CFBD-353", 20))) == [("CFBD-353", 0, 40)]
+
+
+def test_a_wrong_punctuation_mark_in_a_line_with_a_number_is_no_change() -> None:
+    readings = (["Open 24/7"] * 9 + ["Open 24-7"]) * 5
+    assert texts_of([[line(text, 0.99)] for text in readings]) == [("Open 24/7", 0, 49)]
 
 
 def test_a_line_that_moves_is_one_line() -> None:
@@ -193,8 +206,11 @@ def test_a_word_that_flashes_up_in_two_frames_is_kept(flash: str) -> None:
     assert texts_of(shown(("", 10), (flash, 2), ("", 10))) == [(flash, 10, 11)]
 
 
-def test_noise_at_the_place_of_a_line_does_not_cut_it() -> None:
-    assert texts_of(shown(("Good morning", 20), ("xvq", 1), ("Good morning", 20))) == [("Good morning", 0, 40)]
+@pytest.mark.parametrize(("count", "fps"), [(1, 10), (1, 25), (2, 60)])
+def test_noise_at_the_place_of_a_line_does_not_cut_it(count: int, fps: int) -> None:
+    noise = shown(("Good morning", 20), ("xvq", count), ("Good morning", 20))
+    [span] = timeline_of(frames(noise, 1000.0 / fps)).texts
+    assert (span.text, span.frames, span.last_frame) == ("Good morning", 40, 39 + count)
 
 
 def test_other_text_for_a_moment_at_the_place_of_a_line_is_noise_and_is_kept_where_all_is() -> None:
@@ -213,6 +229,26 @@ def test_a_frame_that_is_shown_for_long_is_no_moment(seconds: int) -> None:
 @pytest.mark.parametrize("confidence", [1e26, -3.0])
 def test_any_confidence_that_a_plugin_states_is_taken(confidence: float) -> None:
     timeline_of(frames([[line("Good morning", confidence)], [line("Good evening", 0.9)]] * 5))
+
+
+@pytest.mark.parametrize("fps", [10, 25, 60])
+@pytest.mark.parametrize(
+    ("parts", "starts"),
+    [
+        ([("Option A is correct", 3.0), ("Option B is correct", 2.2), ("The end", 1.0)], [0.0, 3.0, 5.2]),
+        ([("I like cats", 2.0), ("I like rats", 0.4), ("The end", 1.0)], [0.0, 2.0, 2.4]),
+        ([("Welcome to the show", 1.0), ("Welcome to the shov", 0.6), ("The end", 1.0)], [0.0, 1.6]),
+        ([("", 1.0), ("Y", 0.2)], []),
+        ([("", 1.0), ("Y", 0.4)], [1.0]),
+    ],
+    ids=("next-long-line", "next-line", "misreading", "texture", "lone-character"),
+)
+def test_what_lasts_is_the_same_at_any_frame_rate(
+    parts: list[tuple[str, float]], starts: list[float], fps: int
+) -> None:
+    readings = [[line(text, 0.99)] if text else [] for text, seconds in parts for _ in range(round(seconds * fps))]
+    spans = timeline_of(frames(readings, 1000.0 / fps)).texts
+    assert [round(span.start_ms / 1000, 1) for span in spans] == starts
 
 
 def test_noise_before_and_behind_a_line_does_not_lengthen_it() -> None:

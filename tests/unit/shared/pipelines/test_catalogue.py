@@ -134,7 +134,8 @@ def test_clients_are_told_what_the_file_says_or_else_what_follows_from_it() -> N
     assert settings.catalogue.describe(settings.pipelines[4:], settings.profile) == {
         "signs": "Road signs, one class a sign. Profile balanced.",
         "captions": "Text (PaddleOCR) in every frame. Languages: ko, en. Profile fast: text is looked for at a long "
-        "side of 640 pixels, small type above 1080p at 1/3 of the size too; some small text is missed.",
+        "side of 640 pixels, small type above 1080p at 1/3 of the size too; some small text is missed, "
+        "long lines are read at 0.8 of their width.",
         "people": "Objects (YOLO detection) in every frame. Objects: person. Profile balanced.",
     }
 

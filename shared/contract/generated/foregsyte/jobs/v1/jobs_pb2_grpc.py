@@ -99,7 +99,8 @@ class JobServiceServicer:
     def GetJobResults(self, request, context):
         """Returns the results of a completed job, frame by frame.
 
-        Called by clients. Blocks for the time it takes to read the stored results. Safe to repeat.
+        Called by clients. Blocks for the time it takes to read the stored results, and up to 30 s while other answers have
+        the server's memory; then it is refused (OVERLOADED). Safe to repeat.
 
         Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_FORMAT), NOT_FOUND (JOB_NOT_FOUND, JOB_NOT_COMPLETED,
         JOB_FAILED), RESOURCE_EXHAUSTED (PAYLOAD_TOO_LARGE: too large to be answered as frames, so request
@@ -422,7 +423,8 @@ class WorkerServiceServicer:
     def GetJobInput(self, request, context):
         """Returns one chunk of the job's video, with the pipeline to run and the size of the whole video.
 
-        Called by the worker that holds the job. Does not block. Safe to repeat. Does not renew the lease.
+        Called by the worker that holds the job. Blocks up to 30 s while other answers have the server's memory; then it is
+        refused (OVERLOADED). Safe to repeat. Does not renew the lease.
 
         Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_WORKER_ID, INVALID_RANGE), NOT_FOUND (JOB_NOT_FOUND),
         FAILED_PRECONDITION (LEASE_LOST), DATA_LOSS (INPUT_UNREADABLE: the stored video is missing).

@@ -65,7 +65,8 @@ class JobServiceStub:
     GetJobResults: _grpc.UnaryUnaryMultiCallable[_jobs_pb2.GetJobResultsRequest, _jobs_pb2.GetJobResultsResponse]
     """Returns the results of a completed job, frame by frame.
 
-    Called by clients. Blocks for the time it takes to read the stored results. Safe to repeat.
+    Called by clients. Blocks for the time it takes to read the stored results, and up to 30 s while other answers have
+    the server's memory; then it is refused (OVERLOADED). Safe to repeat.
 
     Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_FORMAT), NOT_FOUND (JOB_NOT_FOUND, JOB_NOT_COMPLETED,
     JOB_FAILED), RESOURCE_EXHAUSTED (PAYLOAD_TOO_LARGE: too large to be answered as frames, so request
@@ -117,7 +118,8 @@ class JobServiceAsyncStub(JobServiceStub):
     GetJobResults: _aio.UnaryUnaryMultiCallable[_jobs_pb2.GetJobResultsRequest, _jobs_pb2.GetJobResultsResponse]  # type: ignore[assignment]
     """Returns the results of a completed job, frame by frame.
 
-    Called by clients. Blocks for the time it takes to read the stored results. Safe to repeat.
+    Called by clients. Blocks for the time it takes to read the stored results, and up to 30 s while other answers have
+    the server's memory; then it is refused (OVERLOADED). Safe to repeat.
 
     Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_FORMAT), NOT_FOUND (JOB_NOT_FOUND, JOB_NOT_COMPLETED,
     JOB_FAILED), RESOURCE_EXHAUSTED (PAYLOAD_TOO_LARGE: too large to be answered as frames, so request
@@ -184,7 +186,8 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_jobs_pb2.GetJobResultsResponse, _abc.Awaitable[_jobs_pb2.GetJobResultsResponse]]:
         """Returns the results of a completed job, frame by frame.
 
-        Called by clients. Blocks for the time it takes to read the stored results. Safe to repeat.
+        Called by clients. Blocks for the time it takes to read the stored results, and up to 30 s while other answers have
+        the server's memory; then it is refused (OVERLOADED). Safe to repeat.
 
         Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_FORMAT), NOT_FOUND (JOB_NOT_FOUND, JOB_NOT_COMPLETED,
         JOB_FAILED), RESOURCE_EXHAUSTED (PAYLOAD_TOO_LARGE: too large to be answered as frames, so request
@@ -251,7 +254,8 @@ class WorkerServiceStub:
     GetJobInput: _grpc.UnaryUnaryMultiCallable[_jobs_pb2.GetJobInputRequest, _jobs_pb2.GetJobInputResponse]
     """Returns one chunk of the job's video, with the pipeline to run and the size of the whole video.
 
-    Called by the worker that holds the job. Does not block. Safe to repeat. Does not renew the lease.
+    Called by the worker that holds the job. Blocks up to 30 s while other answers have the server's memory; then it is
+    refused (OVERLOADED). Safe to repeat. Does not renew the lease.
 
     Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_WORKER_ID, INVALID_RANGE), NOT_FOUND (JOB_NOT_FOUND),
     FAILED_PRECONDITION (LEASE_LOST), DATA_LOSS (INPUT_UNREADABLE: the stored video is missing).
@@ -333,7 +337,8 @@ class WorkerServiceAsyncStub(WorkerServiceStub):
     GetJobInput: _aio.UnaryUnaryMultiCallable[_jobs_pb2.GetJobInputRequest, _jobs_pb2.GetJobInputResponse]  # type: ignore[assignment]
     """Returns one chunk of the job's video, with the pipeline to run and the size of the whole video.
 
-    Called by the worker that holds the job. Does not block. Safe to repeat. Does not renew the lease.
+    Called by the worker that holds the job. Blocks up to 30 s while other answers have the server's memory; then it is
+    refused (OVERLOADED). Safe to repeat. Does not renew the lease.
 
     Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_WORKER_ID, INVALID_RANGE), NOT_FOUND (JOB_NOT_FOUND),
     FAILED_PRECONDITION (LEASE_LOST), DATA_LOSS (INPUT_UNREADABLE: the stored video is missing).
@@ -424,7 +429,8 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_jobs_pb2.GetJobInputResponse, _abc.Awaitable[_jobs_pb2.GetJobInputResponse]]:
         """Returns one chunk of the job's video, with the pipeline to run and the size of the whole video.
 
-        Called by the worker that holds the job. Does not block. Safe to repeat. Does not renew the lease.
+        Called by the worker that holds the job. Blocks up to 30 s while other answers have the server's memory; then it is
+        refused (OVERLOADED). Safe to repeat. Does not renew the lease.
 
         Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_WORKER_ID, INVALID_RANGE), NOT_FOUND (JOB_NOT_FOUND),
         FAILED_PRECONDITION (LEASE_LOST), DATA_LOSS (INPUT_UNREADABLE: the stored video is missing).

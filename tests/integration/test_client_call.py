@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 import pytest
 
-from job_api.interceptors.results_call import ResultsCall
+from job_api.interceptors.client_call import ClientCall
 from job_api.server import JOB_SERVICE
 from shared.contract.channel import CHANNEL_OPTIONS
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
@@ -22,10 +22,10 @@ MB = 1_000_000
 
 
 def test_its_caller_is_told_why() -> None:
-    calls, has_ended = list[ResultsCall](), threading.Event()
+    calls, has_ended = list[ClientCall](), threading.Event()
 
     def answer(request: bytes, context: grpc.ServicerContext) -> bytes:
-        calls.append(ResultsCall(context))
+        calls.append(ClientCall(context))
         assert calls[0].add_callback(has_ended.set)
         return bytes(60 * MB)  # more than can be under way to a slow caller
 

@@ -1,4 +1,4 @@
-"""Ending GetJobResults while its answer is sent, with a status that says why."""
+"""Ending a client's call while its answer is sent, with a status that says why."""
 
 from collections.abc import Callable
 
@@ -8,8 +8,8 @@ from job_api.errors import Overloaded
 from job_api.interceptors.error_mapping import answer_to
 
 
-class ResultsCall:
-    """A call of GetJobResults as the budget of messages sees it.
+class ClientCall:
+    """A call of JobService as the budget of messages sees it.
 
     gRPC decides on the status of an answer together with the answer, and ends a call that is cancelled later with
     CANCELLED. Below its public names it takes a code and a message then; details, such as a reason, it never takes.
