@@ -35,7 +35,7 @@ FITTED_FROM = 0.02
 LEAST_SLOPE = 0.1
 """The order of what is found stays."""
 
-STEPS = np.arange(0.4, 0.96, 0.05)
+STEPS = np.arange(40, 96) / 100
 """The first of them is the lowest confidence that may become 0.5: frames without a class show little of the world."""
 
 

@@ -82,7 +82,7 @@ def test_the_least_confidence_of_a_class_leaves_three_false_alarms_in_two_hundre
     found: list[list[Found]] = [[] for _ in range(200)]
     for number, sure in enumerate((0.33, 0.42, 0.52, 0.61, 0.72)):
         found[number] = [(box, sure)]
-    assert least_confidence(found, "caption") == pytest.approx(0.45)  # three are left
+    assert least_confidence(found, "caption") == pytest.approx(0.43)  # three are left
     assert least_confidence(found, "barcode") == pytest.approx(0.4)  # the first step
     assert least_confidence([[(box, 0.99)]] * 200, "caption") == pytest.approx(0.95)  # the last step
 
@@ -104,7 +104,7 @@ def test_classes_that_photographs_label_are_fitted_and_the_others_raise_no_alarm
     stills += [[((plate, 0.99), True)] for _ in range(100)]  # what is right is no false alarm, however sure it is
     lines = lines_of([[] for _ in range(200)], stills)
     assert lines["license_plate"][1] > 0
-    assert lines["caption"] == pytest.approx((1, -np.log(0.85 / 0.15)))
+    assert lines["caption"] == pytest.approx((1, -np.log(0.81 / 0.19)))
 
 
 @pytest.mark.parametrize("file", ["000001.jpg", "real_000001.jpg"])
