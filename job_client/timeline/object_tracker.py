@@ -30,8 +30,9 @@ OVERLAP_OF_LABEL = 0.3
 GROWTH = 0.3
 """Which share of its width and height a box is grown by, on each side."""
 
-OTHER_LABEL_OVERLAP = 0.55
-"""The same for another label, and for boxes that are not grown: after a cut a person may be where a dog was."""
+OTHER_LABEL_OVERLAP = 0.3
+"""The same for another label, and for boxes that are not grown: after a cut a person may be where a dog was, but a ball
+that bounces is a third off its expected place, and an orange there."""
 
 DUPLICATE_OVERLAP = 0.55
 """From which overlap two detections of one label in a frame are of one thing: detectors give some things two boxes."""
