@@ -19,7 +19,7 @@ export PYTHONDONTWRITEBYTECODE :=
 PYTHONS ?=
 WORKER ?= worker-light
 TEST_PROCESSES ?= 4
-MODEL_PROCESSES ?= 2
+BUSY_PROCESSES ?= 2
 
 .PHONY: setup demo test coverage same-tests test-fast test-corpus test-long test-newest test-oldest smoke governance \
     lint style types format protos protos-check buf-lint api worker wheel lock clean
@@ -44,14 +44,14 @@ demo: $(LIGHT)/.installed  ## Runs the pair on VIDEO and shows what was found; n
 	$(LIGHT)/bin/foregsyte demo "$(VIDEO)" --out build/demo $(if $(WEIGHTS),--yolo-weights "$(WEIGHTS)")
 
 # Tests that wait for nobody else's run in so many processes: twice as many as two cores, because many of them wait for a
-# clock or a process. What loads models keeps a core busy in each.
+# clock or a process. Others keep a core busy: those that load models, and the fast ones.
 PARALLEL = -n $(TEST_PROCESSES) --dist worksteal
-WITH_MODELS = -n $(MODEL_PROCESSES) --dist worksteal
+BUSY = -n $(BUSY_PROCESSES) --dist worksteal
 # To import torch takes longer than to collect all other tests. What does so counts as loading models (tests/conftest.py).
 WITHOUT_TORCH = --ignore-glob="*/test_torch_*"
 # The tests of signals and those that load models run apart: a signal crashes a process that holds the models' libraries.
 RUN_TESTS = { $(1) -m pytest $(PARALLEL) $(2) $(WITHOUT_TORCH) -m "not models and not corpus" && \
-    $(1) -m pytest $(WITH_MODELS) $(2) -m "models and not corpus"; }
+    $(1) -m pytest $(BUSY) $(2) -m "models and not corpus"; }
 
 test: setup $(LIGHT)/.installed  ## All tests but the slow ones
 	$(call RUN_TESTS,$(BIN)/python)
@@ -69,14 +69,14 @@ same-tests: setup  ## That `make test` and `make coverage` select the same tests
 	test -s build/tests && cmp build/tests build/tests-with-coverage
 
 test-fast: setup  ## The tests that need no models, no processes and no database
-	$(BIN)/python -m pytest -q $(PARALLEL) $(WITHOUT_TORCH) --hypothesis-profile fast -m "unit and not thorough and not corpus" tests/unit tests/contract
+	$(BIN)/python -m pytest -q $(BUSY) $(WITHOUT_TORCH) --hypothesis-profile fast -m "unit and not thorough and not corpus" tests/unit tests/contract
 
 test-corpus: setup $(LIGHT)/.installed  ## The slow tests: whole real videos through real processes
-	$(BIN)/python -m pytest -n $(MODEL_PROCESSES) --dist loadfile -m "corpus and not alone and not long" --timeout 1800
+	$(BIN)/python -m pytest -n $(BUSY_PROCESSES) --dist loadfile -m "corpus and not alone and not long" --timeout 1800
 	$(BIN)/python -m pytest -m "corpus and alone and not long" --timeout 1800
 
 test-long: setup $(LIGHT)/.installed  ## More of the same: a hundred kills, a minute of chaos, long videos
-	$(BIN)/python -m pytest $(WITH_MODELS) -m "corpus and long and not alone" --timeout 1800
+	$(BIN)/python -m pytest $(BUSY) -m "corpus and long and not alone" --timeout 1800
 	$(BIN)/python -m pytest -m "corpus and long and alone" --timeout 1800
 
 test-newest: setup  ## The newest versions that the extras allow, on each Python that is installed

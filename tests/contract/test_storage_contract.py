@@ -20,7 +20,7 @@ from tests.support.faults import Faults, faults
 
 __all__ = ["faults"]  # a fixture
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.thorough]
 
 
 class TestLocalStorage(StorageConformance):

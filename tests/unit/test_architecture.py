@@ -15,7 +15,7 @@ from sqlalchemy.orm import DeclarativeBase
 from tests.conftest import ROOT
 from tests.support.project_copy import copy_of_project
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.thorough]
 
 PACKAGES = ("shared", "job_api", "job_worker", "job_client", "migrations")
 DATABASE_LIBRARIES = ("duckdb", "duckdb_engine", "sqlalchemy", "alembic")

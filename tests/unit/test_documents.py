@@ -36,7 +36,7 @@ from tests.support.documents import (
     text_of,
 )
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.thorough]
 
 every_page = pytest.mark.parametrize("page", PAGE_NAMES)
 

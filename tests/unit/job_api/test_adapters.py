@@ -18,7 +18,7 @@ from shared.process.plugins import PluginUnusable
 from tests.support.adapters import raises
 from tests.support.packages import make_package
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.thorough]
 
 SOURCE = """
     from job_api.queue.memory_queue import MemoryQueue

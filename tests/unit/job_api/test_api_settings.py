@@ -9,7 +9,7 @@ from job_api.services.reports import ReportLimits
 from job_api.settings import ApiSettings
 from shared.process.settings import InvalidSettings, file_table, load_settings
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.thorough]
 
 
 @pytest.fixture(autouse=True)

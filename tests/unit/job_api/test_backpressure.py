@@ -20,7 +20,7 @@ from tests.support.clock import FakeClock
 from tests.support.descriptors import no_free_descriptor
 from tests.support.waiting import eventually, in_thread, opened_at_the_end
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.thorough]
 
 UPLOAD, CHUNK, OTHER = "/a.Service/Upload", "/a.Service/Chunk", "/a.Service/Other"
 MIB = 1 << 20

@@ -19,7 +19,7 @@ from job_api.settings import ApiSettings
 from tests.support.lives import submit
 from tests.support.waiting import eventually
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.thorough]
 
 NEVER = threading.Event()
 

@@ -13,7 +13,7 @@ from tests.support.calls import Call
 from tests.support.clock import FakeClock
 from tests.support.waiting import eventually, in_thread, opened_at_the_end
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.thorough]
 
 SHORT_SECONDS = 0.02
 ANSWERS = 50

@@ -29,7 +29,7 @@ from job_client.timeline import CodeSpan, ObjectSpan, TextSpan, Timeline
 from shared.results import FrameResult, read_frame
 from tests.support.found import FRAME_RESULTS, RESULTS, frame, frame_results
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.thorough]
 
 EMPTY = frame_results([{"frame_index": 0, "result": {"timestamp_ms": 0.0}}])
 
@@ -141,6 +141,7 @@ class TestSubtitles:
         [subtitle] = srt_library.parse(srt(timeline(lower, upper)))
         assert subtitle.content == "We should\nhave asked"
 
+    @pytest.mark.thorough
     @pytest.mark.parametrize("frame_ms", [Fraction(1000, 30), Fraction(1000, 24), Fraction(1001, 30)], ids=str)
     @pytest.mark.parametrize("written", [srt, vtt, ass])
     def test_a_subtitle_is_shown_in_exactly_its_frames(

@@ -15,7 +15,7 @@ from shared.video.reader import VideoReader
 from tests.support.code_clip import FORMATS, coded_frame
 from training.sample_video import ACT_FRAMES, SAMPLE
 
-pytestmark = [pytest.mark.unit, pytest.mark.worker]
+pytestmark = [pytest.mark.unit, pytest.mark.worker, pytest.mark.thorough]
 
 LEAST_READ = 0.95
 

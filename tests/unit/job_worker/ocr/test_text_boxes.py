@@ -21,7 +21,7 @@ from job_worker.ocr.text_boxes import (
     warped,
 )
 
-pytestmark = [pytest.mark.unit, pytest.mark.worker]
+pytestmark = [pytest.mark.unit, pytest.mark.worker, pytest.mark.thorough]
 
 TEXT, BLANK = 5.0, -5.0
 NOISE = np.random.default_rng(0).integers(0, 255, (90, 200, 3)).astype(np.uint8)

@@ -13,7 +13,7 @@ from job_worker.runtime.heartbeat import RETRY_SECONDS, Heartbeat
 from tests.support.waiting import eventually, opened_at_the_end
 from tests.support.worker_fakes import CallFailed
 
-pytestmark = [pytest.mark.unit, pytest.mark.worker]
+pytestmark = [pytest.mark.unit, pytest.mark.worker, pytest.mark.thorough]
 
 LONG_LEASE_SECONDS = 3600.0
 

@@ -19,7 +19,7 @@ from job_worker.runtime.job_folder import (
     work_folder,
 )
 
-pytestmark = [pytest.mark.unit, pytest.mark.worker]
+pytestmark = [pytest.mark.unit, pytest.mark.worker, pytest.mark.thorough]
 
 WITHOUT_FCNTL = "import sys; sys.modules['fcntl'] = None\n"
 """Begins a program that runs as on a system that has no fcntl."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shared.video import diagnosis
 from shared.video.diagnosis import Outline, Track, explain_no_frames, outline
 
-pytestmark = [pytest.mark.unit, pytest.mark.worker]
+pytestmark = [pytest.mark.unit, pytest.mark.worker, pytest.mark.thorough]
 
 FTYP = b"\0\0\0\x10ftypisom\0\0\2\0"
 

@@ -18,7 +18,7 @@ from shared.video.frame import Frame, Image
 from shared.video.reader import ReaderLimits, VideoReader
 from shared.video.timestamps import Timestamps
 
-pytestmark = [pytest.mark.unit, pytest.mark.worker]
+pytestmark = [pytest.mark.unit, pytest.mark.worker, pytest.mark.thorough]
 
 H264 = {"x264-params": "log-level=none:keyint=30:scenecut=0"}
 EVERY_FRAME_ALONE = {"x264-params": "log-level=none:keyint=1"}
