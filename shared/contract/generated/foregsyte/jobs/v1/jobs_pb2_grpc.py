@@ -88,9 +88,9 @@ class JobServiceServicer:
     def GetJobStatus(self, request, context):
         """Returns the status of a job.
 
-        Called by clients. Does not block. Safe to repeat.
+        Called by clients. Does not block, unless its answer has more than 16 KiB: see ListJobs. Safe to repeat.
 
-        Errors: INVALID_ARGUMENT (INVALID_JOB_ID), NOT_FOUND (JOB_NOT_FOUND).
+        Errors: INVALID_ARGUMENT (INVALID_JOB_ID), NOT_FOUND (JOB_NOT_FOUND), RESOURCE_EXHAUSTED (OVERLOADED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -114,9 +114,10 @@ class JobServiceServicer:
     def ListJobs(self, request, context):
         """Lists jobs, newest first.
 
-        Called by clients. Does not block. Safe to repeat.
+        Called by clients. Does not block, unless its answer has more than 16 KiB: such a one waits for up to 30 s while
+        other answers have the server's memory; then it is refused (OVERLOADED). Safe to repeat.
 
-        Errors: INVALID_ARGUMENT (INVALID_PAGE_SIZE, INVALID_PAGE_TOKEN, INVALID_STATUS).
+        Errors: INVALID_ARGUMENT (INVALID_PAGE_SIZE, INVALID_PAGE_TOKEN, INVALID_STATUS), RESOURCE_EXHAUSTED (OVERLOADED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -136,7 +137,9 @@ class JobServiceServicer:
     def ListPipelines(self, request, context):
         """Lists the pipelines that SubmitJob accepts.
 
-        Called by clients. Does not block. Safe to repeat. No errors of its own.
+        Called by clients. Does not block, unless its answer has more than 16 KiB: see ListJobs. Safe to repeat.
+
+        Errors: RESOURCE_EXHAUSTED (OVERLOADED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

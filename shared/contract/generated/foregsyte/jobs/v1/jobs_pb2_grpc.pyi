@@ -58,9 +58,9 @@ class JobServiceStub:
     GetJobStatus: _grpc.UnaryUnaryMultiCallable[_jobs_pb2.GetJobStatusRequest, _jobs_pb2.GetJobStatusResponse]
     """Returns the status of a job.
 
-    Called by clients. Does not block. Safe to repeat.
+    Called by clients. Does not block, unless its answer has more than 16 KiB: see ListJobs. Safe to repeat.
 
-    Errors: INVALID_ARGUMENT (INVALID_JOB_ID), NOT_FOUND (JOB_NOT_FOUND).
+    Errors: INVALID_ARGUMENT (INVALID_JOB_ID), NOT_FOUND (JOB_NOT_FOUND), RESOURCE_EXHAUSTED (OVERLOADED).
     """
     GetJobResults: _grpc.UnaryUnaryMultiCallable[_jobs_pb2.GetJobResultsRequest, _jobs_pb2.GetJobResultsResponse]
     """Returns the results of a completed job, frame by frame.
@@ -76,9 +76,10 @@ class JobServiceStub:
     ListJobs: _grpc.UnaryUnaryMultiCallable[_jobs_pb2.ListJobsRequest, _jobs_pb2.ListJobsResponse]
     """Lists jobs, newest first.
 
-    Called by clients. Does not block. Safe to repeat.
+    Called by clients. Does not block, unless its answer has more than 16 KiB: such a one waits for up to 30 s while
+    other answers have the server's memory; then it is refused (OVERLOADED). Safe to repeat.
 
-    Errors: INVALID_ARGUMENT (INVALID_PAGE_SIZE, INVALID_PAGE_TOKEN, INVALID_STATUS).
+    Errors: INVALID_ARGUMENT (INVALID_PAGE_SIZE, INVALID_PAGE_TOKEN, INVALID_STATUS), RESOURCE_EXHAUSTED (OVERLOADED).
     """
     DeleteJob: _grpc.UnaryUnaryMultiCallable[_jobs_pb2.DeleteJobRequest, _jobs_pb2.DeleteJobResponse]
     """Deletes a finished job: its row, its video and its results.
@@ -90,7 +91,9 @@ class JobServiceStub:
     ListPipelines: _grpc.UnaryUnaryMultiCallable[_jobs_pb2.ListPipelinesRequest, _jobs_pb2.ListPipelinesResponse]
     """Lists the pipelines that SubmitJob accepts.
 
-    Called by clients. Does not block. Safe to repeat. No errors of its own.
+    Called by clients. Does not block, unless its answer has more than 16 KiB: see ListJobs. Safe to repeat.
+
+    Errors: RESOURCE_EXHAUSTED (OVERLOADED).
     """
 
 @_typing.type_check_only
@@ -111,9 +114,9 @@ class JobServiceAsyncStub(JobServiceStub):
     GetJobStatus: _aio.UnaryUnaryMultiCallable[_jobs_pb2.GetJobStatusRequest, _jobs_pb2.GetJobStatusResponse]  # type: ignore[assignment]
     """Returns the status of a job.
 
-    Called by clients. Does not block. Safe to repeat.
+    Called by clients. Does not block, unless its answer has more than 16 KiB: see ListJobs. Safe to repeat.
 
-    Errors: INVALID_ARGUMENT (INVALID_JOB_ID), NOT_FOUND (JOB_NOT_FOUND).
+    Errors: INVALID_ARGUMENT (INVALID_JOB_ID), NOT_FOUND (JOB_NOT_FOUND), RESOURCE_EXHAUSTED (OVERLOADED).
     """
     GetJobResults: _aio.UnaryUnaryMultiCallable[_jobs_pb2.GetJobResultsRequest, _jobs_pb2.GetJobResultsResponse]  # type: ignore[assignment]
     """Returns the results of a completed job, frame by frame.
@@ -129,9 +132,10 @@ class JobServiceAsyncStub(JobServiceStub):
     ListJobs: _aio.UnaryUnaryMultiCallable[_jobs_pb2.ListJobsRequest, _jobs_pb2.ListJobsResponse]  # type: ignore[assignment]
     """Lists jobs, newest first.
 
-    Called by clients. Does not block. Safe to repeat.
+    Called by clients. Does not block, unless its answer has more than 16 KiB: such a one waits for up to 30 s while
+    other answers have the server's memory; then it is refused (OVERLOADED). Safe to repeat.
 
-    Errors: INVALID_ARGUMENT (INVALID_PAGE_SIZE, INVALID_PAGE_TOKEN, INVALID_STATUS).
+    Errors: INVALID_ARGUMENT (INVALID_PAGE_SIZE, INVALID_PAGE_TOKEN, INVALID_STATUS), RESOURCE_EXHAUSTED (OVERLOADED).
     """
     DeleteJob: _aio.UnaryUnaryMultiCallable[_jobs_pb2.DeleteJobRequest, _jobs_pb2.DeleteJobResponse]  # type: ignore[assignment]
     """Deletes a finished job: its row, its video and its results.
@@ -143,7 +147,9 @@ class JobServiceAsyncStub(JobServiceStub):
     ListPipelines: _aio.UnaryUnaryMultiCallable[_jobs_pb2.ListPipelinesRequest, _jobs_pb2.ListPipelinesResponse]  # type: ignore[assignment]
     """Lists the pipelines that SubmitJob accepts.
 
-    Called by clients. Does not block. Safe to repeat. No errors of its own.
+    Called by clients. Does not block, unless its answer has more than 16 KiB: see ListJobs. Safe to repeat.
+
+    Errors: RESOURCE_EXHAUSTED (OVERLOADED).
     """
 
 class JobServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -173,9 +179,9 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_jobs_pb2.GetJobStatusResponse, _abc.Awaitable[_jobs_pb2.GetJobStatusResponse]]:
         """Returns the status of a job.
 
-        Called by clients. Does not block. Safe to repeat.
+        Called by clients. Does not block, unless its answer has more than 16 KiB: see ListJobs. Safe to repeat.
 
-        Errors: INVALID_ARGUMENT (INVALID_JOB_ID), NOT_FOUND (JOB_NOT_FOUND).
+        Errors: INVALID_ARGUMENT (INVALID_JOB_ID), NOT_FOUND (JOB_NOT_FOUND), RESOURCE_EXHAUSTED (OVERLOADED).
         """
 
     @_abc_1.abstractmethod
@@ -203,9 +209,10 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_jobs_pb2.ListJobsResponse, _abc.Awaitable[_jobs_pb2.ListJobsResponse]]:
         """Lists jobs, newest first.
 
-        Called by clients. Does not block. Safe to repeat.
+        Called by clients. Does not block, unless its answer has more than 16 KiB: such a one waits for up to 30 s while
+        other answers have the server's memory; then it is refused (OVERLOADED). Safe to repeat.
 
-        Errors: INVALID_ARGUMENT (INVALID_PAGE_SIZE, INVALID_PAGE_TOKEN, INVALID_STATUS).
+        Errors: INVALID_ARGUMENT (INVALID_PAGE_SIZE, INVALID_PAGE_TOKEN, INVALID_STATUS), RESOURCE_EXHAUSTED (OVERLOADED).
         """
 
     @_abc_1.abstractmethod
@@ -229,7 +236,9 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_jobs_pb2.ListPipelinesResponse, _abc.Awaitable[_jobs_pb2.ListPipelinesResponse]]:
         """Lists the pipelines that SubmitJob accepts.
 
-        Called by clients. Does not block. Safe to repeat. No errors of its own.
+        Called by clients. Does not block, unless its answer has more than 16 KiB: see ListJobs. Safe to repeat.
+
+        Errors: RESOURCE_EXHAUSTED (OVERLOADED).
         """
 
 def add_JobServiceServicer_to_server(servicer: JobServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
