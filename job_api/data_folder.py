@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, SoftFileLock, Timeout
+from filelock import FileLock, Timeout
 
 from job_api.disk_errors import is_replaced
 
@@ -61,8 +61,9 @@ class DataFolder:
         except OSError as error:
             raise DataFolderUnusable(f"the data folder {self._path} cannot be written: {error.strerror}") from error
         holder = json.dumps({"pid": os.getpid(), "shutdown_seconds": shutdown_seconds})
-        if not isinstance(self._lock, SoftFileLock):  # it finds by what is in the file that its holder has died
-            with suppress(OSError):  # it only tells who has the folder, which may be on a full disk
+        with suppress(OSError):  # it only tells who has the folder, which may be on a full disk
+            # Without locks of the file system, filelock finds by what it writes there that a holder has died.
+            if self._lock_file.read_text(encoding="utf-8")[:1] in {"", "{"}:
                 self._lock_file.write_text(holder, encoding="utf-8")
         return True
 

@@ -95,9 +95,11 @@ def test_without_locks_of_the_file_system_a_dead_holder_is_still_recognised(
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
 
     monkeypatch.setattr("fcntl.flock", refuse)
+    folder = DataFolder(tmp_path)
     with pytest.warns(UserWarning, match="flock not supported"):
-        DataFolder(tmp_path).lock(0.0, NEVER)
+        folder.lock(0.0, NEVER)
     assert SoftFileLock(tmp_path / LOCK_NAME).pid == os.getpid()  # by which it is seen whether the holder lives
+    folder.unlock()
 
 
 @pytest.mark.parametrize("is_made_again", [False, True])
