@@ -41,8 +41,7 @@ class Host:
         inherited = {name: value for name, value in os.environ.items() if name.startswith(OF_INSTALLERS)}
         home = folder.parent
         path = ":".join([*map(str, programs), str(home / ".local" / "bin"), OF_THE_SYSTEM])
-        # What an install brings is compiled when it is imported, which most of it never is.
-        self._environment = {**inherited, "PIP_NO_COMPILE": "1", "PATH": path, "HOME": str(home), **variables}
+        self._environment = {**inherited, "PATH": path, "HOME": str(home), **variables}
         self._log = folder / "log"
         self._started: list[subprocess.Popen[bytes]] = []
 
