@@ -32,7 +32,7 @@ GROWTH = 0.3
 
 OTHER_LABEL_OVERLAP = 0.3
 """The same for another label, and for boxes that are not grown: after a cut a person may be where a dog was, but a ball
-that bounces is a third off its expected place, and an orange there."""
+that bounces is off its expected place, and may be taken for an orange there."""
 
 DUPLICATE_OVERLAP = 0.55
 """From which overlap two detections of one label in a frame are of one thing: detectors give some things two boxes."""

@@ -122,7 +122,11 @@ class _Run:
         """Return what it costs to take this for readings of another text."""
         kind = difference(self.text, text)
         rate, limit, rate_beyond = COSTS[kind]
-        weight = {Difference.number: self.sureness, Difference.other: self.weight}.get(kind, self.votes)
+        weight = self.votes
+        if kind is Difference.number:
+            weight = self.sureness
+        elif kind is Difference.other:
+            weight = self.weight
         within = min(weight, limit)
         return rate * within + rate_beyond * (weight - within)
 
