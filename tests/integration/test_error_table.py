@@ -5,9 +5,12 @@ import errno
 import io
 import logging
 import re
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -26,12 +29,14 @@ from shared.contract.reasons import ERROR_DOMAIN, Reason
 from tests.support.adapters import BlockingStorage, HookedStorage, raises
 from tests.support.errors import Refusal, refusal_of
 from tests.support.running import Running, running_server
-from tests.support.samples import DOCUMENT, UNKNOWN_JOB, VIDEO, submit_request
+from tests.support.samples import DOCUMENT, UNKNOWN_JOB, VIDEO, results_document, submit_request
 from tests.support.waiting import in_thread, opened_at_the_end
 
 pytestmark = pytest.mark.integration
 
 Code = grpc.StatusCode
+MIB = 1 << 20
+LITTLE_MEMORY = {"max_video_bytes": MIB, "max_results_bytes": MIB, "max_inflight_bytes": 2 * MIB}
 WORKER = "w1"
 SECRET = "secret at /var/lib/foregsyte"
 
@@ -63,15 +68,15 @@ def submitted(server: Running, **values: Any) -> str:
     return server.jobs.SubmitJob(submit_request(**values)).job_id
 
 
-def taken(server: Running) -> str:
-    job_id = submitted(server)
+def taken(server: Running, **values: Any) -> str:
+    job_id = submitted(server, **values)
     assert server.workers.Dequeue(pb.DequeueRequest(worker_id=WORKER)).job_id == job_id
     return job_id
 
 
-def completed(server: Running) -> str:
+def completed(server: Running, results_json: bytes = DOCUMENT) -> str:
     job_id = taken(server)
-    server.workers.CompleteJob(pb.CompleteJobRequest(job_id=job_id, worker_id=WORKER, results_json=DOCUMENT))
+    server.workers.CompleteJob(pb.CompleteJobRequest(job_id=job_id, worker_id=WORKER, results_json=results_json))
     return job_id
 
 
@@ -108,6 +113,13 @@ def asking(rpc: str, prepare: Callable[..., str], **fields: Any) -> Callable[[Ru
     return lambda server: ask(server, rpc, prepare(server), **fields)
 
 
+def answered(server: Running, rpc: str, job_id: str) -> object:
+    """Call an RPC whose answer may be long; one about all jobs or pipelines has no use for the id."""
+    if rpc == "ListPipelines":
+        return server.jobs.ListPipelines(pb.ListPipelinesRequest())
+    return list_jobs(server) if rpc == "ListJobs" else ask(server, rpc, job_id)
+
+
 def submit_refused(server: Running, **values: Any) -> object:
     return server.jobs.SubmitJob(submit_request(**values))
 
@@ -120,7 +132,7 @@ def reuse_request_id(server: Running, **values: Any) -> object:
 def submit_one_too_many(server: Running) -> object:
     storage: Any = server.services.storage
     with opened_at_the_end(storage.let_through):
-        request = submit_request(VIDEO + bytes((1 << 20) - len(VIDEO)))
+        request = submit_request(VIDEO + bytes(MIB - len(VIDEO)))
         under_way = server.jobs.SubmitJob.future(request)
         assert storage.saves_entered.acquire(timeout=30)
         try:
@@ -128,6 +140,41 @@ def submit_one_too_many(server: Running) -> object:
         finally:
             storage.let_through.set()
             under_way.result(30)
+
+
+@contextmanager
+def without_memory(server: Running) -> Iterator[None]:
+    """Have two uploads under way take all but 8 KiB of `LITTLE_MEMORY`."""
+    storage: Any = server.services.storage
+    entered, let_through = threading.Semaphore(0), threading.Event()
+
+    def hold() -> None:
+        entered.release()
+        assert let_through.wait(60)
+
+    storage.before_save = hold
+    with opened_at_the_end(let_through):
+        under_way = []
+        for size_bytes in (MIB, MIB - 8 * 1024):
+            under_way.append(server.jobs.SubmitJob.future(submit_request(VIDEO + bytes(size_bytes - len(VIDEO)))))
+            assert entered.acquire(timeout=30)
+        try:
+            yield
+        finally:
+            let_through.set()
+            for call in under_way:
+                call.result(30)
+
+
+def call_without_memory(rpc: str, prepare: Callable[[Running], str]) -> Callable[[Running], object]:
+    """Return a call whose answer of more than 16 KiB meets no memory; `prepare` makes its job before."""
+
+    def call(server: Running) -> object:
+        job_id = prepare(server)
+        with without_memory(server):
+            return answered(server, rpc, job_id)
+
+    return call
 
 
 def call_while_stopping(server: Running) -> object:
@@ -250,7 +297,7 @@ def _submit_cases() -> list[Case]:
             submit_one_too_many,
             "memory",
             retry_seconds=1,
-            settings={"max_video_bytes": 1 << 20, "max_results_bytes": 1, "max_inflight_bytes": 2 << 20},
+            settings=LITTLE_MEMORY,
             storage=BlockingStorage,
         ),
         Case(rpc, Reason.INTERNAL, Code.INTERNAL, break_storage, "reference"),
@@ -309,6 +356,31 @@ def _client_cases() -> list[Case]:
             "cannot use its disk",
             retry_seconds=1,
         ),
+    ]
+
+
+def _cases_without_memory() -> list[Case]:
+    long, definition = "x" * 20_000, {"kind": "ocr", "description": "x" * 500}
+    job_failed, job_of_long_video = partial(failed, error_message=long), partial(taken, video=VIDEO + long.encode())
+    job_completed = partial(completed, results_json=results_document([{"frame_index": 0, "result": {"text": long}}]))
+    settings = LITTLE_MEMORY | {"pipeline_tables": {f"of-team-{number}": definition for number in range(40)}}
+    return [
+        Case(
+            rpc,
+            Reason.OVERLOADED,
+            Code.RESOURCE_EXHAUSTED,
+            call_without_memory(rpc, prepare),
+            "no memory left for this answer",
+            retry_seconds=1,
+            settings=settings,
+        )
+        for rpc, prepare in (
+            ("GetJobStatus", job_failed),
+            ("GetJobResults", job_completed),
+            ("ListJobs", job_failed),
+            ("ListPipelines", job_failed),
+            ("GetJobInput", job_of_long_video),
+        )
     ]
 
 
@@ -398,7 +470,7 @@ def _worker_cases() -> list[Case]:
     ]
 
 
-CASES = [*_submit_cases(), *_job_cases(), *_client_cases(), *_worker_cases()]
+CASES = [*_submit_cases(), *_job_cases(), *_client_cases(), *_cases_without_memory(), *_worker_cases()]
 PROTO = Path(__file__).parents[2] / "protos/foregsyte/jobs/v1/jobs.proto"
 
 

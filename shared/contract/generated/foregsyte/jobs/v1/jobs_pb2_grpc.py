@@ -103,8 +103,8 @@ class JobServiceServicer:
         the server's memory; then it is refused (OVERLOADED). Safe to repeat.
 
         Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_FORMAT), NOT_FOUND (JOB_NOT_FOUND, JOB_NOT_COMPLETED,
-        JOB_FAILED), RESOURCE_EXHAUSTED (PAYLOAD_TOO_LARGE: too large to be answered as frames, so request
-        the text), DATA_LOSS (RESULTS_UNREADABLE: the stored results are missing or damaged). An answer that is read too
+        JOB_FAILED), RESOURCE_EXHAUSTED (PAYLOAD_TOO_LARGE: too large to be answered as frames, so request the text;
+        OVERLOADED), DATA_LOSS (RESULTS_UNREADABLE: the stored results are missing or damaged). An answer that is read too
         slowly while others wait for its memory ends with RESOURCE_EXHAUSTED without details; try again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -430,7 +430,8 @@ class WorkerServiceServicer:
         refused (OVERLOADED). Safe to repeat. Does not renew the lease.
 
         Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_WORKER_ID, INVALID_RANGE), NOT_FOUND (JOB_NOT_FOUND),
-        FAILED_PRECONDITION (LEASE_LOST), DATA_LOSS (INPUT_UNREADABLE: the stored video is missing).
+        FAILED_PRECONDITION (LEASE_LOST), RESOURCE_EXHAUSTED (OVERLOADED), DATA_LOSS (INPUT_UNREADABLE: the stored video is
+        missing).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

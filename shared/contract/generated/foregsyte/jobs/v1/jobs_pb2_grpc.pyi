@@ -69,8 +69,8 @@ class JobServiceStub:
     the server's memory; then it is refused (OVERLOADED). Safe to repeat.
 
     Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_FORMAT), NOT_FOUND (JOB_NOT_FOUND, JOB_NOT_COMPLETED,
-    JOB_FAILED), RESOURCE_EXHAUSTED (PAYLOAD_TOO_LARGE: too large to be answered as frames, so request
-    the text), DATA_LOSS (RESULTS_UNREADABLE: the stored results are missing or damaged). An answer that is read too
+    JOB_FAILED), RESOURCE_EXHAUSTED (PAYLOAD_TOO_LARGE: too large to be answered as frames, so request the text;
+    OVERLOADED), DATA_LOSS (RESULTS_UNREADABLE: the stored results are missing or damaged). An answer that is read too
     slowly while others wait for its memory ends with RESOURCE_EXHAUSTED without details; try again.
     """
     ListJobs: _grpc.UnaryUnaryMultiCallable[_jobs_pb2.ListJobsRequest, _jobs_pb2.ListJobsResponse]
@@ -125,8 +125,8 @@ class JobServiceAsyncStub(JobServiceStub):
     the server's memory; then it is refused (OVERLOADED). Safe to repeat.
 
     Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_FORMAT), NOT_FOUND (JOB_NOT_FOUND, JOB_NOT_COMPLETED,
-    JOB_FAILED), RESOURCE_EXHAUSTED (PAYLOAD_TOO_LARGE: too large to be answered as frames, so request
-    the text), DATA_LOSS (RESULTS_UNREADABLE: the stored results are missing or damaged). An answer that is read too
+    JOB_FAILED), RESOURCE_EXHAUSTED (PAYLOAD_TOO_LARGE: too large to be answered as frames, so request the text;
+    OVERLOADED), DATA_LOSS (RESULTS_UNREADABLE: the stored results are missing or damaged). An answer that is read too
     slowly while others wait for its memory ends with RESOURCE_EXHAUSTED without details; try again.
     """
     ListJobs: _aio.UnaryUnaryMultiCallable[_jobs_pb2.ListJobsRequest, _jobs_pb2.ListJobsResponse]  # type: ignore[assignment]
@@ -196,8 +196,8 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         the server's memory; then it is refused (OVERLOADED). Safe to repeat.
 
         Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_FORMAT), NOT_FOUND (JOB_NOT_FOUND, JOB_NOT_COMPLETED,
-        JOB_FAILED), RESOURCE_EXHAUSTED (PAYLOAD_TOO_LARGE: too large to be answered as frames, so request
-        the text), DATA_LOSS (RESULTS_UNREADABLE: the stored results are missing or damaged). An answer that is read too
+        JOB_FAILED), RESOURCE_EXHAUSTED (PAYLOAD_TOO_LARGE: too large to be answered as frames, so request the text;
+        OVERLOADED), DATA_LOSS (RESULTS_UNREADABLE: the stored results are missing or damaged). An answer that is read too
         slowly while others wait for its memory ends with RESOURCE_EXHAUSTED without details; try again.
         """
 
@@ -267,7 +267,8 @@ class WorkerServiceStub:
     refused (OVERLOADED). Safe to repeat. Does not renew the lease.
 
     Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_WORKER_ID, INVALID_RANGE), NOT_FOUND (JOB_NOT_FOUND),
-    FAILED_PRECONDITION (LEASE_LOST), DATA_LOSS (INPUT_UNREADABLE: the stored video is missing).
+    FAILED_PRECONDITION (LEASE_LOST), RESOURCE_EXHAUSTED (OVERLOADED), DATA_LOSS (INPUT_UNREADABLE: the stored video is
+    missing).
     """
     RenewLease: _grpc.UnaryUnaryMultiCallable[_jobs_pb2.RenewLeaseRequest, _jobs_pb2.RenewLeaseResponse]
     """Starts the job's lease anew.
@@ -350,7 +351,8 @@ class WorkerServiceAsyncStub(WorkerServiceStub):
     refused (OVERLOADED). Safe to repeat. Does not renew the lease.
 
     Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_WORKER_ID, INVALID_RANGE), NOT_FOUND (JOB_NOT_FOUND),
-    FAILED_PRECONDITION (LEASE_LOST), DATA_LOSS (INPUT_UNREADABLE: the stored video is missing).
+    FAILED_PRECONDITION (LEASE_LOST), RESOURCE_EXHAUSTED (OVERLOADED), DATA_LOSS (INPUT_UNREADABLE: the stored video is
+    missing).
     """
     RenewLease: _aio.UnaryUnaryMultiCallable[_jobs_pb2.RenewLeaseRequest, _jobs_pb2.RenewLeaseResponse]  # type: ignore[assignment]
     """Starts the job's lease anew.
@@ -442,7 +444,8 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         refused (OVERLOADED). Safe to repeat. Does not renew the lease.
 
         Errors: INVALID_ARGUMENT (INVALID_JOB_ID, INVALID_WORKER_ID, INVALID_RANGE), NOT_FOUND (JOB_NOT_FOUND),
-        FAILED_PRECONDITION (LEASE_LOST), DATA_LOSS (INPUT_UNREADABLE: the stored video is missing).
+        FAILED_PRECONDITION (LEASE_LOST), RESOURCE_EXHAUSTED (OVERLOADED), DATA_LOSS (INPUT_UNREADABLE: the stored video is
+        missing).
         """
 
     @_abc_1.abstractmethod
