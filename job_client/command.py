@@ -7,7 +7,6 @@ from io import TextIOWrapper
 from typing import Annotated, Any
 
 import typer
-from typer.rich_utils import rich_format_error
 
 from job_client.cli.annotate import annotate
 from job_client.cli.deletion import delete
@@ -65,6 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(arguments)
     except _UsageError as error:
+        from typer.rich_utils import rich_format_error  # noqa: PLC0415 (takes as long as all else that a command loads)
+
         error.message = terminal_text(error.message)
         rich_format_error(error)
         return ExitCode.USAGE

@@ -6,7 +6,6 @@ from typing import BinaryIO
 
 from job_client.exports.coco import coco
 from job_client.exports.events import events_csv, events_json
-from job_client.exports.subtitles import ass, srt, vtt
 from job_client.exports.tables import table
 from job_client.timeline import Timeline, timeline_of
 from shared.process.extras import needing_extra
@@ -107,9 +106,17 @@ def _of_timeline(timeline: Timeline, export_format: ExportFormat, size: tuple[in
             yield from events_json(timeline)
         case ExportFormat.events_csv:
             yield from events_csv(timeline)
-        case ExportFormat.vtt:
-            yield vtt(timeline)
-        case ExportFormat.ass:
-            yield ass(timeline, size)
         case _:
-            yield srt(timeline)
+            yield _subtitles(timeline, export_format, size)
+
+
+def _subtitles(timeline: Timeline, export_format: ExportFormat, size: tuple[int, int] | None) -> str:
+    from job_client.exports.subtitles import ass, srt, vtt  # noqa: PLC0415 (other formats do without their library)
+
+    match export_format:
+        case ExportFormat.vtt:
+            return vtt(timeline)
+        case ExportFormat.ass:
+            return ass(timeline, size)
+        case _:
+            return srt(timeline)

@@ -4,14 +4,15 @@ import base64
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
-
-import jinja2
+from typing import TYPE_CHECKING, Any
 
 from job_client.job import JobInfo
 from job_client.report.data import page_data
 from job_client.timeline import Timeline
 from shared.results import FrameResult
+
+if TYPE_CHECKING:
+    import jinja2
 
 SCRIPTS = ("data.js", "axis.js", "lanes.js", "frame.js", "list.js", "report.js")
 """In the order in which they are one script."""
@@ -72,7 +73,9 @@ def _video(video: ReportedVideo) -> dict[str, Any]:
     }
 
 
-def _environment() -> jinja2.Environment:
+def _environment() -> "jinja2.Environment":
+    import jinja2  # noqa: PLC0415 (other commands do without)
+
     loader = jinja2.PackageLoader("job_client.report", package_path="")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, loader=loader)
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "sort_keys": False}

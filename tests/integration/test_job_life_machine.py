@@ -100,6 +100,7 @@ class Known:
     Attributes:
         silent: Whose lease expired, so that it may come back.
         staged: What it has sent of its results.
+        stored: The results that were stored at a crash, although the job has not ended.
         enders: Who may repeat the last end of its lease.
     """
 
@@ -110,6 +111,7 @@ class Known:
     losses: int = 0
     silent: str | None = None
     staged: bytes = b""
+    stored: bytes = b""
     enders: list[str] = field(default_factory=list)
 
 
@@ -176,6 +178,7 @@ class JobLifeMachine(RuleBasedStateMachine):
             self.storage.crash_at = "after save"
             with pytest.raises(Crash):
                 self.service.reports.complete(job_id, held[job_id].worker or "a", DOCUMENTS[0])
+            self.jobs[job_id].stored = DOCUMENTS[0]
         crashed = Path(tempfile.mkdtemp(prefix="job-life-"))
         shutil.copytree(self.folders[-1], crashed, dirs_exist_ok=True)
         if where == "before save":  # as a kill in the middle of a save leaves it
@@ -402,7 +405,7 @@ class JobLifeMachine(RuleBasedStateMachine):
     def complete_staged(self, job_id: UUID, known: Known, worker: str, document: bytes) -> None:
         signature = Signature(len(document), hashlib.sha256(document).digest())
         if self.holds(worker, known):
-            if known.staged == document:
+            if document in (known.staged, known.stored):
                 self.service.reports.complete_staged(job_id, worker, signature)
                 self.has_ended(known, worker, JobStatus.completed, document)
             else:

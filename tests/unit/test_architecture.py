@@ -179,8 +179,8 @@ def test_the_api_starts_without_any_of_the_workers_libraries() -> None:
 @pytest.mark.thorough
 def test_the_client_starts_with_the_libraries_of_its_own_extra_alone() -> None:
     loaded = loaded_by("job_client.command")
-    assert {"job_client", "typer", "jinja2"} <= loaded
-    assert not loaded & {*VISION, *DATABASE_LIBRARIES, "fontTools", "job_api", "job_worker"}
+    assert {"job_client", "typer", "grpc"} <= loaded
+    assert not loaded & {*VISION, *DATABASE_LIBRARIES, "fontTools", "jinja2", "pysubs2", "job_api", "job_worker"}
 
 
 @pytest.mark.parametrize("module", MODULES)
