@@ -20,9 +20,10 @@ PYTHONS ?=
 WORKER ?= worker-light
 TEST_PROCESSES ?= 4
 BUSY_PROCESSES ?= 2
+RUN ?= $(BIN)/python
 
-.PHONY: setup demo test coverage same-tests test-fast test-corpus test-long test-newest test-oldest smoke governance \
-    lint style types format protos protos-check buf-lint api worker wheel lock clean
+.PHONY: setup demo test coverage tests-without-models tests-with-models same-tests test-fast test-corpus test-long \
+    test-newest test-oldest smoke governance lint style types format protos protos-check buf-lint api worker wheel lock clean
 
 setup: $(INSTALLED)
 
@@ -50,22 +51,35 @@ BUSY = -n $(BUSY_PROCESSES) --dist worksteal
 # To import torch takes longer than to collect all other tests. What does so counts as loading models (tests/conftest.py).
 WITHOUT_TORCH = --ignore-glob="*/test_torch_*"
 # The tests of signals and those that load models run apart: a signal crashes a process that holds the models' libraries.
-RUN_TESTS = { $(1) -m pytest $(PARALLEL) $(2) $(WITHOUT_TORCH) -m "not models and not corpus" && \
-    $(1) -m pytest $(BUSY) $(2) -m "models and not corpus"; }
+WITHOUT_MODELS = $(WITHOUT_TORCH) -m "not models and not corpus"
+WITH_MODELS = -m "models and not corpus"
+# Beside each other, for those that wait leave the cores to those that compute.
+TESTS = $(MAKE) --no-print-directory --jobs 2 tests-without-models tests-with-models
 
 test: setup $(LIGHT)/.installed  ## All tests but the slow ones
-	$(call RUN_TESTS,$(BIN)/python)
+	$(TESTS) RUN="$(BIN)/python"
 
 coverage: setup $(LIGHT)/.installed  ## The same tests, and how much of the code they run
 	$(BIN)/coverage erase
-	$(call RUN_TESTS,$(BIN)/coverage run)
+	$(TESTS) RUN="$(BIN)/coverage run"
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=90
 
+tests-without-models:
+	$(RUN) -m pytest $(PARALLEL) $(WITHOUT_MODELS)
+
+# Their output is shown at the end, in one piece.
+tests-with-models:
+	@mkdir -p build
+	@$(RUN) -m pytest $(BUSY) $(WITH_MODELS) > build/tests-with-models.txt 2>&1; code=$$?; \
+	    cat build/tests-with-models.txt; exit $$code
+
+SELECTED = { $(1) -m pytest $(WITHOUT_MODELS) --collect-only -q; $(1) -m pytest $(WITH_MODELS) --collect-only -q; } | grep ::
+
 same-tests: setup  ## That `make test` and `make coverage` select the same tests
 	mkdir -p build
-	$(call RUN_TESTS,$(BIN)/python,--collect-only -q -n 0) | grep :: > build/tests & \
-	$(call RUN_TESTS,$(BIN)/coverage run,--collect-only -q -n 0) | grep :: > build/tests-with-coverage; wait
+	$(call SELECTED,$(BIN)/python) > build/tests & \
+	$(call SELECTED,$(BIN)/coverage run) > build/tests-with-coverage; wait
 	test -s build/tests && cmp build/tests build/tests-with-coverage
 
 test-fast: setup  ## The tests that need no models, no processes and no database
