@@ -111,6 +111,7 @@ def test_a_limit_for_text_is_a_pipelines_own(client: JobClient, tiny_mp4: bytes,
     assert sum(len(result["text_lines"]) for result in read) > sum(len(result["text_lines"]) for result in dropped)
 
 
+@pytest.mark.corpus
 def test_pipelines_on_one_network_do_not_load_it_again(
     worker: Process, client: JobClient, yolo_weights: Path, tmp_path: Path, corpus: Path
 ) -> None:

@@ -141,7 +141,6 @@ class TestSubtitles:
         [subtitle] = srt_library.parse(srt(timeline(lower, upper)))
         assert subtitle.content == "We should\nhave asked"
 
-    @pytest.mark.thorough
     @pytest.mark.parametrize("frame_ms", [Fraction(1000, 30), Fraction(1000, 24), Fraction(1001, 30)], ids=str)
     @pytest.mark.parametrize("written", [srt, vtt, ass])
     def test_a_subtitle_is_shown_in_exactly_its_frames(
@@ -154,7 +153,8 @@ class TestSubtitles:
             for first in range(300)
         ]
         for first, event in enumerate(SSAFile.from_string(written(timeline(*lines)))):
-            shown = [index for index in range(310) if event.start <= index * frame_ms < event.end]
+            near = range(max(first - 2, 0), first + 6)
+            shown = [index for index in near if event.start <= index * frame_ms < event.end]
             assert shown == [first, first + 1, first + 2]
 
     def test_hours_are_counted(self) -> None:
