@@ -26,7 +26,7 @@ from job_api.services.leases import JobLocks
 from job_api.storage.base import StorageService
 from job_api.storage.keys import input_key, results_key
 from shared.contract.job_status import JobStatus
-from shared.results import InvalidDocument, check_frame, most_values, read_as_json, read_document
+from shared.results import InvalidDocument, fields_of_frame, most_values, read_as_json, read_document
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ class QueryService:
                     f"the results have {size_bytes} bytes, of which frames would take a multiple; the limit is "
                     f"{self._limits.max_frames_bytes}; request them with RESULTS_FORMAT_JSON"
                 )
-            yield size_bytes, most_values(document), read_document(document, check_frame)
+            yield size_bytes, most_values(document), read_document(document, fields_of_frame)
 
     @contextmanager
     def results_json(self, job_id: UUID) -> Iterator[tuple[int, Iterator[bytes]]]:

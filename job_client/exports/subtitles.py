@@ -31,6 +31,9 @@ _WIDE_BRACES = str.maketrans({"{": "\uff5b", "}": "\uff5d"})
 """Neither ASS nor SRT has an escape that every player knows for what it hides between braces."""
 _ASS_ESCAPES = _WIDE_BRACES | {ord("\\"): f"\\{WORD_JOINER}"}
 """A backslash must not be before a letter."""
+_NUMBER = re.compile(r"-?[0-9]+\.?[0-9]*\s*")
+_TIME = re.compile(r"([0-9]+)(?=[,.:\uff0c\uff0e\u3002\uff1a][0-9]+[,.:\uff0c\uff0e\u3002\uff1a][0-9])")
+"""A number above a time is where readers of SRT see the next cue begin."""
 _SRT_MARKUP = re.compile(r"<(?=[ /]*[a-zA-Z])|\\(?=[Nnh])")
 """Where players see a tag of HTML, or a line end or space of ASS, as which they draw SRT."""
 
@@ -81,11 +84,13 @@ def _is_below(box: Box, upper: Box) -> bool:
 
 def srt(timeline: Timeline) -> str:
     """Return the text in SubRip, one subtitle a cue."""
-    events = [_event(cue, map(_plain_in_srt, cue.lines)) for cue in cues_of(timeline.texts)]
+    events = [_event(cue, map(_plain_in_srt, cue.lines, ["", *cue.lines])) for cue in cues_of(timeline.texts)]
     return _file(events).to_string("srt", keep_ssa_tags=True)
 
 
-def _plain_in_srt(line: str) -> str:
+def _plain_in_srt(line: str, above: str) -> str:
+    if _NUMBER.fullmatch(above) and (time := _TIME.match(line)):
+        line = time[0] + WORD_JOINER + line[time.end() :]
     return _SRT_MARKUP.sub(rf"\g<0>{WORD_JOINER}", _unlike_times(line)).translate(_WIDE_BRACES)
 
 

@@ -10,12 +10,12 @@ from typing import Any, cast
 import numpy as np
 import yaml
 
-from job_worker.errors import ModelLoadError
+from job_worker.errors import JobCannotBeDone, ModelLoadError
 from job_worker.inference.threads import limit_threads
 from job_worker.inference.vendor_libraries import first_line_of, prepare_vendor_libraries
 from job_worker.ocr.base import DEFAULT_MIN_CONFIDENCE
 from job_worker.ocr.bundled_models import bundled_text_models
-from job_worker.ocr.text_boxes import line_polygon
+from job_worker.ocr.text_boxes import MAX_WARP_SIDE_PIXELS, line_polygon
 from shared.results import TextLine, one_line
 from shared.video.frame import Image
 
@@ -104,7 +104,15 @@ class PaddleTextReader:
 
         Returns:
             The lines in reading order, polygons in pixels of `image`.
+
+        Raises:
+            JobCannotBeDone: The image is wider or higher than PaddleOCR's coordinates, which have 16 bits.
         """
+        if max(image.shape) > MAX_WARP_SIDE_PIXELS:
+            raise JobCannotBeDone(
+                f"PaddleOCR reads no frame wider or higher than {MAX_WARP_SIDE_PIXELS} pixels; a worker with "
+                "--text-engine auto does"
+            )
         (page,) = self._ocr.predict(image)
         found = zip(page["rec_texts"], page["rec_scores"], page["rec_polys"], strict=True)
         return [

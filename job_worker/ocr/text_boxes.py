@@ -183,11 +183,17 @@ def sliced(image: Image, corners: Corners) -> Image | None:
 
 
 def warped(image: Image, corners: Corners, width: int, height: int) -> Image:
-    """Return the part between corners, warped to an upright `(height, width, 3)` uint8 BGR."""
+    """Return the part between corners, warped to an upright `(height, width, 3)` uint8 BGR.
+
+    It is smaller, at the same ratio of the sides, where it or what it is cut from is larger than OpenCV can warp.
+    """
     if max(image.shape) > MAX_WARP_SIDE_PIXELS:
         start = np.clip(np.floor(corners.min(axis=0)).astype(int) - WARP_MARGIN_PIXELS, 0, None)
         stop = np.ceil(corners.max(axis=0)).astype(int) + WARP_MARGIN_PIXELS
         image, corners = image[start[1] : stop[1], start[0] : stop[0]], corners - start.astype(np.float32)
+        if (scale := MAX_WARP_SIDE_PIXELS / max(*image.shape, width, height)) < 1:
+            image = cast("Image", cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
+            corners, width, height = corners * np.float32(scale), int(width * scale), max(int(height * scale), 1)
     target = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
     transform = cv2.getPerspectiveTransform(corners, target)
     return cast(

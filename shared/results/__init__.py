@@ -8,11 +8,13 @@ document in the same steps, and readers get `FrameResult`. Nothing here holds a 
 from shared.results.coordinates import Box, Point, Polygon
 from shared.results.document import (
     MAX_FRAME_BYTES,
+    MAX_FRAME_LISTS,
     MAX_NESTING,
     InvalidDocument,
     check_document,
     check_frame,
     encoded_document,
+    fields_of_frame,
     most_values,
     read_as_json,
     read_document,
@@ -24,6 +26,7 @@ from shared.results.types import Code, Detection, TextLine, one_line
 
 __all__ = [
     "MAX_FRAME_BYTES",
+    "MAX_FRAME_LISTS",
     "MAX_NESTING",
     "Box",
     "Code",
@@ -38,6 +41,7 @@ __all__ = [
     "check_frame",
     "encode_frame",
     "encoded_document",
+    "fields_of_frame",
     "most_values",
     "one_line",
     "plugin_result",

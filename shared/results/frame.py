@@ -44,8 +44,10 @@ class FrameResult(msgspec.Struct, frozen=True):
 
     @property
     def text(self) -> str:
-        """The lines of text, joined by line ends."""
-        return "\n".join(line.text for line in self.text_lines)
+        """The lines of text, joined by line ends; where there are none, the `text` that a plugin gave."""
+        if self.text_lines:
+            return "\n".join(line.text for line in self.text_lines)
+        return _decoded(self.fields.get("text", _NULL), str) or ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return `{"frame_index": int, "result": {...}}` with everything that was stored."""

@@ -93,12 +93,13 @@ def plugin_result(result: Any) -> dict[str, Any]:
     """
     if not isinstance(result, dict):
         raise ValueError("is no dict")  # noqa: TRY004 (one kind of error for whatever is wrong)
-    if unfit := next((name for name in _names(result) if not isinstance(name, str)), None):
-        raise ValueError(f"has {unfit!r} as a name")
     try:
         check_frame(b'{"frame_index":0,"result":%b}' % _json(result), 0)
+        unfit = next((name for name in _names(result) if not isinstance(name, str)), None)
     except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"cannot be stored: {error}") from error
+    if unfit is not None:
+        raise ValueError(f"has {unfit!r} as a name")
     return dict(result)
 
 

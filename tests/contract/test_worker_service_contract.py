@@ -306,6 +306,14 @@ class TestReleasing:
         assert server.outcome(job_id) == (JobStatus.pending, None)
         assert [server.worker(worker_id).dequeue(0.05) for worker_id in "abc"] == [second, job_id, None]
 
+    def test_a_job_that_was_released_after_its_lease_expired_is_nobodys(self, server: Served) -> None:
+        worker, job_id = taken(server)
+        server.expire_leases()
+        worker.release(job_id)
+        with pytest.raises(LeaseLost):
+            worker.renew(job_id)
+        assert server.outcome(job_id)[0] is JobStatus.pending
+
     def test_a_job_that_another_took_since_is_lost(self, server: Served) -> None:
         worker, job_id = taken(server)
         worker.release(job_id)

@@ -18,7 +18,7 @@ from job_worker.analysis.frame_analysis import FrameAnalysis
 from job_worker.analysis.video_file_pipeline_service import VideoFilePipelineService
 from job_worker.detection.ultralytics_backends import pin_backend
 from job_worker.detection.ultralytics_detector import UltralyticsDetector, load_yolo
-from job_worker.errors import ModelLoadError
+from job_worker.errors import JobCannotBeDone, ModelLoadError
 from job_worker.ocr.bundled_models import bundled_text_models
 from job_worker.ocr.paddle_text_reader import PaddleTextReader
 from job_worker.settings import WorkerSettings
@@ -87,6 +87,11 @@ def analyse(detector: UltralyticsDetector, text_reader: PaddleTextReader, frame:
 
 def labels(result: dict[str, Any]) -> list[str]:
     return [detection["label"] for detection in result["detections"]]
+
+
+def test_an_image_that_is_too_wide_for_paddleocr_is_refused_with_what_reads_it(text_reader: PaddleTextReader) -> None:
+    with pytest.raises(JobCannotBeDone, match=r"no frame wider or higher than 32766 pixels.*--text-engine auto"):
+        text_reader.read(np.zeros((64, 40_000, 3), np.uint8))
 
 
 def test_a_person_and_the_sign_in_a_shop_window_are_found(

@@ -151,9 +151,11 @@ class FakeServer:
     def release(self, job_id: str, worker_id: str) -> None:
         """Requeue the job; the same again by the same worker is harmless."""
         job = self.jobs.get(job_id)
-        if job is None or (job.status, job.holder) != (JobStatus.pending, worker_id):
-            self.held(job_id, worker_id).status = JobStatus.pending
-            self.queue.append(job_id)
+        if job and (job.status, job.holder) == (JobStatus.pending, worker_id):
+            job.is_expired = False
+            return
+        self.held(job_id, worker_id).status = JobStatus.pending
+        self.queue.append(job_id)
 
 
 class FakeApi:

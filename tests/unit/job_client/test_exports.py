@@ -176,6 +176,16 @@ class TestSubtitles:
         for read in (subtitle.content, event.plaintext):
             assert read.replace(WORD_JOINER, "") == wide_braces(text).replace(WORD_JOINER, "")
 
+    @pytest.mark.parametrize(
+        "lines", [("5", "00:00:01,000"), ("Score", "5", "12:34:56"), ("x", "-7. ", "1:2\uff1a3", "y")]
+    )
+    def test_a_number_above_a_time_does_not_begin_a_cue_of_srt(self, lines: tuple[str, ...]) -> None:
+        spans = [span(line, top=300.0 + 22 * row) for row, line in enumerate(lines)]
+        written = srt(timeline(*spans, span("next", 40.0, 80.0, first_frame=1, last_frame=1)))
+        first, second = srt_library.parse(written)
+        assert first.content.replace(WORD_JOINER, "").split("\n") == [line.strip() for line in lines]
+        assert second.content == "next"
+
     def test_text_of_srt_has_invisible_characters_only_where_markup_would_begin(self) -> None:
         [subtitle] = srt_library.parse(srt(timeline(span(r"1 < 2 <b> C:\Users\New"))))
         assert subtitle.content == rf"1 < 2 <{WORD_JOINER}b> C:\Users\{WORD_JOINER}New"

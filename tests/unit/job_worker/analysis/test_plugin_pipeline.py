@@ -15,7 +15,7 @@ from shared.pipelines.catalogue import PipelineCatalogue
 from shared.pipelines.profiles import Profile
 from shared.process.plugins import PluginUnusable
 from shared.process.settings import InvalidSettings, load_settings
-from shared.results import MAX_NESTING
+from shared.results import MAX_FRAME_LISTS, MAX_NESTING
 from tests.support.packages import make_package
 
 pytestmark = [pytest.mark.unit, pytest.mark.worker]
@@ -174,7 +174,12 @@ FIT = [
     {"n": np.float64(0.5)},
     nested(MAX_NESTING - 1),
 ]
+CYCLE: dict[str, object] = {}
+CYCLE["a"] = [CYCLE]
 UNFIT = {
+    "cannot be stored: Circular reference detected": CYCLE,
+    "cannot be stored: maximum recursion depth exceeded": nested(3_000),
+    f"cannot be stored: .* no more than {MAX_FRAME_LISTS} lists and objects": {"a": [[]] * MAX_FRAME_LISTS},
     "is no dict": ["brightness", 3],
     "cannot be stored: Object of type float32 is not JSON serializable": {"a": [np.float32(1)]},
     "cannot be stored: Object of type ndarray is not JSON serializable": {"a": np.zeros(3)},

@@ -6,6 +6,7 @@ import pyclipper
 import pytest
 
 from job_worker.ocr.text_boxes import (
+    MAX_WARP_SIDE_PIXELS,
     MIN_EXPANDED_SIDE_PIXELS,
     MIN_MEAN_PROBABILITY,
     MIN_SIDE_PIXELS,
@@ -193,6 +194,24 @@ def test_a_line_is_cut_out_of_an_image_that_is_wider_than_16_bits(slant: int) ->
     assert expected is not None
     assert found is not None
     assert np.abs(found.astype(int) - expected).mean() < 0.5  # the interpolation of noise differs in last bits
+
+
+@pytest.mark.parametrize(
+    "corners",
+    [
+        [[100, 10], [39_900, 80], [39_900, 110], [100, 40]],
+        [[10, 100], [80, 39_900], [50, 39_900], [0, 100]],
+    ],
+    ids=["lying", "standing"],
+)
+def test_a_slanted_line_that_is_longer_than_16_bits_is_cut_out_smaller(corners: list[list[int]]) -> None:
+    box = np.array(corners, np.int32)
+    image = np.full((box[:, 1].max() + 20, box[:, 0].max() + 20, 3), 9, np.uint8)
+    crop = crop_line(image, box)
+    assert crop is not None
+    assert 30_000 < crop.shape[1] <= MAX_WARP_SIDE_PIXELS
+    assert 20 < crop.shape[0] < 60
+    assert (crop == 9).all()
 
 
 def test_a_standing_line_is_turned_to_the_left_and_its_corners_begin_where_its_text_does() -> None:

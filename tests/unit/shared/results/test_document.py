@@ -1,5 +1,6 @@
 """The frozen shape of results."""
 
+import gc
 import io
 import json
 import math
@@ -13,11 +14,12 @@ from job_api.servicers.results_answer import frame_message
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.results import (
     MAX_FRAME_BYTES,
+    MAX_FRAME_LISTS,
     MAX_NESTING,
     InvalidDocument,
     check_document,
-    check_frame,
     encoded_document,
+    fields_of_frame,
     read_as_json,
     read_document,
     read_list,
@@ -59,7 +61,7 @@ def list_of(document: bytes) -> bytes:
 
 
 def results_of(document: bytes) -> list[dict[str, Any]]:
-    return list(read_document(io.BytesIO(document), check_frame))
+    return list(read_document(io.BytesIO(document), fields_of_frame))
 
 
 def frame(result: str) -> bytes:
@@ -74,7 +76,7 @@ def test_whatever_has_the_shape_is_accepted_and_read_back(
     assert check(document) == len(results)
     assert results_of(document) == results
     assert json.loads(list_of(document)) == json.loads(document)["results"]
-    assert list(read_list(io.BytesIO(list_of(document)), check_frame)) == results
+    assert list(read_list(io.BytesIO(list_of(document)), fields_of_frame)) == results
 
 
 @pytest.mark.parametrize("text", LISTS)
@@ -131,6 +133,42 @@ def test_a_frame_above_its_limit_is_refused_however_it_is_written() -> None:
     for text in ('"%s"' % ("x" * MAX_FRAME_BYTES), "[%s1]" % ("1," * (MAX_FRAME_BYTES // 2))):
         with pytest.raises(InvalidDocument, match=f"no frame of more than {MAX_FRAME_BYTES} bytes"):
             check(frame(f'{{"a": {text}}}'))
+
+
+def lists(values: list[str]) -> bytes:
+    return frame(f'{{"a": [{",".join(values)}]}}')
+
+
+@pytest.mark.parametrize("value", ["[]", "{}", '{"b": [[], []]}'])
+def test_a_frame_of_more_lists_and_objects_than_can_be_checked_in_a_short_step_is_refused(value: str) -> None:
+    allowed = (MAX_FRAME_LISTS - 4) // (value.count("[") + value.count("{"))
+    assert check(lists([value] * allowed)) == 1
+    with pytest.raises(InvalidDocument, match=f"no more than {MAX_FRAME_LISTS} lists and objects"):
+        check(lists([value] * (allowed + 4)))
+
+
+@pytest.mark.parametrize("is_enabled", [True, False])
+def test_a_check_leaves_garbage_collection_as_it_was(is_enabled: bool) -> None:
+    (gc.enable if is_enabled else gc.disable)()
+    try:
+        check(frame('{"a": 1}'))
+        with pytest.raises(InvalidDocument):
+            check(frame('{"a": 1'))
+        assert gc.isenabled() is is_enabled
+    finally:
+        gc.enable()
+
+
+def test_a_check_does_not_look_for_cycles_among_what_it_makes() -> None:
+    collections: list[str] = []
+    document = lists(["[]"] * 100_000)
+    gc.collect()
+    gc.callbacks.append(lambda phase, _: collections.append(phase))
+    try:
+        check(document)
+    finally:
+        gc.callbacks.pop()
+    assert len(collections) <= 2  # of the few objects around it
 
 
 def test_encoded_frames_make_a_document() -> None:
