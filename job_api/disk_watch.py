@@ -8,7 +8,8 @@ from job_api.core.database import Database
 from job_api.data_folder import DataFolder
 
 INTERVAL_SECONDS = 0.2
-"""How late the server may notice that its folder is gone or read-only; a look is two system calls."""
+"""How late the server may notice that its folder is gone or read-only; a look is two system calls, and a write where
+the disk refused the last one."""
 LAST_LOOK_SECONDS = 1.0
 """How long a stop waits for a look that is under way."""
 
@@ -18,8 +19,8 @@ logger = logging.getLogger(__name__)
 class DiskWatch:
     """Watches the database and the data folder from a thread of its own.
 
-    A folder that cannot be written makes health NOT_SERVING until it can be. A database that is invalid, or it or the
-    folder gone, cannot be fixed while the server runs: the watch reports that and ends.
+    A folder or a database that cannot be written makes health NOT_SERVING until it can be. A database that is invalid,
+    or it or the folder gone, cannot be fixed while the server runs: the watch reports that and ends.
 
     Attributes:
         failure: What cannot be fixed; None while there is no such thing.
@@ -65,13 +66,18 @@ class DiskWatch:
         while not (failure := self._failure()):
             if self._is_stopping:
                 return
-            if (is_writable := self._folder.is_writable()) != was_writable:
-                logger.warning("data folder writable again" if is_writable else "data folder cannot be written")
+            if (is_writable := self._is_writable()) != was_writable:
+                logger.warning("the disk can be written again" if is_writable else "the disk cannot be written")
                 self._set_serving(is_writable)
                 was_writable = is_writable
         self._set_serving(False)  # noqa: FBT003 (what it says)
         self.failure = failure
         self._on_failure()
+
+    def _is_writable(self) -> bool:
+        if self._database.is_refused.is_set():
+            self._database.try_to_write()
+        return self._folder.is_writable() and not self._database.is_refused.is_set()
 
     def _failure(self) -> str | None:
         if self._database.failed.wait(self._interval_seconds):

@@ -62,6 +62,7 @@ class Database:
     Attributes:
         failed: Set once DuckDB has declared the database invalid, as it does where its log cannot be synced. It could
             be opened again, but nobody would know which of the last writes are in it: only a start finds that out.
+        is_refused: Set while the disk refuses what is written.
     """
 
     def __init__(self, url: str | URL) -> None:
@@ -69,6 +70,7 @@ class Database:
         self.engine = _make_engine(self.url)
         self.sessions = sessionmaker(self.engine, expire_on_commit=False)
         self.failed = threading.Event()
+        self.is_refused = threading.Event()
         self._open_connection: Any = None
         self._opened: os.stat_result | None = None
         event.listen(self.engine, "handle_error", self._note_failure)
@@ -100,6 +102,15 @@ class Database:
     def is_gone(self) -> bool:
         """Return whether the file was deleted, moved or replaced since it was opened."""
         return self.file is not None and self._opened is not None and is_replaced(self.file, self._opened)
+
+    def try_to_write(self) -> None:
+        """Write what is there already, the schema's version: where the disk takes it, `is_refused` ends."""
+        try:
+            with self.engine.begin() as connection:
+                connection.exec_driver_sql("UPDATE alembic_version SET version_num = version_num")
+        except (OSError, DBAPIError):
+            return
+        self.is_refused.clear()
 
     @contextmanager
     def driver_errors_translated(self) -> Iterator[None]:

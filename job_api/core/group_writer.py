@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from job_api.core.database import Database
 from job_api.disk_errors import disk_error
+from job_api.errors import StorageUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -102,11 +103,14 @@ class GroupWriter:
                 refusal = disk_error(error)
                 if refusal:
                     refusal.__cause__ = error
+                if isinstance(refusal, StorageUnavailable):
+                    self._database.is_refused.set()
                 group[0][1].set_exception(refusal or error)
                 return
             logger.warning("group of writes failed, running them one by one", extra={"writes": len(group)})
             for write in group:
                 self._commit([write])
         else:
+            self._database.is_refused.clear()
             for (_, done), result in zip(group, results, strict=True):
                 done.set_result(result)

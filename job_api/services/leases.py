@@ -1,7 +1,7 @@
 """Who holds which job until when. In memory only: after a restart every running job starts a new lease."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID
@@ -38,7 +38,7 @@ class Ending:
     """How a lease ended.
 
     Attributes:
-        worker_id: The last holder; None for the lease of a restart, that no worker used.
+        worker_id: The last holder; None after a restart, where nobody knows who it was.
         has_expired: Whether it was taken from a worker that did not renew.
     """
 
@@ -146,15 +146,21 @@ class LeaseTable:
             self._losses[lease.job_id] = self._losses.get(lease.job_id, 0) + 1
             self._remember(lease, has_expired=True)
 
+    def remember_pending(self, job_ids: Sequence[UUID]) -> None:
+        """Remember after a restart that these jobs, oldest first, may each have had a worker whose lease expired."""
+        with self._lock:
+            for job_id in reversed(job_ids[: int(self._endings.maxsize)]):
+                self._endings[job_id] = Ending(None, has_expired=True)
+
     def ending(self, job_id: UUID) -> Ending | None:
         """Return how the job's last lease ended, where no one holds it now and it is remembered."""
         with self._lock:
             return self._endings.get(job_id)
 
     def take_loss_back(self, job_id: UUID) -> None:
-        """Count one worker lost on the job less: it has come back."""
+        """Count one worker lost on the job less: it has come back. None is counted of those before a restart."""
         with self._lock:
-            self._losses[job_id] -= 1
+            self._losses[job_id] = max(self._losses.get(job_id, 0) - 1, 0)
 
     def losses(self, job_id: UUID) -> int:
         """Return how many workers were lost on the job."""

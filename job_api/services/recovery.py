@@ -38,6 +38,8 @@ class RecoveryService:
     def recover(self, *, database_is_new: bool) -> None:
         """Enqueue the pending jobs, oldest first; grant each running one a new lease; delete files of unknown jobs.
 
+        A pending job too is its last worker's again, if that calls about it before another takes it.
+
         Args:
             database_is_new: Whether the database was empty before this start. Files of jobs then mean that a database
                 was lost or the wrong one was opened: they are moved to a folder of their own and not deleted.
@@ -49,6 +51,7 @@ class RecoveryService:
         pending = self._jobs.ids_with_status(JobStatus.pending)
         for job_id in pending:
             self._job_queue.put(job_id)
+        self._leases.remember_pending(pending)
         try:
             self._staging.clear()
             swept = self._sweep(self._set_aside if database_is_new else self._storage.delete_file)

@@ -49,6 +49,8 @@ CROSSED_CALL_SECONDS = 2.0
 """Deadline of the calls that release a job whose answer crossed the cancelled Dequeue."""
 MAX_SENDINGS = 5
 """How often results are sent that the server loses each time."""
+UNIMPLEMENTED_SECONDS = 60.0
+"""How long a call is repeated that the server seems not to know, although it offered it: a proxy answers so too."""
 STOP_CHECK_SECONDS = 0.1
 """How soon a waiting call notices that a stop was requested."""
 
@@ -63,6 +65,8 @@ _PERMANENT = frozenset(
 _LOST = frozenset({Reason.LEASE_LOST, Reason.JOB_NOT_FOUND})
 _WITH_RESULTS = (pb.CompleteJobRequest, pb.PutJobResultsRequest)
 """Requests that may be larger than gRPC lets a server receive."""
+_ABOVE_GRPC_LIMIT = "larger than max"
+"""What gRPC's own refusal of them says, with the sizes behind it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,7 @@ class WorkerApi:
         stop: Its request to stop.
         retry_pause: How long to wait before a call is repeated, in seconds.
         last_calls_seconds: How long the report of a job is still repeated once a stop was requested.
+        unimplemented_seconds: How long a call is repeated that the server seems not to know, although it offered it.
     """
 
     def __init__(
@@ -101,6 +106,7 @@ class WorkerApi:
         *,
         retry_pause: Callable[[tenacity.RetryCallState], float] = RETRY_PAUSE,
         last_calls_seconds: float = LAST_CALLS_SECONDS,
+        unimplemented_seconds: float = UNIMPLEMENTED_SECONDS,
     ) -> None:
         self._channel = channel
         self._stub = WorkerServiceStub(channel)
@@ -108,6 +114,8 @@ class WorkerApi:
         self._stop = stop
         self._retry_pause = retry_pause
         self._last_calls_seconds = last_calls_seconds
+        self._unimplemented_seconds = unimplemented_seconds
+        self._has_offered = False
         self._renewal_seconds = FIRST_RENEWAL_SECONDS
 
     def __enter__(self) -> Self:
@@ -163,7 +171,7 @@ class WorkerApi:
         Raises:
             grpc.RpcError: The server refuses this worker for good.
         """
-        return _unless_older(lambda: self._until_stopped()(self._offered_once))
+        return self._unless_older(lambda: self._until_stopped()(self._offered_once))
 
     def _offered_once(self) -> Offer | None:
         call = self._stub.ListOfferedPipelines.future(pb.ListOfferedPipelinesRequest(), timeout=CALL_SECONDS)
@@ -179,7 +187,18 @@ class WorkerApi:
             Cancelled: A stop was requested and the server did not answer in time.
         """
         request = pb.ListOfferedPipelinesRequest()
-        return _unless_older(lambda: _offer_of(self._call(self._stub.ListOfferedPipelines, request, CALL_SECONDS)))
+        method, known = self._stub.ListOfferedPipelines, self._has_offered
+        return self._unless_older(lambda: _offer_of(self._call(method, request, CALL_SECONDS, is_known=known)))
+
+    def _unless_older(self, offered: Callable[[], Offer | None]) -> Offer | None:
+        try:
+            offer = offered()
+        except grpc.RpcError as error:
+            if error.code() is not grpc.StatusCode.UNIMPLEMENTED:
+                raise
+            offer = None
+        self._has_offered = offer is not None
+        return offer
 
     def download(
         self,
@@ -361,18 +380,37 @@ class WorkerApi:
         request: Message,
         seconds: float,
         is_cancelled: Callable[[], bool] = lambda: False,
+        *,
+        is_known: bool = True,
     ) -> T:
         """Repeat a call until the server answers about the job, or the work is cancelled.
+
+        Args:
+            method: What to call.
+            request: With what.
+            seconds: The deadline of each call.
+            is_cancelled: Polled before every call.
+            is_known: Whether the server certainly knows the call; an older one's UNIMPLEMENTED is final.
 
         Raises:
             LeaseLost, JobCannotBeDone: What the server answered about the job.
             Cancelled: `is_cancelled` was true, or a stop was requested and the server did not answer in time.
             grpc.RpcError: Any other refusal.
         """
+        patience_seconds = self._unimplemented_seconds if is_known else 0.0
+
+        def is_ended() -> bool:
+            return is_cancelled() or self._has_no_time_left
+
+        def is_unknown(state: tenacity.RetryCallState) -> bool:
+            return _is_unimplemented(state) and (state.seconds_since_start or 0) >= patience_seconds
+
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(_is_repeatable),
             wait=self._retry_pause,
-            stop=lambda _: is_cancelled() or self._has_no_time_left,
+            stop=lambda state: (
+                is_ended() or (_is_unimplemented(state) and state.seconds_since_start >= patience_seconds)
+            ),
             sleep=self._pause,
             before_sleep=_log_retry,
             reraise=True,
@@ -380,7 +418,7 @@ class WorkerApi:
         try:
             answer: T = retrying(self._attempt, method, request, seconds)
         except grpc.RpcError as error:
-            if _is_repeatable(error):
+            if _is_repeatable(error) and is_ended():
                 raise Cancelled("the server cannot be reached") from error
             raise
         return answer
@@ -422,15 +460,6 @@ class WorkerApi:
             self._stop.requested.wait(seconds)
 
 
-def _unless_older(ask: Callable[[], Offer | None]) -> Offer | None:
-    try:
-        return ask()
-    except grpc.RpcError as error:
-        if error.code() is grpc.StatusCode.UNIMPLEMENTED:
-            return None
-        raise
-
-
 def _offer_of(answer: pb.ListOfferedPipelinesResponse) -> Offer:
     return Offer(frozenset(answer.pipeline_ids), answer.max_results_bytes or None, answer.max_chunk_bytes or None)
 
@@ -441,8 +470,12 @@ def _is_repeatable(error: BaseException) -> bool:
         return False
     if retry_delay_seconds(error) is not None:
         return True
-    reason = reason_of(error)
-    return reason == Reason.INTERNAL or (reason is None and error.code() is not grpc.StatusCode.UNIMPLEMENTED)
+    return reason_of(error) in {Reason.INTERNAL, None}
+
+
+def _is_unimplemented(state: tenacity.RetryCallState) -> bool:
+    error = failure_of(state)
+    return error is not None and error.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
 def _is_not_permanent(error: BaseException) -> bool:
@@ -464,6 +497,6 @@ def _raise_if_about_job(error: grpc.RpcError) -> None:
 
 
 def _raise_if_above_grpc_limit(error: grpc.RpcError) -> None:
-    """Raise `JobCannotBeDone` for what gRPC itself refuses, without a reason; a busy proxy answers other calls so."""
-    if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and retry_delay_seconds(error) is None:
+    """Raise `JobCannotBeDone` for what gRPC itself refuses; a busy proxy answers with the same code."""
+    if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and _ABOVE_GRPC_LIMIT in (error.details() or ""):
         raise JobCannotBeDone("the results are far larger than the server takes") from error

@@ -262,6 +262,9 @@ class ProcessRunner:
             raise JobCannotBeDone(content)
         if kind == "no_space":
             check_space(run.results.parent, MAX_FRAME_BYTES)  # a false message would have the job done again for ever
+        if kind == "done" and not run.results.is_file():
+            self.close()
+            raise JobCannotBeDone("the process that analyses the video has removed its results")
         if kind != "done":
             self.close()  # its GPU or its libraries may be unusable from now on, or it is hostile
             raise _error_of(kind, content)

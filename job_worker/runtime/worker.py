@@ -227,5 +227,5 @@ class Worker:
         pipeline_id = self._api.download(job_id, video, self._chunk_bytes, is_cancelled, self._accept)
         limit = offer.max_results_bytes if offer else None
         self._runner.run(Run(pipeline_id, video, results, limit), is_cancelled)
-        video.unlink()
+        video.unlink(missing_ok=True)  # what analyses it may have
         self._api.complete(job_id, results, offer, is_cancelled)

@@ -146,6 +146,20 @@ class TestTheDatabase:
             assert set(server.listed()) == accepted
             assert set(stored(tmp_path / "data")) == {f"{job_id}.mp4" for job_id in accepted}
 
+    @pytest.mark.corpus
+    def test_while_no_row_can_be_written_health_says_so(self, faults: Faults, tmp_path: Path) -> None:
+        with serving(tmp_path / "data") as server:
+            accepted = {submit(server)}
+            faults.begin("write", errno.EIO, ".wal")
+            must_be_refused(lambda: submit(server), Reason.STORAGE_UNAVAILABLE)
+            eventually(lambda: health(server) == NOT_SERVING, "health to say so")
+            assert set(server.listed()) == accepted
+            faults.end("write")
+            eventually(lambda: health(server) == SERVING, "health to say that it serves")
+            accepted.add(submit(server))
+        with serving(tmp_path / "data") as server:
+            assert set(server.listed()) == accepted
+
 
 class TestTheFolder:
     def test_a_server_whose_folder_is_deleted_says_so_and_ends(self, tmp_path: Path) -> None:

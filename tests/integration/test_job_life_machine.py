@@ -148,12 +148,12 @@ class JobLifeMachine(RuleBasedStateMachine):
         return UUID(int=self.ids)
 
     def restarted(self) -> None:
-        """The model of a restart: leases restart and belong to the worker that calls first, counts are reset."""
+        """The model of a restart: every job is the worker's that calls about it first, counts are reset."""
         self.on_their_way.clear()
         for known in self.jobs.values():
             known.losses = 0
             known.enders.clear()
-            known.silent, known.staged = None, b""
+            known.silent, known.staged = ANYBODY if known.status is JobStatus.pending else None, b""
             if known.status is JobStatus.running:
                 known.lease = Lease(None, self.clock() + LEASE_SECONDS)
 
@@ -348,7 +348,7 @@ class JobLifeMachine(RuleBasedStateMachine):
         if known.lease is None and known.status is JobStatus.pending and known.silent in (worker, ANYBODY):
             known.lease = Lease(worker, self.clock() + LEASE_SECONDS)
             known.status, known.silent = JobStatus.running, None
-            known.losses -= 1
+            known.losses = max(known.losses - 1, 0)
         lease = known.lease
         if lease is None or lease.worker not in (worker, None):
             return False

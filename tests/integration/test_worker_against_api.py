@@ -44,7 +44,13 @@ MakeApi = Callable[..., WorkerApi]
 MakeSettings = Callable[..., ApiSettings]
 
 RESULTS = [{"frame_index": 0, "result": {"text": "Кадр", "timestamp_ms": 0.5}}, {"frame_index": 1, "result": {}}]
-FAILURES_ON_THE_WAY = (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.PERMISSION_DENIED)
+FAILURES_ON_THE_WAY = (
+    grpc.StatusCode.INTERNAL,
+    grpc.StatusCode.UNKNOWN,
+    grpc.StatusCode.PERMISSION_DENIED,
+    grpc.StatusCode.RESOURCE_EXHAUSTED,  # a proxy that limits calls
+    grpc.StatusCode.UNIMPLEMENTED,  # one that answers HTTP 404
+)
 SHORT_LEASE_SECONDS = 0.2
 SOON_SECONDS = 1.0
 
@@ -298,8 +304,7 @@ def test_results_are_sent_in_smaller_chunks_where_the_server_was_restarted_with_
     ("rpc", "code"),
     [
         *itertools.product(["GetJobInput", "PutJobResults", "CompleteJob"], FAILURES_ON_THE_WAY),
-        # A proxy that limits calls; of results the same would be gRPC's own limit.
-        *itertools.product(["GetJobInput", "ListOfferedPipelines"], [grpc.StatusCode.RESOURCE_EXHAUSTED]),
+        ("ListOfferedPipelines", grpc.StatusCode.RESOURCE_EXHAUSTED),
     ],
 )
 def test_an_error_that_is_no_answer_about_the_job_is_ridden_out(
@@ -340,10 +345,22 @@ def test_a_proxy_that_knows_no_chunks_gets_the_results_in_one_message(
         if rpc == "PutJobResults":
             raise failed_call(grpc.StatusCode.UNIMPLEMENTED)
 
-    api, job = make_api(address, interceptor=Interferer(refuse)), client.submit(tiny_mp4)
+    api = make_api(address, interceptor=Interferer(refuse), retry_pause=lambda _: 0.0, unimplemented_seconds=0.1)
+    job = client.submit(tiny_mp4)
     dequeued(api)
     report_results(api, job.job_id, results_document(LARGE_RESULTS))
     assert job.results_as_dicts() == LARGE_RESULTS
+
+
+def test_what_a_server_has_offered_once_it_is_believed_to_offer_while_a_proxy_says_otherwise(
+    address: str, make_api: MakeApi
+) -> None:
+    def refuse(_: str, number: int) -> None:
+        if 2 <= number < 5:
+            raise failed_call(grpc.StatusCode.UNIMPLEMENTED)
+
+    api = make_api(address, interceptor=Interferer(refuse), retry_pause=lambda _: 0.0)
+    assert api.offer() == api.offer_for_job()
 
 
 def test_an_older_server_that_takes_no_chunks_gets_large_results_in_one_message(

@@ -44,6 +44,8 @@ class Anything:
                 yield b"x" * (MAX_FRAME_BYTES + 2)
             for index in range(MANY_FRAMES if pipeline_id == "many frames" else 1):
                 yield encode_frame(index, 0.0, {"text": NOT_ENGLISH, "video": str(video), "pid": os.getpid()})
+            if pipeline_id == "remove the results":
+                video.with_suffix(".json").unlink()
 
         return run
 
@@ -130,6 +132,7 @@ _WAYS: dict[str, Callable[[Callable[[], None], Path], object]] = {
     "succeed": lambda *_: None,
     "many frames": lambda *_: None,
     "huge frame": lambda *_: None,
+    "remove the results": lambda *_: None,
     "time out": _raise(TimeoutError("the model's server did not answer")),
     "fail with a surrogate": _raise(JobCannotBeDone("no such name: \udc80")),
     "fail": _raise(JobCannotBeDone(f"no frame can be decoded: {NOT_ENGLISH}")),

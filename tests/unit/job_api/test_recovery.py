@@ -90,6 +90,36 @@ def test_a_running_job_stays_with_the_worker_that_renews_it(restart: Restart, cl
     assert outcome(services, job) == (JobStatus.completed, results_key(job), None)
 
 
+@pytest.mark.parametrize("others", [0, 3])
+def test_a_job_whose_lease_had_expired_is_its_workers_again_if_nobody_took_it(
+    restart: Restart, clock: FakeClock, others: int
+) -> None:
+    services = restart()
+    job = running(services)
+    for _ in range(others):
+        submit(services)
+    clock.advance(LEASE_SECONDS)
+    services.dispatch.expire_leases()
+    services = restart()
+    assert status(services, job) is JobStatus.pending
+    services.dispatch.renew(job, "w1")
+    services.reports.complete(job, "w1", DOCUMENT)
+    assert status(services, job) is JobStatus.completed
+
+
+def test_a_job_whose_lease_had_expired_is_lost_to_the_worker_that_takes_it_after_the_restart(
+    restart: Restart, clock: FakeClock
+) -> None:
+    services = restart()
+    job = running(services)
+    clock.advance(LEASE_SECONDS)
+    services.dispatch.expire_leases()
+    services = restart()
+    assert take(services, "w2") == job
+    with pytest.raises(LeaseLost):
+        services.reports.complete(job, "w1", DOCUMENT)
+
+
 def test_a_running_job_is_completed_by_the_first_worker_that_sends_results(restart: Restart) -> None:
     job = running(restart())
     services = restart()

@@ -164,6 +164,7 @@ def test_running_out_of_memory_fails_the_job(runner: ProcessRunner, video: Path)
         ("be ended by a real-time signal", f"ended by signal {signal.SIGRTMIN + 6}$"),
         ("exit", "ended with exit code 7$"),
         ("leave", "ended with exit code 3$"),
+        ("remove the results", "has removed its results$"),
     ],
 )
 def test_the_end_of_the_child_fails_the_job_and_the_next_run_gets_a_fresh_child(
