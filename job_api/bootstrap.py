@@ -10,6 +10,7 @@ from job_api.call_pool import CallPool
 from job_api.core.database import Database
 from job_api.core.group_writer import GroupWriter
 from job_api.core.migrations import migrate
+from job_api.data_folder import note_database, was_of_another_database
 from job_api.housekeeper import Housekeeper
 from job_api.interceptors.backpressure import SMALL_BYTES, Arrivals
 from job_api.interceptors.client_call import ClientCall
@@ -113,8 +114,10 @@ def build_services(
         staging = ResultsStaging(settings.data_dir / STAGING_FOLDER, settings.min_free_bytes // RESULTS_FLOOR, clock)
         running = RunningJobs(jobs, job_queue, leases, locks, staging)
         with database.driver_errors_translated():
-            database_is_new = migrate(database)
-            RecoveryService(jobs, storage, staging, job_queue, leases).recover(database_is_new=database_is_new)
+            is_new, name = migrate(database), database.name_in(settings.data_dir)
+            is_another = is_new or was_of_another_database(settings.data_dir, name)
+            RecoveryService(jobs, storage, staging, job_queue, leases).recover(is_another_database=is_another)
+            note_database(settings.data_dir, name)
         unless_recovered.pop_all()
     writer.start()
     return Services(

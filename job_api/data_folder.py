@@ -16,10 +16,28 @@ from job_api.disk_errors import is_replaced
 LOCK_NAME = "foregsyte.lock"
 """Holds who has the folder. The file stays when the lock is released; the kernel releases it however a process ends."""
 
+DATABASE_NAME = "foregsyte.database"
+"""Names the database whose jobs the folder holds."""
+
 POLL_SECONDS = 0.1
 """How soon a server that waits for another to end notices that it did."""
 
 logger = logging.getLogger(__name__)
+
+
+def was_of_another_database(folder: Path, database: str) -> bool:
+    """Return whether the jobs in the folder are those of another database than this one, as `note_database` noted."""
+    try:
+        noted = (folder / DATABASE_NAME).read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return False
+    return noted != database
+
+
+def note_database(folder: Path, database: str) -> None:
+    """Note whose jobs the folder holds from now on, unless its disk is full."""
+    with suppress(OSError):
+        (folder / DATABASE_NAME).write_text(database, encoding="utf-8")
 
 
 class DataFolderHeld(Exception):

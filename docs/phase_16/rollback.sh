@@ -41,7 +41,7 @@ for folder in (pathlib.Path(sys.argv[1], jobs) for jobs in ("video_jobs", "unkno
     with contextlib.suppress(OSError):  # it is not there, or holds what is not ours
         folder.rmdir()
 PYTHON
-rm -rf -- "$data/staging" "$data/foregsyte.lock"
+rm -rf -- "$data/staging" "$data/foregsyte.lock" "$data/foregsyte.database"
 
 # 5. The package and the dependencies that it declares.
 packages="$("$python" - <<'PYTHON'

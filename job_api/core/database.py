@@ -85,6 +85,11 @@ class Database:
         name = self.url.database or ":memory:"
         return None if name.startswith(":memory:") else Path(name)
 
+    def name_in(self, folder: Path) -> str:
+        """Return what tells the database from others: its path, from the folder on where it is there, for that may move."""
+        file, folder = self.file, folder.resolve()
+        return str(file.relative_to(folder) if file and file.is_relative_to(folder) else file or "in memory")
+
     def open(self) -> None:
         """Open the database, making its folder where there is none.
 

@@ -35,14 +35,15 @@ class RecoveryService:
         self._job_queue = job_queue
         self._leases = leases
 
-    def recover(self, *, database_is_new: bool) -> None:
+    def recover(self, *, is_another_database: bool) -> None:
         """Enqueue the pending jobs, oldest first; grant each running one a new lease; delete files of unknown jobs.
 
         A pending job too is its last worker's again, if that calls about it before another takes it.
 
         Args:
-            database_is_new: Whether the database was empty before this start. Files of jobs then mean that a database
-                was lost or the wrong one was opened: they are moved to a folder of their own and not deleted.
+            is_another_database: Whether the database was empty before this start, or the last start had another one.
+                Files of unknown jobs then mean that a database was lost or the wrong one was opened: they are moved to
+                a folder of their own and not deleted.
 
         Raises:
             StorageUnusable: The storage cannot be read or written.
@@ -54,7 +55,7 @@ class RecoveryService:
         self._leases.remember_pending(pending)
         try:
             self._staging.clear()
-            swept = self._sweep(self._set_aside if database_is_new else self._storage.delete_file)
+            swept = self._sweep(self._set_aside if is_another_database else self._storage.delete_file)
         except OSError as error:
             raise StorageUnusable(f"the storage cannot be used: {type(error).__name__}: {error}") from error
         for job_id in running:
@@ -80,4 +81,4 @@ class RecoveryService:
             logger.warning("file of an unknown job left where it is: no space to set it aside", extra={"file": key})
             return
         self._storage.delete_file(key)
-        logger.warning("file of an unknown job set aside: the database is new", extra={"file": kept})
+        logger.warning("file of an unknown job set aside: the database is new or another one", extra={"file": kept})

@@ -317,7 +317,7 @@ def test_all_that_a_server_keeps_lies_in_its_folder_whatever_its_name(start: Sta
     workers.Dequeue(pb.DequeueRequest(worker_id="w", wait=LONG_WAIT))
     workers.CompleteJob(pb.CompleteJobRequest(job_id=job_id, worker_id="w", results_json=DOCUMENT))
     kept = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
-    names = {f"video_jobs/{job_id}.mp4", f"video_jobs/{job_id}_results.json", "foregsyte.lock"}
+    names = {f"video_jobs/{job_id}.mp4", f"video_jobs/{job_id}_results.json", "foregsyte.lock", "foregsyte.database"}
     names |= {"foregsyte.duckdb", "foregsyte.duckdb.wal"}
     assert kept == {str(folder.relative_to(tmp_path) / name) for name in names}
     assert server.signalled(signal.SIGTERM)[0] == ExitCode.OK

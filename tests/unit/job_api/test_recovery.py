@@ -248,7 +248,7 @@ def test_no_whole_file_is_lost_when_the_wrong_database_is_opened(
     with caplog.at_level(logging.WARNING):
         for _ in range(starts):
             make_services(make_settings(database_url=f"duckdb:///{tmp_path / 'wrong.duckdb'}")).close()
-    assert "file of an unknown job set aside: the database is new" in caplog.messages
+    assert "file of an unknown job set aside: the database is new or another one" in caplog.messages
     aside = folder.parent / "unknown_jobs"
     assert names(folder) == {"holiday.mp4"}
     assert names(aside) == {f"{job}.mp4", f"{job}_results.json"}
@@ -256,6 +256,36 @@ def test_no_whole_file_is_lost_when_the_wrong_database_is_opened(
         assert (aside / name).read_bytes() == before[name]
         (aside / name).rename(folder / name)
     assert frames_of(restart(), job) == 1
+
+
+def test_two_databases_over_one_folder_in_turn_lose_no_file_of_each_other(
+    restart: Restart, make_services: Make, make_settings: Callable[..., ApiSettings], folder: Path, tmp_path: Path
+) -> None:
+    other = make_settings(database_url=f"duckdb:///{tmp_path / 'other.duckdb'}")
+    make_services(other).close()
+    services = restart()
+    job = submit(services)
+    services.close()
+    for _ in range(2):
+        make_services(other).close()
+    aside = folder.parent / "unknown_jobs"
+    (aside / f"{job}.mp4").rename(folder / f"{job}.mp4")
+    assert take(restart(), "w1") == job
+    assert names(folder) == {f"{job}.mp4"}
+
+
+def test_a_folder_that_was_moved_is_still_that_of_the_database_in_it(
+    make_services: Make, make_settings: Callable[..., ApiSettings], tmp_path: Path
+) -> None:
+    folders = [tmp_path / "one", tmp_path / "two"]
+    make_services(make_settings(data_dir=folders[0], database_url="")).close()
+    folders[0].rename(folders[1])
+    orphan = input_key(uuid4())
+    (folders[1] / orphan).parent.mkdir(exist_ok=True)
+    (folders[1] / orphan).write_bytes(VIDEO)
+    make_services(make_settings(data_dir=folders[1], database_url="")).close()
+    assert not (folders[1] / orphan).exists()
+    assert not (folders[1] / "unknown_jobs").exists()
 
 
 def test_a_first_start_in_an_empty_folder_warns_of_nothing(restart: Restart, caplog: pytest.LogCaptureFixture) -> None:
