@@ -40,7 +40,7 @@ QUICK = Plan((1, 2), 0.3, (1, 4), 5, (4,), 50, 1, (0, 1000), 5)
 
 def measures(plan: Plan, folder: Path) -> dict[str, tuple[str, Callable[[int], Rows]]]:
     """Return each table's title and what makes it in so many rounds, by its name."""
-    lives = "Whole lives of jobs: submit 20 kB, dequeue, complete, status asked every 50 ms"
+    lives = "Whole lives of jobs: submit 20 kB, dequeue, complete, status every 50 ms"
     waiting = "One active client beside workers that wait"
     results = f"Results of {plan.frames} frames with 20 detections each"
     return {

@@ -41,7 +41,7 @@ def word_findings(path: str, text: str, rules: Rulebook) -> Iterator[Finding]:
 
 
 def _holds(text: str, forms: Iterable[str]) -> bool:
-    """Whether a form is a whole word of the text, as it stands or in CamelCase; `sse2` is another word than `sse`."""
+    """Return whether a form is a whole word of the text, as it is or in CamelCase; `sse2` is another than `sse`."""
     words = rf"(?<![^\W\d_])(?:{'|'.join(forms).replace('_', '[-_]*')})(?![^\W_])"
     return bool(re.search(words, f"{text}\n{_NEW_WORD.sub('_', text)}".lower()))
 

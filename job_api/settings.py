@@ -123,7 +123,7 @@ class ApiSettings(PipelineSettings):
 
     @property
     def dispatch_limits(self) -> DispatchLimits:
-        """The settings that bound what workers ask for."""
+        """The settings that bound what workers request."""
         return DispatchLimits(self.max_wait_seconds, self.max_chunk_bytes, self.max_lost_workers)
 
     @property

@@ -86,7 +86,7 @@ class Database:
         return None if name.startswith(":memory:") else Path(name)
 
     def name_in(self, folder: Path) -> str:
-        """Return what tells the database from others: its path, from the folder on where it is there, for that may move."""
+        """Return what tells the database from others: its path, within the folder if it is there, for that may move."""
         file, folder = self.file, folder.resolve()
         return str(file.relative_to(folder) if file and file.is_relative_to(folder) else file or "in memory")
 

@@ -28,7 +28,7 @@ DEFAULT_CHUNK_BYTES = (4 << 20) - (64 << 10)
 
 @dataclass(frozen=True, slots=True)
 class DispatchLimits:
-    """The limits of what workers ask for and send.
+    """The limits of what workers request and send.
 
     Attributes:
         max_wait_seconds: The longest a Dequeue waits.
@@ -124,7 +124,7 @@ class DispatchService:
         return VideoChunk(job.pipeline_id, size_bytes, data)
 
     def chunk_bytes(self, length: int) -> int:
-        """Return how much of a video is read at most where so much is asked for; 0 asks for the default."""
+        """Return how much of a video is read at most where so much is requested; 0 requests the default."""
         return min(length or DEFAULT_CHUNK_BYTES, self._limits.max_chunk_bytes)
 
     def renew(self, job_id: UUID, worker_id: str) -> float:

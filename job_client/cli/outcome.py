@@ -42,5 +42,5 @@ class Outcome:
             self.add(exit_code_of(error))
 
     def exit(self) -> typer.Exit:
-        """Return the exit with the lowest code that is not OK: what a person must mend comes before what time may."""
+        """Return the exit with the lowest code that is not OK: what a person must fix comes before what time may."""
         return typer.Exit(min(self._codes - {ExitCode.OK}, default=ExitCode.OK))

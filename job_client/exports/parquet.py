@@ -6,7 +6,8 @@ documented in docs/clients/command-line.md.
 
 from collections.abc import Iterable, Mapping
 from itertools import islice
-from typing import Any, BinaryIO
+from types import NoneType
+from typing import Any, BinaryIO, get_args
 
 import msgspec
 import pyarrow as pa
@@ -14,7 +15,7 @@ from pyarrow.parquet import ParquetWriter
 
 from job_client.exports.events import COLUMNS, events_of
 from job_client.timeline import Timeline
-from shared.results import Code, Detection, FrameResult, Polygon, TextLine
+from shared.results import Box, Code, Detection, FrameResult, Polygon, TextLine
 
 ROWS_IN_GROUP = 1000
 """A row group is held in memory; readers skip those that a query does not need."""
@@ -26,18 +27,28 @@ MAX_INTEGER = (1 << 63) - 1
 
 _BOX = pa.struct([(side, pa.float64()) for side in ("x1", "y1", "x2", "y2")])
 _POLYGON = pa.list_(pa.struct([("x", pa.float64()), ("y", pa.float64())]))
-_DETECTION = pa.struct([("label", pa.string()), ("class_id", pa.int64()), ("confidence", pa.float64()), ("box", _BOX)])
-_TEXT_LINE = pa.struct([("text", pa.string()), ("confidence", pa.float64()), ("polygon", _POLYGON)])
-_CODE = pa.struct([("format", pa.string()), ("text", pa.string()), ("bytes", pa.string()), ("polygon", _POLYGON)])
+_TYPES = {str: pa.string(), int: pa.int64(), float: pa.float64(), Box: _BOX, Polygon: _POLYGON}
+
+
+def _struct_of(kind: type[msgspec.Struct]) -> pa.StructType:
+    """Return the Arrow type of what is found, with a field for each of its own."""
+    return pa.struct([(field.name, _type_of(field.type)) for field in msgspec.structs.fields(kind)])
+
+
+def _type_of(annotation: Any) -> pa.DataType:
+    """Return the Arrow type of a field; where it may be None, that of the rest, for every column may be null."""
+    stated = set(get_args(annotation)) - {NoneType}
+    return _TYPES[annotation if annotation in _TYPES else stated.pop()]
+
 
 FRAMES = pa.schema(
     [
         pa.field("frame_index", pa.int64(), nullable=False),
         ("timestamp_ms", pa.float64()),
         ("text", pa.string()),
-        ("detections", pa.list_(_DETECTION)),
-        ("text_lines", pa.list_(_TEXT_LINE)),
-        ("codes", pa.list_(_CODE)),
+        ("detections", pa.list_(_struct_of(Detection))),
+        ("text_lines", pa.list_(_struct_of(TextLine))),
+        ("codes", pa.list_(_struct_of(Code))),
         ("custom_fields", pa.string()),
     ]
 )

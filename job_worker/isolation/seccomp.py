@@ -25,6 +25,20 @@ _SHARED_BY_USER = {
     "aarch64": (*range(180, 198), *range(217, 220)),
 }
 """Shared memory, semaphores, message queues and keys, which every process of the same user can reach."""
+_OTHER_VIEWS = {
+    # pivot_root, chroot, mount, umount2, sethostname, setdomainname, unshare, setns
+    "x86_64": (155, 161, 165, 166, 170, 171, 272, 308),
+    "aarch64": (41, 51, 40, 39, 161, 162, 97, 268),
+}
+_OTHER_VIEWS_EVERYWHERE = (*range(428, 434), 442)
+"""open_tree, move_mount, fsopen to fspick, mount_setattr. Who has a namespace has all capabilities in it, with which
+much of the kernel is reached that is closed else."""
+_PRIORITIES = {
+    # setpriority, sched_setparam, sched_setscheduler, ioprio_set, sched_setattr
+    "x86_64": (141, 142, 144, 251, 314),
+    "aarch64": (140, 118, 119, 30, 274),
+}
+"""They are set for other processes of the user too: one of the lowest hardly runs."""
 _WITHOUT_EFFECT = {
     # chmod, fchmod, chown, fchown, lchown, utime, setxattr and removexattr (three each), utimes, fchownat, futimesat,
     # fchmodat, utimensat
@@ -38,6 +52,8 @@ _WITHOUT_EFFECT_EVERYWHERE = (452, 463, 466)
 """fchmodat2, setxattrat, removexattrat."""
 _LIMITING = {"x86_64": 302, "aarch64": 261}
 """prlimit64, which sets limits of other processes too: one of no time ends them."""
+_PINNING = {"x86_64": 203, "aarch64": 122}
+"""sched_setaffinity, likewise: on one core together they hardly run. Libraries pin their own threads by number, too."""
 _FORBIDDEN_EVERYWHERE = (425, 426, 427, 438)
 """io_uring_setup, _enter, _register, which make calls that no filter sees; pidfd_getfd, which takes others' files."""
 _STARTING_PROGRAMS = {
@@ -90,13 +106,17 @@ def forbid_network() -> None:
         OSError: The kernel refuses.
     """
     machine = platform.machine()
-    forbidden = (*_FORBIDDEN[machine], *_SHARED_BY_USER[machine], *_FORBIDDEN_EVERYWHERE)
+    tables = (_FORBIDDEN, _SHARED_BY_USER, _OTHER_VIEWS, _PRIORITIES)
+    forbidden = (number for table in tables for number in table[machine])
+    everywhere = (*_FORBIDDEN_EVERYWHERE, *_OTHER_VIEWS_EVERYWHERE)
     without_effect = (*_WITHOUT_EFFECT[machine], *_WITHOUT_EFFECT_EVERYWHERE)
     _add_filter(
         [
             *(step for number in forbidden for step in _answered_if(number, _REFUSE)),
+            *(step for number in everywhere for step in _answered_if(number, _REFUSE)),
             *(step for number in without_effect for step in _answered_if(number, _DO_NOTHING)),
-            *_of_this_process_alone(_LIMITING[machine]),
+            *_of_this_process_alone(_LIMITING[machine], _REFUSE),
+            *_of_this_process_alone(_PINNING[machine], _DO_NOTHING),
             *(step for number in _NUMBERS[machine][2:] for step in _connected_sockets_alone(number)),
         ]
     )
@@ -148,9 +168,10 @@ def _refused_unless(value: int) -> list[bytes]:
     return [_step(_IF_EQUAL, value, then=1), _step(_RETURN, _REFUSE)]
 
 
-def _of_this_process_alone(number: int) -> list[bytes]:
-    """Refuse a call that names another process; 0 is the one that calls."""
-    steps = [_step(_LOAD, _FIRST_ARGUMENT), *_refused_unless(0), _step(_RETURN, _ALLOW)]
+def _of_this_process_alone(number: int, answer: int) -> list[bytes]:
+    """Answer so a call that names another process; 0 is the one that calls."""
+    steps = [_step(_LOAD, _FIRST_ARGUMENT), _step(_IF_EQUAL, 0, otherwise=1)]
+    steps += [_step(_RETURN, _ALLOW), _step(_RETURN, answer)]
     return [_step(_IF_EQUAL, number, otherwise=len(steps)), *steps]
 
 

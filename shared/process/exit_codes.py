@@ -6,6 +6,8 @@ from enum import IntEnum
 class ExitCode(IntEnum):
     """Exit code of `foregsyte-api`, `foregsyte-worker` and `foregsyte`: a number means the same for each of them.
 
+    Where a signal ends the command before it is done, it is 128 and the signal's number.
+
     Attributes:
         OK: Done, or stopped as requested.
         FAILURE: An error without a code of its own; the message or the log says which.

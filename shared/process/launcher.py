@@ -29,7 +29,7 @@ def launch(program: str, module: str, extra: str, arguments: Sequence[str] | Non
         The process's exit code, see `shared.process.exit_codes`.
     """
     if list(sys.argv[1:] if arguments is None else arguments)[:1] == ["--version"]:
-        print(version_line(program))  # noqa: T201 (what was asked for)
+        print(version_line(program))  # noqa: T201 (what was requested)
         return ExitCode.OK
     try:
         with needing_extra(extra):

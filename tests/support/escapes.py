@@ -27,6 +27,7 @@ _AT_FDCWD = -100
 _PTRACE_ATTACH = 16
 _IO_URING_SETUP = 425
 _RLIMIT_CPU = 0
+_PRIO_PROCESS = 0
 _CLONE = {"x86_64": 56, "aarch64": 220}.get(platform.machine(), -1)
 _CLONE3 = 435
 _KEYCTL = {"x86_64": 250, "aarch64": 219}.get(platform.machine(), -1)
@@ -179,6 +180,10 @@ _ATTEMPTS: dict[str, Callable[[Any, Any], int]] = {
     "signal": lambda libc, pid: int(libc.kill(pid, 0)),
     "trace": lambda libc, pid: int(libc.ptrace(_PTRACE_ATTACH, pid, None, None)),
     "limit": lambda libc, pid: int(libc.prlimit(pid, _RLIMIT_CPU, None, (ctypes.c_ulong * 2)())),
+    "set a priority": lambda libc, which: int(libc.setpriority(_PRIO_PROCESS, *which)),
+    "choose a core": lambda libc, pid: int(libc.sched_setaffinity(pid, 8, ctypes.byref(ctypes.c_uint64(1)))),
+    "enter a namespace": lambda libc, flags: int(libc.unshare(flags)),
+    "change the root": lambda libc, path: int(libc.chroot(path.encode())),
     "change the mode": lambda libc, path: int(libc.chmod(path.encode(), 0)),
     "open shared memory": lambda libc, key: int(libc.shmget(key, 1, 0)),
     "open semaphores": lambda libc, key: int(libc.semget(key, 1, 0)),

@@ -282,7 +282,7 @@ def _shadowed(block: Pixels, by: int) -> Pixels:
 
 
 def _on_panel(rng: Rng, text: Pixels, ground: Colour, alpha: int, size: int, *, smooth: bool = False) -> Pixels:
-    """Return the text on a panel, which is a gradient now and then, with round corners where asked."""
+    """Return the text on a panel, which is a gradient now and then, with round corners where requested."""
     across, down = int(size * rng.uniform(0.25, 1.0)), int(size * rng.uniform(0.2, 0.6))
     panel = blank(text.shape[1] + 2 * across, text.shape[0] + 2 * down, ground)
     if rng.random() < 0.3:

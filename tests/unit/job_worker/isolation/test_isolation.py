@@ -40,6 +40,7 @@ needs_landlock = pytest.mark.skipif(
 needs_seccomp = pytest.mark.skipif(not seccomp.is_supported(), reason="optional: this kernel has no filters of calls")
 
 CLONE_FILES = 0x00000400
+CLONE_NEWUSER = 0x10000000
 ABSENT_KEY = 0x7E577E57
 
 MakeRunner = Callable[..., PipelineRunner]
@@ -181,6 +182,24 @@ class TestOtherProcesses:
         assert error(isolated, work, "limit", os.getpid()) == "EPERM"
         assert error(isolated, work, "limit", 0) == ""
         assert error(free, work, "limit", os.getpid()) == ""
+
+    def test_no_other_process_is_slowed_down(self, isolated: PipelineRunner, free: PipelineRunner, work: Path) -> None:
+        as_it_is = [os.getpid(), os.nice(0)]
+        assert error(isolated, work, "set a priority", as_it_is) == "EPERM"
+        assert error(free, work, "set a priority", as_it_is) == ""
+
+    def test_no_other_process_is_kept_on_one_core(self, isolated: PipelineRunner, work: Path) -> None:
+        cores = os.sched_getaffinity(0)
+        assert error(isolated, work, "choose a core", os.getpid()) == ""
+        assert os.sched_getaffinity(0) == cores
+        assert error(isolated, work, "choose a core", 0) == ""
+
+    def test_no_namespace_is_entered_in_which_it_would_have_all_capabilities(
+        self, isolated: PipelineRunner, free: PipelineRunner, work: Path
+    ) -> None:
+        assert error(isolated, work, "enter a namespace", CLONE_NEWUSER) == "EPERM"
+        assert error(free, work, "enter a namespace", CLONE_NEWUSER) == "EINVAL"  # for it has threads
+        assert error(isolated, work, "change the root", "/absent") == "EPERM"
 
     @pytest.mark.parametrize("what", ["open shared memory", "open semaphores", "open a queue"])
     def test_nothing_is_shared_with_others_of_the_same_user(
