@@ -397,20 +397,18 @@ class WorkerApi:
             Cancelled: `is_cancelled` was true, or a stop was requested and the server did not answer in time.
             grpc.RpcError: Any other refusal.
         """
-        patience_seconds = self._unimplemented_seconds if is_known else 0.0
+        began_at, patience_seconds = time.monotonic(), self._unimplemented_seconds if is_known else 0.0
 
         def is_ended() -> bool:
             return is_cancelled() or self._has_no_time_left
 
         def is_unknown(state: tenacity.RetryCallState) -> bool:
-            return _is_unimplemented(state) and (state.seconds_since_start or 0) >= patience_seconds
+            return _is_unimplemented(state) and time.monotonic() - began_at >= patience_seconds
 
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(_is_repeatable),
             wait=self._retry_pause,
-            stop=lambda state: (
-                is_ended() or (_is_unimplemented(state) and state.seconds_since_start >= patience_seconds)
-            ),
+            stop=lambda state: is_ended() or is_unknown(state),
             sleep=self._pause,
             before_sleep=_log_retry,
             reraise=True,
