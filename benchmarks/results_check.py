@@ -2,7 +2,8 @@
 
 The server checks the results of one job while other threads renew leases and answer status calls. Between two steps of
 that work another thread may run; the longest wait of such a thread is what this measures. It compares the check of
-`shared.results` with decoding the whole document in one call of msgspec.
+`shared.results` with decoding the whole document in one call of msgspec, and checks a document as large whose frames
+hold as many lists, one in the other, as a frame may.
 """
 
 import io
@@ -11,11 +12,20 @@ import statistics
 import threading
 import time
 from collections.abc import Callable
+from itertools import count, islice
 
 import msgspec
 
 from benchmarks.measuring import command_line
-from shared.results import Detection, ImageResult, TextLine, check_document, encode_frame, encoded_document
+from shared.results import (
+    MAX_FRAME_LISTS,
+    Detection,
+    ImageResult,
+    TextLine,
+    check_document,
+    encode_frame,
+    encoded_document,
+)
 
 MIB = 1 << 20
 TICK_SECONDS = 0.001
@@ -36,6 +46,14 @@ def document_of(frames: int, lines: int = 10) -> bytes:
         return encode_frame(index, index * 33.4, ImageResult.of(1920, 1080, objects, text))
 
     return b"".join(encoded_document(map(frame, range(frames))))
+
+
+def document_of_lists(size_bytes: int) -> bytes:
+    """Return a document about as large, of frames that take as long to check as any that is accepted."""
+    nested = b'{"a":[[[[[[]]]]]]}'
+    values = b",".join([nested] * ((MAX_FRAME_LISTS - 4) // (nested.count(b"[") + nested.count(b"{"))))
+    frames = (b'{"frame_index":%d,"result":{"a":[%b]}}' % (index, values) for index in count())
+    return b"".join(encoded_document(islice(frames, max(size_bytes // len(values), 1))))
 
 
 def longest_hold_ms(work: Callable[[], object]) -> tuple[float, float]:
@@ -68,9 +86,10 @@ def main() -> None:
     parser.add_argument("--mib", type=int, default=50, help="size of the results")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    document = document_of(options.mib * MIB // len(document_of(1)))
+    document, lists = document_of(options.mib * MIB // len(document_of(1))), document_of_lists(options.mib * MIB)
     ways: dict[str, Callable[[], object]] = {
         "frame by frame (what the server does)": lambda: check_document(io.BytesIO(document)),
+        "the same, frames of nested lists": lambda: check_document(io.BytesIO(lists)),
         "the whole document in one call": lambda: msgspec.json.decode(document),
     }
     for name, work in ways.items():

@@ -24,7 +24,7 @@ MAX_NESTING = 10
 MAX_FRAME_BYTES = 1 << 20
 """The largest frame: thirty times what the built-in pipelines give, and still checked in one short step."""
 
-MAX_FRAME_LISTS = 1 << 17
+MAX_FRAME_LISTS = 100_000
 """The most lists and objects in a frame, by their brackets: each takes longer than what else a megabyte may hold."""
 
 READ_BYTES = 1 << 18
