@@ -8,6 +8,7 @@ a reading that differs from what is shown costs something in each frame, and so 
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -21,6 +22,14 @@ CHANGE_COST = 4.0
 
 CHANGE_COST_AFTER_GAP = 2.0
 """The same where nothing was read for a while: one line goes, the next one comes."""
+
+
+CHANGE_COST_WHILE_ZOOMING = 8.0
+"""The same while the line grows or shrinks: it is part of the scene, as on a car that comes nearer, and read the better
+the nearer it is. What changes is an overlay, which stays as large as it is."""
+
+ZOOM = 1.25
+"""By how much a line must have grown or shrunk, while two readings were read, for that to be so."""
 
 
 class Cost(NamedTuple):
@@ -111,6 +120,12 @@ class _Run:
         if characters > 1:
             return self.sureness * (characters - 0.5)
         return LONE_CHARACTER * self.sure_votes if self.text.strip() else 0.0
+
+    @property
+    def growth(self) -> float:
+        """How many times as high the line was when it was last read so."""
+        first, last = (box[3] - box[1] for box in (self.sighting.first_box, self.sighting.last_box))
+        return last / first if first > 0 else 1.0
 
     def flash(self, min_evidence: float) -> Iterator[TextSpan]:
         """Yield this as a line of its own, where it is none of those that are shown before and after it."""
@@ -228,15 +243,23 @@ def _shown(runs: Sequence[_Run], before: str | None) -> list[str]:
     often = _often_read(runs)
     costs = {before: 0.0} if before is not None else {}
     came_from: list[dict[str, str]] = []
-    for run in runs:
+    for earlier, run in pairwise([runs[0], *runs]):
         cheapest = min(costs, key=costs.__getitem__, default=run.text)
-        change = CHANGE_COST_AFTER_GAP if run.after_gap else CHANGE_COST
+        change = _cost_of_change(earlier, run)
         changed = costs[cheapest] + change if costs else 0.0
         stays = {text: costs.get(text, math.inf) for text in dict.fromkeys((run.text, *often, *costs))}
         came_from.append({text: text if cost <= changed else cheapest for text, cost in stays.items()})
         costs = {text: min(cost, changed) + run.cost_if_shown(text) for text, cost in stays.items()}
         costs = dict(sorted(costs.items(), key=itemgetter(1))[:MAX_STATES])
     return _traced_back(min(costs, key=costs.__getitem__), came_from)
+
+
+def _cost_of_change(before: _Run, run: _Run) -> float:
+    """Return what it costs to take the second of two runs for another line than the first."""
+    growth = before.growth * run.growth
+    if growth >= ZOOM or growth <= 1 / ZOOM:
+        return CHANGE_COST_WHILE_ZOOMING
+    return CHANGE_COST_AFTER_GAP if run.after_gap else CHANGE_COST
 
 
 def _often_read(runs: Sequence[_Run]) -> list[str]:

@@ -156,6 +156,20 @@ def test_a_line_that_zooms_from_a_spot_is_one_line() -> None:
     assert texts_of([[line("LOUDER", 0.99, spot)]] * 5 + [[large]] * 20) == [("LOUDER", 0, 4), ("THAT'S ALL!", 5, 24)]
 
 
+@pytest.mark.parametrize(
+    ("growth", "texts"), [(0.5, ["THE QUIET STATE"]), (0.0, ["THE QUET STATE", "THE QUIET STATE"])]
+)
+def test_a_line_that_comes_nearer_is_read_the_better_and_is_one_line(growth: float, texts: list[str]) -> None:
+    heights = [20 + growth * n for n in range(60)]
+    readings = ["THE QUET STATE"] * 25 + [""] + ["THE QUIET STATE"] * 34
+    nearer = [
+        [line(text, box=(300 - 7 * height, 200 - height, 300 + 7 * height, 200.0))] if text else []
+        for text, height in zip(readings, heights, strict=True)
+    ]
+    assert [text for text, _, _ in texts_of(nearer)] == texts
+    assert [text for text, _, _ in texts_of(nearer[::-1])] == texts[::-1]
+
+
 def test_two_lines_that_say_the_same_are_two() -> None:
     upper, lower = (0.0, 0.0, 100.0, 20.0), (0.0, 200.0, 100.0, 220.0)
     twice = [[line("EXIT", box=upper), line("EXIT", box=lower)]] * 10
