@@ -56,7 +56,7 @@ class Outline:
     Attributes:
         size_bytes: Size of the file.
         boxes: Types of the boxes at the top level.
-        tracks: Tracks of the index, in its order.
+        tracks: Tracks of the index, in its order, and those that lie outside of it, which a demuxer takes in too.
         index_cut_off: Whether the file ends inside its index.
         fragment_samples: Samples listed in the fragments, as far as they were read.
         has_hidden_index: Whether so many boxes lie before or in its index that not all of it was read.
@@ -191,14 +191,15 @@ def outline(path: Path) -> Outline:
         size_bytes = file.seek(0, 2)
         # The first box of a type counts. The index has a budget of its own: a long video's fragments may use up one.
         top = _Walker(file, size_bytes)
-        boxes = {box.kind: box for box in reversed([*top.boxes(0, size_bytes)])}
+        outermost = [*top.boxes(0, size_bytes)]
+        boxes = {box.kind: box for box in reversed(outermost)}
         walker = _Walker(file, size_bytes)
         index = boxes.get("moov")
-        inside = walker.boxes(index.body, index.end) if index else ()
+        inside = [*walker.boxes(index.body, index.end)] if index else []
         return Outline(
             size_bytes=size_bytes,
             boxes=frozenset(boxes),
-            tracks=tuple(walker.track(box) for box in inside if box.kind == "trak"),
+            tracks=tuple(walker.track(box) for box in inside + outermost if box.kind == "trak"),
             index_cut_off=index is not None and index.end > size_bytes,
             fragment_samples=_Walker(file, size_bytes).fragment_samples(),
             has_hidden_index=walker.has_ended_early if index else top.has_ended_early,

@@ -106,6 +106,7 @@ def fragment(*samples: int) -> bytes:
         (box("moov", trak("vide", sample_entry("avc1"), samples=80_000_000)), True),
         (box("moov", VIDEO, trak("text", samples=80_000_000)), True),
         (box("moov", VIDEO, box("trak", box("mdia", TOO_MANY))), True),
+        (box("moov", VIDEO) + box("trak", box("mdia", TOO_MANY)), True),
         (box("moov", VIDEO, sound(samples=80_000_000, duration=1)), False),
         (box("moov", VIDEO, sound(samples=80_000_000, duration=2)), True),
         (box("moov", VIDEO) + fragment(5, 5) + fragment(5), False),
