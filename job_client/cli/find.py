@@ -5,10 +5,20 @@ from collections.abc import Iterable
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from job_client.cli.options import AddressOption, JsonOption, TimeoutOption, TlsOption
-from job_client.cli.output import console, id_column, markup_of, print_error, print_message, print_records, wants_tables
+from job_client.cli.output import (
+    console,
+    is_narrow,
+    job_cells,
+    job_columns,
+    markup_of,
+    print_error,
+    print_message,
+    print_records,
+    wants_tables,
+)
 from job_client.cli.progress import counting_bar
 from job_client.cli.summary import clock
 from job_client.client import DEFAULT_ADDRESS, JobClient
@@ -36,13 +46,17 @@ def find(
 
         foregsyte find 'B 123' --json | jq -r .job_id
     """
+    if not text.strip():
+        raise typer.BadParameter("is empty", param_hint="TEXT")
     history = History(address)
     with JobClient(address, tls_ca_file, timeout) as client:
         lines_of = _indexed(client, TextIndex(address), history)
     files = history.files()
     found = matches(text, lines_of, min_score)
     shown = found[:limit]
-    if wants_tables(as_json=as_json):
+    if wants_tables(as_json=as_json) and not shown:
+        print_message(f"No completed job has text like {text!r}; --min-score finds what is less like it.")
+    elif wants_tables(as_json=as_json):
         console.print(_table(text, shown, {job_id: path.name for job_id, path in files.items()}))
     else:
         print_records(_record(match, str(files.get(match.job_id, ""))) for match in shown)
@@ -81,10 +95,12 @@ def _read(client: JobClient, index: TextIndex, job_id: str) -> list[IndexedLine]
 
 
 def _table(text: str, found: Iterable[Match], names: dict[str, str]) -> Table:
-    table = Table("text", "from", "to", "video", id_column(), "score", title=markup_of(f"{text} in completed jobs"))
+    times = [Column(name, no_wrap=True) for name in ("from", "to")]
+    table = Table("text", *times, *job_columns(), "score", title=markup_of(f"{text} in completed jobs"))
+    table.show_lines = is_narrow()
     for score, job_id, line in found:
-        texts = (line.text, clock(line.start_ms), clock(line.end_ms), names.get(job_id, ""), job_id)
-        table.add_row(*map(markup_of, texts), f"{score:.0f}")
+        texts = (line.text, clock(line.start_ms), clock(line.end_ms))
+        table.add_row(*map(markup_of, texts), *job_cells(job_id, names.get(job_id, "")), f"{score:.0f}")
     return table
 
 

@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import grpc
 import typer
 
 from job_client.client import JobClient
+from job_client.errors import JobNotFound
 from job_client.job import Job
 from job_client.search import History
+from shared.contract.reasons import Reason
 
 ID_LENGTH = 36
 """Of a whole id, a UUID."""
@@ -21,7 +24,8 @@ def job_named(client: JobClient, text: str, least_length: int = 1) -> Job:
         least_length: How long the beginning must be.
 
     Raises:
-        typer.BadParameter: The beginning is too short, or the ids of several jobs begin so, or none.
+        typer.BadParameter: The beginning is too short, or the ids of several jobs begin so.
+        JobNotFound: No job's id is or begins so.
         ServiceError: The server does not answer.
     """
     text = text.strip().lower()  # as the server writes ids
@@ -30,7 +34,10 @@ def job_named(client: JobClient, text: str, least_length: int = 1) -> Job:
     if len(text) < least_length:
         raise typer.BadParameter(f"{text!r} is too short: give the id, or {least_length} characters or more of it")
     found = [job.job_id for job in client.jobs() if job.job_id.startswith(text)]
-    if len(found) != 1:
+    if not found:
+        message = f"no job of the server has an id that begins with {text!r}"
+        raise JobNotFound(grpc.StatusCode.NOT_FOUND, message, Reason.JOB_NOT_FOUND)
+    if len(found) > 1:
         raise typer.BadParameter(f"{len(found)} jobs of the server have an id that begins with {text!r}")
     return client.job(found[0])
 

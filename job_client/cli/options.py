@@ -9,6 +9,9 @@ import typer
 from job_client.cli.completion import offered_jobs, offered_pipelines
 from job_client.retry import checked_timeout
 
+STANDARD_OUTPUT = Path("-")
+"""What `--out` is there."""
+
 
 def _address(text: str) -> str:
     if not text.strip():

@@ -21,6 +21,9 @@ from shared.process.shown_text import terminal_text
 console = Console(emoji=False)
 messages = Console(stderr=True, emoji=False)
 
+WIDE = 120
+"""From so many characters on a terminal has room for the whole tables."""
+
 STATUS_STYLES = {
     JobStatus.pending: "yellow",
     JobStatus.running: "cyan",
@@ -79,23 +82,42 @@ def job_record(job: JobInfo, video: Path | None) -> dict[str, Any]:
 
 def jobs_table(jobs: Iterable[JobInfo], files: Mapping[str, Path]) -> Table:
     """Return the status of the jobs, one row each."""
-    table = Table(id_column(), "video", "status", "pipeline", "created", "took", "error")
+    narrow = is_narrow()
+    times = () if narrow else ("took",)
+    table = Table(*job_columns(), Column("status", no_wrap=True), "pipeline", Column("created", no_wrap=True), *times)
+    table.show_lines = narrow
+    if not narrow:
+        table.add_column("error")
     for job in jobs:
+        created = job.created_at.astimezone()
+        name = files[job.job_id].name if job.job_id in files else ""
+        lines = [job.error_message] if narrow and job.error_message else []
         table.add_row(
-            markup_of(job.job_id),
-            markup_of(files[job.job_id].name if job.job_id in files else ""),
+            *job_cells(job.job_id, name, *lines),
             f"[{STATUS_STYLES[job.status]}]{job.status}",
             markup_of(job.pipeline_id),
-            f"{job.created_at.astimezone():%Y-%m-%d %H:%M:%S}",
-            _took(job),
-            markup_of(job.error_message),
+            f"{created:%m-%d %H:%M}" if narrow else f"{created:%Y-%m-%d %H:%M:%S}",
+            *([] if narrow else [_took(job), markup_of(job.error_message)]),
         )
     return table
 
 
-def id_column() -> Column:
-    """Return a column for the ids of jobs, which are whole, to be copied, however narrow the terminal is."""
-    return Column("job", no_wrap=True, min_width=ID_LENGTH)
+def is_narrow() -> bool:
+    """Return whether the terminal has no room for an id, which is shown whole, to be copied, beside all the rest."""
+    return console.width < WIDE
+
+
+def job_columns() -> list[Column]:
+    """Return the columns for jobs and their files: on a narrow terminal one, with the file above the id."""
+    job = Column("job", no_wrap=not is_narrow(), min_width=ID_LENGTH, overflow="fold")
+    return [job] if is_narrow() else [job, Column("video")]
+
+
+def job_cells(job_id: str, name: str, *more: str) -> list[str]:
+    """Return what stands in `job_columns`, with more lines below it on a narrow terminal."""
+    if is_narrow():
+        return ["\n".join(markup_of(line) for line in (name, job_id, *more) if line)]
+    return [markup_of(job_id), markup_of(name)]
 
 
 def _took(job: JobInfo) -> str:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from urllib.parse import quote
 import typer
 
 from job_client.cli.naming import job_named, original_of
-from job_client.cli.options import AddressOption, JobIdsArgument, TimeoutOption, TlsOption, VideoOption
+from job_client.cli.options import STANDARD_OUTPUT, AddressOption, JobIdsArgument, TimeoutOption, TlsOption, VideoOption
 from job_client.cli.output import print_message
 from job_client.cli.progress import counting_bar
 from job_client.cli.signals import ending_on_signals
@@ -25,7 +26,12 @@ from job_client.timeline import Timeline, timeline_and_noise
 from shared.process.extras import ExtraMissing, needing_extra
 from shared.results import FrameResult
 
-OutOption = Annotated[Path, typer.Option("--out", "-o", dir_okay=False, help="The page to write.", show_default=False)]
+OutOption = Annotated[
+    Path,
+    typer.Option(
+        "--out", "-o", dir_okay=False, help="The page to write; - is the standard output.", show_default=False
+    ),
+]
 ThumbnailsOption = Annotated[int, typer.Option(min=0, help="At most so many thumbnails of each video.")]
 JobsOption = Annotated[bool, typer.Option("--jobs", help="May stand before several ids; one page shows them all.")]
 MOST_THUMBNAILS = 200
@@ -60,11 +66,13 @@ def report(
     with JobClient(address, tls_ca_file, timeout) as client:
         wanted = [job_named(client, job_id) for job_id in job_ids]
         files = [video or original_of(job, address) for job in wanted]
+        shown = (
+            reported(job, file, out, thumbnails, must_fit=bool(video)) for job, file in zip(wanted, files, strict=True)
+        )
+        if out == STANDARD_OUTPUT:
+            sys.stdout.write(render_report(shown))
+            return
         with ending_on_signals(), written_whole(out, *filter(None, files)) as temporary:
-            shown = (
-                reported(job, file, out, thumbnails, must_fit=bool(video))
-                for job, file in zip(wanted, files, strict=True)
-            )
             temporary.write_text(render_report(shown), encoding="utf-8")
     print_message(f"Report written to {out}")
 
@@ -90,9 +98,13 @@ def reported(
     name = os.fsencode(file.name).decode(errors="replace") if file else f"Job {job}"
     shown = ReportedVideo(info, name, results, timeline, noise)
     if file:
-        with contextlib.nullcontext() if must_fit else contextlib.suppress(ExtraMissing, UnsuitableFile, OSError):
+        try:
             images, size = _thumbnails(file, results, timeline, most)
             return replace(shown, thumbnails=images, size=size, url=_url(file, page))
+        except (ExtraMissing, UnsuitableFile, OSError) as error:
+            if must_fit:
+                raise
+            print_message(f"Without the video {file}: {error}")
     return shown
 
 

@@ -8,7 +8,15 @@ from typing import Annotated
 import typer
 
 from job_client.cli.naming import job_named, original_of
-from job_client.cli.options import AddressOption, FramesOption, JobIdArgument, TimeoutOption, TlsOption, frames_slice
+from job_client.cli.options import (
+    STANDARD_OUTPUT,
+    AddressOption,
+    FramesOption,
+    JobIdArgument,
+    TimeoutOption,
+    TlsOption,
+    frames_slice,
+)
 from job_client.cli.output import console, print_message, wants_tables
 from job_client.cli.signals import ending_on_signals
 from job_client.cli.summary import fields_of, summary_of
@@ -21,7 +29,6 @@ from shared.process.extras import ExtraMissing, needing_extra
 from shared.process.shown_text import terminal_lines
 from shared.results import FrameResult
 
-STANDARD_OUTPUT = Path("-")
 SIZED_FORMATS = {ExportFormat.ass, ExportFormat.coco}
 """Those that state how large the frames are, which is not in the results."""
 

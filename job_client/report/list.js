@@ -14,8 +14,9 @@ function numbersOf({ kind, spans, seconds, end, best }) {
 // Returns buttons that go from one sighting of a row to the one before and after the frame that is shown.
 function makeSteps(row) {
   const step = (event) => event && jumpTo(event);
-  const back = () => step(row.spans.findLast((event) => event[at.best_frame] < shown));
-  const on = () => step(row.spans.find((event) => event[at.best_frame] > shown));
+  const inOrder = row.spans.toSorted((one, other) => one[at.best_frame] - other[at.best_frame]);
+  const back = () => step(inOrder.findLast((event) => event[at.best_frame] < shown));
+  const on = () => step(inOrder.find((event) => event[at.best_frame] > shown));
   return [
     make("button", { type: "button", textContent: "‹", ariaLabel: `${row.name}: sighting before`, onclick: back }),
     make("button", { type: "button", textContent: "›", ariaLabel: `${row.name}: next sighting`, onclick: on }),

@@ -44,6 +44,12 @@ _ALIKE = ("0ODQ", "1IL|!JT", "8B", "5S", "2Z", "6GC", "EF")
 """Capitals and digits that look alike; a letter counts as its capital."""
 
 _LOOK = {char: group[0] for group in _ALIKE for char in group}
+_LOOKS = str.maketrans(_LOOK)
+
+
+def look_of(text: str) -> str:
+    """Return the text with one character for all that look like it, and capitals for letters."""
+    return text.upper().translate(_LOOKS)
 
 
 def weight_of(confidence: float) -> float:

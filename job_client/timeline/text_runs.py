@@ -36,9 +36,9 @@ class Cost(NamedTuple):
     """What readings that differ from what is shown cost, by their weight.
 
     Attributes:
-        rate: For each 40 ms, or each frame, up to a limit.
+        rate: For each 40 ms, each frame, or each sure frame, up to a limit.
         limit: Of the weight. One kind of misreading may last: images of a still scene are all alike.
-        rate_beyond: For each 40 ms beyond it.
+        rate_beyond: Beyond it.
     """
 
     rate: float
@@ -50,7 +50,7 @@ COSTS = {
     Difference.none: Cost(0.0),
     Difference.misreading: Cost(0.18, 25.0),  # a change if it lasts for a second, and the old reading does not return
     Difference.similar: Cost(1.0, 6.0, 0.08),  # a change if it lasts for 0.2 seconds, or for two if it returns
-    Difference.number: Cost(10.5),  # each frame, by sureness: a change, even in one frame, where it is read surely
+    Difference.number: Cost(10.5, 2 / 3, 0.7),  # by sureness: a change, unless the old number returns in two frames
     Difference.other: Cost(7.0),  # each frame, or 40 ms where frames are shorter: a change, if there are two
 }
 

@@ -313,10 +313,21 @@ class TestFind:
         assert (code, len(out.splitlines())) == (ExitCode.OK, 1)
         assert "1 more; --limit 2 shows all" in err
 
-    def test_ids_are_whole_on_a_narrow_terminal(self, address: str, client: JobClient, worker: None) -> None:
-        job_id = done(client)
-        _, shown = on_a_terminal("find", "stop", "--address", address, columns=80)
-        assert job_id in without_styles(shown)
+    def test_nothing_is_cut_off_on_a_narrow_terminal(self, foregsyte: Run, address: str, worker: None) -> None:
+        job_id = foregsyte("submit", TINY_MP4, "--wait")[1].strip()
+        for arguments, shown_whole in (
+            (("find", "stop"), (job_id, TINY_MP4.name, "STOP", "0:00.0")),
+            (("list",), (job_id, TINY_MP4.name, "completed", "ocr")),
+            (("status", job_id), (job_id, TINY_MP4.name, "completed")),
+        ):
+            _, shown = on_a_terminal(*arguments, "--address", address, columns=80)
+            assert [text for text in shown_whole if text not in without_styles(shown)] == []
+            assert max(map(len, without_styles(shown).splitlines())) <= 80
+
+    def test_where_nothing_is_found_it_says_so(self, foregsyte: Run, address: str, worker: None) -> None:
+        _, shown = on_a_terminal("find", "nowhere to be read", "--address", address)
+        assert "No completed job has text like" in without_styles(shown)
+        assert foregsyte("find", " ")[0] == ExitCode.USAGE
 
     @pytest.fixture
     def indexed_job(self, foregsyte: Run, worker: None) -> str:
@@ -369,7 +380,7 @@ class TestLookingAtJobs:
         _, out, _ = foregsyte("status", *job_ids)
         assert [json.loads(line)["job_id"] for line in out.splitlines()] == job_ids
 
-    @pytest.mark.parametrize(("bad", "expected"), [(UNKNOWN_JOB, ExitCode.NOT_FOUND), ("gone", ExitCode.USAGE)])
+    @pytest.mark.parametrize(("bad", "expected"), [(UNKNOWN_JOB, ExitCode.NOT_FOUND), ("gone", ExitCode.NOT_FOUND)])
     def test_one_job_that_is_not_there_does_not_stop_the_others(
         self, bad: str, expected: ExitCode, foregsyte: Run, client: JobClient, worker: None
     ) -> None:
@@ -724,7 +735,10 @@ class TestExitCodes:
         assert "pip install 'foregsyte[client-media]'" in err
 
     def test_what_the_server_refuses_for_its_content_is_bad_input(self, foregsyte: Run) -> None:
-        for arguments in (("submit", TINY_MP4, "--pipeline", "nonsense"), ("status", "no id")):
+        for arguments in (
+            ("submit", TINY_MP4, "--pipeline", "nonsense"),
+            ("status", "no id, but as long as one of them is"),
+        ):
             assert foregsyte(*arguments)[0] == ExitCode.USAGE
 
     def test_wrong_usage_and_absent_files_are_bad_input(self, run: Run, tmp_path: Path) -> None:

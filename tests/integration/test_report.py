@@ -163,6 +163,40 @@ def test_a_name_jumps_to_its_best_frame_and_its_steps_to_its_other_sightings(bro
     assert browser.run("return document.querySelectorAll('#overlay polygon').length") == 1
 
 
+def test_its_steps_reach_every_sighting_whatever_the_order_of_their_best_frames(
+    browser: Browser, report: Report
+) -> None:
+    results = [frame(index, {}, {}) for index in range(60)]
+    for first, best, left in ((0, 50, 0.0), (10, 12, 300.0), (20, 40, 600.0)):  # three cars beside each other
+        for index in range(first, 60):
+            box = [left, 0.0, left + 90.0, 60.0]
+            confidence = 0.9 if index == best else 0.6
+            results[index]["result"]["detections"].append({"label": "car", "confidence": confidence, "box": box})
+    browser.open(report(results), *WIDE)
+    browser.run("show(0)")
+    on = "#rows li:nth-child(1) .head .group button:nth-child(2)"
+    seen = []
+    for _ in range(3):
+        browser.click(on)
+        seen += browser.texts("#where")
+    assert [text.partition(",")[0] for text in seen] == ["Frame 12", "Frame 40", "Frame 50"]
+
+
+def test_a_page_can_be_written_to_the_standard_output_and_says_why_the_video_is_not_in_it(
+    address: str, client: JobClient, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    video = tmp_path / "video.mp4"
+    video.write_bytes(TINY_MP4.read_bytes())
+    with working(address, FakeRunner(lambda *_: results_document(tiny_results()))):
+        assert main(["submit", str(video), "--wait", "--address", address]) == ExitCode.OK
+    job_id = capsys.readouterr().out.strip()
+    video.write_bytes(b"another file")
+    assert main(["report", job_id, "--out", "-", "--address", address]) == ExitCode.OK
+    written = capsys.readouterr()
+    assert written.out.startswith("<!doctype html>")
+    assert f"Without the video {video}: " in written.err.replace("\n", " ")
+
+
 def test_a_click_on_a_lane_goes_to_that_time_or_to_what_was_seen_beside_it(browser: Browser, report: Report) -> None:
     browser.open(report(street()), *WIDE)
     browser.click(f"{row_of('STOP')} .lane", 0.25)

@@ -142,6 +142,13 @@ def test_labels_may_have_the_numbers_of_the_objects_in_the_video() -> None:
     assert [one.track_ids for one in drawn_frames(frames)] == [(None,)] * 3
 
 
+@pytest.mark.parametrize("selection", [{}, {"track_ids": True, "smooth": True}, {"only": frozenset({"car"})}])
+def test_a_thing_has_one_label_whatever_it_was_taken_for_now_and_then(selection: dict[str, Any]) -> None:
+    frames = frame_results([frame(index, {"car" if index % 3 else "truck": 0.9}, {}) for index in range(12)])
+    labels = [[found.label for found in one.result.detections] for one in drawn_frames(frames, Selection(**selection))]
+    assert labels == [["car"]] * 12
+
+
 def test_a_smoothed_box_follows_a_thing_that_moves_and_does_not_tremble() -> None:
     frames = [frame(index, {"car": 0.9}, {}) for index in range(20)]
     for index, one in enumerate(frames):

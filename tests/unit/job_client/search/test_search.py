@@ -196,6 +196,27 @@ class TestMatches:
         assert self.found("DOLLARANA", 100) == []
         assert self.found("STOP", 40)[:2] == [("old", "STOP"), ("old", "stop  here")]
 
+    @pytest.mark.parametrize(
+        ("wanted", "said"),
+        [
+            ("cafe zurich", "Café Zürich"),
+            ("café münchen", "Cafe\u0301 Mu\u0308nchen"),
+            ("Mu\u0308ller", "MÜLLER"),
+            ("hello", "\uff48\uff45\uff4c\uff4c\uff4f"),
+            ("ガイド", "ｶﾞｲﾄﾞ"),
+            ("한국", "\u1112\u1161\u11ab\u1100\u116e\u11a8"),
+        ],
+    )
+    def test_accents_and_forms_of_the_same_characters_make_no_difference(self, wanted: str, said: str) -> None:
+        lines = {"job": [line(said)], "other": [line("another")]}
+        assert [match.job_id for match in matches(wanted, lines, 100)] == ["job"]
+
+    @pytest.mark.parametrize(("wanted", "said"), [("stop", "ST0P"), ("exit", "EX1T"), ("B 8", "8 8"), ("S0S", "505")])
+    def test_characters_that_are_misread_for_each_other_make_little_difference(self, wanted: str, said: str) -> None:
+        lines = {"near": [line(said)], "exact": [line(wanted)], "other": [line("shop")]}
+        assert [match.job_id for match in matches(wanted, lines, 95)] == ["exact", "near"]
+        assert [match.job_id for match in matches(wanted, lines, 100)] == ["exact"]
+
     def test_one_character_is_not_found_in_every_longer_text(self) -> None:
         assert ("new", "E") not in self.found("speed")
 

@@ -117,6 +117,21 @@ def test_one_wrong_digit_for_a_moment_is_no_change() -> None:
     assert texts_of(shown(("CFBD-353", 20), ("CFBD-358", 1), ("CFBD-353", 20))) == [("CFBD-353", 0, 40)]
 
 
+@pytest.mark.parametrize("frames_wrong", [1, 2])
+@pytest.mark.parametrize(("text", "wrong"), [("CFBD 353", "CFBD 358"), ("Tel 555 1234", "Tel 555 7234"), ("12", "17")])
+def test_a_number_that_is_surely_misread_and_returns_at_once_has_not_changed(
+    text: str, wrong: str, frames_wrong: int
+) -> None:
+    readings = [text] * 40 + [wrong] * frames_wrong + [text] * 40
+    assert texts_of([[line(each, 0.99)] for each in readings]) == [(text, 0, 79 + frames_wrong)]
+
+
+def test_a_number_that_returns_after_it_was_shown_has_changed() -> None:
+    assert texts_of([[line(text, 0.99)] for text in ["Lap 1"] * 20 + ["Lap 2"] * 5 + ["Lap 1"] * 20]) == [
+        ("Lap 1", 0, 19), ("Lap 2", 20, 24), ("Lap 1", 25, 44),
+    ]  # fmt: skip
+
+
 def test_a_wrong_punctuation_mark_in_a_line_with_a_number_is_no_change() -> None:
     readings = (["Open 24/7"] * 9 + ["Open 24-7"]) * 5
     assert texts_of([[line(text, 0.99)] for text in readings]) == [("Open 24/7", 0, 49)]
