@@ -52,8 +52,8 @@ class Backgrounds:
         if rng.random() < 0.5:
             photo = photo[:, ::-1]
         part = rng.uniform(0.35, 1.0)
-        h = int(min(photo.shape[0], photo.shape[1] * height / width) * part)
-        w = int(h * width / height)
+        h = max(1, int(min(photo.shape[0], photo.shape[1] * height / width) * part))
+        w = max(1, int(h * width / height))
         y, x = int(rng.integers(photo.shape[0] - h + 1)), int(rng.integers(max(1, photo.shape[1] - w + 1)))
         cut = np.ascontiguousarray(photo[y : y + h, x : x + w])
         return cv2.resize(cut, (width, height), interpolation=cv2.INTER_AREA)

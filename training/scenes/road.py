@@ -170,7 +170,7 @@ class Roads:
         rng, road = scene.rng, scene.road
         left, wide = int(rng.uniform(-0.1, 0.9) * road.width), int(rng.uniform(0.08, 0.4) * road.width)
         top = int(road.horizon * rng.uniform(0.05, 0.8))
-        block = scene.pixels[top : road.horizon, max(left, 0) : left + wide]
+        block = scene.pixels[top : road.horizon, max(left, 0) : max(left + wide, 1)]
         if rng.random() < 0.5:
             block[:] = self._backgrounds.texture(rng, block.shape[1], block.shape[0])
             self._shops(scene, left, wide, top)
