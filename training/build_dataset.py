@@ -20,7 +20,7 @@ from shared.process.cores import usable_cores
 from training.boxes import CLASSES, label_lines
 from training.labelled import PHOTOGRAPH_PARTS
 from training.materials import find_materials
-from training.photographs import VARIANT, photographs, unknown, varied
+from training.photographs import VARIANT, in_turn, photographs, unknown, varied
 from training.scenes.compose import Frame, Painter
 from training.scenes.cutouts import Cutouts
 
@@ -34,8 +34,9 @@ class _Worker:
     """What one process makes frames with."""
 
     def __init__(self, materials: Path | None, real: Path | None) -> None:
-        self._photographs = list(photographs(real, "train")) if real else []
-        self._cutouts = Cutouts((frame.image[..., ::-1], frame.boxes) for frame in self._photographs)
+        labelled = list(photographs(real, "train")) if real else []
+        self._photographs = in_turn(labelled)
+        self._cutouts = Cutouts((frame.image[..., ::-1], frame.boxes) for frame in labelled)
         found = find_materials(materials)
         self._painter = Painter(found)
         self._with_cutouts = Painter(found, self._cutouts if self._photographs else None)

@@ -4,8 +4,9 @@ A folder holds `plates/` and `signs/`, images with label files beside them. In e
 everywhere: whether the other one is there is unknown.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,10 @@ SCENE = 20
 PARTS = ("train", "train", "calibrate", "train", "train", "validate", "train")
 """The parts, which the scenes go to in turn."""
 
-SEED = 4
+SHARES = {"plates": 1, "signs": 3}
+"""How often the variants show which: signs are smaller, and more are missed."""
+
+SEED = 5
 VARIANT = "real_"
 """What the file names of their variants begin with."""
 WHOLE = 0.5
@@ -48,6 +52,15 @@ def photographs(folder: Path, part: str) -> Iterator[LabelledFrame]:
             height, width = image.shape[:2]
             boxes = read_boxes(file.with_suffix(".txt"), width, height)
             yield LabelledFrame(f"{source}_{file.stem}", image, boxes, [Box(unknown, 0, 0, width, height)])
+
+
+def in_turn(frames: Sequence[LabelledFrame]) -> list[LabelledFrame]:
+    """Return photographs in the order in which variants take them, those of both folders by `SHARES`."""
+    of_folder = {source: [frame for frame in frames if frame.name.startswith(source)] for source in SHARES}
+    turns = [source for source, share in SHARES.items() for _ in range(share) if of_folder[source]]
+    rounds = max((len(photos) for photos in of_folder.values()), default=0)
+    given = {source: cycle(photos) for source, photos in of_folder.items()}
+    return [next(given[source]) for _ in range(rounds) for source in turns]
 
 
 def varied(number: int, frame: LabelledFrame, painter: Painter, cutouts: Cutouts) -> Frame:

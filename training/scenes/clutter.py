@@ -35,8 +35,9 @@ class Clutter:
             (0.67, partial(shop_sign, fonts=self._fonts)),
             (0.76, code_lookalike),
             (0.8, self._display),
-            (0.84, _leaves),
-            (0.88, self._ball),
+            (0.83, _leaves),
+            (0.87, self._mirror),
+            (0.9, self._ball),
         )
         draw = next((draw for limit, draw in kinds if chance < limit), self._shape)
         return draw(rng)
@@ -48,6 +49,19 @@ class Clutter:
         body = blank(width + 2 * edge, height + 2 * edge, a_colour(rng, lightest=0.4))
         paste_centred(body, self._screens.screen(rng, width, height), body.shape[1] / 2, body.shape[0] / 2)
         return Patch(weathered(rng, body))
+
+    def _mirror(self, rng: Rng) -> Patch:
+        """Draw a mirror or a window in its dark frame, with leaves or a bright scene in it."""
+        size = 240
+        scene = self._backgrounds.photo(rng, size, size).astype(np.float32) * rng.uniform(1, 2) - rng.uniform(0, 80)
+        shown = _leaves(rng).pixels[..., :3] if rng.random() < 0.6 else np.clip(scene, 0, 255).astype(np.uint8)
+        frame, glass = blank(size, size), blank(size, size)
+        edge, radius = int(rng.integers(6, 40)), int(rng.integers(8, 78))
+        rounded(frame, 1, radius + edge, (*a_colour(rng, lightest=0.25), 255))
+        rounded(glass, edge, radius, (255, 255, 255, 255))
+        inside = glass[..., 3] > 0
+        frame[inside, :3] = shown[inside]
+        return Patch(frame)
 
     def _with_text(self, rng: Rng) -> Patch:
         """Draw a shop's sign, a poster, a page, a shirt, letters on a wall: text of the scene, which is no caption."""
