@@ -41,7 +41,12 @@ def test_all_that_is_kept_lies_in_the_data_folder_whatever_its_name(
     submit(services)
     services.close()
     assert {path.name for path in tmp_path.iterdir()} == {name}
-    assert {path.name for path in (tmp_path / name).iterdir()} == {"foregsyte.duckdb", "video_jobs", STAGING_FOLDER}
+    assert {path.name for path in (tmp_path / name).iterdir()} == {
+        "foregsyte.duckdb",
+        "foregsyte.database",
+        "video_jobs",
+        STAGING_FOLDER,
+    }
 
 
 @pytest.mark.parametrize("name", ["a?b", "a\\b", "a\udcffb"])
