@@ -96,8 +96,8 @@ def _read(client: JobClient, index: TextIndex, job_id: str) -> list[IndexedLine]
 
 def _table(text: str, found: Iterable[Match], names: dict[str, str]) -> Table:
     times = [Column(name, no_wrap=True) for name in ("from", "to")]
-    table = Table("text", *times, *job_columns(), "score", title=markup_of(f"{text} in completed jobs"))
-    table.show_lines = is_narrow()
+    title = markup_of(f"{text} in completed jobs")
+    table = Table("text", *times, *job_columns(), "score", title=title, show_lines=is_narrow())
     for score, job_id, line in found:
         texts = (line.text, clock(line.start_ms), clock(line.end_ms))
         table.add_row(*map(markup_of, texts), *job_cells(job_id, names.get(job_id, "")), f"{score:.0f}")

@@ -83,20 +83,14 @@ def job_record(job: JobInfo, video: Path | None) -> dict[str, Any]:
 def jobs_table(jobs: Iterable[JobInfo], files: Mapping[str, Path]) -> Table:
     """Return the status of the jobs, one row each."""
     narrow = is_narrow()
-    times = () if narrow else ("took",)
-    table = Table(*job_columns(), Column("status", no_wrap=True), "pipeline", Column("created", no_wrap=True), *times)
-    table.show_lines = narrow
-    if not narrow:
-        table.add_column("error")
+    fixed: list[Column | str] = [Column("status", no_wrap=True), "pipeline", Column("created", no_wrap=True)]
+    table = Table(*job_columns(), *fixed, *([] if narrow else ["took", "error"]), show_lines=narrow)
     for job in jobs:
-        created = job.created_at.astimezone()
-        name = files[job.job_id].name if job.job_id in files else ""
-        lines = [job.error_message] if narrow and job.error_message else []
         table.add_row(
-            *job_cells(job.job_id, name, *lines),
+            *job_cells(job.job_id, files[job.job_id].name if job.job_id in files else "", job.error_message),
             f"[{STATUS_STYLES[job.status]}]{job.status}",
             markup_of(job.pipeline_id),
-            f"{created:%m-%d %H:%M}" if narrow else f"{created:%Y-%m-%d %H:%M:%S}",
+            f"{job.created_at.astimezone():{'%m-%d %H:%M' if narrow else '%Y-%m-%d %H:%M:%S'}}",
             *([] if narrow else [_took(job), markup_of(job.error_message)]),
         )
     return table
@@ -113,10 +107,10 @@ def job_columns() -> list[Column]:
     return [job] if is_narrow() else [job, Column("video")]
 
 
-def job_cells(job_id: str, name: str, *more: str) -> list[str]:
-    """Return what stands in `job_columns`, with more lines below it on a narrow terminal."""
+def job_cells(job_id: str, name: str, below: str = "") -> list[str]:
+    """Return what stands in `job_columns`, on a narrow terminal with a line below it for what has no column there."""
     if is_narrow():
-        return ["\n".join(markup_of(line) for line in (name, job_id, *more) if line)]
+        return ["\n".join(markup_of(line) for line in (name, job_id, below) if line)]
     return [markup_of(job_id), markup_of(name)]
 
 

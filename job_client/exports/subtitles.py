@@ -32,7 +32,7 @@ _WIDE_BRACES = str.maketrans({"{": "\uff5b", "}": "\uff5d"})
 _ASS_ESCAPES = _WIDE_BRACES | {ord("\\"): f"\\{WORD_JOINER}"}
 """A backslash must not be before a letter."""
 _NUMBER = re.compile(r"-?[0-9]+\.?[0-9]*\s*")
-_TIME = re.compile(r"([0-9]+)(?=[,.:\uff0c\uff0e\u3002\uff1a][0-9]+[,.:\uff0c\uff0e\u3002\uff1a][0-9])")
+_TIME = re.compile(r"[0-9]+(?=[,.:\uff0c\uff0e\u3002\uff1a][0-9]+[,.:\uff0c\uff0e\u3002\uff1a][0-9])")
 """A number above a time is where readers of SRT see the next cue begin."""
 _SRT_MARKUP = re.compile(r"<(?=[ /]*[a-zA-Z])|\\(?=[Nnh])")
 """Where players see a tag of HTML, or a line end or space of ASS, as which they draw SRT."""

@@ -1,14 +1,14 @@
 """What of the results is drawn, and how."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import NamedTuple
 
 import msgspec
 
-from job_client.timeline import TimelineSettings, timeline_of, tracked
+from job_client.timeline import labelled
 from shared.results import Box, Detection, FrameResult
 
 SMOOTHED_FRAMES = 3
@@ -82,22 +82,8 @@ _Objects = dict[int, list[tuple[Detection, int | None]]]
 
 
 def _tracked(results: Sequence[FrameResult]) -> _Objects:
-    everything = TimelineSettings(min_object_evidence=0.0, min_text_evidence=0.0)
-    labels = {span.track_id: span.label for span in timeline_of(_objects_of(results), everything).objects}
-    of_frames = groupby(tracked(results), key=lambda entry: entry[0].frame_index)
-    return {
-        index: [(_labelled(found, labels.get(track_id or 0)), track_id) for _, found, track_id in entries]
-        for index, entries in of_frames
-    }
-
-
-def _objects_of(results: Sequence[FrameResult]) -> Iterator[FrameResult]:
-    """Yield the frames without their text, which takes the longest to follow."""
-    return (msgspec.structs.replace(frame, text_lines=(), codes=()) for frame in results)
-
-
-def _labelled(found: Detection, label: str | None) -> Detection:
-    return found if label in {None, found.label} else msgspec.structs.replace(found, label=label)
+    of_frames = groupby(labelled(results), key=lambda entry: entry[0].frame_index)
+    return {index: [(found, track_id) for _, found, track_id in entries] for index, entries in of_frames}
 
 
 def _smoothed(objects: _Objects) -> _Objects:

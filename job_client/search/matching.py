@@ -41,19 +41,19 @@ def matches(text: str, lines_of: Mapping[str, Sequence[IndexedLine]], min_score:
     """
     places = [(job_id, line) for job_id, lines in lines_of.items() for line in lines]
     # What holds the text holds what looks like it too, so the rest need not be looked at again.
-    alike = _scores(_look(text), [_look(line.text) for _, line in places], min_score)
+    looks = {number: _look(line.text) for number, (_, line) in enumerate(places)}
+    alike = _scores(_look(text), looks, min_score)
     exact = _scores(_folded(text), {number: _folded(places[number][1].text) for number in alike}, min_score)
     scores = {number: max(exact.get(number, 0.0), ALIKE_SHARE * score) for number, score in alike.items()}
     ordered = sorted((-score, number) for number, score in scores.items() if score >= min_score)
     return [Match(-score, *places[number]) for score, number in ordered]
 
 
-def _scores(wanted: str, lines: Sequence[str] | Mapping[int, str], min_score: float) -> dict[int, float]:
+def _scores(wanted: str, lines: Mapping[int, str], min_score: float) -> dict[int, float]:
     """Return the scores of the lines that have one, by their numbers."""
-    numbered = lines.items() if isinstance(lines, Mapping) else enumerate(lines)
     longer: dict[int, str] = {}
     shorter: dict[int, str] = {}
-    for number, said in numbered:
+    for number, said in lines.items():
         (longer if len(said) >= len(wanted) else shorter)[number] = said
     found: dict[int, float] = {}
     for scorer, choices in ((fuzz.partial_ratio, longer), (fuzz.ratio, shorter)):

@@ -5,7 +5,7 @@ detections of an object into a track. Everything is a pure function of the resul
 grow with the video but by what is found. The package needs nothing but `shared.results`.
 """
 
-from job_client.timeline.build import Timeline, timeline_and_noise, timeline_of, tracked
+from job_client.timeline.build import Timeline, labelled, timeline_and_noise, timeline_of, tracked
 from job_client.timeline.settings import DEFAULT_SETTINGS, TimelineSettings
 from job_client.timeline.spans import CodeSpan, ObjectSpan, Span, TextSpan
 
@@ -17,6 +17,7 @@ __all__ = [
     "TextSpan",
     "Timeline",
     "TimelineSettings",
+    "labelled",
     "timeline_and_noise",
     "timeline_of",
     "tracked",

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from job_client.timeline.code_tracker import CodeTracker
 from job_client.timeline.object_tracker import ObjectTracker
 from job_client.timeline.settings import DEFAULT_SETTINGS, TimelineSettings
@@ -88,3 +90,15 @@ def tracked(
     for frame, time in timed(frames):
         ids = objects.add(time, frame.detections)
         yield from ((frame, found, track_id) for found, track_id in zip(frame.detections, ids, strict=True))
+
+
+def labelled(frames: Iterable[FrameResult]) -> Iterator[tuple[FrameResult, Detection, int | None]]:
+    """Yield the same as `tracked`, each detection with the label that its object has in the timeline."""
+    objects = ObjectTracker(replace(DEFAULT_SETTINGS, min_object_evidence=0.0))
+    seen = [(frame, objects.add(time, frame.detections)) for frame, time in timed(frames)]
+    objects.finish()
+    labels = {span.track_id: span.label for span in objects.ended}
+    for frame, ids in seen:
+        for found, track_id in zip(frame.detections, ids, strict=True):
+            label = found.label if track_id is None else labels[track_id]
+            yield frame, found if label == found.label else msgspec.structs.replace(found, label=label), track_id

@@ -107,13 +107,12 @@ def forbid_network() -> None:
     """
     machine = platform.machine()
     tables = (_FORBIDDEN, _SHARED_BY_USER, _OTHER_VIEWS, _PRIORITIES)
-    forbidden = (number for table in tables for number in table[machine])
-    everywhere = (*_FORBIDDEN_EVERYWHERE, *_OTHER_VIEWS_EVERYWHERE)
+    forbidden = [number for table in tables for number in table[machine]]
+    forbidden += [*_FORBIDDEN_EVERYWHERE, *_OTHER_VIEWS_EVERYWHERE]
     without_effect = (*_WITHOUT_EFFECT[machine], *_WITHOUT_EFFECT_EVERYWHERE)
     _add_filter(
         [
             *(step for number in forbidden for step in _answered_if(number, _REFUSE)),
-            *(step for number in everywhere for step in _answered_if(number, _REFUSE)),
             *(step for number in without_effect for step in _answered_if(number, _DO_NOTHING)),
             *_of_this_process_alone(_LIMITING[machine], _REFUSE),
             *_of_this_process_alone(_PINNING[machine], _DO_NOTHING),

@@ -26,7 +26,7 @@ from job_api.testing.memory_storage import MemoryStorage
 from shared.contract.errors import reason_of, retry_delay_seconds
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.reasons import ERROR_DOMAIN, Reason
-from tests.support.adapters import BlockingStorage, HookedStorage, raises
+from tests.support.adapters import HookedStorage, raises
 from tests.support.errors import Refusal, refusal_of
 from tests.support.running import Running, running_server
 from tests.support.samples import DOCUMENT, UNKNOWN_JOB, VIDEO, results_document, submit_request
@@ -57,11 +57,10 @@ class Case:
     names_job: bool = False
     retry_seconds: float | None = None
     settings: dict[str, Any] = dataclasses.field(default_factory=dict)
-    storage: Callable[[], MemoryStorage] = HookedStorage
 
     @property
     def needs_its_own_server(self) -> bool:
-        return bool(self.settings) or self.storage is not HookedStorage or self.call is call_while_stopping
+        return bool(self.settings) or self.call is call_while_stopping
 
 
 def submitted(server: Running, **values: Any) -> str:
@@ -129,19 +128,6 @@ def reuse_request_id(server: Running, **values: Any) -> object:
     return submitted(server, **({"request_id": "r1"} | values))
 
 
-def submit_one_too_many(server: Running) -> object:
-    storage: Any = server.services.storage
-    with opened_at_the_end(storage.let_through):
-        request = submit_request(VIDEO + bytes(MIB - len(VIDEO)))
-        under_way = server.jobs.SubmitJob.future(request)
-        assert storage.saves_entered.acquire(timeout=30)
-        try:
-            return server.jobs.SubmitJob(request)
-        finally:
-            storage.let_through.set()
-            under_way.result(30)
-
-
 @contextmanager
 def without_memory(server: Running) -> Iterator[None]:
     """Have two uploads under way take all but 8 KiB of `LITTLE_MEMORY`."""
@@ -164,6 +150,11 @@ def without_memory(server: Running) -> Iterator[None]:
             let_through.set()
             for call in under_way:
                 call.result(30)
+
+
+def submit_one_too_many(server: Running) -> object:
+    with without_memory(server):
+        return server.jobs.SubmitJob(submit_request(VIDEO + bytes(MIB - len(VIDEO))))
 
 
 def call_without_memory(rpc: str, prepare: Callable[[Running], str]) -> Callable[[Running], object]:
@@ -298,7 +289,6 @@ def _submit_cases() -> list[Case]:
             "memory",
             retry_seconds=1,
             settings=LITTLE_MEMORY,
-            storage=BlockingStorage,
         ),
         Case(rpc, Reason.INTERNAL, Code.INTERNAL, break_storage, "reference"),
         Case(rpc, Reason.MALFORMED_REQUEST, invalid, send_no_message, "bytes", ""),
@@ -499,7 +489,7 @@ def tidy_up(server: Running) -> None:
 def refused(shared_server: Running, make_settings: Callable[..., ApiSettings]) -> Callable[[Case], Refusal]:
     def call(case: Case) -> Refusal:
         if case.needs_its_own_server:
-            with running_server(make_settings(**case.settings), storage=case.storage(), room_seconds=0.05) as server:
+            with running_server(make_settings(**case.settings), storage=HookedStorage(), room_seconds=0.05) as server:
                 return refusal_of(lambda: case.call(server))
         tidy_up(shared_server)
         return refusal_of(lambda: case.call(shared_server))
