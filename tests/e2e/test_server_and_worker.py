@@ -112,6 +112,11 @@ def has_status(client: JobClient, job_id: str, status: JobStatus) -> bool:
     return client.job(job_id).status().status is status
 
 
+def takes_a_job(process: Process) -> None:
+    """Wait until it has one; the server calls a job running before its worker has the answer."""
+    eventually(lambda: "job taken" in process.text, "the job's start")
+
+
 def nothing_is_left_of(process: Process) -> None:
     """Its children end a moment after it: those of multiprocessing notice that its pipes are closed."""
     eventually(lambda: not members_of_group(process.popen.pid), "the end of its children", 5)
@@ -198,7 +203,7 @@ def test_a_worker_that_is_stopped_releases_its_job_and_another_completes_it(
 ) -> None:
     job_id = client.submit(TINY_MP4, "ocr").job_id
     with start_reader("stopped", "--drain-seconds", "0") as process:
-        eventually(lambda: has_status(client, job_id, JobStatus.running), "the job's start")
+        takes_a_job(process)
         process.send(signal.SIGTERM)
         assert process.exit_code() == ExitCode.OK
         nothing_is_left_of(process)
@@ -213,7 +218,7 @@ def test_a_worker_that_is_stopped_completes_its_job_and_takes_no_other(
 ) -> None:
     first, second = client.submit(TINY_MP4, "ocr").job_id, client.submit(TINY_MP4, "ocr").job_id
     with start_reader("drained", "--drain-seconds", str(JOB_SECONDS)) as process:
-        eventually(lambda: has_status(client, first, JobStatus.running), "the job's start")
+        takes_a_job(process)
         process.send(signal.SIGTERM)
         assert process.exit_code(JOB_SECONDS) == ExitCode.OK
     assert_completed(client, first)
@@ -225,7 +230,7 @@ def test_the_job_of_a_killed_worker_is_completed_by_another(
 ) -> None:
     job_id = client.submit(TINY_MP4, "ocr").job_id
     with start_reader("killed") as process:
-        eventually(lambda: has_status(client, job_id, JobStatus.running), "the job's start")
+        takes_a_job(process)
         process.send(signal.SIGKILL)
         assert process.exit_code() == -signal.SIGKILL
         nothing_is_left_of(process)
