@@ -12,7 +12,7 @@ from job_client.files import written_whole
 from job_client.search.servers import name_of_server
 from job_client.timeline import TextSpan
 
-VERSION = 4
+VERSION = 5
 """Of the files; a change of what the timeline makes of results needs another one, so that they are made again."""
 
 

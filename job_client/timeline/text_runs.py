@@ -13,6 +13,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from job_client.timeline.readings import Difference, difference, voted, weight_of
+from job_client.timeline.revealed import RevealedText
 from job_client.timeline.settings import TimelineSettings
 from job_client.timeline.spans import FrameTime, Sighting, TextSpan
 from shared.results import Box
@@ -179,9 +180,9 @@ class _Line:
         if len(self._votes) > MAX_READINGS:
             self._votes = dict(_heaviest(self._votes, MAX_READINGS // 2))
 
-    def span(self, min_evidence: float) -> TextSpan | None:
-        """Return the line, or None where it is noise."""
-        if not (self._sighting and self._votes) or self._evidence < min_evidence:
+    def span(self) -> TextSpan | None:
+        """Return the line, or None where nothing was taken in."""
+        if not (self._sighting and self._votes):
             return None
         return TextSpan(*self._sighting.span(), text=voted(self._votes), evidence=self._evidence)
 
@@ -198,6 +199,7 @@ class TextRuns:
         self._gap_ms = settings.gap_ms
         self._runs: list[_Run] = []
         self._line: _Line | None = None
+        self._revealed = RevealedText(settings.min_text_evidence)
 
     def add(self, time: FrameTime, reading: Reading) -> Iterator[TextSpan]:
         """Take in the reading of a frame; yield the lines that are known to be over."""
@@ -214,6 +216,7 @@ class TextRuns:
         """Yield the lines that are left."""
         yield from self._settle(len(self._runs))
         yield from self._end_line()
+        yield from self._revealed.finish()
 
     def _settle(self, count: int) -> Iterator[TextSpan]:
         """Decide what the first runs were readings of, and forget them."""
@@ -227,8 +230,8 @@ class TextRuns:
         del self._runs[:count]
 
     def _end_line(self) -> Iterator[TextSpan]:
-        if self._line and (span := self._line.span(self._min_evidence)):
-            yield span
+        if self._line and (span := self._line.span()):
+            yield from self._revealed.add(span)
 
 
 def _shown(runs: Sequence[_Run], before: str | None) -> list[str]:

@@ -1,0 +1,108 @@
+"""Text that is shown little by little: a crawl, of which a part is in view, and a text that is typed.
+
+What is read at its place is one line after another: "BREAKING NE", "AKING NEWS: the", "NEWS: the president". Each goes
+on where the one before it ends, or is a part of it, and together they say what is shown.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from rapidfuzz.distance import Levenshtein
+
+from job_client.timeline.readings import MAX_COMPARED_CHARS, Difference, difference
+from job_client.timeline.spans import TextSpan
+
+MIN_PARTS = 3
+"""Of how many lines a text consists that is shown little by little: two may follow each other by chance."""
+
+MIN_SHARED_CHARS = 6
+"""How many characters two lines must share for one to go on where the other ends; a beginning or an end may be
+shorter."""
+
+MIN_SHARED = 0.6
+"""The same as a share of the shorter one."""
+
+MAX_MISREAD = 0.2
+"""How many of the shared characters may differ."""
+
+
+class RevealedText:
+    """Joins the lines of one place that are parts of one text.
+
+    Args:
+        min_evidence: What the text needs to be no noise, and each line that is part of none.
+    """
+
+    def __init__(self, min_evidence: float) -> None:
+        self._min_evidence = min_evidence
+        self._parts: list[TextSpan] = []
+        self._whole: TextSpan | None = None
+
+    def add(self, line: TextSpan) -> Iterator[TextSpan]:
+        """Take in the next line; yield those that are known to be over."""
+        text = joined(self._whole.text, line.text) if self._whole else None
+        if self._whole is None or text is None:
+            yield from self.finish()
+            self._whole = line
+        else:
+            self._whole = _extended(self._whole, line, text)
+        self._parts = [*self._parts, line][:MIN_PARTS]
+
+    def finish(self) -> Iterator[TextSpan]:
+        """Yield what is left."""
+        ended = [self._whole] if self._whole and len(self._parts) == MIN_PARTS else self._parts
+        self._parts, self._whole = [], None
+        yield from (line for line in ended if line.evidence >= self._min_evidence)
+
+
+def joined(text: str, line: str) -> str | None:
+    """Return the text together with a line that goes on where it ends, or is its end; None if the line does neither.
+
+    Of what both say, the first half is taken from the text and the second from the line: characters at the edge of
+    what is in view are cut.
+    """
+    if len(text) + len(line) > MAX_COMPARED_CHARS or difference(text, line) is Difference.number:
+        return None
+    shared = _shared_chars(text, line)
+    if not shared or shared == len(text) == len(line):
+        return None
+    blocks = Levenshtein.opcodes(text[-shared:], line[:shared])
+    kept, taken = min(
+        ((at, at - block.src_start + block.dest_start) for block in blocks if block.tag == "equal"
+         for at in range(block.src_start, block.src_end + 1)),
+        key=lambda place: abs(2 * place[0] - shared),
+    )  # fmt: skip
+    return text[: len(text) - shared + kept] + line[taken:]
+
+
+def _shared_chars(text: str, line: str) -> int:
+    """Return how many characters of the text's end are the beginning of the line; 0 for none to speak of."""
+    shortest = min(len(text), len(line))
+    for shared in range(shortest, 1, -1):
+        end, beginning = text[-shared:], line[:shared]
+        if shared < max(MIN_SHARED_CHARS, MIN_SHARED * shortest):
+            break
+        misread = int(MAX_MISREAD * shared)
+        if (
+            Levenshtein.distance(end, beginning, score_cutoff=misread) <= misread
+            and difference(end, beginning) < Difference.number
+        ):
+            return shared
+    is_beginning_or_end = shortest > 1 and text[-shortest:] == line[:shortest]
+    return shortest if is_beginning_or_end else 0
+
+
+def _extended(whole: TextSpan, line: TextSpan, text: str) -> TextSpan:
+    best = line if line.confidence > whole.confidence else whole
+    return replace(
+        whole,
+        last_frame=line.last_frame,
+        end_ms=line.end_ms,
+        frames=whole.frames + line.frames,
+        confidence=best.confidence,
+        best_frame=best.best_frame,
+        box=best.box,
+        last_box=line.last_box,
+        evidence=whole.evidence + line.evidence,
+        text=text,
+    )

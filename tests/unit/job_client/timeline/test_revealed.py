@@ -1,0 +1,103 @@
+"""Which lines are parts of one text that is shown little by little."""
+
+import random
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from job_client.timeline import timeline_of
+from job_client.timeline.revealed import joined
+from shared.results import FrameResult, TextLine
+
+pytestmark = pytest.mark.unit
+
+HEADLINE = "BREAKING NEWS: the president of the council said on Monday that the new bridge will open in spring"
+CHAR_WIDTH = 14.0
+LEFT, WIDTH = 100.0, 400.0
+
+
+def line(text: str, left: float, right: float) -> TextLine:
+    box = ((left, 300.0), (right, 300.0), (right, 330.0), (left, 330.0))
+    return TextLine(text=text, confidence=0.97, polygon=box)
+
+
+def texts_of(lines: Sequence[TextLine | None]) -> list[tuple[str, int, int]]:
+    frames = [FrameResult(index, index * 40.0, (), (each,) if each else (), {}) for index, each in enumerate(lines)]
+    return [(span.text, span.first_frame, span.last_frame) for span in timeline_of(frames).texts]
+
+
+def crawl(text: str, pixels: int) -> Iterator[TextLine | None]:
+    """Yield what is read of a text that moves to the left by so many pixels a frame."""
+    for moved in range(0, int(WIDTH + len(text) * CHAR_WIDTH), pixels):
+        at = WIDTH - moved
+        first, last = round(max(0.0, -at) / CHAR_WIDTH), round((WIDTH - at) / CHAR_WIDTH)
+        left, right = max(at, 0.0), min(at + len(text) * CHAR_WIDTH, WIDTH)
+        seen = text[first:last].strip()
+        yield line(seen, LEFT + left, LEFT + right) if seen else None
+
+
+def typed(text: str, frames_each: int) -> Iterator[TextLine]:
+    for count in range(1, len(text) + 1):
+        seen = text[:count].strip()
+        for _ in range(frames_each):
+            yield line(seen, LEFT, LEFT + len(seen) * CHAR_WIDTH)
+
+
+@pytest.mark.parametrize("pixels", [2, 4, 8, 14])
+def test_a_crawl_is_one_line_that_says_all_of_it(pixels: int) -> None:
+    [(text, first, last)] = texts_of(list(crawl(HEADLINE, pixels)))
+    assert text == HEADLINE
+    assert last - first > 0.95 * (WIDTH + len(HEADLINE) * CHAR_WIDTH) / pixels
+
+
+def test_a_crawl_that_is_misread_here_and_there_is_one_line() -> None:
+    chance = random.Random(3)
+    read = [
+        each
+        and line("".join("x" if chance.random() < 0.02 else char for char in each.text), *each.polygon[0][:1], 500.0)
+        for each in crawl(HEADLINE, 4)
+    ]
+    longest = max((text for text, *_ in texts_of(read)), key=len)
+    assert sum(one != other for one, other in zip(longest, HEADLINE, strict=True)) <= 2
+
+
+@pytest.mark.parametrize("frames_each", [1, 3])
+def test_text_that_is_typed_is_one_line(frames_each: int) -> None:
+    text = HEADLINE[:40]
+    shown = list(typed(text, frames_each))
+    [(read, _, last)] = texts_of(shown + shown[-1:] * 10)
+    assert (read, last) == (text, 40 * frames_each + 9)
+
+
+def test_words_that_are_shown_one_after_another_are_one_line() -> None:
+    words = HEADLINE.split()[:8]
+    parts = [" ".join(words[:count]) for count in range(1, 9)]
+    shown = [line(part, LEFT, LEFT + CHAR_WIDTH * len(part)) for part in parts for _ in range(8)]
+    assert texts_of(shown) == [(parts[-1], 0, 63)]
+
+
+def test_two_subtitles_of_which_one_goes_on_with_the_other_are_two() -> None:
+    parts = ["I love you", "I love you too much"]
+    shown = [line(part, LEFT, LEFT + CHAR_WIDTH * len(part)) for part in parts for _ in range(25)]
+    assert texts_of(shown) == [(parts[0], 0, 24), (parts[1], 25, 49)]
+
+
+@pytest.mark.parametrize(
+    ("text", "following", "together"),
+    [
+        ("the president of the c", "president of the council", "the president of the council"),
+        ("the president of the c", "presldent of the council", "the president of the council"),
+        ("the president of the cou", "ident of the council said", "the president of the council said"),
+        ("HELLO", "HELLO WORLD", "HELLO WORLD"),
+        ("new bridge will open", "open", "new bridge will open"),
+        ("in the city of New York", "New York is a large city", None),
+        ("Good morning", "Good morning", None),
+        ("Good morning", "Goad morning", None),
+        ("Frame = 9", "Frame = 10", None),
+        ("Frame = 1", "Frame = 10", None),
+        ("A", "A long line", None),
+        ("x" * 400, "x" * 399 + "yz", None),
+    ],
+)
+def test_a_line_goes_on_where_the_text_ends(text: str, following: str, together: str | None) -> None:
+    assert joined(text, following) == together
