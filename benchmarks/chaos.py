@@ -44,7 +44,7 @@ import grpc
 
 from benchmarks.chaos_clients import Client, Promise, Truth, truths
 from benchmarks.chaos_links import Link
-from benchmarks.chaos_processes import Victim, Violation, faults
+from benchmarks.chaos_processes import BrokenPromise, Victim, faults
 from benchmarks.cheap_worker import LARGE_PIPELINE, PIPELINE, build_cheap_runner
 from benchmarks.growth import make_video
 from benchmarks.measuring import command_line, save
@@ -101,7 +101,7 @@ class Storm:
                 for client in self._clients:
                     client.settle(deadline)
                 self._prove()
-        except (Violation, AssertionError) as violation:
+        except (BrokenPromise, AssertionError) as violation:
             self._violations.append(str(violation))
         return self._report()
 
@@ -173,9 +173,9 @@ class Storm:
         expected |= {f"{promise.job_id}_results.json": promise.truth.outcome for promise in completed}
         there = {path.name: path for path in (self._folder / "data" / "video_jobs").iterdir()}
         if odd := there.keys() ^ expected.keys():
-            raise Violation(f"files lost or left behind: {', '.join(sorted(odd)[:10])}")
+            raise BrokenPromise(f"files lost or left behind: {', '.join(sorted(odd)[:10])}")
         if wrong := [name for name, content in expected.items() if there[name].read_bytes() != content]:
-            raise Violation(f"files with other bytes than they must have: {', '.join(sorted(wrong)[:10])}")
+            raise BrokenPromise(f"files with other bytes than they must have: {', '.join(sorted(wrong)[:10])}")
 
     def _report(self) -> dict[str, Any]:
         chosen = self._chosen

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 
 import grpc
 
-from benchmarks.chaos_processes import Violation
+from benchmarks.chaos_processes import BrokenPromise
 from job_client import FrameResult, JobClient, JobInfo, JobNotFound, ServiceError
 from job_worker.errors import JobCannotBeDone
 from job_worker.runtime.pipeline_runner import PipelineRunner, Run
@@ -120,7 +120,7 @@ class Client:
         """Submit and look at its jobs until it is over; every submit under way is seen through.
 
         Raises:
-            Violation: A job ended otherwise than it must, or a call was refused for good.
+            BrokenPromise: A job ended otherwise than it must, or a call was refused for good.
         """
         number = 0
         while not over.wait(self._rng.uniform(0, 2 * PAUSE_SECONDS)):
@@ -133,23 +133,23 @@ class Client:
         """Wait until all its jobs have ended.
 
         Raises:
-            Violation: One has not by the deadline, of the monotonic clock.
+            BrokenPromise: One has not by the deadline, of the monotonic clock.
         """
         while self._open and time.monotonic() < deadline:
             self._look()
             time.sleep(PAUSE_SECONDS)
         if self._open:
-            raise Violation(f"jobs never ended: {', '.join(promise.job_id for promise in self._open)}")
+            raise BrokenPromise(f"jobs never ended: {', '.join(promise.job_id for promise in self._open)}")
 
     def confirm(self) -> None:
         """Check that no job changed after it had ended.
 
         Raises:
-            Violation: One did.
+            BrokenPromise: One did.
         """
         for promise in self.promises:
             if self._insist(self._client.job(promise.job_id).status) != promise.ended:
-                raise Violation(f"job {promise.job_id} changed after it had ended: {promise.ended}")
+                raise BrokenPromise(f"job {promise.job_id} changed after it had ended: {promise.ended}")
 
     def _submit(self, request_id: str) -> Promise:
         truth = self._rng.choice(self._truths)
@@ -162,7 +162,7 @@ class Client:
         self.promises.append(promise)
         if self._rng.random() < REPEATS:
             if (again := self._insist(submitted)) != job_id:
-                raise Violation(f"request {request_id} was answered with {job_id}, then with {again}")
+                raise BrokenPromise(f"request {request_id} was answered with {job_id}, then with {again}")
             self.repeats += 1
         return promise
 
@@ -182,7 +182,7 @@ class Client:
         """Delete a job that is still there; the answer may be lost."""
         job = self._client.job(promise.job_id)
         if self._insist(job.status) != promise.ended:
-            raise Violation(f"job {promise.job_id} changed after it had ended: {promise.ended}")
+            raise BrokenPromise(f"job {promise.job_id} changed after it had ended: {promise.ended}")
         with suppress(JobNotFound):
             self._insist(job.delete)
         self.promises.remove(promise)
@@ -193,13 +193,13 @@ class Client:
         if job.status is JobStatus.completed:
             outcome = _document_of(self._insist(lambda: self._client.job(job.job_id).results()))
         if (job.status, outcome) != (truth.status, truth.outcome):
-            raise Violation(f"job {job.job_id} of {truth.name} must not come to: {job.status} {outcome[:200]!r}")
+            raise BrokenPromise(f"job {job.job_id} of {truth.name} must not come to: {job.status} {outcome[:200]!r}")
 
     def _insist(self, call: Callable[[], T]) -> T:
         """Make a call again and again until the server answers.
 
         Raises:
-            Violation: It refuses, or does not answer for far longer than any fault lasts.
+            BrokenPromise: It refuses, or does not answer for far longer than any fault lasts.
         """
         deadline = time.monotonic() + CALL_PATIENCE_SECONDS
         while True:
@@ -207,7 +207,7 @@ class Client:
                 return call()
             except ServiceError as error:
                 if error.code not in TRY_AGAIN or time.monotonic() > deadline:
-                    raise Violation(f"a call was refused: {error}") from error
+                    raise BrokenPromise(f"a call was refused: {error}") from error
                 self.refusals[error.code.name] += 1
             time.sleep(PAUSE_SECONDS)
 

@@ -23,7 +23,7 @@ GROUP_END_SECONDS = 10.0
 MAX_DOWN_SECONDS = 2.0
 
 
-class Violation(Exception):
+class BrokenPromise(Exception):
     """Something that must never happen did; the message says what."""
 
 
@@ -146,7 +146,7 @@ class Victim:
             over: Ends the time that the process is down early.
 
         Raises:
-            Violation: It did not end as it must.
+            BrokenPromise: It did not end as it must.
             AssertionError: It did not start.
         """
         if fault.kind is FaultKind.stop:
@@ -173,7 +173,7 @@ class Victim:
         except subprocess.TimeoutExpired:
             return
         if code != ExitCode.DISK_FAILED:
-            raise Violation(f"{self.life} ended with exit code {code} when its disk failed: {self._last_line()}")
+            raise BrokenPromise(f"{self.life} ended with exit code {code} when its disk failed: {self._last_line()}")
         self._leave_nothing()
         self.start()
 
@@ -181,7 +181,7 @@ class Victim:
         """End it as an operator does.
 
         Raises:
-            Violation: It does not end in time, or with an error.
+            BrokenPromise: It does not end in time, or with an error.
         """
         if self._process is None:
             return
@@ -190,17 +190,17 @@ class Victim:
             code = self._process.exit_code(END_SECONDS)
         except subprocess.TimeoutExpired:
             self.kill()
-            raise Violation(f"{self.life} did not end within {END_SECONDS:g} s of SIGTERM") from None
+            raise BrokenPromise(f"{self.life} did not end within {END_SECONDS:g} s of SIGTERM") from None
         last_line = self._last_line()
         self._leave_nothing()
         if code != 0:
-            raise Violation(f"{self.life} ended with exit code {code} after SIGTERM: {last_line}")
+            raise BrokenPromise(f"{self.life} ended with exit code {code} after SIGTERM: {last_line}")
 
     def kill(self) -> None:
         """End it at once; its children must end by themselves.
 
         Raises:
-            Violation: They do not.
+            BrokenPromise: They do not.
         """
         if self._process:
             self._process.send(signal.SIGKILL)
@@ -211,7 +211,7 @@ class Victim:
         assert self._process
         code = self._process.popen.poll()
         if code is not None:
-            raise Violation(f"{self.life} had ended by itself, with exit code {code}: {self._last_line()}")
+            raise BrokenPromise(f"{self.life} had ended by itself, with exit code {code}: {self._last_line()}")
         self._process.send(number)
 
     def _leave_nothing(self) -> None:
@@ -221,7 +221,7 @@ class Victim:
         with self._life:  # whatever is left is killed
             while members_of_group(group):
                 if time.monotonic() > deadline:
-                    raise Violation(f"children of {self.life} outlived it by {GROUP_END_SECONDS:g} s")
+                    raise BrokenPromise(f"children of {self.life} outlived it by {GROUP_END_SECONDS:g} s")
                 time.sleep(0.05)
 
     def _last_line(self) -> str:

@@ -50,7 +50,7 @@ class FuzzLimits(NamedTuple):
     memory_bytes: int = 512 * MEBIBYTE
 
 
-class Finding(NamedTuple):
+class HarmfulFile(NamedTuple):
     """A broken video that did harm.
 
     Attributes:
@@ -74,7 +74,7 @@ class FuzzReport:
     """
 
     outcomes: Counter[str] = field(default_factory=Counter)
-    harmful: list[Finding] = field(default_factory=list)
+    harmful: list[HarmfulFile] = field(default_factory=list)
 
 
 def default_sources() -> list[Path]:
@@ -152,17 +152,17 @@ def _child(make: Make, seeds: range) -> Iterator[Connection]:
             child.join()
 
 
-def _result_of(seed: int, child: Connection, limits: FuzzLimits, report: FuzzReport) -> Finding | None:
+def _result_of(seed: int, child: Connection, limits: FuzzLimits, report: FuzzReport) -> HarmfulFile | None:
     if not child.poll(limits.file_seconds):
-        return Finding(seed, "hang", f"more than {limits.file_seconds:g} s")
+        return HarmfulFile(seed, "hang", f"more than {limits.file_seconds:g} s")
     try:
         outcome, detail, peak_bytes = child.recv()
     except EOFError:
-        return Finding(seed, "crash", "the process ended")
+        return HarmfulFile(seed, "crash", "the process ended")
     if outcome == "exception":
-        return Finding(seed, outcome, detail)
+        return HarmfulFile(seed, outcome, detail)
     if peak_bytes > limits.memory_bytes:
-        return Finding(seed, "memory", f"{peak_bytes // MEBIBYTE} MiB")
+        return HarmfulFile(seed, "memory", f"{peak_bytes // MEBIBYTE} MiB")
     report.outcomes[outcome] += 1
     return None
 

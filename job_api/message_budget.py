@@ -26,7 +26,7 @@ MAX_WAITING = 16
 OVERTAKEN_SECONDS = 5.0
 """Answers that need less room may pass one that waits for so long; after that they wait behind it, and requests that
 are still arriving make room for it."""
-LOOK_SECONDS = 1.0
+CHECK_SECONDS = 1.0
 """Between two looks, by those that wait, for answers that are read too slowly."""
 
 
@@ -88,7 +88,7 @@ class MessageBudget:
         self._room_seconds = room_seconds
         self._slow_readers = slow_readers or SlowReaders()
         self._clock = clock
-        self._look_seconds = min(LOOK_SECONDS, room_seconds / 10)
+        self._look_seconds = min(CHECK_SECONDS, room_seconds / 10)
         self._looked_at = clock()
         self._changed = threading.Condition()
         self._used_bytes = self._answers_bytes = 0

@@ -95,7 +95,7 @@ def _outside(variable: str, default: str) -> Path:
 
 @pytest.fixture(autouse=True)
 def _log_of_the_test_run() -> Iterator[None]:
-    """Puts the log back where it was: what a test starts in this process sends it to that test's standard error."""
+    """Put the log back where it was: what a test starts in this process sends it to that test's standard error."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield

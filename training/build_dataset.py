@@ -21,7 +21,7 @@ from training.boxes import CLASSES, label_lines
 from training.labelled import PHOTOGRAPH_PARTS
 from training.materials import find_materials
 from training.photographs import VARIANT, in_turn, photographs, unknown, varied
-from training.scenes.compose import Frame, Painter
+from training.scenes.compose import Painter, RenderedFrame
 from training.scenes.cutouts import Cutouts
 
 SEEDS = {"train": 1, "val": 2, "test": 3}
@@ -41,7 +41,7 @@ class _Worker:
         self._painter = Painter(found)
         self._with_cutouts = Painter(found, self._cutouts if self._photographs else None)
 
-    def frame(self, part: str, number: int) -> Frame:
+    def frame(self, part: str, number: int) -> RenderedFrame:
         """Make a frame of a part of the dataset."""
         if part == "real":
             frame = self._photographs[number % len(self._photographs)]
@@ -75,7 +75,7 @@ def build_dataset(
     (folder / "data.yaml").write_text(yaml.safe_dump(description, sort_keys=False))
     for part in PHOTOGRAPH_PARTS:
         for still in photographs(real, part) if real else ():
-            _save(folder, part, still.name, Frame(still.image[..., ::-1], still.boxes, list(still.ignored)))
+            _save(folder, part, still.name, RenderedFrame(still.image[..., ::-1], still.boxes, list(still.ignored)))
     context = multiprocessing.get_context("spawn")  # OpenCV's threads do not survive a fork
     with context.Pool(processes, initializer=_start, initargs=(materials, real)) as pool:
         for done, _ in enumerate(pool.imap_unordered(partial(_make, folder), jobs, chunksize=16), start=1):
@@ -96,7 +96,7 @@ def _make(folder: Path, job: tuple[str, int]) -> None:
         _save(folder, folder_of, name, _worker.frame(part, number))
 
 
-def _save(folder: Path, part: str, name: str, frame: Frame) -> None:
+def _save(folder: Path, part: str, name: str, frame: RenderedFrame) -> None:
     pixels = cv2.cvtColor(frame.pixels, cv2.COLOR_RGB2BGR)
     cv2.imwrite(str(folder / "images" / part / f"{name}.jpg"), pixels, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     height, width = frame.pixels.shape[:2]

@@ -17,7 +17,7 @@ from job_worker.settings import BUNDLED_IMAGE_SIZE
 from training.boxes import Box, read_boxes
 from training.labelled import LabelledFrame
 from training.scenes.chance import Rng, choose, log_uniform
-from training.scenes.compose import SHAPES, Frame, Painter
+from training.scenes.compose import SHAPES, Painter, RenderedFrame
 from training.scenes.cutouts import Cutouts
 from training.scenes.patch import Pixels
 
@@ -63,7 +63,7 @@ def in_turn(frames: Sequence[LabelledFrame]) -> list[LabelledFrame]:
     return [next(given[source]) for _ in range(rounds) for source in turns]
 
 
-def varied(number: int, frame: LabelledFrame, painter: Painter, cutouts: Cutouts) -> Frame:
+def varied(number: int, frame: LabelledFrame, painter: Painter, cutouts: Cutouts) -> RenderedFrame:
     """Return a photograph as it is trained on: a part of it, with things pasted in, filmed, captioned, compressed.
 
     Args:
@@ -80,7 +80,7 @@ def varied(number: int, frame: LabelledFrame, painter: Painter, cutouts: Cutouts
     if rng.random() < 0.4:
         cutouts.paste(rng, pixels, boxes)
     shot = painter.shot(rng, pixels, boxes, empty=rng.random() < 0.5, filmed_share=0.15 if whole else 0.4)
-    return Frame(shot.pixels, shot.boxes, shot.ignored + ignored)
+    return RenderedFrame(shot.pixels, shot.boxes, shot.ignored + ignored)
 
 
 def _whole(frame: LabelledFrame) -> tuple[Pixels, list[Box], list[Box]]:

@@ -62,7 +62,7 @@ def middle(box: Box) -> float:
     return (box[1] + box[3]) / 2
 
 
-class Rows(Generic[T]):
+class BoxIndex(Generic[T]):
     """Things in the order of their middles, so that those near a box are found without a look at all.
 
     Args:

@@ -10,7 +10,7 @@ to frame. Matches are made greedily, the largest overlap first, which is determi
 from collections.abc import Sequence
 from dataclasses import replace
 
-from job_client.timeline.geometry import Motion, Rows, grown, overlap
+from job_client.timeline.geometry import BoxIndex, Motion, grown, overlap
 from job_client.timeline.settings import TimelineSettings
 from job_client.timeline.spans import FrameTime, ObjectSpan, Sighting
 from shared.results import Box, Detection
@@ -140,7 +140,7 @@ class ObjectTracker:
         left = {track.track_id: (track, grown(track.motion.expected(time.index), GROWTH)) for track in self._tracks}
         highest = max(expected[3] - expected[1] for _, expected in left.values())
         for numbers, least in ((high, MIN_OVERLAP), (low, MIN_OVERLAP_OF_LOW)):
-            rows = Rows((entry, entry[1]) for entry in left.values())
+            rows = BoxIndex((entry, entry[1]) for entry in left.values())
             scores = []
             for number in numbers:
                 found, box = detections[number], grown(detections[number].box, GROWTH)

@@ -43,8 +43,7 @@ class Difference(IntEnum):
 _ALIKE = ("0ODQ", "1IL|!JT", "8B", "5S", "2Z", "6GC", "EF")
 """Capitals and digits that look alike; a letter counts as its capital."""
 
-_LOOK = {char: group[0] for group in _ALIKE for char in group}
-_LOOKS = str.maketrans(_LOOK)
+_LOOKS = str.maketrans({char: group[0] for group in _ALIKE for char in group})
 
 
 def look_of(text: str) -> str:
@@ -97,7 +96,7 @@ def _digits(text: str) -> str:
 
 def _look(char: str) -> str:
     """Return what stands for all characters that look like it; punctuation looks like nothing at all."""
-    return _LOOK.get(char.upper(), char.upper()) if char.isalnum() else ""
+    return look_of(char) if char.isalnum() else ""
 
 
 def aligned(one: str, other: str) -> list[tuple[str, str]]:

@@ -4,7 +4,17 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence, Set
 from typing import TypeAlias
 
-from job_client.timeline.geometry import Motion, Rows, area, cover, enclosing_box, grown, intersection, middle, union_of
+from job_client.timeline.geometry import (
+    BoxIndex,
+    Motion,
+    area,
+    cover,
+    enclosing_box,
+    grown,
+    intersection,
+    middle,
+    union_of,
+)
 from job_client.timeline.readings import Difference, difference
 from job_client.timeline.settings import TimelineSettings
 from job_client.timeline.spans import FrameTime, TextSpan
@@ -55,7 +65,7 @@ class _Place:
         return self.runs.add(time, reading)
 
 
-_Rows: TypeAlias = Rows[tuple[int, _Place]]
+_PlaceIndex: TypeAlias = BoxIndex[tuple[int, _Place]]
 
 
 class TextTracker:
@@ -107,7 +117,7 @@ class _Matching:
         """Return the places that were read again, each with its reading."""
         self._match_equal()
         if self._places and self._readings:
-            rows = Rows(((number, place), box) for number, (place, box) in enumerate(self._places.items()))
+            rows = BoxIndex(((number, place), box) for number, (place, box) in enumerate(self._places.items()))
             self._match_joined(rows)
             self._match_nearest(rows)
             self._match_moved()
@@ -144,7 +154,7 @@ class _Matching:
                     by_text[reading.text].remove(place)
                     break
 
-    def _match_joined(self, rows: _Rows) -> None:
+    def _match_joined(self, rows: _PlaceIndex) -> None:
         """Match lines that are read in fragments side by side."""
         within = self._within_places(rows)
         for place in [place for place in self._places if len(within.get(place, ())) > 1]:
@@ -153,7 +163,7 @@ class _Matching:
             if len(fragments) > 1 and difference(_joined(fragments).text, place.text) < Difference.number:
                 self._take(place, *fragments)
 
-    def _within_places(self, rows: _Rows) -> dict[_Place, list[Reading]]:
+    def _within_places(self, rows: _PlaceIndex) -> dict[_Place, list[Reading]]:
         """Return the readings that are within each place, which is grown by a tenth."""
         within: dict[_Place, list[Reading]] = defaultdict(list)
         highest = max(box[3] - box[1] for box in self._places.values())
@@ -164,7 +174,7 @@ class _Matching:
                     within[place].append(reading)
         return within
 
-    def _match_nearest(self, rows: _Rows) -> None:
+    def _match_nearest(self, rows: _PlaceIndex) -> None:
         """Match the rest, those first that say the same or share most."""
         scores = []
         for count, reading in enumerate(self._readings):

@@ -9,7 +9,7 @@ from typing import cast
 import cv2
 import numpy as np
 
-from job_worker.detection.nms import Rows
+from job_worker.detection.nms import DetectionRows
 from shared.video.frame import Image
 
 MARGIN_GREY = 114
@@ -31,7 +31,7 @@ class Letterbox:
     margin: tuple[int, int]
     size: tuple[int, int]
 
-    def scaled_back(self, rows: Rows) -> Rows:
+    def scaled_back(self, rows: DetectionRows) -> DetectionRows:
         """Return boxes in pixels of the original image instead of the network's input, clipped to it."""
         back = rows.copy()
         for axis in (0, 1):

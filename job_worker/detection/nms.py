@@ -6,7 +6,7 @@ The arithmetic is that of Ultralytics' predictor, so that both give the same box
 import numpy as np
 import numpy.typing as npt
 
-Rows = npt.NDArray[np.float32]
+DetectionRows = npt.NDArray[np.float32]
 """`(N, 6)` float32: x1, y1, x2, y2, confidence, class."""
 
 MAX_BOXES = 300
@@ -17,7 +17,7 @@ ROW_COLUMNS = 6
 """Columns of the output of a network that includes NMS."""
 
 
-def non_maximum_suppression(output: npt.NDArray[np.float32], confidence: float, iou: float) -> Rows:
+def non_maximum_suppression(output: npt.NDArray[np.float32], confidence: float, iou: float) -> DetectionRows:
     """Return the boxes of one image, the highest confidence first.
 
     Args:
@@ -39,7 +39,7 @@ def non_maximum_suppression(output: npt.NDArray[np.float32], confidence: float, 
     return by_confidence[_kept(by_confidence, iou)][:MAX_BOXES]
 
 
-def _kept(rows: Rows, iou: float) -> list[int]:
+def _kept(rows: DetectionRows, iou: float) -> list[int]:
     """Return the indexes of boxes that overlap no kept box of a higher confidence by more than `iou`."""
     moved = rows[:, :4] + rows[:, 5:] * np.float32(CLASS_OFFSET_PIXELS)
     areas = (moved[:, 2] - moved[:, 0]) * (moved[:, 3] - moved[:, 1])

@@ -63,12 +63,12 @@ else:
     _Value = _json_value(MAX_NESTING - 1)
 
 
-class _Frame(msgspec.Struct, forbid_unknown_fields=True):
+class _CheckedFrame(msgspec.Struct, forbid_unknown_fields=True):
     frame_index: int
     result: dict[str, _Value]
 
 
-_decode = msgspec.json.Decoder(_Frame).decode
+_decode = msgspec.json.Decoder(_CheckedFrame).decode
 
 
 def encoded_document(frames: Iterable[bytes]) -> Iterator[bytes]:
@@ -184,11 +184,11 @@ def _read_frames(scanner: "_Scanner", decode: Callable[[bytes, int], T]) -> Iter
     while not scanner.at_end():
         if index:
             scanner.expect(_COMMA, f"must have a comma or ] behind results[{index - 1}]")
-        yield scanner.frame(partial(_decoded, decode, index))
+        yield scanner.frame(partial(_decoded_at, decode, index))
         index += 1
 
 
-def _decoded(decode: Callable[[bytes, int], T], index: int, encoded: bytes) -> T:
+def _decoded_at(decode: Callable[[bytes, int], T], index: int, encoded: bytes) -> T:
     return decode(encoded, index)
 
 

@@ -47,7 +47,7 @@ class FrameResult(msgspec.Struct, frozen=True):
         """The lines of text, joined by line ends; where there are none, the `text` that a plugin gave."""
         if self.text_lines:
             return "\n".join(line.text for line in self.text_lines)
-        return _decoded(self.fields.get("text", _NULL), str) or ""
+        return _value_of(self.fields.get("text", _NULL), str) or ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return `{"frame_index": int, "result": {...}}` with everything that was stored."""
@@ -59,12 +59,12 @@ class FrameResult(msgspec.Struct, frozen=True):
         return msgspec.json.format(encoded, indent=-1).decode()
 
 
-class _Frame(msgspec.Struct):
+class _EncodedFrame(msgspec.Struct):
     frame_index: int
     result: dict[str, msgspec.Raw]
 
 
-_decode_frame = msgspec.json.Decoder(_Frame).decode
+_decode_frame = msgspec.json.Decoder(_EncodedFrame).decode
 _NULL = msgspec.Raw(b"null")
 
 
@@ -83,7 +83,7 @@ def read_frame(encoded: bytes, index: int) -> FrameResult:
     fields = frame.result
     return FrameResult(
         frame_index=index,
-        timestamp_ms=_decoded(fields.get("timestamp_ms", _NULL), float),
+        timestamp_ms=_value_of(fields.get("timestamp_ms", _NULL), float),
         detections=_entries(fields.get("detections", _NULL), Detection),
         text_lines=_entries(fields.get("text_lines", _NULL), TextLine),
         fields=fields,
@@ -93,13 +93,13 @@ def read_frame(encoded: bytes, index: int) -> FrameResult:
 
 def _entries(raw: msgspec.Raw, kind: type[T]) -> tuple[T, ...]:
     """Return the entries of a list that have the documented form."""
-    if (entries := _decoded(raw, tuple[kind, ...])) is not None:  # type: ignore[valid-type]
+    if (entries := _value_of(raw, tuple[kind, ...])) is not None:  # type: ignore[valid-type]
         return entries
-    each = (_decoded(entry, kind) for entry in _decoded(raw, list[msgspec.Raw]) or ())
+    each = (_value_of(entry, kind) for entry in _value_of(raw, list[msgspec.Raw]) or ())
     return tuple(entry for entry in each if entry is not None)
 
 
-def _decoded(raw: msgspec.Raw, kind: type[T]) -> T | None:
+def _value_of(raw: msgspec.Raw, kind: type[T]) -> T | None:
     try:
         return msgspec.json.decode(raw, type=kind)
     except _DECODE_ERRORS:

@@ -42,7 +42,7 @@ def submit(server: Served, video: bytes = VIDEO) -> str:
 
 
 def health(server: Served) -> int:
-    """Returns what a health check is told; NOT_SERVING where nobody answers."""
+    """Return what a health check reports; NOT_SERVING where nobody answers."""
     with grpc.insecure_channel(server.address) as channel:
         try:
             return health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=5).status
@@ -57,7 +57,7 @@ def must_be_refused(call: Callable[[], object], reason: Reason) -> None:
 
 
 def must_end_in_time(server: Served, began_at: float) -> None:
-    """Waits for the end of a server whose disk has failed; health may never say again that it serves."""
+    """Wait for the end of a server whose disk has failed; health may never say again that it serves."""
     seen = set()
     while server.process.popen.poll() is None:
         seen.add(health(server))

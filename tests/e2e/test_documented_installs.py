@@ -36,7 +36,7 @@ def extras_of(line: str) -> str:
 
 @pytest.fixture
 def make_host(tmp_path: Path) -> Iterator[MakeHost]:
-    """Makes hosts that find one server, with Python, pip, uv and pipx, and a copy of the project to type lines in."""
+    """Make hosts that find one server, with Python, pip, uv and pipx, and a copy of the project to type lines in."""
     made: list[Host] = []
     address = f"127.0.0.1:{free_port()}"
     # The versions that were tested together, without what pip does not take here: extras and hashes.

@@ -48,7 +48,7 @@ def ask_with_a_large_request(channel: grpc.Channel) -> None:
 
 
 def work(channel: grpc.Channel) -> None:
-    """Takes a job, downloads its video and completes it with 1 MiB of results, which it then reads."""
+    """Take a job, downloads its video and completes it with 1 MiB of results, which it then reads."""
     workers, name = WorkerServiceStub(channel), f"w{id(channel)}"
     job_id = workers.Dequeue(pb.DequeueRequest(worker_id=name, wait=Duration(seconds=5)), timeout=CALL_SECONDS).job_id
     if not job_id:
@@ -68,7 +68,7 @@ def work(channel: grpc.Channel) -> None:
 
 
 def again_and_again(call: Callable[[grpc.Channel], None], channel: grpc.Channel) -> int:
-    """Makes a call until the storm is over; returns how often it was answered."""
+    """Make a call until the storm is over; return how often it was answered."""
     until, answered = time.monotonic() + STORM_SECONDS, 0
     while time.monotonic() < until:
         try:

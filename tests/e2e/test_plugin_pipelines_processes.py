@@ -115,7 +115,7 @@ def test_every_frame_of_a_real_video_has_what_the_package_finds(client: JobClien
         assert bright["result"] == {"brightness": mean, "is_dark": mean < 40, "timestamp_ms": time}
 
 
-def test_a_table_of_the_file_tells_one_its_options(client: JobClient) -> None:
+def test_a_table_of_the_file_gives_one_its_options(client: JobClient) -> None:
     assert all(entry["result"]["is_dark"] for entry in results_of(client, "night"))
 
 

@@ -34,7 +34,7 @@ open = _without_options(open)
 
 
 def release(folder: Path, name: str, version: str, module: str, code: bytes) -> None:
-    """Makes a wheel of what is installed here, as a later version, with code at the end of one of its modules."""
+    """Make a wheel of what is installed here, as a later version, with code at the end of one of its modules."""
     info = f"{name}-{version}.dist-info"
     installed = distribution(name)
     files = {
@@ -72,7 +72,7 @@ def test_a_release_that_no_longer_takes_a_keyword_turns_the_newest_versions_red(
 
 
 @pytest.mark.parametrize("end", ["newest", "oldest"])
-def test_a_python_that_is_asked_for_and_absent_is_named_and_not_passed_over(end: str) -> None:
+def test_a_python_that_is_requested_and_absent_is_named_and_not_passed_over(end: str) -> None:
     tried = subprocess.run(
         [sys.executable, "-m", "tests.support.version_ends", end, "--python", "3.99"],
         cwd=ROOT, capture_output=True, text=True, check=False,

@@ -18,7 +18,7 @@ COMMITTED = 1_700_000_000
 
 
 def built(folder: Path, changed: int) -> Path:
-    """Builds the wheel as `make wheel` does, from files that were changed then; returns it."""
+    """Build the wheel as `make wheel` does, from files that were changed then; return it."""
     project = copy_of_project(folder / "project")
     for path in project.rglob("*"):
         os.utime(path, (changed, changed))

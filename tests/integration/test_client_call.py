@@ -21,7 +21,7 @@ pytestmark = pytest.mark.integration
 MB = 1_000_000
 
 
-def test_its_caller_is_told_why() -> None:
+def test_its_caller_gets_the_reason() -> None:
     calls, has_ended = list[ClientCall](), threading.Event()
 
     def answer(request: bytes, context: grpc.ServicerContext) -> bytes:

@@ -262,7 +262,7 @@ class TestFind:
             monkeypatch.setenv(name, str(tmp_path / "home"))
         return tmp_path / "home"
 
-    def test_it_tells_the_file_and_the_time_of_each_line(self, foregsyte: Run, worker: None) -> None:
+    def test_it_shows_the_file_and_the_time_of_each_line(self, foregsyte: Run, worker: None) -> None:
         _, job_id, _ = foregsyte("submit", TINY_MP4, "--wait")
         code, out, _ = foregsyte("find", "stop")
         assert code == ExitCode.OK
@@ -475,7 +475,7 @@ class TestDelete:
         assert [job.job_id for job in client.jobs()] == [job_id]
 
     @pytest.mark.parametrize(("answer", "left"), [("y", 0), ("n", 1)])
-    def test_a_person_is_asked(self, answer: str, left: int, address: str, client: JobClient, worker: None) -> None:
+    def test_a_person_must_confirm(self, answer: str, left: int, address: str, client: JobClient, worker: None) -> None:
         job_id = done(client)
         command = ("delete", "--status", "completed", "--address", address)
         code, shown = on_a_terminal(*command, typed=f"{answer}\n")
@@ -726,7 +726,7 @@ class TestExitCodes:
         assert code == ExitCode.USAGE
         assert "name a server" in err
 
-    def test_a_library_that_the_demo_lacks_is_told_before_anything_starts(
+    def test_a_library_that_the_demo_lacks_is_named_before_anything_starts(
         self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setitem(sys.modules, "job_client.media.annotation", None)
@@ -871,7 +871,7 @@ def sentence_of(*frames: dict[str, Any]) -> str:
     return sentence
 
 
-def test_a_summary_of_some_frames_tells_how_long_they_are() -> None:
+def test_a_summary_of_some_frames_says_how_long_they_are() -> None:
     assert sentence_of(*(frame(index, {}, {}) for index in range(50, 75))) == "1.0 s (25 frames): nothing was found"
 
 

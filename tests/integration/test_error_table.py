@@ -100,23 +100,23 @@ OF_THE_HOLDER = ("GetJobInput", "RenewLease", "PutJobResults", "CompleteJob", "F
 OF_CLIENTS = ("GetJobStatus", "GetJobResults", "DeleteJob")
 
 
-def ask(server: Running, rpc: str, job_id: str, **fields: Any) -> object:
+def send(server: Running, rpc: str, job_id: str, **fields: Any) -> object:
     """Call an RPC about a job, as the worker that has it where it is one of the workers'."""
     if rpc in OF_THE_HOLDER:
         return getattr(server.workers, rpc)(REQUESTS[rpc](job_id=job_id, **({"worker_id": WORKER} | fields)))
     return getattr(server.jobs, rpc)(REQUESTS[rpc](job_id=job_id, **fields))
 
 
-def asking(rpc: str, prepare: Callable[..., str], **fields: Any) -> Callable[[Running], object]:
+def sending(rpc: str, prepare: Callable[..., str], **fields: Any) -> Callable[[Running], object]:
     """Return a call about the job that `prepare` makes."""
-    return lambda server: ask(server, rpc, prepare(server), **fields)
+    return lambda server: send(server, rpc, prepare(server), **fields)
 
 
 def answered(server: Running, rpc: str, job_id: str) -> object:
     """Call an RPC whose answer may be long; one about all jobs or pipelines has no use for the id."""
     if rpc == "ListPipelines":
         return server.jobs.ListPipelines(pb.ListPipelinesRequest())
-    return list_jobs(server) if rpc == "ListJobs" else ask(server, rpc, job_id)
+    return list_jobs(server) if rpc == "ListJobs" else send(server, rpc, job_id)
 
 
 def submit_refused(server: Running, **values: Any) -> object:
@@ -202,31 +202,31 @@ def break_storage(server: Running) -> object:
 def lose_results(server: Running) -> object:
     job_id = completed(server)
     server.services.storage.delete_file(f"video_jobs/{job_id}_results.json")
-    return ask(server, "GetJobResults", job_id)
+    return send(server, "GetJobResults", job_id)
 
 
 def damage_results(server: Running) -> object:
     job_id = completed(server)
     server.services.storage.save_file(io.BytesIO(DOCUMENT[:-3]), f"video_jobs/{job_id}_results.json")
-    return ask(server, "GetJobResults", job_id, format=pb.RESULTS_FORMAT_JSON)
+    return send(server, "GetJobResults", job_id, format=pb.RESULTS_FORMAT_JSON)
 
 
 def lose_video(server: Running) -> object:
     job_id = taken(server)
     server.services.storage.delete_file(f"video_jobs/{job_id}.mp4")
-    return ask(server, "GetJobInput", job_id)
+    return send(server, "GetJobInput", job_id)
 
 
 def complete_on_a_full_disk(server: Running) -> object:
     job_id = taken(server)
     server.services.storage.before_save = raises(StorageFull())
-    return ask(server, "CompleteJob", job_id)
+    return send(server, "CompleteJob", job_id)
 
 
 def put_on_a_full_disk(server: Running) -> object:
     job_id = taken(server)
     (server.settings.data_dir / STAGING_FOLDER / f"{job_id}.json").symlink_to("/dev/full")
-    return ask(server, "PutJobResults", job_id)
+    return send(server, "PutJobResults", job_id)
 
 
 def dequeue(server: Running, **fields: Any) -> object:
@@ -299,16 +299,16 @@ def _job_cases() -> list[Case]:
     missing, invalid, not_found = Code.NOT_FOUND, Code.INVALID_ARGUMENT, Reason.JOB_NOT_FOUND
     cases = []
     for rpc in (*OF_CLIENTS, *OF_THE_HOLDER):
-        cases.append(Case(rpc, not_found, missing, asking(rpc, lambda _: UNKNOWN_JOB), UNKNOWN_JOB, names_job=True))
+        cases.append(Case(rpc, not_found, missing, sending(rpc, lambda _: UNKNOWN_JOB), UNKNOWN_JOB, names_job=True))
         for text in ("", "job", UNKNOWN_JOB.replace("-", "")):
-            call = asking(rpc, lambda _, text=text: text)
+            call = sending(rpc, lambda _, text=text: text)
             cases.append(Case(rpc, Reason.INVALID_JOB_ID, invalid, call, "UUID", "job_id"))
     for rpc in OF_THE_HOLDER:
         for worker_id in ("", "w" * 257):
-            call = asking(rpc, taken, worker_id=worker_id)
+            call = sending(rpc, taken, worker_id=worker_id)
             cases.append(Case(rpc, Reason.INVALID_WORKER_ID, invalid, call, "1 to 256", "worker_id"))
         for prepare, worker_id in ((taken, "w2"), (submitted, WORKER), (failed, "w2")):
-            call, says = asking(rpc, prepare, worker_id=worker_id), "does not hold job"
+            call, says = sending(rpc, prepare, worker_id=worker_id), "does not hold job"
             cases.append(Case(rpc, Reason.LEASE_LOST, Code.FAILED_PRECONDITION, call, says, names_job=True))
     return cases
 
@@ -317,23 +317,37 @@ def _client_cases() -> list[Case]:
     rpc, missing, invalid, state = "GetJobResults", Code.NOT_FOUND, Code.INVALID_ARGUMENT, Code.FAILED_PRECONDITION
     not_finished, not_completed = Reason.JOB_NOT_FINISHED, Reason.JOB_NOT_COMPLETED
     return [
-        Case(rpc, not_completed, missing, lambda s: ask(s, rpc, submitted(s)), "is pending", names_job=True),
-        Case(rpc, not_completed, missing, lambda s: ask(s, rpc, taken(s)), "is running", names_job=True),
-        Case(rpc, Reason.JOB_FAILED, missing, lambda s: ask(s, rpc, failed(s)), "no frame can be read", names_job=True),
-        Case(rpc, Reason.INVALID_FORMAT, invalid, lambda s: ask(s, rpc, completed(s), format=3), "not 3", "format"),
-        Case(rpc, Reason.INVALID_FORMAT, invalid, lambda s: ask(s, rpc, completed(s), gzip=True), "gzip", "format"),
+        Case(rpc, not_completed, missing, lambda s: send(s, rpc, submitted(s)), "is pending", names_job=True),
+        Case(rpc, not_completed, missing, lambda s: send(s, rpc, taken(s)), "is running", names_job=True),
+        Case(
+            rpc,
+            Reason.JOB_FAILED,
+            missing,
+            lambda s: send(s, rpc, failed(s)),
+            "no frame can be read",
+            names_job=True,
+        ),
+        Case(rpc, Reason.INVALID_FORMAT, invalid, lambda s: send(s, rpc, completed(s), format=3), "not 3", "format"),
+        Case(rpc, Reason.INVALID_FORMAT, invalid, lambda s: send(s, rpc, completed(s), gzip=True), "gzip", "format"),
         Case(
             rpc,
             Reason.PAYLOAD_TOO_LARGE,
             Code.RESOURCE_EXHAUSTED,
-            lambda s: ask(s, rpc, completed(s)),
+            lambda s: send(s, rpc, completed(s)),
             "RESULTS_FORMAT_JSON",
             settings={"max_frames_bytes": len(DOCUMENT) - 1},
         ),
         Case(rpc, Reason.RESULTS_UNREADABLE, Code.DATA_LOSS, lose_results, "missing", names_job=True),
         Case(rpc, Reason.RESULTS_UNREADABLE, Code.DATA_LOSS, damage_results, "damaged", names_job=True),
-        Case("DeleteJob", not_finished, state, lambda s: ask(s, "DeleteJob", submitted(s)), "pending", names_job=True),
-        Case("DeleteJob", not_finished, state, lambda s: ask(s, "DeleteJob", taken(s)), "is running", names_job=True),
+        Case(
+            "DeleteJob",
+            not_finished,
+            state,
+            lambda s: send(s, "DeleteJob", submitted(s)),
+            "pending",
+            names_job=True,
+        ),
+        Case("DeleteJob", not_finished, state, lambda s: send(s, "DeleteJob", taken(s)), "is running", names_job=True),
         Case("ListJobs", Reason.INVALID_PAGE_SIZE, invalid, lambda s: list_jobs(s, page_size=-1), "-1", "page_size"),
         Case("ListJobs", Reason.INVALID_PAGE_TOKEN, invalid, lambda s: list_jobs(s, page_token="x"), "", "page_token"),
         Case("ListJobs", Reason.INVALID_STATUS, invalid, lambda s: list_jobs(s, status=5), "not 5", "status"),
@@ -382,16 +396,16 @@ def _worker_cases() -> list[Case]:
         return lambda s: dequeue(s, worker_id=WORKER, wait=Duration(**wait))
 
     def reading(**chunk: int) -> Callable[[Running], object]:
-        return lambda s: ask(s, "GetJobInput", taken(s), **chunk)
+        return lambda s: send(s, "GetJobInput", taken(s), **chunk)
 
     def completing(results_json: bytes, **signature: Any) -> Callable[[Running], object]:
-        return lambda s: ask(s, "CompleteJob", taken(s), results_json=results_json, **signature)
+        return lambda s: send(s, "CompleteJob", taken(s), results_json=results_json, **signature)
 
     def putting(**chunk: Any) -> Callable[[Running], object]:
-        return lambda s: ask(s, "PutJobResults", taken(s), **chunk)
+        return lambda s: send(s, "PutJobResults", taken(s), **chunk)
 
     def failing(error_message: str) -> Callable[[Running], object]:
-        return lambda s: ask(s, "FailJob", taken(s), error_message=error_message)
+        return lambda s: send(s, "FailJob", taken(s), error_message=error_message)
 
     return [
         Case("Dequeue", worker, invalid, lambda s: dequeue(s, worker_id=""), "1 to 256", "worker_id"),
@@ -425,7 +439,9 @@ def _worker_cases() -> list[Case]:
             "CompleteJob",
             Reason.RESULTS_INCOMPLETE,
             Code.FAILED_PRECONDITION,
-            lambda s: ask(s, "CompleteJob", taken(s), results_json=b"", results_size_bytes=1, results_sha256=bytes(32)),
+            lambda s: send(
+                s, "CompleteJob", taken(s), results_json=b"", results_size_bytes=1, results_sha256=bytes(32)
+            ),
             "from offset 0",
             names_job=True,
         ),
@@ -466,7 +482,7 @@ PROTO = Path(__file__).parents[2] / "protos/foregsyte/jobs/v1/jobs.proto"
 
 @pytest.fixture(scope="module")
 def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """The server of all cases that ask for no other."""
+    """The server of all cases that need no other."""
     settings = ApiSettings.of(
         address="127.0.0.1:0",
         data_dir=tmp_path_factory.mktemp("data"),
@@ -478,7 +494,7 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]
 
 
 def tidy_up(server: Running) -> None:
-    """Ends what the case before left in the server."""
+    """End what the case before left in the server."""
     storage: Any = server.services.storage
     storage.before_save = None
     while job_id := server.workers.Dequeue(pb.DequeueRequest(worker_id=WORKER)).job_id:
@@ -580,7 +596,7 @@ def test_the_helpers_of_callers_read_reason_and_delay(make_settings: Callable[..
         with pytest.raises(grpc.RpcError) as low:
             submitted(server)
         with pytest.raises(grpc.RpcError) as unknown:
-            ask(server, "GetJobStatus", UNKNOWN_JOB)
+            send(server, "GetJobStatus", UNKNOWN_JOB)
     assert (reason_of(low.value), retry_delay_seconds(low.value)) == ("DISK_LOW", 30.0)
     assert (reason_of(unknown.value), retry_delay_seconds(unknown.value)) == ("JOB_NOT_FOUND", None)
 
@@ -591,14 +607,14 @@ def test_the_longest_error_message_of_a_job_is_answered_with_its_reason(
 ) -> None:
     with running_server(make_settings(), storage=MemoryStorage()) as server:
         job_id = failed(server, "x" * length)
-        assert refusal_of(lambda: ask(server, "GetJobResults", job_id)).reason == Reason.JOB_FAILED
+        assert refusal_of(lambda: send(server, "GetJobResults", job_id)).reason == Reason.JOB_FAILED
 
 
 def test_results_with_a_very_long_key_are_refused_with_their_reason(make_settings: Callable[..., ApiSettings]) -> None:
     document = b'{"results": [{"frame_index": 0, "result": {}, "%s": 1}]}' % (b"x" * 10_000)
     with running_server(make_settings(), storage=MemoryStorage()) as server:
         job_id = taken(server)
-        refusal = refusal_of(lambda: ask(server, "CompleteJob", job_id, results_json=document))
+        refusal = refusal_of(lambda: send(server, "CompleteJob", job_id, results_json=document))
         assert refusal.reason == Reason.INVALID_RESULTS
 
 
@@ -614,9 +630,9 @@ def test_whatever_results_are_accepted_can_be_read_in_both_formats(
     with running_server(make_settings(), storage=MemoryStorage()) as server:
         job_id = taken(server)
         try:
-            ask(server, "CompleteJob", job_id, results_json=document)
+            send(server, "CompleteJob", job_id, results_json=document)
         except grpc.RpcError as error:
             assert reason_of(error) == Reason.INVALID_RESULTS  # noqa: PT017 (either answer will do)
             return
-        ask(server, "GetJobResults", job_id, format=pb.RESULTS_FORMAT_JSON)
-        ask(server, "GetJobResults", job_id)
+        send(server, "GetJobResults", job_id, format=pb.RESULTS_FORMAT_JSON)
+        send(server, "GetJobResults", job_id)

@@ -210,7 +210,7 @@ def test_waiting_ends_with_a_failed_job_too(client: JobClient, failing_worker: N
     assert job.error_message == "the file holds [only] audio [/b]"
 
 
-def test_waiting_tells_what_it_sees(client: JobClient, address: str) -> None:
+def test_waiting_reports_what_it_sees(client: JobClient, address: str) -> None:
     seen: list[JobStatus] = []
     job = client.submit(TINY_MP4)
     waiting = in_thread(lambda: job.wait(20, on_status=lambda info: seen.append(info.status)))

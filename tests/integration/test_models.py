@@ -303,10 +303,10 @@ def test_published_weights_are_downloaded_once_for_both_engines(
     from ultralytics.utils import downloads
 
     YOLO("yolo26n.yaml").save(tmp_path / "untrained.pt")
-    asked: list[str] = []
+    requested: list[str] = []
 
     def download(url: str, file: Path, **_: object) -> None:
-        asked.append(url)
+        requested.append(url)
         file.parent.mkdir(exist_ok=True)
         shutil.copy(tmp_path / "untrained.pt", file)
 
@@ -316,8 +316,8 @@ def test_published_weights_are_downloaded_once_for_both_engines(
             yolo_weights="yolo26n.pt", detection_engine=engine, device="cpu", cache_dir=tmp_path / "cache", threads=1
         )
         assert load_detector(settings).detect(np.zeros((48, 64, 3), np.uint8)) == []
-    assert len(asked) == 1
-    assert asked[0].endswith("/yolo26n.pt")
+    assert len(requested) == 1
+    assert requested[0].endswith("/yolo26n.pt")
 
 
 @pytest.mark.parametrize("name", ["damaged.pt", "damaged.onnx", "unknown.txt"])

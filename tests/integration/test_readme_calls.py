@@ -35,7 +35,7 @@ def test_the_lines_of_the_readme_do_what_they_say(grpcurl: Grpcurl, tiny_mp4: by
     assert answers["Dequeue"] == {"job_id": job_id}
     assert base64.b64decode(str(answers["GetJobInput"]["data"])) == tiny_mp4[:1000]
     assert answers["RenewLease"] == {"lease": "60s"}
-    # The job waits while its results are asked for and it is deleted, and is released before it is failed.
+    # The job waits while its results are requested and it is deleted, and is released before it is failed.
     assert refused == {
         "GetJobResults": grpc.StatusCode.NOT_FOUND,
         "DeleteJob": grpc.StatusCode.FAILED_PRECONDITION,

@@ -511,7 +511,7 @@ def test_thumbnails_that_would_take_too_much_are_left_out_the_least_important_fi
     assert list(make_thumbnails(TINY_MP4, results, [11, 0, 5], max_bytes=least)[0]) == [11, 0]
 
 
-def test_thumbnails_are_the_same_where_times_tell_no_frames_apart() -> None:
+def test_thumbnails_are_the_same_where_frames_have_equal_times() -> None:
     results = frame_results(tiny_results())
     untimed = [msgspec.structs.replace(result, timestamp_ms=None) for result in results]
     found, decoded = (make_thumbnails(TINY_MP4, each, [11, 0, 5]) for each in (results, untimed))

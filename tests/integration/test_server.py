@@ -226,8 +226,8 @@ class TestWaiting:
     def test_many_waiting_workers_leave_the_other_calls_working(self, server: Running) -> None:
         waiting = [start_waiting(server, f"w{number}") for number in range(50)]
         job_id = submit(server)
-        asked = server.jobs.GetJobStatus(pb.GetJobStatusRequest(job_id=job_id), timeout=QUICK_SECONDS)
-        assert asked.job_id == job_id
+        answer = server.jobs.GetJobStatus(pb.GetJobStatusRequest(job_id=job_id), timeout=QUICK_SECONDS)
+        assert answer.job_id == job_id
         assert waiting[0].result(QUICK_SECONDS).job_id == job_id
         assert not any(call.done() for call in waiting[1:])
         jobs = {submit(server) for _ in waiting[1:]}

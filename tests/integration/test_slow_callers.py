@@ -53,7 +53,7 @@ class Callers:
         return self._stack.enter_context(grpc.insecure_channel(address, options=PLAIN))
 
     def submit(self, link: SlowLink, size_bytes: int) -> Any:
-        """Starts an upload and returns it once its first bytes have come to the server."""
+        """Start an upload and return it once its first bytes have come to the server."""
         others = len(link.passed)
         call = JobServiceStub(self.channel(link.address)).SubmitJob.future(
             submit_request(VIDEO + bytes(size_bytes)), timeout=END_SECONDS
@@ -160,10 +160,10 @@ class TestRequestsLargerThanTheirCallTakes:
             check = health_pb2_grpc.HealthStub(from_.channel(link.address)).Check
             assert refusal_of(lambda: check(service, timeout=END_SECONDS)).reason == Reason.PAYLOAD_TOO_LARGE
             question = reflection_pb2.ServerReflectionRequest(file_by_filename="f" * 50 * MIB)
-            asked = reflection_pb2_grpc.ServerReflectionStub(from_.channel(link.address)).ServerReflectionInfo(
+            answers = reflection_pb2_grpc.ServerReflectionStub(from_.channel(link.address)).ServerReflectionInfo(
                 iter([question]), timeout=END_SECONDS
             )
-            assert refusal_of(lambda: next(asked)).reason == Reason.PAYLOAD_TOO_LARGE
+            assert refusal_of(lambda: next(answers)).reason == Reason.PAYLOAD_TOO_LARGE
             assert max(link.passed.values()) < 40 * MIB
 
     def test_results_far_larger_than_one_message_takes_are_refused_with_the_advice_to_send_chunks(
@@ -190,7 +190,7 @@ def test_reflection_that_is_held_open_holds_nobody_else_up(make_settings: Callab
     with running_server(settings) as server, callers() as from_:
         may_end = threading.Event()
         with opened_at_the_end(may_end):
-            asked = [
+            answers = [
                 reflection_pb2_grpc.ServerReflectionStub(server.channel).ServerReflectionInfo(
                     questions_until(may_end), timeout=END_SECONDS
                 )
@@ -198,13 +198,13 @@ def test_reflection_that_is_held_open_holds_nobody_else_up(make_settings: Callab
             ]
             other = from_.channel(server.addresses[0])
             service = health_pb2.HealthCheckRequest()
-            assert next(asked[0])
+            assert next(answers[0])
             assert health_pb2_grpc.HealthStub(other).Check(service, timeout=CALL_SECONDS).status
             assert JobServiceStub(other).ListPipelines(pb.ListPipelinesRequest(), timeout=CALL_SECONDS).pipelines
 
 
 def questions_until(may_end: threading.Event) -> Iterator[reflection_pb2.ServerReflectionRequest]:
-    """Asks one question and says for long that there may be another."""
+    """Yield one question, and end only when it may, as if there were another."""
     yield reflection_pb2.ServerReflectionRequest(list_services="")
     may_end.wait(END_SECONDS)
 

@@ -108,7 +108,7 @@ def test_classes_that_photographs_label_are_fitted_and_the_others_raise_no_alarm
 
 
 @pytest.mark.parametrize("file", ["000001.jpg", "real_000001.jpg"])
-def test_where_a_class_is_unknown_a_detector_is_not_told_that_it_is_absent(file: str) -> None:
+def test_where_a_class_is_unknown_a_detector_does_not_learn_that_it_is_absent(file: str) -> None:
     network = YOLO("yolo11n.yaml").model
     network.args = get_cfg(overrides={})
     head = network.model[-1]

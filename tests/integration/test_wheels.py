@@ -24,7 +24,7 @@ Gap = tuple[str, str, str, str]
 
 
 def listed() -> set[Gap]:
-    """Returns what the README's table says, row by row."""
+    """Return what the README's table says, row by row."""
     rows = text_of("README.md").partition(HEADER + "\n")[2].partition("\n\n")[0].splitlines()[1:]
     gaps = set()
     for row in rows:
@@ -42,7 +42,7 @@ def listed() -> set[Gap]:
 
 
 def published(file: str, folder: Path) -> Iterator[Gap]:
-    """Yields each combination for which the index has no wheel of something in the file."""
+    """Yield each combination for which the index has no wheel of something in the file."""
     lock = folder / f"pylock.{file}.toml"
     pinned = ("requirements/" + file + ".txt", "--no-deps", "--universal", "--python-version", tried_pythons()[0])
     uv("pip", "compile", "--quiet", *pinned, "--format", "pylock.toml", "--output-file", str(lock))

@@ -725,26 +725,26 @@ def test_what_the_server_offers_is_what_its_settings_say(
 def test_the_offered_pipelines_are_requested_until_the_server_answers(
     settings_on_disk: ApiSettings, make_api: MakeApi, caplog: pytest.LogCaptureFixture
 ) -> None:
-    asked = in_thread(make_api(settings_on_disk.address).offer)
+    offer = in_thread(make_api(settings_on_disk.address).offer)
     eventually(lambda: "call failed, trying again" in caplog.messages, "the first try")
     with running_server(settings_on_disk):
-        assert asked.result(30).pipelines == {"yolo_ocr", "yolo", "ocr", "codes"}
+        assert offer.result(30).pipelines == {"yolo_ocr", "yolo", "ocr", "codes"}
 
 
 def test_a_stop_ends_the_request_to_an_unreachable_server(make_api: MakeApi, stop: StopSignal) -> None:
-    asked = in_thread(make_api(f"127.0.0.1:{free_port()}").offer)
+    offer = in_thread(make_api(f"127.0.0.1:{free_port()}").offer)
     stop.request()
-    assert asked.result(5) is None
+    assert offer.result(5) is None
 
 
 def test_a_stop_ends_the_request_to_a_server_that_does_not_answer(make_api: MakeApi, stop: StopSignal) -> None:
     with socket.socket() as mute:
         mute.bind(("127.0.0.1", 0))
         mute.listen()
-        asked = in_thread(make_api(f"127.0.0.1:{mute.getsockname()[1]}").offer)
+        offer = in_thread(make_api(f"127.0.0.1:{mute.getsockname()[1]}").offer)
         with mute.accept()[0]:
             stop.request()
-            assert asked.result(5) is None
+            assert offer.result(5) is None
 
 
 def test_a_video_that_is_not_accepted_is_not_fetched(
@@ -752,15 +752,15 @@ def test_a_video_that_is_not_accepted_is_not_fetched(
 ) -> None:
     job_id, api, target = client.submit(tiny_mp4, "yolo").job_id, make_api(address), tmp_path / "video"
     assert api.dequeue(5) == job_id
-    asked: list[str] = []
+    pipelines: list[str] = []
 
     def refuse(pipeline_id: str) -> None:
-        asked.append(pipeline_id)
+        pipelines.append(pipeline_id)
         raise UnsupportedPipeline(pipeline_id)
 
     with pytest.raises(UnsupportedPipeline, match="yolo"):
         api.download(job_id, target, 100, never, refuse)
-    assert (asked, target.read_bytes()) == (["yolo"], b"")
+    assert (pipelines, target.read_bytes()) == (["yolo"], b"")
 
 
 def test_a_server_of_another_kind_is_refused_at_once(strange_server: str, make_api: MakeApi) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 
 class Call:
-    """A call whose end is announced when told, or when it is cancelled.
+    """A call whose end is announced when the test says so, or when it is cancelled.
 
     Args:
         peer: Who calls.

@@ -91,7 +91,7 @@ class ModelsElsewhere:
 
 @dataclass(frozen=True)
 class ModelsThatRunAProgram:
-    """Models that ask a program what this host is."""
+    """Models that run a program to learn what this host is."""
 
     def __call__(self, on_frame: Callable[[], None]) -> EncodeFrames:
         subprocess.run(["/bin/true"], check=True)

@@ -31,7 +31,7 @@ def in_thread(call: Callable[[], T]) -> "Future[T]":
     def run() -> None:
         try:
             outcome.set_result(call())
-        except BaseException as error:  # noqa: BLE001 (whoever asks for the result gets it)
+        except BaseException as error:  # noqa: BLE001 (whoever wants the result gets it)
             outcome.set_exception(error)
 
     threading.Thread(target=run, daemon=True).start()

@@ -18,7 +18,7 @@ HOOKS = [
 
 
 def commands_of(*targets: str) -> list[str]:
-    """Returns the commands that make would run for these targets in a checkout that is set up."""
+    """Return the commands that make would run for these targets in a checkout that is set up."""
     done = subprocess.run(
         ["make", "--dry-run", "--old-file=.venv/.installed", *targets],
         cwd=ROOT, capture_output=True, text=True, timeout=60, check=True,

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.unit
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 EXTRAS = PROJECT["project"]["optional-dependencies"]
 OF_PADDLE = "pyyaml"
-"""PaddleX asks for a version that has no wheel for Python 3.14, and only what comes with PaddleX has to follow."""
+"""PaddleX requires a version that has no wheel for Python 3.14, and only what comes with PaddleX has to follow."""
 
 problem_of = runpy.run_path(str(ROOT / "requirements" / "check_python.py"))["problem_of"]
 

@@ -16,7 +16,7 @@ from training.photographs import PARTS, SCENE, SOURCES, photographs, varied
 from training.scenes.backgrounds import Backgrounds
 from training.scenes.captions import Captions, put_caption
 from training.scenes.codes import barcode_label, bars, qr_code, qr_label
-from training.scenes.compose import SMALLEST, Frame, Painter
+from training.scenes.compose import SMALLEST, Painter, RenderedFrame
 from training.scenes.cutouts import Cutouts
 from training.scenes.patch import Patch, Thing, blank, place, rectangle
 from training.scenes.plates import plate, vehicle
@@ -43,7 +43,7 @@ def painter(materials: Materials) -> Painter:
 
 
 @pytest.fixture(scope="module")
-def frames(painter: Painter) -> list[Frame]:
+def frames(painter: Painter) -> list[RenderedFrame]:
     return [painter.frame(1, number) for number in range(FRAMES)]
 
 
@@ -68,7 +68,7 @@ def test_a_frame_depends_on_its_seed_and_number_alone(painter: Painter, material
 
 
 @of_a_whole_dataset
-def test_scenes_show_every_class_and_also_nothing_and_their_boxes_lie_in_the_frame(frames: list[Frame]) -> None:
+def test_scenes_show_every_class_and_also_nothing_and_their_boxes_lie_in_the_frame(frames: list[RenderedFrame]) -> None:
     assert {box.label for frame in frames for box in frame.boxes} == set(CLASSES)
     assert any(not frame.boxes for frame in frames)
     for frame in frames:
@@ -79,7 +79,7 @@ def test_scenes_show_every_class_and_also_nothing_and_their_boxes_lie_in_the_fra
 
 
 @of_a_whole_dataset
-def test_what_cannot_be_told_is_ignored_and_not_labelled(frames: list[Frame]) -> None:
+def test_what_cannot_be_recognised_is_ignored_and_not_labelled(frames: list[RenderedFrame]) -> None:
     assert sum(len(frame.ignored) for frame in frames) >= 5
     for frame in frames:
         assert not set(frame.boxes) & set(frame.ignored)

@@ -8,7 +8,7 @@ import numpy as np
 
 from training.boxes import Box
 from training.scenes.chance import Colour, Rng, a_colour, a_contrast, choose
-from training.scenes.drawing import fill, paste, paste_centred, resized, rounded, stack
+from training.scenes.drawing import fill, paste, paste_centred, resized, rounded_rectangle, stack
 from training.scenes.patch import LEAST_SHOWN, Pixels, blank
 from training.scenes.text import Fonts, a_clock, a_name, a_number, a_sentence, a_word, text_image
 
@@ -292,7 +292,7 @@ def _on_panel(rng: Rng, text: Pixels, ground: Colour, alpha: int, size: int, *, 
     panel[..., 3] = alpha
     if smooth:
         mask = np.zeros(panel.shape[:2], np.uint8)
-        rounded(mask, 0, int(min(mask.shape) * rng.uniform(0.1, 0.5)), (255,))
+        rounded_rectangle(mask, 0, int(min(mask.shape) * rng.uniform(0.1, 0.5)), (255,))
         panel[..., 3] = np.minimum(panel[..., 3], mask)
     paste(panel, text, across, down)
     return panel

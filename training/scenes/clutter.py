@@ -9,7 +9,7 @@ import numpy as np
 from training.scenes.backgrounds import Backgrounds
 from training.scenes.chance import Rng, a_colour, a_contrast, choose, log_uniform
 from training.scenes.codes import code_lookalike
-from training.scenes.drawing import paste_centred, read_rgba, rounded, stack, weathered
+from training.scenes.drawing import paste_centred, read_rgba, rounded_rectangle, stack, weathered
 from training.scenes.patch import Patch, blank
 from training.scenes.screens import Screens
 from training.scenes.shops import shop_sign
@@ -57,8 +57,8 @@ class Clutter:
         shown = _leaves(rng).pixels[..., :3] if rng.random() < 0.6 else np.clip(scene, 0, 255).astype(np.uint8)
         frame, glass = blank(size, size), blank(size, size)
         edge, radius = int(rng.integers(6, 40)), int(rng.integers(8, 78))
-        rounded(frame, 1, radius + edge, (*a_colour(rng, lightest=0.25), 255))
-        rounded(glass, edge, radius, (255, 255, 255, 255))
+        rounded_rectangle(frame, 1, radius + edge, (*a_colour(rng, lightest=0.25), 255))
+        rounded_rectangle(glass, edge, radius, (255, 255, 255, 255))
         inside = glass[..., 3] > 0
         frame[inside, :3] = shown[inside]
         return Patch(frame)
@@ -138,6 +138,6 @@ def _leaves(rng: Rng) -> Patch:
         axes = 118, int(rng.uniform(60, 118))
         cv2.ellipse(mask, (120, 120), axes, 0, 0, 360, (255, 255, 255, 255), -1, cv2.LINE_AA)
     else:
-        rounded(mask, 1, int(rng.integers(2, 118)), (255, 255, 255, 255))
+        rounded_rectangle(mask, 1, int(rng.integers(2, 118)), (255, 255, 255, 255))
     shown[..., 3] = mask[..., 3]
     return Patch(shown)

@@ -42,7 +42,7 @@ CUTOUTS = 0.3
 """The share of the frames with classes into which cut-outs of real plates and signs are pasted, where there are any."""
 
 
-class Frame(NamedTuple):
+class RenderedFrame(NamedTuple):
     """A rendered frame.
 
     Attributes:
@@ -69,7 +69,7 @@ class Painter:
         self._screens = Screens(self._fonts, self._backgrounds)
         self._clutter = Clutter(self._fonts, self._backgrounds, materials.cutouts + materials.roadside)
 
-    def frame(self, seed: int, number: int) -> Frame:
+    def frame(self, seed: int, number: int) -> RenderedFrame:
         """Render one frame."""
         rng = np.random.default_rng([seed, number])
         width, height = choose(rng, SHAPES)
@@ -83,7 +83,9 @@ class Painter:
             self._cutouts.paste(rng, pixels, boxes)
         return self.shot(rng, pixels, boxes, empty=empty)
 
-    def shot(self, rng: Rng, pixels: Pixels, boxes: list[Box], *, empty: bool, filmed_share: float = 0.85) -> Frame:
+    def shot(
+        self, rng: Rng, pixels: Pixels, boxes: list[Box], *, empty: bool, filmed_share: float = 0.85
+    ) -> RenderedFrame:
         """Return a scene after camera, captions and compression.
 
         Args:
@@ -102,7 +104,7 @@ class Painter:
             clear, boxes = clear + captions, boxes + captions
         pixels, spot = compressed(rng, pixels)
         clear = [box for box in clear if _is_large_enough(box, spot) and _stands_out(box, pixels)]
-        return Frame(pixels, clear, [box for box in boxes if box not in clear])
+        return RenderedFrame(pixels, clear, [box for box in boxes if box not in clear])
 
     def _ground(self, rng: Rng, width: int, height: int) -> Pixels:
         if rng.random() < SCREENS:

@@ -72,7 +72,7 @@ def fill(onto: Pixels, corners: Points | Sequence[tuple[int, int]], colour: Colo
     cv2.fillPoly(onto, [np.array(corners, np.int32)], (*colour, 255), cv2.LINE_AA)
 
 
-def rounded(onto: Pixels, inset: int, radius: int, colour: tuple[int, ...]) -> None:
+def rounded_rectangle(onto: Pixels, inset: int, radius: int, colour: tuple[int, ...]) -> None:
     """Fill a rectangle with round corners, so many pixels inside the image's edge."""
     x1, y1, x2, y2 = inset, inset, onto.shape[1] - 1 - inset, onto.shape[0] - 1 - inset
     cv2.rectangle(onto, (x1 + radius, y1), (x2 - radius, y2), colour, -1)

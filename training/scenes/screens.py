@@ -7,7 +7,7 @@ import numpy as np
 
 from training.scenes.backgrounds import Backgrounds
 from training.scenes.chance import Rng, a_colour, a_contrast, choose
-from training.scenes.drawing import paste, paste_centred, rounded
+from training.scenes.drawing import paste, paste_centred, rounded_rectangle
 from training.scenes.patch import Pixels, blank
 from training.scenes.text import Fonts, a_name, a_number, a_sentence, text_image
 
@@ -81,11 +81,11 @@ class Screens:
         step = width / columns
         if rng.random() < 0.35:  # round ones, as lamps and switches of machines are
             key = blank(int(step * 0.9), int(step * 0.9))
-            rounded(key, 0, max(1, min(key.shape[:2]) // 2 - 1), (*a_colour(rng), 255))
-            rounded(key, int(step * rng.uniform(0.02, 0.15)), max(1, int(step * 0.25)), (*a_colour(rng), 255))
+            rounded_rectangle(key, 0, max(1, min(key.shape[:2]) // 2 - 1), (*a_colour(rng), 255))
+            rounded_rectangle(key, int(step * rng.uniform(0.02, 0.15)), max(1, int(step * 0.25)), (*a_colour(rng), 255))
         else:
             key = blank(int(step * 0.9), int(step * rng.uniform(0.5, 0.95)))
-            rounded(key, 0, max(1, min(key.shape[:2]) // int(rng.integers(3, 12))), (*a_colour(rng), 255))
+            rounded_rectangle(key, 0, max(1, min(key.shape[:2]) // int(rng.integers(3, 12))), (*a_colour(rng), 255))
         for y in np.arange(height * rng.uniform(0, 0.6), height, key.shape[0] + step * 0.1):
             for x in np.arange(step / 2, width, step):
                 paste_centred(pixels, key, x, y)
@@ -142,7 +142,7 @@ def _icon(rng: Rng, size: int) -> Pixels:
         cv2.rectangle(icon, (8, 14), (44, 30), body, -1)
         cv2.rectangle(icon, (4, 24), (92, 84), body, -1)
     elif kind == 1:
-        rounded(icon, 4, int(rng.integers(4, 30)), body)
+        rounded_rectangle(icon, 4, int(rng.integers(4, 30)), body)
     elif kind == 2:
         cv2.circle(icon, (48, 48), 44, body, -1, cv2.LINE_AA)
     else:

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from training.scenes.chance import Colour, Rng, a_colour, choose
-from training.scenes.drawing import bar, fill, paste, paste_centred, read_rgba, rounded, stack, weathered
+from training.scenes.drawing import bar, fill, paste, paste_centred, read_rgba, rounded_rectangle, stack, weathered
 from training.scenes.patch import Patch, Pixels, Points, Thing, blank, rectangle
 from training.scenes.text import Fonts, a_sentence, text_image
 
@@ -252,7 +252,7 @@ def _board(width: int, height: int, ground: Colour, edge: Colour) -> Pixels:
     """Draw a rectangle with rounded corners and a line along its edge."""
     pixels, radius = blank(width, height), max(4, min(width, height) // 14)
     for inset, colour in ((0, ground), (radius // 2 + 2, edge), (radius // 2 + 6, ground)):
-        rounded(pixels, inset, max(1, radius - inset // 2), (*colour, 255))
+        rounded_rectangle(pixels, inset, max(1, radius - inset // 2), (*colour, 255))
     return pixels
 
 

@@ -31,7 +31,7 @@ SEND_BYTES = 1 << 16
 
 
 class Call:
-    """A call whose request arrives when told; the bytes of the usual peer are not counted."""
+    """A call whose request arrives when the test says so; the bytes of the usual peer are not counted."""
 
     def __init__(self, method: str = UPLOAD, peer: str = "unix:") -> None:
         self.method, self.peer = method, peer
@@ -44,12 +44,12 @@ class Call:
         self.is_reading.set()
 
     def arrive(self, size_bytes: int) -> "Call":
-        """Lets the request arrive; it is handled until `may_end` is set."""
+        """Let the request arrive; it is handled until `may_end` is set."""
         self._on_read(size_bytes)
         return self
 
     def cancel(self) -> None:
-        """Lets the caller cancel while its request arrives."""
+        """Let the caller cancel while its request arrives."""
         self.has_ended = True
         self.may_end.set()
         self._on_read(None)
@@ -79,7 +79,7 @@ class Bench:
         return call
 
     def late_answer(self, size_bytes: int) -> Future[None]:
-        """Starts an answer for which there is no room, and lets it wait for long; the future ends with its waiting."""
+        """Start an answer for which there is no room, and let it wait for long; the future ends with its waiting."""
 
         def charge() -> None:
             with self.budget.charged(size_bytes, calls.Call()):
@@ -91,17 +91,17 @@ class Bench:
         return waiting
 
     def handling(self, size_bytes: int) -> Call:
-        """Returns an upload that has arrived and is being handled."""
+        """Return an upload that has arrived and is being handled."""
         call = self.let_in().arrive(size_bytes)
         assert call.has_run.wait(20)
         return call
 
     def counts(self, least: float, most: float) -> None:
-        """Waits until so many MiB count, with what a connection adds to them."""
+        """Wait until so many MiB count, with what a connection adds to them."""
         eventually(lambda: least * MIB <= self.budget.used_bytes <= (most + 0.1) * MIB, f"{least} to {most} MiB")
 
     def end(self, call: Call) -> None:
-        """Ends the handling of a call, and waits until it counts no longer."""
+        """End the handling of a call, and wait until it counts no longer."""
         before = self.budget.used_bytes
         call.may_end.set()
         eventually(lambda: self.budget.used_bytes < before, "its end")
@@ -229,7 +229,7 @@ def test_a_call_without_a_thread_is_refused_and_counts_no_longer(bench: Bench) -
     assert bench.budget.used_bytes == 0
 
 
-def test_the_end_of_the_uploads_is_waited_for_no_longer_than_told(bench: Bench) -> None:
+def test_the_end_of_the_uploads_is_waited_for_no_longer_than_given(bench: Bench) -> None:
     call = bench.handling(1)
     with opened_at_the_end(call.may_end):
         assert not bench.arrivals.is_done(SHORT_SECONDS)
@@ -238,7 +238,7 @@ def test_the_end_of_the_uploads_is_waited_for_no_longer_than_told(bench: Bench) 
 
 @contextmanager
 def connection() -> Iterator[tuple[str, Callable[[int], None]]]:
-    """Yields a peer as gRPC names it, and what sends so many bytes from there."""
+    """Yield a peer as gRPC names it, and what sends so many bytes from there."""
     with (
         socket.create_server(("127.0.0.1", 0)) as listening,
         socket.create_connection(listening.getsockname()) as caller,

@@ -21,7 +21,7 @@ pytestmark = [
 
 @contextmanager
 def connection(listens_on: str, caller_from: str) -> Iterator[tuple[socket.socket, socket.socket, str]]:
-    """Yields both ends of a connection, and its peer as gRPC names it."""
+    """Yield both ends of a connection, and its peer as gRPC names it."""
     with socket.create_server((listens_on, 0), family=socket.AF_INET6, dualstack_ipv6=True) as listening:
         port = listening.getsockname()[1]
         with socket.create_connection((caller_from, port)) as caller, listening.accept()[0] as server:

@@ -70,7 +70,7 @@ def test_a_link_is_judged_by_where_it_leads(make_settings: Callable[..., ApiSett
     assert {path.name for path in tmp_path.iterdir()} == {"plain", "a?b", "link", "c?d"}
 
 
-def test_a_folder_has_one_holder_and_the_next_is_told_who(folder: DataFolder, tmp_path: Path) -> None:
+def test_a_folder_has_one_holder_and_the_next_learns_who(folder: DataFolder, tmp_path: Path) -> None:
     with pytest.raises(DataFolderHeld, match=rf"{tmp_path / 'data'} is held by another server \(PID \d+\)"):
         DataFolder(tmp_path / "data").lock(0.0, NEVER)
     folder.unlock()
@@ -120,10 +120,10 @@ def test_a_folder_that_was_deleted_is_gone_also_where_another_has_its_place(
 
 
 class Health:
-    """What health checks were told, and whether the server was asked to end."""
+    """What health checks reported, and whether the server was to end."""
 
     def __init__(self) -> None:
-        self.told: list[bool] = []
+        self.reported: list[bool] = []
         self.ended = threading.Event()
 
 
@@ -141,15 +141,15 @@ def test_a_read_only_folder_is_not_serving_until_it_can_be_written_and_one_that_
 ) -> None:
     folder, health = ChangingFolder(tmp_path / "data"), Health()
     folder.lock(0.0, NEVER)
-    watch = DiskWatch(folder, database, health.told.append, health.ended.set, interval_seconds=0.01)
+    watch = DiskWatch(folder, database, health.reported.append, health.ended.set, interval_seconds=0.01)
     watch.start()
     folder.writable = False
-    eventually(lambda: health.told == [False], "health to say so")
+    eventually(lambda: health.reported == [False], "health to say so")
     folder.writable = True
-    eventually(lambda: health.told == [False, True], "health to say that it serves")
+    eventually(lambda: health.reported == [False, True], "health to say that it serves")
     shutil.rmtree(tmp_path / "data")
     assert health.ended.wait(20)
-    assert (health.told, watch.failure) == ([False, True, False], "the data folder was deleted or replaced")
+    assert (health.reported, watch.failure) == ([False, True, False], "the data folder was deleted or replaced")
 
 
 @pytest.mark.parametrize("is_made_again", [False, True])
@@ -162,18 +162,18 @@ def test_a_database_that_is_deleted_or_replaced_ends_the_server(
     shutil.move(tmp_path / "elsewhere", tmp_path / "moved")
     if is_made_again:
         shutil.copytree(tmp_path / "moved", tmp_path / "elsewhere")
-    watch = DiskWatch(folder, database, health.told.append, health.ended.set, interval_seconds=0.01)
+    watch = DiskWatch(folder, database, health.reported.append, health.ended.set, interval_seconds=0.01)
     watch.start()
     assert health.ended.wait(20)
-    assert (health.told, watch.failure) == ([False], "the database was deleted or replaced")
+    assert (health.reported, watch.failure) == ([False], "the database was deleted or replaced")
     database.close()
 
 
 def test_a_database_that_failed_ends_the_server(folder: DataFolder, database: Database) -> None:
     health = Health()
-    watch = DiskWatch(folder, database, health.told.append, health.ended.set, interval_seconds=600)
+    watch = DiskWatch(folder, database, health.reported.append, health.ended.set, interval_seconds=600)
     watch.start()
     database.failed.set()
     assert health.ended.wait(20)
-    assert health.told == [False]
+    assert health.reported == [False]
     assert "the disk failed under the database" in str(watch.failure)

@@ -188,7 +188,7 @@ class TestAnswersThatAreLost:
     """The call ends when its answer is on the way already."""
 
     def lost(self, services: Services, worker_id: str = "w1") -> Waiter:
-        """Has the worker take a job and returns the waiter of that call, which is still to end."""
+        """Have the worker take a job and return the waiter of that call, which is still to end."""
         waiter = Waiter()
         assert services.dispatch.dequeue(worker_id, 0, waiter)
         return waiter
@@ -844,7 +844,7 @@ def test_nothing_of_a_job_is_kept_in_memory_once_it_has_ended(services: Services
     assert not services.locks.is_held(job)
 
 
-def test_a_job_whose_results_are_being_stored_is_not_deleted_and_whoever_asks_does_not_wait(
+def test_a_job_whose_results_are_being_stored_is_not_deleted_and_its_caller_does_not_wait(
     services: Services, storage: HookedStorage
 ) -> None:
     job = running(services)

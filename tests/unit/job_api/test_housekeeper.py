@@ -16,7 +16,7 @@ LONG_SECONDS = 60.0
 
 
 class CountsRounds:
-    """Stands for the dispatch: counts how often it was asked to expire leases."""
+    """Stands for the dispatch: counts how often it was to expire leases."""
 
     def __init__(self) -> None:
         self.housekeeping_due = threading.Event()

@@ -21,7 +21,7 @@ ANSWERS = 50
 
 
 def charge(budget: MessageBudget, size_bytes: int, call: Call | None = None) -> None:
-    """Makes an answer of a call that does not end."""
+    """Make an answer of a call that does not end."""
     with budget.charged(size_bytes, call or Call()):
         pass
 

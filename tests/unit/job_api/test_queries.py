@@ -75,7 +75,7 @@ def stored_list(services: Services, job_id: UUID) -> bytes:
     return text
 
 
-Ask = Callable[[Services, UUID], Any]
+Call = Callable[[Services, UUID], Any]
 
 
 def set_created_at(services: Services, job_id: UUID, instant: datetime) -> None:
@@ -95,15 +95,15 @@ def all_pages(services: Services, size: int, status: JobStatus | None = None) ->
 
 def test_a_job_that_does_not_exist_is_not_found(services: Services) -> None:
     job_id = uuid4()
-    asks: list[Callable[[], object]] = [
+    calls: list[Callable[[], object]] = [
         lambda: services.queries.job(job_id),
         lambda: stored_frames(services, job_id),
         lambda: stored_list(services, job_id),
         lambda: services.queries.delete(job_id),
     ]
-    for ask in asks:
+    for call in calls:
         with pytest.raises(JobNotFound) as raised:
-            ask()
+            call()
         assert raised.value.job_id == str(job_id)
         assert str(job_id) in raised.value.message
 
@@ -121,34 +121,34 @@ class TestResults:
         assert stored_frames(services, job_id) == stored_frames(services, job_id)
         assert len(loads) == 2
 
-    @pytest.mark.parametrize("ask", [stored_frames, stored_list])
+    @pytest.mark.parametrize("call", [stored_frames, stored_list])
     def test_a_job_that_is_not_completed_has_none_and_the_message_says_which_state(
-        self, services: Services, ask: Ask
+        self, services: Services, call: Call
     ) -> None:
         ended = failed(services, "the video is encrypted")
         with pytest.raises(JobHasFailed, match="the video is encrypted"):
-            ask(services, ended)
+            call(services, ended)
         started = running(services)
         with pytest.raises(JobNotCompleted, match="is running"):
-            ask(services, started)
+            call(services, started)
         waiting = submit(services)
         with pytest.raises(JobNotCompleted, match="is pending"):
-            ask(services, waiting)
+            call(services, waiting)
 
-    @pytest.mark.parametrize("ask", [stored_frames, stored_list])
+    @pytest.mark.parametrize("call", [stored_frames, stored_list])
     @pytest.mark.parametrize("content", [None, b"", b"{", b'{"results": {', b'{"other": []}', b"\xff\xfe"])
     def test_missing_or_damaged_results_are_data_loss_of_that_job_alone(
-        self, services: Services, storage: HookedStorage, ask: Ask, content: bytes | None
+        self, services: Services, storage: HookedStorage, call: Call, content: bytes | None
     ) -> None:
         job_id, other = completed(services), completed(services)
         storage.delete_file(results_key(job_id))
         if content is not None:
             storage.save_file(io.BytesIO(content), results_key(job_id))
         with pytest.raises(ResultsUnreadable) as raised:
-            ask(services, job_id)
+            call(services, job_id)
         assert raised.value.job_id == str(job_id)
         assert "video_jobs" not in raised.value.message
-        assert ask(services, other)
+        assert call(services, other)
         assert services.queries.job(job_id).status is JobStatus.completed
 
     def test_a_job_deleted_while_its_results_are_requested_is_not_found(
@@ -299,7 +299,7 @@ class TestPages:
         services = make_services(make_settings(default_page_size=2, max_page_size=3))
         for _ in range(5):
             submit(services)
-        sizes = {asked: len(services.queries.page(None, asked, "")[0]) for asked in (0, 1, 2, 3, 4, 2**31 - 1)}
+        sizes = {limit: len(services.queries.page(None, limit, "")[0]) for limit in (0, 1, 2, 3, 4, 2**31 - 1)}
         assert sizes == {0: 2, 1: 1, 2: 2, 3: 3, 4: 3, 2**31 - 1: 3}
 
     @pytest.mark.parametrize("size", [-1, -(2**31)])

@@ -46,7 +46,7 @@ STRANGERS: list[Callable[[Services, UUID], object]] = [
 
 
 def document_of(size: int) -> bytes:
-    """Returns a document of at least this size."""
+    """Return a document of at least this size."""
     frames = [{"frame_index": index, "result": {"text": f"line {index}"}} for index in range(size // 50 + 1)]
     return json.dumps({"results": frames}).encode()
 
@@ -206,7 +206,7 @@ def test_a_folder_that_somebody_deleted_is_made_again(
     assert stored(storage, job) == DOCUMENT
 
 
-def test_results_that_were_stored_before_their_job_could_be_ended_are_not_asked_for_again(
+def test_results_that_were_stored_before_their_job_could_be_ended_are_not_requested_again(
     services: Services, storage: HookedStorage
 ) -> None:
     job = running(services)

@@ -379,14 +379,14 @@ class TestParquet:
                 "GROUP BY ALL"
             )
             assert found.fetchall() == [("car", 10, 69.0)]
-            told = database.sql(f"SELECT kind, name, track_id, end_ms, x1 FROM '{events}' ORDER BY kind")
-            assert told.fetchall() == [("object", "car", 1, 400.0, 10.0), ("text", "STOP", None, 400.0, 5.0)]
+            read = database.sql(f"SELECT kind, name, track_id, end_ms, x1 FROM '{events}' ORDER BY kind")
+            assert read.fetchall() == [("object", "car", 1, 400.0, 10.0), ("text", "STOP", None, 400.0, 5.0)]
 
     def test_events_are_the_rows_of_csv(self, path: Path) -> None:
         table = pq.read_table(self.written(FRAME_RESULTS, ExportFormat.events_parquet, path))
         rows = list(csv.DictReader(io.StringIO(text_of(FRAME_RESULTS, ExportFormat.events_csv), newline="")))
-        told = [{name: "" if cell is None else str(cell) for name, cell in row.items()} for row in table.to_pylist()]
-        assert told == rows
+        read = [{name: "" if cell is None else str(cell) for name, cell in row.items()} for row in table.to_pylist()]
+        assert read == rows
 
     def test_what_a_plugin_added_is_kept_as_json(self, path: Path) -> None:
         results = frame(0, {}, {})

@@ -60,7 +60,7 @@ def history(tmp_path: Path) -> History:
 
 
 class TestHistory:
-    def test_it_tells_the_file_of_each_job(self, history: History, tmp_path: Path) -> None:
+    def test_it_names_the_file_of_each_job(self, history: History, tmp_path: Path) -> None:
         assert history.files() == {}
         history.add("a", tmp_path / "one.mp4")
         history.add("b", Path("two\nlines é.mp4"))

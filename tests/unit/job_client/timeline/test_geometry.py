@@ -2,7 +2,7 @@
 
 import pytest
 
-from job_client.timeline.geometry import Rows
+from job_client.timeline.geometry import BoxIndex
 from shared.results import Box
 
 pytestmark = pytest.mark.unit
@@ -22,4 +22,4 @@ BOX = (100.0, 100.0, 200.0, 120.0)
     ],
 )
 def test_only_what_is_near_in_both_directions_is_found(box: Box, is_near: bool) -> None:
-    assert Rows([("thing", box)]).near(BOX, down=40.0, across=30.0) == ["thing"] * is_near
+    assert BoxIndex([("thing", box)]).near(BOX, down=40.0, across=30.0) == ["thing"] * is_near

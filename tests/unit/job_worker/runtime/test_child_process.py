@@ -83,7 +83,7 @@ def never() -> bool:
 
 
 def run(runner: ProcessRunner, pipeline_id: str, video: Path, is_cancelled: Callable[[], bool] = never) -> bytes:
-    """Runs the pipeline and returns the results document."""
+    """Run the pipeline and return the results document."""
     results = video.with_suffix(".json")
     runner.run(Run(pipeline_id, video, results), is_cancelled)
     return results.read_bytes()

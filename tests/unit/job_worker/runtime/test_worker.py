@@ -183,7 +183,7 @@ def test_a_blank_message_is_replaced_by_one_that_the_server_takes(blank: str, ma
     assert api.failed == {"job": NO_MESSAGE}
 
 
-def test_an_unforeseen_error_fails_the_job_and_tells_the_client_nothing_of_it(make_worker: MakeWorker) -> None:
+def test_an_unforeseen_error_fails_the_job_and_the_client_learns_nothing_of_it(make_worker: MakeWorker) -> None:
     api = FakeApi("job")
     make_worker(api, FakeRunner(raising(RuntimeError(SECRET)))).run_once()
     assert list(api.failed) == ["job"]
@@ -227,15 +227,15 @@ def test_a_job_lost_on_completion_is_dropped_and_the_worker_goes_on(make_worker:
 
 
 def test_a_job_whose_lease_is_lost_while_its_video_comes_is_not_run(make_worker: MakeWorker, stop: StopSignal) -> None:
-    api, runner, asked = FakeApi("job"), FakeRunner(), threading.Event()
+    api, runner, is_waiting = FakeApi("job"), FakeRunner(), threading.Event()
 
     def renew() -> float:
         api.server.give_to_another("job")
-        asked.set()
+        is_waiting.set()
         return 0.003
 
     def wait_until_lost(_: str) -> None:
-        assert asked.wait(5)
+        assert is_waiting.wait(5)
         eventually(lambda: not heartbeats(), "the heartbeat's end")
 
     api.on_renew, api.on_download, api.on_empty = renew, wait_until_lost, stop.request
@@ -451,7 +451,7 @@ def test_the_video_is_gone_however_the_job_ended(outcome: str, make_worker: Make
     assert not list(work_dir.iterdir())
 
 
-def test_an_empty_queue_that_answers_at_once_is_asked_with_pauses(make_worker: MakeWorker, stop: StopSignal) -> None:
+def test_an_empty_queue_that_answers_at_once_is_called_with_pauses(make_worker: MakeWorker, stop: StopSignal) -> None:
     stop.requested = CountedPauses(last=50)
     api = FakeApi()
     make_worker(api, FakeRunner(), jitter=with_jitter).run_forever()
@@ -477,7 +477,7 @@ def test_an_empty_answer_after_the_whole_wait_is_followed_by_the_next_question(
     assert (api.dequeues, pauses.pauses) == (3, [])
 
 
-def test_the_next_job_is_asked_for_without_a_pause(make_worker: MakeWorker, stop: StopSignal) -> None:
+def test_the_next_job_is_requested_without_a_pause(make_worker: MakeWorker, stop: StopSignal) -> None:
     stop.requested = pauses = CountedPauses(last=1)
     api = FakeApi("first", "second", "third")
     make_worker(api, FakeRunner()).run_forever()
@@ -485,7 +485,7 @@ def test_the_next_job_is_asked_for_without_a_pause(make_worker: MakeWorker, stop
     assert len(pauses.pauses) == 1
 
 
-def test_a_worker_told_to_stop_asks_for_nothing(make_worker: MakeWorker, stop: StopSignal) -> None:
+def test_a_worker_that_is_to_stop_requests_nothing(make_worker: MakeWorker, stop: StopSignal) -> None:
     stop.request()
     api = FakeApi("job")
     make_worker(api, FakeRunner()).run_forever()

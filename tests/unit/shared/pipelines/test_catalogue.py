@@ -127,7 +127,7 @@ def test_a_name_that_cannot_be_told_apart_or_written_is_refused(side: type[Pipel
     assert mistake(side, f'[pipelines."{name}"]\nkind = "ocr"\n').startswith(f"foregsyte.toml [pipelines.{name}]")
 
 
-def test_clients_are_told_what_the_file_says_or_else_what_follows_from_it() -> None:
+def test_clients_get_what_the_file_says_or_else_what_follows_from_it() -> None:
     text = SIGNS + '[pipelines.people]\nkind = "yolo"\nclasses = ["person"]\n'
     settings = load(ApiSettings, text)
     assert isinstance(settings, ApiSettings)

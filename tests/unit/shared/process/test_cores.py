@@ -35,7 +35,7 @@ FREE = {
 
 
 def system(root: Path, memberships: str, files: dict[str, str]) -> Path:
-    """Writes the files of a system in which this process is a member of these control groups."""
+    """Write the files of a system in which this process is a member of these control groups."""
     if memberships:
         files = {f"sys/fs/cgroup/{name}": text for name, text in files.items()} | {"proc/self/cgroup": memberships}
     for name, text in files.items():

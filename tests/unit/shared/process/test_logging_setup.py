@@ -102,7 +102,7 @@ def test_what_is_less_severe_than_the_level_is_left_out(capsys: pytest.CaptureFi
 
 
 @pytest.mark.parametrize("library", ["alembic", "libav", "urllib3", "matplotlib", "PIL"])
-def test_libraries_are_heard_from_warnings_on_and_not_more_than_asked_for(
+def test_libraries_are_heard_from_warnings_on_and_not_more_than_configured(
     capsys: pytest.CaptureFixture[str], library: str
 ) -> None:
     configure_logging("DEBUG", "text")

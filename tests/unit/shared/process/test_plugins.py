@@ -24,7 +24,7 @@ def test_what_a_package_registers_is_found_without_importing_it(
     assert list(find_plugins("trial", GROUP)) == ["a", "b"]
 
 
-def test_it_is_loaded_when_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_loaded_when_requested(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(make_package(tmp_path, "trial_b", GROUP, {"b": "trial_b:B"}, "B = 'the thing'"))
     assert find_plugins("trial", GROUP)["b"].load() == "the thing"
 

@@ -29,7 +29,7 @@ def test_each_signal_is_one_call(number: int) -> None:
     with stop_signals(lambda: calls.append(threading.current_thread().name), LONG_SECONDS):
         for times in (1, 2):
             signal.raise_signal(number)
-            eventually(lambda: len(calls) == times, f"{times} calls")  # noqa: B023 (asked at once)
+            eventually(lambda: len(calls) == times, f"{times} calls")  # noqa: B023 (called at once)
     assert calls == ["signals", "signals"]
 
 

@@ -648,11 +648,11 @@ def test_a_playlist_never_opens_another_file(video: Path, script: str) -> None:
 
 
 def test_nothing_but_the_file_itself_may_be_opened(video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: dict[str, Any] = {}
+    passed: dict[str, Any] = {}
     real_open = av.open
-    monkeypatch.setattr(av, "open", lambda *args, **kwargs: real_open(*args, **(asked.update(kwargs) or kwargs)))
+    monkeypatch.setattr(av, "open", lambda *args, **kwargs: real_open(*args, **(passed.update(kwargs) or kwargs)))
     read(video)
-    assert {"protocol_whitelist": "file", "enable_drefs": "0"}.items() <= asked["options"].items()
+    assert {"protocol_whitelist": "file", "enable_drefs": "0"}.items() <= passed["options"].items()
 
 
 def test_metadata_in_an_unknown_encoding_does_not_matter(tmp_path: Path) -> None:
