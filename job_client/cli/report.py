@@ -16,14 +16,13 @@ from job_client.cli.options import STANDARD_OUTPUT, AddressOption, JobIdsArgumen
 from job_client.cli.output import print_message
 from job_client.cli.progress import counting_bar
 from job_client.cli.signals import ending_on_signals
+from job_client.cli.videos import reading_video
 from job_client.client import DEFAULT_ADDRESS, JobClient
-from job_client.errors import UnsuitableFile
 from job_client.files import written_whole
 from job_client.job import Job
 from job_client.report.best_frames import best_frames
 from job_client.report.page import ReportedVideo, render_report
 from job_client.timeline import Timeline, timeline_and_noise
-from shared.process.extras import ExtraMissing, needing_extra
 from shared.results import FrameResult
 
 OutOption = Annotated[
@@ -98,13 +97,9 @@ def reported(
     name = os.fsencode(file.name).decode(errors="replace") if file else f"Job {job}"
     shown = ReportedVideo(info, name, results, timeline, noise)
     if file:
-        try:
+        with reading_video(file, must_fit=must_fit):
             images, size = _thumbnails(file, results, timeline, most)
             return replace(shown, thumbnails=images, size=size, url=_url(file, page))
-        except (ExtraMissing, UnsuitableFile, OSError) as error:
-            if must_fit:
-                raise
-            print_message(f"Without the video {file}: {error}")
     return shown
 
 
@@ -118,8 +113,8 @@ def _url(file: Path, page: Path) -> str:
 def _thumbnails(
     video: Path, results: Sequence[FrameResult], timeline: Timeline, most: int
 ) -> tuple[dict[int, str], tuple[int, int] | None]:
-    with needing_extra("client-media"):
-        from job_client.report.thumbnails import make_thumbnails  # noqa: PLC0415 (a plain client does without)
+    from job_client.report.thumbnails import make_thumbnails  # noqa: PLC0415 (a plain client does without)
+
     wanted = best_frames(timeline)[:most]
     with counting_bar("making thumbnails", len(wanted)) as advance:
         return make_thumbnails(video, results, wanted, advance)

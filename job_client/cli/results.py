@@ -20,12 +20,11 @@ from job_client.cli.options import (
 from job_client.cli.output import console, print_message, wants_tables
 from job_client.cli.signals import ending_on_signals
 from job_client.cli.summary import fields_of, summary_of
+from job_client.cli.videos import reading_video
 from job_client.client import DEFAULT_ADDRESS, JobClient
-from job_client.errors import UnsuitableFile
 from job_client.exports import ExportFormat, export, write
 from job_client.files import written_whole
 from job_client.timeline import timeline_and_noise
-from shared.process.extras import ExtraMissing, needing_extra
 from shared.process.shown_text import terminal_lines
 from shared.results import FrameResult
 
@@ -94,7 +93,7 @@ def results(
     size = _size_of(original, found, must_fit=bool(video)) if video or chosen in SIZED_FORMATS else None
     if file:
         _write(selected, chosen, size, file, original)
-        print_message(f"{len(selected)} frames written to {file}")
+        print_message(f"Results of {len(selected)} frames written to {file}")
     elif chosen.is_binary:
         if sys.stdout.isatty():
             raise typer.BadParameter(f"{chosen} is no text: name a file", param_hint="--out")
@@ -137,15 +136,11 @@ def _size_of(video: Path | None, results: Sequence[FrameResult], *, must_fit: bo
     Raises:
         UnsuitableVideo: The file is not the job's video, and it must be.
     """
-    try:
-        if video:
-            with needing_extra("client-media"):
-                from job_client.media.matched_frames import size_of  # noqa: PLC0415 (a plain client does without)
+    if video:
+        with reading_video(video, must_fit=must_fit):
+            from job_client.media.matched_frames import size_of  # noqa: PLC0415 (a plain client does without)
+
             return size_of(video, results)
-    except (ExtraMissing, UnsuitableFile, OSError) as error:
-        if must_fit:
-            raise
-        print_message(error)
     print_message("The size of the frames is not known: --video FILE gives it")
     return None
 

@@ -1,11 +1,15 @@
 """Which files a person means by the videos of a command."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import typer
 
-from job_client.errors import UnsuitableVideo
+from job_client.cli.output import print_message
+from job_client.errors import UnsuitableFile, UnsuitableVideo
 from shared.contract.mp4_signature import WINDOW_BYTES, mp4_problem
+from shared.process.extras import ExtraMissing, needing_extra
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov")
 """Of the files of a folder that are meant: other files may lie beside them."""
@@ -41,3 +45,25 @@ def require_mp4(video: Path) -> None:
     with video.open("rb") as file:
         if problem := mp4_problem(file.read(WINDOW_BYTES)):
             raise UnsuitableVideo(problem)
+
+
+@contextmanager
+def reading_video(video: Path, *, must_fit: bool) -> Iterator[None]:
+    """Run what reads the video of a job; where it need not fit the job, only say why it was not read.
+
+    Args:
+        video: The file that was named, or that is known from the history.
+        must_fit: Whether a file that is not the job's video is an error.
+
+    Raises:
+        UnsuitableVideo: The file is not the job's video, and it must be.
+        ExtraMissing: A library is missing, and the file must be read.
+        OSError: It cannot be opened, and it must be read.
+    """
+    try:
+        with needing_extra("client-media"):
+            yield
+    except (ExtraMissing, UnsuitableFile, OSError) as error:
+        if must_fit:
+            raise
+        print_message(f"Without the video {video}: {error}")

@@ -604,12 +604,27 @@ class TestResults:
             assert "name another file" in err
         assert video.read_bytes() == TINY_MP4.read_bytes()
 
+    def test_a_file_that_is_no_longer_the_video_is_left_out_unless_it_was_named(
+        self, foregsyte: Run, worker: None, folder: Path
+    ) -> None:
+        video = folder / "a.mp4"
+        video.write_bytes(TINY_MP4.read_bytes())
+        words = foregsyte("submit", video, "--wait")[1].strip(), "--format", "coco"
+        video.write_bytes(b"another file")
+        code, written, err = foregsyte("results", *words)
+        assert (code, json.loads(written)["images"][0].get("width")) == (ExitCode.OK, None)
+        assert err.startswith(f"Without the video {video}: ")
+        assert "--video FILE gives it" in err
+        code, written, err = foregsyte("results", *words, "--video", video)
+        assert (code, written) == (ExitCode.USAGE, "")
+        assert "Without the video" not in err
+
     def test_a_message_is_one_line_however_long_a_path_in_it_is(
         self, foregsyte: Run, client: JobClient, worker: None, folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("COLUMNS", "40")
         target = folder / f"{'n' * 100}.json"
-        assert foregsyte("results", done(client), "--out", target)[2] == f"4 frames written to {target}\n"
+        assert foregsyte("results", done(client), "--out", target)[2] == f"Results of 4 frames written to {target}\n"
 
     def test_parquet_is_written_to_files_and_pipes_and_not_to_a_terminal(
         self, foregsyte: Run, client: JobClient, worker: None, folder: Path, address: str
