@@ -64,6 +64,7 @@ class Job:
         self,
         timeout: float | None = None,
         on_status: Callable[[JobInfo], None] = lambda _: None,
+        on_outage: Callable[[ServiceError], None] = lambda _: None,
         outage_seconds: float = OUTAGE_SECONDS,
     ) -> JobInfo:
         """Wait until the job has ended, completed or failed, and return its status.
@@ -71,6 +72,7 @@ class Job:
         Args:
             timeout: The longest wait in seconds; None waits for ever.
             on_status: Called with each status that the server answers.
+            on_outage: Called with the error of each call that does not reach the server, or that it is too busy for.
             outage_seconds: How long to go on while the server cannot be reached.
 
         Raises:
@@ -81,7 +83,13 @@ class Job:
         pause = FIRST_PAUSE_SECONDS
         answered_at = time.monotonic()
         while True:
-            if job := self._status_or_none(answered_at + outage_seconds):
+            try:
+                job = self.status()
+            except (Unreachable, ServerBusy) as error:
+                if time.monotonic() > answered_at + outage_seconds:
+                    raise
+                on_outage(error)
+            else:
                 answered_at = time.monotonic()
                 on_status(job)
                 if job.status.is_final:
@@ -143,14 +151,6 @@ class Job:
 
     def _answer(self, method: Callable[..., T], request: object, seconds: float = CALL_SECONDS) -> T:
         return call(method, request, self._timeout or seconds)
-
-    def _status_or_none(self, deadline: float) -> JobInfo | None:
-        try:
-            return self.status()
-        except (Unreachable, ServerBusy):
-            if time.monotonic() > deadline:
-                raise
-            return None
 
 
 def job_info(answer: pb.GetJobStatusResponse | pb.JobSummary) -> JobInfo:

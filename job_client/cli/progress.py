@@ -16,8 +16,9 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from job_client.cli.output import STATUS_STYLES, markup_of, messages
+from job_client.cli.output import STATUS_STYLES, markup_of, messages, print_message
 from job_client.client import JobClient
+from job_client.errors import ServiceError
 from job_client.job import Job, JobInfo
 
 
@@ -31,15 +32,27 @@ def upload(client: JobClient, video: Path, pipeline_id: str, request_id: str | N
 
 
 def wait_for(job: Job, name: str, timeout: float | None) -> JobInfo:
-    """Wait for the job's end behind a bar that shows its status and the time since the wait began."""
+    """Wait for the job's end behind a bar that shows its status and the time since the wait began.
+
+    That the server does not answer is said once, until it answers again.
+    """
+    is_answering = True
     with _progress() as progress:
         task = progress.add_task(markup_of(name), total=1.0)
 
         def show(info: JobInfo) -> None:
+            nonlocal is_answering
+            is_answering = True
             style = STATUS_STYLES[info.status]
             progress.update(task, description=f"{markup_of(name)} [{style}]{info.status}", completed=info.progress)
 
-        return job.wait(timeout, on_status=show)
+        def report_outage(error: ServiceError) -> None:
+            nonlocal is_answering
+            if is_answering:
+                print_message(f"Waiting for the server: {error}")
+            is_answering = False
+
+        return job.wait(timeout, on_status=show, on_outage=report_outage)
 
 
 @contextmanager
