@@ -61,9 +61,7 @@ def joined(text: str, line: str) -> str | None:
     Of what both say, the first half is taken from the text and the second from the line: characters at the edge of
     what is in view are cut.
     """
-    if len(text) + len(line) > MAX_COMPARED_CHARS or difference(text, line) is Difference.number:
-        return None
-    shared = _shared_chars(text, line)
+    shared = _shared_chars(text, line) if len(text) + len(line) <= MAX_COMPARED_CHARS else 0
     if not shared or shared == len(text) == len(line):
         return None
     blocks = Levenshtein.opcodes(text[-shared:], line[:shared])

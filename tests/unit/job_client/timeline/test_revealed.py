@@ -11,7 +11,7 @@ from shared.results import FrameResult, TextLine
 
 pytestmark = pytest.mark.unit
 
-HEADLINE = "BREAKING NEWS: the president of the council said on Monday that the new bridge will open in spring"
+HEADLINE = "BREAKING NEWS: the president of the council said on 12 May that 2 new bridges will open in spring"
 CHAR_WIDTH = 14.0
 LEFT, WIDTH = 100.0, 400.0
 
@@ -94,7 +94,8 @@ def test_two_subtitles_of_which_one_goes_on_with_the_other_are_two() -> None:
         ("Good morning", "Good morning", None),
         ("Good morning", "Goad morning", None),
         ("Frame = 9", "Frame = 10", None),
-        ("Frame = 1", "Frame = 10", None),
+        ("Frame 10 of 300", "Frame 11 of 300", None),
+        ("shares fell by", "shares fell by 12", "shares fell by 12"),
         ("A", "A long line", None),
         ("x" * 400, "x" * 399 + "yz", None),
     ],
