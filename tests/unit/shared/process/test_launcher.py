@@ -15,11 +15,12 @@ from tests.support.processes import environment
 pytestmark = [pytest.mark.unit, pytest.mark.thorough]
 
 COMMANDS = {
-    "foregsyte-api": ("job_api.__main__", "api", "sqlalchemy"),
-    "foregsyte-worker": ("job_worker.worker_runner", "worker", "psutil"),
-    "foregsyte": ("job_client.__main__", "client", "typer"),
+    "foregsyte-api": ("job_api.__main__", "api", ["sqlalchemy"]),
+    "foregsyte-worker": ("job_worker.worker_runner", "worker", ["psutil"]),
+    "foregsyte": ("job_client.__main__", "client", ["typer", "rapidfuzz"]),
 }
-"""The module of each command, its extra, and a library that this extra alone installs."""
+"""The module of each command, its extra, and libraries that this extra alone installs, the first one imported first."""
+LIBRARIES = [library for _, _, libraries in COMMANDS.values() for library in libraries]
 
 of_every_command = pytest.mark.parametrize("program", COMMANDS)
 
@@ -41,8 +42,8 @@ def ended(
 
 @of_every_command
 def test_ctrl_c_while_a_command_starts_ends_it_with_its_code_and_without_a_trace(program: str, tmp_path: Path) -> None:
-    library = COMMANDS[program][2]
-    (tmp_path / f"{library}.py").write_text("import signal; signal.raise_signal(signal.SIGINT)", encoding="utf-8")
+    for library in COMMANDS[program][2]:
+        (tmp_path / f"{library}.py").write_text("import signal; signal.raise_signal(signal.SIGINT)", encoding="utf-8")
     done = ended(program, [], site=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (ExitCode.INTERRUPTED, "", "")
 
@@ -55,16 +56,15 @@ def test_the_version_is_that_of_the_distribution(program: str) -> None:
 
 @of_every_command
 def test_a_missing_extra_is_named_in_one_line(program: str) -> None:
-    _, extra, library = COMMANDS[program]
-    others = [other for _, _, other in COMMANDS.values()]
-    done = ended(program, [], missing=others)
+    _, extra, (library, *_) = COMMANDS[program]
+    done = ended(program, [], missing=LIBRARIES)
     assert (done.returncode, done.stdout) == (ExitCode.USAGE, "")
     assert done.stderr == f"{program}: {library} is not installed: pip install 'foregsyte[{extra}]'\n"
 
 
 @of_every_command
 def test_the_version_needs_no_extra(program: str) -> None:
-    assert ended(program, ["--version"], missing=[library for _, _, library in COMMANDS.values()]).returncode == 0
+    assert ended(program, ["--version"], missing=LIBRARIES).returncode == 0
 
 
 def test_the_client_needs_nothing_that_windows_lacks() -> None:
