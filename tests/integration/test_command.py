@@ -647,7 +647,8 @@ class TestResults:
     def test_the_error_for_a_missing_library_names_its_extra(
         self, foregsyte: Run, client: JobClient, worker: None, folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setitem(sys.modules, "job_client.exports.parquet", None)
+        monkeypatch.setitem(sys.modules, "pyarrow", None)
+        monkeypatch.delitem(sys.modules, "job_client.exports.parquet", raising=False)
         code, _, err = foregsyte("results", done(client), "--out", folder / "frames.parquet")
         assert (code, list(folder.iterdir())) == (ExitCode.USAGE, [])
         assert "pip install 'foregsyte[client-data]'" in err
@@ -740,14 +741,6 @@ class TestExitCodes:
         code, _, err = run("list", "--address", "")
         assert code == ExitCode.USAGE
         assert "name a server" in err
-
-    def test_a_library_that_the_demo_lacks_is_named_before_anything_starts(
-        self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setitem(sys.modules, "job_client.media.annotation", None)
-        code, out, err = run("demo", "--data-dir", tmp_path / "data")
-        assert (code, out) == (ExitCode.USAGE, "")
-        assert "pip install 'foregsyte[client-media]'" in err
 
     def test_what_the_server_refuses_for_its_content_is_bad_input(self, foregsyte: Run) -> None:
         for arguments in (
