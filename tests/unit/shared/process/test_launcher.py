@@ -69,6 +69,14 @@ def test_a_missing_extra_is_named_in_one_line(program: str) -> None:
     assert done.stderr == f"{program}: {library} is not installed: pip install {extra}\n"
 
 
+@pytest.mark.parametrize("arguments", OF_DRAWING.values(), ids=OF_DRAWING)
+@pytest.mark.parametrize("library", ["cv2", "justmytype_intl_cjk", "matplotlib"])
+def test_a_library_that_drawing_lacks_is_named_before_anything_is_done(arguments: Sequence[str], library: str) -> None:
+    done = ended("foregsyte", arguments, missing=[library])
+    assert (done.returncode, done.stdout) == (ExitCode.USAGE, "")
+    assert done.stderr == f"foregsyte: {library} is not installed: pip install 'foregsyte[client-media]'\n"
+
+
 def test_a_platform_whose_python_lacks_a_module_is_said_to_be_unsuitable() -> None:
     done = ended("foregsyte-worker", [], missing=["resource"])
     assert (done.returncode, done.stdout) == (ExitCode.USAGE, "")
