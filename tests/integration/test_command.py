@@ -290,6 +290,17 @@ class TestFind:
         assert foregsyte("find", "stop")[:2] == (ExitCode.OK, "")
         assert list(cache.rglob("*.json")) == []
 
+    @pytest.mark.usefixtures("without_home", "worker")
+    def test_a_user_without_a_home_submits_finds_and_deletes(self, foregsyte: Run) -> None:
+        code, job_id, err = foregsyte("submit", TINY_MP4)
+        assert (code, len(job_id.strip()), err) == (ExitCode.OK, 36, "")
+        assert foregsyte("wait", job_id.strip())[0] == ExitCode.OK
+        assert json.loads(foregsyte("find", "stop")[1])["job_id"] == job_id.strip()
+        assert foregsyte("list")[0] == ExitCode.OK
+        code, _, err = foregsyte("annotate", job_id.strip(), "-o", "annotated.mp4")
+        assert (code, "this host knows none" in err) == (ExitCode.USAGE, True)
+        assert foregsyte("delete", job_id.strip())[0] == ExitCode.OK
+
     def test_what_was_deleted_is_forgotten_where_nobody_reads_that_it_was(
         self, foregsyte: Run, address: str, worker: None
     ) -> None:
