@@ -20,7 +20,7 @@ from job_client.errors import ServiceError, Unreachable, UnsuitableFile
 from job_client.exit_codes import COMMAND_CODES, exit_code_of
 from job_client.local_cluster import ClusterFailed
 from shared.process.exit_codes import ExitCode
-from shared.process.extras import ExtraMissing
+from shared.process.extras import LibraryMissing
 from shared.process.launcher import version_line
 from shared.process.shown_text import terminal_text
 
@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return ExitCode.USAGE
     except typer.Abort:
         return ExitCode.INTERRUPTED  # Ctrl-C at a question
-    except (ServiceError, UnsuitableFile, ExtraMissing, ClusterFailed, OSError) as error:
+    except (ServiceError, UnsuitableFile, LibraryMissing, ClusterFailed, OSError) as error:
         if isinstance(error, Unreachable):
             what = ", ".join(getattr(error, "__notes__", ()))
             print_error(f"{what}; foregsyte-api starts one, and --address or FOREGSYTE_ADDRESS names another")

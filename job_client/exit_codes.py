@@ -3,7 +3,7 @@
 from job_client import errors
 from job_client.local_cluster import ClusterUnusable
 from shared.process.exit_codes import ExitCode
-from shared.process.extras import ExtraMissing
+from shared.process.extras import LibraryMissing
 
 _BY_ERROR: dict[type[Exception], ExitCode] = {
     errors.InvalidRequest: ExitCode.USAGE,
@@ -16,7 +16,7 @@ _BY_ERROR: dict[type[Exception], ExitCode] = {
     TimeoutError: ExitCode.TIMEOUT,
     errors.UnsuitableFile: ExitCode.USAGE,
     ClusterUnusable: ExitCode.USAGE,
-    ExtraMissing: ExitCode.USAGE,
+    LibraryMissing: ExitCode.USAGE,
     OSError: ExitCode.USAGE,
 }
 

@@ -15,7 +15,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The process's exit code, see `shared.process.exit_codes`.
     """
-    return launch("foregsyte-worker", "job_worker.command", "worker", arguments)
+    return launch("foregsyte-worker", "job_worker.command", "worker-light", arguments)
 
 
 if __name__ == "__main__":

@@ -2,11 +2,13 @@
 
 import logging
 import os
+import pwd
 import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import NoReturn
 from uuid import uuid4
 
 import grpc
@@ -119,6 +121,18 @@ def yolo_weights() -> Path:
 def tiny_mp4() -> bytes:
     """A whole, small MP4: 12 frames of 320x240."""
     return TINY_MP4.read_bytes()
+
+
+@pytest.fixture
+def without_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user whom nothing says where the home is, as in a container with a bare user id."""
+
+    def unknown(_: int) -> NoReturn:
+        raise KeyError("no such user")
+
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    for name in ("HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture

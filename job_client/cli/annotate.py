@@ -68,6 +68,10 @@ def annotate(
     """
     if out.suffix.lower() not in SUFFIXES:
         raise typer.BadParameter(f"{out.name} must end in {' or '.join(SUFFIXES)}", param_hint="--out")
+    with needing_extra("client-media"):
+        from job_client.media.annotation import annotate_video  # noqa: PLC0415 (a plain client does without)
+        from job_client.media.fonts import FontFile  # noqa: PLC0415
+        from job_client.media.selection import Selection  # noqa: PLC0415
     with JobClient(address, tls_ca_file, timeout) as client:
         job = job_named(client, job_id)
         results = job.results()
@@ -75,10 +79,6 @@ def annotate(
     original = video or original_of(job, address)
     if not original:
         raise typer.BadParameter("say which file was submitted: this host knows none", param_hint="--video")
-    with needing_extra("client-media"):
-        from job_client.media.annotation import annotate_video  # noqa: PLC0415 (a plain client does without)
-        from job_client.media.fonts import FontFile  # noqa: PLC0415
-        from job_client.media.selection import Selection  # noqa: PLC0415
     selection = Selection(frozenset(only or ()), min_confidence, text=not no_text, track_ids=track_ids, smooth=smooth)
     fonts = [FontFile(path) for path in font or ()]
     with ending_on_signals(), written_whole(out, original) as copy, counting_bar("drawing", len(results)) as advance:

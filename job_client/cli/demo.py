@@ -53,7 +53,8 @@ def demo(
         foregsyte demo video.mp4 --yolo-weights yolo11n.pt
     """
     with needing_extra("client-media"):
-        import job_client.media.annotation  # noqa: F401, PLC0415 (its lack is reported before the models are loaded)
+        import job_client.media.annotation  # noqa: PLC0415 (what is missing is named before anything starts)
+        import job_client.report.thumbnails  # noqa: F401, PLC0415
     arguments = ["--yolo-weights", yolo_weights] if yolo_weights else []
     names = ",".join(PIPELINES)
     with ending_on_signals(), ExitStack() as stack:

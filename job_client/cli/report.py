@@ -90,7 +90,7 @@ def reported(
 
     Raises:
         UnsuitableVideo: The file is not the job's video, and it must be.
-        ExtraMissing: Thumbnails cannot be made, and the file must be shown.
+        LibraryMissing: Thumbnails cannot be made, and the file must be shown.
     """
     info, results = job.status(), job.results()
     timeline, noise = timeline_and_noise(results)

@@ -9,7 +9,7 @@ import typer
 from job_client.cli.output import print_message
 from job_client.errors import UnsuitableFile, UnsuitableVideo
 from shared.contract.mp4_signature import WINDOW_BYTES, mp4_problem
-from shared.process.extras import ExtraMissing, needing_extra
+from shared.process.extras import LibraryMissing, needing_extra
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov")
 """Of the files of a folder that are meant: other files may lie beside them."""
@@ -57,13 +57,13 @@ def reading_video(video: Path, *, must_fit: bool) -> Iterator[None]:
 
     Raises:
         UnsuitableVideo: The file is not the job's video, and it must be.
-        ExtraMissing: A library is missing, and the file must be read.
+        LibraryMissing: A library is missing, and the file must be read.
         OSError: It cannot be opened, and it must be read.
     """
     try:
         with needing_extra("client-media"):
             yield
-    except (ExtraMissing, UnsuitableFile, OSError) as error:
+    except (LibraryMissing, UnsuitableFile, OSError) as error:
         if must_fit:
             raise
         print_message(f"Without the video {video}: {error}")

@@ -59,7 +59,7 @@ def write(
         size: Width and height of the frames in pixels, which only `coco` and `ass` state.
 
     Raises:
-        ExtraMissing: The format needs a library that is not installed.
+        LibraryMissing: The format needs a library that is not installed.
     """
     if not export_format.is_binary:
         file.writelines(chunk.encode() for chunk in export(results, export_format, size))

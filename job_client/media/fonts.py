@@ -1,8 +1,8 @@
 """Fonts from packages, so that text looks the same on every host, chosen by the characters of the text."""
 
 from contextlib import suppress
-from functools import cache, cached_property
-from importlib.resources import files
+from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 
 from fontTools.ttLib import TTFont, TTLibError
@@ -44,10 +44,15 @@ class FontFile:
             raise UnsuitableFont(f"{self.path} is no font that can be read: {error}") from error
 
 
-@cache
-def packaged_fonts() -> tuple[FontFile, ...]:
-    """Return the fonts that come with packages, the preferred one first."""
-    return tuple(FontFile(Path(str(files(package) / name))) for package, name in _PACKAGED)
+def _packaged(package: str, name: str) -> FontFile:
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(f"No module named {package!r}", name=package)
+    return FontFile(Path(spec.origin).parent / name)
+
+
+PACKAGED_FONTS = tuple(_packaged(package, name) for package, name in _PACKAGED)
+"""The preferred one first. They are found when this module is imported, so that a lack is reported before any work."""
 
 
 def suitable_font(text: str, fonts: tuple[FontFile, ...]) -> FontFile:

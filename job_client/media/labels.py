@@ -7,7 +7,7 @@ import numpy as np
 import PIL.Image
 from PIL import ImageColor, ImageDraw
 
-from job_client.media.fonts import FontFile, load_font, packaged_fonts, suitable_font
+from job_client.media.fonts import PACKAGED_FONTS, FontFile, load_font, suitable_font
 from job_client.media.placement import Placement
 from shared.results import Box, one_line
 from shared.video.frame import Image
@@ -39,7 +39,7 @@ class Labels:
 
     def __init__(self, font_pixels: int, fonts: Sequence[FontFile] = ()) -> None:
         self._font_pixels = font_pixels
-        self._fonts = (*fonts, *packaged_fonts())
+        self._fonts = (*fonts, *PACKAGED_FONTS)
         self._font = cache(lambda font: load_font(font, font_pixels))
         self._cached_tile = lru_cache(MAX_TILES)(self._draw_tile)
 

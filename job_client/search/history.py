@@ -9,7 +9,7 @@ from filelock import FileLock
 from platformdirs import user_state_path
 
 from job_client.files import written_whole
-from job_client.search.servers import name_of_server
+from job_client.search.servers import folder_of_user, name_of_server
 
 LOCK_SECONDS = 5.0
 """Another process has the history for milliseconds; where one hangs, the history is done without."""
@@ -21,11 +21,12 @@ class History:
 
     Args:
         address: The server, host:port.
-        folder: Where histories are kept; None for the user's folder for state, by the convention of the platform.
+        folder: Where histories are kept; None for the user's folder for state, by the convention of the platform; a
+            user without a home has no history.
     """
 
     def __init__(self, address: str, folder: Path | None = None) -> None:
-        folder = folder or user_state_path("foregsyte", appauthor=False) / "history"
+        folder = folder or folder_of_user(user_state_path) / "history"
         self._path = folder / f"{name_of_server(address)}.jsonl"
         self._lock = FileLock(self._path.with_suffix(".lock"), LOCK_SECONDS, poll_interval=POLL_SECONDS)
 

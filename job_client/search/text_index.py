@@ -9,7 +9,7 @@ import msgspec
 from platformdirs import user_cache_path
 
 from job_client.files import written_whole
-from job_client.search.servers import name_of_server
+from job_client.search.servers import folder_of_user, name_of_server
 from job_client.timeline import TextSpan
 
 VERSION = 5
@@ -38,11 +38,12 @@ class TextIndex:
 
     Args:
         address: The server, host:port.
-        folder: Where indexes are kept; None for the user's cache folder, by the convention of the platform.
+        folder: Where indexes are kept; None for the user's cache folder, by the convention of the platform; for a
+            user without a home nothing is kept.
     """
 
     def __init__(self, address: str, folder: Path | None = None) -> None:
-        folder = folder or user_cache_path("foregsyte", appauthor=False) / "text"
+        folder = folder or folder_of_user(user_cache_path) / "text"
         self._folder = folder / name_of_server(address)
 
     def add(self, job_id: str, texts: Collection[TextSpan]) -> list[IndexedLine]:

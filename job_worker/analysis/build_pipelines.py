@@ -8,6 +8,7 @@ from job_worker.detection.base import DetectionLimits, Detector
 from job_worker.errors import ModelLoadError
 from job_worker.settings import WorkerSettings
 from shared.pipelines.catalogue import BuiltInPipeline, PipelineDefinition
+from shared.process.extras import LibraryMissing, needing_extra
 
 
 def build_pipelines(settings: WorkerSettings, engines: Engines | None = None) -> dict[str, Pipeline]:
@@ -21,8 +22,8 @@ def build_pipelines(settings: WorkerSettings, engines: Engines | None = None) ->
         The pipelines by the ids that clients submit with.
 
     Raises:
-        ModelLoadError: A model cannot be loaded or lacks a configured class, or a plugin cannot be used. The message
-            names the pipeline if the settings file does.
+        ModelLoadError: A model cannot be loaded or lacks a configured class, a library of its engine is missing, or a
+            plugin cannot be used. The message names the pipeline if the settings file does.
     """
     engines = engines or Engines()
     return {name: _build(settings, name, engines) for name in settings.pipelines}
@@ -33,8 +34,9 @@ def _build(settings: WorkerSettings, name: str, engines: Engines) -> Pipeline:
     if definition.built_in is None:
         return plugin_pipeline(name, definition.kind, definition.options)
     try:
-        return _frame_analysis(definition.built_in, definition, settings.of_pipeline(name), engines)
-    except ModelLoadError as error:
+        with needing_extra("worker-light"):  # an engine imports its libraries when it is loaded
+            return _frame_analysis(definition.built_in, definition, settings.of_pipeline(name), engines)
+    except (ModelLoadError, LibraryMissing) as error:
         of_file = name != definition.kind
         raise ModelLoadError(f"pipeline {name!r}: {error}" if of_file else str(error)) from error
 

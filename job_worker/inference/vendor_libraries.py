@@ -11,6 +11,9 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
+from job_worker.errors import ModelLoadError
+from shared.process.user_folders import user_folder
+
 _SETTINGS = {
     "YOLO_AUTOINSTALL": "false",
     "YOLO_OFFLINE": "true",  # no usage reports, no update checks
@@ -32,8 +35,16 @@ def user_cache_folder() -> Path:
     """Return the folder for this user's rebuildable files, by the convention of the platform; it may not exist yet.
 
     On Linux it is `$XDG_CACHE_HOME/foregsyte`, by default `~/.cache/foregsyte`.
+
+    Raises:
+        ModelLoadError: This user has no home.
     """
-    return user_cache_path("foregsyte", appauthor=False)
+    if folder := user_folder(user_cache_path):
+        return folder
+    raise ModelLoadError(
+        "This user has no home folder: name a folder for prepared models in --cache-dir, or one for all caches in "
+        "XDG_CACHE_HOME."
+    )
 
 
 def prepare_vendor_libraries(cache_folder: Path | None = None) -> None:
@@ -41,12 +52,15 @@ def prepare_vendor_libraries(cache_folder: Path | None = None) -> None:
 
     Args:
         cache_folder: Folder that they may write to; None for `user_cache_folder`.
+
+    Raises:
+        ModelLoadError: No folder is given, by an earlier call neither, and this user has no home.
     """
-    folder = cache_folder or user_cache_folder()
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
     for name, subfolder in FOLDERS.items():
-        os.environ.setdefault(name, str(folder / subfolder))
+        if name not in os.environ:
+            os.environ[name] = str((cache_folder or user_cache_folder()) / subfolder)
     # OpenVINO reports its import over the network unless this optional package is missing; None makes it so.
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 

@@ -11,7 +11,7 @@ class ExitCode(IntEnum):
     Attributes:
         OK: Done, or stopped as requested.
         FAILURE: An error without a code of its own; the message or the log says which.
-        USAGE: Wrong usage, a wrong setting, a file or a request that cannot be used, or an extra that is not installed.
+        USAGE: Wrong usage, a wrong setting, a file or a request that cannot be used, or a library that is missing.
         JOB_FAILED: The job ended with an error.
         NOT_FOUND: There is no such job.
         UNREACHABLE: The server cannot be reached, or did not answer in time.

@@ -1,21 +1,55 @@
-"""Libraries that come with an extra of the package, and what to say where it is not installed."""
+"""Libraries that come with an extra of the package or with the system, and what to say where one is missing."""
 
 import contextlib
+import re
+import sys
 from collections.abc import Iterator
 
+_OWN_PACKAGES = frozenset({"job_api", "job_client", "job_worker", "migrations", "shared"})
+_INSTEAD = {"worker-light": ", or 'foregsyte[worker]' for a GPU"}
+"""What else installs the libraries of an extra, and more."""
 
-class ExtraMissing(Exception):
-    """A library is not installed; the message says which extra installs it."""
+_NO_SUCH_FILE = re.compile(r"(\S+): cannot open shared object file: No such file or directory")
+"""What the loader of Linux says."""
+_OF_DEBIAN = {"libGL.so.1": "libgl1", "libgthread-2.0.so.0": "libglib2.0-0", "libglib-2.0.so.0": "libglib2.0-0"}
+"""The packages of what OpenCV with windows, which the full worker has, links to."""
+
+
+class LibraryMissing(Exception):
+    """What a command imports cannot be imported on this host; the message says which and what to do."""
 
 
 @contextlib.contextmanager
 def needing_extra(extra: str) -> Iterator[None]:
-    """Turn the lack of a library that the block imports into the name of the extra that installs it.
+    """Turn the lack of a library that the block imports into what it takes to have it.
+
+    A module of the project itself that cannot be found is an error of the project, and stays as it is.
+
+    Args:
+        extra: The smallest extra that installs what the block imports.
 
     Raises:
-        ExtraMissing: A library is missing.
+        LibraryMissing: A library of Python or of the system is not installed, or this platform's Python lacks a module.
     """
     try:
         yield
-    except ModuleNotFoundError as error:
-        raise ExtraMissing(f"{error.name} is not installed: pip install 'foregsyte[{extra}]'") from error
+    except ImportError as error:
+        if missing := _missing(error, extra):
+            raise missing from error
+        raise
+
+
+def _missing(error: ImportError, extra: str) -> LibraryMissing | None:
+    if found := _NO_SUCH_FILE.search(str(error)):
+        return LibraryMissing(_of_system(found[1]))
+    package = (error.name or "").partition(".")[0]
+    if not isinstance(error, ModuleNotFoundError) or package in {"", *_OWN_PACKAGES}:
+        return None
+    if package in sys.stdlib_module_names:
+        return LibraryMissing(f"this command does not run on this platform, whose Python has no module {error.name}")
+    return LibraryMissing(f"{error.name} is not installed: pip install 'foregsyte[{extra}]'{_INSTEAD.get(extra, '')}")
+
+
+def _of_system(library: str) -> str:
+    example = f", such as {_OF_DEBIAN[library]} of Debian" if library in _OF_DEBIAN else ""
+    return f"the system has no library {library}: install its package with the system's package manager{example}"

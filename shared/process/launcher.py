@@ -1,4 +1,4 @@
-"""What each installed command does first: answer `--version`, and name the extra that is not installed."""
+"""What each installed command does first: answer `--version`, and say which library is missing."""
 
 import importlib
 import importlib.metadata
@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from shared.process.exit_codes import ExitCode
-from shared.process.extras import ExtraMissing, needing_extra
+from shared.process.extras import LibraryMissing, needing_extra
 
 DISTRIBUTION = "foregsyte"
 
@@ -22,7 +22,7 @@ def launch(program: str, module: str, extra: str, arguments: Sequence[str] | Non
     Args:
         program: The command's name.
         module: The module's full name; its `main` takes the arguments and returns the exit code.
-        extra: The extra that installs what the module imports.
+        extra: The smallest extra that installs what the module imports.
         arguments: The command line without the program's name; None for that of this process.
 
     Returns:
@@ -37,6 +37,6 @@ def launch(program: str, module: str, extra: str, arguments: Sequence[str] | Non
         return int(command.main(arguments))
     except KeyboardInterrupt:  # before the command has set what a signal does, or after
         return ExitCode.INTERRUPTED
-    except ExtraMissing as error:
+    except LibraryMissing as error:
         print(f"{program}: {error}", file=sys.stderr)  # noqa: T201 (there is no log yet)
         return ExitCode.USAGE

@@ -299,15 +299,6 @@ def test_a_command_never_replaces_the_video_that_it_reads(
     assert "name another file" in capsys.readouterr().err
 
 
-def test_the_error_for_a_missing_library_names_its_extra(
-    annotate: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "job_client.media.annotation", None)
-    monkeypatch.setitem(sys.modules, "job_client.media.fonts", None)
-    assert annotate("--video", TINY_MP4, "-o", tmp_path / "out.mp4") == ExitCode.USAGE
-    assert "pip install 'foregsyte[client-media]'" in capsys.readouterr().err
-
-
 @pytest.mark.corpus
 def test_a_stop_leaves_nothing_behind(address: str, client: JobClient, tmp_path: Path, corpus: Path) -> None:
     video = corpus / "multiple_balls.mp4"

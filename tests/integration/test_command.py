@@ -290,6 +290,17 @@ class TestFind:
         assert foregsyte("find", "stop")[:2] == (ExitCode.OK, "")
         assert list(cache.rglob("*.json")) == []
 
+    @pytest.mark.usefixtures("without_home", "worker")
+    def test_a_user_without_a_home_submits_finds_and_deletes(self, foregsyte: Run) -> None:
+        code, job_id, err = foregsyte("submit", TINY_MP4)
+        assert (code, len(job_id.strip()), err) == (ExitCode.OK, 36, "")
+        assert foregsyte("wait", job_id.strip())[0] == ExitCode.OK
+        assert json.loads(foregsyte("find", "stop")[1])["job_id"] == job_id.strip()
+        assert foregsyte("list")[0] == ExitCode.OK
+        code, _, err = foregsyte("annotate", job_id.strip(), "-o", "annotated.mp4")
+        assert (code, "this host knows none" in err) == (ExitCode.USAGE, True)
+        assert foregsyte("delete", job_id.strip())[0] == ExitCode.OK
+
     def test_what_was_deleted_is_forgotten_where_nobody_reads_that_it_was(
         self, foregsyte: Run, address: str, worker: None
     ) -> None:
@@ -647,7 +658,8 @@ class TestResults:
     def test_the_error_for_a_missing_library_names_its_extra(
         self, foregsyte: Run, client: JobClient, worker: None, folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setitem(sys.modules, "job_client.exports.parquet", None)
+        monkeypatch.setitem(sys.modules, "pyarrow", None)
+        monkeypatch.delitem(sys.modules, "job_client.exports.parquet", raising=False)
         code, _, err = foregsyte("results", done(client), "--out", folder / "frames.parquet")
         assert (code, list(folder.iterdir())) == (ExitCode.USAGE, [])
         assert "pip install 'foregsyte[client-data]'" in err
@@ -740,14 +752,6 @@ class TestExitCodes:
         code, _, err = run("list", "--address", "")
         assert code == ExitCode.USAGE
         assert "name a server" in err
-
-    def test_a_library_that_the_demo_lacks_is_named_before_anything_starts(
-        self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setitem(sys.modules, "job_client.media.annotation", None)
-        code, out, err = run("demo", "--data-dir", tmp_path / "data")
-        assert (code, out) == (ExitCode.USAGE, "")
-        assert "pip install 'foregsyte[client-media]'" in err
 
     def test_what_the_server_refuses_for_its_content_is_bad_input(self, foregsyte: Run) -> None:
         for arguments in (

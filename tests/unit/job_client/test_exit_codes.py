@@ -7,7 +7,7 @@ from job_client.errors import UnsuitableFile, service_error
 from job_client.exit_codes import COMMAND_CODES, exit_code_of
 from shared.contract.reasons import Reason
 from shared.process.exit_codes import ExitCode
-from shared.process.extras import ExtraMissing
+from shared.process.extras import LibraryMissing
 from tests.support.failed_calls import failed_call
 
 pytestmark = pytest.mark.unit
@@ -51,7 +51,7 @@ def test_an_error_of_the_server_has_the_code_that_says_what_to_do(
         (TimeoutError("not in time"), ExitCode.TIMEOUT),
         (FileNotFoundError("no file"), ExitCode.USAGE),
         (UnsuitableFile("no video"), ExitCode.USAGE),
-        (ExtraMissing("typer is not installed"), ExitCode.USAGE),
+        (LibraryMissing("typer is not installed"), ExitCode.USAGE),
         (RuntimeError("nobody foresaw it"), ExitCode.FAILURE),
     ],
 )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from job_client.errors import UnsuitableFont
 from job_client.media.drawing import Drawing
-from job_client.media.fonts import FontFile, packaged_fonts, suitable_font
+from job_client.media.fonts import PACKAGED_FONTS, FontFile, suitable_font
 from job_client.media.labels import PALETTE, TEXT_COLOR, Labels
 from job_client.media.placement import Placement
 from job_client.media.selection import Selection, drawn_frames
@@ -174,7 +174,7 @@ def test_a_smoothed_box_is_at_its_place_before_and_after_frames_in_which_the_thi
     ids=["English", "German", "Russian", "Greek", "Chinese", "Japanese", "Korean", "Arabic", "Hebrew"],
 )
 def test_text_of_other_scripts_is_drawn_with_a_font_that_has_it(text: str) -> None:
-    font = suitable_font(text, packaged_fonts())
+    font = suitable_font(text, PACKAGED_FONTS)
     assert {ord(char) for char in text if char != " "} <= font.characters
     labels = Labels(16)
     # What a font lacks it draws as the same box each time: other characters then give the same image.
@@ -185,8 +185,8 @@ def test_text_of_other_scripts_is_drawn_with_a_font_that_has_it(text: str) -> No
 def test_a_font_of_ones_own_is_preferred() -> None:
     own = FontFile(Path("own.ttf"))
     own.characters = frozenset(map(ord, "ไทย"))
-    assert suitable_font("ไทย", (own, *packaged_fonts())) is own
-    assert suitable_font("Exit", (own, *packaged_fonts())) is packaged_fonts()[0]
+    assert suitable_font("ไทย", (own, *PACKAGED_FONTS)) is own
+    assert suitable_font("Exit", (own, *PACKAGED_FONTS)) is PACKAGED_FONTS[0]
 
 
 def test_what_is_no_font_is_said_to_be_none(tmp_path: Path) -> None:

@@ -133,6 +133,13 @@ class TestHistory:
         History("one:1", tmp_path).add("a", tmp_path / "a.mp4")
         assert History("two:1", tmp_path).files() == {}
 
+    @pytest.mark.usefixtures("without_home")
+    def test_a_user_without_a_home_has_none(self, tmp_path: Path) -> None:
+        history = History(ADDRESS)
+        with pytest.raises(OSError, match="Not a directory"):
+            history.add("a", tmp_path / "a.mp4")
+        assert history.files() == {}
+
 
 class TestTextIndex:
     def test_it_holds_the_lines_of_a_job(self, index: TextIndex) -> None:
@@ -154,6 +161,12 @@ class TestTextIndex:
         index = TextIndex(ADDRESS, tmp_path / "file")
         assert index.add("a", [span("STOP")]) == [line("STOP")]
         assert index.lines_of("a") is None
+
+    @pytest.mark.usefixtures("without_home")
+    def test_for_a_user_without_a_home_nothing_is_kept_and_that_is_no_error(self) -> None:
+        index = TextIndex(ADDRESS)
+        assert index.add("a", [span("STOP")]) == [line("STOP")]
+        assert (index.lines_of("a"), index.jobs()) == (None, set())
 
     @pytest.mark.parametrize(
         "content", [b"", b"{", b"\xff", b'{"version": 0, "lines": []}', b'{"version": 1, "lines": [["x"]]}']

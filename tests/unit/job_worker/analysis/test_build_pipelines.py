@@ -275,3 +275,11 @@ def test_a_worker_that_cannot_run_a_text_model_says_what_would_do_instead(pipeli
     settings = of_file(TABLES, pipelines=pipeline, text_engine="paddleocr")
     with pytest.raises(ModelLoadError, match=rf"pipeline '{pipeline}': paddleocr is not installed.*choose {instead}"):
         build_pipelines(settings, Engines(load_text_reader=lambda of: load_text_reader(of, light)))
+
+
+def test_a_library_of_the_system_that_an_engine_lacks_is_named() -> None:
+    def load(_: WorkerSettings) -> NoReturn:
+        raise ImportError("libgomp.so.1: cannot open shared object file: No such file or directory")
+
+    with pytest.raises(ModelLoadError, match=r"^the system has no library libgomp\.so\.1: install its package"):
+        build_pipelines(WorkerSettings.of(pipelines="codes"), Engines(load_code_reader=load))

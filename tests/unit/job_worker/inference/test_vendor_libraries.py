@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from job_worker.errors import ModelLoadError
 from job_worker.inference.vendor_libraries import first_line_of, prepare_vendor_libraries, user_cache_folder
 
 pytestmark = [pytest.mark.unit, pytest.mark.worker]
@@ -41,6 +42,15 @@ def test_the_cache_folder_follows_the_xdg_convention() -> None:
     assert user_cache_folder() == Path("/home/someone/.cache/foregsyte")
     os.environ["XDG_CACHE_HOME"] = "/caches"
     assert user_cache_folder() == Path("/caches/foregsyte")
+
+
+@pytest.mark.usefixtures("without_home")
+def test_a_user_without_a_home_must_name_a_cache_folder_once(tmp_path: Path) -> None:
+    with pytest.raises(ModelLoadError, match="--cache-dir"):
+        prepare_vendor_libraries()
+    prepare_vendor_libraries(tmp_path)
+    prepare_vendor_libraries()
+    assert Path(os.environ["MPLCONFIGDIR"]).parent == tmp_path
 
 
 @pytest.mark.parametrize(

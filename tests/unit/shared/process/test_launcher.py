@@ -1,4 +1,4 @@
-"""What each installed command does first: its version, and the extra that is not installed."""
+"""What each installed command does first: its version, and the library that is missing."""
 
 import importlib.metadata
 import subprocess
@@ -9,18 +9,25 @@ from pathlib import Path
 import pytest
 
 from shared.process.exit_codes import ExitCode
-from tests.conftest import ROOT
+from tests.conftest import ROOT, TINY_MP4
 from tests.support.processes import environment
 
 pytestmark = [pytest.mark.unit, pytest.mark.thorough]
 
 COMMANDS = {
-    "foregsyte-api": ("job_api.__main__", "api", ["sqlalchemy"]),
-    "foregsyte-worker": ("job_worker.worker_runner", "worker", ["psutil"]),
-    "foregsyte": ("job_client.__main__", "client", ["typer", "rapidfuzz"]),
+    "foregsyte-api": ("job_api.__main__", "'foregsyte[api]'", ["sqlalchemy"]),
+    "foregsyte-worker": (
+        "job_worker.worker_runner",
+        "'foregsyte[worker-light]', or 'foregsyte[worker]' for a GPU",
+        ["psutil"],
+    ),
+    "foregsyte": ("job_client.__main__", "'foregsyte[client]'", ["typer", "rapidfuzz"]),
 }
 """The module of each command, its extra, and libraries that this extra alone installs, the first one imported first."""
 LIBRARIES = [library for _, _, libraries in COMMANDS.values() for library in libraries]
+
+OF_DRAWING = {"annotate": ("annotate", "JOB", "--video", str(TINY_MP4), "-o", "annotated.mp4"), "demo": ("demo",)}
+"""Command lines that need the extra `client-media`."""
 
 of_every_command = pytest.mark.parametrize("program", COMMANDS)
 
@@ -59,7 +66,47 @@ def test_a_missing_extra_is_named_in_one_line(program: str) -> None:
     _, extra, (library, *_) = COMMANDS[program]
     done = ended(program, [], missing=LIBRARIES)
     assert (done.returncode, done.stdout) == (ExitCode.USAGE, "")
-    assert done.stderr == f"{program}: {library} is not installed: pip install 'foregsyte[{extra}]'\n"
+    assert done.stderr == f"{program}: {library} is not installed: pip install {extra}\n"
+
+
+@pytest.mark.parametrize("arguments", OF_DRAWING.values(), ids=OF_DRAWING)
+@pytest.mark.parametrize("library", ["cv2", "justmytype_intl_cjk", "matplotlib"])
+def test_a_library_that_drawing_lacks_is_named_before_anything_is_done(arguments: Sequence[str], library: str) -> None:
+    done = ended("foregsyte", arguments, missing=[library])
+    assert (done.returncode, done.stdout) == (ExitCode.USAGE, "")
+    assert done.stderr == f"foregsyte: {library} is not installed: pip install 'foregsyte[client-media]'\n"
+
+
+def test_a_platform_whose_python_lacks_a_module_is_said_to_be_unsuitable() -> None:
+    done = ended("foregsyte-worker", [], missing=["resource"])
+    assert (done.returncode, done.stdout) == (ExitCode.USAGE, "")
+    line = "this command does not run on this platform, whose Python has no module resource"
+    assert done.stderr == f"foregsyte-worker: {line}\n"
+
+
+def test_a_module_of_the_project_that_is_not_there_is_not_blamed_on_an_extra() -> None:
+    done = ended("foregsyte-worker", [], missing=["job_worker.bootstrap"])
+    assert done.returncode == ExitCode.FAILURE
+    assert "pip install" not in done.stderr
+    assert "ModuleNotFoundError" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments"),
+    [("foregsyte-worker", []), *(("foregsyte", arguments) for arguments in OF_DRAWING.values())],
+    ids=["worker", *OF_DRAWING],
+)
+def test_a_library_that_the_system_lacks_is_named_with_its_package(
+    program: str, arguments: Sequence[str], tmp_path: Path
+) -> None:
+    message = "libGL.so.1: cannot open shared object file: No such file or directory"
+    (tmp_path / "cv2.py").write_text(f"raise ImportError({message!r})", encoding="utf-8")
+    done = ended(program, arguments, site=tmp_path)
+    assert (done.returncode, done.stdout) == (ExitCode.USAGE, "")
+    assert done.stderr == (
+        f"{program}: the system has no library libGL.so.1: install its package with the system's package manager, "
+        "such as libgl1 of Debian\n"
+    )
 
 
 @of_every_command
