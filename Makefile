@@ -28,14 +28,14 @@ RUN ?= $(BIN)/python
 setup: $(INSTALLED)
 
 $(INSTALLED): requirements/dev.txt pyproject.toml
-	$(PYTHON) requirements/check_python.py
+	$(PYTHON) requirements/check_python.py $(MAKECMDGOALS)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --requirement requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
 $(LIGHT)/.installed: requirements/light.txt pyproject.toml
-	$(PYTHON) requirements/check_python.py
+	$(PYTHON) requirements/check_python.py $(MAKECMDGOALS)
 	$(PYTHON) -m venv $(LIGHT)
 	$(LIGHT)/bin/python -m pip install --quiet --requirement requirements/light.txt
 	$(LIGHT)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
