@@ -1,8 +1,9 @@
-"""What the index has is what the README says of wheels, and pyproject.toml of lower bounds."""
+"""What the index has is what the README says of wheels, pyproject.toml of lower bounds, and the pins of hashes."""
 
 import re
+import shlex
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ from packaging.markers import Marker
 from packaging.utils import parse_wheel_filename
 
 from tests.support.documents import text_of
-from tests.support.pins import FILES, MACOS, PLATFORMS, Platform
+from tests.support.pins import FILES, MACOS, PLATFORMS, Pin, Platform, pins_in, pins_of
 from tests.support.ranges import declared, other_than_bounds, tried_pythons
+from tests.support.targets import commands_of
 from tests.support.version_ends import OF_THE_TESTS, uv
 
 pytestmark = [pytest.mark.integration, pytest.mark.corpus, pytest.mark.timeout(600)]
@@ -72,6 +74,23 @@ def published(file: str, folder: Path) -> Iterator[Gap]:
 @pytest.mark.parametrize("file", FILES)
 def test_the_table_of_the_readme_names_every_package_without_a_wheel_and_no_other(file: str, tmp_path: Path) -> None:
     assert set(published(file, tmp_path)) == {gap for gap in listed() if gap[0] == file}
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_file_of_pins_holds_all_that_it_needs_with_every_hash_that_the_index_has(file: str) -> None:
+    locked, needed = hashes(pins_of(file)), hashes(pins_in(resolved(file)))
+    assert locked == needed, "`make lock` adds what is missing, but hashes only to a package that has none"
+
+
+def resolved(file: str) -> str:
+    """Resolve anew what `make lock` writes to the file, at the versions that are in it; return what it would write."""
+    (command,) = [line for line in commands_of("lock") if f"--output-file requirements/{file}.txt" in line]
+    _, *arguments = shlex.split(command.replace("--output-file", "--constraint"))
+    return uv(*arguments)
+
+
+def hashes(pins: Iterable[Pin]) -> set[tuple[str, str]]:
+    return {(str(pin.requirement), digest) for pin in pins for digest in pin.hashes}
 
 
 @pytest.mark.parametrize("python", tried_pythons())
