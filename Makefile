@@ -28,14 +28,14 @@ RUN ?= $(BIN)/python
 setup: $(INSTALLED)
 
 $(INSTALLED): requirements/dev.txt pyproject.toml
-	$(PYTHON) requirements/check_python.py
+	$(PYTHON) requirements/check_python.py $(MAKECMDGOALS)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --requirement requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
 $(LIGHT)/.installed: requirements/light.txt pyproject.toml
-	$(PYTHON) requirements/check_python.py
+	$(PYTHON) requirements/check_python.py $(MAKECMDGOALS)
 	$(PYTHON) -m venv $(LIGHT)
 	$(LIGHT)/bin/python -m pip install --quiet --requirement requirements/light.txt
 	$(LIGHT)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
@@ -136,10 +136,19 @@ api: setup  ## A server on this checkout's data folder
 worker: setup  ## A worker for it
 	$(BIN)/foregsyte-worker $(if $(WEIGHTS),--yolo-weights "$(WEIGHTS)")
 
-# The same bytes whenever a commit is built: files in the wheel have the commit's time.
-wheel: export SOURCE_DATE_EPOCH := $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct))
+# The same bytes whenever and wherever a commit is built. What an earlier build left is not taken: the files are copied.
+# They have modes that no umask changes, and the commit's time, which those of a source archive have already.
+COMMITTED = $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2> /dev/null),$(shell date -r pyproject.toml +%s))
+SHIPPED = pyproject.toml README.md LICENSE NOTICE job_api job_client job_worker migrations shared
+
 wheel: setup  ## The project as one file, in dist
-	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	rm -rf build/wheel
+	mkdir -p build/wheel
+	cp -RL $(SHIPPED) build/wheel
+	chmod -R u=rwX,go=rX build/wheel
+	umask 022 && SOURCE_DATE_EPOCH=$(COMMITTED) \
+	    $(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist ./build/wheel
+	rm -rf build/wheel
 
 # For every platform and every Python that pyproject.toml names, with the hash of every file and without addresses.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-header \

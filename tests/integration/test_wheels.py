@@ -1,8 +1,9 @@
-"""For which platforms and Pythons there are wheels of all dependencies: what the README says is what the index has."""
+"""What the index has is what the README says of wheels, pyproject.toml of lower bounds, and the pins of hashes."""
 
 import re
+import shlex
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,21 @@ from packaging.markers import Marker
 from packaging.utils import parse_wheel_filename
 
 from tests.support.documents import text_of
-from tests.support.pins import FILES, PLATFORMS
-from tests.support.ranges import declared, tried_pythons
+from tests.support.pins import FILES, MACOS, PLATFORMS, Pin, Platform, pins_in, pins_of
+from tests.support.ranges import declared, other_than_bounds, tried_pythons
+from tests.support.targets import commands_of
 from tests.support.version_ends import OF_THE_TESTS, uv
 
 pytestmark = [pytest.mark.integration, pytest.mark.corpus, pytest.mark.timeout(600)]
 
+EXTRAS = {
+    "api": ["api"],
+    "client": ["client", "client-data", "client-media"],
+    "light": ["worker-light"],
+    "worker": ["worker"],
+    "dev": OF_THE_TESTS,
+}
+"""What each file of pins adds to those before it, but for the tools: their bounds are not tried."""
 EVERY = "every"
 HEADER = "| file of `requirements/` | platform | Python | no wheel of |"
 
@@ -66,23 +76,35 @@ def test_the_table_of_the_readme_names_every_package_without_a_wheel_and_no_othe
     assert set(published(file, tmp_path)) == {gap for gap in listed() if gap[0] == file}
 
 
+@pytest.mark.parametrize("file", FILES)
+def test_a_file_of_pins_holds_all_that_it_needs_with_every_hash_that_the_index_has(file: str) -> None:
+    locked, needed = hashes(pins_of(file)), hashes(pins_in(resolved(file)))
+    assert locked == needed, "`make lock` adds what is missing, but hashes only to a package that has none"
+
+
+def resolved(file: str) -> str:
+    """Resolve anew what `make lock` writes to the file, at the versions that are in it; return what it would write."""
+    (command,) = [line for line in commands_of("lock") if f"--output-file requirements/{file}.txt" in line]
+    _, *arguments = shlex.split(command.replace("--output-file", "--constraint"))
+    return uv(*arguments)
+
+
+def hashes(pins: Iterable[Pin]) -> set[tuple[str, str]]:
+    return {(str(pin.requirement), digest) for pin in pins for digest in pin.hashes}
+
+
 @pytest.mark.parametrize("python", tried_pythons())
-def test_the_lower_bounds_have_wheels_for_every_python(python: str) -> None:
-    extras = ("api", "worker-light", "worker", "client", "client-media", *OF_THE_TESTS)
-    without = {package for file, _, version, package in listed() if version == python}
+@pytest.mark.parametrize("platform", PLATFORMS, ids=lambda platform: platform.name)
+def test_the_lower_bounds_have_wheels(platform: Platform, python: str) -> None:
+    extras = [extra for file in platform.files for extra in EXTRAS[file]]
+    without = {package for _, name, version, package in listed() if (name, version) == (platform.name, python)}
     sources = [word for package in sorted(without) for word in ("--no-binary", package)]
     chosen = [word for extra in extras for word in ("--extra", extra)]
     printed = uv(
         *("pip", "compile", "--quiet", "--no-header", "--no-annotate", "--resolution", "lowest-direct"),
-        *("--only-binary", ":all:", *sources, "--python-version", python, "--python-platform", "x86_64-manylinux_2_28"),
+        *("--only-binary", ":all:", *sources, "--python-version", python, "--python-platform", platform.target),
         *("pyproject.toml", *chosen),
+        MACOSX_DEPLOYMENT_TARGET=".".join(map(str, MACOS)),
     )
-    resolved = dict(line.split("==") for line in printed.splitlines())
-    for requirement in declared(*extras, python=python):
-        (specifier,) = requirement.specifier
-        assert requirement.specifier.contains(resolved[requirement.name])
-        assert padded(resolved[requirement.name]) == padded(specifier.version), requirement
-
-
-def padded(version: str) -> str:
-    return re.sub(r"(\.0)+$", "", version)
+    lowest = dict(line.split("==") for line in printed.splitlines())
+    assert list(other_than_bounds(declared(*extras, python=python, platform=platform), lowest)) == []

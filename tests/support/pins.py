@@ -11,9 +11,11 @@ from packaging.tags import Tag, compatible_tags, cpython_tags, mac_platforms
 
 from tests.support.project_copy import ROOT
 
-__all__ = ["FILES", "PLATFORMS", "Pin", "Platform", "pins_of"]
+__all__ = ["FILES", "MACOS", "PLATFORMS", "Pin", "Platform", "pins_in", "pins_of"]
 
 FILES = ("api", "client", "light", "worker", "dev")
+MACOS = (14, 0)
+"""The lowest macOS that all of the wheels were built for; the README names it."""
 
 
 class Pin(NamedTuple):
@@ -31,8 +33,13 @@ class Pin(NamedTuple):
 @cache
 def pins_of(name: str) -> tuple[Pin, ...]:
     """Return the pins of `requirements/NAME.txt`."""
-    text = (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8").replace("\\\n", " ")
-    lines = (line.split(" --hash=") for line in text.splitlines() if line and not line.startswith("#"))
+    return pins_in((ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8"))
+
+
+def pins_in(text: str) -> tuple[Pin, ...]:
+    """Return the pins of a text in the format of these files."""
+    entries = text.replace("\\\n", " ").splitlines()
+    lines = (line.split(" --hash=") for line in entries if line and not line.startswith("#"))
     return tuple(Pin(Requirement(line[0]), tuple(part.strip() for part in line[1:])) for line in lines)
 
 
@@ -43,12 +50,14 @@ class Platform:
     Attributes:
         name: What the README calls it.
         markers: Its part of the markers' environment.
+        target: What uv calls it.
         tags: The tags of wheels for it, the best first.
         files: Which of the files it is looked at for.
     """
 
     name: str
     markers: tuple[str, str, str]
+    target: str
     tags: tuple[str, ...]
     files: tuple[str, ...] = FILES
 
@@ -84,9 +93,15 @@ def _linux_tags(machine: str, glibc: int) -> Iterator[str]:
 
 
 PLATFORMS = (
-    # The lowest C library and macOS that all of the wheels were built for: the README names them.
-    Platform("Linux x86_64", ("linux", "x86_64", "Linux"), tuple(_linux_tags("x86_64", 28))),
-    Platform("Linux aarch64", ("linux", "aarch64", "Linux"), tuple(_linux_tags("aarch64", 35))),
-    Platform("macOS arm64", ("darwin", "arm64", "Darwin"), tuple(mac_platforms((14, 0), "arm64"))),
-    Platform("Windows x86_64", ("win32", "AMD64", "Windows"), ("win_amd64",), ("api", "client")),
+    # The lowest C library that all of the wheels were built for: the README names them.
+    Platform("Linux x86_64", ("linux", "x86_64", "Linux"), "x86_64-manylinux_2_28", tuple(_linux_tags("x86_64", 28))),
+    Platform(
+        "Linux aarch64", ("linux", "aarch64", "Linux"), "aarch64-manylinux_2_35", tuple(_linux_tags("aarch64", 35))
+    ),
+    Platform(
+        "macOS arm64", ("darwin", "arm64", "Darwin"), "aarch64-apple-darwin", tuple(mac_platforms(MACOS, "arm64"))
+    ),
+    Platform(
+        "Windows x86_64", ("win32", "AMD64", "Windows"), "x86_64-pc-windows-msvc", ("win_amd64",), ("api", "client")
+    ),
 )

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
+from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from tests.support.pins import Platform
 from tests.support.project_copy import ROOT
 
 __all__ = ["declared", "other_than_bounds", "tried_pythons"]
@@ -21,18 +23,22 @@ def tried_pythons() -> list[str]:
     return [match[1] for match in found if match]
 
 
-def declared(*extras: str, python: str = "") -> list[Requirement]:
-    """Return what the project requires on a Python, by default the oldest, and what these extras add to it."""
+def declared(*extras: str, python: str = "", platform: Platform | None = None) -> list[Requirement]:
+    """Return what the project requires and what these extras add, by default on the oldest Python, on this machine."""
+    python = python or tried_pythons()[0]
     of_extras = (line for extra in extras for line in _project()["optional-dependencies"][extra])
     requirements = map(Requirement, [*_project()["dependencies"], *of_extras])
     return [
         requirement
         for requirement in requirements
-        if requirement.name != _project()["name"]
-        and (
-            requirement.marker is None or requirement.marker.evaluate({"python_version": python or tried_pythons()[0]})
-        )
+        if requirement.name != _project()["name"] and _installs(requirement.marker, python, platform)
     ]
+
+
+def _installs(marker: Marker | None, python: str, platform: Platform | None) -> bool:
+    if platform:
+        return platform.installs(marker, python)
+    return marker is None or marker.evaluate({"python_version": python})
 
 
 def other_than_bounds(requirements: Iterable[Requirement], installed: Mapping[str, str]) -> Iterator[str]:

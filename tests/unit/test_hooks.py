@@ -1,12 +1,12 @@
 """What a commit is checked with before it is made is what CI runs."""
 
 import re
-import subprocess
 
 import pytest
 import yaml
 
 from tests.support.project_copy import ROOT
+from tests.support.targets import commands_of
 
 pytestmark = pytest.mark.unit
 
@@ -15,15 +15,6 @@ HOOKS = [
     for repository in yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"]
     for hook in repository["hooks"]
 ]
-
-
-def commands_of(*targets: str) -> list[str]:
-    """Return the commands that make would run for these targets in a checkout that is set up."""
-    done = subprocess.run(
-        ["make", "--dry-run", "--old-file=.venv/.installed", *targets],
-        cwd=ROOT, capture_output=True, text=True, timeout=60, check=True,
-    )  # fmt: skip
-    return done.stdout.splitlines()
 
 
 def test_every_hook_runs_commands_of_ci() -> None:

@@ -2,7 +2,6 @@
 
 import re
 import runpy
-import subprocess
 import tomllib
 
 import pytest
@@ -12,6 +11,7 @@ from packaging.requirements import Requirement
 from tests.support.pins import FILES, PLATFORMS, pins_of
 from tests.support.project_copy import ROOT
 from tests.support.ranges import declared, other_than_bounds, tried_pythons
+from tests.support.targets import commands_of
 
 pytestmark = pytest.mark.unit
 
@@ -85,25 +85,25 @@ class TestPythons:
     def test_set_up_goes_on_with_a_python_that_is_tried(self, python: str) -> None:
         assert problem_of(tuple(map(int, python.split("."))), self.text()) == ""
 
-    @pytest.mark.parametrize("version", [(3, 10), (3, 99), (4, 0)])
-    def test_set_up_says_what_to_do_with_another(self, version: tuple[int, int]) -> None:
-        problem = problem_of(version, self.text())
-        newest = tried_pythons()[-1]
-        for words in ("this is {}.{}".format(*version), f"PYTHON=python{newest}", "pip install '.[api]'"):
-            assert words in problem
+    @pytest.mark.parametrize("version", [(3, 6), (3, 10), (3, 99), (4, 0)])
+    @pytest.mark.parametrize(("targets", "again"), [([], "setup"), (["demo"], "demo"), (["lint", "test"], "lint test")])
+    def test_set_up_says_what_to_do_with_another(
+        self, version: tuple[int, int], targets: list[str], again: str
+    ) -> None:
+        problem = problem_of(version, self.text(), targets)
+        assert "this is {}.{}".format(*version) in problem
+        assert f"`make {again} PYTHON=python{tried_pythons()[-1]}`" in problem
 
-    @pytest.mark.parametrize(("target", "variable"), [("setup", "VENV"), ("demo", "LIGHT")])
-    def test_make_looks_before_it_calls_pip(self, target: str, variable: str) -> None:
-        lines = self.typed_by_make(target, f"{variable}=.venv-absent")
-        assert lines[0] == "python3 requirements/check_python.py"
-        assert "pip" not in lines[0]
+    @pytest.mark.parametrize(("version", "offered"), [((3, 10), False), ((3, 99), True), ((4, 0), True)])
+    def test_pip_is_offered_to_a_python_that_it_installs_for(self, version: tuple[int, int], offered: bool) -> None:
+        assert ("pip install" in problem_of(version, self.text())) == offered
 
-    def typed_by_make(self, *words: str) -> list[str]:
-        done = subprocess.run(
-            ["make", "--dry-run", "--old-file=.venv/.installed", *words],
-            cwd=ROOT, capture_output=True, text=True, timeout=60, check=True,
-        )  # fmt: skip
-        return done.stdout.splitlines()
+    @pytest.mark.parametrize(
+        ("targets", "variable"), [(["setup"], "VENV"), (["demo"], "LIGHT"), (["demo", "setup"], "LIGHT"), ([], "VENV")]
+    )
+    def test_make_looks_before_it_calls_pip(self, targets: list[str], variable: str) -> None:
+        first = commands_of(*targets, f"{variable}=.venv-absent")[0]
+        assert first.split() == ["python3", "requirements/check_python.py", *targets]
 
     def text(self) -> str:
         return (ROOT / "pyproject.toml").read_text(encoding="utf-8")
