@@ -22,6 +22,12 @@ LIMITED = {
         "3:memory:/x\n2:cpu,cpuacct:/jobs\n1:name=systemd:/",
         {"cpu,cpuacct/jobs/cpu.cfs_quota_us": "200000", "cpu,cpuacct/jobs/cpu.cfs_period_us": "100000"},
     ),
+    "version 1, in another order": (
+        "2:cpuacct,cpu:/jobs",
+        {"cpu,cpuacct/jobs/cpu.cfs_quota_us": "200000", "cpu,cpuacct/jobs/cpu.cfs_period_us": "100000"},
+    ),
+    "beside what is no membership": ("\nnonsense\n0::/jobs\n\n7:cpu", {"jobs/cpu.max": "200000 100000"}),
+    "a name of other bytes": ("1:name=\udcff:/\udcff\n0::/jobs\udcff", {"jobs\udcff/cpu.max": "200000 100000"}),
 }  # fmt: skip
 """The memberships of a process that has the time of two cores or a part of the second, and its groups' files."""
 
@@ -31,6 +37,10 @@ FREE = {
     "version 1": ("1:cpu:/", {"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}),
     "another's limit": ("0::/jobs", {"others/cpu.max": "200000 100000"}),
     "unreadable": ("0::/", {"cpu.max": "something else"}),
+    "other bytes": ("0::/", {"cpu.max": "\udcff 100000"}),
+    "no period": ("0::/", {"cpu.max": "100000 0"}),
+    "no path": ("0::/\0", {"cpu.max": "max 100000"}),
+    "nothing": ("\n", {"cpu.max": "200000 100000"}),
 }
 
 
@@ -40,7 +50,7 @@ def system(root: Path, memberships: str, files: dict[str, str]) -> Path:
         files = {f"sys/fs/cgroup/{name}": text for name, text in files.items()} | {"proc/self/cgroup": memberships}
     for name, text in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text + "\n")
+        (root / name).write_bytes(os.fsencode(text + "\n"))
     return root
 
 
