@@ -19,6 +19,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import grpc
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
@@ -106,7 +107,7 @@ class Trial:
             media = host("client", "client-media", "client-data")
             try:
                 show_that_the_service_works(api, worker, [client], media, data=media)
-            except AssertionError as problem:
+            except (AssertionError, grpc.RpcError) as problem:
                 raise Failure(f"{problem}\n{api.logged()}\n{worker.logged()}") from problem
         return ""
 
