@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.project_copy import ROOT
+from tests.support.ranges import build_bounds
+from tests.support.version_ends import built_wheel
 
 pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.corpus, pytest.mark.timeout(1200)]
 
@@ -86,6 +88,13 @@ def test_a_release_that_breaks_something_turns_the_newest_versions_red(
     assert tried.returncode == 1, tried.stdout
     assert f"Python {PYTHON}, newest versions, service: FAILED: " in tried.stdout
     assert shown in tried.stdout
+
+
+def test_the_oldest_versions_are_built_by_the_lower_bound(tmp_path: Path) -> None:
+    [bound] = build_bounds()
+    with zipfile.ZipFile(built_wheel("oldest", tmp_path)) as wheel:
+        [built] = [wheel.read(name).decode() for name in wheel.namelist() if name.endswith(".dist-info/WHEEL")]
+    assert f"Generator: {bound.replace('==', ' (')})" in built
 
 
 @pytest.mark.parametrize("end", ["newest", "oldest"])

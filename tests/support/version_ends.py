@@ -2,8 +2,9 @@
 
 For each Python a fresh environment for each extra, in which nothing else is installed, and a video through the server,
 worker and client that run in them; then one with all of them and the tests' own libraries, for the unit tests and those
-that read and write videos. `newest` takes what a user is given today, `oldest` the lower bounds. What was skipped is
-printed with its reason.
+that read and write videos. `newest` takes what a user is given today, `oldest` the lower bounds, of what builds the
+project too. Of the extra `dev` only what its lock pins is tried, by who works here. What was skipped is printed with
+its reason.
 """
 
 import argparse
@@ -25,7 +26,7 @@ from packaging.version import Version
 
 from tests.support.command_hosts import Host, show_that_the_service_works
 from tests.support.project_copy import ROOT, copy_of_project
-from tests.support.ranges import declared, other_than_bounds, tried_pythons
+from tests.support.ranges import build_bounds, declared, other_than_bounds, tried_pythons
 from tests.support.working import free_port
 
 __all__ = ["OF_THE_TESTS", "STEPS", "built_wheel", "main", "uv"]
@@ -188,9 +189,16 @@ def _interpreter(version: str) -> str:
         return ""
 
 
-def built_wheel(folder: Path) -> Path:
-    """Build the project in this folder."""
-    uv("build", "--quiet", "--wheel", "--out-dir", str(folder), str(copy_of_project(folder / "project")))
+def built_wheel(end: str, folder: Path) -> Path:
+    """Build the project in this folder with one end of what may build it.
+
+    Raises:
+        Failure: It does not build, or there is no such version.
+    """
+    constraints = folder / "build.txt"
+    constraints.write_text("\n".join(build_bounds()) if end == "oldest" else "", encoding="utf-8")
+    build = ("build", "--quiet", "--wheel", "--build-constraints", str(constraints), "--out-dir", str(folder))
+    uv(*build, str(copy_of_project(folder / "project")))
     (wheel,) = folder.glob("*.whl")
     return wheel
 
@@ -212,7 +220,7 @@ def main(arguments: list[str]) -> int:
     if not found or (chosen.python and len(found) < len(pythons)):
         return 1
     with tempfile.TemporaryDirectory(prefix=f"foregsyte-{chosen.end}-") as temporary:
-        wheel = built_wheel(Path(temporary))
+        wheel = built_wheel(chosen.end, Path(temporary))
         trials = [
             Trial(chosen.end, version, python, wheel, chosen.worker, Path(temporary) / version)
             for version, python in found.items()
