@@ -1,14 +1,11 @@
 """The cores that a process may use, on every system and in every container."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from shared.process.cores import usable_cores
-from tests.conftest import ROOT
 
 pytestmark = pytest.mark.unit
 
@@ -87,14 +84,3 @@ def test_a_limit_above_the_cores_there_are_gives_no_more(monkeypatch: pytest.Mon
 def test_there_is_always_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(os, "process_cpu_count", lambda: None, raising=False)
     assert usable_cores(tmp_path) == 1
-
-
-@pytest.mark.thorough
-@pytest.mark.parametrize("program", ["job_worker.worker_runner", "job_api", "job_client"])
-def test_every_command_starts_on_a_system_that_knows_no_affinity(program: str) -> None:
-    without = "import os, runpy, sys; del os.sched_getaffinity; sys.argv = sys.argv[1:]; "
-    code = without + "runpy.run_module(sys.argv[0], run_name='__main__')"
-    done = subprocess.run(
-        [sys.executable, "-c", code, program, "--help"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stderr) == (0, "")
