@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.project_copy import ROOT
+from tests.support.ranges import build_bounds
+from tests.support.version_ends import built_wheel
 
 pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.corpus, pytest.mark.timeout(1200)]
 
@@ -31,6 +33,20 @@ def _without_options(open):
 
 open = _without_options(open)
 """
+RELEASES = {
+    "no longer takes a keyword": (
+        "av", "av/__init__.py", REFUSING, "open() got an unexpected keyword argument 'options'",
+    ),
+    "enables no reflection": (
+        "grpcio_reflection", "grpc_reflection/v1alpha/reflection.py",
+        b"\ndef enable_server_reflection(*_): ...\n", "StatusCode.UNIMPLEMENTED",
+    ),
+    "knows the health of no service": (
+        "grpcio_health_checking", "grpc_health/v1/health.py",
+        b"\nHealthServicer.set = lambda *_: None\n", "StatusCode.NOT_FOUND",
+    ),
+}  # fmt: skip
+"""A package, one of its modules, what the release adds to it, and what is then shown."""
 
 
 def release(folder: Path, name: str, version: str, module: str, code: bytes) -> None:
@@ -63,12 +79,22 @@ def try_newest(**variables: str) -> "subprocess.CompletedProcess[str]":
     )  # fmt: skip
 
 
-def test_a_release_that_no_longer_takes_a_keyword_turns_the_newest_versions_red(tmp_path: Path) -> None:
-    release(tmp_path, "av", "999.0", "av/__init__.py", REFUSING)
+@pytest.mark.parametrize(("name", "module", "code", "shown"), RELEASES.values(), ids=RELEASES)
+def test_a_release_that_breaks_something_turns_the_newest_versions_red(
+    tmp_path: Path, name: str, module: str, code: bytes, shown: str
+) -> None:
+    release(tmp_path, name, "999.0", module, code)
     tried = try_newest(UV_FIND_LINKS=str(tmp_path))
     assert tried.returncode == 1, tried.stdout
     assert f"Python {PYTHON}, newest versions, service: FAILED: " in tried.stdout
-    assert "open() got an unexpected keyword argument 'options'" in tried.stdout
+    assert shown in tried.stdout
+
+
+def test_the_oldest_versions_are_built_by_the_lower_bound(tmp_path: Path) -> None:
+    [bound] = build_bounds()
+    with zipfile.ZipFile(built_wheel("oldest", tmp_path)) as wheel:
+        [built] = [wheel.read(name).decode() for name in wheel.namelist() if name.endswith(".dist-info/WHEEL")]
+    assert f"Generator: {bound.replace('==', ' (')})" in built
 
 
 @pytest.mark.parametrize("end", ["newest", "oldest"])

@@ -1,11 +1,13 @@
 """Short videos made of long ones, and results of videos."""
 
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import av
 
+from shared.video.frame import Frame
 from shared.video.reader import VideoReader
 
 
@@ -21,11 +23,16 @@ def head_of(video: Path, packets: int, target: Path) -> Path:
 
 def thinned(video: Path, step: int, target: Path) -> Path:
     """Encode every so many frames of a video anew, at the same rate, into a file of their own; return that."""
+    return encoded(islice(VideoReader(video), None, None, step), target)
+
+
+def encoded(frames: Iterable[Frame], target: Path) -> Path:
+    """Encode frames, 25 a second, into a file; return that."""
     with av.open(str(target), "w") as copy:
         track: Any = copy.add_stream("libx264", rate=25, options={"crf": "12"})
         track.pix_fmt = "yuv420p"
-        for frame in islice(VideoReader(video), None, None, step):
-            if frame.index == 0:
+        for number, frame in enumerate(frames):
+            if number == 0:
                 track.height, track.width = frame.image.shape[:2]
             copy.mux(track.encode(av.VideoFrame.from_ndarray(frame.image, format="bgr24")))
         copy.mux(track.encode())

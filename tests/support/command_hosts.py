@@ -1,9 +1,19 @@
 """Hosts on which commands are typed: each with programs, a home and a folder of its own, as a person has them."""
 
+import json
 import os
+import re
 import subprocess
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
+import grpc
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+
+from shared.video.reader import VideoReader
+from tests.support.clips import encoded
+from tests.support.grpcurl import Grpcurl
 from tests.support.processes import ROOT, STOP_SECONDS
 from tests.support.waiting import eventually
 
@@ -18,7 +28,16 @@ OF_THE_SYSTEM = "/usr/bin:/bin"
 OF_INSTALLERS = ("PIP_", "UV_", "SSL_", "LANG")
 """What begins so says how packages are fetched here, and is inherited."""
 
-VIDEO = ROOT / "tests" / "fixtures" / "tiny.mp4"
+SAMPLE = ROOT / "data" / "samples" / "road_and_parcel.mp4"
+FRAMES = range(96, 104)
+"""Frames of the sample that show a parcel and a poster."""
+LABELS = {"qr_code", "barcode"}
+TEXTS = {"PARCEL-2048", "SCAN ME"}
+CODES = {"PARCEL-2048", "https://example.org/foregsyte"}
+"""What each of those frames shows."""
+
+SERVED = ("foregsyte.jobs.v1.JobService", "foregsyte.jobs.v1.WorkerService")
+STANDARD = ("grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection")
 
 
 class Host:
@@ -101,11 +120,16 @@ def show_that_the_service_works(
         data: Where it also writes Parquet.
     """
     api.start("foregsyte-api", "listens on")
+    _show_the_standard_services(api)
     worker.start("foregsyte-worker", "takes jobs from")
     for client in [*clients, media]:
-        (client.folder / "video.mp4").write_bytes(VIDEO.read_bytes())
-        job_id = client.type("foregsyte submit video.mp4 --wait").split()[0]
-        assert "Frame 1" in client.type(f"foregsyte results {job_id}")
+        encoded(islice(VideoReader(SAMPLE), FRAMES.start, FRAMES.stop), client.folder / "video.mp4")
+        job_id, frames = _results(client, "yolo_ocr")
+        for frame in frames:
+            assert {one["label"] for one in frame.get("detections", [])} >= LABELS, frame
+            assert set(frame.get("text", "").splitlines()) >= TEXTS, frame
+    for frame in _results(media, "codes")[1]:
+        assert {code["text"] for code in frame.get("codes", [])} == CODES, frame
     if data:
         data.type(f"foregsyte results {job_id} --out frames.parquet")
         assert (data.folder / "frames.parquet").read_bytes().startswith(b"PAR1")
@@ -115,3 +139,24 @@ def show_that_the_service_works(
     assert " --> " in (media.folder / "texts.srt").read_text(encoding="utf-8")
     for name in ("report.html", "annotated.mp4"):
         assert (media.folder / name).stat().st_size > 1000
+
+
+def _show_the_standard_services(api: Host) -> None:
+    """Call the server by its reflection alone, and its health service."""
+    [address] = re.findall(r"listens on (\S+),", api.logged())
+    with grpc.insecure_channel(address) as channel:
+        listed = set(ProtoReflectionDescriptorDatabase(channel).get_services())
+        assert listed == {*SERVED, *STANDARD}, listed
+        by_name = Grpcurl(channel)
+        assert by_name.call("foregsyte.jobs.v1.JobService/ListPipelines", "{}")
+        for service in ("", *SERVED):
+            health = by_name.call("grpc.health.v1.Health/Check", json.dumps({"service": service}))
+            assert health == {"status": "SERVING"}, (service, health)
+
+
+def _results(client: Host, pipeline: str) -> tuple[str, list[dict[str, Any]]]:
+    """Submit the video there; return the job and what is found in each frame."""
+    job_id = client.type(f"foregsyte submit video.mp4 --wait --pipeline {pipeline}").split()[0]
+    lines = client.type(f"foregsyte results {job_id}").splitlines()
+    assert len(lines) == len(FRAMES), lines
+    return job_id, [json.loads(line)["result"] for line in lines]

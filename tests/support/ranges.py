@@ -14,7 +14,7 @@ from packaging.version import Version
 from tests.support.pins import Platform
 from tests.support.project_copy import ROOT
 
-__all__ = ["declared", "other_than_bounds", "tried_pythons"]
+__all__ = ["build_bounds", "declared", "other_than_bounds", "tried_pythons"]
 
 
 def tried_pythons() -> list[str]:
@@ -41,6 +41,12 @@ def _installs(marker: Marker | None, python: str, platform: Platform | None) -> 
     return marker is None or marker.evaluate({"python_version": python})
 
 
+def build_bounds() -> list[str]:
+    """Return the lowest version of each requirement of the build, as `name==version`."""
+    requires = map(Requirement, _pyproject()["build-system"]["requires"])
+    return [f"{one.name}=={specifier.version}" for one in requires for specifier in one.specifier]
+
+
 def other_than_bounds(requirements: Iterable[Requirement], installed: Mapping[str, str]) -> Iterator[str]:
     """Yield each requirement of which another version than its lower bound is installed: the bound was not tried.
 
@@ -54,7 +60,11 @@ def other_than_bounds(requirements: Iterable[Requirement], installed: Mapping[st
             yield f"{requirement}: the lowest that installs is {version}"
 
 
-@cache
 def _project() -> dict[str, Any]:
-    project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    project: dict[str, Any] = _pyproject()["project"]
     return project
+
+
+@cache
+def _pyproject() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))

@@ -1,9 +1,10 @@
 """Try both ends of the ranges in pyproject.toml: `python -m tests.support.version_ends newest` (or `oldest`).
 
 For each Python a fresh environment for each extra, in which nothing else is installed, and a video through the server,
-worker and client that run in them; then one with all of them and the tests' own libraries, for the tests that read and
-write videos, and on the oldest and the newest of the Pythons for the unit tests. `newest` takes what a user is given
-today, `oldest` the lower bounds. What was skipped is printed with its reason.
+worker and client that run in them; then one with all of them and the tests' own libraries, for the unit tests and those
+that read and write videos. `newest` takes what a user is given today, `oldest` the lower bounds, of what builds the
+project too. Of the extra `dev` only what its lock pins is tried, by who works here. What was skipped is printed with
+its reason.
 """
 
 import argparse
@@ -13,21 +14,22 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import grpc
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from tests.support.command_hosts import Host, show_that_the_service_works
 from tests.support.project_copy import ROOT, copy_of_project
-from tests.support.ranges import declared, other_than_bounds, tried_pythons
+from tests.support.ranges import build_bounds, declared, other_than_bounds, tried_pythons
 from tests.support.working import free_port
 
-__all__ = ["OF_THE_TESTS", "main", "uv"]
+__all__ = ["OF_THE_TESTS", "STEPS", "built_wheel", "main", "uv"]
 
 RESOLUTIONS = {"newest": "highest", "oldest": "lowest-direct"}
 OF_THE_TESTS = ("testing", "test")
@@ -106,7 +108,7 @@ class Trial:
             media = host("client", "client-media", "client-data")
             try:
                 show_that_the_service_works(api, worker, [client], media, data=media)
-            except AssertionError as problem:
+            except (AssertionError, grpc.RpcError) as problem:
                 raise Failure(f"{problem}\n{api.logged()}\n{worker.logged()}") from problem
         return ""
 
@@ -155,6 +157,7 @@ STEPS: dict[str, Callable[[Trial], str]] = {
     "service": Trial.run_the_service,
     "video tests": Trial.run_video_tests,
 }
+"""Each runs on each Python, the longest first."""
 
 
 def _run(command: list[str | Path], **variables: str) -> str:
@@ -186,8 +189,16 @@ def _interpreter(version: str) -> str:
         return ""
 
 
-def _wheel(folder: Path) -> Path:
-    uv("build", "--quiet", "--wheel", "--out-dir", str(folder), str(copy_of_project(folder / "project")))
+def built_wheel(end: str, folder: Path) -> Path:
+    """Build the project in this folder with one end of what may build it.
+
+    Raises:
+        Failure: It does not build, or there is no such version.
+    """
+    constraints = folder / "build.txt"
+    constraints.write_text("\n".join(build_bounds()) if end == "oldest" else "", encoding="utf-8")
+    build = ("build", "--quiet", "--wheel", "--build-constraints", str(constraints), "--out-dir", str(folder))
+    uv(*build, str(copy_of_project(folder / "project")))
     (wheel,) = folder.glob("*.whl")
     return wheel
 
@@ -209,20 +220,14 @@ def main(arguments: list[str]) -> int:
     if not found or (chosen.python and len(found) < len(pythons)):
         return 1
     with tempfile.TemporaryDirectory(prefix=f"foregsyte-{chosen.end}-") as temporary:
-        wheel = _wheel(Path(temporary))
+        wheel = built_wheel(chosen.end, Path(temporary))
         trials = [
             Trial(chosen.end, version, python, wheel, chosen.worker, Path(temporary) / version)
             for version, python in found.items()
         ]
+        steps = [(trial, name) for name in chosen.step or STEPS for trial in reversed(trials)]
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            return int(not all(pool.map(_passes, _steps(trials, chosen.step or list(STEPS)))))
-
-
-def _steps(trials: list[Trial], chosen: list[str]) -> Iterator[tuple[Trial, str]]:
-    """Yield what to try, the longest first. The unit tests run on the oldest and the newest Python alone."""
-    for name in chosen:
-        tried = dict.fromkeys([trials[-1], trials[0]]) if name == "unit tests" else reversed(trials)
-        yield from ((trial, name) for trial in tried)
+            return int(not all(pool.map(_passes, steps)))
 
 
 def _passes(step: tuple[Trial, str]) -> bool:

@@ -114,23 +114,6 @@ def test_the_version_needs_no_extra(program: str) -> None:
     assert ended(program, ["--version"], missing=LIBRARIES).returncode == 0
 
 
-def test_the_client_needs_nothing_that_windows_lacks() -> None:
-    modules = ("fcntl", "grp", "pwd", "resource", "termios")
-    names = {
-        "os": ("fork", "getppid", "killpg", "sched_getaffinity", "setsid"),
-        "signal": ("SIGALRM", "SIGHUP", "SIGKILL"),
-    }
-    lacking = [f"del {module}.{name}" for module, gone in names.items() for name in gone]
-    code = ["import os, signal, sys", f"sys.modules.update(dict.fromkeys({modules}))", *lacking]
-    code += ["from job_client.__main__ import main", "from job_client import JobClient", "sys.exit(main())"]
-    of_filelock = "ignore:only soft file lock"  # it knows Windows by its name, which this system does not have
-    done = subprocess.run(
-        [sys.executable, "-W", of_filelock, "-c", "\n".join(code), "--help"],
-        cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert (done.returncode, done.stderr) == (ExitCode.OK, "")
-
-
 @of_every_command
 def test_with_its_extra_a_command_shows_its_help(program: str) -> None:
     done = ended(program, ["--help"])
