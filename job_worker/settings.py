@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import BeforeValidator, DirectoryPath, Field, FilePath, NonNegativeInt, PositiveInt, model_validator
 from pydantic_settings import NoDecode
 
+from job_worker.detection.input_side import USUAL_INPUT_SIDE, InputSide
 from shared.pipelines.catalogue import BUILT_IN_PIPELINES
 from shared.pipelines.profiles import Profile
 from shared.pipelines.settings import PipelineNames, PipelineSettings
@@ -23,10 +24,11 @@ USUAL_CONFIDENCE = 0.25
 BUNDLED_CONFIDENCE = 0.5
 """Where the bundled detector finds about as much as anywhere on rendered frames, with few false detections."""
 
-USUAL_IMAGE_SIZE = 640
-"""Ultralytics' own default."""
-BUNDLED_IMAGE_SIZE = 768
-"""Where the bundled detector finds small plates and signs that it misses at 640, for a few milliseconds a frame."""
+BUNDLED_INPUT_SIDE = InputSide(768, 960)
+"""Of the bundled detector: at 960 it finds far plates and signs that it misses at 768, but misses captions of small
+frames that it finds at 768."""
+FAST_INPUT_SIDE = InputSide.fixed(768)
+"""The same in the profile `fast`: a network's time grows with the square."""
 
 
 def _split_paths(value: object) -> object:
@@ -93,7 +95,8 @@ class WorkerSettings(PipelineSettings):
     yolo_iou: float = Field(0.7, ge=0, le=1, description="Overlap above which two boxes are one object.")
     yolo_image_size: PositiveInt | None = Field(
         None,
-        description="Side that frames are fitted into for detection, in pixels; default: 640, bundled detector 768.",
+        description="Side that frames are fitted into for detection, in pixels; default: 640; bundled detector: a "
+        "quarter more than the frame's longer side, from 768 to 960 (fast: 768).",
     )
     ocr_detection_model: str = Field("", description="Text detection: a PaddleOCR model's folder or name.")
     ocr_recognition_model: str = Field("", description="Text recognition: a PaddleOCR model's folder or name.")
@@ -148,11 +151,13 @@ class WorkerSettings(PipelineSettings):
         return USUAL_CONFIDENCE if self.yolo_weights else BUNDLED_CONFIDENCE
 
     @property
-    def resolved_image_size(self) -> int:
-        """Side that frames are fitted into for detection, in pixels: the setting, or what suits the detector."""
+    def resolved_input_side(self) -> InputSide:
+        """Side that frames are fitted into for detection: the setting, or what suits the detector and the profile."""
         if self.yolo_image_size is not None:
-            return self.yolo_image_size
-        return USUAL_IMAGE_SIZE if self.yolo_weights else BUNDLED_IMAGE_SIZE
+            return InputSide.fixed(self.yolo_image_size)
+        if self.yolo_weights:
+            return USUAL_INPUT_SIDE
+        return FAST_INPUT_SIDE if self.profile is Profile.fast else BUNDLED_INPUT_SIDE
 
     @property
     def resolved_threads(self) -> int:

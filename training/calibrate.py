@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from job_worker.settings import BUNDLED_IMAGE_SIZE
+from job_worker.settings import BUNDLED_INPUT_SIDE
 from training.boxes import CLASSES
 from training.evaluate import Finder, Found, judge
 from training.labelled import rendered_frames
@@ -112,9 +112,8 @@ def main() -> None:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--dataset", type=Path, required=True, help="a rendered dataset; its val part is used")
     parser.add_argument("--to", type=Path, required=True, help="the checkpoint to write")
-    parser.add_argument("--imgsz", type=int, default=BUNDLED_IMAGE_SIZE, help="the longer side of the images")
     given = parser.parse_args()
-    find = Finder(given.checkpoint, given.imgsz, "cpu")
+    find = Finder(given.checkpoint, BUNDLED_INPUT_SIDE, "cpu")
     stills = [judge(find, frame) for frame in rendered_frames(given.dataset, "calibrate")]
     empty = [find(frame) for frame in rendered_frames(given.dataset, "val") if frame.is_empty]
     lines = lines_of(empty, stills)

@@ -15,7 +15,8 @@ from typing import Any, cast
 import numpy as np
 
 from benchmarks.measuring import command_line, save, show_table
-from job_worker.settings import BUNDLED_CONFIDENCE, BUNDLED_IMAGE_SIZE
+from job_worker.detection.input_side import InputSide
+from job_worker.settings import BUNDLED_CONFIDENCE, BUNDLED_INPUT_SIDE
 from training.boxes import CLASSES, Box, overlap_of_union
 from training.labelled import LabelledFrame, real_frames, rendered_frames
 from training.photographs import SOURCES
@@ -100,15 +101,17 @@ def _average_precisions(answers: list[tuple[Found, bool]], labelled: Counter[str
 class Finder:
     """Runs weights by way of Ultralytics."""
 
-    def __init__(self, weights: Path, image_size: int, device: str) -> None:
+    def __init__(self, weights: Path, input_side: InputSide, device: str) -> None:
         from ultralytics.models.yolo import YOLO
 
         self._model = YOLO(str(weights), task="detect")
-        self._settings: dict[str, Any] = {"imgsz": image_size, "device": device, "conf": LEAST_CONFIDENCE, "iou": 0.7}
+        self._input_side = input_side
+        self._settings: dict[str, Any] = {"device": device, "conf": LEAST_CONFIDENCE, "iou": 0.7}
 
     def __call__(self, frame: LabelledFrame) -> list[Found]:
         """Return what is found, the highest confidence first."""
-        (result,) = cast("list[Any]", self._model.predict(frame.image, verbose=False, **self._settings))
+        side = self._input_side.of(*frame.image.shape[:2])
+        (result,) = cast("list[Any]", self._model.predict(frame.image, imgsz=side, verbose=False, **self._settings))
         rows = result.boxes.data.cpu().numpy().tolist()
         return sorted(((Box(CLASSES[int(row[5])], *row[:4]), row[4]) for row in rows), key=lambda found: -found[1])
 
@@ -143,11 +146,12 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, default=Path("data/models/text_carriers.pt"))
     parser.add_argument("--dataset", type=Path, help="a dataset; its parts test and validate are used")
     parser.add_argument("--videos", type=Path, help="the folder with the videos of labels/real_frames.json")
-    parser.add_argument("--imgsz", type=int, default=BUNDLED_IMAGE_SIZE, help="the longer side of the images")
+    parser.add_argument("--imgsz", type=int, help="the longer side of all images; by default as a worker chooses it")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--out", type=Path, help="save the numbers to this JSON file")
     given = parser.parse_args()
-    find = Finder(given.weights, given.imgsz, given.device)
+    input_side = InputSide.fixed(given.imgsz) if given.imgsz else BUNDLED_INPUT_SIDE
+    find = Finder(given.weights, input_side, given.device)
     report = {}
     if given.dataset:
         report["rendered"] = evaluate(find, rendered_frames(given.dataset))

@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from job_worker.settings import BUNDLED_IMAGE_SIZE
+from job_worker.settings import BUNDLED_INPUT_SIDE
 from training.boxes import CLASSES
 
 NAME = "text_carriers"
@@ -49,7 +49,7 @@ def _write_checkpoint(checkpoint: Path, shipped: Path) -> None:
 
     network: Any = YOLO(str(checkpoint)).model
     network = network.float().eval()
-    settings = {"task": "detect", "imgsz": BUNDLED_IMAGE_SIZE}
+    settings = {"task": "detect", "imgsz": BUNDLED_INPUT_SIDE.most}
     network.names, network.args = dict(enumerate(CLASSES)), settings
     network.yaml.pop("yaml_file", None)
     for name in LOCAL:
@@ -68,7 +68,9 @@ def _write_openvino(shipped: Path, target: Path) -> None:
     target.mkdir()
     with tempfile.TemporaryDirectory() as temporary:
         network = YOLO(shutil.copy(shipped, temporary))
-        exported = network.export(format="openvino", dynamic=True, half=True, imgsz=BUNDLED_IMAGE_SIZE, verbose=False)
+        exported = network.export(
+            format="openvino", dynamic=True, half=True, imgsz=BUNDLED_INPUT_SIDE.most, verbose=False
+        )
         for name in (f"{NAME}.xml", f"{NAME}.bin"):
             shutil.copyfile(Path(exported) / name, target / name)
         metadata = yaml.safe_load((Path(exported) / "metadata.yaml").read_text(encoding="utf-8"))

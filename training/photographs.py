@@ -13,7 +13,6 @@ from typing import Any
 import cv2
 import numpy as np
 
-from job_worker.settings import BUNDLED_IMAGE_SIZE
 from training.boxes import Box, read_boxes
 from training.labelled import LabelledFrame
 from training.scenes.chance import Rng, choose, log_uniform
@@ -23,6 +22,9 @@ from training.scenes.patch import Pixels
 
 SOURCES = {"plates": ("license_plate", "traffic_sign"), "signs": ("traffic_sign", "license_plate")}
 """By folder: the class that is labelled, and the one that is not."""
+
+TRAINED_SIZE = 768
+"""The longer side of the images that the network is trained on: between the sizes in which a worker looks at frames."""
 
 SCENE = 20
 """So many photographs in a row belong to the same part, because neighbours may show the same street."""
@@ -86,7 +88,7 @@ def varied(number: int, frame: LabelledFrame, painter: Painter, cutouts: Cutouts
 def _whole(frame: LabelledFrame) -> tuple[Pixels, list[Box], list[Box]]:
     """Return all of a photograph in the size in which the detector sees it."""
     height, width = frame.image.shape[:2]
-    scale = BUNDLED_IMAGE_SIZE / max(width, height)
+    scale = TRAINED_SIZE / max(width, height)
     size = round(width * scale), round(height * scale)
     pixels = cv2.resize(frame.image[..., ::-1], size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
     boxes, ignored = (
@@ -108,7 +110,7 @@ def _window(rng: Rng, frame: LabelledFrame) -> tuple[Pixels, list[Box], list[Box
         box = choose(rng, frame.boxes)
         x = float(np.clip((box.x1 + box.x2) / 2 - width * rng.uniform(0.1, 0.9), 0, full_width - width))
         y = float(np.clip((box.y1 + box.y2) / 2 - height * rng.uniform(0.1, 0.9), 0, full_height - height))
-    scale = BUNDLED_IMAGE_SIZE / max(width, height)
+    scale = TRAINED_SIZE / max(width, height)
     size = round(width * scale), round(height * scale)
     shift = np.array([[scale, 0, -x * scale], [0, scale, -y * scale]])
     pixels = cv2.warpAffine(frame.image[..., ::-1], shift, size, flags=cv2.INTER_LINEAR)

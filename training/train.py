@@ -17,10 +17,10 @@ from ultralytics.engine.trainer import BaseTrainer
 from ultralytics.models.yolo import YOLO
 from ultralytics.models.yolo.detect import DetectionTrainer
 
-from job_worker.settings import BUNDLED_IMAGE_SIZE
 from shared.process.cores import usable_cores
 from training.boxes import NUMBERED
 from training.loss import KnownLoss
+from training.photographs import TRAINED_SIZE
 
 ARCHITECTURE = "yolo11n.yaml"
 SEED = 0
@@ -128,7 +128,7 @@ def main() -> None:
     parser.add_argument("--device", default="0" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--hours", type=float, dest="time", help="train for so long instead of a number of epochs")
-    parser.add_argument("--imgsz", type=int, default=BUNDLED_IMAGE_SIZE, help="the longer side of the images")
+    parser.add_argument("--imgsz", type=int, default=TRAINED_SIZE, help="the longer side of the images")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--lr0", type=float, default=RECIPE["lr0"], help="the learning rate to begin with")
     warmup = RECIPE["warmup_epochs"]

@@ -11,6 +11,7 @@ import numpy as np
 import yaml
 
 from job_worker.detection.base import DEFAULT_LIMITS, DetectionLimits, detection_of
+from job_worker.detection.input_side import USUAL_INPUT_SIDE, InputSide
 from job_worker.detection.letterbox import Letterbox, letterbox
 from job_worker.detection.nms import ROW_COLUMNS, non_maximum_suppression
 from job_worker.errors import ModelLoadError
@@ -29,7 +30,7 @@ class OpenVinoDetector:
         weights: A `*_openvino_model` folder or an ONNX file.
         precision: The number type that it computes in.
         threads: CPU threads, at least 1. Each computes an image of its own, which is faster than several for one image.
-        image_size: Long side of the network's input in pixels; a network exported for one size keeps that size.
+        input_side: Long side of the network's input; a network exported for one size keeps that size.
 
     Raises:
         ModelLoadError: The network cannot be loaded or does not find objects.
@@ -37,13 +38,15 @@ class OpenVinoDetector:
 
     batch_size = 1  # one image for each core is faster than several images in one request
 
-    def __init__(self, weights: Path, precision: Precision, threads: int, image_size: int = 640) -> None:
+    def __init__(
+        self, weights: Path, precision: Precision, threads: int, input_side: InputSide = USUAL_INPUT_SIDE
+    ) -> None:
         self.concurrency = threads
         try:
             self._network = read_model(next(weights.glob("*.xml"), weights))
             self._names, self._stride = _described(weights, self._network)
             self._fixed_size = _fixed_size(self._network)
-            self._image_size = image_size
+            self._input_side = input_side
             self._model = PerShapeModel(self._with_input_size, precision)
             self._check_output()
         except Exception as error:
@@ -87,7 +90,8 @@ class OpenVinoDetector:
     def _letterbox(self, image: Image) -> Letterbox:
         if self._fixed_size:
             return letterbox(image, *self._fixed_size)
-        return letterbox(image, self._image_size, self._image_size, self._stride)
+        side = self._input_side.of(*image.shape[:2])
+        return letterbox(image, side, side, self._stride)
 
     def _with_input_size(self, height: int, width: int) -> Any:
         """Return the network for one input size; it takes BGR bytes and scales the values itself."""

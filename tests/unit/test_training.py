@@ -7,12 +7,11 @@ import cv2
 import numpy as np
 import pytest
 
-from job_worker.settings import BUNDLED_IMAGE_SIZE
 from training.boxes import CLASSES, NUMBERED, Box, label_lines
 from training.build_dataset import JPEG_QUALITY, SEEDS, build_dataset
 from training.labelled import REAL_FRAMES, rendered_frames
 from training.materials import Materials, find_materials
-from training.photographs import PARTS, SCENE, SOURCES, photographs, varied
+from training.photographs import PARTS, SCENE, SOURCES, TRAINED_SIZE, photographs, varied
 from training.scenes.backgrounds import Backgrounds
 from training.scenes.captions import Captions, put_caption
 from training.scenes.codes import barcode_label, bars, qr_code, qr_label
@@ -247,7 +246,7 @@ def test_a_photograph_is_varied_and_its_labels_go_with_it(photos: Path, painter:
     for frame, variant in zip(frames, variants, strict=True):
         known, unknown = SOURCES[frame.name.split("_")[0]]
         height, width = variant.pixels.shape[:2]
-        assert max(height, width) == BUNDLED_IMAGE_SIZE
+        assert max(height, width) == TRAINED_SIZE
         assert variant.ignored[-1].label == unknown
         assert variant.ignored[-1].area == pytest.approx(height * width)
         assert any(box.label == known for box in (*variant.boxes, *variant.ignored)) or not variant.boxes
