@@ -3,6 +3,7 @@
 import itertools
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -83,6 +84,43 @@ def test_an_unknown_operator_is_named(models: TextModelFolders) -> None:
     network = openvino.Model([opset13.result(opset13.atanh(data))], [data], "unknown")
     with pytest.raises(ValueError, match="operators that are not known: Atanh"):
         TorchNetwork(network)
+
+
+def normalisation(features: int) -> Any:
+    """A network that normalises over its last axis, with the operators of PaddleOCR's."""
+    import openvino
+    from openvino import opset13
+
+    data = opset13.parameter([-1, -1, features], openvino.Type.f32)
+    last = opset13.constant(np.array([-1]))
+    away = opset13.subtract(data, opset13.reduce_mean(data, last, True))
+    squares = opset13.power(away, opset13.constant(np.float32(2)))
+    variance = opset13.add(opset13.reduce_mean(squares, last, True), opset13.constant(np.float32(1e-5)))
+    return openvino.Model([opset13.result(opset13.divide(away, opset13.sqrt(variance)))], [data], "normalisation")
+
+
+def test_large_values_are_normalised_in_16_bits_as_in_32() -> None:
+    data = torch.from_numpy(9000 * noise(1, 8, 120)).half()  # sharp edges everywhere give such values
+    with torch.inference_mode():
+        expected = TorchNetwork(normalisation(120))(data.float())
+        found = TorchNetwork(normalisation(120)).half()(data)
+    assert found.dtype == torch.float16
+    assert expected.abs().max() > 1.5
+    assert (found.float() - expected).abs().max() < 2e-3  # the last of the bits of numbers up to 2 is worth 1e-3
+
+
+def test_features_of_a_chessboard_of_pixels_are_normalised_in_16_bits(models: TextModelFolders) -> None:
+    import openvino
+    from openvino import opset13
+
+    network = read_model(models.recognition / "inference.onnx")
+    quotients = (node for node in network.get_ordered_ops() if node.get_type_name() == "Divide")
+    normalised = next(node for node in quotients if node.input_value(1).get_node().get_type_name() == "Sqrt")
+    network = openvino.Model([opset13.result(normalised)], network.get_parameters(), "up to a normalisation")
+    board = np.indices((48, 64)).sum(0) % 2 * 2.0 - 1
+    with torch.inference_mode():
+        found = TorchNetwork(network).half()(torch.from_numpy(np.tile(board, (1, 3, 1, 1))).half()).float()
+    assert found.square().mean(-1).numpy() == pytest.approx(1, abs=0.01)
 
 
 def compare(found: list[TextLine], expected: list[TextLine]) -> None:
