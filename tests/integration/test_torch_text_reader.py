@@ -12,6 +12,7 @@ import psutil
 import pytest
 import torch
 
+from job_worker.errors import ModelLoadError
 from job_worker.inference.openvino_models import read_model
 from job_worker.inference.torch_calls import TorchModel
 from job_worker.inference.torch_network import TorchNetwork
@@ -181,9 +182,27 @@ def test_images_that_are_read_side_by_side_and_in_another_order_have_the_lines_t
     images = [np.full((96, 256, 3), shade, np.uint8) for shade in (200, 230, 255)]
     for text, image in zip(texts, images, strict=True):
         cv2.putText(image, text, (20, 64), cv2.FONT_HERSHEY_SIMPLEX, 1.5, (0, 0, 0), 3)
-    sizes = BatchSizes(pixels=2 * images[0].size // 3, lines=3)
+    sizes = BatchSizes(pixels=2 * images[0].size // 3, lines=3, tries_largest=False)
     one_by_one, together = (TorchTextReader(models, FAST, threads, "cpu", sizes) for threads in (1, 2))
     alone = [one_by_one.read(image) for image in images]
     assert [[line.text for line in lines] for lines in alone] == [[text] for text in texts]
     with ThreadPoolExecutor(together.concurrency) as pool:
         assert [*pool.map(together.read, images[::-1])] == alone[::-1]
+
+
+def test_a_card_that_has_no_memory_for_the_largest_image_of_a_profile_is_known_at_the_start(
+    models: TextModelFolders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = BatchSizes(lines=1)
+
+    def with_little_memory(_: HeatMap, images: torch.Tensor) -> tuple[torch.Tensor]:
+        if images[..., 0].numel() > sizes.pixels:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return (torch.zeros(images.shape[:3]),)
+
+    monkeypatch.setattr(HeatMap, "forward", with_little_memory)
+    TorchTextReader(models, FAST, 1, "cpu", sizes)
+    with pytest.raises(
+        ModelLoadError, match=r"cpu has too little memory for an image of 4000x4000 pixels .* --profile\.$"
+    ):
+        TorchTextReader(models, EXACT, 1, "cpu", sizes)
