@@ -12,6 +12,7 @@ import psutil
 import pytest
 import torch
 
+from benchmarks.text_clip import write_text_clip
 from job_worker.errors import ModelLoadError
 from job_worker.inference.openvino_models import read_model
 from job_worker.inference.torch_calls import TorchModel
@@ -33,6 +34,8 @@ SAMPLES = (("car_num_plate_uz.mp4", 130), ("screen_recording_mikochi.mp4", 30))
 PART = np.s_[:464, :848]
 CLIPS = ("cricket_ball_tracking.mp4", "people_walking_1080p.mp4")  # on a screen corners can differ by one pixel
 FRAMES_A_CLIP = 20
+CLIP_FRAMES = 2
+"""Frames of the rendered clip; all are looked at."""
 SHAPES = 12
 MAX_BYTES_A_SHAPE = 5 << 19
 """Torch itself keeps about a megabyte for a shape; a copy of the network would be 2.5 more."""
@@ -118,7 +121,7 @@ def test_features_of_a_chessboard_of_pixels_are_normalised_in_16_bits(models: Te
     quotients = (node for node in network.get_ordered_ops() if node.get_type_name() == "Divide")
     normalised = next(node for node in quotients if node.input_value(1).get_node().get_type_name() == "Sqrt")
     network = openvino.Model([opset13.result(normalised)], network.get_parameters(), "up to a normalisation")
-    board = np.indices((48, 64)).sum(0) % 2 * 2.0 - 1
+    board = np.indices((48, 32)).sum(0) % 2 * 2.0 - 1
     with torch.inference_mode():
         found = TorchNetwork(network).half()(torch.from_numpy(np.tile(board, (1, 3, 1, 1))).half()).float()
     assert found.square().mean(-1).numpy() == pytest.approx(1, abs=0.01)
@@ -138,6 +141,17 @@ def test_exact_lines_are_those_of_openvino(models: TextModelFolders, corpus: Pat
         expected = reference.read(image)
         assert expected
         compare(ours.read(image), expected)
+
+
+def test_exact_lines_of_a_rendered_clip_are_those_of_openvino(models: TextModelFolders, tmp_path: Path) -> None:
+    clip = tmp_path / "text.mp4"
+    write_text_clip(clip, CLIP_FRAMES)
+    ours = TorchTextReader(models, EXACT, 1, "cpu", ONE_AT_A_TIME)
+    reference = OpenVinoTextReader(models, EXACT, 1)
+    for one in VideoReader(clip):
+        expected = reference.read(one.image[PART])
+        assert expected
+        compare(ours.read(one.image[PART]), expected)
 
 
 @pytest.mark.corpus
