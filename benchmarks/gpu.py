@@ -2,13 +2,15 @@
 
 Each profile with `--device cpu` and `--device auto`, on a street and on a clip full of text: frames a second, the share
 of the cores and of the GPU that is busy, memory, seconds until the models are loaded, agreement with the CPU's lines
-and boxes, and what the videos' judge counts. It needs neither network, nor server, nor PaddleOCR.
+and boxes, and what the videos' judge counts. It needs neither network, nor server, nor PaddleOCR, nor videos: where the
+street of `../shared/videos` is absent, the bundled sample takes its place. A variant that fails does not end it.
 """
 
 import itertools
 import json
 import multiprocessing
 import subprocess
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -21,14 +23,15 @@ from shutil import which
 from statistics import mean
 from typing import Any
 
-from benchmarks.measuring import Rows, command_line, machine, peak_bytes, save, show_table
+from benchmarks.measuring import Rows, command_line, machine, peak_bytes, show_table, write_report
 from benchmarks.pipeline import STREET
-from benchmarks.pipeline_variants import Setup, line_forgetter, pipeline_of
+from benchmarks.pipeline_variants import Setup, VariantError, line_forgetter, pipeline_of, result_of
 from benchmarks.quality import Content, found, known_videos
-from benchmarks.small_videos import OUTSIDE
+from benchmarks.small_videos import OUTSIDE, ROOT
 from benchmarks.text_clip import text_clip_content, write_text_clip
 from shared.pipelines.profiles import Profile
 from shared.process.cores import usable_cores
+from shared.results import encode_frame
 from shared.video.frame import Frame
 
 DEVICES = ("cpu", "auto")
@@ -38,8 +41,14 @@ SAMPLES_MS = 100
 SAME_PLACE_PIXELS = 2.0
 """A box is the same on two devices if none of its sides is further away."""
 
+COMPARED_FRAMES, COMPARED_EACH = 20, 12
+"""How many frames of a video are compared, and one of how many."""
+SAMPLE = ROOT / "data" / "samples" / "road_and_parcel.mp4"
+
 Frames = list[dict[str, Any]]
 """The results of some frames of a video."""
+Found = dict[str, Frames]
+"""Those of each video, by its name."""
 
 
 def main() -> int:
@@ -52,20 +61,27 @@ def main() -> int:
     parser.add_argument("--devices", nargs="+", default=DEVICES, help="as --device of a worker; cpu first")
     parser.add_argument("--clip-frames", type=int, default=CLIP_FRAMES, help="frames of the clip of text")
     chosen = parser.parse_args()
+    report: dict[str, Any] = {"machine": machine() | gpus(), "rows": [], "failed": []}
+    references: dict[str, Found] = {}
     with tempfile.TemporaryDirectory(prefix="foregsyte-gpu-") as name:
         folder = Path(name)
         videos = _videos(folder, chosen.clip_frames)
-        rows: Rows = []
         for profile, device in product(chosen.profiles, chosen.devices):
             setup = Setup(profile, None, usable_cores(), device)
-            results = folder / profile / device
-            with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
-                measured = process.submit(_measured, setup, videos, chosen.seconds, results).result()
-            rows += [row | agreement(folder / profile / chosen.devices[0], results, row["video"]) for row in measured]
-    facts = machine()
-    show_table(f"{facts['processor']}, {facts['cores']} cores", rows)
-    save(chosen.json, {"machine": facts, "rows": rows})
-    return 0
+            try:
+                rows, found_in = _in_a_process(setup, videos, chosen.seconds, folder / profile / device)
+            except VariantError as error:
+                print(f"error: {error}", file=sys.stderr, flush=True)
+                report["failed"].append(str(error))
+            else:
+                if device == chosen.devices[0]:
+                    references[profile] = found_in
+                report["rows"] += [row | agreement(references.get(profile), found_in, row["video"]) for row in rows]
+            write_report(chosen.json, report)
+    facts = report["machine"]
+    show_table(f"{facts['processor']}, {facts['cores']} cores", report["rows"])
+    print(f"\nsaved in {chosen.json}")
+    return 1 if report["failed"] else 0
 
 
 def _videos(folder: Path, frames: int) -> dict[Path, Content | None]:
@@ -75,29 +91,62 @@ def _videos(folder: Path, frames: int) -> dict[Path, Content | None]:
     known = known_videos()
     content = {clip: text_clip_content(clip, frames) if known else None}
     street = (OUTSIDE / STREET).resolve()
-    # The bundled detector does not know the labels of general weights.
-    return content | ({street: known[street] | {"labels": []}} if street in known else {})
+    if street not in known:
+        return content | {street if street.exists() else SAMPLE: None}
+    return content | {street: known[street] | {"labels": []}}  # the bundled detector does not know their labels
 
 
-def _measured(setup: Setup, videos: dict[Path, Content | None], seconds: float, folder: Path) -> Rows:
+def gpus() -> dict[str, Any]:
+    """Return the name and the driver of each NVIDIA GPU, by its number; nothing without `nvidia-smi`."""
+    if not which("nvidia-smi"):
+        return {}
+    command = ["nvidia-smi", "--query-gpu=index,name,driver_version", "--format=csv,noheader"]
+    listed = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False).stdout.splitlines()
+    lines = (line.split(", ") for line in listed)
+    return {"GPUs": {values[0]: {"name": values[1], "driver": values[2]} for values in lines if len(values) == 3}}
+
+
+def gpu_index(device: str) -> int:
+    """Return the number of the GPU that `--device` names; of `auto` and `cpu` the first."""
+    number = device.rpartition(":")[2]
+    return int(number) if number.isdecimal() else 0
+
+
+def _in_a_process(setup: Setup, videos: dict[Path, Content | None], seconds: float, folder: Path) -> tuple[Rows, Found]:
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+        measured = process.submit(_measured, setup, videos, seconds, folder)
+        return result_of(f"{setup.name} with --device {setup.device}", measured)
+
+
+def _measured(setup: Setup, videos: dict[Path, Content | None], seconds: float, folder: Path) -> tuple[Rows, Found]:
     began_at = time.perf_counter()
     pipeline = pipeline_of(setup)
     ready = time.perf_counter() - began_at
     rows: Rows = []
     for video in videos:
         _pass(pipeline, video, seconds / 2)
-        with _gpu_samples() as samples:
+        with _gpu_samples(gpu_index(setup.device)) as samples:
             row = _pass(pipeline, video, seconds)
         rows.append(
             {"video": video.name, "profile": str(setup.name), "device": setup.device, "ready s": round(ready, 1), **row}
             | {"GPU %": round(mean(busy for busy, _ in samples)) if samples else None}
             | {"GPU MiB": max(memory for _, memory in samples) if samples else None}
         )
+    found_in = {video.name: _sampled(pipeline, video) for video in videos}
     # At last: the judge loads the models once more, whose memory does not count.
     for row, (video, content) in zip(rows, videos.items(), strict=True):
         totals = found(setup, {video: content}, folder / video.name) if content else None
         row["text any"] = totals["text"]["recall_any"] if totals else None
-    return rows
+    return rows, found_in
+
+
+def _sampled(pipeline: Any, video: Path) -> Frames:
+    """Return what is found in frames of the video, by which devices are compared."""
+    from shared.video.reader import VideoReader
+
+    frames = itertools.islice(VideoReader(video), 0, COMPARED_FRAMES * COMPARED_EACH, COMPARED_EACH)
+    analyses = (pipeline.analyse_batch([frame.image])[0] for frame in frames)
+    return [json.loads(encode_frame(0, 0.0, analysis))["result"] for analysis in analyses]
 
 
 def _pass(pipeline: Any, video: Path, seconds: float) -> dict[str, Any]:
@@ -121,14 +170,14 @@ def _pass(pipeline: Any, video: Path, seconds: float) -> dict[str, Any]:
 
 
 @contextmanager
-def _gpu_samples() -> Iterator[list[tuple[int, int]]]:
-    """Collect the busy share of the first GPU in per cent, and its memory in use in MiB, until the block ends."""
+def _gpu_samples(index: int) -> Iterator[list[tuple[int, int]]]:
+    """Collect the busy share of a GPU in per cent, and its memory in use in MiB, until the block ends."""
     samples: list[tuple[int, int]] = []
     if not which("nvidia-smi"):
         yield samples
         return
-    query = ("--query-gpu=utilization.gpu,memory.used", "--format=csv,noheader,nounits", f"-lms={SAMPLES_MS}", "-i=0")
-    with subprocess.Popen(["nvidia-smi", *query], stdout=subprocess.PIPE, text=True) as process:
+    query = ("--query-gpu=utilization.gpu,memory.used", "--format=csv,noheader,nounits", f"-lms={SAMPLES_MS}")
+    with subprocess.Popen(["nvidia-smi", *query, f"-i={index}"], stdout=subprocess.PIPE, text=True) as process:
         yield samples
         process.terminate()
         lines = process.communicate()[0].splitlines()
@@ -136,22 +185,17 @@ def _gpu_samples() -> Iterator[list[tuple[int, int]]]:
     samples += [(int(values[0]), int(values[1])) for values in whole if len(values) == 2]
 
 
-def agreement(reference: Path, results: Path, video: str) -> dict[str, float | None]:
-    """Return which share of the reference's lines and boxes the results have, in the frames that the judge looks at."""
-    expected, got = (_frames(folder / video / f"{video}.json") for folder in (reference, results))
-    lines = [(_texts(one), _texts(other)) for one, other in zip(expected, got, strict=True)]
-    boxes = [(one["detections"], other["detections"]) for one, other in zip(expected, got, strict=True)]
+def agreement(reference: Found | None, found_in: Found, video: str) -> dict[str, float | None]:
+    """Return which share of the reference's lines and boxes of a video was found; None where there are none."""
+    expected, got = (reference or {video: []})[video], found_in[video]
+    lines = [(_texts(one), _texts(other)) for one, other in zip(expected, got, strict=False)]
+    boxes = [(one["detections"], other["detections"]) for one, other in zip(expected, got, strict=False)]
     same_lines = sum((one & other).total() for one, other in lines)
     same_boxes = sum(any(map(_is_same, itertools.repeat(box), other)) for one, other in boxes for box in one)
     return {
         "same lines": _share(same_lines, sum(one.total() for one, _ in lines)),
         "same boxes": _share(same_boxes, sum(len(one) for one, _ in boxes)),
     }
-
-
-def _frames(file: Path) -> Frames:
-    """Return the results that were kept of a video; none where there is no judge."""
-    return [entry["result"] for entry in json.loads(file.read_text())["results"]] if file.exists() else []
 
 
 def _texts(result: dict[str, Any]) -> Counter[str]:

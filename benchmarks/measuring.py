@@ -91,7 +91,12 @@ def _text(value: object) -> str:
 
 
 def save(file: Path, report: Mapping[str, Any]) -> None:
+    """Write a report as JSON, and say where it is."""
+    write_report(file, report)
+    print(f"\nsaved in {file}")
+
+
+def write_report(file: Path, report: Mapping[str, Any]) -> None:
     """Write a report as JSON."""
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    print(f"\nsaved in {file}")

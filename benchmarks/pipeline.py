@@ -13,7 +13,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.measuring import Rows, command_line, machine, save, show_table, spread
-from benchmarks.pipeline_variants import PLAIN, Setup, Variant, chosen_setups, running, variant_options
+from benchmarks.pipeline_variants import PLAIN, Setup, Variant, VariantError, chosen_setups, running, variant_options
 from benchmarks.quality import found, known_videos, recall_rows
 from benchmarks.small_videos import OUTSIDE
 from benchmarks.text_clip import text_clip_content, write_text_clip
@@ -37,7 +37,10 @@ def main() -> int:
         clip = Path(folder) / "text_720p.mp4"
         write_text_clip(clip, chosen.frames)
         videos = chosen.videos or [OUTSIDE / STREET, clip]
-        report = _measure(videos, setups, chosen.frames, chosen.rounds)
+        try:
+            report = _measure(videos, setups, chosen.frames, chosen.rounds)
+        except VariantError as error:
+            raise SystemExit(f"error: {error}") from error
         contents = known_videos() | {clip.resolve(): text_clip_content(clip, chosen.frames)}
         known = {video: contents[video.resolve()] for video in videos if video.resolve() in contents}
         if not chosen.weights:  # objects are known by the labels of general weights, which the bundled ones do not have

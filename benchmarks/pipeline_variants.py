@@ -6,23 +6,25 @@ The variants take turns on a machine without sharing threads, caches or memory.
 import gc
 import itertools
 import multiprocessing
-import os
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from benchmarks.measuring import peak_bytes
 from benchmarks.plain_script import PlainScript
+from job_worker.inference.vendor_libraries import first_line_of
 from job_worker.settings import WorkerSettings
 from shared.pipelines.profiles import Profile
 from shared.process.cores import usable_cores
 
 if TYPE_CHECKING:
     from job_worker.analysis.pipeline import Pipeline
+
+Result = TypeVar("Result")
 
 PLAIN = "plain"
 VARIANTS = (PLAIN, *Profile)
@@ -72,6 +74,28 @@ class Measured(NamedTuple):
     floor_seconds: float = 0.0
 
 
+class VariantError(Exception):
+    """A variant failed, or its process died; the message is one line with its name."""
+
+
+def result_of(name: str, future: Future[Result]) -> Result:
+    """Wait for what a variant's process computes, and return it.
+
+    Args:
+        name: The variant.
+        future: What it computes.
+
+    Raises:
+        VariantError: It failed.
+    """
+    try:
+        return future.result()
+    except BrokenExecutor as error:
+        raise VariantError(f"the process of the variant {name} died, perhaps for lack of memory") from error
+    except Exception as error:
+        raise VariantError(f"the variant {name} failed: {type(error).__name__}: {first_line_of(error)}") from error
+
+
 class Variant(NamedTuple):
     """A process that runs one variant.
 
@@ -86,20 +110,19 @@ class Variant(NamedTuple):
 
     def run(self, video: Path, frames: int, *, floor: bool = False) -> Measured:
         """Analyse the first frames of a video."""
-        return self.process.submit(_run, video, frames, floor).result()
+        return result_of(self.name, self.process.submit(_run, video, frames, floor))
 
     def peak_bytes(self) -> int:
         """Return the most memory that the process has held."""
-        return self.process.submit(peak_bytes).result()
+        return result_of(self.name, self.process.submit(peak_bytes))
 
 
 @contextmanager
 def running(setup: Setup) -> Iterator[Variant]:
     """Run a variant's process until the block ends; its models are loaded when the block begins."""
     began_at = time.perf_counter()
-    spawning = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, spawning, initializer=_load, initargs=(setup,)) as process:
-        process.submit(os.getpid).result()
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+        result_of(setup.name, process.submit(_load, setup))
         yield Variant(setup.name, time.perf_counter() - began_at, process)
 
 

@@ -14,6 +14,7 @@ from job_worker.detection.ultralytics_backends import pin_backend
 from job_worker.detection.ultralytics_batches import use_full_batches
 from job_worker.detection.ultralytics_weights import find_weights
 from job_worker.errors import ModelLoadError
+from job_worker.inference.captures import GPU_LOCK
 from job_worker.inference.threads import limit_threads
 from job_worker.inference.vendor_libraries import first_line_of, prepare_vendor_libraries, user_cache_folder
 from shared.results import Detection
@@ -118,10 +119,11 @@ class UltralyticsDetector:
             What `detect` returns for each image, to the last bit, in their order.
         """
         side = self._input_side.of(*images[0].shape[:2])
-        results = self._model.predict(
-            list(images), imgsz=side, conf=limits.confidence, iou=limits.iou, **self._settings
-        )
-        return [limits.select(_detections(result)) for result in results]
+        with GPU_LOCK:
+            results = self._model.predict(
+                list(images), imgsz=side, conf=limits.confidence, iou=limits.iou, **self._settings
+            )
+            return [limits.select(_detections(result)) for result in results]
 
 
 def _detections(result: Any) -> list[Detection]:

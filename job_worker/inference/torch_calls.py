@@ -8,6 +8,8 @@ import torch
 from cachetools import LRUCache
 from torch import Tensor
 
+from job_worker.inference.captures import GPU_LOCK
+
 _Compute = Callable[[Tensor], Sequence[Tensor]]
 
 WARM_UP_CALLS = 3
@@ -52,8 +54,8 @@ class CapturedCall:
                 compute(batch)
         cuda.current_stream().wait_stream(side)
         self._graph = cuda.CUDAGraph()
-        # The detector's thread may allocate meanwhile, which the mode for the whole process would not allow.
-        with cuda.graph(self._graph, pool=pool, capture_error_mode="thread_local"):
+        # A plugin's thread may allocate meanwhile, which the mode for the whole process would not allow.
+        with GPU_LOCK, cuda.graph(self._graph, pool=pool, capture_error_mode="thread_local"):
             self._outputs = compute(batch)
 
     def __call__(self, batch: Tensor) -> Sequence[Tensor]:

@@ -21,6 +21,9 @@ MAX_PLANS = 128
 class TorchNetwork(nn.Module):
     """Computes a network of one input and one output, in the number type of its buffers.
 
+    In 16-bit floats the squares of a normalisation would exceed the largest number (65504) where an image has sharp
+    edges everywhere, so means, variances and deviations are computed in 32-bit floats.
+
     Args:
         network: An `openvino.Model`; its shapes may be dynamic.
 
@@ -164,7 +167,7 @@ def _average(node: Any) -> _Layer:
 
 def _mean(node: Any) -> _Layer:
     axes, keeps_axes = _integers(node, 1), bool(node.get_attributes()["keep_dims"])
-    return lambda data: data.mean(axes, keepdim=keeps_axes)
+    return lambda data: data.mean(axes, keepdim=keeps_axes, dtype=torch.float32).to(data.dtype)
 
 
 def _joined(node: Any) -> _Layer:
@@ -209,7 +212,7 @@ _LAYERS: Mapping[str, Callable[[Any], _Layer]] = {
     "Concat": _joined,
     "Convolution": _convolution,
     "ConvolutionBackpropData": _transposed_convolution,
-    "Divide": _always(torch.div),
+    "Divide": _always(lambda data, divisor: torch.div(data, divisor).to(data.dtype)),  # a deviation has 32 bits
     "Erf": _always(torch.erf),
     "GroupConvolution": _convolution,
     "HardSigmoid": _always(lambda data, factor, shift: (data * factor + shift).clamp(0, 1)),
@@ -217,7 +220,7 @@ _LAYERS: Mapping[str, Callable[[Any], _Layer]] = {
     "MatMul": _product,
     "MaxPool": _maximum,
     "Multiply": _always(torch.mul),
-    "Power": _always(torch.pow),
+    "Power": _always(lambda data, exponent: torch.pow(data.float(), exponent)),  # a variance keeps these 32 bits
     "ReduceMean": _mean,
     "Relu": _always(torch.relu),
     "Reshape": _reshaped,

@@ -5,14 +5,14 @@ from contextlib import contextmanager
 
 from job_worker.errors import ModelLoadError
 from job_worker.inference.vendor_libraries import first_line_of
-from job_worker.ocr.base import DEFAULT_MIN_CONFIDENCE
+from job_worker.ocr.base import DEFAULT_MIN_CONFIDENCE, line_of
 from job_worker.ocr.bundled_models import TextModelFolders
 from job_worker.ocr.missed_type import shows_missed_type
 from job_worker.ocr.text_boxes import TextBox, crop_line, is_covered, line_polygon, reading_order
 from job_worker.ocr.text_detector import MAX_SIDE, TextDetector
 from job_worker.ocr.text_recogniser import TextRecogniser
 from shared.pipelines.profiles import ProfileNumbers
-from shared.results import TextLine, one_line
+from shared.results import TextLine
 from shared.video.frame import Image
 
 
@@ -88,7 +88,4 @@ class LineReader:
         if crop is None:
             return None
         read = self._recogniser.read(crop)
-        text = one_line(read.text)
-        if not text or read.confidence < min_confidence:
-            return None
-        return TextLine(text=text, confidence=read.confidence, polygon=line_polygon(box))
+        return line_of(read.text, read.confidence, line_polygon(box), min_confidence)

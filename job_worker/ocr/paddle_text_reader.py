@@ -13,10 +13,10 @@ import yaml
 from job_worker.errors import JobCannotBeDone, ModelLoadError
 from job_worker.inference.threads import limit_threads
 from job_worker.inference.vendor_libraries import first_line_of, prepare_vendor_libraries
-from job_worker.ocr.base import DEFAULT_MIN_CONFIDENCE
+from job_worker.ocr.base import DEFAULT_MIN_CONFIDENCE, line_of
 from job_worker.ocr.bundled_models import bundled_text_models
 from job_worker.ocr.text_boxes import MAX_WARP_SIDE_PIXELS, line_polygon
-from shared.results import TextLine, one_line
+from shared.results import TextLine
 from shared.video.frame import Image
 
 
@@ -115,11 +115,8 @@ class PaddleTextReader:
             )
         (page,) = self._ocr.predict(image)
         found = zip(page["rec_texts"], page["rec_scores"], page["rec_polys"], strict=True)
-        return [
-            TextLine(text=text, confidence=min(float(score), 1.0), polygon=line_polygon(box))
-            for raw_text, score, box in found
-            if (text := one_line(raw_text)) and score >= min_confidence
-        ]
+        lines = (line_of(text, float(score), line_polygon(box), min_confidence) for text, score, box in found)
+        return [line for line in lines if line]
 
 
 def _model_arguments(part: str, model: str | Path) -> dict[str, str]:

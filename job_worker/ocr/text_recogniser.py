@@ -38,7 +38,7 @@ class ReadLine:
 
     Attributes:
         text: The characters; empty if there are none.
-        confidence: Mean of the characters' probabilities, 0 to 1.
+        confidence: Mean of the characters' probabilities, as the network gives them.
     """
 
     text: str
@@ -79,7 +79,7 @@ class TextRecogniser:
         if not begins.any():
             return ReadLine("", 0.0)
         text = "".join(self._alphabet[number] for number in characters[begins].tolist())
-        return ReadLine(text, min(float(probabilities[begins].mean()), 1.0))
+        return ReadLine(text, float(probabilities[begins].mean()))
 
 
 def _network_input(line: Image, numbers: ProfileNumbers) -> PreparedLine:

@@ -4,7 +4,9 @@ Images and lines of several threads share batches of fixed shapes. In 16-bit flo
 widths, so each width is captured once; in 32-bit floats it keeps its own width and is read alone.
 """
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +23,15 @@ from job_worker.ocr.bundled_models import TextModelFolders
 from job_worker.ocr.line_reader import LineReader, loading
 from job_worker.ocr.network_rewrites import without_upsampling
 from job_worker.ocr.text_boxes import Logits
-from job_worker.ocr.text_detector import DEVIATION, MEAN, TextDetector
-from job_worker.ocr.text_recogniser import MostLikely, PreparedLine, TextRecogniser
+from job_worker.ocr.text_detector import DEVIATION, MAX_SIDE, MEAN, SIDE_STEP, TextDetector
+from job_worker.ocr.text_recogniser import (
+    LINE_HEIGHT,
+    MAX_WIDTH,
+    SCALED_FROM_WIDTH,
+    MostLikely,
+    PreparedLine,
+    TextRecogniser,
+)
 from shared.pipelines.profiles import ProfileNumbers
 from shared.video.frame import Image
 
@@ -37,10 +46,12 @@ class BatchSizes:
     Attributes:
         pixels: Pixels of the images in which lines are found: eight images of `balanced`, two of 1080p in `exact`.
         lines: Lines that are read, where they have few widths: about what a few images give at a time.
+        tries_largest: Whether the largest image and line run at start, so that memory does not run out in a job.
     """
 
     pixels: int = 8 * 960 * 544
     lines: int = 16
+    tries_largest: bool = True
 
     def images(self, shape: tuple[int, ...]) -> int:
         """Return how many images of a shape are in a batch."""
@@ -48,7 +59,7 @@ class BatchSizes:
         return max(1, self.pixels // (height * width))
 
 
-ONE_AT_A_TIME = BatchSizes(pixels=1, lines=1)
+ONE_AT_A_TIME = BatchSizes(pixels=1, lines=1, tries_largest=False)
 """What suits a CPU."""
 
 
@@ -89,8 +100,13 @@ class TorchTextReader(LineReader):
                 characters, probabilities = lines(line[0])
                 return characters, probabilities
 
-            heat_map(np.zeros((32, 32, 3), np.uint8))  # both are known to run before the first job
-            most_likely(np.zeros((1, 3, 48, 320), np.float32))
+            heat_map(np.zeros((SIDE_STEP, SIDE_STEP, 3), np.uint8))  # both are known to run before the first job
+            most_likely(np.zeros((1, 3, LINE_HEIGHT, SCALED_FROM_WIDTH), np.float32))
+            if sizes.tries_largest:
+                side = _largest_side(numbers)
+                with _enough_memory(device, f"an image of {side}x{side} pixels"):
+                    heat_map(np.zeros((side, side, 3), np.uint8))
+                    most_likely(np.zeros((1, 3, LINE_HEIGHT, MAX_WIDTH), np.float32))
             recogniser = TextRecogniser(most_likely, models.recognition, numbers)
         super().__init__(TextDetector(heat_map), recogniser, numbers, READERS_A_THREAD * threads)
 
@@ -149,6 +165,23 @@ def _without_probabilities(network: Any) -> Any:
         scores = scores.get_node().input_value(0)
     result = opset13.result(scores.get_node().input_value(0))
     return openvino.Model([result], network.get_parameters(), "scores")
+
+
+def _largest_side(numbers: ProfileNumbers) -> int:
+    """Return the longest side that the network that finds lines may get, in pixels."""
+    longest = max(*numbers.text_long_sides, int(numbers.small_type_scale * MAX_SIDE))
+    return -(-longest // SIDE_STEP) * SIDE_STEP
+
+
+@contextmanager
+def _enough_memory(device: str, what: str) -> Iterator[None]:
+    """Say what helps where a GPU has too little memory."""
+    try:
+        yield
+    except torch.cuda.OutOfMemoryError as error:
+        raise RuntimeError(
+            f"{device} has too little memory for {what} and its lines; choose --device cpu, or a faster --profile"
+        ) from error
 
 
 def _use(device: torch.device) -> None:

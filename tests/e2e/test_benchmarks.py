@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.gpu import gpu_index
 from tests.conftest import ROOT
 
 pytestmark = [pytest.mark.e2e, pytest.mark.corpus]
@@ -61,6 +62,53 @@ def test_a_gpu_is_compared_with_the_cpu_without_grpc_and_paddleocr(tmp_path: Pat
     ]
     assert all(row["frames/s"] > 0 and row["cores"] > 0 for row in rows)
     assert [row["same lines"] for row in rows if row["video"] == "text_720p.mp4"] == [1.0, 1.0]
+
+
+NVIDIA_SMI = """#!/bin/sh
+echo "$@" >> "$0.calls"
+case "$1" in
+*index*) echo "0, NVIDIA T4, 550.54" ;;
+*) echo "7, 100"; exec sleep 60 ;;
+esac
+"""
+
+
+def test_without_other_videos_a_gpu_is_compared_on_the_sample_and_a_variant_that_fails_leaves_the_others(
+    tmp_path: Path,
+) -> None:
+    file, tool = tmp_path / "report.json", tmp_path / "nvidia-smi"
+    tool.write_text(NVIDIA_SMI)
+    tool.chmod(0o755)
+    environment = os.environ | {"FOREGSYTE_TEST_VIDEOS": str(tmp_path), "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    small = ("--seconds", "1", "--profiles", "fast", "--devices", "cpu", "cuda:77", "--clip-frames", "6")
+    command = [sys.executable, "-m", "benchmarks.gpu", *small, "--json", str(file)]
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1, ended.stdout + ended.stderr
+    report = json.loads(file.read_text())
+    assert [(row["video"], row["same lines"], row["same boxes"]) for row in report["rows"]] == [
+        ("text_720p.mp4", 1.0, pytest.approx(1)), ("road_and_parcel.mp4", pytest.approx(1), 1.0)
+    ]  # fmt: skip
+    (failed,) = report["failed"]
+    assert failed.startswith("the variant fast with --device cuda:77 failed: ModelLoadError: ")
+    assert ended.stderr.splitlines()[-1] == f"error: {failed}"
+    assert report["machine"]["GPUs"] == {"0": {"name": "NVIDIA T4", "driver": "550.54"}}
+    assert {(row["GPU %"], row["GPU MiB"]) for row in report["rows"]} == {(7, 100)}
+    assert "-i=0" in (tmp_path / "nvidia-smi.calls").read_text()
+
+
+@pytest.mark.parametrize(("device", "index"), [("auto", 0), ("cpu", 0), ("cuda", 0), ("cuda:1", 1), ("2", 2)])
+def test_the_gpu_that_is_sampled_is_that_of_the_device(device: str, index: int) -> None:
+    assert gpu_index(device) == index
+
+
+def test_a_variant_whose_process_dies_is_named_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "paddleocr.py").write_text("import os; os._exit(9)")
+    command = [sys.executable, "-m", "benchmarks.pipeline", "--variants", "plain", "--frames", "1"]
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stderr
+    assert ended.stderr.splitlines()[-1] == "error: the process of the variant plain died, perhaps for lack of memory"
 
 
 @pytest.mark.long

@@ -3,6 +3,7 @@
 import itertools
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -11,6 +12,8 @@ import psutil
 import pytest
 import torch
 
+from benchmarks.text_clip import write_text_clip
+from job_worker.errors import ModelLoadError
 from job_worker.inference.openvino_models import read_model
 from job_worker.inference.torch_calls import TorchModel
 from job_worker.inference.torch_network import TorchNetwork
@@ -31,6 +34,8 @@ SAMPLES = (("car_num_plate_uz.mp4", 130), ("screen_recording_mikochi.mp4", 30))
 PART = np.s_[:464, :848]
 CLIPS = ("cricket_ball_tracking.mp4", "people_walking_1080p.mp4")  # on a screen corners can differ by one pixel
 FRAMES_A_CLIP = 20
+CLIP_FRAMES = 2
+"""Frames of the rendered clip; all are looked at."""
 SHAPES = 12
 MAX_BYTES_A_SHAPE = 5 << 19
 """Torch itself keeps about a megabyte for a shape; a copy of the network would be 2.5 more."""
@@ -85,6 +90,43 @@ def test_an_unknown_operator_is_named(models: TextModelFolders) -> None:
         TorchNetwork(network)
 
 
+def normalisation(features: int) -> Any:
+    """A network that normalises over its last axis, with the operators of PaddleOCR's."""
+    import openvino
+    from openvino import opset13
+
+    data = opset13.parameter([-1, -1, features], openvino.Type.f32)
+    last = opset13.constant(np.array([-1]))
+    away = opset13.subtract(data, opset13.reduce_mean(data, last, True))
+    squares = opset13.power(away, opset13.constant(np.float32(2)))
+    variance = opset13.add(opset13.reduce_mean(squares, last, True), opset13.constant(np.float32(1e-5)))
+    return openvino.Model([opset13.result(opset13.divide(away, opset13.sqrt(variance)))], [data], "normalisation")
+
+
+def test_large_values_are_normalised_in_16_bits_as_in_32() -> None:
+    data = torch.from_numpy(9000 * noise(1, 8, 120)).half()  # sharp edges everywhere give such values
+    with torch.inference_mode():
+        expected = TorchNetwork(normalisation(120))(data.float())
+        found = TorchNetwork(normalisation(120)).half()(data)
+    assert found.dtype == torch.float16
+    assert expected.abs().max() > 1.5
+    assert (found.float() - expected).abs().max() < 2e-3  # the last of the bits of numbers up to 2 is worth 1e-3
+
+
+def test_features_of_a_chessboard_of_pixels_are_normalised_in_16_bits(models: TextModelFolders) -> None:
+    import openvino
+    from openvino import opset13
+
+    network = read_model(models.recognition / "inference.onnx")
+    quotients = (node for node in network.get_ordered_ops() if node.get_type_name() == "Divide")
+    normalised = next(node for node in quotients if node.input_value(1).get_node().get_type_name() == "Sqrt")
+    network = openvino.Model([opset13.result(normalised)], network.get_parameters(), "up to a normalisation")
+    board = np.indices((48, 32)).sum(0) % 2 * 2.0 - 1
+    with torch.inference_mode():
+        found = TorchNetwork(network).half()(torch.from_numpy(np.tile(board, (1, 3, 1, 1))).half()).float()
+    assert found.square().mean(-1).numpy() == pytest.approx(1, abs=0.01)
+
+
 def compare(found: list[TextLine], expected: list[TextLine]) -> None:
     assert [(line.text, line.polygon) for line in found] == [(line.text, line.polygon) for line in expected]
     confidences = [line.confidence for line in expected]
@@ -99,6 +141,17 @@ def test_exact_lines_are_those_of_openvino(models: TextModelFolders, corpus: Pat
         expected = reference.read(image)
         assert expected
         compare(ours.read(image), expected)
+
+
+def test_exact_lines_of_a_rendered_clip_are_those_of_openvino(models: TextModelFolders, tmp_path: Path) -> None:
+    clip = tmp_path / "text.mp4"
+    write_text_clip(clip, CLIP_FRAMES)
+    ours = TorchTextReader(models, EXACT, 1, "cpu", ONE_AT_A_TIME)
+    reference = OpenVinoTextReader(models, EXACT, 1)
+    for one in VideoReader(clip):
+        expected = reference.read(one.image[PART])
+        assert expected
+        compare(ours.read(one.image[PART]), expected)
 
 
 @pytest.mark.corpus
@@ -143,9 +196,27 @@ def test_images_that_are_read_side_by_side_and_in_another_order_have_the_lines_t
     images = [np.full((96, 256, 3), shade, np.uint8) for shade in (200, 230, 255)]
     for text, image in zip(texts, images, strict=True):
         cv2.putText(image, text, (20, 64), cv2.FONT_HERSHEY_SIMPLEX, 1.5, (0, 0, 0), 3)
-    sizes = BatchSizes(pixels=2 * images[0].size // 3, lines=3)
+    sizes = BatchSizes(pixels=2 * images[0].size // 3, lines=3, tries_largest=False)
     one_by_one, together = (TorchTextReader(models, FAST, threads, "cpu", sizes) for threads in (1, 2))
     alone = [one_by_one.read(image) for image in images]
     assert [[line.text for line in lines] for lines in alone] == [[text] for text in texts]
     with ThreadPoolExecutor(together.concurrency) as pool:
         assert [*pool.map(together.read, images[::-1])] == alone[::-1]
+
+
+def test_a_card_that_has_no_memory_for_the_largest_image_of_a_profile_is_known_at_the_start(
+    models: TextModelFolders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = BatchSizes(lines=1)
+
+    def with_little_memory(_: HeatMap, images: torch.Tensor) -> tuple[torch.Tensor]:
+        if images[..., 0].numel() > sizes.pixels:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return (torch.zeros(images.shape[:3]),)
+
+    monkeypatch.setattr(HeatMap, "forward", with_little_memory)
+    TorchTextReader(models, FAST, 1, "cpu", sizes)
+    with pytest.raises(
+        ModelLoadError, match=r"cpu has too little memory for an image of 4000x4000 pixels .* --profile\.$"
+    ):
+        TorchTextReader(models, EXACT, 1, "cpu", sizes)

@@ -1,5 +1,6 @@
 """What the two adapters make of their library's results, with the library replaced."""
 
+import math
 import os
 import sys
 from pathlib import Path
@@ -129,7 +130,8 @@ def test_a_model_that_gives_no_boxes_is_refused_at_the_start(tmp_path: Path) -> 
 
 
 def test_lines_keep_their_order_and_those_of_a_low_confidence_or_without_text_are_dropped(tmp_path: Path) -> None:
-    found = page(("second\0", 0.6, WIDE), ("low", 0.49, WIDE), (" \n", 0.9, WIDE), ("first", 1.0000001, WIDE))
+    left_out = ("low", 0.49, WIDE), ("none", math.nan, WIDE), (" \n", 0.9, WIDE)
+    found = page(("second\0", 0.6, WIDE), *left_out, ("first", 1.0000001, WIDE))
     lines = text_reader(tmp_path, found).read(IMAGE)
     assert [(line.text, line.confidence) for line in lines] == [("second", 0.6), ("first", 1.0)]
 

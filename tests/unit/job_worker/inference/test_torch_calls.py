@@ -1,16 +1,24 @@
 """Calls of torch modules: plain ones, and captured ones against a stand-in for CUDA."""
 
 import contextlib
+import os
+import threading
 from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from job_worker.detection.ultralytics_detector import UltralyticsDetector
 from job_worker.inference.torch_calls import WARM_UP_CALLS, CapturedCall, PlainCall, TorchModel
 
 pytestmark = [pytest.mark.unit, pytest.mark.worker]
+
+WAITING_SECONDS = 0.1
+"""How long a thread is given to do what it must not do yet."""
 
 
 class Doubling(torch.nn.Module):
@@ -80,6 +88,42 @@ def test_a_call_is_captured_after_a_warm_up_on_a_stream_of_its_own_and_then_repl
         (found,) = call(torch.full((2, 3), value))
         assert found.tolist() == [[2 * value] * 3] * 2
     assert cuda.log == ["replay", "replay"]
+
+
+class LoggingYolo:
+    """Stands in for a model of Ultralytics, whose `predict` waits for the whole device."""
+
+    task = "detect"
+
+    def __init__(self, log: list[str]) -> None:
+        self._log = log
+        self.predictor = SimpleNamespace(model=SimpleNamespace(format="pt"), inference=None, postprocess=None)
+
+    def predict(self, *_: object, **__: object) -> list[Any]:
+        self._log.append("synchronize")
+        return [SimpleNamespace(boxes=SimpleNamespace(data=np.zeros((0, 6))), names={})]
+
+
+def test_the_detector_does_not_run_while_a_call_is_captured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    buffer = torch.zeros(1)
+    cuda = RecordedCuda(lambda: None)
+    threads: list[threading.Thread] = []
+    images = [np.zeros((32, 32, 3), np.uint8)]
+    detector = UltralyticsDetector(tmp_path, cache_folder=tmp_path, load=lambda _: LoggingYolo(cuda.log))
+    cuda.log.clear()
+
+    def compute(batch: torch.Tensor) -> list[torch.Tensor]:
+        threads.append(threading.Thread(target=detector.detect_batch, args=(images,)))
+        threads[-1].start()
+        threads[-1].join(WAITING_SECONDS)
+        return [batch]
+
+    CapturedCall(compute, buffer, "a pool", cuda)
+    for thread in threads:
+        thread.join()
+    assert cuda.log.count("synchronize") == len(threads)
+    assert cuda.log[-2:] == ["captured", "synchronize"]
 
 
 def test_a_plain_call_computes_each_time() -> None:

@@ -1,5 +1,6 @@
 """In which sizes of an image text is looked for; what is found in them: test_fast_engines, benchmarks.quality."""
 
+import math
 from pathlib import Path
 
 import cv2
@@ -53,9 +54,14 @@ class Looks:
 
 
 @pytest.fixture
-def looked_at(tmp_path: Path) -> Looks:
+def models(tmp_path: Path) -> Path:
     (tmp_path / "inference.yml").write_text("PostProcess: {character_dict: [a]}")
-    return Looks(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def looked_at(models: Path) -> Looks:
+    return Looks(models)
 
 
 def test_small_type_on_a_large_screen_is_looked_for_at_the_scale_of_1080p(looked_at: Looks) -> None:
@@ -86,3 +92,19 @@ def test_an_image_that_is_larger_still_is_looked_at_as_large_as_paddleocr_could(
 
 def test_exact_looks_once_as_paddleocr_does(looked_at: Looks) -> None:
     assert looked_at(screen(UHD), Profile.exact) == [3840]
+
+
+@pytest.mark.parametrize(("probability", "read"), [(0.9, ["a"]), (1.0000001, ["a"]), (0.4, []), (math.nan, [])])
+def test_a_line_of_a_low_confidence_or_of_none_is_dropped(probability: float, read: list[str], models: Path) -> None:
+    def heat_map(scaled: Image) -> Logits:
+        logits = np.full(scaled.shape[:2], -5, np.float32)
+        logits[16:48, 16:96] = 5
+        return logits
+
+    def most_likely(_: PreparedLine) -> MostLikely:
+        return np.ones(1, np.int32), np.full(1, probability, np.float32)
+
+    numbers = PROFILES[Profile.fast]
+    reader = LineReader(TextDetector(heat_map), TextRecogniser(most_likely, models, numbers), numbers, 1)
+    lines = reader.read(np.zeros((64, 128, 3), np.uint8))
+    assert [line.within(128, 64).text for line in lines] == read
