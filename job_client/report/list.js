@@ -75,9 +75,10 @@ function csv() {
 }
 
 function json() {
-  const { columns } = shownVideo;
-  const [plain, box] = [columns.slice(0, at.x1), at.x1];
-  const lines = listedEvents().map((event) => JSON.stringify({ ...Object.fromEntries(plain.map((name, place) => [name, event[place]])), box: event.slice(box) }));
+  const lines = listedEvents().map((event) => {
+    const { x1, y1, x2, y2, ...named } = Object.fromEntries(shownVideo.columns.map((name, place) => [name, event[place]]));
+    return JSON.stringify({ ...named, box: [x1, y1, x2, y2] });
+  });
   return `[\n${lines.join(",\n")}\n]\n`;
 }
 

@@ -363,17 +363,19 @@ def test_what_is_listed_is_saved_as_the_command_writes_events(browser: Browser, 
     results = street()
     for each in results[:50]:
         each["result"]["text_lines"][0]["text"] = '=1+"1", STOP'
+        polygon = [[0, 0], [50, 0], [50, 50], [0, 50]]
+        each["result"]["codes"] = [{"format": "QRCode", "text": "ÿ", "bytes": "/w==", "polygon": polygon}]
     browser.open(report(results), *WIDE)
     saved = browser.saved_into(tmp_path / "saved")
     browser.click("#csv")
     expected = "".join(export(frame_results(results), ExportFormat.events_csv))
     content = eventually(lambda: saved("*.csv"), "the CSV")
     assert cells(content) == cells(expected)
-    browser.run("kind.value = 'text'; kind.dispatchEvent(new Event('input'))")
+    browser.run("kind.value = 'code'; kind.dispatchEvent(new Event('input'))")
     browser.click("#json")
     events = json.loads("".join(export(frame_results(results), ExportFormat.events)))
     content = eventually(lambda: saved("*.json"), "the JSON")
-    assert json.loads(content) == [event for event in events if event["kind"] == "text"]
+    assert json.loads(content) == [event for event in events if event["kind"] == "code"]
 
 
 def cells(content: str) -> list[list[str]]:
