@@ -26,6 +26,7 @@ from job_client.exports.events import events_csv, events_json
 from job_client.exports.parquet import EVENTS, FRAMES, ROWS_IN_GROUP
 from job_client.exports.subtitles import WORD_JOINER, ass, srt, vtt
 from job_client.timeline import CodeSpan, ObjectSpan, TextSpan, Timeline
+from shared.process.shown_text import drawn_text
 from shared.results import FrameResult, read_frame
 from tests.support.found import FRAME_RESULTS, RESULTS, frame, frame_results
 
@@ -116,7 +117,7 @@ def span(text: str, start_ms: float = 0.0, end_ms: float = 40.0, top: float = 30
 
 
 def wide_braces(text: str) -> str:
-    return text.replace("{", "\uff5b").replace("}", "\uff5d")
+    return drawn_text(text).replace("{", "\uff5b").replace("}", "\uff5d")
 
 
 def timeline(*texts: TextSpan, objects: tuple[ObjectSpan, ...] = (), codes: tuple[CodeSpan, ...] = ()) -> Timeline:
@@ -210,7 +211,7 @@ class TestSubtitles:
         assume(not FORGED.search(text))
         head, _, _, times, *lines = vtt(timeline(span(text))).rstrip("\n").split("\n")
         assert (head, times) == ("WEBVTT", "00:00:00.000 --> 00:00:00.040")
-        assert [html.unescape(line) for line in lines] == [text]
+        assert [html.unescape(line) for line in lines] == [drawn_text(text)]
         assert not set("<>") & set("".join(lines))
 
     @given(LINES)
@@ -218,6 +219,11 @@ class TestSubtitles:
     def test_any_line_of_text_is_plain_text_in_ass(self, text: str) -> None:
         [event] = SSAFile.from_string(ass(timeline(span(text))))
         assert event.plaintext.replace(WORD_JOINER, "") == wide_braces(text).replace(WORD_JOINER, "")
+
+    @pytest.mark.parametrize("written", [srt, vtt, ass])
+    def test_text_is_read_in_the_order_that_it_has(self, written: Callable[[Timeline], str]) -> None:
+        [event] = SSAFile.from_string(written(timeline(span("invoice\u202egpj.exe"))))
+        assert event.plaintext.replace(WORD_JOINER, "") == r"invoice\u202egpj.exe"
 
     def test_ass_has_the_place_and_the_size_of_each_line(self) -> None:
         moving = replace(span("credits", top=500.0), last_box=(100.0, 400.0, 300.0, 420.0))
