@@ -10,9 +10,11 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
@@ -25,6 +27,7 @@ from job_client.search import History
 from job_client.timeline import timeline_and_noise, timeline_of
 from shared.contract.job_status import JobStatus
 from shared.process.exit_codes import ExitCode
+from shared.video.reader import VideoReader
 from tests.conftest import TINY_MP4
 from tests.support.certificates import make_certificate
 from tests.support.clips import empty_results
@@ -38,6 +41,9 @@ from tests.support.worker_fakes import FakeRunner
 from tests.support.working import free_port, working
 
 pytestmark = pytest.mark.integration
+
+CHANGED = 60
+"""How far a pixel that was drawn on is from what it was, of 255; encoding alone changes less."""
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -770,6 +776,24 @@ class TestExitCodes:
         code, out, err = run("demo", "--data-dir", tmp_path / "data")
         assert (code, out) == (ExitCode.USAGE, "")
         assert "pip install 'foregsyte[client-media]'" in err
+
+    def test_the_video_of_the_demo_shows_what_both_of_its_jobs_found(
+        self, run: Run, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        frames = empty_results(TINY_MP4)
+        line = {"text": "Frame", "confidence": 0.9, "polygon": [[0, 80], [50, 80], [50, 100], [0, 100]]}
+        found = {
+            "yolo_ocr": [{**one, "result": {**one["result"], "text_lines": [line]}} for one in frames],
+            "codes": [with_codes(one, {"QRCode": "mine"}) for one in frames],
+        }
+        monkeypatch.setattr("job_client.cli.demo.local_cluster", lambda *_: nullcontext(address))
+        with working(address, FakeRunner(lambda pipeline, *_: results_document(found[pipeline]))):
+            assert run("demo", TINY_MP4, "--out", tmp_path)[0] == ExitCode.OK
+        (annotated,) = tmp_path.glob("*.annotated.mp4")
+        for before, after in zip(VideoReader(TINY_MP4), VideoReader(annotated), strict=True):
+            changed = np.abs(after.image.astype(int) - before.image).max(axis=2) > CHANGED
+            assert changed[40, 45:55].any(), "no code is drawn"
+            assert changed[90, 45:55].any(), "no line of text is drawn"
 
     def test_what_the_server_refuses_for_its_content_is_bad_input(self, foregsyte: Run) -> None:
         for arguments in (
