@@ -1,10 +1,12 @@
 """The subcommand `demo`: the whole service on one video."""
 
 import tempfile
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
 from job_client.cli.jobs import report_end
@@ -20,6 +22,7 @@ from job_client.local_cluster import local_cluster
 from job_client.report.page import render_report
 from shared.process.extras import needing_extra
 from shared.process.shown_text import terminal_lines
+from shared.results import FrameResult
 
 SAMPLE = Path(__file__).parent.parent / "samples" / "road_and_parcel.mp4"
 """A video of our own with objects of every class of the bundled detector."""
@@ -79,17 +82,23 @@ def _run(client: JobClient, video: Path, address: str, pipeline: str) -> Job:
 
 
 def _leave(jobs: list[Job], video: Path, out: Path) -> dict[str, Path]:
-    """Write the report of the jobs and the video with what the first one found; return where they are."""
+    """Write the report of the jobs and the video with what both found; return where they are."""
     from job_client.media.annotation import annotate_video  # noqa: PLC0415 (a plain client does without)
 
     out.mkdir(parents=True, exist_ok=True)
     page, drawn = (out / f"{video.stem}.{suffix}" for suffix in ("report.html", "annotated.mp4"))
     with written_whole(page) as temporary:
         temporary.write_text(render_report(reported(job, video, page) for job in jobs), encoding="utf-8")
-    results = jobs[0].results()
+    results = _with_codes(*(job.results() for job in jobs))
     with written_whole(drawn) as temporary, counting_bar("drawing", len(results)) as advance:
         annotate_video(video, results, temporary, advance)
     return {"Report": page.absolute(), "Annotated video": drawn.absolute()}
+
+
+def _with_codes(results: Sequence[FrameResult], scanned: Sequence[FrameResult]) -> list[FrameResult]:
+    """Return the results with the codes that another job found in the same frames."""
+    codes = {frame.frame_index: frame.codes for frame in scanned}
+    return [msgspec.structs.replace(frame, codes=codes[frame.frame_index]) for frame in results]
 
 
 def _print(text: str) -> None:

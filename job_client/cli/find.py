@@ -1,4 +1,4 @@
-"""The subcommand `find`: in which videos, and when, a text can be read."""
+"""The subcommand `find`: in which videos, and when, a text can be read, or a code says it."""
 
 import contextlib
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ from job_client.cli.output import (
     wants_tables,
 )
 from job_client.cli.progress import counting_bar
-from job_client.cli.summary import clock
+from job_client.cli.summary import clock, code_cell
 from job_client.client import DEFAULT_ADDRESS, JobClient
 from job_client.errors import JobNotFound, ServerBusy, ServiceError, Unreachable
 from job_client.search import History, IndexedLine, Match, TextIndex, matches
@@ -36,13 +36,15 @@ def find(
     tls_ca_file: TlsOption = None,
     timeout: TimeoutOption = None,
 ) -> None:
-    """Find text in the videos of all completed jobs.
+    """Find text and codes in the videos of all completed jobs.
 
-    The text of each job is read from the server once, and kept in the user's cache folder until the job is deleted.
+    They are read from the server once for each job, and kept in the user's cache folder until the job is deleted.
 
     For example:
 
         foregsyte find "stop"
+
+        foregsyte find 4006381333931
 
         foregsyte find 'B 123' --json | jq -r .job_id
     """
@@ -55,7 +57,7 @@ def find(
     found = matches(text, lines_of, min_score)
     shown = found[:limit]
     if wants_tables(as_json=as_json) and not shown:
-        print_message(f"No completed job has text like {text!r}; --min-score finds what is less like it.")
+        print_message(f"No completed job has text or a code like {text!r}; --min-score finds what is less like it.")
     elif wants_tables(as_json=as_json):
         console.print(_table(text, shown, {job_id: path.name for job_id, path in files.items()}))
     else:
@@ -84,7 +86,8 @@ def _indexed(client: JobClient, index: TextIndex, history: History) -> dict[str,
 
 def _read(client: JobClient, index: TextIndex, job_id: str) -> list[IndexedLine]:
     try:
-        return index.add(job_id, client.job(job_id).timeline().texts)
+        timeline = client.job(job_id).timeline()
+        return index.add(job_id, [*timeline.texts, *timeline.codes])
     except (Unreachable, ServerBusy):
         raise
     except JobNotFound:
@@ -99,11 +102,16 @@ def _table(text: str, found: Iterable[Match], names: dict[str, str]) -> Table:
     title = markup_of(f"{text} in completed jobs")
     table = Table("text", *times, *job_columns(), "score", title=title, show_lines=is_narrow())
     for score, job_id, line in found:
-        texts = (line.text, clock(line.start_ms), clock(line.end_ms))
-        table.add_row(*map(markup_of, texts), *job_cells(job_id, names.get(job_id, "")), f"{score:.0f}")
+        cells = (_content(line), clock(line.start_ms), clock(line.end_ms))
+        table.add_row(*cells, *job_cells(job_id, names.get(job_id, "")), f"{score:.0f}")
     return table
+
+
+def _content(line: IndexedLine) -> str:
+    return f"{code_cell(line.text)}\n[dim]{markup_of(line.format)}[/dim]" if line.format else markup_of(line.text)
 
 
 def _record(match: Match, file: str) -> dict[str, Any]:
     line = {name: getattr(match.line, name) for name in match.line.__struct_fields__}
-    return {"job_id": match.job_id, "file": file, "score": round(match.score, 1)} | line
+    kind = "code" if match.line.format else "text"
+    return {"job_id": match.job_id, "file": file, "score": round(match.score, 1), "kind": kind} | line

@@ -14,6 +14,9 @@ T = TypeVar("T")
 
 ROWS_SHOWN = 15
 
+CODE_CHARS = 100
+"""How much is shown of what a code says, which may be thousands of characters."""
+
 VALUE_BYTES = 60
 """How much is shown of a value of a plugin, which may be large."""
 
@@ -72,8 +75,13 @@ def codes_table(codes: tuple[CodeSpan, ...]) -> Table:
     """Return what the codes say, in the order of their starts."""
     table = Table("code", "format", "from", "to", title="Codes")
     for span in _shown(table, codes):
-        table.add_row(markup_of(span.text), markup_of(span.format), clock(span.start_ms), clock(span.end_ms))
+        table.add_row(code_cell(span.text), markup_of(span.format), clock(span.start_ms), clock(span.end_ms))
     return table
+
+
+def code_cell(text: str) -> str:
+    """Return what a code says as Rich's markup; of long contents the beginning and the number of characters."""
+    return markup_of(text if len(text) <= CODE_CHARS else f"{text[:CODE_CHARS]}… ({len(text)} characters)")
 
 
 def fields_of(frames: Iterable[FrameResult]) -> Iterator[Table]:

@@ -10,21 +10,27 @@ from job_client.timeline import CodeSpan, ObjectSpan, TextSpan, Timeline
 
 COLUMNS = (
     "kind", "name", "track_id", "format", "start_ms", "end_ms", "first_frame", "last_frame", "frames", "best_frame",
-    "confidence", "x1", "y1", "x2", "y2",
+    "confidence", "x1", "y1", "x2", "y2", "bytes",
 )  # fmt: skip
-"""The box is that of the best frame; texts and codes have no track, and only codes a format."""
-_BOX = COLUMNS.index("x1")
+"""The box is that of the best frame; texts and codes have no track, and only codes a format, and bytes where they are
+no text."""
+_BOX = ("x1", "y1", "x2", "y2")
 
 
 def events_json(timeline: Timeline) -> Iterator[str]:
     """Yield a JSON list of the events in the order of their starts, one a line."""
     lead = "[\n"
     for event in events_of(timeline):
-        yield lead + json.dumps(
-            dict(zip((*COLUMNS[:_BOX], "box"), (*event[:_BOX], event[_BOX:]), strict=True)), ensure_ascii=False
-        )
+        yield lead + json.dumps(_object(event), ensure_ascii=False)
         lead = ",\n"
     yield "[]\n" if lead == "[\n" else "\n]\n"
+
+
+def _object(event: Sequence[Any]) -> dict[str, Any]:
+    """Return an event by the names of its columns, with the sides of the box as one value."""
+    named = dict(zip(COLUMNS, event, strict=True))
+    box = [named.pop(side) for side in _BOX]
+    return named | {"box": box}
 
 
 def events_csv(timeline: Timeline) -> Iterator[str]:
@@ -41,7 +47,7 @@ def events_of(timeline: Timeline) -> list[Sequence[Any]]:
 def _event(span: ObjectSpan | TextSpan | CodeSpan) -> Sequence[Any]:
     return (
         *_what(span), span.start_ms, span.end_ms, span.first_frame, span.last_frame, span.frames, span.best_frame,
-        span.confidence, *span.box,
+        span.confidence, *span.box, span.bytes if isinstance(span, CodeSpan) else None,
     )  # fmt: skip
 
 

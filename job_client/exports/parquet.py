@@ -53,7 +53,7 @@ FRAMES = pa.schema(
     ]
 )
 
-_EVENT_TYPES = {name: pa.string() for name in ("kind", "name", "format")} | {
+_EVENT_TYPES = {name: pa.string() for name in ("kind", "name", "format", "bytes")} | {
     name: pa.int64() for name in ("track_id", "first_frame", "last_frame", "frames", "best_frame")
 }
 EVENTS = pa.schema([(name, _EVENT_TYPES.get(name, pa.float64())) for name in COLUMNS])

@@ -10,6 +10,7 @@ from pysubs2.formats.subrip import MAX_REPRESENTABLE_TIME
 from pysubs2.time import TIMESTAMP, make_time
 
 from job_client.timeline import TextSpan, Timeline
+from shared.process.shown_text import drawn_text
 from shared.results import Box, one_line
 
 ASS_STEP_MS = 10
@@ -54,12 +55,12 @@ class Cue(NamedTuple):
     @property
     def lines(self) -> list[str]:
         """The text, without line ends in it."""
-        return [one_line(span.text) for span in self.spans]
+        return [_line(span) for span in self.spans]
 
 
 def cues_of(texts: Iterable[TextSpan]) -> Iterator[Cue]:
     """Yield the cues in the order of their starts; a text without visible characters has none."""
-    visible = (span for span in texts if one_line(span.text))
+    visible = (span for span in texts if _line(span))
     ordered = sorted(visible, key=lambda one: (one.first_frame, one.last_frame, one.first_box[1], one.first_box[0]))
     for _, together in groupby(ordered, key=lambda span: (span.first_frame, span.last_frame)):
         cue: list[TextSpan] = []
@@ -69,6 +70,10 @@ def cues_of(texts: Iterable[TextSpan]) -> Iterator[Cue]:
                 cue = []
             cue.append(span)
         yield _cue(cue)
+
+
+def _line(span: TextSpan) -> str:
+    return drawn_text(one_line(span.text))
 
 
 def _cue(spans: Sequence[TextSpan]) -> Cue:
@@ -120,7 +125,7 @@ def _placed(start_ms: float, end_ms: float, span: TextSpan) -> SSAEvent:
     (x1, y1), (x2, y2) = _centre(span.first_box), _centre(span.last_box)
     place = rf"\pos({x1},{y1})" if (x1, y1) == (x2, y2) else rf"\move({x1},{y1},{x2},{y2})"
     height = max(1, _pixels(span.box[3] - span.box[1]))
-    text = one_line(span.text).translate(_ASS_ESCAPES)
+    text = _line(span).translate(_ASS_ESCAPES)
     return SSAEvent(*_times(start_ms, end_ms, MAX_ASS_TIME, ASS_STEP_MS), rf"{{\an5{place}\fs{height}}}{text}")
 
 

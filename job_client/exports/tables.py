@@ -10,9 +10,10 @@ from shared.results import FrameResult
 
 COLUMNS = (
     "frame_index", "timestamp_ms", "kind", "name", "class_id", "confidence",
-    "x1", "y1", "x2", "y2", "x3", "y3", "x4", "y4",
+    "x1", "y1", "x2", "y2", "x3", "y3", "x4", "y4", "format", "bytes",
 )  # fmt: skip
-"""An object has its box in the first two corners, a line of text or a code its polygon in all four."""
+"""An object has its box in the first two corners, a line of text or a code its polygon in all four; only a code has a
+format, and bytes where its content is no text."""
 
 
 class _Echo:
@@ -37,8 +38,9 @@ def _rows(results: Sequence[FrameResult]) -> Iterator[Sequence[Any]]:
     for frame in results:
         begin = (frame.frame_index, frame.timestamp_ms)
         for found in frame.detections:
-            yield *begin, "object", found.label, found.class_id, found.confidence, *found.box, *[None] * 4
+            yield *begin, "object", found.label, found.class_id, found.confidence, *found.box, *[None] * 6
         for line in frame.text_lines:
-            yield *begin, "text", line.text, None, line.confidence, *chain.from_iterable(line.polygon)
+            yield *begin, "text", line.text, None, line.confidence, *chain.from_iterable(line.polygon), None, None
         for code in frame.codes:
-            yield *begin, "code", code.text, None, None, *chain.from_iterable(code.polygon)
+            corners = chain.from_iterable(code.polygon)
+            yield *begin, "code", code.text, None, None, *corners, code.format, code.bytes

@@ -83,6 +83,9 @@ function lastNotAfter(numbers, limit) {
   return low;
 }
 
+// Returns a text with its bidirectional marks escaped, as `drawn_text` of the client does.
+const drawnText = (text) => text.replace(/\p{Bidi_Control}/gu, (mark) => `\\u${mark.charCodeAt(0).toString(16).padStart(4, "0")}`);
+
 // Returns a row for each label, text and code: what was left out as noise has rows of its own.
 function rowsOf(made) {
   const rows = new Map();
@@ -93,7 +96,7 @@ function rowsOf(made) {
     let row = rows.get(key);
     if (!row) {
       const style = kind === "object" ? styleOf(FIRST_LABEL + numbers.get(name)) : kind;
-      row = { kind, name, noise, style, lower: name.toLowerCase(), spans: [], best: event, seconds: 0, end: 0 };
+      row = { kind, name, shown: drawnText(name), noise, style, lower: name.toLowerCase(), spans: [], best: event, seconds: 0, end: 0 };
       rows.set(key, row);
     }
     row.spans.push(event);

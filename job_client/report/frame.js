@@ -47,7 +47,7 @@ function listFrame() {
   element("in-frame").replaceChildren(
     ...found.map(([row, event]) => {
       const number = event[at.track_id] ? ` #${event[at.track_id]}` : "";
-      const name = make("bdi", { textContent: row.name });
+      const name = make("bdi", { textContent: row.shown });
       return make("li", {}, make("i", { className: `swatch ${row.style}` }), name, `${number} ${event[at.confidence].toFixed(2)}`);
     }),
   );

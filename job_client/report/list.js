@@ -18,21 +18,21 @@ function makeSteps(row) {
   const back = () => step(inOrder.findLast((event) => event[at.best_frame] < shown));
   const on = () => step(inOrder.find((event) => event[at.best_frame] > shown));
   return [
-    make("button", { type: "button", textContent: "‹", ariaLabel: `${row.name}: sighting before`, onclick: back }),
-    make("button", { type: "button", textContent: "›", ariaLabel: `${row.name}: next sighting`, onclick: on }),
+    make("button", { type: "button", textContent: "‹", ariaLabel: `${row.shown}: sighting before`, onclick: back }),
+    make("button", { type: "button", textContent: "›", ariaLabel: `${row.shown}: next sighting`, onclick: on }),
   ];
 }
 
 function makeRow(row) {
   const jump = () => jumpTo(row.best);
   const url = shownVideo.thumbnails[row.best[at.best_frame]];
-  const copy = { type: "button", textContent: "Copy", ariaLabel: `Copy ${row.name}`, onclick: () => copyText(row.name, "it") };
+  const copy = { type: "button", textContent: "Copy", ariaLabel: `Copy ${row.shown}`, onclick: () => copyText(row.name, "it") };
   const format = row.kind === "code" ? `${row.best[at.format]}, ` : "";
   return make(
     "li",
     { className: `row ${row.style}${row.noise ? " noise" : ""}` },
     ...(url ? [make("img", { src: url, alt: "", loading: "lazy", onclick: jump })] : []),
-    make("div", { className: "head" }, make("i", { className: `swatch ${row.style}` }), make("button", { type: "button", className: "name", textContent: row.name, onclick: jump }), make("span", { className: "group" }, ...(row.spans.length > 1 ? makeSteps(row) : []), make("button", copy))),
+    make("div", { className: "head" }, make("i", { className: `swatch ${row.style}` }), make("button", { type: "button", className: "name", textContent: row.shown, onclick: jump }), make("span", { className: "group" }, ...(row.spans.length > 1 ? makeSteps(row) : []), make("button", copy))),
     make("span", { className: "numbers", textContent: format + numbersOf(row) }),
     makeLane(row),
   );
@@ -75,9 +75,10 @@ function csv() {
 }
 
 function json() {
-  const { columns } = shownVideo;
-  const [plain, box] = [columns.slice(0, at.x1), at.x1];
-  const lines = listedEvents().map((event) => JSON.stringify({ ...Object.fromEntries(plain.map((name, place) => [name, event[place]])), box: event.slice(box) }));
+  const lines = listedEvents().map((event) => {
+    const { x1, y1, x2, y2, ...named } = Object.fromEntries(shownVideo.columns.map((name, place) => [name, event[place]]));
+    return JSON.stringify({ ...named, box: [x1, y1, x2, y2] });
+  });
   return `[\n${lines.join(",\n")}\n]\n`;
 }
 

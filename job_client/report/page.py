@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from job_client.job import JobInfo
 from job_client.report.data import page_data
 from job_client.timeline import Timeline
+from shared.process.shown_text import drawn_text
 from shared.results import FrameResult
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def render_report(videos: Iterable[ReportedVideo]) -> str:
 def _video(video: ReportedVideo) -> dict[str, Any]:
     timeline = video.timeline
     return {
-        "name": video.name,
+        "name": drawn_text(video.name),
         "job": video.job.job_id,
         "pipeline": video.job.pipeline_id,
         "submitted": f"{video.job.created_at:%Y-%m-%d %H:%M:%S} UTC",

@@ -1,4 +1,4 @@
-"""Which lines of text say nearly what is searched for."""
+"""Which lines of text and codes say nearly what is searched for."""
 
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ ALIKE_SHARE = 0.98
 
 
 class Match(NamedTuple):
-    """A line of text that was found.
+    """A line of text or a code that was found.
 
     Attributes:
         score: How much it is like what was searched for, 0 to 100.

@@ -1,7 +1,7 @@
-"""The lines of text of finished jobs, read once from the server."""
+"""The lines of text and the codes of finished jobs, read once from the server."""
 
 import contextlib
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -10,14 +10,17 @@ from platformdirs import user_cache_path
 
 from job_client.files import written_whole
 from job_client.search.servers import folder_of_user, name_of_server
-from job_client.timeline import TextSpan
+from job_client.timeline import CodeSpan, TextSpan
 
-VERSION = 5
+VERSION = 6
 """Of the files; a change of what the timeline makes of results needs another one, so that they are made again."""
 
 
 class IndexedLine(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A line of text of a job; the fields are those of `TextSpan`."""
+    """A line of text or a code of a job; the fields are those of `TextSpan` and `CodeSpan`.
+
+    A line of text has no format.
+    """
 
     text: str
     first_frame: int
@@ -26,6 +29,7 @@ class IndexedLine(msgspec.Struct, frozen=True, array_like=True, gc=False):
     end_ms: float
     best_frame: int
     confidence: float
+    format: str | None = None
 
 
 class _IndexedJob(msgspec.Struct, frozen=True):
@@ -34,7 +38,7 @@ class _IndexedJob(msgspec.Struct, frozen=True):
 
 
 class TextIndex:
-    """The text of the finished jobs of one server: a file for each job.
+    """The text and the codes of the finished jobs of one server: a file for each job.
 
     Args:
         address: The server, host:port.
@@ -46,14 +50,14 @@ class TextIndex:
         folder = folder or folder_of_user(user_cache_path) / "text"
         self._folder = folder / name_of_server(address)
 
-    def add(self, job_id: str, texts: Collection[TextSpan]) -> list[IndexedLine]:
-        """Take in the text of a job, and return its lines; where the index cannot be written they are not kept."""
+    def add(self, job_id: str, spans: Iterable[TextSpan | CodeSpan]) -> list[IndexedLine]:
+        """Take in what a job has, and return its lines; where the index cannot be written they are not kept."""
         lines = [
             IndexedLine(
                 span.text, span.first_frame, span.last_frame, span.start_ms, span.end_ms, span.best_frame,
-                span.confidence,
+                span.confidence, span.format if isinstance(span, CodeSpan) else None,
             )
-            for span in texts
+            for span in sorted(spans, key=lambda span: span.first_frame)
         ]  # fmt: skip
         with contextlib.suppress(OSError):
             self._folder.mkdir(parents=True, exist_ok=True)

@@ -78,10 +78,12 @@ class CodeSpan(Span):
     Attributes:
         format: Its kind, such as `QRCode`.
         text: What it says.
+        bytes: The content in base64 where it is no text; else None.
     """
 
     format: str
     text: str
+    bytes: str | None = None
 
 
 LONG_FRAME_MS = 200.0

@@ -7,9 +7,12 @@ a cell that begins like a formula. Files and answers for programs keep their tex
 import json
 import re
 
+_BIDI_CONTROLS = r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+"""Bidirectional marks, embeddings, overrides, isolates."""
+_BIDI_CONTROL = re.compile(f"[{_BIDI_CONTROLS}]")
 _HARMFUL = re.compile(
     r"[\x00-\x1f\x7f-\x9f"  # C0 and C1 controls, so that no escape sequence begins, and DEL
-    r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # bidirectional marks, embeddings, overrides, isolates
+    rf"{_BIDI_CONTROLS}"
     r"\u2028\u2029\ud800-\udfff]"  # Unicode's line ends; surrogates, which no terminal can be sent
 )
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -19,7 +22,7 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 def terminal_text(text: object) -> str:
     r"""Return the text on one line, harmful characters escaped as JSON does: `\n`, `\u001b`. JSON keeps its meaning."""
-    return _HARMFUL.sub(lambda found: json.dumps(found[0])[1:-1], str(text))
+    return _HARMFUL.sub(_escape, str(text))
 
 
 def terminal_lines(text: object) -> str:
@@ -27,6 +30,15 @@ def terminal_lines(text: object) -> str:
     return "\n".join(map(terminal_text, str(text).replace("\r\n", "\n").split("\n")))
 
 
+def drawn_text(text: str) -> str:
+    r"""Return the text for a video, subtitles or a page, bidirectional marks escaped likewise: `\u202e`."""
+    return _BIDI_CONTROL.sub(_escape, text)
+
+
 def spreadsheet_text(text: str) -> str:
     """Return the contents of a text cell; an apostrophe in front keeps spreadsheets from taking it for a formula."""
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+
+
+def _escape(found: "re.Match[str]") -> str:
+    return json.dumps(found[0])[1:-1]

@@ -10,9 +10,11 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
@@ -20,11 +22,12 @@ from rich.console import Console
 from job_api.settings import ApiSettings
 from job_client import JobClient
 from job_client.__main__ import main
-from job_client.cli.summary import ROWS_SHOWN, fields_of, summary_of, texts_table
+from job_client.cli.summary import CODE_CHARS, ROWS_SHOWN, codes_table, fields_of, summary_of, texts_table
 from job_client.search import History
 from job_client.timeline import timeline_and_noise, timeline_of
 from shared.contract.job_status import JobStatus
 from shared.process.exit_codes import ExitCode
+from shared.video.reader import VideoReader
 from tests.conftest import TINY_MP4
 from tests.support.certificates import make_certificate
 from tests.support.clips import empty_results
@@ -38,6 +41,9 @@ from tests.support.worker_fakes import FakeRunner
 from tests.support.working import free_port, working
 
 pytestmark = pytest.mark.integration
+
+CHANGED = 60
+"""How far a pixel that was drawn on is from what it was, of 255; encoding alone changes less."""
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -105,6 +111,13 @@ def without_reader(*arguments: str) -> tuple[int, str]:
 def kept_in(folder: Path) -> list[Path]:
     """Return the files that hold something; locks do not."""
     return [path for path in folder.rglob("*") if path.is_file() and path.stat().st_size]
+
+
+def with_codes(of_frame: dict[str, Any], said: dict[str, str]) -> dict[str, Any]:
+    """Return a frame in which codes say this, by their formats."""
+    corners = [[0, 0], [50, 0], [50, 50], [0, 50]]
+    codes = [{"format": kind, "text": text, "polygon": corners} for kind, text in said.items()]
+    return of_frame | {"result": of_frame["result"] | {"codes": codes}}
 
 
 def done(client: JobClient) -> str:
@@ -268,11 +281,26 @@ class TestFind:
         assert code == ExitCode.OK
         (found,) = map(json.loads, out.splitlines())
         assert found == {
-            "job_id": job_id.strip(), "file": str(TINY_MP4), "score": 100.0, "text": "STOP", "first_frame": 0,
-            "last_frame": 0, "start_ms": 0.0, "end_ms": 40.0, "best_frame": 0, "confidence": 0.95,
+            "job_id": job_id.strip(), "file": str(TINY_MP4), "score": 100.0, "kind": "text", "text": "STOP",
+            "first_frame": 0, "last_frame": 0, "start_ms": 0.0, "end_ms": 40.0, "best_frame": 0, "confidence": 0.95,
+            "format": None,
         }  # fmt: skip
         assert json.loads(foregsyte("find", "stob", "--min-score", "70")[1])["job_id"] == job_id.strip()
         assert foregsyte("find", "elsewhere")[:2] == (ExitCode.OK, "")
+
+    def test_it_shows_what_codes_say(self, foregsyte: Run, address: str) -> None:
+        said = {"EAN13": "4006381333931", "QRCode": f"https://evil.example/{'x' * 1900}"}
+        with working(address, FakeRunner(lambda *_: results_document([with_codes(frame(0, {}, {}), said)]))):
+            job_id = foregsyte("submit", TINY_MP4, "--wait")[1].strip()
+        (found,) = map(json.loads, foregsyte("find", "4006381333931")[1].splitlines())
+        assert [found[name] for name in ("job_id", "file", "kind", "format", "text", "end_ms")] == [
+            job_id, str(TINY_MP4), "code", "EAN13", "4006381333931", 40.0,
+        ]  # fmt: skip
+        assert json.loads(foregsyte("find", "evil.example")[1])["text"] == said["QRCode"]
+        _, shown = shown_on_a_terminal("find", "evil.example", "--address", address)
+        for part in ("evil.example", "1921", "characters", "QRCode", job_id, TINY_MP4.name, "0:00.0"):
+            assert part in shown
+        assert shown.count("x") < 200
 
     def test_results_are_read_once(self, foregsyte: Run, client: JobClient, worker: None, cache: Path) -> None:
         done(client)
@@ -337,7 +365,7 @@ class TestFind:
 
     def test_where_nothing_is_found_it_says_so(self, foregsyte: Run, address: str, worker: None) -> None:
         _, shown = on_a_terminal("find", "nowhere to be read", "--address", address)
-        assert "No completed job has text like" in without_styles(shown)
+        assert "No completed job has text or a code like" in without_styles(shown)
         assert foregsyte("find", " ")[0] == ExitCode.USAGE
 
     @pytest.fixture
@@ -753,6 +781,24 @@ class TestExitCodes:
         assert code == ExitCode.USAGE
         assert "name a server" in err
 
+    def test_the_video_of_the_demo_shows_what_both_of_its_jobs_found(
+        self, run: Run, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        frames = empty_results(TINY_MP4)
+        line = {"text": "Frame", "confidence": 0.9, "polygon": [[0, 80], [50, 80], [50, 100], [0, 100]]}
+        found = {
+            "yolo_ocr": [{**one, "result": {**one["result"], "text_lines": [line]}} for one in frames],
+            "codes": [with_codes(one, {"QRCode": "mine"}) for one in frames],
+        }
+        monkeypatch.setattr("job_client.cli.demo.local_cluster", lambda *_: nullcontext(address))
+        with working(address, FakeRunner(lambda pipeline, *_: results_document(found[pipeline]))):
+            assert run("demo", TINY_MP4, "--out", tmp_path)[0] == ExitCode.OK
+        (annotated,) = tmp_path.glob("*.annotated.mp4")
+        for before, after in zip(VideoReader(TINY_MP4), VideoReader(annotated), strict=True):
+            changed = np.abs(after.image.astype(int) - before.image).max(axis=2) > CHANGED
+            assert changed[40, 45:55].any(), "no code is drawn"
+            assert changed[90, 45:55].any(), "no line of text is drawn"
+
     def test_what_the_server_refuses_for_its_content_is_bad_input(self, foregsyte: Run) -> None:
         for arguments in (
             ("submit", TINY_MP4, "--pipeline", "nonsense"),
@@ -862,6 +908,15 @@ def test_a_table_shows_text_as_it_was_read_and_how_much_it_leaves_out() -> None:
     assert "[live] 00 [/b]" in shown
     assert f"[live] {ROWS_SHOWN}" not in shown
     assert "and 2 more" in shown
+
+
+def test_a_table_shows_the_beginning_of_what_a_long_code_says() -> None:
+    said = {"QRCode": "x" * 1900, "Aztec": "y" * CODE_CHARS}
+    screen = Console(width=200, record=True, file=io.StringIO())
+    screen.print(codes_table(timeline_of(frame_results([with_codes(frame(0, {}, {}), said)])).codes))
+    shown = screen.export_text()
+    assert f"│ {'x' * CODE_CHARS}… (1900 characters) " in shown
+    assert f"│ {'y' * CODE_CHARS} " in shown
 
 
 def test_the_fields_that_a_plugin_added_are_named_and_counted() -> None:

@@ -363,17 +363,19 @@ def test_what_is_listed_is_saved_as_the_command_writes_events(browser: Browser, 
     results = street()
     for each in results[:50]:
         each["result"]["text_lines"][0]["text"] = '=1+"1", STOP'
+        polygon = [[0, 0], [50, 0], [50, 50], [0, 50]]
+        each["result"]["codes"] = [{"format": "QRCode", "text": "ÿ", "bytes": "/w==", "polygon": polygon}]
     browser.open(report(results), *WIDE)
     saved = browser.saved_into(tmp_path / "saved")
     browser.click("#csv")
     expected = "".join(export(frame_results(results), ExportFormat.events_csv))
     content = eventually(lambda: saved("*.csv"), "the CSV")
     assert cells(content) == cells(expected)
-    browser.run("kind.value = 'text'; kind.dispatchEvent(new Event('input'))")
+    browser.run("kind.value = 'code'; kind.dispatchEvent(new Event('input'))")
     browser.click("#json")
     events = json.loads("".join(export(frame_results(results), ExportFormat.events)))
     content = eventually(lambda: saved("*.json"), "the JSON")
-    assert json.loads(content) == [event for event in events if event["kind"] == "text"]
+    assert json.loads(content) == [event for event in events if event["kind"] == "code"]
 
 
 def cells(content: str) -> list[list[str]]:
@@ -415,7 +417,8 @@ def hostile() -> list[Any]:
 
 def test_hostile_text_is_shown_and_never_run(browser: Browser, report: Report) -> None:
     browser.open(report(hostile(), "--jobs"), *WIDE)
-    assert sorted(names(browser)) == sorted(HOSTILE * 2)
+    assert sorted(names(browser)) == sorted(text.replace("\u202e", r"\u202e") for text in HOSTILE * 2)
+    assert "\u202e" not in browser.run("return document.body.innerText")
     assert "run" not in browser.run("return document.title").split()
     assert browser.run("return document.querySelectorAll('main img:not(#image), main script').length") == 0
     assert browser.run("return document.scripts.length") == 2
@@ -438,10 +441,12 @@ def test_a_hostile_name_of_the_video_is_shown_and_never_run(
 ) -> None:
     page, info = tmp_path / "report.html", client.submit(TINY_MP4).status()
     timeline, noise = timeline_and_noise(FRAME_RESULTS)
-    page.write_text(render_report([ReportedVideo(info, HOSTILE[1], FRAME_RESULTS, timeline, noise)]), encoding="utf-8")
+    video = ReportedVideo(info, f"{HOSTILE[1]}\u202e", FRAME_RESULTS, timeline, noise)
+    page.write_text(render_report([video]), encoding="utf-8")
     browser.open(page, *WIDE)
-    assert browser.texts("h1") == [HOSTILE[1]]
-    assert browser.run("return document.title") == f"{HOSTILE[1]}: Foregsyte report"
+    shown = rf"{HOSTILE[1]}\u202e"
+    assert browser.texts("h1") == [shown]
+    assert browser.run("return document.title") == f"{shown}: Foregsyte report"
 
 
 def test_a_file_name_in_another_encoding_is_shown_and_linked(report: Report, tmp_path: Path) -> None:

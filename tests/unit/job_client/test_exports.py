@@ -26,12 +26,17 @@ from job_client.exports.events import events_csv, events_json
 from job_client.exports.parquet import EVENTS, FRAMES, ROWS_IN_GROUP
 from job_client.exports.subtitles import WORD_JOINER, ass, srt, vtt
 from job_client.timeline import CodeSpan, ObjectSpan, TextSpan, Timeline
+from shared.process.shown_text import drawn_text
 from shared.results import FrameResult, read_frame
 from tests.support.found import FRAME_RESULTS, RESULTS, frame, frame_results
 
 pytestmark = [pytest.mark.unit, pytest.mark.thorough]
 
 EMPTY = frame_results([{"frame_index": 0, "result": {"timestamp_ms": 0.0}}])
+
+CORNERS = [[1.0, 2.0], [9.0, 2.0], [9.0, 8.0], [1.0, 8.0]]
+CODE = {"format": "QRCode", "text": "\x00ÿ", "bytes": "AP8=", "polygon": CORNERS}
+"""A binary one."""
 
 # What the pipelines let through in a line of text: no control characters, no line ends, no spaces at its ends.
 LINES = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1).map(str.strip).filter(bool)
@@ -90,6 +95,15 @@ class TestCsv:
         assert [row["name"] for row in rows] == ["'=cmd|'/c calc'!A1", "'-5 °C", "'@SUM(1)", "'+1", "'\t=1"]
         assert (rows[0]["x1"], rows[0]["y1"]) == ("-1.0", "-2.0")
 
+    def test_a_code_has_its_format_and_its_bytes(self) -> None:
+        found = frame(0, {"car": 0.9}, {"STOP": 0.9})
+        found["result"]["codes"] = [CODE]
+        rows = list(csv.DictReader(io.StringIO(text_of(frame_results([found]), ExportFormat.csv), newline="")))
+        assert [(row["kind"], row["y4"], row["format"], row["bytes"]) for row in rows] == [
+            ("object", "", "", ""), ("text", "110.0", "", ""), ("code", "8.0", "QRCode", "AP8="),
+        ]  # fmt: skip
+        assert list(rows[0])[-2:] == ["format", "bytes"]
+
     def test_nothing_found_is_a_header(self) -> None:
         assert text_of(EMPTY, ExportFormat.csv).splitlines() == [text_of([], ExportFormat.csv).strip()]
 
@@ -103,7 +117,7 @@ def span(text: str, start_ms: float = 0.0, end_ms: float = 40.0, top: float = 30
 
 
 def wide_braces(text: str) -> str:
-    return text.replace("{", "\uff5b").replace("}", "\uff5d")
+    return drawn_text(text).replace("{", "\uff5b").replace("}", "\uff5d")
 
 
 def timeline(*texts: TextSpan, objects: tuple[ObjectSpan, ...] = (), codes: tuple[CodeSpan, ...] = ()) -> Timeline:
@@ -197,7 +211,7 @@ class TestSubtitles:
         assume(not FORGED.search(text))
         head, _, _, times, *lines = vtt(timeline(span(text))).rstrip("\n").split("\n")
         assert (head, times) == ("WEBVTT", "00:00:00.000 --> 00:00:00.040")
-        assert [html.unescape(line) for line in lines] == [text]
+        assert [html.unescape(line) for line in lines] == [drawn_text(text)]
         assert not set("<>") & set("".join(lines))
 
     @given(LINES)
@@ -205,6 +219,11 @@ class TestSubtitles:
     def test_any_line_of_text_is_plain_text_in_ass(self, text: str) -> None:
         [event] = SSAFile.from_string(ass(timeline(span(text))))
         assert event.plaintext.replace(WORD_JOINER, "") == wide_braces(text).replace(WORD_JOINER, "")
+
+    @pytest.mark.parametrize("written", [srt, vtt, ass])
+    def test_text_is_read_in_the_order_that_it_has(self, written: Callable[[Timeline], str]) -> None:
+        [event] = SSAFile.from_string(written(timeline(span("invoice\u202egpj.exe"))))
+        assert event.plaintext.replace(WORD_JOINER, "") == r"invoice\u202egpj.exe"
 
     def test_ass_has_the_place_and_the_size_of_each_line(self) -> None:
         moving = replace(span("credits", top=500.0), last_box=(100.0, 400.0, 300.0, 420.0))
@@ -283,7 +302,7 @@ class TestEvents:
         assert car == {
             "kind": "object", "name": "=car", "track_id": 7, "format": None, "start_ms": 1000.0, "end_ms": 2000.0,
             "first_frame": 25, "last_frame": 49, "frames": 25, "best_frame": 30, "confidence": 0.9,
-            "box": [1.0, 2.0, 3.5, 4.0],
+            "box": [1.0, 2.0, 3.5, 4.0], "bytes": None,
         }  # fmt: skip
 
     def test_csv_says_the_same_and_is_run_by_no_spreadsheet(self) -> None:
@@ -291,10 +310,15 @@ class TestEvents:
         assert [row["name"] for row in rows] == ["Good morning", "'=car", "'-5 °C"]
         assert [rows[1][name] for name in ("start_ms", "best_frame", "x1", "y2")] == ["1000.0", "30", "1.0", "4.0"]
 
-    def test_a_code_has_its_format(self) -> None:
-        code = CodeSpan(0, 5, 0.0, 240.0, 6, 1.0, 0, self.BOX, self.BOX, self.BOX, format="QRCode", text="=1")
+    def test_a_code_has_its_format_and_its_bytes(self) -> None:
+        code = CodeSpan(
+            0, 5, 0.0, 240.0, 6, 1.0, 0, self.BOX, self.BOX, self.BOX, format="QRCode", text="=1", bytes="PTE="
+        )  # fmt: skip
         (event,) = json.loads("".join(events_json(timeline(codes=(code,)))))
         assert (event["kind"], event["format"], event["name"], event["end_ms"]) == ("code", "QRCode", "=1", 240.0)
+        assert (event["bytes"], event["box"]) == ("PTE=", [*self.BOX])
+        (row,) = csv.DictReader(io.StringIO("".join(events_csv(timeline(codes=(code,)))), newline=""))
+        assert (row["format"], row["bytes"], row["y2"]) == ("QRCode", "PTE=", "4.0")
 
     def test_nothing_found_is_an_empty_list_and_a_header(self) -> None:
         assert json.loads(text_of(EMPTY, ExportFormat.events)) == []
@@ -383,8 +407,9 @@ class TestParquet:
             assert read.fetchall() == [("object", "car", 1, 400.0, 10.0), ("text", "STOP", None, 400.0, 5.0)]
 
     def test_events_are_the_rows_of_csv(self, path: Path) -> None:
-        table = pq.read_table(self.written(FRAME_RESULTS, ExportFormat.events_parquet, path))
-        rows = list(csv.DictReader(io.StringIO(text_of(FRAME_RESULTS, ExportFormat.events_csv), newline="")))
+        seen = [*FRAME_RESULTS, *frame_results([{"frame_index": 4, "result": {"codes": [CODE]}}])]
+        table = pq.read_table(self.written(seen, ExportFormat.events_parquet, path))
+        rows = list(csv.DictReader(io.StringIO(text_of(seen, ExportFormat.events_csv), newline="")))
         read = [{name: "" if cell is None else str(cell) for name, cell in row.items()} for row in table.to_pylist()]
         assert read == rows
 
@@ -392,7 +417,7 @@ class TestParquet:
         results = frame(0, {}, {})
         results["result"] |= {
             "blur": {"score": 0.5},
-            "codes": [{"format": "QRCode", "text": "", "bytes": "AP8=", "polygon": [[0.0, 0.0]] * 4}],
+            "codes": [CODE],
         }
         results["result"]["detections"] = [{"label": "x", "class_id": 2**64 - 1, "confidence": 1, "box": [0, 0, 1, 1]}]
         (row,) = pq.read_table(self.written(frame_results([results]), ExportFormat.parquet, path)).to_pylist()

@@ -182,6 +182,11 @@ def test_text_of_other_scripts_is_drawn_with_a_font_that_has_it(text: str) -> No
     assert len(tiles) == len(set(text.replace(" ", "")))
 
 
+def test_a_mark_that_turns_the_order_of_letters_is_drawn_as_its_escape() -> None:
+    labels = Labels(16)
+    assert np.array_equal(labels.tile("invoice\u202egpj.exe", 0), labels.tile(r"invoice\u202egpj.exe", 0))
+
+
 def test_a_font_of_ones_own_is_preferred() -> None:
     own = FontFile(Path("own.ttf"))
     own.characters = frozenset(map(ord, "ไทย"))

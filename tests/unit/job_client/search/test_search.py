@@ -4,6 +4,7 @@ import random
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from filelock import FileLock
 
 from job_client.search import History, IndexedLine, TextIndex, matches
 from job_client.search.text_index import VERSION
-from job_client.timeline import TextSpan, timeline_of
+from job_client.timeline import CodeSpan, TextSpan, timeline_of
 from shared.results import FrameResult, TextLine
 
 pytestmark = pytest.mark.unit
@@ -149,12 +150,19 @@ class TestTextIndex:
         assert index.lines_of("a") == [line("STOP"), line("Ausfahrt", 400.0)]
         assert index.lines_of("b") == []
 
+    def test_it_holds_the_codes_of_a_job_each_with_its_format(self, index: TextIndex) -> None:
+        code = CodeSpan(5, 9, 200.0, 400.0, 5, 1.0, 5, BOX, BOX, BOX, format="EAN13", text="4006381333931")
+        index.add("a", [span("STOP"), replace(span("Ausfahrt", 400.0), first_frame=10), code])
+        assert [(line.text, line.format) for line in index.lines_of("a") or ()] == [
+            ("STOP", None), ("4006381333931", "EAN13"), ("Ausfahrt", None),
+        ]  # fmt: skip
+
     def test_its_version_changes_with_what_the_timeline_makes_of_results(self) -> None:
         lines = [
             (span.text, span.first_frame, span.last_frame, span.best_frame) for span in timeline_of(results()).texts
         ]
         made = zlib.crc32(repr(lines).encode())
-        assert (VERSION, made) == (5, 3711899330), "the timeline has changed: raise VERSION, and state what is made"
+        assert (VERSION, made) == (6, 3711899330), "the timeline has changed: raise VERSION, and state what is made"
 
     def test_a_folder_that_cannot_be_written_to_keeps_nothing_and_is_no_error(self, tmp_path: Path) -> None:
         (tmp_path / "file").touch()

@@ -34,5 +34,12 @@ def test_codes_that_say_something_else_are_others_however_like_they_are() -> Non
     assert [code.text for code in codes_of(["A1", "A2"], ["A2"])] == ["A1", "A2"]
 
 
+def test_a_binary_code_keeps_its_bytes_and_is_another_than_the_text_that_looks_like_it() -> None:
+    corners = [[0.0, 0.0], [9.0, 0.0], [9.0, 9.0], [0.0, 9.0]]
+    code = {"format": "QRCode", "text": "ÿ", "polygon": corners}
+    results = [{"frame_index": 0, "result": {"codes": [code, code | {"bytes": "/w=="}]}}]
+    assert [code.bytes for code in timeline_of(frame_results(results)).codes] == [None, "/w=="]
+
+
 def test_a_code_that_comes_back_much_later_is_seen_twice() -> None:
     assert [code.first_frame for code in codes_of(["A"], *[[]] * 30, ["A"])] == [0, 31]

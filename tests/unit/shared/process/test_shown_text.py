@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared.process.shown_text import spreadsheet_text, terminal_lines, terminal_text
+from shared.process.shown_text import drawn_text, spreadsheet_text, terminal_lines, terminal_text
 from tests.support.samples import HARMFUL
 
 pytestmark = pytest.mark.unit
@@ -32,6 +32,11 @@ def test_json_keeps_its_meaning(text: str) -> None:
     written = json.dumps({"text": text}, ensure_ascii=False)
     assert json.loads(terminal_text(written)) == json.loads(json.dumps({"text": text}))
     assert not set(HARMFUL) & set(terminal_text(written))
+
+
+def test_text_that_is_drawn_is_read_in_the_order_that_it_has() -> None:
+    assert drawn_text("invoice\u202egpj.exe\u061c") == r"invoice\u202egpj.exe\u061c"
+    assert drawn_text(f"{HARMLESS}\n") == f"{HARMLESS}\n"
 
 
 def test_lines_stay_lines_and_a_lone_carriage_return_does_not() -> None:
