@@ -9,6 +9,8 @@ of either (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022)
 import argparse
 from pathlib import Path
 
+from training.arguments import share
+
 
 def averaged(start: Path, trained: Path, share: float, to: Path) -> None:
     """Write a checkpoint with a weighted average of the weights of two, which have the same network.
@@ -35,7 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("start", type=Path, help="the checkpoint that training started from")
     parser.add_argument("trained", type=Path)
-    parser.add_argument("--share", type=float, default=0.6, help="how much the trained one counts, 0 to 1")
+    parser.add_argument("--share", type=share, default=0.6, help="how much the trained one counts, 0 to 1")
     parser.add_argument("--to", type=Path, required=True, help="the checkpoint to write")
     given = parser.parse_args()
     averaged(given.start, given.trained, given.share, given.to)

@@ -10,17 +10,19 @@ give the same images, whatever the number of processes.
 
 import argparse
 import multiprocessing
-from functools import partial
+import sys
+from functools import cache, partial
 from pathlib import Path
 
 import cv2
 import yaml
 
 from shared.process.cores import usable_cores
+from training.arguments import folder_with
 from training.boxes import CLASSES, label_lines
 from training.labelled import PHOTOGRAPH_PARTS
-from training.materials import find_materials
-from training.photographs import VARIANT, in_turn, photographs, unknown, varied
+from training.materials import RULES, find_materials
+from training.photographs import SOURCES, VARIANT, in_turn, photographs, unknown, varied
 from training.scenes.compose import Painter, RenderedFrame
 from training.scenes.cutouts import Cutouts
 
@@ -50,7 +52,11 @@ class _Worker:
         return painter.frame(SEEDS[part], number)
 
 
-_worker: _Worker
+@cache
+def _worker(materials: Path | None, real: Path | None) -> _Worker:
+    # Not as the pool's initializer: where that raises, the pool starts processes without end.
+    cv2.setNumThreads(1)
+    return _Worker(materials, real)
 
 
 def build_dataset(
@@ -77,23 +83,18 @@ def build_dataset(
         for still in photographs(real, part) if real else ():
             _save(folder, part, still.name, RenderedFrame(still.image[..., ::-1], still.boxes, list(still.ignored)))
     context = multiprocessing.get_context("spawn")  # OpenCV's threads do not survive a fork
-    with context.Pool(processes, initializer=_start, initargs=(materials, real)) as pool:
-        for done, _ in enumerate(pool.imap_unordered(partial(_make, folder), jobs, chunksize=16), start=1):
+    make = partial(_make, folder, materials, real)
+    with context.Pool(processes) as pool:
+        for done, _ in enumerate(pool.imap_unordered(make, jobs, chunksize=16), start=1):
             if done % 1000 == 0 or done == len(jobs):
                 print(f"{done} of {len(jobs)} frames", flush=True)
 
 
-def _start(materials: Path | None, real: Path | None) -> None:
-    global _worker  # noqa: PLW0603 (one a process)
-    cv2.setNumThreads(1)
-    _worker = _Worker(materials, real)
-
-
-def _make(folder: Path, job: tuple[str, int]) -> None:
+def _make(folder: Path, materials: Path | None, real: Path | None, job: tuple[str, int]) -> None:
     part, number = job
     folder_of, name = ("train", f"{VARIANT}{number:06}") if part == "real" else (part, f"{number:06}")
     if not (folder / "labels" / folder_of / f"{name}.txt").exists():
-        _save(folder, folder_of, name, _worker.frame(part, number))
+        _save(folder, folder_of, name, _worker(materials, real).frame(part, number))
 
 
 def _save(folder: Path, part: str, name: str, frame: RenderedFrame) -> None:
@@ -109,20 +110,27 @@ def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--to", type=Path, required=True, help="the dataset's folder")
-    parser.add_argument("--materials", type=Path, help="the folder of training.materials; default: none")
+    materials = folder_with(*(f"{kind}/**/*" for kind in RULES["kinds"]))
+    parser.add_argument("--materials", type=materials, help="the folder of training.materials; default: none")
     parser.add_argument("--train", type=int, default=20_000, help="rendered frames to train on")
     parser.add_argument("--first", type=int, default=0, help="the number of the first frame to train on")
     parser.add_argument("--first-test", type=int, default=0, help="the number of the first frame to evaluate on")
     parser.add_argument("--val", type=int, default=600, help="frames to choose the best epoch by")
     parser.add_argument("--test", type=int, default=1_000, help="frames to evaluate on, seen by nothing else")
-    parser.add_argument("--real", type=Path, help="a folder of labelled photographs, see training.photographs")
+    real = folder_with(*(f"{source}/*.webp" for source in SOURCES))
+    parser.add_argument("--real", type=real, help="a folder of labelled photographs, see training.photographs")
     parser.add_argument("--variants", type=int, default=0, help="variants of photographs to train on, of all together")
     parser.add_argument("--processes", type=int, default=usable_cores())
     given = parser.parse_args()
+    if given.variants and not given.real:
+        parser.error("--variants needs photographs: --real is required")
     train = range(given.first, given.first + given.train)
     test = range(given.first_test, given.first_test + given.test)
     parts = {"real": range(given.variants), "train": train, "val": range(given.val), "test": test}
-    build_dataset(given.to, given.materials, parts, given.processes, given.real)
+    try:
+        build_dataset(given.to, given.materials, parts, given.processes, given.real)
+    except OSError as error:
+        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

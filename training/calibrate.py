@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from job_worker.settings import BUNDLED_INPUT_SIDE
+from training.arguments import folder_with
 from training.boxes import CLASSES
 from training.evaluate import Finder, Found, judge
 from training.labelled import rendered_frames
@@ -110,7 +111,8 @@ def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("--dataset", type=Path, required=True, help="a rendered dataset; its val part is used")
+    dataset = folder_with("images/val/*.jpg")
+    parser.add_argument("--dataset", type=dataset, required=True, help="its parts val and calibrate are used")
     parser.add_argument("--to", type=Path, required=True, help="the checkpoint to write")
     given = parser.parse_args()
     find = Finder(given.checkpoint, BUNDLED_INPUT_SIDE, "cpu")

@@ -17,6 +17,7 @@ import numpy as np
 from benchmarks.measuring import command_line, save, show_table
 from job_worker.detection.input_side import InputSide
 from job_worker.settings import BUNDLED_CONFIDENCE, BUNDLED_INPUT_SIDE
+from training.arguments import folder_with
 from training.boxes import CLASSES, Box, overlap_of_union
 from training.labelled import LabelledFrame, real_frames, rendered_frames
 from training.photographs import SOURCES
@@ -144,12 +145,16 @@ def main() -> None:
     """Run the command."""
     parser = command_line(__doc__)
     parser.add_argument("--weights", type=Path, default=Path("data/models/text_carriers.pt"))
-    parser.add_argument("--dataset", type=Path, help="a dataset; its parts test and validate are used")
-    parser.add_argument("--videos", type=Path, help="the folder with the videos of labels/real_frames.json")
+    dataset = folder_with("images/test/*.jpg")
+    parser.add_argument("--dataset", type=dataset, help="a dataset; its parts test and validate are used")
+    videos = folder_with("*.mp4")
+    parser.add_argument("--videos", type=videos, help="the folder with the videos of labels/real_frames.json")
     parser.add_argument("--imgsz", type=int, help="the longer side of all images; by default as a worker chooses it")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--out", type=Path, help="save the numbers to this JSON file")
     given = parser.parse_args()
+    if not (given.dataset or given.videos):
+        parser.error("nothing to measure on: --dataset or --videos is required")
     input_side = InputSide.fixed(given.imgsz) if given.imgsz else BUNDLED_INPUT_SIDE
     find = Finder(given.weights, input_side, given.device)
     report = {}

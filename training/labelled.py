@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, cast
 
 import cv2
 
@@ -42,10 +42,22 @@ class LabelledFrame(NamedTuple):
         return not self.boxes and not self.ignored
 
 
+def read_image(file: Path) -> Image:
+    """Return an image, `(H, W, 3)` uint8 BGR.
+
+    Raises:
+        OSError: The file is missing, or no whole image.
+    """
+    image = cast("Image | None", cv2.imread(str(file)))
+    if image is None:
+        raise OSError(f"{file} is not an image that can be read")
+    return image
+
+
 def rendered_frames(dataset: Path, part: str = "test") -> Iterator[LabelledFrame]:
     """Yield the frames of one part of a dataset."""
     for file in sorted((dataset / "images" / part).glob("*.jpg")):
-        image: Any = cv2.imread(str(file))
+        image = read_image(file)
         height, width = image.shape[:2]
         texts = (dataset / kind / part / f"{file.stem}.txt" for kind in ("labels", "ignored"))
         boxes, ignored = (read_boxes(text, width, height) for text in texts)

@@ -8,13 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 
 from training.boxes import Box, read_boxes
-from training.labelled import LabelledFrame
+from training.labelled import LabelledFrame, read_image
 from training.scenes.chance import Rng, choose, log_uniform
 from training.scenes.compose import SHAPES, Painter, RenderedFrame
 from training.scenes.cutouts import Cutouts
@@ -50,7 +49,7 @@ def photographs(folder: Path, part: str) -> Iterator[LabelledFrame]:
         for number, file in enumerate(sorted((folder / source).glob("*.webp"))):
             if PARTS[number // SCENE % len(PARTS)] != part:
                 continue
-            image: Any = cv2.imread(str(file))
+            image = read_image(file)
             height, width = image.shape[:2]
             boxes = read_boxes(file.with_suffix(".txt"), width, height)
             yield LabelledFrame(f"{source}_{file.stem}", image, boxes, [Box(unknown, 0, 0, width, height)])
