@@ -1,16 +1,20 @@
 """Runs a pipeline over a video file."""
 
 import json
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from job_worker.analysis.pipeline import Pipeline
-from job_worker.analysis.scheduling import analyse_frames
+from job_worker.analysis.scheduling import AnalysedFrame, analyse_frames
+from job_worker.codes.base import is_full
 from job_worker.errors import JobCannotBeDone
-from shared.results import encode_frame
+from shared.results import ImageResult, encode_frame
 from shared.video.frame import Frame
 from shared.video.reader import VideoReader
+
+logger = logging.getLogger(__name__)
 
 
 class VideoFilePipelineService:
@@ -49,7 +53,12 @@ class VideoFilePipelineService:
             JobCannotBeDone: There is no such pipeline.
             VideoError: The file has no frame that can be decoded.
         """
+        is_logged = False
         for frame in analyse_frames(self._open_video(file_path), self._find(pipeline_id)):
+            if not is_logged and _is_full_of_codes(frame):
+                context = {"pipeline": pipeline_id, "frame_index": frame.index}
+                logger.warning("a frame has as many codes as are kept, others are left out", extra=context)
+                is_logged = True
             yield encode_frame(frame.index, frame.timestamp_ms, frame.analysis)
 
     def _find(self, pipeline_id: str) -> Pipeline:
@@ -57,3 +66,7 @@ class VideoFilePipelineService:
             known = ", ".join(sorted(self._pipelines))
             raise JobCannotBeDone(f"unknown pipeline {pipeline_id!r}; this worker runs: {known}")
         return self._pipelines[pipeline_id]
+
+
+def _is_full_of_codes(frame: AnalysedFrame) -> bool:
+    return isinstance(frame.analysis, ImageResult) and is_full(frame.analysis.codes or ())

@@ -1,10 +1,20 @@
 """The port of code readers."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from shared.results import Code, Detection
 from shared.video.frame import Image
+
+MAX_CODES = 1000
+MAX_CONTENT_BYTES = 280_000
+"""Together these keep a frame's result below what a server takes."""
+
+
+def is_full(codes: Sequence[Code]) -> bool:
+    """Return whether an image has as many codes as are kept, so that others may have been left out."""
+    contents = (len(code.text.encode()) * 2 + len(code.bytes or "") for code in codes)
+    return len(codes) >= MAX_CODES or sum(contents) >= MAX_CONTENT_BYTES
 
 
 class CodeReader(Protocol):
@@ -24,7 +34,7 @@ class CodeReader(Protocol):
             detections: What a detector found in it; codes among them are read enlarged first.
 
         Returns:
-            The codes from top to bottom, polygons in pixels of `image`; the same image and detections always give the
-            same list.
+            The codes from top to bottom, polygons in pixels of `image`, until `is_full`; the same image and detections
+            always give the same list.
         """
         ...

@@ -1,7 +1,10 @@
 """Reads codes with zxing-cpp: on the frame, and enlarged and upright wherever the image is full of edges."""
 
 import base64
+import math
+from collections import deque
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import cv2
@@ -10,7 +13,9 @@ import numpy.typing as npt
 import zxingcpp
 from zxingcpp import BarcodeFormat
 
+from job_worker.codes.base import is_full
 from shared.results import Code, Detection, Polygon
+from shared.results.coordinates import clockwise
 from shared.video.frame import Image
 
 MATRIX_FORMATS = (
@@ -22,17 +27,21 @@ LINEAR_FORMATS = (
     BarcodeFormat.EAN8, BarcodeFormat.UPCA, BarcodeFormat.UPCE, BarcodeFormat.ITF, BarcodeFormat.DataBar,
 )  # fmt: skip
 FORMATS = zxingcpp.BarcodeFormats([*MATRIX_FORMATS, *LINEAR_FORMATS])
+MATRIX_NAMES = frozenset(matrix.name for matrix in MATRIX_FORMATS)
 
 CODE_LABELS = ("qr_code", "barcode")
 """Detections of these classes are read enlarged."""
 
 MAX_PIXELS = 3840 * 2160
-"""A larger frame is read shrunk to so many pixels: hostile images take five seconds at this size."""
+"""A larger frame is read shrunk to so many pixels. The most hostile images known take 20 seconds of CPU at this size:
+those full of QR finder patterns at one pixel a module."""
 MAX_SIDE = 2**15 - 2
 """So is a longer one to this side in pixels: OpenCV warps none that is larger, for its coordinates have 16 bits."""
 MAX_AREAS = 16
 MAX_AREA_SIDE = 1200
-"""The longer side of an enlarged area in pixels. Together they bound the time of one frame."""
+"""The longer side of an enlarged area in pixels."""
+MAX_AREA_PIXELS = MAX_PIXELS
+"""The pixels of all enlarged areas of a frame together. What would exceed them is read on the frame alone."""
 ENLARGED = 3.0
 """At two pixels a module and blurred, codes are read at three times their size that are not at twice."""
 MARGIN = 8
@@ -44,9 +53,14 @@ LEAST_SIDE = 16
 LEAST_BAND = 8
 """A linear code read along a lower band of pixels may be a part of a longer one, read aslant."""
 
-MAX_CODES = 1000
-MAX_CONTENT_BYTES = 300_000
-"""Together these keep a frame's result below what a server takes."""
+LONGER = 1.25
+"""A linear code so many times as long as another one at its place is the whole, the other a part of it."""
+
+MAX_CODES_A_CALL = 255
+"""zxing-cpp reads no more in one call, and does not say whether there are any."""
+PARTS_A_SIDE = 4
+MAX_PARTS = 48
+"""The most parts of a frame that are read: all of its parts, and the parts of two of these."""
 
 _Matrix = npt.NDArray[np.float64]
 _Rectangle = tuple[tuple[float, float], tuple[float, float], float]
@@ -71,24 +85,86 @@ class ZxingCodeReader:
             return []  # nothing would be left of its few rows or columns
         if shrunk < 1:
             grey = cv2.resize(grey, None, fx=shrunk, fy=shrunk, interpolation=cv2.INTER_AREA)
-        found: list[Code] = []
+        found = _Found()
         for code in _candidates(grey, _detected(detections, shrunk)):
-            if not any(_share_a_place(code, other) for other in found):
-                found.append(code)
-        whole = [_scaled(code, 1 / shrunk) for code in found]
-        return _within_limits(sorted(whole, key=lambda code: (code.polygon[0][::-1], code.format, code.text)))
+            if found.add(code) and is_full(found.codes):
+                break
+        return sorted((_scaled(code, 1 / shrunk) for code in found.codes), key=_place_and_content)
+
+
+class _Found:
+    """The codes found so far in one image, each once.
+
+    Attributes:
+        codes: The codes.
+    """
+
+    def __init__(self) -> None:
+        self.codes: list[Code] = []
+        self._corners: _Matrix = np.empty((0, 4, 2))
+
+    def add(self, code: Code) -> bool:
+        """Add a code unless it was found before; return whether it was added.
+
+        A linear code takes the place of those that were read of parts of it.
+        """
+        corners = np.array(code.polygon)[None]
+        same = [place for place in self._at(corners) if _are_one(self.codes[place], code)]
+        if not all(_is_part(self.codes[place], code) for place in same):
+            return False
+        for place in reversed(same):
+            del self.codes[place]
+        self.codes.append(code)
+        self._corners = np.concatenate([np.delete(self._corners, same, axis=0), corners])
+        return True
+
+    def _at(self, corners: _Matrix) -> list[int]:
+        """Return the places in the list of the codes whose middle lies within these corners, or theirs within them."""
+        middles, middle = self._corners.mean(axis=1), corners.mean(axis=1)
+        shares: list[int] = np.flatnonzero(_contain(self._corners, middle) | _contain(corners, middles)).tolist()
+        return shares
 
 
 def _candidates(grey: Image, detected: list[_Rectangle]) -> Iterator[Code]:
     """Yield what is read, the most reliable first: enlarged and upright, then on the frame."""
+    pixels = 0
     for area in [*detected, *_full_of_edges(grey)][:MAX_AREAS]:
         to_area, (width, height) = _upright(area)
+        pixels += width * height
+        if pixels > MAX_AREA_PIXELS:
+            break
         enlarged: Any = cv2.warpAffine(
             grey, to_area, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
         )
         to_frame: Any = cv2.invertAffineTransform(to_area)
-        yield from _read(enlarged, to_frame)
-    yield from _read(grey, np.eye(2, 3))
+        yield from _codes(_barcodes(enlarged), to_frame)
+    yield from _read_in_parts(grey)
+
+
+def _read_in_parts(grey: Image) -> Iterator[Code]:
+    """Yield what is read on the frame, and in overlapping parts of what has as many codes as a call returns."""
+    height, width = grey.shape
+    waiting = deque([(0, 0, width, height)])
+    for _ in range(1 + MAX_PARTS):
+        if not waiting:
+            break
+        x1, y1, x2, y2 = part = waiting.popleft()
+        barcodes = _barcodes(np.ascontiguousarray(grey[y1:y2, x1:x2]))
+        yield from _codes(barcodes, np.array([[1.0, 0, x1], [0, 1, y1]]))
+        if len(barcodes) >= MAX_CODES_A_CALL:
+            waiting.extend(_parts(*part))
+
+
+def _parts(x1: int, y1: int, x2: int, y2: int) -> Iterator[tuple[int, int, int, int]]:
+    """Yield the parts of a part; they overlap by the mean distance of as many codes as a call returns."""
+    overlap = math.isqrt((x2 - x1) * (y2 - y1) // MAX_CODES_A_CALL)
+    columns, rows = (
+        [begin + (end - begin) * index // PARTS_A_SIDE for index in range(PARTS_A_SIDE + 1)]
+        for begin, end in ((x1, x2), (y1, y2))
+    )
+    for top, bottom in pairwise(rows):
+        for left, right in pairwise(columns):
+            yield left, top, min(right + overlap, x2), min(bottom + overlap, y2)
 
 
 def _full_of_edges(grey: Image) -> list[_Rectangle]:
@@ -118,20 +194,31 @@ def _upright(area: _Rectangle) -> tuple[_Matrix, tuple[int, int]]:
     return to_area, (max(1, int(width * scale)), max(1, int(height * scale)))
 
 
-def _read(grey: Image, to_frame: _Matrix) -> Iterator[Code]:
-    for barcode in zxingcpp.read_barcodes(grey, formats=FORMATS, text_mode=zxingcpp.TextMode.Plain):
+def _barcodes(grey: Image) -> list[zxingcpp.Barcode]:
+    return zxingcpp.read_barcodes(grey, formats=FORMATS, text_mode=zxingcpp.TextMode.Plain)
+
+
+def _codes(barcodes: Iterable[zxingcpp.Barcode], to_frame: _Matrix) -> Iterator[Code]:
+    for barcode in barcodes:
         place = barcode.position
         corners = [(p.x, p.y) for p in (place.top_left, place.top_right, place.bottom_right, place.bottom_left)]
         on_frame = np.array(corners) @ to_frame[:, :2].T + to_frame[:, 2]
-        band = np.linalg.norm(on_frame[3] - on_frame[0])
-        if barcode.bytes and (barcode.format in MATRIX_FORMATS or band >= LEAST_BAND):
+        is_matrix = barcode.format in MATRIX_FORMATS
+        if barcode.bytes and (is_matrix or np.linalg.norm(on_frame[3] - on_frame[0]) >= LEAST_BAND):
             first, second, third, fourth = ((float(x), float(y)) for x, y in on_frame)
+            polygon = (first, second, third, fourth)
             yield Code(
                 format=barcode.format.name.removesuffix("Std"),
                 text=barcode.text,
                 bytes=_binary(barcode),
-                polygon=(first, second, third, fourth),
+                polygon=polygon if is_matrix else _from_its_top(polygon),
             )
+
+
+def _from_its_top(polygon: Polygon) -> Polygon:
+    """Return the corners of a linear code from its own top left; its first two lie in reading direction."""
+    first, second, third, fourth = polygon
+    return polygon if clockwise(polygon) == polygon else (fourth, third, second, first)
 
 
 def _binary(barcode: zxingcpp.Barcode) -> str | None:
@@ -140,26 +227,38 @@ def _binary(barcode: zxingcpp.Barcode) -> str | None:
     return None if is_text else base64.b64encode(barcode.bytes).decode()
 
 
-def _share_a_place(one: Code, other: Code) -> bool:
-    """Return whether the middle of one code lies within the other."""
-    return _contains(one.polygon, other.polygon) or _contains(other.polygon, one.polygon)
+def _contain(corners: _Matrix, points: _Matrix) -> npt.NDArray[np.bool_]:
+    """Return whether each polygon `(N, 4, 2)` contains its point `(N, 2)`; either may be a single one for all."""
+    edges, offsets = np.roll(corners, -1, axis=1) - corners, points[:, None] - corners
+    turns = edges[..., 0] * offsets[..., 1] - edges[..., 1] * offsets[..., 0]
+    is_in_box = ((corners.min(axis=1) <= points) & (points <= corners.max(axis=1))).all(axis=1)
+    is_on_one_side = (turns >= 0).all(axis=1) | (turns <= 0).all(axis=1)
+    return is_in_box & is_on_one_side  # type: ignore[no-any-return]
 
 
-def _contains(outer: Polygon, inner: Polygon) -> bool:
-    x, y = np.mean(inner, axis=0).tolist()
-    return cv2.pointPolygonTest(np.array(outer, np.float32), (x, y), measureDist=False) >= 0
+def _are_one(one: Code, other: Code) -> bool:
+    """Return whether two codes at one place are one: they say the same, or are linear, for those cannot be nested."""
+    return _content(one) == _content(other) or not {one.format, other.format} & MATRIX_NAMES
+
+
+def _is_part(one: Code, whole: Code) -> bool:
+    return _content(one) != _content(whole) and _length(whole) >= LONGER * _length(one)
+
+
+def _content(code: Code) -> tuple[str, str, str | None]:
+    return code.format, code.text, code.bytes
+
+
+def _length(code: Code) -> float:
+    return math.dist(code.polygon[0], code.polygon[1])
+
+
+def _place_and_content(code: Code) -> tuple[Any, ...]:
+    """Return what codes are sorted by: the top and the left of their box, then what they say."""
+    columns, rows = zip(*code.polygon, strict=True)
+    return min(rows), min(columns), code.text, code.format, code.bytes or "", code.polygon
 
 
 def _scaled(code: Code, scale: float) -> Code:
     first, second, third, fourth = ((x * scale, y * scale) for x, y in code.polygon)
     return Code(format=code.format, text=code.text, bytes=code.bytes, polygon=(first, second, third, fourth))
-
-
-def _within_limits(codes: list[Code]) -> list[Code]:
-    """Return the codes without those whose contents would make the result too large."""
-    kept, size = [], 0
-    for code in codes[:MAX_CODES]:
-        size += len(code.text.encode()) * 2 + len(code.bytes or "")
-        if size <= MAX_CONTENT_BYTES:
-            kept.append(code)
-    return kept

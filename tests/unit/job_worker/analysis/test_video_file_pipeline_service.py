@@ -1,3 +1,4 @@
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -5,7 +6,9 @@ import numpy as np
 import pytest
 
 from job_worker.analysis.video_file_pipeline_service import VideoFilePipelineService
+from job_worker.codes.base import MAX_CODES
 from job_worker.errors import JobCannotBeDone
+from shared.results import Code, ImageResult
 from shared.video.errors import VideoError
 from shared.video.frame import Frame, Image
 
@@ -70,3 +73,17 @@ def test_a_video_without_a_frame_fails_the_job_as_the_reader_says() -> None:
 
     with pytest.raises(VideoError, match="no video"):
         VideoFilePipelineService({"brightness": Brightness()}, no_frames).run_on_file("brightness", VIDEO)
+
+
+@pytest.mark.parametrize(("count", "times"), [(MAX_CODES - 1, 0), (MAX_CODES, 1)])
+def test_that_codes_are_left_out_is_logged_once_for_a_video(
+    count: int, times: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    class ManyCodes(Brightness):
+        def analyse_batch(self, images: Sequence[Image]) -> list[ImageResult]:  # type: ignore[override]
+            code = Code(format="QRCode", text="a", polygon=((0, 0), (1, 0), (1, 1), (0, 1)))
+            return [ImageResult.of(2, 2, codes=[code] * count) for _ in images]
+
+    with caplog.at_level(logging.WARNING):
+        VideoFilePipelineService({"codes": ManyCodes()}, three_frames).run_on_file("codes", VIDEO)
+    assert len([record for record in caplog.records if "left out" in record.message]) == times

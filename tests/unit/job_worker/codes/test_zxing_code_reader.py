@@ -2,13 +2,16 @@
 
 import base64
 import time
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 import zxingcpp
+from zxingcpp import BarcodeFormat
 
-from job_worker.codes.zxing_code_reader import MAX_CODES, ZxingCodeReader
+from job_worker.codes.base import MAX_CODES
+from job_worker.codes.zxing_code_reader import MAX_AREAS, MAX_PARTS, ZxingCodeReader
 from shared.results import MAX_FRAME_BYTES, Code, Detection, ImageResult, encode_frame
 from shared.video.frame import Image
 from shared.video.reader import VideoReader
@@ -20,10 +23,27 @@ pytestmark = [pytest.mark.unit, pytest.mark.worker, pytest.mark.thorough]
 LEAST_READ = 0.95
 
 
-def drawn(content: str | bytes, pixels: int = 4) -> Image:
-    """Return a QR code with its quiet zone, its modules so many pixels wide."""
-    code = zxingcpp.create_barcode(content, zxingcpp.BarcodeFormat.QRCode)
+def drawn(content: str | bytes, pixels: int = 4, kind: BarcodeFormat = BarcodeFormat.QRCode) -> Image:
+    """Return a code with its quiet zone, its modules so many pixels wide."""
+    code = zxingcpp.create_barcode(content, kind)
     return cv2.cvtColor(np.array(code.to_image(scale=pixels)), cv2.COLOR_GRAY2BGR)
+
+
+def bars(content: str, kind: BarcodeFormat) -> Image:
+    """Return one row of a linear code."""
+    code = drawn(content, 2, kind)
+    return code[len(code) // 3][None]
+
+
+def sheet(count: int, width: int, height: int, kind: BarcodeFormat) -> Image:
+    """Return a white frame of so many small codes in rows, which say their numbers."""
+    image = np.full((height, width, 3), 255, np.uint8)
+    side = len(drawn("00000", 2, kind)) + 4
+    for number in range(count):
+        row, column = divmod(number, width // side)
+        code = drawn(f"{number:05d}", 2, kind)
+        image[row * side :, column * side :][: len(code), : len(code)] = code
+    return image
 
 
 def on_grey(*codes: tuple[Image, int, int], size: tuple[int, int] = (400, 600)) -> Image:
@@ -58,6 +78,36 @@ def test_every_code_of_a_frame_is_read_once_where_it_is_from_top_to_bottom() -> 
     expected = [(300 + quiet, 40 + quiet), (300 + above.shape[1] - quiet, 40 + above.shape[0] - quiet)]
     assert np.abs(np.array(found[0].polygon)[[0, 2]] - expected).max() <= 3
     assert found == read(image)
+
+
+def test_linear_codes_too_are_in_order_and_their_polygons_begin_at_their_own_top_left() -> None:
+    above = drawn("ABC-12345", 3, BarcodeFormat.Code128)
+    image = on_grey((above, 40, 40), (drawn("second", 3), 700, 100), size=(720, 1280))
+    found = read(image)
+    assert [code.format for code in found] == ["Code128", "QRCode"]
+    turned = next(code for code in read(np.ascontiguousarray(image[::-1, ::-1])) if code.format == "Code128")
+    for code, is_turned in ((found[0], False), (turned, True)):
+        [(left, top), (right, _), (_, bottom), _] = code.polygon
+        assert (left < right, top < bottom) == (not is_turned, not is_turned)
+
+
+def test_a_code_within_another_one_of_another_kind_is_read_too() -> None:
+    outer, inner = drawn("outer " * 6, 12), drawn("inner", 5, BarcodeFormat.DataMatrix)
+    begin = (len(outer) - len(inner)) // 2
+    outer[begin : begin + len(inner), begin : begin + len(inner)] = inner
+    found = read(on_grey((outer, 20, 20), size=(len(outer) + 40, len(outer) + 40)))
+    assert [(code.format, code.text) for code in found] == [("QRCode", "outer " * 6), ("DataMatrix", "inner")]
+
+
+def test_of_linear_codes_at_one_place_the_longest_is_kept() -> None:
+    whole, part = (bars(content, BarcodeFormat.ITF) for content in ("12345678901234", "123456"))
+    image = on_grey((np.repeat(whole, 120, axis=0), 40, 140))
+    left = 40 + (whole.shape[1] - part.shape[1]) // 2
+    right = left + part.shape[1]
+    image[180:220, left:right] = part
+    seen = Detection(label="barcode", confidence=0.9, box=(left + 8, 190, right - 8, 210))
+    assert [code.text for code in read(image[180:220, left:right])] == ["123456"]
+    assert [code.text for code in read(image, seen)] == ["12345678901234"]
 
 
 def test_the_parcel_and_the_poster_of_the_sample_say_what_is_on_them() -> None:
@@ -102,12 +152,48 @@ def test_a_frame_of_which_nothing_is_left_when_it_is_shrunk_has_no_code() -> Non
 
 
 @pytest.mark.thorough
-def test_a_frame_full_of_what_codes_begin_with_takes_bounded_time() -> None:
+@pytest.mark.parametrize(
+    ("width", "height", "most_seconds"), [(1920, 1080, 10), pytest.param(3840, 2160, 50, marks=pytest.mark.corpus)]
+)
+def test_a_frame_full_of_what_codes_begin_with_takes_bounded_time(width: int, height: int, most_seconds: int) -> None:
     finder = np.pad(np.pad(np.zeros((3, 3), np.uint8), 1, constant_values=255), 1)
-    tiles = np.tile(np.pad(finder, 1, constant_values=255), (1080 // 9, 1920 // 9))
+    of_qr = np.tile(np.pad(finder, 1, constant_values=255), (height // 9, width // 9))
+    start = np.array([int(is_white) * 255 for is_white in "00000000101010111"], np.uint8)
+    of_pdf417 = np.tile(start, (height, width // len(start)))
+    for tiles in (of_qr, of_pdf417):
+        begin = time.process_time()
+        assert read(cv2.cvtColor(tiles, cv2.COLOR_GRAY2BGR)) == []
+        assert time.process_time() - begin < most_seconds
+
+
+def test_a_frame_is_read_in_a_bounded_number_of_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [bars(f"{number:07d}", BarcodeFormat.EAN8)[:, ::2] for number in range(216)]
+    too_low_to_be_kept = np.concatenate([np.repeat(row, 5, axis=0) for row in rows])
+    calls: list[Image] = []
+
+    def counted(image: Image, **choices: Any) -> list[zxingcpp.Barcode]:
+        calls.append(image)
+        return read_barcodes(image, **choices)
+
+    read_barcodes = zxingcpp.read_barcodes
+    monkeypatch.setattr(zxingcpp, "read_barcodes", counted)
+    assert read(np.tile(too_low_to_be_kept, (1, 23, 1))) == []
+    assert MAX_PARTS < len(calls) <= MAX_AREAS + 1 + MAX_PARTS
+
+
+def test_each_of_more_codes_than_one_call_returns_is_read() -> None:
+    image = sheet(390, 1920, 1080, BarcodeFormat.QRCode)
+    assert len(zxingcpp.read_barcodes(image)) < 390
+    assert sorted(code.text for code in read(image)) == [f"{number:05d}" for number in range(390)]
+
+
+def test_a_large_sheet_of_small_codes_is_read_in_seconds_until_the_result_is_full() -> None:
+    image = sheet(4000, 3840, 2160, BarcodeFormat.DataMatrix)
     begin = time.process_time()
-    assert read(cv2.cvtColor(tiles, cv2.COLOR_GRAY2BGR)) == []
-    assert time.process_time() - begin < 20
+    found = read(image)
+    assert time.process_time() - begin < 10
+    assert len({code.text for code in found}) == len(found) == MAX_CODES
+    assert found == read(image)
 
 
 @pytest.mark.thorough
