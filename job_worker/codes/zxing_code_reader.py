@@ -41,7 +41,7 @@ MAX_AREAS = 16
 MAX_AREA_SIDE = 1200
 """The longer side of an enlarged area in pixels."""
 MAX_AREA_PIXELS = MAX_PIXELS
-"""The pixels of all enlarged areas of a frame together. What would exceed them is read on the frame alone."""
+"""The pixels of all enlarged areas of a frame together. An area that would exceed them is read on the frame alone."""
 ENLARGED = 3.0
 """At two pixels a module and blurred, codes are read at three times their size that are not at twice."""
 MARGIN = 8
@@ -130,9 +130,9 @@ def _candidates(grey: Image, detected: list[_Rectangle]) -> Iterator[Code]:
     pixels = 0
     for area in [*detected, *_full_of_edges(grey)][:MAX_AREAS]:
         to_area, (width, height) = _upright(area)
+        if pixels + width * height > MAX_AREA_PIXELS:
+            continue  # a smaller one may have room
         pixels += width * height
-        if pixels > MAX_AREA_PIXELS:
-            break
         enlarged: Any = cv2.warpAffine(
             grey, to_area, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
         )

@@ -14,6 +14,7 @@ from ultralytics.cfg import get_cfg
 from ultralytics.models.yolo import YOLO
 
 from job_worker.detection.base import DetectionLimits
+from job_worker.detection.input_side import USUAL_INPUT_SIDE
 from job_worker.detection.openvino_detector import OpenVinoDetector
 from job_worker.detection.ultralytics_detector import UltralyticsDetector
 from job_worker.inference.openvino_models import Precision
@@ -51,7 +52,10 @@ def test_classes_are_made_equally_careful(tmp_path: Path) -> None:
     calibrated(shipped, {**lines, "traffic_sign": (0.5, 0.0)}, tmp_path / "shifted.pt")
     image = cv2.resize(next(iter(VideoReader(ROOT / "data" / "samples" / "road_and_parcel.mp4"))).image, (640, 360))
     before, after = (
-        {(b.label): sure for b, sure in reversed(Finder(weights, 640, "cpu")(LabelledFrame("", image, [])))}
+        {
+            (b.label): sure
+            for b, sure in reversed(Finder(weights, USUAL_INPUT_SIDE, "cpu")(LabelledFrame("", image, [])))
+        }
         for weights in (shipped, tmp_path / "shifted.pt")
     )
     assert {"caption", "traffic_sign"} <= set(before)
