@@ -56,8 +56,9 @@ LEAST_BAND = 8
 LONGER = 1.25
 """A linear code so many times as long as another one at its place is the whole, the other a part of it."""
 
-MAX_CODES_A_CALL = 255
-"""zxing-cpp reads no more in one call, and does not say whether there are any."""
+MANY_CODES = 128
+"""From so many codes on an image is read again in parts: zxing-cpp reads at most 255 in one call, older versions fewer,
+and does not say whether there are more."""
 PARTS_A_SIDE = 4
 MAX_PARTS = 48
 """The most parts of a frame that are read: all of its parts, and the parts of two of these."""
@@ -142,7 +143,7 @@ def _candidates(grey: Image, detected: list[_Rectangle]) -> Iterator[Code]:
 
 
 def _read_in_parts(grey: Image) -> Iterator[Code]:
-    """Yield what is read on the frame, and in overlapping parts of what has as many codes as a call returns."""
+    """Yield what is read on the frame, and in overlapping parts of what has many codes."""
     height, width = grey.shape
     waiting = deque([(0, 0, width, height)])
     for _ in range(1 + MAX_PARTS):
@@ -151,13 +152,13 @@ def _read_in_parts(grey: Image) -> Iterator[Code]:
         x1, y1, x2, y2 = part = waiting.popleft()
         barcodes = _barcodes(np.ascontiguousarray(grey[y1:y2, x1:x2]))
         yield from _codes(barcodes, np.array([[1.0, 0, x1], [0, 1, y1]]))
-        if len(barcodes) >= MAX_CODES_A_CALL:
+        if len(barcodes) >= MANY_CODES:
             waiting.extend(_parts(*part))
 
 
 def _parts(x1: int, y1: int, x2: int, y2: int) -> Iterator[tuple[int, int, int, int]]:
-    """Yield the parts of a part; they overlap by the mean distance of as many codes as a call returns."""
-    overlap = math.isqrt((x2 - x1) * (y2 - y1) // MAX_CODES_A_CALL)
+    """Yield the parts of a part; they overlap by the mean distance of many codes."""
+    overlap = math.isqrt((x2 - x1) * (y2 - y1) // MANY_CODES)
     columns, rows = (
         [begin + (end - begin) * index // PARTS_A_SIDE for index in range(PARTS_A_SIDE + 1)]
         for begin, end in ((x1, x2), (y1, y2))
