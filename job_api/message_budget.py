@@ -88,7 +88,7 @@ class MessageBudget:
         self._room_seconds = room_seconds
         self._slow_readers = slow_readers or SlowReaders()
         self._clock = clock
-        self._look_seconds = min(CHECK_SECONDS, room_seconds / 10)
+        self._check_seconds = min(CHECK_SECONDS, room_seconds / 10)
         self._looked_at = clock()
         self._changed = threading.Condition()
         self._used_bytes = self._answers_bytes = 0
@@ -162,7 +162,7 @@ class MessageBudget:
             while (seconds := waiting.since + self._room_seconds - self._clock()) > 0:
                 with self._changed:
                     has_ended_or_room = self._changed.wait_for(
-                        lambda: waiting.charge.has_ended or self._takes(waiting), min(seconds, self._look_seconds)
+                        lambda: waiting.charge.has_ended or self._takes(waiting), min(seconds, self._check_seconds)
                     )
                     if has_ended_or_room:
                         return not waiting.charge.has_ended
@@ -205,7 +205,7 @@ class MessageBudget:
 
     def _end_slow_answers(self) -> None:
         with self._changed:
-            if self._clock() - self._looked_at < self._look_seconds / 2:
+            if self._clock() - self._looked_at < self._check_seconds / 2:
                 return  # another one that waits has looked
             self._looked_at = self._clock()
             peers = {charge.call.peer() for charge in self._answers if charge.is_made}

@@ -21,6 +21,10 @@ def line(text: str, left: float, right: float) -> TextLine:
     return TextLine(text=text, confidence=0.97, polygon=box)
 
 
+def from_the_left(text: str) -> TextLine:
+    return line(text, LEFT, LEFT + CHAR_WIDTH * len(text))
+
+
 def texts_of(lines: Sequence[TextLine | None]) -> list[tuple[str, int, int]]:
     frames = [FrameResult(index, index * 40.0, (), (each,) if each else (), {}) for index, each in enumerate(lines)]
     return [(span.text, span.first_frame, span.last_frame) for span in timeline_of(frames).texts]
@@ -40,7 +44,7 @@ def typed(text: str, frames_each: int) -> Iterator[TextLine]:
     for count in range(1, len(text) + 1):
         seen = text[:count].strip()
         for _ in range(frames_each):
-            yield line(seen, LEFT, LEFT + len(seen) * CHAR_WIDTH)
+            yield from_the_left(seen)
 
 
 @pytest.mark.parametrize("pixels", [2, 4, 8, 14])
@@ -53,8 +57,7 @@ def test_a_crawl_is_one_line_that_says_all_of_it(pixels: int) -> None:
 def test_a_crawl_that_is_misread_here_and_there_is_one_line() -> None:
     chance = random.Random(3)
     read = [
-        each
-        and line("".join("x" if chance.random() < 0.02 else char for char in each.text), *each.polygon[0][:1], 500.0)
+        each and line("".join("x" if chance.random() < 0.02 else char for char in each.text), each.polygon[0][0], 500.0)
         for each in crawl(HEADLINE, 4)
     ]
     longest = max((text for text, *_ in texts_of(read)), key=len)
@@ -72,13 +75,13 @@ def test_text_that_is_typed_is_one_line(frames_each: int) -> None:
 def test_words_that_are_shown_one_after_another_are_one_line() -> None:
     words = HEADLINE.split()[:8]
     parts = [" ".join(words[:count]) for count in range(1, 9)]
-    shown = [line(part, LEFT, LEFT + CHAR_WIDTH * len(part)) for part in parts for _ in range(8)]
+    shown = [from_the_left(part) for part in parts for _ in range(8)]
     assert texts_of(shown) == [(parts[-1], 0, 63)]
 
 
 def test_two_subtitles_of_which_one_goes_on_with_the_other_are_two() -> None:
     parts = ["I love you", "I love you too much"]
-    shown = [line(part, LEFT, LEFT + CHAR_WIDTH * len(part)) for part in parts for _ in range(25)]
+    shown = [from_the_left(part) for part in parts for _ in range(25)]
     assert texts_of(shown) == [(parts[0], 0, 24), (parts[1], 25, 49)]
 
 
