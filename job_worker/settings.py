@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import BeforeValidator, DirectoryPath, Field, FilePath, NonNegativeInt, PositiveInt, model_validator
 from pydantic_settings import NoDecode
 
-from job_worker.detection.input_side import USUAL_INPUT_SIDE, InputSide
+from job_worker.input_side import USUAL_INPUT_SIDE, InputSide
 from shared.pipelines.catalogue import BUILT_IN_PIPELINES
 from shared.pipelines.profiles import Profile
 from shared.pipelines.settings import PipelineNames, PipelineSettings

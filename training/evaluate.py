@@ -15,7 +15,7 @@ from typing import Any, cast
 import numpy as np
 
 from benchmarks.measuring import command_line, save, show_table
-from job_worker.detection.input_side import InputSide
+from job_worker.input_side import InputSide
 from job_worker.settings import BUNDLED_CONFIDENCE, BUNDLED_INPUT_SIDE
 from training.arguments import folder_with
 from training.boxes import CLASSES, Box, overlap_of_union

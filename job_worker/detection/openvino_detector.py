@@ -11,12 +11,12 @@ import numpy as np
 import yaml
 
 from job_worker.detection.base import DEFAULT_LIMITS, DetectionLimits, detection_of
-from job_worker.detection.input_side import USUAL_INPUT_SIDE, InputSide
 from job_worker.detection.letterbox import Letterbox, letterbox
 from job_worker.detection.nms import ROW_COLUMNS, non_maximum_suppression
 from job_worker.errors import ModelLoadError
 from job_worker.inference.openvino_models import PerShapeModel, Precision, read_model
 from job_worker.inference.vendor_libraries import first_line_of
+from job_worker.input_side import USUAL_INPUT_SIDE, InputSide
 from shared.results import Detection
 from shared.video.frame import Image
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from job_worker.detection.base import DEFAULT_LIMITS, DetectionLimits, detection_of
-from job_worker.detection.input_side import USUAL_INPUT_SIDE, InputSide
 from job_worker.detection.ultralytics_backends import pin_backend
 from job_worker.detection.ultralytics_batches import use_full_batches
 from job_worker.detection.ultralytics_weights import find_weights
@@ -17,6 +16,7 @@ from job_worker.errors import ModelLoadError
 from job_worker.inference.captures import GPU_LOCK
 from job_worker.inference.threads import limit_threads
 from job_worker.inference.vendor_libraries import first_line_of, prepare_vendor_libraries, user_cache_folder
+from job_worker.input_side import USUAL_INPUT_SIDE, InputSide
 from shared.results import Detection
 from shared.video.frame import Image
 

@@ -15,13 +15,13 @@ from job_worker.analysis.build_pipelines import build_pipelines
 from job_worker.analysis.engines import load_detector, load_text_reader
 from job_worker.analysis.video_file_pipeline_service import VideoFilePipelineService
 from job_worker.detection.base import DetectionLimits
-from job_worker.detection.input_side import InputSide
 from job_worker.detection.openvino_detector import OpenVinoDetector
 from job_worker.detection.openvino_export import runnable_weights
 from job_worker.detection.ultralytics_detector import UltralyticsDetector
 from job_worker.errors import ModelLoadError
 from job_worker.inference.host import Host
 from job_worker.inference.openvino_models import Precision
+from job_worker.input_side import InputSide
 from job_worker.ocr.bundled_models import TextModelFolders, bundled_text_models
 from job_worker.ocr.openvino_text_reader import OpenVinoTextReader
 from job_worker.ocr.paddle_text_reader import PaddleTextReader

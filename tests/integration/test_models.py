@@ -16,10 +16,10 @@ import pytest
 from job_worker.analysis.engines import load_detector
 from job_worker.analysis.frame_analysis import FrameAnalysis
 from job_worker.analysis.video_file_pipeline_service import VideoFilePipelineService
-from job_worker.detection.input_side import InputSide
 from job_worker.detection.ultralytics_backends import pin_backend
 from job_worker.detection.ultralytics_detector import UltralyticsDetector, load_yolo
 from job_worker.errors import JobCannotBeDone, ModelLoadError
+from job_worker.input_side import InputSide
 from job_worker.ocr.bundled_models import bundled_text_models
 from job_worker.ocr.paddle_text_reader import PaddleTextReader
 from job_worker.settings import WorkerSettings

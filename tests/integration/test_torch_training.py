@@ -14,10 +14,10 @@ from ultralytics.cfg import get_cfg
 from ultralytics.models.yolo import YOLO
 
 from job_worker.detection.base import DetectionLimits
-from job_worker.detection.input_side import USUAL_INPUT_SIDE
 from job_worker.detection.openvino_detector import OpenVinoDetector
 from job_worker.detection.ultralytics_detector import UltralyticsDetector
 from job_worker.inference.openvino_models import Precision
+from job_worker.input_side import USUAL_INPUT_SIDE
 from shared.video.reader import VideoReader
 from tests.conftest import ROOT
 from training.average import averaged

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from job_worker.detection.base import DetectionLimits
-from job_worker.detection.input_side import InputSide
 from job_worker.detection.ultralytics_detector import UltralyticsDetector
 from job_worker.errors import ModelLoadError
+from job_worker.input_side import InputSide
 from job_worker.ocr.paddle_text_reader import PaddleTextReader
 from shared.results import Detection, TextLine
 

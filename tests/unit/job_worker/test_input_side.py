@@ -2,7 +2,7 @@
 
 import pytest
 
-from job_worker.detection.input_side import InputSide
+from job_worker.input_side import InputSide
 
 pytestmark = pytest.mark.unit
 
