@@ -103,9 +103,11 @@ class Motion:
 
     def expected(self, frame: int) -> Box:
         """Return where it is expected in a later frame."""
-        if self._velocity == (0.0, 0.0):
+        vx, vy = self._velocity
+        if not (vx or vy):
             return self.box
-        dx, dy = (speed * (frame - self._frame) for speed in self._velocity)
+        frames = frame - self._frame
+        dx, dy = vx * frames, vy * frames
         x1, y1, x2, y2 = self.box
         return x1 + dx, y1 + dy, x2 + dx, y2 + dy
 

@@ -140,6 +140,8 @@ class ObjectTracker:
         left = {track.track_id: (track, grown(track.motion.expected(time.index), GROWTH)) for track in self._tracks}
         highest = max(expected[3] - expected[1] for _, expected in left.values())
         for numbers, least in ((high, MIN_OVERLAP), (low, MIN_OVERLAP_OF_LOW)):
+            if not numbers:
+                continue
             rows = BoxIndex((entry, entry[1]) for entry in left.values())
             scores = []
             for number in numbers:

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from tests.support.command_hosts import Host, show_that_the_service_works
 from tests.support.documents import blocks_of
 from tests.support.pins import pins_of
 from tests.support.project_copy import copy_of_project
-from tests.support.version_ends import uv
+from tests.support.ranges import tried_pythons
+from tests.support.version_ends import installed_pythons, uv
 from tests.support.working import free_port
 
 pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.corpus, pytest.mark.timeout(1200)]
@@ -36,8 +38,12 @@ def extras_of(line: str) -> str:
 
 @pytest.fixture
 def make_host(tmp_path: Path) -> Iterator[MakeHost]:
-    """Make hosts that find one server, with Python, pip, uv and pipx, and a copy of the project to type lines in."""
+    """Make hosts that find one server, with Python, pip, uv and pipx, and a copy of the project to type lines in.
+
+    Each has another of the Pythons that are installed here, as far as there are others.
+    """
     made: list[Host] = []
+    pythons = cycle(reversed(installed_pythons(tried_pythons()).values()))
     address = f"127.0.0.1:{free_port()}"
     # The versions that were tested together, without what pip does not take here: extras and hashes.
     requirements = [pin.requirement for pin in pins_of("dev")]
@@ -51,13 +57,13 @@ def make_host(tmp_path: Path) -> Iterator[MakeHost]:
         (tools / name).symlink_to(Path(sys.executable).with_name(name))
 
     def make(name: str) -> Host:
-        home = tmp_path / name
-        subprocess.run([sys.executable, "-m", "venv", home / "environment"], check=True)
+        home, python = tmp_path / name, next(pythons)
+        subprocess.run([python, "-m", "venv", home / "environment"], check=True)
         host = Host(
             copy_of_project(home / "project"), home / "environment" / "bin", tools,
             FOREGSYTE_ADDRESS=address,
             PIP_CONSTRAINT=str(pins), UV_CONSTRAINT=str(pins),
-            UV_PYTHON=sys.executable, PIPX_DEFAULT_PYTHON=sys.executable,
+            UV_PYTHON=python, PIPX_DEFAULT_PYTHON=python,
             UV_CACHE_DIR=os.environ.get("UV_CACHE_DIR") or uv("cache", "dir").strip(),
         )  # fmt: skip
         made.append(host)

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ from tests.support.project_copy import ROOT, copy_of_project
 from tests.support.ranges import build_bounds, declared, other_than_bounds, tried_pythons
 from tests.support.working import free_port
 
-__all__ = ["OF_THE_TESTS", "STEPS", "built_wheel", "main", "uv"]
+__all__ = ["OF_THE_TESTS", "STEPS", "built_wheel", "installed_pythons", "main", "uv"]
 
 RESOLUTIONS = {"newest": "highest", "oldest": "lowest-direct"}
 OF_THE_TESTS = ("testing", "test")
@@ -181,12 +181,16 @@ def _folders_of_pyenv() -> list[str]:
     return sorted(map(str, root.glob("versions/3.*/bin")))
 
 
-def _interpreter(version: str) -> str:
-    """Return where this Python is, empty where it is not installed."""
-    try:
-        return uv("python", "find", "--no-project", "--system", version).strip()
-    except Failure:
-        return ""
+def installed_pythons(versions: Iterable[str]) -> dict[str, str]:
+    """Return where those of these Pythons are that are installed here."""
+
+    def found(version: str) -> str:
+        try:
+            return uv("python", "find", "--no-project", "--system", version).strip()
+        except Failure:
+            return ""
+
+    return {version: python for version in versions if (python := found(version))}
 
 
 def built_wheel(end: str, folder: Path) -> Path:
@@ -213,7 +217,7 @@ def main(arguments: list[str]) -> int:
     chosen = parser.parse_args(arguments)
     usual = tried_pythons() if chosen.end == "newest" else tried_pythons()[:1]
     pythons = sorted(chosen.python or usual, key=Version)
-    found = {version: python for version in pythons if (python := _interpreter(version))}
+    found = installed_pythons(pythons)
     for version in pythons:
         if version not in found:
             _say(f"Python {version}: NOT TRIED, it is not installed here")
