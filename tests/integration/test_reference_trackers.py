@@ -15,7 +15,7 @@ from trackers.eval import box_iou, compute_identity_metrics
 from job_client.timeline import timeline_of, tracked
 from shared.results import Box, Detection, FrameResult
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.corpus]  # sixteen scenes, each through five trackers
 
 FRAMES, FPS = 200, 25
 WIDTH, HEIGHT = 1280, 720
@@ -147,7 +147,7 @@ def identity_f1(truth: list[Numbered], tracks: list[Numbered]) -> float:
 
 @pytest.mark.parametrize("kind", SCENES)
 def test_things_are_followed_as_well_as_by_the_references(kind: str) -> None:
-    scenes = [SCENES[kind].drawn(seed) for seed in range(3)]
+    scenes = [SCENES[kind].drawn(seed) for seed in range(4)]
     ours = np.mean([identity_f1(truth, followed_by_us(frames)) for truth, frames in scenes])
     for name, reference in REFERENCES.items():
         theirs = np.mean([identity_f1(truth, followed_by(reference(), frames)) for truth, frames in scenes])
