@@ -111,6 +111,14 @@ def test_classes_that_photographs_label_are_fitted_and_the_others_raise_no_alarm
     assert lines["caption"] == pytest.approx((1, -np.log(0.81 / 0.19)))
 
 
+def test_frames_without_any_class_make_a_class_less_sure_where_they_count() -> None:
+    plate = Box("license_plate", 0, 0, 9, 9)
+    empty: list[list[Found]] = [[(plate, 0.5)] for _ in range(100)]
+    stills: list[list[tuple[Found, bool]]] = [[((plate, 0.5), True)] for _ in range(100)]
+    assert lines_of(empty, stills)["license_plate"][1] > 1
+    assert lines_of(empty, stills, with_empty=True)["license_plate"][1] == pytest.approx(0, abs=0.01)
+
+
 @pytest.mark.parametrize("file", ["000001.jpg", "real_000001.jpg"])
 def test_where_a_class_is_unknown_a_detector_does_not_learn_that_it_is_absent(file: str) -> None:
     network = YOLO("yolo11n.yaml").model
