@@ -188,14 +188,14 @@ def load_settings(settings_class: type[S], arguments: Sequence[str], program: st
 
 
 def _explain(mistake: Any, settings_class: type[ProcessSettings]) -> str:
+    what = mistake["msg"].removeprefix("Value error, ")
     if not mistake["loc"]:  # of several settings together: the message names them
-        return str(mistake["msg"]).removeprefix("Value error, ")
+        return str(what)
     name, *within = map(str, mistake["loc"])
-    what = mistake["msg"]
     field = settings_class.model_fields.get(name)
     if table := field and file_table(field):
         where = " ".join([f"[{'.'.join([table, *within[:1]])}]", ".".join(within[1:])]).strip()
         got = "" if isinstance(mistake["input"], dict) else f" (got {mistake['input']!r})"
-        return f"{config_file()} {where}: {what.removeprefix('Value error, ')}{got}"
+        return f"{config_file()} {where}: {what}{got}"
     flag, variable = "--" + name.replace("_", "-"), "FOREGSYTE_" + name.upper()
     return f"{flag} / {variable}: {what} (got {mistake['input']!r})"

@@ -79,6 +79,12 @@ def test_bad_values_are_all_reported_together() -> None:
     assert sorted(line.split()[0] for line in message.splitlines()) == sorted(BAD_VALUES)
 
 
+def test_a_pipeline_that_there_is_not_is_named_with_those_that_there_are() -> None:
+    assert mistake_in("--pipelines", "nonsense") == (
+        f"--pipelines / FOREGSYTE_PIPELINES: must name one or more of {', '.join(BUILT_IN_PIPELINES)} (got 'nonsense')"
+    )
+
+
 def test_a_gpu_that_no_engine_would_use_is_a_mistake() -> None:
     engines = ("--detection-engine", "openvino", "--text-engine", "openvino")
     assert mistake_in("--device", "cuda:0", *engines).startswith("--device cuda:0 is used by no engine: ")
