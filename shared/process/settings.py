@@ -26,6 +26,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from shared.contract.endpoint import checked_address
 from shared.process.launcher import version_line
 
 CONFIG_FILE_VARIABLE = "FOREGSYTE_CONFIG"
@@ -33,16 +34,8 @@ DEFAULT_CONFIG_FILE = "foregsyte.toml"
 FILE_TABLES = ("api", "worker", "pipelines", "storage", "queue")
 """The tables that the file may hold; each process reads its own, and both may share one file."""
 
-MAX_PORT = 65535
 
-
-def _with_port(address: str) -> str:
-    if int(address.rpartition(":")[2]) > MAX_PORT:
-        raise ValueError(f"the port must be at most {MAX_PORT}")
-    return address
-
-
-Address = Annotated[str, Field(pattern=r"^\S+:\d{1,5}$"), AfterValidator(_with_port)]
+Address = Annotated[str, AfterValidator(checked_address)]
 """`host:port`; an IPv6 host stands in brackets."""
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]

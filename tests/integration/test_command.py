@@ -790,10 +790,18 @@ class TestExitCodes:
     def test_a_timeout_that_is_no_time_is_wrong_usage(self, run: Run, seconds: str) -> None:
         assert run("list", "--timeout", seconds)[0] == ExitCode.USAGE
 
-    def test_an_address_that_is_empty_is_wrong_usage(self, run: Run) -> None:
-        code, _, err = run("list", "--address", "")
+    @pytest.mark.parametrize("address", ["", "a b", "a b:1", "localhost", "localhost:65536"])
+    def test_an_address_that_is_none_is_wrong_usage(self, run: Run, address: str) -> None:
+        code, _, err = run("list", "--address", address)
         assert code == ExitCode.USAGE
-        assert "name a server" in err
+        assert "--address" in err
+        assert "must be host:port" in err
+
+    def test_a_file_without_certificates_is_wrong_usage(self, run: Run) -> None:
+        code, _, err = run("list", "--tls-ca-file", TINY_MP4)
+        assert code == ExitCode.USAGE
+        assert "--tls-ca-file" in err
+        assert "must be a file of certificates" in err
 
     def test_the_video_of_the_demo_shows_what_both_of_its_jobs_found(
         self, run: Run, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -92,6 +92,12 @@ def test_a_gpu_that_no_engine_would_use_is_a_mistake() -> None:
     assert load("--device", "cuda:0", *engines[:2]).device == "cuda:0"
 
 
+def test_a_file_without_certificates_is_a_mistake(tmp_path: Path) -> None:
+    (tmp_path / "garbage.pem").write_bytes(b"\x00no PEM\xff" * 100)
+    message = mistake_in("--tls-ca-file", str(tmp_path / "garbage.pem"))
+    assert message.startswith("--tls-ca-file / FOREGSYTE_TLS_CA_FILE: must be a file of certificates, PEM (")
+
+
 def test_a_work_folder_that_is_not_there_is_a_mistake(tmp_path: Path) -> None:
     assert "--work-dir" in mistake_in("--pipelines", "ocr", "--work-dir", str(tmp_path / "absent"))
     assert load("--pipelines", "ocr", "--work-dir", str(tmp_path)).work_dir == tmp_path
