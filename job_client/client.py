@@ -53,7 +53,7 @@ class JobClient:
             leave it to the call: a minute, and the time that what it sends or receives takes at 256 kbit/s.
 
     Raises:
-        ValueError: The timeout is no such time.
+        ValueError: The timeout is no such time, or the file of certificates cannot be used.
     """
 
     def __init__(

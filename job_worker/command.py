@@ -31,7 +31,7 @@ REFUSALS: dict[type[Exception], ExitCode] = {
     InsufficientSpace: ExitCode.STORAGE,
     HostUnusable: ExitCode.FAILURE,
     ModelLoadError: ExitCode.MODELS,
-    WorkerRefused: ExitCode.FAILURE,
+    WorkerRefused: ExitCode.USAGE,
     WorkFolderGone: ExitCode.DISK_FAILED,
 }
 
@@ -86,7 +86,11 @@ def run_worker(settings: WorkerSettings, build_runner: BuildRunner) -> None:
         except Cancelled:
             logger.info("stopped before the models were loaded")
         except grpc.RpcError as error:
-            raise WorkerRefused(
-                f"the server at {settings.address} refuses this worker: {description_of(error)}"
-            ) from error
+            raise WorkerRefused(_refusal(settings.address, error)) from error
     logger.info("worker stopped")
+
+
+def _refusal(address: str, error: grpc.RpcError) -> str:
+    if error.code() is grpc.StatusCode.UNIMPLEMENTED:
+        return f"there is no WorkerService at {address}: --address must be the server's --worker-address, if it has one"
+    return f"the server at {address} refuses this worker: {description_of(error)}"

@@ -56,7 +56,7 @@ class HostFault(HostUnusable):
 
 
 class InsufficientSpace(HostUnusable):
-    """This host cannot keep the job's files."""
+    """This host cannot keep the job's files, or the folder for them."""
 
 
 class UnconfirmedLackOfSpace(InsufficientSpace):

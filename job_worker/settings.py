@@ -6,10 +6,20 @@ import socket
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, DirectoryPath, Field, FilePath, NonNegativeInt, PositiveInt, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    DirectoryPath,
+    Field,
+    FilePath,
+    NonNegativeInt,
+    PositiveInt,
+    model_validator,
+)
 from pydantic_settings import NoDecode
 
 from job_worker.input_side import USUAL_INPUT_SIDE, InputSide
+from shared.contract.endpoint import checked_ca_file
 from shared.pipelines.catalogue import BUILT_IN_PIPELINES
 from shared.pipelines.profiles import Profile
 from shared.pipelines.settings import PipelineNames, PipelineSettings
@@ -41,6 +51,8 @@ def _split_paths(value: object) -> object:
 
 Paths = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split_paths)]
 
+CaFile = Annotated[FilePath, AfterValidator(checked_ca_file)]
+
 
 def _own_id() -> str:
     return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
@@ -52,7 +64,7 @@ class WorkerSettings(PipelineSettings):
     table: ClassVar[str] = "worker"
 
     address: Address = Field("127.0.0.1:50051", description="The API server's WorkerService, host:port.")
-    tls_ca_file: FilePath | None = Field(None, description="Certificates to trust (PEM): connect with TLS.")
+    tls_ca_file: CaFile | None = Field(None, description="Certificates to trust (PEM): connect with TLS.")
     worker_id: str = Field(
         default_factory=_own_id, max_length=256, min_length=1, description="Name of this worker; must be unique."
     )

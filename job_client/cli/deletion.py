@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -81,9 +82,10 @@ def delete(
     outcome = Outcome()
     with JobClient(address, tls_ca_file, timeout) as client:
         ended = [] if job_ids else _ended(list(client.jobs()), status, older_than)
-        jobs = [job_named(client, job_id, LEAST_ID_LENGTH) for job_id in job_ids or [info.job_id for info in ended]]
+        named = partial(job_named, client, least_length=LEAST_ID_LENGTH)
+        jobs = list(outcome.each(named, job_ids or [info.job_id for info in ended]))
         if dry_run:
-            shown = ended or [job.status() for job in jobs]
+            shown = ended or list(outcome.each(Job.status, jobs))
             print_jobs(shown, address, as_json=as_json)
             print_message(f"{_number_of([info for info in shown if info.status.is_final])} would be deleted")
         elif job_ids or yes or _is_wanted(ended, address):

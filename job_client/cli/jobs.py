@@ -1,8 +1,9 @@
 """Subcommands that handle whole jobs: submit, wait, status, list, pipelines."""
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
@@ -123,7 +124,7 @@ def wait(
     files = History(address).files()
     outcome = Outcome()
     with JobClient(address, tls_ca_file, call_timeout) as client:
-        for job in _named(client, job_ids, outcome):
+        for job in list(outcome.each(partial(job_named, client), job_ids)):
             with outcome.of():
                 outcome.add(_wait(job, files.get(job.job_id), timeout, as_json=as_json))
     raise outcome.exit()
@@ -163,22 +164,9 @@ def status(
     """
     outcome = Outcome()
     with JobClient(address, tls_ca_file, timeout) as client:
-        print_jobs(_statuses(_named(client, job_ids, outcome), outcome), address, as_json=as_json)
+        jobs = list(outcome.each(partial(job_named, client), job_ids))
+        print_jobs(outcome.each(Job.status, jobs), address, as_json=as_json)
     raise outcome.exit()
-
-
-def _named(client: JobClient, job_ids: Iterable[str], outcome: Outcome) -> list[Job]:
-    jobs = []
-    for job_id in job_ids:
-        with outcome.of():
-            jobs.append(job_named(client, job_id))
-    return jobs
-
-
-def _statuses(jobs: Iterable[Job], outcome: Outcome) -> Iterator[JobInfo]:
-    for job in jobs:
-        with outcome.of():
-            yield job.status()
 
 
 def list_jobs(

@@ -1,26 +1,36 @@
 """The options that several subcommands share."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
 from job_client.cli.completion import offered_jobs, offered_pipelines
 from job_client.retry import checked_timeout
+from shared.contract.endpoint import checked_address, checked_ca_file
+
+T = TypeVar("T")
 
 STANDARD_OUTPUT = Path("-")
 """What `--out` is there."""
 
 
-def _address(text: str) -> str:
-    if not text.strip():
-        raise typer.BadParameter("is empty: name a server, host:port")
-    return text
+def _checked_by(check: Callable[[T], T]) -> Callable[[T | None], T | None]:
+    """Return the callback of an option whose value, if it has one, is refused by this with a ValueError."""
+
+    def checked(value: T | None) -> T | None:
+        try:
+            return None if value is None else check(value)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from error
+
+    return checked
 
 
 AddressOption = Annotated[
-    str, typer.Option(envvar="FOREGSYTE_ADDRESS", callback=_address, help="The server, host:port.")
+    str, typer.Option(envvar="FOREGSYTE_ADDRESS", callback=_checked_by(checked_address), help="The server, host:port.")
 ]
 TlsOption = Annotated[
     Path | None,
@@ -28,23 +38,20 @@ TlsOption = Annotated[
         envvar="FOREGSYTE_TLS_CA_FILE",
         exists=True,
         dir_okay=False,
+        callback=_checked_by(checked_ca_file),
         help="Certificates to trust (PEM): connect with TLS.",
     ),
 ]
+_checked_timeout = _checked_by(checked_timeout)
 _CALL_TIMEOUT_HELP = "Longest time for each call, in seconds; 0: as long as what it carries may take at 256 kbit/s."
 
 
-def _timeout(seconds: float | None) -> float | None:
-    try:
-        return checked_timeout(seconds)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
-
-
 TimeoutOption = Annotated[
-    float | None, typer.Option("--timeout", "--call-timeout", callback=_timeout, help=_CALL_TIMEOUT_HELP)
+    float | None, typer.Option("--timeout", "--call-timeout", callback=_checked_timeout, help=_CALL_TIMEOUT_HELP)
 ]
-CallTimeoutOption = Annotated[float | None, typer.Option("--call-timeout", callback=_timeout, help=_CALL_TIMEOUT_HELP)]
+CallTimeoutOption = Annotated[
+    float | None, typer.Option("--call-timeout", callback=_checked_timeout, help=_CALL_TIMEOUT_HELP)
+]
 """The same of the command whose `--timeout` is how long a job may take."""
 PipelineOption = Annotated[
     str,

@@ -1,7 +1,8 @@
 """How a command ends that handles several files or jobs, of which a bad one does not stop the others."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 import typer
 
@@ -9,6 +10,9 @@ from job_client.cli.output import print_error, says_nobody_reads
 from job_client.errors import ServiceError, Unreachable, UnsuitableFile
 from job_client.exit_codes import exit_code_of
 from shared.process.exit_codes import ExitCode
+
+P = TypeVar("P")
+T = TypeVar("T")
 
 
 class Outcome:
@@ -40,6 +44,12 @@ class Outcome:
                 raise
             print_error(f"{part}: {error}" if part else error)
             self.add(exit_code_of(error))
+
+    def each(self, handle: Callable[[P], T], parts: Iterable[P]) -> Iterator[T]:
+        """Yield what is made of each part, and report the errors as `of` does."""
+        for part in parts:
+            with self.of():
+                yield handle(part)
 
     def exit(self) -> typer.Exit:
         """Return the exit with the lowest code that is not OK: what a person must fix comes before what time may."""

@@ -6,49 +6,32 @@ documented in docs/clients/command-line.md.
 
 from collections.abc import Iterable, Mapping
 from itertools import islice
-from types import NoneType
-from typing import Any, BinaryIO, get_args
+from typing import Any, BinaryIO
 
 import msgspec
 import pyarrow as pa
 from pyarrow.parquet import ParquetWriter
 
+from job_client.exports.arrow_types import ArrowStruct
 from job_client.exports.events import COLUMNS, events_of
 from job_client.timeline import Timeline
-from shared.results import Box, Code, Detection, FrameResult, Polygon, TextLine
+from shared.results import Code, Detection, FrameResult, TextLine
 
 ROWS_IN_GROUP = 1000
 """A row group is held in memory; readers skip those that a query does not need."""
 
 COMPRESSION = "zstd"
 
-MAX_INTEGER = (1 << 63) - 1
-"""A plugin may state larger class numbers than a column can hold: they are null."""
-
-_BOX = pa.struct([(side, pa.float64()) for side in ("x1", "y1", "x2", "y2")])
-_POLYGON = pa.list_(pa.struct([("x", pa.float64()), ("y", pa.float64())]))
-_TYPES = {str: pa.string(), int: pa.int64(), float: pa.float64(), Box: _BOX, Polygon: _POLYGON}
-
-
-def _struct_of(kind: type[msgspec.Struct]) -> pa.StructType:
-    """Return the Arrow type of what is found, with a field for each of its own."""
-    return pa.struct([(field.name, _type_of(field.type)) for field in msgspec.structs.fields(kind)])
-
-
-def _type_of(annotation: Any) -> pa.DataType:
-    """Return the Arrow type of a field; where it may be None, that of the rest, for every column may be null."""
-    stated = set(get_args(annotation)) - {NoneType}
-    return _TYPES[annotation if annotation in _TYPES else stated.pop()]
-
+_DETECTION, _TEXT_LINE, _CODE = ArrowStruct(Detection), ArrowStruct(TextLine), ArrowStruct(Code)
 
 FRAMES = pa.schema(
     [
         pa.field("frame_index", pa.int64(), nullable=False),
         ("timestamp_ms", pa.float64()),
         ("text", pa.string()),
-        ("detections", pa.list_(_struct_of(Detection))),
-        ("text_lines", pa.list_(_struct_of(TextLine))),
-        ("codes", pa.list_(_struct_of(Code))),
+        ("detections", pa.list_(_DETECTION.type)),
+        ("text_lines", pa.list_(_TEXT_LINE.type)),
+        ("codes", pa.list_(_CODE.type)),
         ("custom_fields", pa.string()),
     ]
 )
@@ -82,21 +65,8 @@ def _frame(frame: FrameResult) -> dict[str, Any]:
         "frame_index": frame.frame_index,
         "timestamp_ms": frame.timestamp_ms,
         "text": frame.text,
-        "detections": [_detection(found) for found in frame.detections],
-        "text_lines": [_with_corners(line) for line in frame.text_lines],
-        "codes": [_with_corners(code) for code in frame.codes],
+        "detections": list(map(_DETECTION.value, frame.detections)),
+        "text_lines": list(map(_TEXT_LINE.value, frame.text_lines)),
+        "codes": list(map(_CODE.value, frame.codes)),
         "custom_fields": msgspec.json.encode(custom).decode() if custom else None,
     }
-
-
-def _detection(found: Detection) -> dict[str, Any]:
-    class_id = found.class_id if abs(found.class_id or 0) <= MAX_INTEGER else None
-    return msgspec.structs.asdict(found) | {"class_id": class_id, "box": dict(zip(_BOX.names, found.box, strict=True))}
-
-
-def _with_corners(found: TextLine | Code) -> dict[str, Any]:
-    return msgspec.structs.asdict(found) | {"polygon": _corners(found.polygon)}
-
-
-def _corners(polygon: Polygon) -> list[dict[str, float]]:
-    return [{"x": x, "y": y} for x, y in polygon]

@@ -36,7 +36,7 @@ from job_worker.runtime.isolated_child import enter
 from job_worker.runtime.job_folder import check_space, insufficient_space_explained
 from job_worker.runtime.pipeline_runner import EncodeFrames, Run
 from shared.process.clock import Clock, monotonic_clock
-from shared.results import MAX_FRAME_BYTES, encoded_document
+from shared.results import MAX_FRAME_BYTES, InvalidDocument, encoded_document
 from shared.video.errors import VideoError
 
 logger = logging.getLogger(__name__)
@@ -68,6 +68,7 @@ MAX_MESSAGE_BYTES = 64 << 10
 MESSAGE_SECONDS = 10.0
 """How long a message may take from its first byte to its last, which a hostile child may keep back."""
 _NONSENSE = "the analysis crashed: its process sent a message that makes no sense"
+_CUT_OFF = "the analysis crashed: its process sent a message that is cut off"
 _PR_SET_PDEATHSIG = 1
 """See prctl(2)."""
 
@@ -161,7 +162,7 @@ class _Child:
         content = b""
         while len(content) < size:
             if not self._connection.poll(max(ends_at - self._clock(), 0.0)):
-                raise JobCannotBeDone(_NONSENSE)
+                raise JobCannotBeDone(_CUT_OFF)
             part = os.read(self._connection.fileno(), size - len(content))
             if not part:
                 raise EOFError
@@ -363,7 +364,7 @@ def _runs(connection: Connection) -> Iterator[Run]:
 def _outcome(encode_frames: EncodeFrames, run: Run) -> tuple[_Kind, bytes]:
     try:
         _write_results(run, encode_frames(run.pipeline_id, run.video))
-    except (JobCannotBeDone, VideoError) as failure:
+    except (JobCannotBeDone, VideoError, InvalidDocument) as failure:
         return "failure", str(failure).encode(errors="replace")
     except InsufficientSpace as error:
         return "no_space", str(error).encode()
@@ -381,7 +382,8 @@ def _write_results(run: Run, frames: Iterable[bytes]) -> None:
     """Write the document as its frames come, so that memory does not grow with the video.
 
     Raises:
-        JobCannotBeDone: It, or a frame, is larger than the server takes.
+        JobCannotBeDone: It is larger than the server takes.
+        InvalidDocument: A frame is.
         InsufficientSpace: This host has no room for it.
     """
     with insufficient_space_explained():
@@ -394,8 +396,6 @@ def _write_results(run: Run, frames: Iterable[bytes]) -> None:
                 raise JobCannotBeDone(
                     f"the results are larger than {run.max_results_bytes} bytes, the limit of the server"
                 )
-            if len(chunk) > MAX_FRAME_BYTES + 1:
-                raise JobCannotBeDone(f"the result of a frame is larger than {MAX_FRAME_BYTES} bytes")
             with insufficient_space_explained():
                 file.write(chunk)
     finally:

@@ -37,7 +37,7 @@ def work_folder(parent: Path | None) -> Iterator[Path]:
         InsufficientSpace: It cannot be made.
     """
     with ExitStack() as stack:
-        with insufficient_space_explained():
+        with insufficient_space_explained("the worker's own folder cannot be made"):
             folder = _made(stack, parent, PREFIX)
             stack.enter_context(FileLock(folder / LOCK_NAME))  # released however this process ends
             own = folder.resolve() / OWN_NAME
@@ -83,14 +83,12 @@ def _made(stack: ExitStack, parent: Path | None, prefix: str | None = None) -> P
 
 
 @contextmanager
-def insufficient_space_explained() -> Iterator[None]:
-    """Turn an error in writing a file of the current job into `InsufficientSpace`."""
+def insufficient_space_explained(problem: str = "the job's files cannot be kept on this host") -> Iterator[None]:
+    """Turn an error in writing a file into `InsufficientSpace`, with what cannot be done for it."""
     try:
         yield
     except OSError as error:
-        raise InsufficientSpace(
-            f"the job's files cannot be kept on this host ({error.strerror}); free space, or name another --work-dir"
-        ) from error
+        raise InsufficientSpace(f"{problem} ({error.strerror}); free space, or name another --work-dir") from error
 
 
 def check_space(folder: Path, size_bytes: int) -> None:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import grpc
 
+from shared.contract.endpoint import checked_ca_file
+
 KEEPALIVE_SECONDS = 20
 """How often a silent connection is probed, so that a dead peer is noticed well within a lease."""
 
@@ -35,8 +37,12 @@ def open_channel(
         tls_ca_file: Certificates to trust (PEM): connect with TLS. None connects without.
         keepalive_timeout_seconds: How long the answer to a probe may take. Behind a large message on a slow link it
             takes as long as what waits in the network's buffers.
+
+    Raises:
+        ValueError: The file of certificates cannot be used.
     """
     options = [*CHANNEL_OPTIONS, ("grpc.keepalive_timeout_ms", int(keepalive_timeout_seconds * 1000))]
     if tls_ca_file is None:
         return grpc.insecure_channel(address, options=options)
-    return grpc.secure_channel(address, grpc.ssl_channel_credentials(tls_ca_file.read_bytes()), options=options)
+    trusted = checked_ca_file(tls_ca_file).read_bytes()
+    return grpc.secure_channel(address, grpc.ssl_channel_credentials(trusted), options=options)

@@ -21,7 +21,7 @@ class ExitCode(IntEnum):
         DATABASE: The database is held by another process, damaged, or newer than the code.
         ADDRESS: The address cannot be listened on.
         MODELS: A model cannot be loaded.
-        STORAGE: The stored files cannot be read or written.
+        STORAGE: The stored files cannot be read or written, or a worker's own folder cannot be made.
         DISK_FAILED: The disk failed under the running server, or a folder is gone: a start finds out what is left.
         INTERRUPTED: Ctrl-C.
     """

@@ -26,6 +26,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from shared.contract.endpoint import checked_address
 from shared.process.launcher import version_line
 
 CONFIG_FILE_VARIABLE = "FOREGSYTE_CONFIG"
@@ -33,16 +34,8 @@ DEFAULT_CONFIG_FILE = "foregsyte.toml"
 FILE_TABLES = ("api", "worker", "pipelines", "storage", "queue")
 """The tables that the file may hold; each process reads its own, and both may share one file."""
 
-MAX_PORT = 65535
 
-
-def _with_port(address: str) -> str:
-    if int(address.rpartition(":")[2]) > MAX_PORT:
-        raise ValueError(f"the port must be at most {MAX_PORT}")
-    return address
-
-
-Address = Annotated[str, Field(pattern=r"^\S+:\d{1,5}$"), AfterValidator(_with_port)]
+Address = Annotated[str, AfterValidator(checked_address)]
 """`host:port`; an IPv6 host stands in brackets."""
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -188,14 +181,14 @@ def load_settings(settings_class: type[S], arguments: Sequence[str], program: st
 
 
 def _explain(mistake: Any, settings_class: type[ProcessSettings]) -> str:
+    what = mistake["msg"].removeprefix("Value error, ")
     if not mistake["loc"]:  # of several settings together: the message names them
-        return str(mistake["msg"]).removeprefix("Value error, ")
+        return str(what)
     name, *within = map(str, mistake["loc"])
-    what = mistake["msg"]
     field = settings_class.model_fields.get(name)
     if table := field and file_table(field):
         where = " ".join([f"[{'.'.join([table, *within[:1]])}]", ".".join(within[1:])]).strip()
         got = "" if isinstance(mistake["input"], dict) else f" (got {mistake['input']!r})"
-        return f"{config_file()} {where}: {what.removeprefix('Value error, ')}{got}"
+        return f"{config_file()} {where}: {what}{got}"
     flag, variable = "--" + name.replace("_", "-"), "FOREGSYTE_" + name.upper()
     return f"{flag} / {variable}: {what} (got {mistake['input']!r})"

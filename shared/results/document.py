@@ -72,9 +72,15 @@ _decode = msgspec.json.Decoder(_CheckedFrame).decode
 
 
 def encoded_document(frames: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the document that holds these encoded frames, chunk by chunk."""
+    """Yield the document that holds these encoded frames, chunk by chunk.
+
+    Raises:
+        InvalidDocument: A frame is larger than a document may hold.
+    """
     yield b'{"results":['
     for number, frame in enumerate(frames):
+        if len(frame) > MAX_FRAME_BYTES:
+            raise InvalidDocument(f"the result of a frame is larger than {MAX_FRAME_BYTES} bytes")
         yield b"," + frame if number else frame
     yield b"]}"
 

@@ -259,6 +259,13 @@ class TestNaming:
         assert foregsyte("report", job_id, "-o", page)[0] == ExitCode.OK
         assert TINY_MP4.name in page.read_text("utf-8")
 
+    def test_no_page_is_written_where_one_of_its_jobs_has_no_results(
+        self, foregsyte: Run, client: JobClient, tmp_path: Path
+    ) -> None:
+        page = tmp_path / "report.html"
+        assert foregsyte("report", done(client), UNKNOWN_JOB, "-o", page)[0] == ExitCode.NOT_FOUND
+        assert not page.exists()
+
     def test_a_video_that_this_host_did_not_submit_must_be_named(
         self, foregsyte: Run, client: JobClient, tmp_path: Path
     ) -> None:
@@ -462,12 +469,19 @@ class TestLookingAtJobs:
 
 
 class TestDelete:
+    @pytest.mark.parametrize(
+        ("other", "code"),
+        [(UNKNOWN_JOB, ExitCode.NOT_FOUND), (UNKNOWN_JOB[:10], ExitCode.NOT_FOUND), ("0", ExitCode.USAGE)],
+        ids=["unknown", "no beginning of an id", "too short"],
+    )
     def test_one_job_that_cannot_be_deleted_does_not_stop_the_others(
-        self, foregsyte: Run, client: JobClient, worker: None
+        self, other: str, code: ExitCode, foregsyte: Run, client: JobClient, worker: None
     ) -> None:
         job_id = done(client)
-        code, out, _ = foregsyte("delete", UNKNOWN_JOB, job_id)
-        assert (code, json.loads(out)["job_id"]) == (ExitCode.NOT_FOUND, job_id)
+        for arguments, left in (("--dry-run",), 1), ((), 0):
+            ended_with, out, _ = foregsyte("delete", other, job_id, *arguments)
+            assert (ended_with, json.loads(out)["job_id"]) == (code, job_id)
+            assert len(list(client.jobs())) == left
 
     def test_the_beginning_of_an_id_must_not_be_short(self, foregsyte: Run, client: JobClient, worker: None) -> None:
         job_id = done(client)
@@ -776,10 +790,18 @@ class TestExitCodes:
     def test_a_timeout_that_is_no_time_is_wrong_usage(self, run: Run, seconds: str) -> None:
         assert run("list", "--timeout", seconds)[0] == ExitCode.USAGE
 
-    def test_an_address_that_is_empty_is_wrong_usage(self, run: Run) -> None:
-        code, _, err = run("list", "--address", "")
+    @pytest.mark.parametrize("address", ["", "a b", "a b:1", "localhost", "localhost:65536"])
+    def test_an_address_that_is_none_is_wrong_usage(self, run: Run, address: str) -> None:
+        code, _, err = run("list", "--address", address)
         assert code == ExitCode.USAGE
-        assert "name a server" in err
+        assert "--address" in err
+        assert "must be host:port" in err
+
+    def test_a_file_without_certificates_is_wrong_usage(self, run: Run) -> None:
+        code, _, err = run("list", "--tls-ca-file", TINY_MP4)
+        assert code == ExitCode.USAGE
+        assert "--tls-ca-file" in err
+        assert "must be a file of certificates" in err
 
     def test_the_video_of_the_demo_shows_what_both_of_its_jobs_found(
         self, run: Run, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

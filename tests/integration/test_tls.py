@@ -95,6 +95,14 @@ class TestConnecting:
             refusal = refusal_of(lambda: asking(pb.ListPipelinesRequest(), timeout=30))
             assert refusal.code is grpc.StatusCode.UNAVAILABLE
 
+    @pytest.mark.parametrize("of_certificate", [False, True])
+    def test_a_file_without_certificates_is_refused_before_anything_is_called(
+        self, own: tuple[Path, Path], tmp_path: Path, *, of_certificate: bool
+    ) -> None:
+        file = own[1] if of_certificate else empty(own, own, tmp_path)
+        with pytest.raises(ValueError, match="must be a file of certificates"):
+            JobClient("127.0.0.1:1", tls_ca_file=file)
+
 
 class TestSettings:
     @pytest.mark.parametrize("given", ["--tls-cert-file", "--tls-key-file"])

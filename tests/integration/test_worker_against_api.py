@@ -780,12 +780,12 @@ sys.exit(main(sys.argv[1:], build_runner=lambda _: FakeRunner()))
 """
 
 
-def test_the_program_ends_with_1_and_says_why_where_its_server_is_of_another_kind(strange_server: str) -> None:
+def test_the_program_ends_with_2_and_says_why_where_its_server_is_of_another_kind(strange_server: str) -> None:
     command = [sys.executable, "-c", WORKER_WITHOUT_MODELS, "--address", strange_server, "--pipelines", "ocr"]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
-    assert ended.returncode == ExitCode.FAILURE
+    assert ended.returncode == ExitCode.USAGE
     last = ended.stderr.splitlines()[-1]
-    assert last.startswith(f"foregsyte-worker: the server at {strange_server} refuses this worker: ")
+    assert last.startswith(f"foregsyte-worker: there is no WorkerService at {strange_server}: --address must be the ")
     assert "Traceback" not in ended.stderr
 
 

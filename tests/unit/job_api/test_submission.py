@@ -79,8 +79,9 @@ def test_the_same_video_twice_is_two_jobs(services: Services) -> None:
 
 
 @pytest.mark.parametrize("place", [0, 4, 59, 60])
-def test_ftyp_within_the_first_64_bytes_makes_an_mp4(services: Services, place: int) -> None:
-    submit(services, b"\0" * place + b"ftyp" + b"\0" * 100)
+def test_ftyp_within_the_first_64_bytes_makes_an_mp4(services: Services, storage: HookedStorage, place: int) -> None:
+    video = b"\0" * place + b"ftyp" + b"\0" * 100
+    assert storage.load_file(input_key(submit(services, video))).read() == video
 
 
 @pytest.mark.parametrize(

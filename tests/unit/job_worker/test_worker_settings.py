@@ -79,11 +79,23 @@ def test_bad_values_are_all_reported_together() -> None:
     assert sorted(line.split()[0] for line in message.splitlines()) == sorted(BAD_VALUES)
 
 
+def test_a_pipeline_that_there_is_not_is_named_with_those_that_there_are() -> None:
+    assert mistake_in("--pipelines", "nonsense") == (
+        f"--pipelines / FOREGSYTE_PIPELINES: must name one or more of {', '.join(BUILT_IN_PIPELINES)} (got 'nonsense')"
+    )
+
+
 def test_a_gpu_that_no_engine_would_use_is_a_mistake() -> None:
     engines = ("--detection-engine", "openvino", "--text-engine", "openvino")
     assert mistake_in("--device", "cuda:0", *engines).startswith("--device cuda:0 is used by no engine: ")
     assert load("--device", "cpu", *engines).device == "cpu"
     assert load("--device", "cuda:0", *engines[:2]).device == "cuda:0"
+
+
+def test_a_file_without_certificates_is_a_mistake(tmp_path: Path) -> None:
+    (tmp_path / "garbage.pem").write_bytes(b"\x00no PEM\xff" * 100)
+    message = mistake_in("--tls-ca-file", str(tmp_path / "garbage.pem"))
+    assert message.startswith("--tls-ca-file / FOREGSYTE_TLS_CA_FILE: must be a file of certificates, PEM (")
 
 
 def test_a_work_folder_that_is_not_there_is_a_mistake(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from job_worker.errors import JobCannotBeDone, ModelLoadError, UnconfirmedLackOf
 from job_worker.isolation import landlock, seccomp
 from job_worker.isolation.isolation import Isolation, log_support
 from job_worker.isolation.readable_paths import readable_paths
+from job_worker.runtime import child_process
 from job_worker.runtime.child_process import SEPARATOR, Build, ProcessRunner, RunLimits
 from job_worker.runtime.pipeline_runner import PipelineRunner, Run
 from job_worker.settings import WorkerSettings
@@ -346,6 +347,14 @@ def test_the_worker_looks_itself_whether_there_is_space(free: PipelineRunner, wo
 def test_a_message_that_would_fill_the_memory_of_the_worker_fails_the_job(free: PipelineRunner, work: Path) -> None:
     with pytest.raises(JobCannotBeDone, match="makes no sense"):
         error(free, work, "send to the parent", (1 << 30).to_bytes(4, "big").hex())
+
+
+def test_a_message_that_does_not_come_to_its_end_fails_the_job(
+    free: PipelineRunner, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child_process, "MESSAGE_SECONDS", 0.2)
+    with pytest.raises(JobCannotBeDone, match="cut off"):
+        error(free, work, "send to the parent", (100).to_bytes(4, "big").hex())
 
 
 def test_the_process_has_one_thread_and_few_modules_when_it_is_isolated() -> None:

@@ -24,6 +24,7 @@ from shared.results import (
     read_document,
     read_list,
 )
+from shared.results.document import READ_BYTES
 
 pytestmark = [pytest.mark.unit, pytest.mark.thorough]
 
@@ -177,6 +178,14 @@ def test_encoded_frames_make_a_document() -> None:
     assert b"".join(encoded_document([])) == b'{"results":[]}'
 
 
+def test_a_frame_above_its_limit_is_not_encoded() -> None:
+    whole, too_large = b"x" * MAX_FRAME_BYTES, b"x" * (MAX_FRAME_BYTES + 1)
+    assert sum(map(len, encoded_document([whole, whole]))) == 2 * MAX_FRAME_BYTES + len(b'{"results":[,]}')
+    for frames in ([too_large], [whole, too_large]):
+        with pytest.raises(InvalidDocument, match=f"larger than {MAX_FRAME_BYTES} bytes"):
+            list(encoded_document(frames))
+
+
 BAD_DOCUMENTS: dict[str, bytes] = {
     "nothing": b"",
     "blank": b" ",
@@ -217,6 +226,7 @@ BAD_DOCUMENTS: dict[str, bytes] = {
     "UTF-16": '{"results": []}'.encode("utf-16"),
     "a byte order mark": b'\xef\xbb\xbf{"results": []}',
     "something behind it": b'{"results": []} {}',
+    "something far behind it": b'{"results": []}' + b" " * (2 * READ_BYTES) + b"x",
     "cut off": b'{"results": [{"frame_index": 0, "resu',
     "single quotes": b"{'results': []}",
     "a comma too many": b'{"results": [],}',

@@ -1,0 +1,33 @@
+"""Where a server is, and whom its callers trust: what settings may say of it, without gRPC."""
+
+import re
+import ssl
+from pathlib import Path
+
+MAX_PORT = 65535
+_ADDRESS = re.compile(r"\S+:([0-9]{1,5})")
+
+
+def checked_address(address: str) -> str:
+    """Return an address, in which an IPv6 host stands in brackets.
+
+    Raises:
+        ValueError: It is not of the form host:port.
+    """
+    found = _ADDRESS.fullmatch(address)
+    if not found or int(found[1]) > MAX_PORT:
+        raise ValueError(f"must be host:port, the port at most {MAX_PORT}")
+    return address
+
+
+def checked_ca_file(file: Path) -> Path:
+    """Return a file of certificates to trust; gRPC takes any bytes and cannot connect then.
+
+    Raises:
+        ValueError: It cannot be read, or holds none.
+    """
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(file)
+    except OSError as error:  # ssl.SSLError is one
+        raise ValueError(f"must be a file of certificates, PEM ({error})") from error
+    return file
