@@ -75,7 +75,7 @@ def demo(
 def _run(client: JobClient, video: Path, address: str, pipeline: str) -> Job:
     job = client.submit(video, pipeline)
     _print(f"Submitted {video.name} to {address}: job {job}")
-    if code := report_end(wait_for(job, video.name, timeout=None)):
+    if code := report_end(wait_for(job, video.name, None, address)):
         raise typer.Exit(code)
     print_summary(job.results())
     return job

@@ -83,7 +83,7 @@ def submit(
                 _note(*jobs[-1], address, as_json=as_json)
         for video, job in jobs if wait else ():
             with outcome.of():
-                outcome.add(_wait(job, video, timeout, as_json=as_json))
+                outcome.add(_wait(job, video, timeout, address, as_json=as_json))
     raise outcome.exit()
 
 
@@ -125,12 +125,12 @@ def wait(
     with JobClient(address, tls_ca_file, call_timeout) as client:
         for job in _named(client, job_ids, outcome):
             with outcome.of():
-                outcome.add(_wait(job, files.get(job.job_id), timeout, as_json=as_json))
+                outcome.add(_wait(job, files.get(job.job_id), timeout, address, as_json=as_json))
     raise outcome.exit()
 
 
-def _wait(job: Job, video: Path | None, timeout: float | None, *, as_json: bool) -> ExitCode:
-    info = wait_for(job, video.name if video else job.job_id, timeout)
+def _wait(job: Job, video: Path | None, timeout: float | None, address: str, *, as_json: bool) -> ExitCode:
+    info = wait_for(job, video.name if video else job.job_id, timeout, address)
     if as_json:
         print_records([job_record(info, video)])
     return report_end(info)

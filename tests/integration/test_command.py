@@ -760,9 +760,8 @@ class TestExitCodes:
         address = f"127.0.0.1:{free_port()}"
         code, _, err = run("status", UNKNOWN_JOB, "--address", address)
         assert code == ExitCode.UNREACHABLE
-        says, detail = err.splitlines()
+        [says] = err.splitlines()  # that the connection is refused says no more
         assert says.startswith(f"foregsyte: the server at {address} does not answer; foregsyte-api starts one")
-        assert detail.startswith("foregsyte: UNAVAILABLE")
 
     def test_a_server_that_does_not_answer_in_time_is_unreachable(self, run: Run) -> None:
         with socket.create_server(("127.0.0.1", 0)) as deaf:
