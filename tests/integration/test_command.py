@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -780,18 +781,35 @@ class TestExitCodes:
         assert code == ExitCode.USAGE
         assert "name a server" in err
 
-    def test_the_video_of_the_demo_shows_what_both_of_its_jobs_found(
-        self, run: Run, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    @pytest.fixture
+    def demo(self, run: Run, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        """Run the demo in `tmp_path`, with the programs beside the interpreter in `my bin`; return what it printed."""
         frames = empty_results(TINY_MP4)
         line = {"text": "Frame", "confidence": 0.9, "polygon": [[0, 80], [50, 80], [50, 100], [0, 100]]}
         found = {
             "yolo_ocr": [{**one, "result": {**one["result"], "text_lines": [line]}} for one in frames],
             "codes": [with_codes(one, {"QRCode": "mine"}) for one in frames],
         }
+        (tmp_path / "my bin").mkdir()
+        for name in ("foregsyte-api", "foregsyte-worker", "foregsyte"):
+            (tmp_path / "my bin" / name).touch(0o755)
+        monkeypatch.setattr(sys, "executable", str(tmp_path / "my bin" / "python"))
+        monkeypatch.setenv("PATH", "")
+        monkeypatch.chdir(tmp_path)
         monkeypatch.setattr("job_client.cli.demo.local_cluster", lambda *_: nullcontext(address))
         with working(address, FakeRunner(lambda pipeline, *_: results_document(found[pipeline]))):
-            assert run("demo", TINY_MP4, "--out", tmp_path)[0] == ExitCode.OK
+            code, out, _ = run("demo", TINY_MP4, "--out", tmp_path)
+        assert code == ExitCode.OK
+        return out.splitlines()
+
+    def test_the_demo_says_first_what_was_found(self, demo: list[str]) -> None:
+        assert demo[0] == "1.2 s (12 frames): 1 line of text"
+
+    def test_the_demo_names_programs_as_they_can_be_typed(self, demo: list[str]) -> None:
+        typed = [shlex.split(line)[0] for line in demo[-3:]]
+        assert typed == ["my bin/foregsyte-api", "my bin/foregsyte-worker", "my bin/foregsyte"]
+
+    def test_the_video_of_the_demo_shows_what_both_of_its_jobs_found(self, demo: list[str], tmp_path: Path) -> None:
         (annotated,) = tmp_path.glob("*.annotated.mp4")
         for before, after in zip(VideoReader(TINY_MP4), VideoReader(annotated), strict=True):
             changed = np.abs(after.image.astype(int) - before.image).max(axis=2) > CHANGED
