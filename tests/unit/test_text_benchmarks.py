@@ -1,16 +1,18 @@
 """The benchmarks of text count what they say they count."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmarks import subtitles
+from benchmarks.known_text import Content, counted
 from benchmarks.subtitle_clips import STYLES, KnownLine
 from job_client.timeline import TextSpan
-from shared.results import ImageResult, TextLine, encode_frame
+from shared.results import FrameResult, ImageResult, TextLine, encode_frame, read_frame
 
 pytestmark = pytest.mark.unit
 
@@ -74,6 +76,29 @@ class TestSubtitles:
         read[0] = "something else"
         assert run("--reuse") == 0
         assert run() == 1
+
+
+def test_timelines_are_counted_beside_the_frames_that_they_are_of() -> None:
+    def judge(content: Content, frames: dict[int, tuple[str, set[str]]]) -> dict[str, Any]:
+        """As the judge of the videos: a text counts if a frame of its time has it."""
+        times = [(text["value"], range(text["first_frame"], text["last_frame"] + 1)) for text in content["text"]]
+        found = sum(any(value in frames[index][0] for index in time if index in frames) for value, time in times)
+        return {"text": {"any": found}}
+
+    texts = [
+        {"value": "HELLO THERE", "first_frame": 0, "last_frame": 19, "hard": False},
+        {"value": "NEVER READ", "first_frame": 0, "last_frame": 19, "hard": False},
+    ]
+    steady, flickering = ["HELLO THERE"] * 20, ["HELLO THERE", ""] * 10
+    for read, expected in ((steady, [2, 1, 1, 1]), (["", *steady], [2, 0, 1, 1])):
+        known = counted({"text": texts, "empty_text": False}, results(read), [0], judge)
+        assert [*known.values()] == [*expected, 0, 0, 0, 0]
+    untrue = counted({"text": [], "empty_text": True}, results(flickering), [0], judge)
+    assert [*untrue.values()] == [0, 0, 0, 0, 10, 100, 1, 10]
+
+
+def results(texts: Sequence[str]) -> list[FrameResult]:
+    return [read_frame(frame(index, *[text] if text else []), index) for index, text in enumerate(texts)]
 
 
 def words(line: KnownLine) -> list[str]:
