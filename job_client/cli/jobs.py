@@ -35,7 +35,7 @@ from job_client.cli.progress import upload, wait_for
 from job_client.cli.videos import require_mp4, videos_of
 from job_client.client import DEFAULT_ADDRESS, DEFAULT_PIPELINE, JobClient
 from job_client.job import Job, JobInfo
-from job_client.search import History
+from job_client.search import History, forgetting_gone
 from shared.contract.job_status import JobStatus
 from shared.process.exit_codes import ExitCode
 from shared.process.shown_text import terminal_text
@@ -130,7 +130,8 @@ def wait(
 
 
 def _wait(job: Job, video: Path | None, timeout: float | None, address: str, *, as_json: bool) -> ExitCode:
-    info = wait_for(job, video.name if video else job.job_id, timeout, address)
+    with forgetting_gone(address):
+        info = wait_for(job, video.name if video else job.job_id, timeout, address)
     if as_json:
         print_records([job_record(info, video)])
     return report_end(info)
@@ -163,7 +164,7 @@ def status(
     """
     outcome = Outcome()
     with JobClient(address, tls_ca_file, timeout) as client:
-        print_jobs(_statuses(_named(client, job_ids, outcome), outcome), address, as_json=as_json)
+        print_jobs(_statuses(_named(client, job_ids, outcome), address, outcome), address, as_json=as_json)
     raise outcome.exit()
 
 
@@ -175,9 +176,9 @@ def _named(client: JobClient, job_ids: Iterable[str], outcome: Outcome) -> list[
     return jobs
 
 
-def _statuses(jobs: Iterable[Job], outcome: Outcome) -> Iterator[JobInfo]:
+def _statuses(jobs: Iterable[Job], address: str, outcome: Outcome) -> Iterator[JobInfo]:
     for job in jobs:
-        with outcome.of():
+        with outcome.of(), forgetting_gone(address):
             yield job.status()
 
 

@@ -337,7 +337,7 @@ class TestFind:
         assert without_reader("delete", job_id.strip(), "--address", address) == (ExitCode.OK, "")
         assert History(address).files() == {}
 
-    def test_a_file_is_forgotten_once_neither_the_job_nor_the_file_is_there(
+    def test_a_file_is_not_forgotten_where_another_server_may_have_the_address(
         self, foregsyte: Run, address: str, tmp_path: Path
     ) -> None:
         history = History(address)
@@ -345,6 +345,24 @@ class TestFind:
         history.add("gone", tmp_path / "gone.mp4")
         foregsyte("find", "stop")
         assert list(history.files()) == ["of-another-server"]
+
+    @pytest.mark.parametrize(
+        "command",
+        [
+            ("find", "stop"), ("status", "JOB"), ("wait", "JOB"), ("results", "JOB"),
+            ("report", "JOB", "-o", "page.html"), ("annotate", "JOB", "-o", "annotated.mp4"),
+        ],
+        ids=lambda command: command[0],
+    )  # fmt: skip
+    def test_a_command_that_learns_that_another_has_deleted_a_job_leaves_nothing_of_it(
+        self, foregsyte: Run, client: JobClient, indexed_job: str, cache: Path, command: tuple[str, ...]
+    ) -> None:
+        kept_job = foregsyte("submit", TINY_MP4)[1].strip()
+        client.job(indexed_job).delete()
+        foregsyte(*(indexed_job if part == "JOB" else part for part in command))
+        [kept] = kept_in(cache)
+        assert kept_job in kept.read_text()
+        assert indexed_job not in kept.read_text()
 
     def test_what_the_limit_cuts_off_is_counted(self, foregsyte: Run, client: JobClient, worker: None) -> None:
         done(client)
