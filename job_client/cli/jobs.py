@@ -60,7 +60,7 @@ def submit(
     tls_ca_file: TlsOption = None,
     call_timeout: CallTimeoutOption = None,
 ) -> None:
-    """Submit videos and print the job's id of each.
+    """Submit videos and print the job's id of each: of one file alone, else with a tab and the file.
 
     A file or folder that cannot be used does not stop the others; the exit code says that there was one.
 
@@ -74,13 +74,15 @@ def submit(
     files = _files(videos, outcome)
     if request_id and len(files) > 1:
         raise typer.BadParameter("stands for one video, and several are given", param_hint="--request-id")
+    is_one = len(videos) == 1 and not videos[0].is_dir()
     jobs: list[tuple[Path, Job]] = []
     with JobClient(address, tls_ca_file, call_timeout) as client:
         for video in files:
             with outcome.of(video):
                 require_mp4(video)
                 jobs.append((video, upload(client, video, pipeline, request_id)))
-                _note(*jobs[-1], address, as_json=as_json)
+                _remember(*jobs[-1], address)
+                _print_submitted(*jobs[-1], is_one=is_one, as_json=as_json)
         for video, job in jobs if wait else ():
             with outcome.of():
                 outcome.add(_wait(job, video, timeout, address, as_json=as_json))
@@ -95,13 +97,17 @@ def _files(paths: Iterable[Path], outcome: Outcome) -> list[Path]:
     return files
 
 
-def _note(video: Path, job: Job, address: str, *, as_json: bool) -> None:
+def _remember(video: Path, job: Job, address: str) -> None:
     with contextlib.suppress(OSError):  # a comfort, which a home that cannot be written to does without
         History(address).add(job.job_id, video)
+
+
+def _print_submitted(video: Path, job: Job, *, is_one: bool, as_json: bool) -> None:
     if as_json:
         print_records([{"file": str(video), "job_id": job.job_id}])
     else:
-        print(terminal_text(job.job_id), flush=True)  # noqa: T201 (for scripts)
+        fields = [job.job_id] if is_one else [job.job_id, str(video)]
+        print(*map(terminal_text, fields), sep="\t", flush=True)  # noqa: T201 (for scripts)
 
 
 def wait(
@@ -118,7 +124,7 @@ def wait(
 
         foregsyte wait JOB_ID
 
-        foregsyte submit *.mp4 | xargs foregsyte wait
+        foregsyte submit *.mp4 | cut -f1 | xargs foregsyte wait
     """
     files = History(address).files()
     outcome = Outcome()

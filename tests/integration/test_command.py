@@ -114,6 +114,11 @@ def kept_in(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file() and path.stat().st_size]
 
 
+def ids_of(submitted: str) -> list[str]:
+    """Return the ids of what `submit` printed for several files."""
+    return [line.split("\t")[0] for line in submitted.splitlines()]
+
+
 def with_codes(of_frame: dict[str, Any], said: dict[str, str]) -> dict[str, Any]:
     """Return a frame in which codes say this, by their formats."""
     corners = [[0, 0], [50, 0], [50, 50], [0, 50]]
@@ -135,7 +140,17 @@ class TestSubmit:
     def test_several_files_are_several_jobs_in_their_order(self, foregsyte: Run, client: JobClient) -> None:
         code, out, _ = foregsyte("submit", TINY_MP4, TINY_MP4)
         assert code == ExitCode.OK
-        assert [job.job_id for job in client.jobs()] == out.split()[::-1]
+        assert out.splitlines()[::-1] == [f"{job.job_id}\t{TINY_MP4}" for job in client.jobs()]
+
+    def test_a_folder_gives_ids_and_files_however_many_and_names_a_link_that_leads_nowhere(
+        self, foregsyte: Run, client: JobClient, folder: Path
+    ) -> None:
+        (folder / "with\ttab.mp4").write_bytes(TINY_MP4.read_bytes())
+        (folder / "lost.mp4").symlink_to(folder / "nowhere.mp4")
+        code, out, err = foregsyte("submit", folder)
+        [job] = client.jobs()
+        assert out == f"{job.job_id}\t{folder}/with\\ttab.mp4\n"
+        assert (code, f"foregsyte: {folder / 'lost.mp4'}: [Errno 2]" in err) == (ExitCode.USAGE, True)
 
     def test_a_file_that_is_refused_does_not_stop_the_others(
         self, foregsyte: Run, client: JobClient, tmp_path: Path
@@ -145,7 +160,7 @@ class TestSubmit:
         code, out, err = foregsyte("submit", text, TINY_MP4)
         assert code == ExitCode.USAGE
         assert f'foregsyte: {text}: the video is no MP4: no "ftyp" in its first 64 bytes' in err
-        assert [job.job_id for job in client.jobs()] == out.split()
+        assert [job.job_id for job in client.jobs()] == ids_of(out)
 
     def test_a_folder_stands_for_its_videos_by_their_names(
         self, foregsyte: Run, client: JobClient, folder: Path
@@ -166,15 +181,15 @@ class TestSubmit:
         absent, unreadable = folder / "absent.mp4", folder / f"{'n' * 300}.mp4"
         code, out, err = foregsyte("submit", TINY_MP4, absent, folder, unreadable, TINY_MP4)
         assert code == ExitCode.USAGE
-        assert [job.job_id for job in client.jobs()] == out.split()[::-1]
-        assert len(out.split()) == 2
+        assert [job.job_id for job in client.jobs()] == ids_of(out)[::-1]
+        assert len(ids_of(out)) == 2
         for message in (f"{absent}: [Errno 2]", f"no file in {folder} ends in .mp4", "File name too long"):
             assert message in err
 
     def test_one_job_that_takes_too_long_does_not_end_the_wait_for_the_others(self, foregsyte: Run) -> None:
         code, out, err = foregsyte("submit", TINY_MP4, TINY_MP4, "--wait", "--timeout", "0.1")
         assert code == ExitCode.TIMEOUT
-        assert [err.count(job_id) for job_id in out.split()] == [1, 1]
+        assert [err.count(job_id) for job_id in ids_of(out)] == [1, 1]
 
     def test_of_several_bad_ends_the_one_that_a_person_must_mend_gives_the_exit_code(
         self, foregsyte: Run, folder: Path
@@ -240,7 +255,7 @@ class TestNaming:
         assert foregsyte("submit", TINY_MP4, TINY_MP4, "--request-id", "mine")[0] == ExitCode.USAGE
 
     def test_waiting_names_the_file_of_each_job(self, foregsyte: Run) -> None:
-        jobs = foregsyte("submit", TINY_MP4, TINY_MP4)[1].split()
+        jobs = ids_of(foregsyte("submit", TINY_MP4, TINY_MP4)[1])
         code, out, err = foregsyte("wait", *jobs, "--json")
         assert code == ExitCode.OK
         ended = [json.loads(line) for line in out.splitlines()]
@@ -360,9 +375,9 @@ class TestFind:
         kept_job = foregsyte("submit", TINY_MP4)[1].strip()
         client.job(indexed_job).delete()
         foregsyte(*(indexed_job if part == "JOB" else part for part in command))
-        [kept] = kept_in(cache)
-        assert kept_job in kept.read_text()
-        assert indexed_job not in kept.read_text()
+        kept = "".join(f"{path} {path.read_text()}" for path in kept_in(cache))
+        assert kept_job in kept
+        assert indexed_job not in kept
 
     def test_what_the_limit_cuts_off_is_counted(self, foregsyte: Run, client: JobClient, worker: None) -> None:
         done(client)
