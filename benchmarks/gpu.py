@@ -23,10 +23,11 @@ from shutil import which
 from statistics import mean
 from typing import Any
 
+from benchmarks.known_text import Content
 from benchmarks.measuring import Rows, command_line, machine, peak_bytes, show_table, write_report
 from benchmarks.pipeline import STREET
 from benchmarks.pipeline_variants import Setup, VariantError, line_forgetter, pipeline_of, result_of
-from benchmarks.quality import Content, found, known_videos
+from benchmarks.quality import found, known_videos
 from benchmarks.small_videos import OUTSIDE, ROOT
 from benchmarks.text_clip import text_clip_content, write_text_clip
 from shared.pipelines.profiles import Profile

@@ -145,7 +145,7 @@ def _plain(weights: str | None) -> Work:
     return lambda video, frames, _: _timed(lambda: itertools.islice(script.frames(video), frames))
 
 
-def pipeline_of(setup: Setup) -> "Pipeline":
+def pipeline_of(setup: Setup, pipeline_id: str = "yolo_ocr") -> "Pipeline":
     """Build the pipeline of a profile in a process that is set up as a worker's child is."""
     from job_worker.analysis.build_pipelines import build_pipelines
     from job_worker.inference.freed_memory import keep_freed_memory
@@ -154,10 +154,10 @@ def pipeline_of(setup: Setup) -> "Pipeline":
     keep_freed_memory()
     limit_threads(setup.threads)
     settings = WorkerSettings.of(
-        pipelines="yolo_ocr", yolo_weights=setup.weights or "", profile=setup.name, threads=setup.threads,
+        pipelines=pipeline_id, yolo_weights=setup.weights or "", profile=setup.name, threads=setup.threads,
         device=setup.device,
     )  # fmt: skip
-    return build_pipelines(settings)["yolo_ocr"]
+    return build_pipelines(settings)[pipeline_id]
 
 
 def _ours(setup: Setup) -> Work:

@@ -27,6 +27,15 @@ GAP_FRAMES = (0, 0, 0, 1, 3, 12)
 NUMBERED_SHARE = 0.15
 """How many subtitles are like the one before but for a number."""
 
+FRESH_SHARE = 0.2
+"""How many subtitles of a clip of alike ones begin with other words."""
+
+LETTERS = "aeknrstv"
+"""Letters that do not look alike."""
+
+MOST_WIDTH = 0.95
+"""How much of the width a changed line may take."""
+
 WORDS = {
     "latin": (
         "the night train leaves before dawn, and nobody knows where it will stop. We should have asked Martha; she was "
@@ -50,6 +59,7 @@ class Style(NamedTuple):
         script: Which words are used.
         lines: How many lines a subtitle has.
         is_moving: Whether the image behind them moves.
+        is_alike: Whether each subtitle is like the one before but for a word, a letter or a number.
     """
 
     name: str
@@ -58,6 +68,7 @@ class Style(NamedTuple):
     script: str
     lines: int
     is_moving: bool
+    is_alike: bool = False
 
 
 _DEJAVU = "mpl-data/fonts/ttf/DejaVu{}.ttf"
@@ -71,6 +82,7 @@ STYLES = (
     Style("chinese", _NOTO, 28, "chinese", 1, is_moving=True),
     Style("chinese-two", _NOTO, 22, "chinese", 2, is_moving=False),
     Style("japanese", _NOTO, 26, "japanese", 1, is_moving=True),
+    Style("alike", ("matplotlib", _DEJAVU.format("Sans")), 24, "latin", 1, is_moving=True, is_alike=True),
 )
 
 
@@ -99,6 +111,9 @@ def subtitles(style: Style, count: int, seed: int) -> list[list[KnownLine]]:
 
 
 def _next_texts(before: list[str], style: Style, font: ImageFont.FreeTypeFont, drawn: random.Random) -> list[str]:
+    if style.is_alike:
+        is_fresh = not before or drawn.random() < FRESH_SHARE
+        return [f"{drawn.randint(1, 80)} {_words(style, font, drawn)}" if is_fresh else _alike(before[0], font, drawn)]
     numbers = [word for word in before[-1].split() if word.isdigit()] if before else []
     if drawn.random() < NUMBERED_SHARE and style.script == "latin":
         if numbers:
@@ -109,6 +124,23 @@ def _next_texts(before: list[str], style: Style, font: ImageFont.FreeTypeFont, d
         texts = [_words(style, font, drawn) for _ in range(style.lines)]
         if not set(texts) & set(before):
             return texts
+
+
+def _alike(text: str, font: ImageFont.FreeTypeFont, drawn: random.Random) -> str:
+    """Return a text, which begins with a number, with another number, another word or another letter."""
+    number, *words = text.split()
+    place = drawn.randrange(len(words))
+    change = drawn.choice(("number", "word", "letter"))
+    if change == "number":
+        return " ".join((str(int(number) + 1), *words))
+    while True:
+        changed = drawn.choice(WORDS["latin"].split())
+        if change == "letter":
+            at = drawn.randrange(len(words[place]))
+            changed = words[place][:at] + drawn.choice(LETTERS) + words[place][at + 1 :]
+        line = " ".join((number, *words[:place], changed, *words[place + 1 :]))
+        if line.casefold() != text.casefold() and font.getlength(line) < MOST_WIDTH * WIDTH:
+            return line
 
 
 def _words(style: Style, font: ImageFont.FreeTypeFont, drawn: random.Random) -> str:

@@ -75,7 +75,7 @@ class JobClient:
     ) -> None:
         self.close()
         if isinstance(error, Unreachable):
-            error.add_note(f"the server at {self._address} does not answer")
+            error.add_note(no_answer_of(self._address))
 
     def close(self) -> None:
         """Close the connection."""
@@ -129,6 +129,11 @@ class JobClient:
         """Return the pipelines that the server offers."""
         answer = call(self._stub.ListPipelines, pb.ListPipelinesRequest(), self._timeout or CALL_SECONDS)
         return [PipelineInfo(pipeline.pipeline_id, pipeline.description) for pipeline in answer.pipelines]
+
+
+def no_answer_of(address: str) -> str:
+    """Return what to say of a server that is not reached."""
+    return f"the server at {address} does not answer"
 
 
 def _require_size(video_bytes: int) -> None:

@@ -13,7 +13,7 @@ from job_client.cli.deletion import delete
 from job_client.cli.demo import demo
 from job_client.cli.find import find
 from job_client.cli.jobs import list_jobs, pipelines, status, submit, wait
-from job_client.cli.output import print_error, says_nobody_reads
+from job_client.cli.output import outage_lines, print_error, says_nobody_reads
 from job_client.cli.report import report
 from job_client.cli.results import results
 from job_client.errors import ServiceError, Unreachable, UnsuitableFile
@@ -73,9 +73,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return ExitCode.INTERRUPTED  # Ctrl-C at a question
     except (ServiceError, UnsuitableFile, LibraryMissing, ClusterFailed, OSError) as error:
         if isinstance(error, Unreachable):
-            what = ", ".join(getattr(error, "__notes__", ()))
-            print_error(f"{what}; foregsyte-api starts one, and --address or FOREGSYTE_ADDRESS names another")
-        print_error(error)
+            for line in outage_lines(error, ", ".join(getattr(error, "__notes__", ()))):
+                print_error(line)
+        else:
+            print_error(error)
         return exit_code_of(error)
 
 

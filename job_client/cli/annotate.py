@@ -13,6 +13,7 @@ from job_client.cli.progress import counting_bar
 from job_client.cli.signals import ending_on_signals
 from job_client.client import DEFAULT_ADDRESS, JobClient
 from job_client.files import written_whole
+from job_client.search import forgetting_gone
 from shared.process.extras import needing_extra
 from shared.results import FrameResult
 
@@ -72,7 +73,7 @@ def annotate(
         from job_client.media.annotation import annotate_video  # noqa: PLC0415 (a plain client does without)
         from job_client.media.fonts import FontFile  # noqa: PLC0415
         from job_client.media.selection import Selection  # noqa: PLC0415
-    with JobClient(address, tls_ca_file, timeout) as client:
+    with forgetting_gone(address), JobClient(address, tls_ca_file, timeout) as client:
         job = job_named(client, job_id)
         results = job.results()
     _require_labels(only or (), results)

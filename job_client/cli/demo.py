@@ -1,5 +1,9 @@
 """The subcommand `demo`: the whole service on one video."""
 
+import os
+import shlex
+import shutil
+import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -20,6 +24,7 @@ from job_client.files import written_whole
 from job_client.job import Job
 from job_client.local_cluster import local_cluster
 from job_client.report.page import render_report
+from shared.contract.job_status import JobStatus
 from shared.process.extras import needing_extra
 from shared.process.shown_text import terminal_lines
 from shared.results import FrameResult
@@ -29,12 +34,14 @@ SAMPLE = Path(__file__).parent.parent / "samples" / "road_and_parcel.mp4"
 
 PIPELINES = ("yolo_ocr", "codes")
 
+PROGRAMS = ("foregsyte-api", "foregsyte-worker", "foregsyte")
+
 NEXT = """
 What next? In two terminals, and then for any video:
 
-    foregsyte-api
-    foregsyte-worker
-    foregsyte submit VIDEO.mp4 --wait"""
+    {foregsyte-api}
+    {foregsyte-worker}
+    {foregsyte} submit VIDEO.mp4 --wait"""
 
 
 def demo(
@@ -69,15 +76,18 @@ def demo(
         left = _leave(jobs, video, out)
     for what, path in left.items():
         _print(f"{what}: {path}")
-    _print(NEXT)
+    _print(NEXT.format_map({name: _as_typed(name) for name in PROGRAMS}))
 
 
 def _run(client: JobClient, video: Path, address: str, pipeline: str) -> Job:
+    """Run a pipeline over the video, and say first what it found, then which job that was."""
     job = client.submit(video, pipeline)
+    ended = wait_for(job, video.name, None, address)
+    if ended.status is JobStatus.completed:
+        print_summary(job.results())
     _print(f"Submitted {video.name} to {address}: job {job}")
-    if code := report_end(wait_for(job, video.name, timeout=None)):
+    if code := report_end(ended):
         raise typer.Exit(code)
-    print_summary(job.results())
     return job
 
 
@@ -99,6 +109,14 @@ def _with_codes(results: Sequence[FrameResult], scanned: Sequence[FrameResult]) 
     """Return the results with the codes that another job found in the same frames."""
     codes = {frame.frame_index: frame.codes for frame in scanned}
     return [msgspec.structs.replace(frame, codes=codes[frame.frame_index]) for frame in results]
+
+
+def _as_typed(program: str) -> str:
+    """Return how a shell in this folder calls a program: by its path, if it is not found without."""
+    beside = shutil.which(program, path=Path(sys.executable).parent)
+    if shutil.which(program) or not beside:
+        return program
+    return shlex.quote(os.path.relpath(beside) if Path(beside).is_relative_to(Path.cwd()) else beside)
 
 
 def _print(text: str) -> None:

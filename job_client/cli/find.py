@@ -50,10 +50,9 @@ def find(
     """
     if not text.strip():
         raise typer.BadParameter("is empty", param_hint="TEXT")
-    history = History(address)
     with JobClient(address, tls_ca_file, timeout) as client:
-        lines_of = _indexed(client, TextIndex(address), history)
-    files = history.files()
+        lines_of = _indexed(client, address)
+    files = History(address).files()
     found = matches(text, lines_of, min_score)
     shown = found[:limit]
     if wants_tables(as_json=as_json) and not shown:
@@ -66,14 +65,17 @@ def find(
         print_message(f"{more} more; --limit {len(found)} shows all")
 
 
-def _indexed(client: JobClient, index: TextIndex, history: History) -> dict[str, list[IndexedLine]]:
+def _indexed(client: JobClient, address: str) -> dict[str, list[IndexedLine]]:
     """Return the lines of each completed job, newest first, after the index was brought up to date."""
-    files, known = history.files(), index.jobs()  # before the jobs are listed: what is submitted meanwhile is no less
+    index = TextIndex(address)
+    files, known = History(address).files(), index.jobs()  # before the jobs are listed: more may be submitted meanwhile
     jobs = {job.job_id: job.status for job in client.jobs()}
+    # Texts can be read again. From which file a job was submitted cannot, and another server may have the address now.
+    is_another = files.keys().isdisjoint(jobs)
+    gone = [job_id for job_id, file in files.items() if job_id not in jobs and not (is_another and file.exists())]
     with contextlib.suppress(OSError):  # a home that cannot be written to
         index.forget(known - jobs.keys())
-        # Texts can be read again. From which file a job was submitted cannot, and it may be of another server here.
-        history.forget([job_id for job_id, file in files.items() if job_id not in jobs and not file.exists()])
+        History(address).forget(gone)
     completed = [job_id for job_id, status in jobs.items() if status is JobStatus.completed]
     lines_of = {job_id: index.lines_of(job_id) for job_id in completed}
     missing = [job_id for job_id, lines in lines_of.items() if lines is None]

@@ -1,7 +1,7 @@
 """Subcommands that handle whole jobs: submit, wait, status, list, pipelines."""
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from functools import partial
 from itertools import islice
@@ -36,7 +36,7 @@ from job_client.cli.progress import upload, wait_for
 from job_client.cli.videos import require_mp4, videos_of
 from job_client.client import DEFAULT_ADDRESS, DEFAULT_PIPELINE, JobClient
 from job_client.job import Job, JobInfo
-from job_client.search import History
+from job_client.search import History, forgetting_gone
 from shared.contract.job_status import JobStatus
 from shared.process.exit_codes import ExitCode
 from shared.process.shown_text import terminal_text
@@ -61,7 +61,7 @@ def submit(
     tls_ca_file: TlsOption = None,
     call_timeout: CallTimeoutOption = None,
 ) -> None:
-    """Submit videos and print the job's id of each.
+    """Submit videos and print the job's id of each: of one file alone, else with a tab and the file.
 
     A file or folder that cannot be used does not stop the others; the exit code says that there was one.
 
@@ -75,16 +75,18 @@ def submit(
     files = _files(videos, outcome)
     if request_id and len(files) > 1:
         raise typer.BadParameter("stands for one video, and several are given", param_hint="--request-id")
+    is_one = len(videos) == 1 and not videos[0].is_dir()
     jobs: list[tuple[Path, Job]] = []
     with JobClient(address, tls_ca_file, call_timeout) as client:
         for video in files:
             with outcome.of(video):
                 require_mp4(video)
                 jobs.append((video, upload(client, video, pipeline, request_id)))
-                _note(*jobs[-1], address, as_json=as_json)
+                _remember(*jobs[-1], address)
+                _print_submitted(*jobs[-1], is_one=is_one, as_json=as_json)
         for video, job in jobs if wait else ():
             with outcome.of():
-                outcome.add(_wait(job, video, timeout, as_json=as_json))
+                outcome.add(_wait(job, video, timeout, address, as_json=as_json))
     raise outcome.exit()
 
 
@@ -96,13 +98,17 @@ def _files(paths: Iterable[Path], outcome: Outcome) -> list[Path]:
     return files
 
 
-def _note(video: Path, job: Job, address: str, *, as_json: bool) -> None:
+def _remember(video: Path, job: Job, address: str) -> None:
     with contextlib.suppress(OSError):  # a comfort, which a home that cannot be written to does without
         History(address).add(job.job_id, video)
+
+
+def _print_submitted(video: Path, job: Job, *, is_one: bool, as_json: bool) -> None:
     if as_json:
         print_records([{"file": str(video), "job_id": job.job_id}])
     else:
-        print(terminal_text(job.job_id), flush=True)  # noqa: T201 (for scripts)
+        fields = [job.job_id] if is_one else [job.job_id, str(video)]
+        print(*map(terminal_text, fields), sep="\t", flush=True)  # noqa: T201 (for scripts)
 
 
 def wait(
@@ -119,19 +125,20 @@ def wait(
 
         foregsyte wait JOB_ID
 
-        foregsyte submit *.mp4 | xargs foregsyte wait
+        foregsyte submit *.mp4 | cut -f1 | xargs foregsyte wait
     """
     files = History(address).files()
     outcome = Outcome()
     with JobClient(address, tls_ca_file, call_timeout) as client:
         for job in list(outcome.each(partial(job_named, client), job_ids)):
             with outcome.of():
-                outcome.add(_wait(job, files.get(job.job_id), timeout, as_json=as_json))
+                outcome.add(_wait(job, files.get(job.job_id), timeout, address, as_json=as_json))
     raise outcome.exit()
 
 
-def _wait(job: Job, video: Path | None, timeout: float | None, *, as_json: bool) -> ExitCode:
-    info = wait_for(job, video.name if video else job.job_id, timeout)
+def _wait(job: Job, video: Path | None, timeout: float | None, address: str, *, as_json: bool) -> ExitCode:
+    with forgetting_gone(address):
+        info = wait_for(job, video.name if video else job.job_id, timeout, address)
     if as_json:
         print_records([job_record(info, video)])
     return report_end(info)
@@ -164,9 +171,15 @@ def status(
     """
     outcome = Outcome()
     with JobClient(address, tls_ca_file, timeout) as client:
-        jobs = list(outcome.each(partial(job_named, client), job_ids))
-        print_jobs(outcome.each(Job.status, jobs), address, as_json=as_json)
+        jobs = outcome.each(partial(job_named, client), job_ids)
+        print_jobs(_statuses(list(jobs), address, outcome), address, as_json=as_json)
     raise outcome.exit()
+
+
+def _statuses(jobs: Iterable[Job], address: str, outcome: Outcome) -> Iterator[JobInfo]:
+    for job in jobs:
+        with outcome.of(), forgetting_gone(address):
+            yield job.status()
 
 
 def list_jobs(

@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from job_client.cli.naming import ID_LENGTH
+from job_client.errors import Unreachable
 from job_client.job import JobInfo
 from job_client.search import History
 from shared.contract.job_status import JobStatus
@@ -58,6 +59,17 @@ def says_nobody_reads(error: BaseException | None) -> bool:
 def print_error(message: object) -> None:
     """Print on standard error what went wrong."""
     print(terminal_text(f"foregsyte: {message}"), file=sys.stderr)  # noqa: T201 (nothing in it is markup)
+
+
+def outage_lines(error: Unreachable, what: str) -> list[str]:
+    """Return in plain words that a server is not reached, and what gRPC says of it where that says more.
+
+    Args:
+        error: What a call raised.
+        what: That this server does not answer.
+    """
+    plain = f"{what}; foregsyte-api starts one, and --address or FOREGSYTE_ADDRESS names another"
+    return [plain] if "Connection refused" in error.message else [plain, str(error)]
 
 
 def print_message(message: object) -> None:

@@ -16,9 +16,9 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from job_client.cli.output import STATUS_STYLES, markup_of, messages, print_message
-from job_client.client import JobClient
-from job_client.errors import ServiceError
+from job_client.cli.output import STATUS_STYLES, markup_of, messages, outage_lines, print_message
+from job_client.client import JobClient, no_answer_of
+from job_client.errors import ServiceError, Unreachable
 from job_client.job import Job, JobInfo
 
 
@@ -31,10 +31,16 @@ def upload(client: JobClient, video: Path, pipeline_id: str, request_id: str | N
     return job
 
 
-def wait_for(job: Job, name: str, timeout: float | None) -> JobInfo:
+def wait_for(job: Job, name: str, timeout: float | None, address: str) -> JobInfo:
     """Wait for the job's end behind a bar that shows its status and the time since the wait began.
 
     That the server does not answer is said once, until it answers again.
+
+    Args:
+        job: The job.
+        name: What to call it.
+        timeout: The longest wait in seconds; None waits for ever.
+        address: The server's, for that message.
     """
     is_answering = True
     with _progress() as progress:
@@ -49,10 +55,15 @@ def wait_for(job: Job, name: str, timeout: float | None) -> JobInfo:
         def report_outage(error: ServiceError) -> None:
             nonlocal is_answering
             if is_answering:
-                print_message(f"Waiting for the server: {error}")
+                for line in _outage_lines(error, address):
+                    print_message(f"Waiting for the server: {line}")
             is_answering = False
 
         return job.wait(timeout, on_status=show, on_outage=report_outage)
+
+
+def _outage_lines(error: ServiceError, address: str) -> list[str]:
+    return outage_lines(error, no_answer_of(address)) if isinstance(error, Unreachable) else [str(error)]
 
 
 @contextmanager

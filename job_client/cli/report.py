@@ -22,6 +22,7 @@ from job_client.files import written_whole
 from job_client.job import Job
 from job_client.report.best_frames import best_frames
 from job_client.report.page import ReportedVideo, render_report
+from job_client.search import forgetting_gone
 from job_client.timeline import Timeline, timeline_and_noise
 from shared.results import FrameResult
 
@@ -62,7 +63,7 @@ def report(
     """
     if video and len(job_ids) > 1:
         raise typer.BadParameter("stands for the video of one job, and several are given", param_hint="--video")
-    with JobClient(address, tls_ca_file, timeout) as client:
+    with forgetting_gone(address), JobClient(address, tls_ca_file, timeout) as client:
         wanted = [job_named(client, job_id) for job_id in job_ids]
         files = [video or original_of(job, address) for job in wanted]
         shown = (

@@ -24,6 +24,7 @@ from job_client.cli.videos import reading_video
 from job_client.client import DEFAULT_ADDRESS, JobClient
 from job_client.exports import ExportFormat, export, write
 from job_client.files import written_whole
+from job_client.search import forgetting_gone
 from job_client.timeline import timeline_and_noise
 from shared.process.shown_text import terminal_lines
 from shared.results import FrameResult
@@ -83,7 +84,7 @@ def results(
         foregsyte results JOB_ID --format coco --video video.mp4 --out coco.json
     """
     wanted = frames_slice(frames)
-    with JobClient(address, tls_ca_file, timeout) as client:
+    with forgetting_gone(address), JobClient(address, tls_ca_file, timeout) as client:
         job = job_named(client, job_id)
         found = job.results()
     selected = _selected(found, wanted)

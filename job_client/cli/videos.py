@@ -16,7 +16,7 @@ VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov")
 
 
 def videos_of(path: Path) -> list[Path]:
-    """Return the file, or of a folder the videos that are directly in it, sorted by name.
+    """Return the file, or of a folder the videos that are directly in it, sorted by name, also links that lead nowhere.
 
     Raises:
         typer.BadParameter: The folder has none.
@@ -30,7 +30,8 @@ def videos_of(path: Path) -> list[Path]:
 
 
 def _is_meant(path: Path) -> bool:
-    return path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith(".") and path.is_file()
+    is_named = path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith(".")
+    return is_named and (path.is_file() or not path.exists())
 
 
 def require_mp4(video: Path) -> None:

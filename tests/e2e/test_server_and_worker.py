@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from job_client import JobClient
+from job_client.cli.demo import SAMPLE
 from job_worker.bootstrap import BuildPipelines
 from job_worker.runtime.child_process import SEPARATOR, serve
 from job_worker.runtime.pipeline_runner import Run
@@ -22,7 +23,7 @@ from job_worker.settings import WorkerSettings
 from shared.contract.job_status import JobStatus
 from shared.process.exit_codes import ExitCode
 from shared.video.reader import VideoReader
-from tests.conftest import TINY_MP4
+from tests.conftest import ROOT, TINY_MP4
 from tests.support.plain_words import is_plain
 from tests.support.processes import Process, api_process, environment, members_of_group, ready, started, worker_process
 from tests.support.waiting import eventually
@@ -343,10 +344,21 @@ def test_the_demo_shows_what_is_in_a_video_and_leaves_no_process(yolo_weights: P
     assert "yolo_ocr" in Path(left[0]).read_text(encoding="utf-8")
     assert len(list(VideoReader(Path(left[1])))) == TINY_FRAMES
     for command in ("foregsyte-api", "foregsyte-worker", "foregsyte submit VIDEO.mp4 --wait"):
-        assert f"    {command}\n" in shown
+        assert f"{command}\n" in shown  # behind the folder of the programs where that is not on the PATH
     assert not processes_that_name(str(folder))
     addresses = re.findall(r"127\.0\.0\.1:\d+", shown)
     assert not processes_that_name(addresses[0])
+
+
+@pytest.mark.corpus
+def test_the_readme_shows_what_the_demo_prints(tmp_path: Path) -> None:
+    shown, _ = demo(tmp_path / "demo", SAMPLE).communicate(timeout=JOB_SECONDS)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"What the demo says.*?```text\n(.*?)```", readme, re.DOTALL)
+    printed = [" ".join(line.replace("┃", "│").split()) for line in shown.splitlines()]
+    promised = [" ".join(line.split()) for line in example.splitlines()]
+    assert printed[0] == promised[0]
+    assert set(promised) <= set(printed)
 
 
 def test_a_demo_that_is_stopped_stops_its_server_and_worker_too(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobService
 pytestmark = pytest.mark.unit
 
 NOW = datetime.now(UTC)
-AWAY = Unreachable(grpc.StatusCode.UNAVAILABLE, "no server at localhost:1")
+AWAY = Unreachable(grpc.StatusCode.UNAVAILABLE, "failed to connect to all addresses: Connection refused")
+UNKNOWN = Unreachable(grpc.StatusCode.UNAVAILABLE, "Domain name not found")
 
 
 def info(status: JobStatus) -> JobInfo:
@@ -22,7 +23,7 @@ def info(status: JobStatus) -> JobInfo:
 def test_an_outage_of_the_server_is_reported_once_until_it_answers_again(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answers = iter([AWAY, AWAY, info(JobStatus.running), AWAY, AWAY, info(JobStatus.completed)])
+    answers = iter([AWAY, AWAY, info(JobStatus.running), UNKNOWN, AWAY, info(JobStatus.completed)])
 
     def status(job: Job) -> JobInfo:
         answer = next(answers)
@@ -33,5 +34,10 @@ def test_an_outage_of_the_server_is_reported_once_until_it_answers_again(
     monkeypatch.setattr(Job, "status", status)
     monkeypatch.setattr("time.sleep", lambda _: None)
     job = Job("a", JobServiceStub(grpc.insecure_channel("localhost:1")))
-    assert wait_for(job, "a.mp4", None).status is JobStatus.completed
-    assert capsys.readouterr().err.count("Waiting for the server: ") == 2
+    assert wait_for(job, "a.mp4", None, "localhost:1").status is JobStatus.completed
+    plain = (
+        "Waiting for the server: the server at localhost:1 does not answer; "
+        "foregsyte-api starts one, and --address or FOREGSYTE_ADDRESS names another"
+    )
+    detail = "Waiting for the server: UNAVAILABLE: Domain name not found"
+    assert capsys.readouterr().err.splitlines() == [plain, plain, detail]
