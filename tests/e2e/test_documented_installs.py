@@ -95,7 +95,7 @@ def test_each_host_runs_its_part_with_what_pip_installs_on_it(make_host: MakeHos
 
 
 def test_each_host_runs_its_part_with_what_uv_and_pipx_install_on_it(make_host: MakeHost) -> None:
-    *installs, once = BY_OTHERS
+    *installs, _, once = BY_OTHERS
     assert {line.split()[0] for line in installs} == {"uv", "pipx"}
     hosts = {extras_of(line): make_host(extras_of(line)) for line in installs}
     for line in installs:
@@ -103,3 +103,11 @@ def test_each_host_runs_its_part_with_what_uv_and_pipx_install_on_it(make_host: 
     show_that_the_service_works(hosts["api"], hosts["worker-light"], [], hosts["client,client-media"])
     assert once.split()[0] == "uvx"
     assert "completed" in make_host("once").type(once)
+
+
+def test_one_host_runs_everything_with_one_line(make_host: MakeHost) -> None:
+    *others, together, _ = BY_OTHERS
+    assert set(extras_of(together).split(",")) == {extra for line in others for extra in extras_of(line).split(",")}
+    host = make_host("all")
+    host.type(together)
+    show_that_the_service_works(host, host, [], host)
