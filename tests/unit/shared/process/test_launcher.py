@@ -15,13 +15,13 @@ from tests.support.processes import environment
 pytestmark = [pytest.mark.unit, pytest.mark.thorough]
 
 COMMANDS = {
-    "foregsyte-api": ("job_api.__main__", "'foregsyte[api]'", ["sqlalchemy"]),
+    "foregsyte-api": ("job_api.__main__", "'.[api]'", ["sqlalchemy"]),
     "foregsyte-worker": (
         "job_worker.worker_runner",
-        "'foregsyte[worker-light]', or 'foregsyte[worker]' for a GPU",
+        "'.[worker-light]', or '.[worker]' for a GPU",
         ["psutil"],
     ),
-    "foregsyte": ("job_client.__main__", "'foregsyte[client]'", ["typer", "rapidfuzz"]),
+    "foregsyte": ("job_client.__main__", "'.[client]'", ["typer", "rapidfuzz"]),
 }
 """The module of each command, its extra, and libraries that this extra alone installs, the first one imported first."""
 LIBRARIES = [library for _, _, libraries in COMMANDS.values() for library in libraries]
@@ -39,6 +39,12 @@ def ended(
     module = COMMANDS[program][0]
     code = (
         f"import sys; sys.modules.update(dict.fromkeys({list(missing)})); from {module} import main; sys.exit(main())"
+def says_missing(program: str, library: str, extra: str) -> str:
+    install = f"in the project's folder, pip install {extra}"
+    anew = "with uv or pipx, install anew with all extras of this host"
+    return f"{program}: {library} is not installed: {install} ({anew})\n"
+
+
     )
     return subprocess.run(
         [sys.executable, "-c", code, *arguments],
@@ -66,7 +72,7 @@ def test_a_missing_extra_is_named_in_one_line(program: str) -> None:
     _, extra, (library, *_) = COMMANDS[program]
     done = ended(program, [], missing=LIBRARIES)
     assert (done.returncode, done.stdout) == (ExitCode.USAGE, "")
-    assert done.stderr == f"{program}: {library} is not installed: pip install {extra}\n"
+    assert done.stderr == says_missing(program, library, extra)
 
 
 @pytest.mark.parametrize("arguments", OF_DRAWING.values(), ids=OF_DRAWING)
@@ -74,7 +80,7 @@ def test_a_missing_extra_is_named_in_one_line(program: str) -> None:
 def test_a_library_that_drawing_lacks_is_named_before_anything_is_done(arguments: Sequence[str], library: str) -> None:
     done = ended("foregsyte", arguments, missing=[library])
     assert (done.returncode, done.stdout) == (ExitCode.USAGE, "")
-    assert done.stderr == f"foregsyte: {library} is not installed: pip install 'foregsyte[client-media]'\n"
+    assert done.stderr == says_missing("foregsyte", library, "'.[client-media]'")
 
 
 def test_a_platform_whose_python_lacks_a_module_is_said_to_be_unsuitable() -> None:
