@@ -29,7 +29,20 @@ LIBRARIES = [library for _, _, libraries in COMMANDS.values() for library in lib
 OF_DRAWING = {"annotate": ("annotate", "JOB", "--video", str(TINY_MP4), "-o", "annotated.mp4"), "demo": ("demo",)}
 """Command lines that need the extra `client-media`."""
 
+NOT_INSTALLED = """
+import importlib.metadata
+
+known = importlib.metadata.version
+importlib.metadata.version = lambda name: known("absent" if name == "foregsyte" else name)
+"""
+
 of_every_command = pytest.mark.parametrize("program", COMMANDS)
+
+
+def says_missing(program: str, library: str, extra: str) -> str:
+    install = f"in the project's folder, pip install {extra}"
+    anew = "with uv or pipx, install anew with all extras of this host"
+    return f"{program}: {library} is not installed: {install} ({anew})\n"
 
 
 def ended(
@@ -39,12 +52,6 @@ def ended(
     module = COMMANDS[program][0]
     code = (
         f"import sys; sys.modules.update(dict.fromkeys({list(missing)})); from {module} import main; sys.exit(main())"
-def says_missing(program: str, library: str, extra: str) -> str:
-    install = f"in the project's folder, pip install {extra}"
-    anew = "with uv or pipx, install anew with all extras of this host"
-    return f"{program}: {library} is not installed: {install} ({anew})\n"
-
-
     )
     return subprocess.run(
         [sys.executable, "-c", code, *arguments],
@@ -113,6 +120,28 @@ def test_a_library_that_the_system_lacks_is_named_with_its_package(
         f"{program}: the system has no library libGL.so.1: install its package with the system's package manager, "
         "such as libgl1 of Debian\n"
     )
+
+
+class TestACheckoutThatIsNotInstalled:
+    @pytest.fixture
+    def site(self, tmp_path: Path) -> Path:
+        (tmp_path / "sitecustomize.py").write_text(NOT_INSTALLED, encoding="utf-8")
+        return tmp_path
+
+    @of_every_command
+    def test_runs_every_command(self, program: str, site: Path) -> None:
+        done = ended(program, ["--help"], site=site)
+        assert (done.returncode, done.stderr) == (ExitCode.OK, "")
+
+    @pytest.mark.parametrize(
+        ("program", "before"),
+        [*((program, []) for program in COMMANDS), ("foregsyte-api", ["--log-level", "INFO"])],
+    )
+    def test_has_no_version_and_says_what_to_install(self, program: str, before: Sequence[str], site: Path) -> None:
+        done = ended(program, [*before, "--version"], site=site)
+        assert (done.returncode, done.stdout) == (ExitCode.USAGE, "")
+        line = "its version is not known before it is installed: in the project's folder, pip install --no-deps ."
+        assert done.stderr == f"{program}: {line}\n"
 
 
 @of_every_command
