@@ -102,7 +102,11 @@ def test_each_host_runs_its_part_with_what_uv_and_pipx_install_on_it(make_host: 
         hosts[extras_of(line)].type(line)
     show_that_the_service_works(hosts["api"], hosts["worker-light"], [], hosts["client,client-media"])
     assert once.split()[0] == "uvx"
-    assert "completed" in make_host("once").type(once)
+    host = make_host("once")
+    assert "completed" in host.type(once)
+    with (host.folder / "job_client" / "__main__.py").open("a", encoding="utf-8") as module:
+        module.write("print('changed')\n")
+    assert "changed" in host.type(once)
 
 
 def test_one_host_runs_everything_with_one_line(make_host: MakeHost) -> None:

@@ -67,6 +67,13 @@ class TestPins:
 
 
 class TestPythons:
+class TestBuilds:
+    def test_uv_builds_anew_when_anything_has_changed_that_is_shipped(self) -> None:
+        keys = PROJECT["tool"]["uv"]["cache-keys"]
+        shipped = {pattern.strip("*") for pattern in PROJECT["tool"]["setuptools"]["packages"]["find"]["include"]}
+        assert {key["file"] for key in keys} == {"pyproject.toml", *(f"{name}/**/*" for name in {"data", *shipped})}
+
+
     def test_those_that_are_tried_begin_where_the_project_does(self) -> None:
         assert PROJECT["project"]["requires-python"] == f">={tried_pythons()[0]}"
         minors = [int(version.split(".")[1]) for version in tried_pythons()]
