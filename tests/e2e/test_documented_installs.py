@@ -1,7 +1,6 @@
 """What the README says to type on fresh hosts is typed there: each install into its own environment, then the pair."""
 
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command_hosts import Host, show_that_the_service_works
-from tests.support.documents import blocks_of
+from tests.support.documented_installs import BY_OTHERS, BY_PIP, extras_of
 from tests.support.pins import pins_of
 from tests.support.project_copy import copy_of_project
 from tests.support.ranges import tried_pythons
@@ -20,20 +19,10 @@ from tests.support.working import free_port
 
 pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.corpus, pytest.mark.timeout(1200)]
 
-BY_PIP, BY_OTHERS = (
-    [line.partition("#")[0].strip() for line in block.splitlines()] for block in blocks_of("README.md", "sh")[1:3]
-)
-"""The lines of the blocks that say what to install on which host."""
-
 HEAVY = {"torch", "paddle", "ultralytics"}
 """What only the full worker needs."""
 
 MakeHost = Callable[[str], Host]
-
-
-def extras_of(line: str) -> str:
-    (extras,) = re.findall(r"\[([\w,-]+)\]", line)
-    return extras
 
 
 @pytest.fixture
