@@ -41,8 +41,11 @@ $(LIGHT)/.installed: requirements/light.txt pyproject.toml
 	$(LIGHT)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
-demo: $(LIGHT)/.installed  ## Runs the pair on VIDEO and shows what was found; needs neither torch nor paddle
-	$(LIGHT)/bin/foregsyte demo "$(VIDEO)" --out build/demo $(if $(WEIGHTS),--yolo-weights "$(WEIGHTS)")
+# Weights may need Ultralytics, which only the full environment has.
+FOR_DEMO := $(if $(WEIGHTS),$(VENV),$(LIGHT))
+
+demo: $(FOR_DEMO)/.installed  ## Runs the pair on VIDEO and shows what was found; without WEIGHTS it needs no torch
+	$(FOR_DEMO)/bin/foregsyte demo "$(VIDEO)" --out build/demo $(if $(WEIGHTS),--yolo-weights "$(WEIGHTS)")
 
 # Tests that wait for nobody else's run in so many processes: twice as many as two cores, because many of them wait for a
 # clock or a process. Others keep a core busy: those that load models, and the fast ones.

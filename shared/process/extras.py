@@ -6,8 +6,10 @@ import sys
 from collections.abc import Iterator
 
 _OWN_PACKAGES = frozenset({"job_api", "job_client", "job_worker", "migrations", "shared"})
-_INSTEAD = {"worker-light": ", or 'foregsyte[worker]' for a GPU"}
+_INSTEAD = {"worker-light": ", or '.[worker]' for a GPU"}
 """What else installs the libraries of an extra, and more."""
+_ANEW = " (with uv or pipx, install anew with all extras of this host)"
+"""They have no second install into the same environment."""
 
 _NO_SUCH_FILE = re.compile(r"(\S+): cannot open shared object file: No such file or directory")
 """What the loader of Linux says."""
@@ -47,7 +49,8 @@ def _missing(error: ImportError, extra: str) -> LibraryMissing | None:
         return None
     if package in sys.stdlib_module_names:
         return LibraryMissing(f"this command does not run on this platform, whose Python has no module {error.name}")
-    return LibraryMissing(f"{error.name} is not installed: pip install 'foregsyte[{extra}]'{_INSTEAD.get(extra, '')}")
+    install = f"pip install '.[{extra}]'{_INSTEAD.get(extra, '')}"
+    return LibraryMissing(f"{error.name} is not installed: in the project's folder, {install}{_ANEW}")
 
 
 def _of_system(library: str) -> str:

@@ -12,8 +12,17 @@ DISTRIBUTION = "foregsyte"
 
 
 def version_line(program: str) -> str:
-    """Return what a command answers to `--version`."""
-    return f"{program} {importlib.metadata.version(DISTRIBUTION)}"
+    """Return what a command answers to `--version`.
+
+    Raises:
+        LibraryMissing: The checkout that runs is not installed, and has no version.
+    """
+    try:
+        return f"{program} {importlib.metadata.version(DISTRIBUTION)}"
+    except importlib.metadata.PackageNotFoundError as error:
+        raise LibraryMissing(
+            "its version is not known before it is installed: in the project's folder, pip install --no-deps ."
+        ) from error
 
 
 def launch(program: str, module: str, extra: str, arguments: Sequence[str] | None) -> int:
@@ -28,10 +37,10 @@ def launch(program: str, module: str, extra: str, arguments: Sequence[str] | Non
     Returns:
         The process's exit code, see `shared.process.exit_codes`.
     """
-    if list(sys.argv[1:] if arguments is None else arguments)[:1] == ["--version"]:
-        print(version_line(program))  # noqa: T201 (what was requested)
-        return ExitCode.OK
     try:
+        if list(sys.argv[1:] if arguments is None else arguments)[:1] == ["--version"]:
+            print(version_line(program))  # noqa: T201 (what was requested)
+            return ExitCode.OK
         with needing_extra(extra):
             command = importlib.import_module(module)
         return int(command.main(arguments))

@@ -8,6 +8,7 @@ A setting that is itself a table (`[storage.my_disks]`) is read from the file on
 processes' tables.
 """
 
+import argparse
 import os
 import tomllib
 from collections.abc import Sequence
@@ -155,6 +156,14 @@ def _tables_of_file() -> dict[str, dict[str, Any]]:
     return tables
 
 
+class _ShowVersion(argparse.Action):
+    """Asks for the version when it is requested and not before: a checkout that is not installed has none."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        print(version_line(parser.prog))  # noqa: T201 (what was requested)
+        parser.exit()
+
+
 S = TypeVar("S", bound=ProcessSettings)
 
 
@@ -172,7 +181,9 @@ def load_settings(settings_class: type[S], arguments: Sequence[str], program: st
     """
     try:
         command_line: CliSettingsSource[Any] = CliSettingsSource(settings_class, cli_prog_name=program)
-        command_line.root_parser.add_argument("--version", action="version", version=version_line(program))
+        command_line.root_parser.add_argument(
+            "--version", action=_ShowVersion, nargs=0, dest=argparse.SUPPRESS, help="show the version and exit"
+        )
         return settings_class(_cli_settings_source=command_line(args=list(arguments)))
     except ValidationError as error:
         raise InvalidSettings("\n".join(_explain(mistake, settings_class) for mistake in error.errors())) from error

@@ -1,7 +1,6 @@
 """What the README says to type on fresh hosts is typed there: each install into its own environment, then the pair."""
 
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command_hosts import Host, show_that_the_service_works
-from tests.support.documents import blocks_of
+from tests.support.documented_installs import BY_OTHERS, BY_PIP, extras_of
 from tests.support.pins import pins_of
 from tests.support.project_copy import copy_of_project
 from tests.support.ranges import tried_pythons
@@ -20,20 +19,10 @@ from tests.support.working import free_port
 
 pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.corpus, pytest.mark.timeout(1200)]
 
-BY_PIP, BY_OTHERS = (
-    [line.partition("#")[0].strip() for line in block.splitlines()] for block in blocks_of("README.md", "sh")[1:3]
-)
-"""The lines of the blocks that say what to install on which host."""
-
 HEAVY = {"torch", "paddle", "ultralytics"}
 """What only the full worker needs."""
 
 MakeHost = Callable[[str], Host]
-
-
-def extras_of(line: str) -> str:
-    (extras,) = re.findall(r"\[([\w,-]+)\]", line)
-    return extras
 
 
 @pytest.fixture
@@ -95,11 +84,23 @@ def test_each_host_runs_its_part_with_what_pip_installs_on_it(make_host: MakeHos
 
 
 def test_each_host_runs_its_part_with_what_uv_and_pipx_install_on_it(make_host: MakeHost) -> None:
-    *installs, once = BY_OTHERS
+    *installs, _, once = BY_OTHERS
     assert {line.split()[0] for line in installs} == {"uv", "pipx"}
     hosts = {extras_of(line): make_host(extras_of(line)) for line in installs}
     for line in installs:
         hosts[extras_of(line)].type(line)
     show_that_the_service_works(hosts["api"], hosts["worker-light"], [], hosts["client,client-media"])
     assert once.split()[0] == "uvx"
-    assert "completed" in make_host("once").type(once)
+    host = make_host("once")
+    assert "completed" in host.type(once)
+    with (host.folder / "job_client" / "__main__.py").open("a", encoding="utf-8") as module:
+        module.write("print('changed')\n")
+    assert "changed" in host.type(once)
+
+
+def test_one_host_runs_everything_with_one_line(make_host: MakeHost) -> None:
+    *others, together, _ = BY_OTHERS
+    assert set(extras_of(together).split(",")) == {extra for line in others for extra in extras_of(line).split(",")}
+    host = make_host("all")
+    host.type(together)
+    show_that_the_service_works(host, host, [], host)

@@ -12,7 +12,7 @@ from tests.conftest import TINY_MP4
 from tests.support.other_systems import MACOS, WINDOWS, site_of
 from tests.support.processes import api_process, environment, started, worker_process
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.models]
 
 
 def test_a_server_a_worker_and_clients_do_jobs_with_what_python_has_there(tmp_path: Path) -> None:
@@ -20,10 +20,10 @@ def test_a_server_a_worker_and_clients_do_jobs_with_what_python_has_there(tmp_pa
     assert [name for name in ("killpg", "fdatasync") if knows(macos, name)] == ["killpg"]
     with (
         api_process(tmp_path, "--min-free-bytes", "0", site=macos) as address,
-        worker_process(tmp_path, address, "worker", "--pipelines", "codes", site=macos),
+        worker_process(tmp_path, address, "worker", site=macos),
     ):
         for site in (macos, windows):
-            job_id = printed(site, address, "submit", str(TINY_MP4), "--pipeline", "codes", "--wait").split()[0]
+            job_id = printed(site, address, "submit", str(TINY_MP4), "--wait").split()[0]
             frames = printed(site, address, "results", job_id, "--format", "json")
             assert len(json.loads(frames)) == 12
 

@@ -738,7 +738,7 @@ class TestResults:
         monkeypatch.delitem(sys.modules, "job_client.exports.parquet", raising=False)
         code, _, err = foregsyte("results", done(client), "--out", folder / "frames.parquet")
         assert (code, list(folder.iterdir())) == (ExitCode.USAGE, [])
-        assert "pip install 'foregsyte[client-data]'" in err
+        assert "pip install '.[client-data]'" in err
 
     def test_a_file_whose_name_says_no_format_is_wrong_usage(
         self, foregsyte: Run, client: JobClient, worker: None, folder: Path

@@ -80,7 +80,7 @@ class Host:
 
     def start(self, line: str, ready: str) -> None:
         """Type a line that stays, and wait until it says that it is ready."""
-        with self._log.open("wb") as output:
+        with self._log.open("ab") as output:
             process = subprocess.Popen(
                 ["/bin/bash", "-c", f"exec {line}"],
                 cwd=self.folder,
@@ -101,8 +101,8 @@ class Host:
         return self._log.read_text(encoding="utf-8", errors="replace") if self._log.exists() else ""
 
     def stop(self) -> None:
-        """Stop what was started."""
-        for process in self._started:
+        """Stop what was started, the last one first."""
+        for process in reversed(self._started):
             process.terminate()
             process.wait(STOP_SECONDS)
 

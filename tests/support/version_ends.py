@@ -1,10 +1,10 @@
 """Try both ends of the ranges in pyproject.toml: `python -m tests.support.version_ends newest` (or `oldest`).
 
-For each Python a fresh environment for each extra, in which nothing else is installed, and a video through the server,
-worker and client that run in them; then one with all of them and the tests' own libraries, for the unit tests and those
-that read and write videos. `newest` takes what a user is given today, `oldest` the lower bounds, of what builds the
-project too. Of the extra `dev` only what its lock pins is tried, by who works here. What was skipped is printed with
-its reason.
+For each Python a fresh environment for each combination of extras that the README installs with pip, in which nothing
+else is installed, and a video through the server, worker and client that run in them; then one with all of them and the
+tests' own libraries, for the unit tests and those that read and write videos. `newest` takes what a user is given
+today, `oldest` the lower bounds, of what builds the project too. Of the extra `dev` only what its lock pins is tried,
+by who works here. What was skipped or deselected is printed with its reason.
 """
 
 import argparse
@@ -25,13 +25,14 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from tests.support.command_hosts import Host, show_that_the_service_works
+from tests.support.documented_installs import BY_PIP, extras_of
 from tests.support.project_copy import ROOT, copy_of_project
 from tests.support.ranges import build_bounds, declared, other_than_bounds, tried_pythons
 from tests.support.working import free_port
 
 __all__ = ["OF_THE_TESTS", "STEPS", "built_wheel", "installed_pythons", "main", "uv"]
 
-RESOLUTIONS = {"newest": "highest", "oldest": "lowest-direct"}
+ENDS = ("newest", "oldest")
 OF_THE_TESTS = ("testing", "test")
 AT_ONCE = 2
 """Steps that run at the same time; each keeps about one core busy."""
@@ -50,6 +51,7 @@ PYTEST = (
     *("--hypothesis-profile", "fast", "-m", "not corpus"),  # other examples are no other use of a library
     *("-k", "not it_takes_less_than and not a_stop_leaves_nothing"),  # speed and signals: long, and not the libraries'
 )
+DESELECTED = "deselected (slow ones, speed and signals)"
 
 
 def uv(*arguments: str, **variables: str) -> str:
@@ -96,18 +98,20 @@ class Trial:
         address = f"127.0.0.1:{free_port()}"
         with ExitStack() as stack:
 
-            def host(*extras: str) -> Host:
-                name = "-".join(extras)
-                programs = self._environment(name, *extras).parent
+            def host(extras: str) -> Host:
+                name = extras.replace(",", "-")
+                programs = self._environment(name, *extras.split(",")).parent
                 made = Host(self.folder / f"{name}-home" / "work", programs, FOREGSYTE_ADDRESS=address)
                 stack.callback(made.stop)
                 return made
 
             # The server is stopped last: hosts are stopped in the opposite order.
-            api, worker, client = host("api"), host(self.worker), host("client")
-            media = host("client", "client-media", "client-data")
+            others = {"worker-light", "worker"} - {self.worker}
+            hosts = {extras: host(extras) for extras in map(extras_of, BY_PIP) if extras not in others}
+            api, worker = hosts.pop("api"), hosts.pop(self.worker)
+            media, data = hosts.pop("client,client-media"), hosts.pop("client,client-data")
             try:
-                show_that_the_service_works(api, worker, [client], media, data=media)
+                show_that_the_service_works(api, worker, list(hosts.values()), media, data)
             except (AssertionError, grpc.RpcError) as problem:
                 raise Failure(f"{problem}\n{api.logged()}\n{worker.logged()}") from problem
         return ""
@@ -131,7 +135,8 @@ class Trial:
         # Its browser looks at what no library here makes.
         printed = _run([python, *arguments, *tests], PYTHONPATH=str(ROOT), FOREGSYTE_TEST_WITHOUT_BROWSER="1")
         *lines, counts = printed.splitlines()
-        return "\n  ".join(["", *(line for line in lines if line.startswith("SKIPPED")), counts])
+        skipped = (line for line in lines if line.startswith("SKIPPED"))
+        return "\n  ".join(["", *skipped, counts.replace("deselected", DESELECTED)])
 
     def _check_bounds(self, python: Path, extras: tuple[str, ...]) -> None:
         """Raise Failure where another version than a lower bound was installed."""
@@ -146,8 +151,12 @@ class Trial:
         python = str(folder / "bin" / "python")
         uv("venv", "--quiet", "--python", self.python, str(folder))
         install = ("pip", "install", "--quiet", "--python", python)
+        if self.end == "newest":
+            uv(*install, f"foregsyte[{','.join(extras)}] @ {self.wheel.as_uri()}")
+            return Path(python)
+        # uv takes the lower bounds of what it is given alone, and of nothing that the project requires.
         chosen = [word for extra in extras for word in ("--extra", extra)]
-        uv(*install, "--resolution", RESOLUTIONS[self.end], "-r", str(ROOT / "pyproject.toml"), *chosen)
+        uv(*install, "--resolution", "lowest-direct", "-r", str(ROOT / "pyproject.toml"), *chosen)
         uv(*install, "--no-deps", str(self.wheel))
         return Path(python)
 
@@ -210,7 +219,7 @@ def built_wheel(end: str, folder: Path) -> Path:
 def main(arguments: list[str]) -> int:
     """Try one end on each Python; return 1 where something failed or nothing could be tried."""
     parser = argparse.ArgumentParser(prog="version_ends", description=__doc__.partition("\n")[0])
-    parser.add_argument("end", choices=RESOLUTIONS)
+    parser.add_argument("end", choices=ENDS)
     parser.add_argument("--python", action="append", help="try it on this one, which must be there")
     parser.add_argument("--worker", default="worker-light", help="the extra that a worker is installed with")
     parser.add_argument("--step", action="append", choices=STEPS, help="take this step alone")

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
+from tests.support.documents import text_of
 from tests.support.pins import FILES, PLATFORMS, pins_of
 from tests.support.project_copy import ROOT
 from tests.support.ranges import declared, other_than_bounds, tried_pythons
@@ -66,11 +67,27 @@ class TestPins:
         assert all(version_in(file, "setuptools") for file in FILES)
 
 
+class TestBuilds:
+    def test_uv_builds_anew_when_anything_has_changed_that_is_shipped(self) -> None:
+        keys = PROJECT["tool"]["uv"]["cache-keys"]
+        shipped = {pattern.strip("*") for pattern in PROJECT["tool"]["setuptools"]["packages"]["find"]["include"]}
+        assert {key["file"] for key in keys} == {"pyproject.toml", *(f"{name}/**/*" for name in {"data", *shipped})}
+
+
 class TestPythons:
     def test_those_that_are_tried_begin_where_the_project_does(self) -> None:
         assert PROJECT["project"]["requires-python"] == f">={tried_pythons()[0]}"
         minors = [int(version.split(".")[1]) for version in tried_pythons()]
         assert minors == list(range(minors[0], minors[-1] + 1))
+
+    def test_the_readme_names_the_first_and_the_last(self) -> None:
+        ends = re.findall(r"(3\.\d+) to (3\.\d+)", text_of("README.md"))
+        assert ends == [(tried_pythons()[0], tried_pythons()[-1])] * 2
+
+    def test_the_readme_names_the_processor_of_each_windows_that_is_looked_at(self) -> None:
+        (windows,) = [platform.name for platform in PLATFORMS if platform.name.startswith("Windows")]
+        named = re.findall(r"Windows(?: \((\w+)\))?", text_of("README.md"))
+        assert {f"Windows {processor}" for processor in named} == {windows}
 
     def test_the_public_workflow_sets_up_all_of_them(self) -> None:
         workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))

@@ -15,13 +15,13 @@ from tests.support.processes import environment
 pytestmark = [pytest.mark.unit, pytest.mark.thorough]
 
 COMMANDS = {
-    "foregsyte-api": ("job_api.__main__", "'foregsyte[api]'", ["sqlalchemy"]),
+    "foregsyte-api": ("job_api.__main__", "'.[api]'", ["sqlalchemy"]),
     "foregsyte-worker": (
         "job_worker.worker_runner",
-        "'foregsyte[worker-light]', or 'foregsyte[worker]' for a GPU",
+        "'.[worker-light]', or '.[worker]' for a GPU",
         ["psutil"],
     ),
-    "foregsyte": ("job_client.__main__", "'foregsyte[client]'", ["typer", "rapidfuzz"]),
+    "foregsyte": ("job_client.__main__", "'.[client]'", ["typer", "rapidfuzz"]),
 }
 """The module of each command, its extra, and libraries that this extra alone installs, the first one imported first."""
 LIBRARIES = [library for _, _, libraries in COMMANDS.values() for library in libraries]
@@ -29,7 +29,20 @@ LIBRARIES = [library for _, _, libraries in COMMANDS.values() for library in lib
 OF_DRAWING = {"annotate": ("annotate", "JOB", "--video", str(TINY_MP4), "-o", "annotated.mp4"), "demo": ("demo",)}
 """Command lines that need the extra `client-media`."""
 
+NOT_INSTALLED = """
+import importlib.metadata
+
+known = importlib.metadata.version
+importlib.metadata.version = lambda name: known("absent" if name == "foregsyte" else name)
+"""
+
 of_every_command = pytest.mark.parametrize("program", COMMANDS)
+
+
+def says_missing(program: str, library: str, extra: str) -> str:
+    install = f"in the project's folder, pip install {extra}"
+    anew = "with uv or pipx, install anew with all extras of this host"
+    return f"{program}: {library} is not installed: {install} ({anew})\n"
 
 
 def ended(
@@ -66,7 +79,7 @@ def test_a_missing_extra_is_named_in_one_line(program: str) -> None:
     _, extra, (library, *_) = COMMANDS[program]
     done = ended(program, [], missing=LIBRARIES)
     assert (done.returncode, done.stdout) == (ExitCode.USAGE, "")
-    assert done.stderr == f"{program}: {library} is not installed: pip install {extra}\n"
+    assert done.stderr == says_missing(program, library, extra)
 
 
 @pytest.mark.parametrize("arguments", OF_DRAWING.values(), ids=OF_DRAWING)
@@ -74,7 +87,7 @@ def test_a_missing_extra_is_named_in_one_line(program: str) -> None:
 def test_a_library_that_drawing_lacks_is_named_before_anything_is_done(arguments: Sequence[str], library: str) -> None:
     done = ended("foregsyte", arguments, missing=[library])
     assert (done.returncode, done.stdout) == (ExitCode.USAGE, "")
-    assert done.stderr == f"foregsyte: {library} is not installed: pip install 'foregsyte[client-media]'\n"
+    assert done.stderr == says_missing("foregsyte", library, "'.[client-media]'")
 
 
 def test_a_platform_whose_python_lacks_a_module_is_said_to_be_unsuitable() -> None:
@@ -107,6 +120,28 @@ def test_a_library_that_the_system_lacks_is_named_with_its_package(
         f"{program}: the system has no library libGL.so.1: install its package with the system's package manager, "
         "such as libgl1 of Debian\n"
     )
+
+
+class TestACheckoutThatIsNotInstalled:
+    @pytest.fixture
+    def site(self, tmp_path: Path) -> Path:
+        (tmp_path / "sitecustomize.py").write_text(NOT_INSTALLED, encoding="utf-8")
+        return tmp_path
+
+    @of_every_command
+    def test_runs_every_command(self, program: str, site: Path) -> None:
+        done = ended(program, ["--help"], site=site)
+        assert (done.returncode, done.stderr) == (ExitCode.OK, "")
+
+    @pytest.mark.parametrize(
+        ("program", "before"),
+        [*((program, []) for program in COMMANDS), ("foregsyte-api", ["--log-level", "INFO"])],
+    )
+    def test_has_no_version_and_says_what_to_install(self, program: str, before: Sequence[str], site: Path) -> None:
+        done = ended(program, [*before, "--version"], site=site)
+        assert (done.returncode, done.stdout) == (ExitCode.USAGE, "")
+        line = "its version is not known before it is installed: in the project's folder, pip install --no-deps ."
+        assert done.stderr == f"{program}: {line}\n"
 
 
 @of_every_command
