@@ -138,6 +138,12 @@ class TestRanges:
             len({str(requirement.specifier) for requirement in declared(*EXTRAS) if requirement.name in bounded}) == 1
         )
 
+    def test_a_reason_stands_beside_each_upper_bound(self) -> None:
+        lines = (ROOT / "pyproject.toml").read_text(encoding="utf-8").splitlines()
+        bounded = [line for line in lines if re.match(r' *"opencv-', line)]
+        assert bounded
+        assert [line for line in bounded if ",  # " not in line] == []
+
     def test_a_package_has_one_range(self) -> None:
         ranges = {requirement.name: str(requirement.specifier) for requirement in declared(*EXTRAS)}
         assert [str(one) for one in declared(*EXTRAS) if ranges[one.name] != str(one.specifier)] == []
