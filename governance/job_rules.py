@@ -38,7 +38,7 @@ def wrong_statuses(names: Set[str], rules: Rulebook, *, is_whole: bool) -> str:
 def status_findings(nodes: Iterable[ast.AST], rules: Rulebook) -> Iterator[Finding]:
     """Yield every set of states of a job that is not the four."""
     for node in nodes:
-        names = set(_names_in_set(node))
+        names = set(_names_in_set(node)) | {*_keys(node)} & {*rules.job.statuses, *rules.job.other_statuses}
         is_whole = isinstance(node, ast.Call) and names > {_STATUS_TYPE}
         if wrong := wrong_statuses(names - {_STATUS_TYPE}, rules, is_whole=is_whole):
             yield getattr(node, "lineno", 1), "four-statuses", wrong, f"keep to {', '.join(rules.job.statuses)}"
@@ -58,6 +58,15 @@ def _names_in_set(node: ast.AST) -> Iterator[str]:
         match inner:
             case ast.Constant(value=str(text)) | ast.Name(id=text, ctx=ast.Store()):
                 yield from text.lower().replace(",", " ").split()
+
+
+def _keys(node: ast.AST) -> Iterator[str]:
+    """Yield the keys of a mapping, of which others may be counts and not states."""
+    match node:
+        case ast.Dict(keys=keys):
+            yield from (str(key.value).lower() for key in keys if isinstance(key, ast.Constant))
+        case ast.Call(func=ast.Name(id="dict"), keywords=keywords):
+            yield from (keyword.arg.lower() for keyword in keywords if keyword.arg)
 
 
 def payload_findings(nodes: Iterable[ast.AST]) -> Iterator[Finding]:

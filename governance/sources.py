@@ -49,10 +49,14 @@ def checked_files(files: Iterable[str], rules: Rulebook) -> list[str]:
 
 
 def place_violations(root: Path, files: Iterable[str], rules: Rulebook) -> Iterator[Violation]:
-    """Yield what the rules name and is not there, and protos where nobody compiles them."""
+    """Yield what the rules name and is not there, unchecked Python, and protos where nobody compiles them."""
     for name in (*rules.functional_folders, *rules.configuration_files):
         if not (root / name).exists():
             yield Violation(name, 1, "missing", "this is named in the rules and is not there", "restore it")
+    for module in (module.relative_to(root) for module in (*root.glob("*.py"), *root.glob("*/*.py"))):
+        if module.parts[0] not in (*rules.functional_folders, *rules.other_folders):
+            what = "Python outside the folders that the rules name"
+            yield Violation(module.as_posix(), 1, "unknown-folder", what, "move it, or name its folder in the rules")
     for path in (path for path in files if path.endswith(".proto") and not path.startswith("protos/")):
         yield Violation(path, 1, "unary-rpc", "a proto that is not part of the contract", "move it to protos/")
 
