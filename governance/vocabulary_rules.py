@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Set
 from fnmatch import fnmatch
 
 from governance.rulebook import Rulebook
-from governance.sources import Finding
+from governance.sources import FileViolation
 
 _NAME = re.compile(r"[^\W_][\w-]*")
 """Letters, digits, `_` and `-`: what people read as one name."""
@@ -32,7 +32,7 @@ _ADDRESS = re.compile(r"([\w+]+)://")
 _REQUIREMENT = re.compile(r"[\"']([A-Za-z][\w.-]*)[^\"']*[\"']")
 
 
-def word_findings(path: str, text: str, rules: Rulebook) -> Iterator[Finding]:
+def word_violations(path: str, text: str, rules: Rulebook) -> Iterator[FileViolation]:
     """Yield every forbidden word of a file and of its path; keywords are read too, for none of them is forbidden."""
     for part in (path, _ESCAPE.sub("  ", text)):
         for rule in (rule for rule in rules.forbidden_words if _holds(part, rule.forms)):
@@ -54,9 +54,9 @@ def _holds(text: str, forms: Iterable[str]) -> bool:
     return bool(re.search(words, f"{text}\n{_NEW_WORD.sub('_', text)}".lower()))
 
 
-def name_findings(
+def name_violations(
     path: str, text: str, nodes: Iterable[ast.AST], rules: Rulebook, adders: Set[str]
-) -> Iterator[Finding]:
+) -> Iterator[FileViolation]:
     """Yield every use of a forbidden name; `adders`, the functions that add the contract's services, are free."""
     allowed = adders | {exception.added_by for exception in rules.exceptions.grpc_services}
     names = {*_names_in_text(path, text), *_names_in_code(nodes)}

@@ -110,17 +110,17 @@ class _Found:
         A linear code takes the place of those that were read of parts of it.
         """
         corners = np.array(code.polygon)[None]
-        same = [place for place in self._at(corners) if _are_one(self.codes[place], code)]
-        if not all(_is_part(self.codes[place], code) for place in same):
+        same = [index for index in self._at(corners) if _are_one(self.codes[index], code)]
+        if not all(_is_part(self.codes[index], code) for index in same):
             return False
-        for place in reversed(same):
-            del self.codes[place]
+        for index in reversed(same):
+            del self.codes[index]
         self.codes.append(code)
         self._corners = np.concatenate([np.delete(self._corners, same, axis=0), corners])
         return True
 
     def _at(self, corners: _Matrix) -> list[int]:
-        """Return the places in the list of the codes whose middle lies within these corners, or theirs within them."""
+        """Return the indexes of the codes whose middle lies within these corners, or theirs within them."""
         middles, middle = self._corners.mean(axis=1), corners.mean(axis=1)
         shares: list[int] = np.flatnonzero(_contain(self._corners, middle) | _contain(corners, middles)).tolist()
         return shares
@@ -201,8 +201,8 @@ def _barcodes(grey: Image) -> list[zxingcpp.Barcode]:
 
 def _codes(barcodes: Iterable[zxingcpp.Barcode], to_frame: _Matrix) -> Iterator[Code]:
     for barcode in barcodes:
-        place = barcode.position
-        corners = [(p.x, p.y) for p in (place.top_left, place.top_right, place.bottom_right, place.bottom_left)]
+        at = barcode.position
+        corners = [(p.x, p.y) for p in (at.top_left, at.top_right, at.bottom_right, at.bottom_left)]
         on_frame = np.array(corners) @ to_frame[:, :2].T + to_frame[:, 2]
         is_matrix = barcode.format in MATRIX_FORMATS
         if barcode.bytes and (is_matrix or np.linalg.norm(on_frame[3] - on_frame[0]) >= LEAST_BAND):
