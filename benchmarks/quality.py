@@ -18,7 +18,7 @@ from benchmarks.pipeline_variants import PLAIN, Setup, chosen_setups, pipeline_o
 from benchmarks.plain_script import PlainScript
 from benchmarks.screen_clips import SCREENS, write_screen_clip
 from benchmarks.small_videos import OUTSIDE, ROOT
-from shared.results import encode_frame
+from shared.results import encode_frame, encoded_document
 from shared.video.frame import Frame, Image
 from shared.video.reader import VideoReader
 
@@ -78,9 +78,8 @@ def found(setup: Setup, videos: dict[Path, Content], folder: Path) -> dict[str, 
     folder.mkdir(parents=True, exist_ok=True)
     for video, content in videos.items():
         frames = _sampled(video, content, judge)
-        document = {"results": [{"frame_index": frame.index, "result": find(frame.image)} for frame in frames]}
-        file = folder / f"{content['file']}.json"
-        file.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
+        encoded = (encode_frame(frame.index, frame.timestamp_ms, find(frame.image)) for frame in frames)
+        (folder / f"{content['file']}.json").write_bytes(b"".join(encoded_document(encoded)))
     return cast("dict[str, Any]", judge.run([*videos.values()], str(folder))["totals"])
 
 
