@@ -48,9 +48,9 @@ MARGIN = 8
 """Pixels around an area, for the quiet zone."""
 EDGE_WINDOW = 17
 """Edges are counted in squares of so many pixels, wider than the gaps within a code."""
-LEAST_SIDE = 16
+MIN_SIDE = 16
 """The least side of an area in pixels: what is smaller holds no code of two pixels a module."""
-LEAST_BAND = 8
+MIN_BAND = 8
 """A linear code read along a lower band of pixels may be a part of a longer one, read aslant."""
 
 LONGER = 1.25
@@ -176,7 +176,7 @@ def _full_of_edges(grey: Image) -> list[_Rectangle]:
     _, mask = cv2.threshold(dense, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     areas: list[_Rectangle] = [cv2.minAreaRect(outline) for outline in outlines]  # type: ignore[misc]
-    large = [area for area in areas if min(area[1]) >= LEAST_SIDE]
+    large = [area for area in areas if min(area[1]) >= MIN_SIDE]
     return sorted(large, key=lambda area: (-area[1][0] * area[1][1], area))
 
 
@@ -205,7 +205,7 @@ def _codes(barcodes: Iterable[zxingcpp.Barcode], to_frame: _Matrix) -> Iterator[
         corners = [(p.x, p.y) for p in (at.top_left, at.top_right, at.bottom_right, at.bottom_left)]
         on_frame = np.array(corners) @ to_frame[:, :2].T + to_frame[:, 2]
         is_matrix = barcode.format in MATRIX_FORMATS
-        if barcode.bytes and (is_matrix or np.linalg.norm(on_frame[3] - on_frame[0]) >= LEAST_BAND):
+        if barcode.bytes and (is_matrix or np.linalg.norm(on_frame[3] - on_frame[0]) >= MIN_BAND):
             first, second, third, fourth = ((float(x), float(y)) for x, y in on_frame)
             polygon = (first, second, third, fourth)
             yield Code(
