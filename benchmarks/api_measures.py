@@ -21,7 +21,7 @@ SMALL_VIDEO_BYTES = 20_000
 SETTLE_SECONDS = 0.5
 """How long hundreds of Dequeues may take to reach the server."""
 AT_ONCE = 8
-USUAL_BOUND_MIB = 1024
+DEFAULT_BOUND_MIB = 1024
 """Above the largest upload, so that it does not wait."""
 
 
@@ -76,7 +76,7 @@ def _latencies(server: MeasuredServer, caller: Caller, workers: int, calls: int)
 def upload_table(folder: Path, sizes_mib: Sequence[int], rounds: int) -> Rows:
     """Measure large uploads one by one, and many at once against a bound on the bytes under way."""
     smallest = sizes_mib[0]
-    ways = [(size, 1, USUAL_BOUND_MIB) for size in sizes_mib]
+    ways = [(size, 1, DEFAULT_BOUND_MIB) for size in sizes_mib]
     ways += [(smallest, AT_ONCE, bound) for bound in (smallest, AT_ONCE * smallest)]
     return [_uploads(folder / f"uploads-{number}", *way, rounds) for number, way in enumerate(ways)]
 

@@ -81,9 +81,8 @@ def found(setup: Setup, videos: dict[Path, Content], folder: Path) -> dict[str, 
     folder.mkdir(parents=True, exist_ok=True)
     for video, content in videos.items():
         frames = _sampled(video, content, judge)
-        document = {"results": [{"frame_index": frame.index, "result": find(frame.image)} for frame in frames]}
-        file = folder / f"{content['file']}.json"
-        file.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
+        encoded = (encode_frame(frame.index, frame.timestamp_ms, find(frame.image)) for frame in frames)
+        (folder / f"{content['file']}.json").write_bytes(b"".join(encoded_document(encoded)))
     return cast("dict[str, Any]", judge.run([*videos.values()], str(folder))["totals"])
 
 

@@ -12,7 +12,7 @@ import statistics
 import threading
 import time
 from collections.abc import Callable
-from itertools import count, islice
+from typing import Any
 
 import msgspec
 
@@ -29,6 +29,8 @@ from shared.results import (
 
 MIB = 1 << 20
 TICK_SECONDS = 0.001
+LISTS_IN_NESTED = 7
+"""Lists and objects in each value of a document of lists."""
 
 
 def document_of(frames: int, lines: int = 10) -> bytes:
@@ -50,10 +52,10 @@ def document_of(frames: int, lines: int = 10) -> bytes:
 
 def document_of_lists(size_bytes: int) -> bytes:
     """Return a document about as large, of frames that take as long to check as any that is accepted."""
-    nested = b'{"a":[[[[[[]]]]]]}'
-    values = b",".join([nested] * ((MAX_FRAME_LISTS - 4) // (nested.count(b"[") + nested.count(b"{"))))
-    frames = (b'{"frame_index":%d,"result":{"a":[%b]}}' % (index, values) for index in count())
-    return b"".join(encoded_document(islice(frames, max(size_bytes // len(values), 1))))
+    nested: dict[str, Any] = {"a": [[[[[[]]]]]]}
+    found = {"a": [nested] * ((MAX_FRAME_LISTS - 4) // LISTS_IN_NESTED)}
+    frames = max(size_bytes // len(encode_frame(0, 0.0, found)), 1)
+    return b"".join(encoded_document(encode_frame(index, 0.0, found) for index in range(frames)))
 
 
 def longest_hold_ms(work: Callable[[], object]) -> tuple[float, float]:

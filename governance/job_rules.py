@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence, Set
 
 from governance.rulebook import Rulebook
-from governance.sources import Finding
+from governance.sources import FileViolation
 
 _STATUS_TYPE = "job_status"
 """The name of the enum in the database."""
@@ -35,10 +35,10 @@ def wrong_statuses(names: Set[str], rules: Rulebook, *, is_whole: bool) -> str:
     return difference("states of a job", names, four) if is_wrong else ""
 
 
-def status_findings(nodes: Iterable[ast.AST], rules: Rulebook) -> Iterator[Finding]:
+def status_violations(nodes: Iterable[ast.AST], rules: Rulebook) -> Iterator[FileViolation]:
     """Yield every set of states of a job that is not the four."""
     for node in nodes:
-        names = set(_names_in_set(node))
+        names = set(_names_in_set(node)) | {*_keys(node)} & {*rules.job.statuses, *rules.job.other_statuses}
         is_whole = isinstance(node, ast.Call) and names > {_STATUS_TYPE}
         if wrong := wrong_statuses(names - {_STATUS_TYPE}, rules, is_whole=is_whole):
             yield getattr(node, "lineno", 1), "four-statuses", wrong, f"keep to {', '.join(rules.job.statuses)}"
@@ -60,12 +60,21 @@ def _names_in_set(node: ast.AST) -> Iterator[str]:
                 yield from text.lower().replace(",", " ").split()
 
 
-def payload_findings(nodes: Iterable[ast.AST]) -> Iterator[Finding]:
+def _keys(node: ast.AST) -> Iterator[str]:
+    """Yield the keys of a mapping, of which others may be counts and not states."""
+    match node:
+        case ast.Dict(keys=keys):
+            yield from (str(key.value).lower() for key in keys if isinstance(key, ast.Constant))
+        case ast.Call(func=ast.Name(id="dict"), keywords=keywords):
+            yield from (keyword.arg.lower() for keyword in keywords if keyword.arg)
+
+
+def payload_violations(nodes: Iterable[ast.AST]) -> Iterator[FileViolation]:
     """Yield every queue that takes, gives or holds more than a job's id, and every call that passes it more."""
     for node in nodes:
-        yield from _call_findings(node, {"enqueue"})
+        yield from _call_violations(node, {"enqueue"})
         if isinstance(node, ast.ClassDef) and _is_queue(node):
-            yield from _queue_findings(node)
+            yield from _queue_violations(node)
 
 
 def _is_queue(node: ast.ClassDef) -> bool:
@@ -74,9 +83,9 @@ def _is_queue(node: ast.ClassDef) -> bool:
     return "enqueue" in methods or _PORT in map(_last_name, node.bases)
 
 
-def _queue_findings(queue: ast.ClassDef) -> Iterator[Finding]:
+def _queue_violations(queue: ast.ClassDef) -> Iterator[FileViolation]:
     for node in ast.walk(queue):
-        yield from _call_findings(node, _PUTTING)
+        yield from _call_violations(node, _PUTTING)
         if isinstance(node, ast.FunctionDef):
             signature = f"{ast.unparse(node.args)} -> {ast.unparse(node.returns or ast.Name('nothing'))}"
             if (expected := _SIGNATURES.get(node.name, signature)) != signature:
@@ -86,7 +95,7 @@ def _queue_findings(queue: ast.ClassDef) -> Iterator[Finding]:
         yield queue.lineno, "queue-payload", what, "pass it through checked_payload"
 
 
-def _call_findings(node: ast.AST, methods: Set[str]) -> Iterator[Finding]:
+def _call_violations(node: ast.AST, methods: Set[str]) -> Iterator[FileViolation]:
     """Yield a call of one of the methods whose one argument is not an id."""
     match node:
         case ast.Call(func=ast.Attribute(attr=name)) if name in methods:

@@ -15,7 +15,7 @@ from google.protobuf.descriptor_pb2 import MethodDescriptorProto as Method
 
 from governance.job_rules import wrong_statuses
 from governance.rulebook import Rulebook
-from governance.sources import Finding, Violation
+from governance.sources import FileViolation, Violation
 
 PROTOS = "protos"
 PROTOC_SECONDS = 60
@@ -56,20 +56,20 @@ def contract_violations(files: Sequence[FileDescriptorProto], rules: Rulebook) -
     """Yield every RPC that is not unary, every set of states that is not the four, and any other payload."""
     messages = {name: message for file in files for name, _, message in _messages(file)}
     for file in files:
-        for finding in (*_rpc_findings(file), *_status_findings(file, rules), *_payload_findings(file, messages)):
-            yield Violation(f"{PROTOS}/{file.name}", *finding)
+        found = (*_rpc_violations(file), *_status_violations(file, rules), *_payload_violations(file, messages))
+        yield from (Violation(f"{PROTOS}/{file.name}", *violation) for violation in found)
     if not any(method.name == DEQUEUE for file in files for _, method in _methods(file)):
         yield Violation(PROTOS, 1, "queue-payload", f"the RPC {DEQUEUE} is not there", "restore it")
 
 
-def _rpc_findings(file: FileDescriptorProto) -> Iterator[Finding]:
+def _rpc_violations(file: FileDescriptorProto) -> Iterator[FileViolation]:
     for place, method in _methods(file):
         if method.client_streaming or method.server_streaming:
             what = f"{file.service[place[1]].name}.{method.name} is not unary"
             yield _line(file, place), "unary-rpc", what, "take and return one message"
 
 
-def _status_findings(file: FileDescriptorProto, rules: Rulebook) -> Iterator[Finding]:
+def _status_violations(file: FileDescriptorProto, rules: Rulebook) -> Iterator[FileViolation]:
     for place, enum in _enums(file):
         prefix = re.sub(r"(?<!^)(?=[A-Z])", "_", enum.name).upper() + "_"
         states = {value.name.removeprefix(prefix).lower() for value in enum.value} - {"unspecified"}
@@ -77,7 +77,7 @@ def _status_findings(file: FileDescriptorProto, rules: Rulebook) -> Iterator[Fin
             yield _line(file, place), "four-statuses", wrong, f"keep to {', '.join(rules.job.statuses)}"
 
 
-def _payload_findings(file: FileDescriptorProto, messages: Mapping[str, Message]) -> Iterator[Finding]:
+def _payload_violations(file: FileDescriptorProto, messages: Mapping[str, Message]) -> Iterator[FileViolation]:
     for place, method in _methods(file):
         answer = messages.get(method.output_type, Message())
         if method.name == DEQUEUE and [(field.name, field.type, field.label) for field in answer.field] != [JOB_ID]:

@@ -10,7 +10,7 @@ RULES_FILE = Path("governance") / "forbidden_vocabulary_phase16.yaml"
 
 Rule = Literal[
     "async-session", "eight-columns", "exception", "forbidden-import", "forbidden-word", "four-statuses", "missing",
-    "one-base", "phase-name", "queue-payload", "unary-rpc", "unreadable",
+    "one-base", "phase-name", "queue-payload", "unary-rpc", "unknown-folder", "unreadable",
 ]  # fmt: skip
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 Texts = Annotated[tuple[Text, ...], Field(min_length=1)]
@@ -43,6 +43,7 @@ class _ForbiddenName(_Entry):
 
 class _JobRules(_Entry):
     statuses: Texts
+    other_statuses: Texts
     table: Text
     columns: Texts
 
@@ -68,6 +69,7 @@ class Rulebook(_Entry):
     """All rules."""
 
     functional_folders: Texts
+    other_folders: Texts
     configuration_files: Texts
     forbidden_words: Annotated[tuple[_ForbiddenWord, ...], Field(min_length=1)]
     forbidden_names: Annotated[tuple[_ForbiddenName, ...], Field(min_length=1)]

@@ -16,7 +16,7 @@ sys.path.insert(0, str(ROOT))  # run as a file, Python looks for modules beside 
 
 from governance import job_rules, rpc_rules, sources, vocabulary_rules  # noqa: E402 (the path comes first)
 from governance.rulebook import Rulebook, RulebookUnusable, load_rulebook  # noqa: E402
-from governance.sources import Finding, Violation  # noqa: E402
+from governance.sources import FileViolation, Violation  # noqa: E402
 
 FOUND, UNUSABLE = 1, 2
 LIVE_SECONDS = 100
@@ -40,19 +40,19 @@ def violations_in(root: Path) -> list[Violation]:
     found += rpc_rules.contract_violations(contract, rules)
     adders = frozenset(f"add_{service.name}Servicer_to_server" for proto in contract for service in proto.service)
     for path in sources.checked_files(files, rules):
-        found += (Violation(path, *finding) for finding in _findings(path, files[path], rules, adders))
+        found += (Violation(path, *violation) for violation in _file_violations(path, files[path], rules, adders))
     return sorted(set(found))
 
 
 @lru_cache(maxsize=1024)  # the tests check many copies of a checkout that differ in one file
-def _findings(path: str, text: str, rules: Rulebook, adders: frozenset[str]) -> list[Finding]:
-    found = [*vocabulary_rules.word_findings(path, text, rules)]
+def _file_violations(path: str, text: str, rules: Rulebook, adders: frozenset[str]) -> list[FileViolation]:
+    found = [*vocabulary_rules.word_violations(path, text, rules)]
     try:
         nodes = list(ast.walk(ast.parse(text))) if path.endswith(sources.PYTHON) else []
     except SyntaxError as error:
         return [*found, (error.lineno or 1, "unreadable", f"no Python: {error.msg}", "fix it")]
-    found += vocabulary_rules.name_findings(path, text, nodes, rules, adders)
-    return [*found, *job_rules.status_findings(nodes, rules), *job_rules.payload_findings(nodes)]
+    found += vocabulary_rules.name_violations(path, text, nodes, rules, adders)
+    return [*found, *job_rules.status_violations(nodes, rules), *job_rules.payload_violations(nodes)]
 
 
 def _live_violations(root: Path) -> list[Violation]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Set
 from fnmatch import fnmatch
 
 from governance.rulebook import Rulebook
-from governance.sources import Finding
+from governance.sources import FileViolation
 
 _NAME = re.compile(r"[^\W_][\w-]*")
 """Letters, digits, `_` and `-`: what people read as one name."""
@@ -17,14 +17,22 @@ _NEW_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _ESCAPE = re.compile(r"\\[abfnrtv]")
 """A letter that belongs to no word: `"\\nsse"` is `sse` on a new line."""
 
-_SCHEMA_CHANGE = re.compile(r"\b(create|alter)\s+(?:or\s+replace\s+|temp(?:orary)?\s+)?(table|type)\b", re.IGNORECASE)
-_EXTENSION = re.compile(r"\b(?:install|load|type)\s+'?([a-z0-9]+)", re.IGNORECASE)
-"""What brings another database into DuckDB: INSTALL and LOAD of its extension, ATTACH with its type."""
+_GAP = r"(?:\s|/\*.*?\*/|--[^\n]*\n)+"
+"""What parts the words of SQL: spaces and comments."""
+
+_SCHEMA_CHANGE = re.compile(
+    rf"\b(create|alter){_GAP}(?:or{_GAP}replace{_GAP}|temp(?:orary)?{_GAP})?(table|type)\b", re.IGNORECASE | re.DOTALL
+)
+_EXTENSION = re.compile(
+    rf"\b(?:install|load|type|attach){_GAP}[\"']?([a-z0-9]+)|\b([a-z0-9]+)_(?:scan|query|execute|attach)\w*\s*\(",
+    re.IGNORECASE | re.DOTALL,
+)
+"""What brings another database into DuckDB: its extension, its type, the prefix of its path, its functions."""
 _ADDRESS = re.compile(r"([\w+]+)://")
 _REQUIREMENT = re.compile(r"[\"']([A-Za-z][\w.-]*)[^\"']*[\"']")
 
 
-def word_findings(path: str, text: str, rules: Rulebook) -> Iterator[Finding]:
+def word_violations(path: str, text: str, rules: Rulebook) -> Iterator[FileViolation]:
     """Yield every forbidden word of a file and of its path; keywords are read too, for none of them is forbidden."""
     for part in (path, _ESCAPE.sub("  ", text)):
         for rule in (rule for rule in rules.forbidden_words if _holds(part, rule.forms)):
@@ -46,9 +54,9 @@ def _holds(text: str, forms: Iterable[str]) -> bool:
     return bool(re.search(words, f"{text}\n{_NEW_WORD.sub('_', text)}".lower()))
 
 
-def name_findings(
+def name_violations(
     path: str, text: str, nodes: Iterable[ast.AST], rules: Rulebook, adders: Set[str]
-) -> Iterator[Finding]:
+) -> Iterator[FileViolation]:
     """Yield every use of a forbidden name; `adders`, the functions that add the contract's services, are free."""
     allowed = adders | {exception.added_by for exception in rules.exceptions.grpc_services}
     names = {*_names_in_text(path, text), *_names_in_code(nodes)}
@@ -62,7 +70,10 @@ def name_findings(
 
 
 def _names_in_code(nodes: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
-    """Yield the line and name of each import, name, keyword, string, call (`name()`) and class (`class name`)."""
+    """Yield the line and name of each import, name, keyword, string and class (`class name`), and of each call.
+
+    A call is `name()`, and for each of its arguments `name(keyword)` or `name(index)`.
+    """
     for node in nodes:
         match node:
             case ast.Import(names=aliases):
@@ -74,11 +85,12 @@ def _names_in_code(nodes: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
             case ast.Constant(value=str(text)):
                 yield from ((node.lineno, part) for part in text.split("+"))  # postgresql+psycopg
                 yield from ((node.lineno, " ".join(words).upper()) for words in _SCHEMA_CHANGE.findall(text))
-                yield from ((node.lineno, extension.lower()) for extension in _EXTENSION.findall(text))
+                yield from ((node.lineno, "".join(found).lower()) for found in _EXTENSION.findall(text))
             case ast.keyword(arg=str(name)):
                 yield node.value.lineno, name
-            case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
-                yield node.lineno, f"{name}()"
+            case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), args=given, keywords=keywords):
+                arguments = ("", *map(str, range(len(given))), *(keyword.arg for keyword in keywords))
+                yield from ((node.lineno, f"{name}({argument})") for argument in arguments)
             case ast.ClassDef(name=name):
                 yield node.lineno, f"class {name}"
 

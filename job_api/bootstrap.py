@@ -40,8 +40,8 @@ from shared.process.clock import Clock, monotonic_clock
 STAGING_FOLDER = "staging"
 """The folder in the data folder where results arrive."""
 RESULTS_FLOOR = 2
-"""Of the disk floor, at which no video is accepted any more, the accepted jobs' results may take all but a half: the
-database needs some."""
+"""Videos are refused when less than `min_free_bytes` is free on the disk, results when less than that divided by this
+is: accepted jobs can still be completed, and the database has room."""
 MAX_HOUSEKEEPING_SECONDS = 1.0
 """How late the server may notice that a lease has expired."""
 

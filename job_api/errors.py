@@ -8,7 +8,7 @@ ApiError
 │   ├── InvalidWorkerId       ├── InvalidResults          ├── InvalidFormat
 │   ├── InvalidErrorMessage    └── MalformedRequest (the whole of it)
 ├── NotFound                  the job, or what was requested of it, is not there
-│   ├── JobNotFound           ├── JobNotCompleted         └── JobHasFailed
+│   ├── JobNotFound           ├── JobNotCompleted         └── JobFailed
 ├── AlreadyExists
 │   └── RequestIdReused
 ├── WrongState                the job is not in a state that allows this
@@ -171,7 +171,7 @@ class JobNotCompleted(NotFound):
     reason = Reason.JOB_NOT_COMPLETED
 
 
-class JobHasFailed(NotFound):
+class JobFailed(NotFound):
     """The job has no results because it failed."""
 
     reason = Reason.JOB_FAILED

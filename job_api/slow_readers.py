@@ -8,8 +8,8 @@ from shared.contract.channel import SLOWEST_BYTES_PER_SECOND
 from shared.process.clock import Clock, monotonic_clock
 
 PATIENCE_SECONDS = 20.0
-"""A connection may take so long for what the slowest link carries in half of it: for stalls, and for what other
-programs send over that link."""
+"""A connection is slow if it carries less in this time than the slowest link does in half of it. The other half allows
+for stalls and for other traffic on the link."""
 
 SentBytes = Callable[[Collection[str]], Mapping[str, int] | None]
 """Returns what was sent to each of some peers so far; None where that cannot be known now."""

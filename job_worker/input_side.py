@@ -31,5 +31,5 @@ class InputSide(NamedTuple):
         return min(max(enlarged, self.least), self.most)
 
 
-USUAL_INPUT_SIDE = InputSide.fixed(640)
+DEFAULT_INPUT_SIDE = InputSide.fixed(640)
 """Ultralytics' own default."""

@@ -18,7 +18,7 @@ from pydantic import (
 )
 from pydantic_settings import NoDecode
 
-from job_worker.input_side import USUAL_INPUT_SIDE, InputSide
+from job_worker.input_side import DEFAULT_INPUT_SIDE, InputSide
 from shared.contract.endpoint import checked_ca_file
 from shared.pipelines.catalogue import BUILT_IN_PIPELINES
 from shared.pipelines.profiles import Profile
@@ -29,7 +29,7 @@ from shared.process.settings import Address, Seconds
 MIB = 1 << 20
 GIB = 1 << 30
 
-USUAL_CONFIDENCE = 0.25
+DEFAULT_CONFIDENCE = 0.25
 """Ultralytics' own default."""
 BUNDLED_CONFIDENCE = 0.5
 """Where the bundled detector finds about as much as anywhere on rendered frames, with few false detections."""
@@ -160,7 +160,7 @@ class WorkerSettings(PipelineSettings):
         """Least confidence of a detection, 0 to 1: the setting, or what suits the detector."""
         if self.yolo_confidence is not None:
             return self.yolo_confidence
-        return USUAL_CONFIDENCE if self.yolo_weights else BUNDLED_CONFIDENCE
+        return DEFAULT_CONFIDENCE if self.yolo_weights else BUNDLED_CONFIDENCE
 
     @property
     def resolved_input_side(self) -> InputSide:
@@ -168,7 +168,7 @@ class WorkerSettings(PipelineSettings):
         if self.yolo_image_size is not None:
             return InputSide.fixed(self.yolo_image_size)
         if self.yolo_weights:
-            return USUAL_INPUT_SIDE
+            return DEFAULT_INPUT_SIDE
         return FAST_INPUT_SIDE if self.profile is Profile.fast else BUNDLED_INPUT_SIDE
 
     @property

@@ -25,7 +25,7 @@ from training.boxes import CLASSES
 from training.evaluate import Finder, Found, judge
 from training.labelled import rendered_frames
 
-MOST_ALARMS = 0.015
+MAX_ALARMS = 0.015
 """False alarms a frame and class."""
 
 Line = tuple[float, float]
@@ -37,7 +37,7 @@ DAMPING = 1e-3
 """How much a line is held to changing nothing: where everything is right, it would else have no end."""
 FITTED_FROM = 0.02
 """What has a lower confidence would outnumber what lies near 0.5."""
-LEAST_SLOPE = 0.1
+MIN_SLOPE = 0.1
 """The order of what is found stays."""
 
 STEPS = np.arange(40, 96) / 100
@@ -55,7 +55,7 @@ def least_confidence(found: list[list[Found]], name: str) -> float:
         The confidence; the highest step where the class raises too many at all of them.
     """
     alarms = [value for boxes in found for box, value in boxes if box.label == name]
-    most = MOST_ALARMS * len(found)
+    most = MAX_ALARMS * len(found)
     return next((float(step) for step in STEPS if sum(value >= step for value in alarms) <= most), float(STEPS[-1]))
 
 
@@ -71,7 +71,7 @@ def fitted(confidences: Sequence[float], hits: Sequence[bool]) -> Line:
         expected = 1 / (1 + np.exp(-line @ inputs))
         curvature = (inputs * expected * (1 - expected)) @ inputs.T + DAMPING * np.eye(2)
         line -= np.linalg.solve(curvature, inputs @ (expected - hits) + DAMPING * (line - UNCHANGED))
-    return float(max(line[0], LEAST_SLOPE)), float(line[1])
+    return float(max(line[0], MIN_SLOPE)), float(line[1])
 
 
 def shifted(least: float) -> Line:

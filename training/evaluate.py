@@ -22,7 +22,7 @@ from training.boxes import CLASSES, Box, overlap_of_union
 from training.labelled import LabelledFrame, real_frames, rendered_frames
 from training.photographs import SOURCES
 
-LEAST_CONFIDENCE = 0.001
+MIN_CONFIDENCE = 0.001
 """Average precision needs all detections."""
 
 NEAR_HALF = 0.05
@@ -107,7 +107,7 @@ class Finder:
 
         self._model = YOLO(str(weights), task="detect")
         self._input_side = input_side
-        self._settings: dict[str, Any] = {"device": device, "conf": LEAST_CONFIDENCE, "iou": 0.7}
+        self._settings: dict[str, Any] = {"device": device, "conf": MIN_CONFIDENCE, "iou": 0.7}
 
     def __call__(self, frame: LabelledFrame) -> list[Found]:
         """Return what is found, the highest confidence first."""

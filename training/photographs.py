@@ -39,7 +39,7 @@ VARIANT = "real_"
 """What the file names of their variants begin with."""
 WHOLE = 0.5
 """The share of variants that show all of the photograph, with its smallest things as small as a worker sees them."""
-LEAST_SHOWN = 0.6
+MIN_SHOWN = 0.6
 """The share of a thing that a part of a photograph must show to be labelled there."""
 
 
@@ -119,7 +119,7 @@ def _window(rng: Rng, frame: LabelledFrame) -> tuple[Pixels, list[Box], list[Box
         y1, y2 = ((value - y) * scale for value in (box.y1, box.y2))
         moved = Box(box.label, x1, y1, x2, y2)
         shown = moved.cut_to(*size)
-        if box in frame.boxes and shown.area >= LEAST_SHOWN * moved.area:
+        if box in frame.boxes and shown.area >= MIN_SHOWN * moved.area:
             boxes.append(shown)
         elif shown.area > 0:
             ignored.append(shown)

@@ -38,14 +38,15 @@ LOOK_SECONDS = 0.05
 LOOK_SHARE = 0.1
 """The most of a CPU's time that the looks take, however many connections there are."""
 ROOM_PATIENCE_SECONDS = 4.0
-"""After so long an upload waits no more for room that slow requests or answers take, if there is any for it."""
+"""After this time an upload is read as soon as any room is left, if only slow requests or answers keep it waiting."""
 STREAM_THREADS = 8
 STREAM_SECONDS = 20.0
 """How long a call with several requests may take; listing all that reflection knows takes a few milliseconds."""
 UNSURE_SECONDS = 1.0
 """How long a caller that is refused may go on sending before it hears of it."""
 TRUSTED_SHARE = 0.5
-"""What ended calls are believed to have sent, of the budget, while others on their connections may have sent it."""
+"""How much of the budget ended calls may be assumed to have sent, where other calls on their connections may have sent
+it instead."""
 
 
 class Arrivals:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from job_api.call_pool import CallPool
 from job_api.interceptors.held_calls import HeldCall
 
-WINDOW_BYTES = 48 * 1024
+FULL_WINDOW_BYTES = 48 * 1024
 """The caller of an unread upload can send 64 KiB; one that sent less than this does not fill its window."""
 QUIET_SECONDS = 0.25
 """How long that is looked for."""
@@ -129,7 +129,7 @@ class Connection:
     def has_sent_little(self, arrival: Arrival) -> bool:
         """Return whether the caller of an unread upload sent less than it could: it has no more, or is slow."""
         is_known = self.looked_at - arrival.came_at >= QUIET_SECONDS and self.arrivals == [arrival]
-        return is_known and arrival.share < WINDOW_BYTES
+        return is_known and arrival.share < FULL_WINDOW_BYTES
 
     def outlook(self, now: float) -> tuple[int, int]:
         """Return what the requests that are read will have come to in a while, and again if they end by then."""

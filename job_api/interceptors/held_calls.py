@@ -2,8 +2,8 @@
 
 gRPC reads the request of a unary call on the thread that then handles it, and answers it only once it is read. Here the
 request is read without a thread, and a call is refused while its request is still arriving. There are no public names
-for either. The private ones that are used stand in this module alone; where one is missing, `held_call` returns None,
-and the call runs as gRPC would run it.
+for either. The private ones for both stand in this module alone; where one is missing, `held_call` returns None, and
+the call runs as gRPC would run it.
 """
 
 import logging

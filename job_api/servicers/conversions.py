@@ -7,7 +7,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from job_api.errors import InvalidFormat, InvalidResults, InvalidStatus, InvalidWait
 from job_api.repositories.jobs import JobRecord
-from job_api.services.reports import Signature
+from job_api.services.reports import ResultsDigest
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.job_status import JobStatus
 
@@ -86,11 +86,11 @@ def seconds_of_wait(wait: Duration) -> float:
     return float(wait.seconds) + wait.nanos / 1e9
 
 
-def signature_of(request: pb.CompleteJobRequest) -> Signature | None:
-    """Return the signature of the results that were sent in chunks, None where the request holds the results.
+def digest_of(request: pb.CompleteJobRequest) -> ResultsDigest | None:
+    """Return the digest of the results that were sent in chunks, None where the request holds the results.
 
     Raises:
-        InvalidResults: It holds both, or no valid signature.
+        InvalidResults: It holds both, or no valid digest.
     """
     if not request.results_size_bytes and not request.results_sha256:
         return None
@@ -100,7 +100,7 @@ def signature_of(request: pb.CompleteJobRequest) -> Signature | None:
         raise InvalidResults(f"results_size_bytes must be at least 1, not {size}", "results_size_bytes")
     if (length := len(request.results_sha256)) != SHA256_BYTES:
         raise InvalidResults(f"results_sha256 must have {SHA256_BYTES} bytes, not {length}", "results_sha256")
-    return Signature(request.results_size_bytes, request.results_sha256)
+    return ResultsDigest(request.results_size_bytes, request.results_sha256)
 
 
 def duration_of_seconds(seconds: float) -> Duration:

@@ -62,7 +62,7 @@ def results_as_gzip(job_id: UUID, size_bytes: int, chunks: Iterable[bytes], on_m
     Args:
         job_id: The job.
         size_bytes: The size of the chunks together.
-        chunks: They.
+        chunks: The results' JSON, in order.
         on_memory: Called where the answer will take more memory than `memory_of_gzip` says, with how much.
     """
     compressed, compressed_bytes, expected_bytes = list[bytes](), 0, _expected_in_gzip(size_bytes)

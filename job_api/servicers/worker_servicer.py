@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import grpc
 
 from job_api.message_budget import MessageBudget
-from job_api.servicers.conversions import duration_of_seconds, seconds_of_wait, signature_of
+from job_api.servicers.conversions import digest_of, duration_of_seconds, seconds_of_wait
 from job_api.services.dispatch import DispatchService
 from job_api.services.job_queue import Waiter
 from job_api.services.reports import ReportService
@@ -59,8 +59,8 @@ class WorkerServicer(jobs_pb2_grpc.WorkerServiceServicer):
     def CompleteJob(self, request: pb.CompleteJobRequest, context: grpc.ServicerContext) -> pb.CompleteJobResponse:
         """Store the results and end the job as completed."""
         job_id, worker_id = parse_job_id(request.job_id), checked_worker_id(request.worker_id)
-        if signature := signature_of(request):
-            self._reports.complete_staged(job_id, worker_id, signature)
+        if digest := digest_of(request):
+            self._reports.complete_staged(job_id, worker_id, digest)
         else:
             self._reports.complete(job_id, worker_id, request.results_json)
         return pb.CompleteJobResponse()

@@ -135,7 +135,7 @@ class DispatchService:
         """
         if not self._leases.renew(job_id, worker_id):
             self._running.use(job_id, worker_id)
-            self._leases.renew(job_id, worker_id)  # one that was to expire was put back as it was
+            self._leases.renew(job_id, worker_id)  # its expiry was undone, with the old deadline
         return self._leases.lease_seconds
 
     def release(self, job_id: UUID, worker_id: str) -> None:

@@ -14,7 +14,7 @@ from uuid import UUID
 from job_api.errors import (
     InvalidPageSize,
     InvalidPageToken,
-    JobHasFailed,
+    JobFailed,
     JobNotCompleted,
     JobNotFinished,
     JobNotFound,
@@ -80,7 +80,7 @@ class QueryService:
         """Yield the stored results of a completed job: their size in bytes, their most values, each frame's `result`.
 
         Raises:
-            JobNotFound, JobNotCompleted, JobHasFailed: There are no results.
+            JobNotFound, JobNotCompleted, JobFailed: There are no results.
             PayloadTooLarge: They are too large for this form.
             ResultsUnreadable: The stored results are missing or damaged.
         """
@@ -97,7 +97,7 @@ class QueryService:
         """Yield the size of the stored list of results of a completed job, in bytes, and its chunks, not yet checked.
 
         Raises:
-            JobNotFound, JobNotCompleted, JobHasFailed, ResultsUnreadable: As `frames` does.
+            JobNotFound, JobNotCompleted, JobFailed, ResultsUnreadable: As `frames` does.
         """
         with self._stored_results(job_id) as (document, _):
             yield read_as_json(document)
@@ -154,7 +154,7 @@ class QueryService:
         """Open the results of a completed job; yield them with their size in bytes."""
         job = self.job(job_id)
         if job.status is JobStatus.failed:
-            raise JobHasFailed(str(job_id), f"job {job_id} failed and has no results: {job.error_message}")
+            raise JobFailed(str(job_id), f"job {job_id} failed and has no results: {job.error_message}")
         if job.status is not JobStatus.completed:
             raise JobNotCompleted(
                 str(job_id), f"job {job_id} is {job.status}; its results are there once it is completed"

@@ -48,7 +48,7 @@ class ReportLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class Signature:
+class ResultsDigest:
     """What tells one results document from another: its size in bytes and its SHA-256 digest of 32 bytes."""
 
     size_bytes: int
@@ -109,15 +109,15 @@ class ReportService:
         if len(results) > self.limits.max_inline_results_bytes:
             limit = self.limits.max_inline_results_bytes
             raise PayloadTooLarge(f"results_json has {len(results)} bytes, the limit is {limit}; {USE_CHUNKS}")
-        signature = Signature(len(results), hashlib.sha256(results).digest())
+        digest = ResultsDigest(len(results), hashlib.sha256(results).digest())
         with self._running.lock(job_id, worker_id):
-            if self._may_end(job_id, worker_id, signature):
+            if self._may_end(job_id, worker_id, digest):
                 with self._running.storing(job_id):
                     self._staging.drop(job_id)
                     self._staged(job_id, 0, results)
                     self._store(job_id, worker_id)
 
-    def complete_staged(self, job_id: UUID, worker_id: str, signature: Signature) -> None:
+    def complete_staged(self, job_id: UUID, worker_id: str, digest: ResultsDigest) -> None:
         """Store the results that were staged, then end the job as completed. The same again is harmless.
 
         Raises:
@@ -125,11 +125,11 @@ class ReportService:
             InvalidResults, JobNotFound, LeaseLost, DiskLow: As `complete` does.
         """
         with self._running.lock(job_id, worker_id):
-            if self._may_end(job_id, worker_id, signature):
+            if self._may_end(job_id, worker_id, digest):
                 with self._running.storing(job_id):
-                    is_stored = self._stored_signature(job_id) == signature  # before, when the job could not be ended
+                    is_stored = self._stored_digest(job_id) == digest  # before, when the job could not be ended
                     if not is_stored:
-                        self._check_staged(job_id, signature)
+                        self._check_staged(job_id, digest)
                     self._store(job_id, worker_id, is_stored=is_stored)
 
     def fail(self, job_id: UUID, worker_id: str, error_message: str) -> None:
@@ -149,8 +149,8 @@ class ReportService:
             self._running.end(job_id, JobStatus.failed, error_message=error_message)
         logger.info("job failed", extra={"job_id": str(job_id), "worker_id": worker_id, "error": error_message})
 
-    def _check_staged(self, job_id: UUID, signature: Signature) -> None:
-        if self._staging.size_bytes(job_id) != signature.size_bytes or self._staged_signature(job_id) != signature:
+    def _check_staged(self, job_id: UUID, digest: ResultsDigest) -> None:
+        if self._staging.size_bytes(job_id) != digest.size_bytes or self._staged_digest(job_id) != digest:
             self._staging.drop(job_id)
             raise ResultsIncomplete(
                 str(job_id), f"the server does not hold these results of job {job_id}; send them again from offset 0"
@@ -162,7 +162,7 @@ class ReportService:
                 f"the results are larger than {self.limits.max_results_bytes} bytes, the limit of the server"
             )
 
-    def _may_end(self, job_id: UUID, worker_id: str, outcome: Signature | str) -> bool:
+    def _may_end(self, job_id: UUID, worker_id: str, outcome: ResultsDigest | str) -> bool:
         """Return whether the worker may end the job, and False where it has ended it with this outcome before.
 
         Raises:
@@ -174,24 +174,24 @@ class ReportService:
             return False
         raise self._running.refusal(job_id)
 
-    def _has_ended_so(self, job_id: UUID, worker_id: str, outcome: Signature | str) -> bool:
+    def _has_ended_so(self, job_id: UUID, worker_id: str, outcome: ResultsDigest | str) -> bool:
         job, ending = self._jobs.get(job_id), self._leases.ending(job_id)
         if job is None or (ending and ending.worker_id not in (worker_id, None)):
             return False
         if isinstance(outcome, str):
             return job.status is JobStatus.failed and job.error_message == outcome
-        return job.status is JobStatus.completed and self._stored_signature(job_id) == outcome
+        return job.status is JobStatus.completed and self._stored_digest(job_id) == outcome
 
-    def _stored_signature(self, job_id: UUID) -> Signature | None:
+    def _stored_digest(self, job_id: UUID) -> ResultsDigest | None:
         try:
             with self._storage.load_file(results_key(job_id)) as stored:
-                return _signature_of(stored)
+                return _digest_of(stored)
         except FileNotFoundError:
             return None
 
-    def _staged_signature(self, job_id: UUID) -> Signature:
+    def _staged_digest(self, job_id: UUID) -> ResultsDigest:
         with self._staging.path(job_id).open("rb") as staged:
-            return _signature_of(staged)
+            return _digest_of(staged)
 
     def _staged(self, job_id: UUID, offset: int, data: bytes) -> int:
         try:
@@ -217,12 +217,12 @@ class ReportService:
         logger.info("job completed", extra={"job_id": str(job_id), "worker_id": worker_id})
 
 
-def _signature_of(file: BinaryIO) -> Signature:
-    size_bytes, digest = 0, hashlib.sha256()
+def _digest_of(file: BinaryIO) -> ResultsDigest:
+    size_bytes, sha256 = 0, hashlib.sha256()
     while chunk := file.read(DIGEST_BLOCK_BYTES):
         size_bytes += len(chunk)
-        digest.update(chunk)
-    return Signature(size_bytes, digest.digest())
+        sha256.update(chunk)
+    return ResultsDigest(size_bytes, sha256.digest())
 
 
 def _disk_full() -> DiskLow:

@@ -11,7 +11,7 @@ from job_client.errors import ServiceError
 from job_client.search import History
 from shared.process.shown_text import terminal_text
 
-MOST_JOBS = 50
+MAX_JOBS = 50
 """More cannot be looked through."""
 
 ANSWER_SECONDS = 2.0
@@ -27,12 +27,12 @@ def offered_jobs(context: typer.Context, incomplete: str) -> Iterator[Offer]:
     try:
         with _client(context) as client:
             matching = (job for job in client.jobs() if job.job_id.startswith(incomplete))
-            for job in islice(matching, MOST_JOBS):
+            for job in islice(matching, MAX_JOBS):
                 name = files[job.job_id].name if job.job_id in files else job.pipeline_id
                 yield job.job_id, terminal_text(f"{name} {job.status}")
     except (ServiceError, OSError):
         matching_ids = [job_id for job_id in reversed(files) if job_id.startswith(incomplete)]
-        yield from ((job_id, terminal_text(files[job_id].name)) for job_id in matching_ids[:MOST_JOBS])
+        yield from ((job_id, terminal_text(files[job_id].name)) for job_id in matching_ids[:MAX_JOBS])
 
 
 def offered_pipelines(context: typer.Context, incomplete: str) -> Iterator[Offer]:

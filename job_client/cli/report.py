@@ -34,7 +34,7 @@ OutOption = Annotated[
 ]
 ThumbnailsOption = Annotated[int, typer.Option(min=0, help="At most so many thumbnails of each video.")]
 JobsOption = Annotated[bool, typer.Option("--jobs", help="May stand before several ids; one page shows them all.")]
-MOST_THUMBNAILS = 200
+MAX_THUMBNAILS = 200
 
 
 def report(
@@ -42,7 +42,7 @@ def report(
     out: OutOption,
     jobs: JobsOption = False,  # noqa: ARG001, FBT002 (for the eye: the ids follow it)
     video: VideoOption = None,
-    thumbnails: ThumbnailsOption = MOST_THUMBNAILS,
+    thumbnails: ThumbnailsOption = MAX_THUMBNAILS,
     address: AddressOption = DEFAULT_ADDRESS,
     tls_ca_file: TlsOption = None,
     timeout: TimeoutOption = None,
@@ -78,7 +78,7 @@ def report(
 
 
 def reported(
-    job: Job, file: Path | None, page: Path, most: int = MOST_THUMBNAILS, *, must_fit: bool = False
+    job: Job, file: Path | None, page: Path, most: int = MAX_THUMBNAILS, *, must_fit: bool = False
 ) -> ReportedVideo:
     """Return what the page shows of a job.
 

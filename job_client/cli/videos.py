@@ -8,7 +8,7 @@ import typer
 
 from job_client.cli.output import print_message
 from job_client.errors import UnsuitableFile, UnsuitableVideo
-from shared.contract.mp4_signature import WINDOW_BYTES, mp4_problem
+from shared.contract.mp4_signature import SEARCHED_BYTES, mp4_problem
 from shared.process.extras import LibraryMissing, needing_extra
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov")
@@ -44,7 +44,7 @@ def require_mp4(video: Path) -> None:
     if not video.is_file():
         return  # a pipe can be read only once
     with video.open("rb") as file:
-        if problem := mp4_problem(file.read(WINDOW_BYTES)):
+        if problem := mp4_problem(file.read(SEARCHED_BYTES)):
             raise UnsuitableVideo(problem)
 
 

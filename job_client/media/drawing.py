@@ -17,10 +17,10 @@ from shared.video.frame import Image
 
 _FONT_SHARE = 40
 """A label is this fraction of the image's shorter side high."""
-_LEAST_FONT_PIXELS = 11
+_MIN_FONT_PIXELS = 11
 _THIN, _THICK, _LARGE = 2, 4, 1080
 """Lines are thick where the shorter side has so many pixels."""
-_MOST_PIXELS = 1 << 15
+_MAX_PIXELS = 1 << 15
 """The farthest coordinate that is drawn: beyond any image, and within the 32 bits that OpenCV takes."""
 
 
@@ -36,7 +36,7 @@ class Drawing:
     def __init__(self, width: int, height: int, fonts: Sequence[FontFile] = ()) -> None:
         shorter = min(width, height)
         self._thickness = _THIN if shorter < _LARGE else _THICK
-        self._font_pixels = max(_LEAST_FONT_PIXELS, shorter // _FONT_SHARE)
+        self._font_pixels = max(_MIN_FONT_PIXELS, shorter // _FONT_SHARE)
         self._labels = Labels(self._font_pixels, fonts)
 
     def draw(self, image: Image, frame: DrawnFrame) -> None:
@@ -79,7 +79,7 @@ def _class_color(found: Detection) -> int:
 
 def _corners(coordinates: Box | Polygon) -> npt.NDArray[np.int32]:
     """Return corners, `(N, 2)`, in whole pixels that OpenCV can draw."""
-    return np.clip(np.reshape(coordinates, (-1, 2)), -_MOST_PIXELS, _MOST_PIXELS).astype(np.int32)
+    return np.clip(np.reshape(coordinates, (-1, 2)), -_MAX_PIXELS, _MAX_PIXELS).astype(np.int32)
 
 
 def _height(polygon: Polygon) -> float:

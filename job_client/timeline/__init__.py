@@ -2,7 +2,7 @@
 
 Results stand for one frame each. Here the readings of a line are joined over the frames that it is in, and the
 detections of an object into a track. Everything is a pure function of the results, in one pass, in memory that does not
-grow with the video but by what is found. The package needs nothing but `shared.results`.
+grow with the video but by what is found. Of the project's other packages it needs nothing but `shared.results`.
 """
 
 from job_client.timeline.build import Timeline, labelled, timeline_and_noise, timeline_of, tracked

@@ -48,9 +48,9 @@ MARGIN = 8
 """Pixels around an area, for the quiet zone."""
 EDGE_WINDOW = 17
 """Edges are counted in squares of so many pixels, wider than the gaps within a code."""
-LEAST_SIDE = 16
+MIN_SIDE = 16
 """The least side of an area in pixels: what is smaller holds no code of two pixels a module."""
-LEAST_BAND = 8
+MIN_BAND = 8
 """A linear code read along a lower band of pixels may be a part of a longer one, read aslant."""
 
 LONGER = 1.25
@@ -110,17 +110,17 @@ class _Found:
         A linear code takes the place of those that were read of parts of it.
         """
         corners = np.array(code.polygon)[None]
-        same = [place for place in self._at(corners) if _are_one(self.codes[place], code)]
-        if not all(_is_part(self.codes[place], code) for place in same):
+        same = [index for index in self._at(corners) if _are_one(self.codes[index], code)]
+        if not all(_is_part(self.codes[index], code) for index in same):
             return False
-        for place in reversed(same):
-            del self.codes[place]
+        for index in reversed(same):
+            del self.codes[index]
         self.codes.append(code)
         self._corners = np.concatenate([np.delete(self._corners, same, axis=0), corners])
         return True
 
     def _at(self, corners: _Matrix) -> list[int]:
-        """Return the places in the list of the codes whose middle lies within these corners, or theirs within them."""
+        """Return the indexes of the codes whose middle lies within these corners, or theirs within them."""
         middles, middle = self._corners.mean(axis=1), corners.mean(axis=1)
         shares: list[int] = np.flatnonzero(_contain(self._corners, middle) | _contain(corners, middles)).tolist()
         return shares
@@ -176,7 +176,7 @@ def _full_of_edges(grey: Image) -> list[_Rectangle]:
     _, mask = cv2.threshold(dense, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     areas: list[_Rectangle] = [cv2.minAreaRect(outline) for outline in outlines]  # type: ignore[misc]
-    large = [area for area in areas if min(area[1]) >= LEAST_SIDE]
+    large = [area for area in areas if min(area[1]) >= MIN_SIDE]
     return sorted(large, key=lambda area: (-area[1][0] * area[1][1], area))
 
 
@@ -201,11 +201,11 @@ def _barcodes(grey: Image) -> list[zxingcpp.Barcode]:
 
 def _codes(barcodes: Iterable[zxingcpp.Barcode], to_frame: _Matrix) -> Iterator[Code]:
     for barcode in barcodes:
-        place = barcode.position
-        corners = [(p.x, p.y) for p in (place.top_left, place.top_right, place.bottom_right, place.bottom_left)]
+        at = barcode.position
+        corners = [(p.x, p.y) for p in (at.top_left, at.top_right, at.bottom_right, at.bottom_left)]
         on_frame = np.array(corners) @ to_frame[:, :2].T + to_frame[:, 2]
         is_matrix = barcode.format in MATRIX_FORMATS
-        if barcode.bytes and (is_matrix or np.linalg.norm(on_frame[3] - on_frame[0]) >= LEAST_BAND):
+        if barcode.bytes and (is_matrix or np.linalg.norm(on_frame[3] - on_frame[0]) >= MIN_BAND):
             first, second, third, fourth = ((float(x), float(y)) for x, y in on_frame)
             polygon = (first, second, third, fourth)
             yield Code(

@@ -16,7 +16,7 @@ from job_worker.detection.nms import ROW_COLUMNS, non_maximum_suppression
 from job_worker.errors import ModelLoadError
 from job_worker.inference.openvino_models import PerShapeModel, Precision, read_model
 from job_worker.inference.vendor_libraries import first_line_of
-from job_worker.input_side import USUAL_INPUT_SIDE, InputSide
+from job_worker.input_side import DEFAULT_INPUT_SIDE, InputSide
 from shared.results import Detection
 from shared.video.frame import Image
 
@@ -39,7 +39,7 @@ class OpenVinoDetector:
     batch_size = 1  # one image for each core is faster than several images in one request
 
     def __init__(
-        self, weights: Path, precision: Precision, threads: int, input_side: InputSide = USUAL_INPUT_SIDE
+        self, weights: Path, precision: Precision, threads: int, input_side: InputSide = DEFAULT_INPUT_SIDE
     ) -> None:
         self.concurrency = threads
         try:

@@ -16,7 +16,7 @@ from job_worker.errors import ModelLoadError
 from job_worker.inference.captures import GPU_LOCK
 from job_worker.inference.threads import limit_threads
 from job_worker.inference.vendor_libraries import first_line_of, prepare_vendor_libraries, user_cache_folder
-from job_worker.input_side import USUAL_INPUT_SIDE, InputSide
+from job_worker.input_side import DEFAULT_INPUT_SIDE, InputSide
 from shared.results import Detection
 from shared.video.frame import Image
 
@@ -57,7 +57,7 @@ class UltralyticsDetector:
         weights: str | Path,
         *,
         device: str = "auto",
-        input_side: InputSide = USUAL_INPUT_SIDE,
+        input_side: InputSide = DEFAULT_INPUT_SIDE,
         threads: int = 1,
         batch_size: int = 1,
         cache_folder: Path | None = None,

@@ -57,5 +57,5 @@ class FullBatches:
             for _, result in taken:
                 result.set_exception(error)
             return
-        for place, (_, result) in enumerate(taken):
-            result.set_result([output[place] for output in outputs])
+        for index, (_, result) in enumerate(taken):
+            result.set_result([output[index] for output in outputs])

@@ -85,16 +85,16 @@ def _plan(network: Any, shape: tuple[int, ...]) -> list[_Step]:
     sources = [
         [_name(value.get_node()) for value in node.input_values() if _is_float(value.get_node())] for node in nodes
     ]
-    needed_until = {name: place for place, names in enumerate(sources) for name in names}
+    needed_until = {name: index for index, names in enumerate(sources) for name in names}
     computed = {_INPUT, *map(_name, nodes)}
     return [
         (
             _name(node),
             _LAYERS[node.get_type_name()](node),
             names,
-            [name for name in {*names} if name in computed and needed_until[name] == place],
+            [name for name in {*names} if name in computed and needed_until[name] == index],
         )
-        for place, (node, names) in enumerate(zip(nodes, sources, strict=True))
+        for index, (node, names) in enumerate(zip(nodes, sources, strict=True))
     ]
 
 

@@ -137,11 +137,11 @@ def reading_order(boxes: Sequence[TextBox]) -> list[int]:
     corners = [(int(box[0][0]), int(box[0][1])) for box in boxes]
     ordered = sorted(range(len(boxes)), key=lambda number: corners[number][::-1])
     for last in range(len(ordered) - 1):
-        for place in range(last, -1, -1):
-            (this_x, this_y), (next_x, next_y) = (corners[number] for number in ordered[place : place + 2])
+        for index in range(last, -1, -1):
+            (this_x, this_y), (next_x, next_y) = (corners[number] for number in ordered[index : index + 2])
             if abs(next_y - this_y) >= SAME_ROW_PIXELS or next_x >= this_x:
                 break
-            ordered[place], ordered[place + 1] = ordered[place + 1], ordered[place]
+            ordered[index], ordered[index + 1] = ordered[index + 1], ordered[index]
     return ordered
 
 

@@ -87,11 +87,11 @@ class TorchTextReader(LineReader):
             number_type = torch.float16 if in_half else torch.float32
             _compute_exactly()
             executor = ThreadPoolExecutor(1, "text-networks", _use, (where,))
-            finding = TorchModel(HeatMap(models.detection).to(number_type), where)
+            detection = TorchModel(HeatMap(models.detection).to(number_type), where)
             has_few_widths = numbers.line_width_step > 1
-            reading = TorchModel(Characters(models.recognition).to(number_type), where, is_captured=has_few_widths)
-            images = FullBatches(finding, sizes.images, executor)
-            lines = FullBatches(reading, lambda _: sizes.lines if has_few_widths else 1, executor)
+            recognition = TorchModel(Characters(models.recognition).to(number_type), where, is_captured=has_few_widths)
+            images = FullBatches(detection, sizes.images, executor)
+            lines = FullBatches(recognition, lambda _: sizes.lines if has_few_widths else 1, executor)
 
             def heat_map(image: Image) -> Logits:
                 return images(image)[0]

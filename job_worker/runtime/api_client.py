@@ -33,7 +33,7 @@ CALL_SECONDS = 60.0
 """Deadline of a small call; a large upload elsewhere can stall the server for 5 s."""
 FIRST_RENEWAL_SECONDS = 20.0
 """Deadline of a renewal before the length of the lease is known: a third of what a server gives by default."""
-LEAST_RENEWAL_SECONDS = 5.0
+MIN_RENEWAL_SECONDS = 5.0
 """Shortest deadline of one: a large upload elsewhere can stall the server for that long."""
 TRANSFER_SECONDS = 600.0
 """Deadline of a call that carries a chunk."""
@@ -255,7 +255,7 @@ class WorkerApi:
             _raise_if_about_job(error)
             raise
         seconds = lease.ToMilliseconds() / 1000
-        self._renewal_seconds = max(seconds / RENEWALS_PER_LEASE, LEAST_RENEWAL_SECONDS)
+        self._renewal_seconds = max(seconds / RENEWALS_PER_LEASE, MIN_RENEWAL_SECONDS)
         return seconds
 
     def complete(

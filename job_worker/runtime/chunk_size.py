@@ -7,7 +7,7 @@ from shared.process.clock import Clock, monotonic_clock
 
 FIRST_BYTES = 256 << 10
 """Takes 8 s at 256 kbit/s, and is a tenth of a second's worth of a good line."""
-LEAST_BYTES = 16 << 10
+MIN_BYTES = 16 << 10
 FAST_SECONDS = 0.5
 SLOW_SECONDS = 4.0
 """A renewal of the lease waits behind the chunk that is on its way, so one chunk takes far less than a lease."""
@@ -31,7 +31,7 @@ class ChunkSize:
 
     def lower(self) -> bool:
         """Halve the size for good, for it was refused as too large; return whether it became smaller."""
-        self._max_bytes = min(self.bytes, max(self.bytes // 2, LEAST_BYTES))
+        self._max_bytes = min(self.bytes, max(self.bytes // 2, MIN_BYTES))
         self.bytes, before = self._max_bytes, self.bytes
         return self.bytes < before
 
@@ -44,4 +44,4 @@ class ChunkSize:
         if seconds < FAST_SECONDS:
             self.bytes = min(2 * self.bytes, self._max_bytes)
         elif seconds > SLOW_SECONDS:
-            self.bytes = max(self.bytes // 2, min(LEAST_BYTES, self._max_bytes))
+            self.bytes = max(self.bytes // 2, min(MIN_BYTES, self._max_bytes))

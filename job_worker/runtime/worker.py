@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 IDLE_PAUSE_SECONDS = 0.5
 """Mean pause after an empty answer that came early: the server had no room for one more waiting worker."""
-MOST_COUNTED = 1_000
+MAX_COUNTED = 1_000
 """Of so many jobs it is known how often they were released."""
 UNUSABLE_PAUSE_SECONDS = 10.0
 """Pause after a job that this host could not do: another worker may take it, and space may become free."""
@@ -90,7 +90,7 @@ class Worker:
         self._max_job_seconds = max_job_seconds
         self._jitter = jitter
         self._clock = clock
-        self._releases = LRUCache[tuple[str, type[HostUnusable]], int](MOST_COUNTED)
+        self._releases = LRUCache[tuple[str, type[HostUnusable]], int](MAX_COUNTED)
 
     def run_forever(self) -> None:
         """Work until a stop is requested.
@@ -124,7 +124,7 @@ class Worker:
         job_id = self._api.dequeue(self._wait_seconds)
         if job_id is None:
             return False
-        logger.info("job taken", extra={"job_id": job_id})
+        logger.info("job dequeued", extra={"job_id": job_id})
         try:
             self._settle(job_id)
             self._declined.note_done()
@@ -148,7 +148,7 @@ class Worker:
         try:
             self._attend(job_id)
         except LeaseLost:
-            logger.warning("job lost, going on", extra={"job_id": job_id})
+            logger.warning("lease lost, going on", extra={"job_id": job_id})
         except (JobCannotBeDone, Cancelled, grpc.RpcError) as error:
             logger.warning("job not reported, its lease will expire", extra={"job_id": job_id, "error": str(error)})
 

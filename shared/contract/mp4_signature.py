@@ -1,7 +1,7 @@
 """What a file must begin with to be taken for an MP4: the server refuses any other, and so does who would send it."""
 
 SIGNATURE = b"ftyp"
-WINDOW_BYTES = 64
+SEARCHED_BYTES = 64
 """Where the signature must be."""
 
 
@@ -11,6 +11,6 @@ def mp4_problem(beginning: bytes) -> str:
     Args:
         beginning: Its first 64 bytes, or more of it.
     """
-    if SIGNATURE in beginning[:WINDOW_BYTES]:
+    if SIGNATURE in beginning[:SEARCHED_BYTES]:
         return ""
     return 'the video is no MP4: no "ftyp" in its first 64 bytes' if beginning else "the video is empty"

@@ -124,7 +124,7 @@ class TestStops:
             address = f"127.0.0.1:{deaf.add_insecure_port('127.0.0.1:0')}"
             deaf.start()
             flags = ("--address", address, "--pipelines", "ocr", "--drain-seconds", "0.5")
-            with ready(tmp_path / "log", "(job taken)", "benchmarks.cheap_worker", *flags) as worker:
+            with ready(tmp_path / "log", "(job dequeued)", "benchmarks.cheap_worker", *flags) as worker:
                 worker.send(signal.SIGTERM)
                 assert worker.exit_code(45) == ExitCode.OK
             deaf.stop(None)

@@ -115,7 +115,7 @@ def has_status(client: JobClient, job_id: str, status: JobStatus) -> bool:
 
 def takes_a_job(process: Process) -> None:
     """Wait until it has one; the server calls a job running before its worker has the answer."""
-    eventually(lambda: "job taken" in process.text, "the job's start")
+    eventually(lambda: "job dequeued" in process.text, "the job's start")
 
 
 def nothing_is_left_of(process: Process) -> None:

@@ -398,8 +398,8 @@ def _worker_cases() -> list[Case]:
     def reading(**chunk: int) -> Callable[[Running], object]:
         return lambda s: send(s, "GetJobInput", taken(s), **chunk)
 
-    def completing(results_json: bytes, **signature: Any) -> Callable[[Running], object]:
-        return lambda s: send(s, "CompleteJob", taken(s), results_json=results_json, **signature)
+    def completing(results_json: bytes, **digest: Any) -> Callable[[Running], object]:
+        return lambda s: send(s, "CompleteJob", taken(s), results_json=results_json, **digest)
 
     def putting(**chunk: Any) -> Callable[[Running], object]:
         return lambda s: send(s, "PutJobResults", taken(s), **chunk)
@@ -448,8 +448,8 @@ def _worker_cases() -> list[Case]:
         Case("CompleteJob", Reason.INVALID_RESULTS, invalid, completing(b""), "results_json", "results_json"),
         Case("CompleteJob", Reason.INVALID_RESULTS, invalid, completing(b"[]"), "results_json", "results_json"),
         *(
-            Case("CompleteJob", Reason.INVALID_RESULTS, invalid, completing(b"", **signature), field, field)
-            for signature, field in (
+            Case("CompleteJob", Reason.INVALID_RESULTS, invalid, completing(b"", **digest), field, field)
+            for digest, field in (
                 ({"results_sha256": bytes(32)}, "results_size_bytes"),
                 ({"results_size_bytes": 5, "results_sha256": b"x"}, "results_sha256"),
             )

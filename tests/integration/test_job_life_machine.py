@@ -25,7 +25,7 @@ from job_api.errors import ApiError, InvalidRange, JobNotFinished, LeaseLost, Re
 from job_api.queue.memory_queue import MemoryQueue
 from job_api.repositories.jobs import JobRepository
 from job_api.services.job_queue import Waiter
-from job_api.services.reports import Signature
+from job_api.services.reports import ResultsDigest
 from job_api.settings import ApiSettings
 from job_api.storage.keys import JOBS_FOLDER, job_of_key
 from job_api.storage.local_storage import LocalStorage
@@ -403,20 +403,20 @@ class JobLifeMachine(RuleBasedStateMachine):
             assert self.service.reports.put_results(job_id, worker, offset, data) == len(known.staged)
 
     def complete_staged(self, job_id: UUID, known: Known, worker: str, document: bytes) -> None:
-        signature = Signature(len(document), hashlib.sha256(document).digest())
+        digest = ResultsDigest(len(document), hashlib.sha256(document).digest())
         if self.holds(worker, known):
             if document in (known.staged, known.stored):
-                self.service.reports.complete_staged(job_id, worker, signature)
+                self.service.reports.complete_staged(job_id, worker, digest)
                 self.has_ended(known, worker, JobStatus.completed, document)
             else:
                 with pytest.raises(ResultsIncomplete):
-                    self.service.reports.complete_staged(job_id, worker, signature)
+                    self.service.reports.complete_staged(job_id, worker, digest)
                 known.staged = b""
         elif known.status is JobStatus.completed and known.outcome == document and known.enders in ([], [worker]):
-            self.service.reports.complete_staged(job_id, worker, signature)
+            self.service.reports.complete_staged(job_id, worker, digest)
         else:
             with pytest.raises(LeaseLost):
-                self.service.reports.complete_staged(job_id, worker, signature)
+                self.service.reports.complete_staged(job_id, worker, digest)
 
     def has_ended(self, known: Known, worker: str, status: JobStatus, outcome: bytes | str) -> None:
         known.status, known.outcome, known.lease, known.staged = status, outcome, None, b""

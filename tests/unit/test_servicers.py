@@ -32,7 +32,7 @@ from job_api.servicers.job_servicer import SHORT_ANSWER_BYTES, JobServicer
 from job_api.servicers.worker_servicer import WorkerServicer
 from job_api.services.dispatch import VideoChunk
 from job_api.services.job_queue import Waiter
-from job_api.services.reports import ReportLimits, Signature
+from job_api.services.reports import ReportLimits, ResultsDigest
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.job_status import JobStatus
 from shared.pipelines.catalogue import BUILT_IN_PIPELINES
@@ -325,7 +325,7 @@ class TestWorkerService:
         bench = Bench()
         request = pb.CompleteJobRequest(job_id=TEXT, worker_id="w", results_size_bytes=9, results_sha256=DIGEST)
         assert bench.workers("CompleteJob", request) == pb.CompleteJobResponse()
-        assert bench.fake.calls == [("complete_staged", JOB, "w", Signature(9, DIGEST))]
+        assert bench.fake.calls == [("complete_staged", JOB, "w", ResultsDigest(9, DIGEST))]
 
     @pytest.mark.parametrize(
         "fields",
@@ -337,7 +337,7 @@ class TestWorkerService:
             {"results_size_bytes": 9, "results_sha256": DIGEST, "results_json": DOCUMENT},
         ],
     )
-    def test_results_in_both_forms_or_without_a_whole_signature_reach_no_service(self, fields: dict[str, Any]) -> None:
+    def test_results_in_both_forms_or_without_a_whole_digest_reach_no_service(self, fields: dict[str, Any]) -> None:
         request = pb.CompleteJobRequest(job_id=TEXT, worker_id="w", **fields)
         assert raised_by("WorkerService", "CompleteJob", request) == (InvalidResults, [])
 

@@ -9,7 +9,7 @@ import numpy as np
 from training.boxes import Box
 from training.scenes.chance import Colour, Rng, a_colour, a_contrast, choose
 from training.scenes.drawing import fill, paste, paste_centred, resized, rounded_rectangle, stack
-from training.scenes.patch import LEAST_SHOWN, Pixels, blank
+from training.scenes.patch import MIN_SHOWN, Pixels, blank
 from training.scenes.text import Fonts, a_clock, a_name, a_number, a_sentence, a_word, text_image
 
 WHITE, BLACK = (250, 250, 250), (10, 10, 10)
@@ -20,7 +20,7 @@ MARGIN = 0.04
 APART = 8
 """Pixels left free around a caption."""
 
-LEAST_HEIGHT = 5
+MIN_HEIGHT = 5
 """Lower captions, in pixels, are left out."""
 
 VISIBLE = 60
@@ -235,7 +235,7 @@ def put_caption(frame: Pixels, pixels: Pixels, x: float, y: float, taken: list[B
     whole = Box("caption", left + x1, top + y1, left + x2, top + y2)
     box = whole.cut_to(width, height)
     near = Box("", box.x1 - APART, box.y1 - APART, box.x2 + APART, box.y2 + APART)
-    hardly_seen = box.area < LEAST_SHOWN * whole.area or box.y2 - box.y1 < LEAST_HEIGHT
+    hardly_seen = box.area < MIN_SHOWN * whole.area or box.y2 - box.y1 < MIN_HEIGHT
     if hardly_seen or any(near.overlap(other) for other in taken):
         return []
     paste(frame, pixels, left, top)

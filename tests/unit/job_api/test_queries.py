@@ -19,7 +19,7 @@ from job_api.bootstrap import Services
 from job_api.errors import (
     InvalidPageSize,
     InvalidPageToken,
-    JobHasFailed,
+    JobFailed,
     JobNotCompleted,
     JobNotFinished,
     JobNotFound,
@@ -126,7 +126,7 @@ class TestResults:
         self, services: Services, call: Call
     ) -> None:
         ended = failed(services, "the video is encrypted")
-        with pytest.raises(JobHasFailed, match="the video is encrypted"):
+        with pytest.raises(JobFailed, match="the video is encrypted"):
             call(services, ended)
         started = running(services)
         with pytest.raises(JobNotCompleted, match="is running"):

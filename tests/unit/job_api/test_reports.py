@@ -13,7 +13,7 @@ import pytest
 
 from job_api.bootstrap import STAGING_FOLDER, Services
 from job_api.errors import DiskLow, InvalidRange, InvalidResults, LeaseLost, PayloadTooLarge, ResultsIncomplete
-from job_api.services.reports import Signature
+from job_api.services.reports import ResultsDigest
 from job_api.services.running_jobs import KEPT_SECONDS
 from job_api.settings import ApiSettings
 from job_api.storage.base import StorageFull
@@ -37,7 +37,7 @@ SHORT_SECONDS = 0.05
 STRANGERS: list[Callable[[Services, UUID], object]] = [
     lambda services, job: services.reports.put_results(job, "w2", 0, b"x"),
     lambda services, job: services.reports.complete(job, "w2", OTHER_DOCUMENT),
-    lambda services, job: services.reports.complete_staged(job, "w2", signature(DOCUMENT)),
+    lambda services, job: services.reports.complete_staged(job, "w2", digest(DOCUMENT)),
     lambda services, job: services.reports.fail(job, "w2", "why"),
     lambda services, job: services.dispatch.release(job, "w2"),
     lambda services, job: services.dispatch.renew(job, "w2"),
@@ -69,8 +69,8 @@ def services(make_services: Callable[..., Services], settings: ApiSettings, stor
     return make_services(settings, storage=storage)
 
 
-def signature(document: bytes) -> Signature:
-    return Signature(len(document), hashlib.sha256(document).digest())
+def digest(document: bytes) -> ResultsDigest:
+    return ResultsDigest(len(document), hashlib.sha256(document).digest())
 
 
 def put(services: Services, job: UUID, document: bytes, worker: str = "w1") -> None:
@@ -97,7 +97,7 @@ def test_results_that_came_in_chunks_are_stored_byte_for_byte(
 ) -> None:
     job = running(services)
     put(services, job, DOCUMENT)
-    services.reports.complete_staged(job, "w1", signature(DOCUMENT))
+    services.reports.complete_staged(job, "w1", digest(DOCUMENT))
     assert status(services, job) is JobStatus.completed
     assert stored(storage, job) == DOCUMENT
     assert staged_files(settings) == []
@@ -109,7 +109,7 @@ def test_chunks_may_come_again_in_any_order(services: Services, storage: HookedS
     for offset, end in [(0, 700), (700, 1600), (0, 700), (200, 1000), (1600, 2500), (700, 1600), (2500, len(DOCUMENT))]:
         services.reports.put_results(job, "w1", offset, DOCUMENT[offset:end])
     assert held(services, job) == len(DOCUMENT)
-    services.reports.complete_staged(job, "w1", signature(DOCUMENT))
+    services.reports.complete_staged(job, "w1", digest(DOCUMENT))
     assert stored(storage, job) == DOCUMENT
 
 
@@ -148,10 +148,10 @@ def test_results_that_are_not_those_that_were_signed_are_dropped_and_can_be_sent
     job = running(services)
     put(services, job, sent)
     with pytest.raises(ResultsIncomplete):
-        services.reports.complete_staged(job, "w1", signature(DOCUMENT))
+        services.reports.complete_staged(job, "w1", digest(DOCUMENT))
     assert held(services, job) == 0
     put(services, job, DOCUMENT)
-    services.reports.complete_staged(job, "w1", signature(DOCUMENT))
+    services.reports.complete_staged(job, "w1", digest(DOCUMENT))
     assert stored(storage, job) == DOCUMENT
 
 
@@ -162,7 +162,7 @@ def test_results_that_are_no_document_are_refused_and_the_lease_begins_anew(
     put(services, job, broken)
     clock.advance(LEASE_SECONDS - 1)
     with pytest.raises(InvalidResults):
-        services.reports.complete_staged(job, "w1", signature(broken))
+        services.reports.complete_staged(job, "w1", digest(broken))
     clock.advance(LEASE_SECONDS - 1)
     assert services.dispatch.expire_leases() == 0
 
@@ -172,12 +172,12 @@ def test_the_same_completion_again_is_harmless_and_another_is_refused(
 ) -> None:
     job = running(services)
     put(services, job, DOCUMENT)
-    services.reports.complete_staged(job, "w1", signature(DOCUMENT))
-    services.reports.complete_staged(job, "w1", signature(DOCUMENT))
+    services.reports.complete_staged(job, "w1", digest(DOCUMENT))
+    services.reports.complete_staged(job, "w1", digest(DOCUMENT))
     with pytest.raises(LeaseLost):
-        services.reports.complete_staged(job, "w1", signature(OTHER_DOCUMENT))
+        services.reports.complete_staged(job, "w1", digest(OTHER_DOCUMENT))
     with pytest.raises(LeaseLost):
-        services.reports.complete_staged(job, "w2", signature(DOCUMENT))
+        services.reports.complete_staged(job, "w2", digest(DOCUMENT))
 
 
 def test_a_full_disk_is_said_and_what_was_held_is_kept(
@@ -187,9 +187,9 @@ def test_a_full_disk_is_said_and_what_was_held_is_kept(
     put(services, job, DOCUMENT)
     storage.before_save = raises(StorageFull("no space is left"))
     with pytest.raises(DiskLow):
-        services.reports.complete_staged(job, "w1", signature(DOCUMENT))
+        services.reports.complete_staged(job, "w1", digest(DOCUMENT))
     storage.before_save = None
-    services.reports.complete_staged(job, "w1", signature(DOCUMENT))
+    services.reports.complete_staged(job, "w1", digest(DOCUMENT))
     assert stored(storage, job) == DOCUMENT
 
 
@@ -200,9 +200,9 @@ def test_a_folder_that_somebody_deleted_is_made_again(
     put(services, job, DOCUMENT)
     shutil.rmtree(settings.data_dir / STAGING_FOLDER)
     with pytest.raises(ResultsIncomplete):
-        services.reports.complete_staged(job, "w1", signature(DOCUMENT))
+        services.reports.complete_staged(job, "w1", digest(DOCUMENT))
     put(services, job, DOCUMENT)
-    services.reports.complete_staged(job, "w1", signature(DOCUMENT))
+    services.reports.complete_staged(job, "w1", digest(DOCUMENT))
     assert stored(storage, job) == DOCUMENT
 
 
@@ -212,8 +212,8 @@ def test_results_that_were_stored_before_their_job_could_be_ended_are_not_reques
     job = running(services)
     storage.save_file(io.BytesIO(DOCUMENT), results_key(job))
     with pytest.raises(ResultsIncomplete):
-        services.reports.complete_staged(job, "w1", signature(OTHER_DOCUMENT))
-    services.reports.complete_staged(job, "w1", signature(DOCUMENT))
+        services.reports.complete_staged(job, "w1", digest(OTHER_DOCUMENT))
+    services.reports.complete_staged(job, "w1", digest(DOCUMENT))
     assert status(services, job) is JobStatus.completed
     assert stored(storage, job) == DOCUMENT
 
@@ -287,7 +287,7 @@ def test_results_of_a_lost_worker_are_kept_no_longer_than_it_may_be_away(
     services.dispatch.drop_abandoned_results()
     assert [path.stem for path in staged_files(settings)] == [str(working)]
     put(services, lost, DOCUMENT)
-    services.reports.complete_staged(lost, "w1", signature(DOCUMENT))
+    services.reports.complete_staged(lost, "w1", digest(DOCUMENT))
 
 
 def test_results_leave_the_database_half_of_the_disk_floor(
