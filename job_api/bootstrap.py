@@ -33,12 +33,15 @@ from job_api.services.submission import SubmissionService
 from job_api.settings import ApiSettings
 from job_api.slow_readers import SlowReaders
 from job_api.storage.base import StorageService
+from job_api.storage.keys import JOBS_FOLDER
 from job_api.storage.local_storage import LocalStorage
 from job_api.storage.results_staging import ResultsStaging
 from shared.process.clock import Clock, monotonic_clock
 
 STAGING_FOLDER = "staging"
 """The folder in the data folder where results arrive."""
+JOB_FOLDERS = (JOBS_FOLDER, STAGING_FOLDER)
+"""The folders in the data folder in which something is written for every job."""
 RESULTS_FLOOR = 2
 """Of the disk floor, at which no video is accepted any more, the accepted jobs' results may take all but a half: the
 database needs some."""
