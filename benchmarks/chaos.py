@@ -45,7 +45,7 @@ import grpc
 from benchmarks.chaos_clients import Client, Promise, Truth, truths
 from benchmarks.chaos_links import Link
 from benchmarks.chaos_processes import BrokenPromise, Victim, faults
-from benchmarks.cheap_worker import LARGE_PIPELINE, PIPELINE, build_cheap_runner
+from benchmarks.cheap_pipelines import LARGE_PIPELINE, PIPELINE, build_cheap_runner
 from benchmarks.growth import make_video
 from benchmarks.measuring import command_line, save
 from benchmarks.small_videos import OUTSIDE, small_videos

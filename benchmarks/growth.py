@@ -14,7 +14,7 @@ import numpy as np
 import psutil
 
 from benchmarks.api_server import MIB, serving
-from benchmarks.cheap_worker import PIPELINE
+from benchmarks.cheap_pipelines import PIPELINE
 from benchmarks.measuring import Rows, command_line, machine, peak_bytes, save, show_table
 from job_client import JobClient, JobStatus
 from tests.support.processes import ready

@@ -33,12 +33,15 @@ from job_api.services.submission import SubmissionService
 from job_api.settings import ApiSettings
 from job_api.slow_readers import SlowReaders
 from job_api.storage.base import StorageService
+from job_api.storage.keys import JOBS_FOLDER
 from job_api.storage.local_storage import LocalStorage
 from job_api.storage.results_staging import ResultsStaging
 from shared.process.clock import Clock, monotonic_clock
 
 STAGING_FOLDER = "staging"
 """The folder in the data folder where results arrive."""
+JOB_FOLDERS = (JOBS_FOLDER, STAGING_FOLDER)
+"""The folders in the data folder in which something is written for every job."""
 RESULTS_FLOOR = 2
 """Videos are refused when less than `min_free_bytes` is free on the disk, results when less than that divided by this
 is: accepted jobs can still be completed, and the database has room."""

@@ -5,6 +5,7 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -49,10 +50,16 @@ class DataFolderUnusable(Exception):
 
 
 class DataFolder:
-    """A folder that only this process uses once it is locked."""
+    """A folder that only this process uses once it is locked.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: The folder.
+        folders: The names of those in it that have to be writable too: each may be a mount of its own.
+    """
+
+    def __init__(self, path: Path, folders: Iterable[str] = ()) -> None:
         self._path = path.resolve()
+        self._folders = [self._path / name for name in folders]
         self._lock_file = self._path / LOCK_NAME
         self._lock = FileLock(self._lock_file)
         self._locked: os.stat_result | None = None
@@ -94,8 +101,9 @@ class DataFolder:
         return self._locked is None or is_replaced(self._lock_file, self._locked)
 
     def is_writable(self) -> bool:
-        """Return whether files can be made in the folder."""
-        return os.access(self._path, os.W_OK | os.X_OK)
+        """Return whether files can be made in the folder, and in those of its folders that are there."""
+        folders = [self._path, *(folder for folder in self._folders if folder.exists())]
+        return all(os.access(folder, os.W_OK | os.X_OK) for folder in folders)
 
     def _wait(self, stopping: threading.Event) -> bool:
         deadline: float | None = None

@@ -33,7 +33,7 @@ DATABASE_INVALID = "FATAL Error"
 """How DuckDB's message begins once it has declared its database invalid: it refuses all until it is opened again."""
 
 
-def disk_error(error: Exception) -> ApiError | None:
+def disk_error(error: BaseException) -> ApiError | None:
     """Return the error that answers one of the system or of the database's driver; None for any other.
 
     The driver has no numbers: its message holds the system's own text.

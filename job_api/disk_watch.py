@@ -8,7 +8,7 @@ from job_api.core.database import Database
 from job_api.data_folder import DataFolder
 
 INTERVAL_SECONDS = 0.2
-"""How late the server may notice that its folder is gone or read-only; a look is two system calls, and a write where
+"""How late the server may notice that its folder is gone or read-only; a look is a few system calls, and a write where
 the disk refused the last one."""
 LAST_LOOK_SECONDS = 1.0
 """How long a stop waits for a look that is under way."""

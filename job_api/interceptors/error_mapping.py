@@ -75,7 +75,7 @@ class ErrorMappingInterceptor(grpc.ServerInterceptor):
                 if request is _MALFORMED:
                     raise MalformedRequest
                 return handler.unary_unary(request, context)
-            except Exception as error:  # noqa: BLE001 (every error is answered)
+            except BaseException as error:  # noqa: BLE001 (every error is answered, also the SystemExit of a plugin)
                 status = answer_to(error)
             context.abort_with_status(status)
             raise AssertionError("abort_with_status always raises")
@@ -106,13 +106,13 @@ def _or_serialized(serialize: Callable[[Any], bytes] | None) -> Callable[[Any], 
     return lambda answer: answer if isinstance(answer, bytes) else serialize(answer)
 
 
-def answer_to(error: Exception) -> grpc.Status:
+def answer_to(error: BaseException) -> grpc.Status:
     """Return what gRPC answers a call with that ended with an error: code, message and trailers."""
     answer: grpc.Status = rpc_status.to_status(status_of(error))
     return answer
 
 
-def status_of(error: Exception) -> status_pb2.Status:
+def status_of(error: BaseException) -> status_pb2.Status:
     """Return the status that answers an error: code, message and details.
 
     An unexpected error is logged with a reference; the caller gets the reference and nothing else.

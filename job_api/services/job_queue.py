@@ -126,7 +126,7 @@ class JobQueue:
     def _put(self, job_id: UUID) -> bool:
         try:
             self._queue.enqueue(str(job_id))
-        except Exception:
+        except BaseException:  # SystemExit too, which a plugin may raise
             self._not_enqueued.add(job_id)
             logger.exception("job not enqueued, trying again", extra={"job_id": str(job_id)})
             return False

@@ -9,7 +9,7 @@ from PIL import ImageColor, ImageDraw
 
 from job_client.media.fonts import PACKAGED_FONTS, FontFile, load_font, suitable_font
 from job_client.media.placement import Placement
-from shared.process.shown_text import drawn_text
+from shared.process.shown_text import terminal_text
 from shared.results import Box, one_line
 from shared.video.frame import Image
 
@@ -71,7 +71,7 @@ class Labels:
         return self._cached_tile(text[:MAX_CHARACTERS], color)
 
     def _draw_tile(self, text: str, color: int) -> Image:
-        text = drawn_text(one_line(text))  # PIL measures no text of several lines
+        text = terminal_text(one_line(text))  # PIL measures no text of several lines
         font = self._font(suitable_font(text, self._fonts))
         ground, padding = PALETTE[color], max(2, self._font_pixels // 5)
         left, top, right, bottom = map(round, font.getbbox(text))

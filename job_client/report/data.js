@@ -83,7 +83,7 @@ function lastNotAfter(numbers, limit) {
   return low;
 }
 
-// Returns a text with its bidirectional marks escaped, as `drawn_text` of the client does.
+// Returns a text with its bidirectional marks escaped, as the client escapes them.
 const drawnText = (text) => text.replace(/\p{Bidi_Control}/gu, (mark) => `\\u${mark.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
 // Returns a row for each label, text and code: what was left out as noise has rows of its own.

@@ -67,7 +67,7 @@ function list() {
 const listedEvents = () => listed.flatMap((row) => row.spans).sort((one, other) => one[at.start_ms] - other[at.start_ms]);
 
 // A cell that begins like a formula would be run by a spreadsheet, so it begins with an apostrophe.
-const harmless = (value) => (typeof value === "string" && /^[=+\-@\t\r]/.test(value) ? `'${value}` : value ?? "");
+const harmless = (value) => (typeof value === "string" && /^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/.test(value) ? `'${value}` : value ?? "");
 const cell = (value) => (/[",\r\n]/.test(harmless(value)) ? `"${String(harmless(value)).replaceAll('"', '""')}"` : harmless(value));
 
 function csv() {

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from job_client.job import JobInfo
 from job_client.report.data import page_data
 from job_client.timeline import Timeline
-from shared.process.shown_text import drawn_text
+from shared.process.shown_text import terminal_text
 from shared.results import FrameResult
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def render_report(videos: Iterable[ReportedVideo]) -> str:
 def _video(video: ReportedVideo) -> dict[str, Any]:
     timeline = video.timeline
     return {
-        "name": drawn_text(video.name),
+        "name": terminal_text(video.name),
         "job": video.job.job_id,
         "pipeline": video.job.pipeline_id,
         "submitted": f"{video.job.created_at:%Y-%m-%d %H:%M:%S} UTC",
@@ -79,11 +80,16 @@ def _environment() -> "jinja2.Environment":
 
     loader = jinja2.PackageLoader("job_client.report", package_path="")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, loader=loader)
+    environment.policies["json.dumps_function"] = _harmless_json
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "sort_keys": False}
     environment.globals["source"] = lambda *names: "".join(loader.get_source(environment, name)[0] for name in names)
     environment.globals["scripts"] = SCRIPTS
     environment.filters["csp_hash"] = _csp_hash
     return environment
+
+
+def _harmless_json(value: object, **options: Any) -> str:
+    return terminal_text(json.dumps(value, **options))
 
 
 def _csp_hash(content: str) -> str:

@@ -13,7 +13,7 @@ from job_worker.isolation import kernel, landlock, seccomp
 logger = logging.getLogger(__name__)
 
 MAX_FILE_BYTES = 16 << 30
-"""Largest file that it may write: far above any results, for it counts for a log on standard error too."""
+"""Largest file that it may write: far above any results."""
 
 SYSTEM_PATHS = (
     *("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/nix/store", "/gnu/store"),

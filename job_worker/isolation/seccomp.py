@@ -50,6 +50,13 @@ _WITHOUT_EFFECT = {
 that copy or cache files make them, and need them for nothing."""
 _WITHOUT_EFFECT_EVERYWHERE = (452, 463, 466)
 """fchmodat2, setxattrat, removexattrat."""
+_WATCHING = {
+    # inotify_init, inotify_add_watch, inotify_init1
+    "x86_64": (253, 254, 294),
+    # inotify_init1, inotify_add_watch
+    "aarch64": (26, 27),
+}
+"""They say when files are used that may not be opened."""
 _LIMITING = {"x86_64": 302, "aarch64": 261}
 """prlimit64, which sets limits of other processes too: one of no time ends them."""
 _PINNING = {"x86_64": 203, "aarch64": 122}
@@ -106,7 +113,7 @@ def forbid_network() -> None:
         OSError: The kernel refuses.
     """
     machine = platform.machine()
-    tables = (_FORBIDDEN, _SHARED_BY_USER, _OTHER_VIEWS, _PRIORITIES)
+    tables = (_FORBIDDEN, _SHARED_BY_USER, _OTHER_VIEWS, _PRIORITIES, _WATCHING)
     forbidden = [number for table in tables for number in table[machine]]
     forbidden += [*_FORBIDDEN_EVERYWHERE, *_OTHER_VIEWS_EVERYWHERE]
     without_effect = (*_WITHOUT_EFFECT[machine], *_WITHOUT_EFFECT_EVERYWHERE)

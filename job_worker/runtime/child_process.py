@@ -12,6 +12,7 @@ import os
 import pickle
 import signal
 import struct
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -67,6 +68,9 @@ MAX_MESSAGE_BYTES = 64 << 10
 """A message is cut here: far above what a person reads, far below what the parent would feel."""
 MESSAGE_SECONDS = 10.0
 """How long a message may take from its first byte to its last, which a hostile child may keep back."""
+LAST_LINES_SECONDS = 1.0
+"""How long the last lines of a child are waited for: a program that it started may still have the pipe."""
+STANDARD_ERROR = 2
 _NONSENSE = "the analysis crashed: its process sent a message that makes no sense"
 _CUT_OFF = "the analysis crashed: its process sent a message that is cut off"
 _PR_SET_PDEATHSIG = 1
@@ -97,11 +101,15 @@ class _Child:
         self._check_seconds = check_seconds
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
-        arguments = (theirs, isolation, pickle.dumps(build))
+        printed, log = context.Pipe(duplex=False)
+        arguments = (theirs, log, isolation, pickle.dumps(build))
         self._process = context.Process(target=enter, args=arguments, name="pipelines", daemon=True)
         self._process.start()
         self._memory = psutil.Process(self._process.pid)
         theirs.close()
+        log.close()
+        self._printer = threading.Thread(target=_print, args=(printed,), name="child-output", daemon=True)
+        self._printer.start()
 
     @property
     def is_alive(self) -> bool:
@@ -183,6 +191,7 @@ class _Child:
             )
         self._process.close()
         self._connection.close()
+        self._printer.join(LAST_LINES_SECONDS)
 
     def _check_memory(self) -> None:
         with suppress(psutil.NoSuchProcess):  # it has ended: the next read of the pipe says so
@@ -198,6 +207,14 @@ class _Child:
             hint = ", most likely out of memory" if code == -signal.SIGKILL else ""
             return f"the analysis crashed: its process was ended by {_signal_name(-code)}{hint}"
         return f"the analysis crashed: its process ended with exit code {code}"
+
+
+def _print(printed: Connection) -> None:
+    """Print what an isolated child prints, line by line, until the end of the child."""
+    with printed, open(printed.fileno(), "rb", closefd=False) as lines:
+        while line := lines.readline(MAX_MESSAGE_BYTES):
+            with suppress(OSError):  # nobody may read it
+                os.write(STANDARD_ERROR, line)
 
 
 def _signal_name(number: int) -> str:

@@ -13,11 +13,12 @@ from multiprocessing.connection import Connection
 from job_worker.isolation.isolation import Isolation
 
 
-def enter(connection: Connection, isolation: Isolation | None, build: bytes) -> None:
+def enter(connection: Connection, log: Connection, isolation: Isolation | None, build: bytes) -> None:
     """Give up what the child does not need, then do its work.
 
     Args:
         connection: To the parent, see `job_worker.runtime.child_process.serve`.
+        log: To the parent too, for what an isolated child prints.
         isolation: What the child may still use; None for all that its user may.
         build: The pickled callable that loads the models.
     """
@@ -25,7 +26,9 @@ def enter(connection: Connection, isolation: Isolation | None, build: bytes) -> 
         if isolation:
             os.setsid()  # without a terminal, into which it could type commands for others
             _leave_resource_tracker()
+            _print_into(log)
             isolation.apply()
+        log.close()
     except OSError as error:
         from job_worker.runtime.child_process import send
 
@@ -35,6 +38,12 @@ def enter(connection: Connection, isolation: Isolation | None, build: bytes) -> 
 
     on_loaded = isolation.close_after_loading if isolation else None
     serve(connection, pickle.loads(build), on_loaded)  # noqa: S301 (it comes from the parent)
+
+
+def _print_into(log: Connection) -> None:
+    """Put a pipe in the place of the parent's own output, which may be a file that could be emptied or overwritten."""
+    for descriptor in (1, 2):
+        os.dup2(log.fileno(), descriptor)
 
 
 def _leave_resource_tracker() -> None:

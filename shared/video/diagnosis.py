@@ -18,7 +18,7 @@ MIN_FRAME_BYTES = 8
 MANY_FRAMES = 100_000
 """An hour of video; fewer frames end in bounded time, whatever their size."""
 EMPTY_FRAMES = (
-    f"its index is false: it lists more than {MANY_FRAMES:,} frames of less than {MIN_FRAME_BYTES} bytes on average"
+    f"the file is false: it holds more than {MANY_FRAMES:,} frames of less than {MIN_FRAME_BYTES} bytes on average"
 )
 
 _ENCRYPTED_FORMATS = {"encv", "drmi"}
@@ -79,6 +79,11 @@ class Outline:
     def is_encrypted(self) -> bool:
         """Whether its first video track is encrypted."""
         return any(not _ENCRYPTED_FORMATS.isdisjoint(track.formats) for track in self.video_tracks[:1])
+
+    @property
+    def has_av1(self) -> bool:
+        """Whether one of its tracks is AV1; a demuxer ignores the case of the code."""
+        return any(code.lower() == "av01" for track in self.tracks for code in track.formats)
 
     @property
     def lists_too_much(self) -> bool:

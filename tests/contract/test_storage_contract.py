@@ -138,6 +138,28 @@ def test_a_save_is_synced_before_it_is_renamed_and_its_folder_after(
     assert files_under(root) == [KEY]
 
 
+ADOPT = f"""
+import sys, pathlib
+from job_api.storage.local_storage import LocalStorage
+LocalStorage(pathlib.Path(sys.argv[1])).adopt_file(pathlib.Path(sys.argv[2]), {KEY!r})
+"""
+
+
+@pytest.mark.parametrize(
+    ("unsynced", "kept"), [("arrived\n", b"old"), (f"{JOBS_FOLDER}\n", b"new")], ids=["the file", "the folder"]
+)
+def test_a_file_that_is_adopted_is_synced_before_it_is_renamed_and_its_folder_after(
+    local: LocalStorage, root: Path, faults: Faults, tmp_path: Path, unsynced: str, kept: bytes
+) -> None:
+    save(local, KEY, b"old")
+    (tmp_path / "arrived").write_bytes(b"new")
+    faults.begin("sync", errno.EIO, unsynced)
+    command = [sys.executable, "-c", ADOPT, root, tmp_path / "arrived"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert os.strerror(errno.EIO) in done.stderr
+    assert load(local, KEY) == kept
+
+
 def test_only_what_an_unfinished_save_left_is_deleted(local: LocalStorage, root: Path) -> None:
     save(local, KEY, b"whole")
     folder = root / JOBS_FOLDER

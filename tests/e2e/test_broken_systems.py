@@ -127,6 +127,7 @@ class TestStops:
             with ready(tmp_path / "log", "(job dequeued)", "benchmarks.cheap_worker", *flags) as worker:
                 worker.send(signal.SIGTERM)
                 assert worker.exit_code(45) == ExitCode.OK
+                assert "started too early" not in worker.text
             deaf.stop(None)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.chaos_clients import Truth, truths
-from benchmarks.cheap_worker import PIPELINE, build_cheap_runner
+from benchmarks.cheap_pipelines import PIPELINE, build_cheap_runner
 from benchmarks.growth import make_video
 from job_client import JobClient, JobStatus
 from job_worker.runtime.api_client import INLINE_BYTES

@@ -12,6 +12,7 @@ from job_client import JobClient
 from job_worker.errors import JobCannotBeDone
 from shared.process.exit_codes import ExitCode
 from tests.conftest import TINY_MP4
+from tests.support.clips import empty_results
 from tests.support.found import frame
 from tests.support.processes import environment
 from tests.support.samples import HARMFUL, results_document
@@ -86,6 +87,15 @@ def test_the_name_of_a_file_is_shown_escaped(address: str, video: Path, complete
     assert SHOWN in shown_harmlessly("submit", video, "--wait", "--address", address)
     assert SHOWN in shown_harmlessly("results", completed, "--out", f"{video}.csv", "--address", address)
     shown_harmlessly("results", completed, "--out", video, "--address", address)  # it ends in no known format
+
+
+def test_a_page_on_a_terminal_is_harmless(address: str, client: JobClient, video: Path) -> None:
+    found = frame(0, {HOSTILE: 0.5}, {HOSTILE: 0.99})["result"]
+    frames = [{**empty, "result": found | empty["result"]} for empty in empty_results(TINY_MP4)]
+    with working(address, FakeRunner(lambda *_: results_document(frames))):
+        job = client.submit(TINY_MP4, "ocr").wait(20).job_id
+    shown = shown_harmlessly("report", job, "--video", video, "-o", "-", "--address", address)
+    assert f"<title>{SHOWN}.mp4: Foregsyte report</title>" in shown
 
 
 def test_the_name_of_a_file_is_not_shown_as_emoji(address: str, tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ class _HookedJobs(JobRepository):
         return super().move(job_id, before, after, **columns)
 
 
-def raises(error: Exception) -> Callable[..., None]:
+def raises(error: BaseException) -> Callable[..., None]:
     """Return a callable that raises the error, whatever it is called with."""
 
     def fail(*_: object, **__: object) -> None:

@@ -5,6 +5,7 @@ It is pickled into the child, so it stands in a module of its own.
 
 import ctypes
 import errno
+import fcntl
 import json
 import os
 import pickle
@@ -14,6 +15,7 @@ import struct
 import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
@@ -158,6 +160,17 @@ def _send_to_parent(_libc: Any, content: str) -> int:
     return 0
 
 
+def _find_second_pipe(_libc: Any, _argument: None) -> int:
+    """Return 0 where it can write to another pipe than its output and the one whose end tells the parent of its end."""
+    pipes = 0
+    for descriptor in (int(path.name) for path in Path("/proc/self/fd").iterdir()):
+        with suppress(OSError):
+            is_pipe = stat.S_ISFIFO(os.fstat(descriptor).st_mode)
+            pipes += is_pipe and descriptor > 2 and bool(fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_WRONLY)
+    ctypes.set_errno(errno.EBADF)
+    return 0 if pipes > 1 else -1
+
+
 _ATTEMPTS: dict[str, Callable[[Any, Any], int]] = {
     "connect": _connect,
     "connect to a path": _connect_to_path,
@@ -192,6 +205,11 @@ _ATTEMPTS: dict[str, Callable[[Any, Any], int]] = {
     "share the terminal": lambda libc, _: _same_session(libc),
     "use io_uring": lambda libc, _: int(libc.syscall(_IO_URING_SETUP, 1, ctypes.create_string_buffer(120))),
     "send to the parent": _send_to_parent,
+    "print": lambda libc, text: int(libc.write(2, text.encode(), len(text))),
+    "empty the log": lambda libc, descriptor: int(libc.ftruncate(descriptor, ctypes.c_long(0))),
+    "overwrite the log": lambda libc, descriptor: int(libc.pwrite(descriptor, b"x", 1, ctypes.c_long(0))),
+    "watch": lambda libc, path: int(libc.inotify_add_watch(libc.inotify_init1(0), path.encode(), 0x20)),
+    "find a second pipe": _find_second_pipe,
 }
 
 

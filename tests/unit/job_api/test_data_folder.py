@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from filelock import SoftFileLock
 
-from job_api.bootstrap import STAGING_FOLDER, build_services
+from job_api.bootstrap import JOB_FOLDERS, STAGING_FOLDER, build_services
 from job_api.core.database import Database, DatabaseUnavailable
 from job_api.data_folder import LOCK_NAME, DataFolder, DataFolderHeld, DataFolderUnusable
 from job_api.disk_watch import DiskWatch
@@ -117,6 +117,17 @@ def test_a_folder_that_was_deleted_is_gone_also_where_another_has_its_place(
         (tmp_path / "data").mkdir()
         (tmp_path / "data" / LOCK_NAME).touch()
     assert folder.is_gone()
+
+
+@pytest.mark.parametrize("name", JOB_FOLDERS)
+def test_a_folder_is_writable_where_those_for_jobs_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    folder, read_only, access = DataFolder(tmp_path, JOB_FOLDERS), tmp_path / name, os.access
+    monkeypatch.setattr("os.access", lambda path, mode: path != read_only and access(path, mode))
+    assert folder.is_writable()
+    read_only.mkdir()
+    assert not folder.is_writable()
 
 
 class Health:

@@ -421,12 +421,13 @@ class TestLeases:
             services.dispatch.release(job, "w1")
         assert waiting.result(10) == job
 
+    @pytest.mark.parametrize("error", [RuntimeError("the queue is away"), SystemExit()])
     @pytest.mark.parametrize("how", ["expired", "released", "answer lost"])
     def test_a_job_that_the_queue_refuses_to_take_back_is_requeued_later(
-        self, services: Services, queue: RecordingQueue, clock: FakeClock, how: str
+        self, services: Services, queue: RecordingQueue, clock: FakeClock, how: str, error: BaseException
     ) -> None:
         job = submit(services) if how == "answer lost" else running(services)
-        queue.before_enqueue = raises(RuntimeError("the queue is away"))
+        queue.before_enqueue = raises(error)
         if how == "expired":
             clock.advance(LEASE_SECONDS)
             services.dispatch.expire_leases()

@@ -204,6 +204,16 @@ def test_a_raised_error_aborts_with_its_status() -> None:
     assert context.status.code is grpc.StatusCode.NOT_FOUND
 
 
+def test_a_plugin_that_would_end_the_process_is_answered_too() -> None:
+    def leave(_request: object, _context: object) -> None:
+        raise SystemExit
+
+    context = _Context()
+    with pytest.raises(_Aborted):
+        intercepted(OURS, leave, ErrorMappingInterceptor()).unary_unary(None, context)
+    assert context.status.code is grpc.StatusCode.INTERNAL
+
+
 def test_a_stopped_interceptor_refuses_new_calls_and_never_runs_them() -> None:
     interceptor, context, ran = ErrorMappingInterceptor(), _Context(), []
     handler = intercepted(OURS, lambda *_: ran.append(1), interceptor)

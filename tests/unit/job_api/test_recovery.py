@@ -1,5 +1,6 @@
 """Picking up after the last run: on real files, as a restart finds them."""
 
+import io
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from job_api.errors import LeaseLost
 from job_api.settings import ApiSettings
 from job_api.storage.keys import input_key, results_key
 from shared.contract.job_status import JobStatus
-from tests.support.adapters import JobHooks, RecordingQueue
+from tests.support.adapters import HookedStorage, JobHooks, RecordingQueue
 from tests.support.clock import FakeClock
 from tests.support.lives import completed, failed, outcome, rows, running, status, submit, take
 from tests.support.samples import DOCUMENT, OTHER_DOCUMENT, VIDEO
@@ -202,6 +203,16 @@ def test_a_video_whose_row_was_never_written_is_deleted(restart: Restart, folder
     assert len(names(folder)) == 2
     services = restart()
     assert len(names(folder)) == rows(services) == 1
+
+
+def test_the_time_that_a_start_takes_counts_for_no_worker(restart: Restart) -> None:
+    clock, storage = FakeClock(), HookedStorage()
+    running(restart(storage=storage, clock=clock))
+    storage.save_file(io.BytesIO(VIDEO), input_key(uuid4()))
+    storage.before_delete = lambda: clock.advance(LEASE_SECONDS)
+    services = restart(storage=storage, clock=clock)
+    assert clock.now > 1000.0
+    assert services.dispatch.expire_leases() == 0
 
 
 FOREIGN = ["holiday.mp4", "README.md", ".gitkeep", f"{uuid4()}.mov", f"{uuid4()}.mp4.bak", f"{uuid4().hex}----.mp4"]

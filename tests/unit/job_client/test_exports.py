@@ -26,7 +26,7 @@ from job_client.exports.events import events_csv, events_json
 from job_client.exports.parquet import EVENTS, FRAMES, ROWS_IN_GROUP
 from job_client.exports.subtitles import WORD_JOINER, ass, srt, vtt
 from job_client.timeline import CodeSpan, ObjectSpan, TextSpan, Timeline
-from shared.process.shown_text import drawn_text
+from shared.process.shown_text import terminal_text
 from shared.results import FrameResult, read_frame
 from tests.support.found import FRAME_RESULTS, RESULTS, frame, frame_results
 
@@ -117,7 +117,7 @@ def span(text: str, start_ms: float = 0.0, end_ms: float = 40.0, top: float = 30
 
 
 def wide_braces(text: str) -> str:
-    return drawn_text(text).replace("{", "\uff5b").replace("}", "\uff5d")
+    return terminal_text(text).replace("{", "\uff5b").replace("}", "\uff5d")
 
 
 def timeline(*texts: TextSpan, objects: tuple[ObjectSpan, ...] = (), codes: tuple[CodeSpan, ...] = ()) -> Timeline:
@@ -211,7 +211,7 @@ class TestSubtitles:
         assume(not FORGED.search(text))
         head, _, _, times, *lines = vtt(timeline(span(text))).rstrip("\n").split("\n")
         assert (head, times) == ("WEBVTT", "00:00:00.000 --> 00:00:00.040")
-        assert [html.unescape(line) for line in lines] == [drawn_text(text)]
+        assert [html.unescape(line) for line in lines] == [terminal_text(text)]
         assert not set("<>") & set("".join(lines))
 
     @given(LINES)

@@ -32,6 +32,7 @@ from tests.support.escapes import (
     attempt,
 )
 from tests.support.packages import make_package
+from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.unit, pytest.mark.worker, pytest.mark.thorough]
 
@@ -217,6 +218,30 @@ class TestOtherProcesses:
     ) -> None:
         assert error(isolated, work, "share the terminal", None) == "ENOTTY"
         assert error(free, work, "share the terminal", None) == ""
+
+    def test_the_log_of_the_worker_is_added_to_and_not_changed(
+        self, isolated: PipelineRunner, free: PipelineRunner, work: Path, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        for descriptor in (1, 2):
+            assert error(isolated, work, "empty the log", descriptor) == "EINVAL"
+            assert error(isolated, work, "overwrite the log", descriptor) == "ESPIPE"
+        assert error(free, work, "overwrite the log", 2) == ""
+        assert error(isolated, work, "print", "a line of the child\n") == ""
+        printed: list[str] = []
+        eventually(lambda: printed.append(capfd.readouterr().err) or "a line of the child\n" in printed, "the line")
+
+    def test_no_request_is_sent_to_what_frees_shared_memory(
+        self, isolated: PipelineRunner, free: PipelineRunner, work: Path
+    ) -> None:
+        assert error(isolated, work, "find a second pipe", None) == "EBADF"
+        assert error(free, work, "find a second pipe", None) == ""
+
+    @needs_seccomp
+    def test_the_use_of_files_is_not_watched(
+        self, isolated: PipelineRunner, free: PipelineRunner, work: Path, home: Path
+    ) -> None:
+        assert error(isolated, work, "watch", str(home)) == "EPERM"
+        assert error(free, work, "watch", str(home)) == ""
 
     def test_the_modes_of_files_stay_as_they_are(
         self, isolated: PipelineRunner, free: PipelineRunner, work: Path, tmp_path: Path

@@ -3,7 +3,9 @@
 import gc
 import logging
 import os
+import resource
 import struct
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -13,6 +15,7 @@ import av
 import numpy as np
 import pytest
 
+from shared.video import diagnosis
 from shared.video.errors import VideoError
 from shared.video.frame import Frame, Image
 from shared.video.reader import ReaderLimits, VideoReader
@@ -186,6 +189,24 @@ def repeat_packets(
     return target
 
 
+def encode_with_packets(path: Path, codec: str, packets: Iterable[bytes]) -> Path:
+    """One frame of a codec, and then packets of it whose bytes were made by hand."""
+    with av.open(str(path), "w", format="mp4") as output:
+        stream = output.add_stream(codec, rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        frame = av.VideoFrame.from_ndarray(gray(90, 64, 64), format="bgr24")
+        first = [bytes(packet) for packet in [*stream.encode(frame), *stream.encode(None)]]
+        for number, content in enumerate([*first, *packets]):
+            packet = av.Packet(content)
+            packet.stream, packet.pts, packet.dts, packet.time_base = stream, number, number, Fraction(1, 10)
+            output.mux(packet)
+    return path
+
+
+def most_memory_bytes() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
 @pytest.fixture
 def video(tmp_path: Path) -> Path:
     return encode(tmp_path / "video.mp4", (gray(20 * number) for number in range(12)))
@@ -239,6 +260,34 @@ def test_fragments_whose_frames_share_their_bytes_have_few_each(tmp_path: Path) 
     fragment = content[content.index(b"moof") - 4 : content.index(b"mdat", content.index(b"moof")) - 4]
     false.write_bytes(content + 1100 * fragment)  # it states where in the file its frames lie
     assert "more than 100,000 frames of less than 8 bytes" in refusal(false)
+
+
+SHOWN_AGAIN_AV1 = b"\x1a\x01\x88"
+"""An open bitstream unit that shows a frame that was decoded before."""
+SHOWN_AGAIN_VP9 = b"\x88" * 8 + b"\xc7" + bytes([1] * 8) + b"\xc7"
+"""A superframe of eight such frames."""
+
+
+def test_a_packet_may_show_a_few_frames(tmp_path: Path) -> None:
+    few = encode_with_packets(tmp_path / "few.mp4", "libsvtav1", [SHOWN_AGAIN_AV1 * 16])
+    assert len(read(few)) == 17
+
+
+def test_a_packet_of_very_many_frames_is_refused_before_any_memory_is_taken_for_them(tmp_path: Path) -> None:
+    for count in (17, 400_000):
+        false = encode_with_packets(tmp_path / "false.mp4", "libsvtav1", [SHOWN_AGAIN_AV1 * count])
+        before = most_memory_bytes()
+        assert "one of its packets holds more than 16 frames" in refusal(false)
+        assert most_memory_bytes() - before < 100e6
+
+
+def test_frames_count_and_not_packets_where_a_packet_holds_several(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    false = encode_with_packets(tmp_path / "false.mp4", "libvpx-vp9", [SHOWN_AGAIN_VP9] * 126)
+    assert len(read(false)) == 1009
+    monkeypatch.setattr(diagnosis, "MANY_FRAMES", 1000)
+    assert "frames of less than 8 bytes" in refusal(false)
 
 
 @pytest.mark.parametrize("place", ["before the index", "in the index"])
