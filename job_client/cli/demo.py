@@ -77,7 +77,7 @@ def _run(client: JobClient, video: Path, address: str, pipeline: str) -> Job:
     _print(f"Submitted {video.name} to {address}: job {job}")
     if code := report_end(wait_for(job, video.name, timeout=None)):
         raise typer.Exit(code)
-    print_summary(job.results())
+    print_summary(job.iter_results())
     return job
 
 
