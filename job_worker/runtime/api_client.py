@@ -381,7 +381,7 @@ class WorkerApi:
 
         Raises:
             LeaseLost: This worker no longer holds the job.
-            JobCannotBeDone: The message is too long.
+            MessageTooLarge: The message is too long.
             Cancelled: A stop was requested and the server did not answer in time.
             grpc.RpcError: The message is blank.
         """
