@@ -82,5 +82,7 @@ def _serve_until(stopping: threading.Event, settings: ApiSettings, folder: DataF
     if watch.failure:
         logger.critical("the server ends: %s", watch.failure)
         server.stop(FAILED_STOP_SECONDS)
-        end_now(ExitCode.DISK_FAILED)  # nothing can be saved, and closing the database could wait for the disk
+        if not services.database.is_gone() and services.database.is_log_gone():
+            services.close()  # what the log held is in memory: it is merged into the database's file
+        end_now(ExitCode.DISK_FAILED)  # nothing else can be saved, and closing the database could wait for the disk
     return server.stop()

@@ -86,4 +86,6 @@ class DiskWatch:
             return "the data folder was deleted or replaced"
         if self._database.is_gone():
             return "the database was deleted or replaced"
+        if self._database.is_log_gone():
+            return "the log of the database was deleted or replaced"
         return None

@@ -22,8 +22,13 @@ RESULTS_SECONDS = 4 * 3600.0
 connection ends the call sooner, by its keepalive."""
 UNREACHABLE_PATIENCE_SECONDS = 3.0
 """How long a call is tried again while the server cannot be reached, since it was last reached."""
-MAX_CUT_TRIES = 5
-"""How often a call is tried that is cut off when it has gone on for longer than that."""
+PROGRESS_SECONDS = 0.5
+"""A call that is cut off after so long had reached the server: it has carried bytes, of which gRPC says no number."""
+CUT_SECONDS = 300.0
+"""How long a call is tried again that is cut off each time after that: a video that needs longer than the connections
+last never arrives."""
+MIN_CUT_TRIES = 5
+"""How often it is tried again at least, however long each try takes; so often only, where the server itself refuses."""
 BUSY_PATIENCE_SECONDS = 60.0
 """How long a call is tried again while the server is overloaded."""
 _NO_ANSWER = frozenset({grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN})
@@ -70,16 +75,18 @@ def call(
     Raises:
         ServiceError: The server refuses, or cannot be reached.
     """
-    reached_at, cut_tries = clock(), 0
+    began_at = reached_at = clock()
+    cut_tries = 0
 
     def attempt() -> T:
         nonlocal reached_at, cut_tries
-        began_at = clock()
+        tried_at = clock()
         try:
             return method(request, timeout=seconds)
         except grpc.RpcError as error:
             was_connected = "failed to connect" not in description_of(error)
-            if was_connected and clock() - began_at > UNREACHABLE_PATIENCE_SECONDS and cut_tries < MAX_CUT_TRIES:
+            is_early = reason_of(error) is None and clock() - began_at < CUT_SECONDS
+            if was_connected and clock() - tried_at > PROGRESS_SECONDS and (is_early or cut_tries < MIN_CUT_TRIES):
                 reached_at, cut_tries = clock(), cut_tries + 1
             raise
 

@@ -3,6 +3,7 @@
 WorkerError
 ├── ModelLoadError         a model cannot be loaded: the worker does not start
 ├── JobCannotBeDone        the current job cannot be done: it ends `failed` with this message
+│   └── MessageTooLarge    the server takes no message that large: a smaller one may do
 ├── LeaseLost              this worker no longer holds the current job: drop it and go on
 ├── UnsupportedPipeline    this worker does not run the job's pipeline: release it
 ├── HostUnusable           this host cannot do a job now: release it and pause, or fail it in the end
@@ -31,6 +32,10 @@ class ModelLoadError(WorkerError):
 
 class JobCannotBeDone(WorkerError):
     """The current job cannot be done; the message becomes the job's `error_message`."""
+
+
+class MessageTooLarge(JobCannotBeDone):
+    """The server takes no message that large; what it carries may fit into smaller ones."""
 
 
 class LeaseLost(WorkerError):

@@ -10,14 +10,14 @@ import re
 import shutil
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import duckdb
-from sqlalchemy import URL, Engine, ExceptionContext, create_engine, dialects, event, make_url
+from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, dialects, event, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.pool import NullPool
@@ -73,11 +73,25 @@ class Database:
         self.is_refused = threading.Event()
         self._open_connection: Any = None
         self._opened: os.stat_result | None = None
+        self._log: os.stat_result | None = None
+        self._merging = threading.Lock()
+        self._has_commits = False
         event.listen(self.engine, "handle_error", self._note_failure)
+        event.listen(self.engine, "commit", self._note_commit)
+        event.listen(self.sessions, "after_commit", self._note_log)
 
     def _note_failure(self, context: ExceptionContext) -> None:
         if isinstance(context.original_exception, duckdb.FatalException):
             self.failed.set()
+
+    def _note_commit(self, _: Connection) -> None:
+        self._has_commits = True
+
+    def _note_log(self, _: Session) -> None:
+        """Remember the log before the caller of a write has its answer: from then on it must not vanish unnoticed."""
+        if self.file and self._log is None:
+            with self._merging, suppress(OSError):
+                self._log_bytes()
 
     @property
     def file(self) -> Path | None:
@@ -103,10 +117,23 @@ class Database:
             self._open_connection = self.engine.raw_connection()
             self._execute("PRAGMA disable_checkpoint_on_shutdown")
             self._opened = self.file.stat() if self.file else None
+            self._has_commits = self.file is not None and self._log_bytes() > 0
 
     def is_gone(self) -> bool:
         """Return whether the file was deleted, moved or replaced since it was opened."""
         return self.file is not None and self._opened is not None and is_replaced(self.file, self._opened)
+
+    def is_log_gone(self) -> bool:
+        """Return whether DuckDB's log was deleted, moved or replaced since it was begun; its rows are in memory."""
+        if self.file is None or not self._merging.acquire(blocking=False):
+            return False  # while it merges the log, DuckDB itself deletes it
+        try:
+            self._log_bytes()
+            return self._log is not None and is_replaced(self._log_file, self._log)
+        except OSError:
+            return False  # a disk that does not answer may come back
+        finally:
+            self._merging.release()
 
     def try_to_write(self) -> None:
         """Write what is there already, the schema's version: where the disk takes it, `is_refused` ends."""
@@ -129,16 +156,24 @@ class Database:
         except (duckdb.Error, DBAPIError, OSError) as error:
             raise DatabaseUnavailable(_problem(self.file, str(getattr(error, "orig", error)))) from error
 
-    def checkpoint(self, log_bytes: int = CHECKPOINT_BYTES) -> None:
-        """Merge DuckDB's log into the file where the log is that long and the disk has room for it.
+    def checkpoint(self) -> None:
+        """Merge DuckDB's log into the file where the log is long and the disk has room for it.
 
         DuckDB would do so by itself, but it declares the database invalid where the disk is full before the merge has
         ended. Without room the log grows; a write that it has no space for is refused, and that is all.
         """
+        with self._merging:
+            if self.file and self._log_bytes() >= CHECKPOINT_BYTES:
+                self._merge(self.file)
+
+    def _merge(self, file: Path) -> None:
         try:
-            if self.file and self._log_bytes() >= log_bytes and self._has_room(self.file):
+            if self._has_room(file):
+                self._has_commits = False
                 self._execute("CHECKPOINT")
+                self._log = None
         except (OSError, DBAPIError) as error:
+            self._has_commits = True
             if not isinstance(getattr(error, "orig", None), duckdb.TransactionException):  # a reader is under way
                 logger.warning("log of the database not merged", extra={"error": str(getattr(error, "orig", error))})
 
@@ -146,9 +181,18 @@ class Database:
         with self.engine.connect() as connection:
             connection.exec_driver_sql(statement)
 
+    @property
+    def _log_file(self) -> Path:
+        return Path(f"{self.file}.wal")
+
     def _log_bytes(self) -> int:
-        log = Path(f"{self.file}.wal")
-        return log.stat().st_size if log.exists() else 0
+        """Return how long DuckDB's log is, 0 where there is none, and remember which file it is."""
+        try:
+            log = self._log_file.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return 0
+        self._log = self._log or log
+        return log.st_size
 
     def _has_room(self, file: Path) -> bool:
         """Return whether the disk takes all rows a second time, those of the log in whatever form."""
@@ -158,7 +202,9 @@ class Database:
     def close(self) -> None:
         """Close the database, its log merged into the file where there is room."""
         if self._open_connection is not None:
-            self.checkpoint(log_bytes=1)
+            with self._merging:
+                if self.file and self._has_commits:  # the log may be gone: what it held is in memory
+                    self._merge(self.file)
             self._open_connection.close()
             self._open_connection = None
         self.engine.dispose()

@@ -56,13 +56,17 @@ class ErrorMappingInterceptor(grpc.ServerInterceptor):
         self._is_stopping = False
 
     def stop(self) -> None:
-        """Refuse calls from now on with SHUTTING_DOWN; calls under way go on."""
+        """Refuse calls that come from now on with SHUTTING_DOWN; those that came before go on."""
         self._is_stopping = True
 
     def intercept_service(
         self, continuation: Callable[[grpc.HandlerCallDetails], Any], handler_call_details: grpc.HandlerCallDetails
     ) -> Any:
-        """Wrap the handler of an RPC of this project; health and reflection keep theirs."""
+        """Wrap the handler of an RPC of this project; health and reflection keep theirs.
+
+        gRPC asks for it when a call comes, long before all of its request is there.
+        """
+        is_late = self._is_stopping
         handler = continuation(handler_call_details)
         if handler is None or not handler_call_details.method.startswith("/foregsyte."):
             return handler
@@ -70,7 +74,7 @@ class ErrorMappingInterceptor(grpc.ServerInterceptor):
         @wraps(handler.unary_unary)  # with its attributes, of which gRPC reads some
         def answer(request: Message, context: grpc.ServicerContext) -> Any:
             try:
-                if self._is_stopping:
+                if is_late:
                     raise ShuttingDown("the server is stopping; try again")
                 if request is _MALFORMED:
                     raise MalformedRequest

@@ -84,7 +84,7 @@ def _run(client: JobClient, video: Path, address: str, pipeline: str) -> Job:
     job = client.submit(video, pipeline)
     ended = wait_for(job, video.name, None, address)
     if ended.status is JobStatus.completed:
-        print_summary(job.results())
+        print_summary(job.iter_results())
     _print(f"Submitted {video.name} to {address}: job {job}")
     if code := report_end(ended):
         raise typer.Exit(code)

@@ -1,7 +1,8 @@
 """The subcommand `results`: results as a summary, a file or on standard output."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import Annotated
 
@@ -19,7 +20,7 @@ from job_client.cli.options import (
 )
 from job_client.cli.output import console, print_message, wants_tables
 from job_client.cli.signals import ending_on_signals
-from job_client.cli.summary import fields_of, summary_of
+from job_client.cli.summary import FieldCounts, summary_of
 from job_client.cli.videos import reading_video
 from job_client.client import DEFAULT_ADDRESS, JobClient
 from job_client.exports import ExportFormat, export, write
@@ -84,17 +85,19 @@ def results(
         foregsyte results JOB_ID --format coco --video video.mp4 --out coco.json
     """
     wanted = frames_slice(frames)
-    with forgetting_gone(address), JobClient(address, tls_ca_file, timeout) as client:
-        job = job_named(client, job_id)
-        found = job.results()
-    selected = _selected(found, wanted)
     file = out if out != STANDARD_OUTPUT else None
     chosen = _format_of(file, export_format) if file else export_format or ExportFormat.jsonl
-    original = video or original_of(job, address)
-    size = _size_of(original, found, must_fit=bool(video)) if video or chosen in SIZED_FORMATS else None
+    with forgetting_gone(address), JobClient(address, tls_ca_file, timeout) as client:
+        job = job_named(client, job_id)
+        original = video or original_of(job, address)
+        if video or chosen in SIZED_FORMATS:
+            found = job.results()
+            selected, size = _Selection(found, wanted), _size_of(original, found, must_fit=bool(video))
+        else:
+            selected, size = _Selection(job.iter_results(), wanted), None
     if file:
         _write(selected, chosen, size, file, original)
-        print_message(f"Results of {len(selected)} frames written to {file}")
+        print_message(f"Results of {selected.count} frames written to {file}")
     elif chosen.is_binary:
         if sys.stdout.isatty():
             raise typer.BadParameter(f"{chosen} is no text: name a file", param_hint="--out")
@@ -106,19 +109,49 @@ def results(
         print_summary(selected)
 
 
-def print_summary(frames: Sequence[FrameResult]) -> None:
+def print_summary(frames: Iterable[FrameResult]) -> None:
     """Print which objects and which lines of text there are, and when."""
-    for part in (*summary_of(*timeline_and_noise(frames)), *fields_of(frames)):
+    fields = FieldCounts()
+    for part in (*summary_of(*timeline_and_noise(fields.counted(frames))), *fields.tables()):
         console.print(part, highlight=False)
 
 
-def _selected(found: list[FrameResult], wanted: slice) -> list[FrameResult]:
-    counted = f"the video has {len(found)} frames, counted from 0"
-    if found and not found[wanted]:
-        raise typer.BadParameter(counted, param_hint="--frames")
-    if wanted.stop and wanted.stop > len(found):
-        print_message(f"Not all of the frames requested are there: {counted}")
-    return found[wanted]
+class _Selection:
+    """The wanted frames of results, to be read once; the first is read at once, and the others as they are needed.
+
+    Attributes:
+        count: How many of them have been read.
+    """
+
+    def __init__(self, found: Iterable[FrameResult], wanted: slice) -> None:
+        """Read up to the first wanted frame.
+
+        Raises:
+            typer.BadParameter: The video has frames, and none of the wanted ones.
+            ServiceError: As by `Job.results`.
+        """
+        self.count = 0
+        self._passed = 0
+        self._wanted = wanted
+        self._left = islice(self._passing(found), wanted.start, wanted.stop)
+        self._first = list(islice(self._left, 1))
+        if self._passed and not self._first:
+            raise typer.BadParameter(self._length, param_hint="--frames")
+
+    def __iter__(self) -> Iterator[FrameResult]:
+        for self.count, frame in enumerate(chain(self._first, self._left), 1):  # noqa: B020 (counted as they are read)
+            yield frame
+        if self._wanted.stop and self._wanted.stop > self._passed:
+            print_message(f"Not all of the frames requested are there: {self._length}")
+
+    def _passing(self, found: Iterable[FrameResult]) -> Iterator[FrameResult]:
+        for frame in found:
+            self._passed += 1
+            yield frame
+
+    @property
+    def _length(self) -> str:
+        return f"the video has {self._passed} frames, counted from 0"
 
 
 def _format_of(out: Path, chosen: ExportFormat | None) -> ExportFormat:
@@ -147,7 +180,7 @@ def _size_of(video: Path | None, results: Sequence[FrameResult], *, must_fit: bo
 
 
 def _write(
-    frames: Sequence[FrameResult],
+    frames: Iterable[FrameResult],
     export_format: ExportFormat,
     size: tuple[int, int] | None,
     out: Path,

@@ -84,20 +84,29 @@ def code_cell(text: str) -> str:
     return markup_of(text if len(text) <= CODE_CHARS else f"{text[:CODE_CHARS]}… ({len(text)} characters)")
 
 
-def fields_of(frames: Iterable[FrameResult]) -> Iterator[Table]:
-    """Yield a table of the fields that plugins added, where there are any: in how many frames, and one value."""
-    counts: Counter[str] = Counter()
-    values: dict[str, str] = {}
-    for frame in frames:
-        for name, value in frame.custom_fields.items():
-            counts[name] += 1
-            if name not in values:
-                values[name] = bytes(value)[:VALUE_BYTES].decode(errors="ignore")
-    if counts:
-        table = Table("field", "frames", "first value", title="Fields of the pipeline")
-        for name, count in _shown(table, counts.most_common(), "--raw"):
-            table.add_row(markup_of(name), str(count), markup_of(values[name]))
-        yield table
+class FieldCounts:
+    """The fields that plugins added: in how many frames, and one value."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._values: dict[str, str] = {}
+
+    def counted(self, frames: Iterable[FrameResult]) -> Iterator[FrameResult]:
+        """Yield the frames, with their fields counted."""
+        for frame in frames:
+            for name, value in frame.custom_fields.items():
+                self._counts[name] += 1
+                if name not in self._values:
+                    self._values[name] = bytes(value)[:VALUE_BYTES].decode(errors="ignore")
+            yield frame
+
+    def tables(self) -> Iterator[Table]:
+        """Yield a table of them, where there are any."""
+        if self._counts:
+            table = Table("field", "frames", "first value", title="Fields of the pipeline")
+            for name, count in _shown(table, self._counts.most_common(), "--raw"):
+                table.add_row(markup_of(name), str(count), markup_of(self._values[name]))
+            yield table
 
 
 def clock(time_ms: float) -> str:

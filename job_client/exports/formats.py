@@ -1,6 +1,6 @@
 """The formats, and the one place that knows them all."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import BinaryIO
 
@@ -48,7 +48,7 @@ class ExportFormat(StrEnum):
 
 
 def write(
-    results: Sequence[FrameResult], export_format: ExportFormat, file: BinaryIO, size: tuple[int, int] | None = None
+    results: Iterable[FrameResult], export_format: ExportFormat, file: BinaryIO, size: tuple[int, int] | None = None
 ) -> None:
     """Write the results to a file in any format; text is in UTF-8.
 
@@ -73,9 +73,11 @@ def write(
 
 
 def export(
-    results: Sequence[FrameResult], export_format: ExportFormat, size: tuple[int, int] | None = None
+    results: Iterable[FrameResult], export_format: ExportFormat, size: tuple[int, int] | None = None
 ) -> Iterator[str]:
     """Yield the results in a format of text, chunk by chunk; line ends are part of it.
+
+    All formats but `coco` hold no more of the results than the things now in view.
 
     Args:
         results: The results of the frames to write.
@@ -87,17 +89,25 @@ def export(
     """
     match export_format:
         case ExportFormat.json:
-            yield "[" + ",".join(frame.to_json() for frame in results) + "]\n"
+            yield from _json(results)
         case ExportFormat.jsonl:
             yield from (frame.to_json() + "\n" for frame in results)
         case ExportFormat.csv:
             yield from table(results)
         case ExportFormat.coco:
-            yield coco(results, size)
+            yield coco(list(results), size)
         case ExportFormat.parquet | ExportFormat.events_parquet:
             raise ValueError(f"{export_format} is no text")
         case _:
             yield from _of_timeline(timeline_of(results), export_format, size)
+
+
+def _json(results: Iterable[FrameResult]) -> Iterator[str]:
+    lead = "["
+    for frame in results:
+        yield lead + frame.to_json()
+        lead = ","
+    yield "[]\n" if lead == "[" else "]\n"
 
 
 def _of_timeline(timeline: Timeline, export_format: ExportFormat, size: tuple[int, int] | None) -> Iterator[str]:

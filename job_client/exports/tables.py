@@ -29,12 +29,12 @@ def csv_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[
     return map(csv.writer(_Echo()).writerow, chain([columns], harmless))
 
 
-def table(results: Sequence[FrameResult]) -> Iterator[str]:
+def table(results: Iterable[FrameResult]) -> Iterator[str]:
     """Yield the header and the rows."""
     return csv_rows(COLUMNS, _rows(results))
 
 
-def _rows(results: Sequence[FrameResult]) -> Iterator[Sequence[Any]]:
+def _rows(results: Iterable[FrameResult]) -> Iterator[Sequence[Any]]:
     for frame in results:
         begin = (frame.frame_index, frame.timestamp_ms)
         for found in frame.detections:

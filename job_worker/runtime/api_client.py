@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import tenacity
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 
-from job_worker.errors import Cancelled, JobCannotBeDone, LeaseLost
+from job_worker.errors import Cancelled, JobCannotBeDone, LeaseLost, MessageTooLarge
 from job_worker.runtime.chunk_size import ChunkSize
 from job_worker.runtime.heartbeat import RENEWALS_PER_LEASE
 from job_worker.runtime.job_folder import insufficient_space_explained
@@ -39,6 +40,8 @@ TRANSFER_SECONDS = 600.0
 """Deadline of a call that carries a chunk."""
 INLINE_BYTES = 256 << 10
 """Results up to this size are sent with the report itself, which saves two calls."""
+WHOLE_BYTES = 16 << 20
+"""Results up to this size are also tried in one message where no chunk gets through: by default a server takes them."""
 RETRY_PAUSE = RetryPause(first_seconds=0.2, max_seconds=10.0)
 """Long enough for a server that restarts, and far below a lease."""
 LAST_CALLS_SECONDS = 15.0
@@ -50,7 +53,8 @@ CROSSED_CALL_SECONDS = 2.0
 MAX_SENDINGS = 5
 """How often results are sent that the server loses each time."""
 UNIMPLEMENTED_SECONDS = 60.0
-"""How long a call is repeated that the server seems not to know, although it offered it: a proxy answers so too."""
+"""How long a chunk, or the question for an offer, is repeated that the server seems not to know, although it did: a
+proxy answers so too. Then the results are tried in one message, or the last offer is taken."""
 STOP_CHECK_SECONDS = 0.1
 """How soon a waiting call notices that a stop was requested."""
 
@@ -95,7 +99,8 @@ class WorkerApi:
         stop: Its request to stop.
         retry_pause: How long to wait before a call is repeated, in seconds.
         last_calls_seconds: How long the report of a job is still repeated once a stop was requested.
-        unimplemented_seconds: How long a call is repeated that the server seems not to know, although it offered it.
+        unimplemented_seconds: How long a chunk, or the question for an offer, is repeated that the server seems not to
+            know, although it did.
     """
 
     def __init__(
@@ -115,7 +120,7 @@ class WorkerApi:
         self._retry_pause = retry_pause
         self._last_calls_seconds = last_calls_seconds
         self._unimplemented_seconds = unimplemented_seconds
-        self._has_offered = False
+        self._offered: Offer | None = None
         self._renewal_seconds = FIRST_RENEWAL_SECONDS
 
     def __enter__(self) -> Self:
@@ -183,21 +188,28 @@ class WorkerApi:
     def offer_for_job(self) -> Offer | None:
         """Return what the server offers for a job in hand, which a stop does not end; None from an older server.
 
+        One that has offered before is not older: where a proxy says for long that it is, its last offer holds.
+
         Raises:
             Cancelled: A stop was requested and the server did not answer in time.
         """
-        request = pb.ListOfferedPipelinesRequest()
-        method, known = self._stub.ListOfferedPipelines, self._has_offered
-        return self._unless_older(lambda: _offer_of(self._call(method, request, CALL_SECONDS, is_known=known)))
+        last = self._offered
+        seconds = self._unimplemented_seconds if last else 0.0
+
+        def ask() -> Offer:
+            request, method = pb.ListOfferedPipelinesRequest(), self._stub.ListOfferedPipelines
+            return _offer_of(self._call(method, request, CALL_SECONDS, unimplemented_seconds=seconds))
+
+        return self._unless_older(ask) or last
 
     def _unless_older(self, offered: Callable[[], Offer | None]) -> Offer | None:
         try:
             offer = offered()
         except grpc.RpcError as error:
-            if error.code() is not grpc.StatusCode.UNIMPLEMENTED:
+            if not _is_unimplemented(error):
                 raise
-            offer = None
-        self._has_offered = offer is not None
+            return None
+        self._offered = offer or self._offered
         return offer
 
     def download(
@@ -274,17 +286,43 @@ class WorkerApi:
             JobCannotBeDone: The server refuses the results; the message says why.
             Cancelled: `is_cancelled` was true, or a stop was requested and the server did not answer in time.
         """
-        size_bytes = results.stat().st_size
-        if offer and offer.max_chunk_bytes and size_bytes > INLINE_BYTES:
+        size_bytes, max_chunk_bytes = results.stat().st_size, offer.max_chunk_bytes if offer else None
+        if not max_chunk_bytes or size_bytes <= INLINE_BYTES:
+            self._complete_whole(job_id, results, is_cancelled)
+            return
+        while True:
             try:
-                self._complete_in_chunks(job_id, results, size_bytes, offer.max_chunk_bytes, is_cancelled)
+                self._complete_in_chunks(job_id, results, size_bytes, max_chunk_bytes, is_cancelled)
             except grpc.RpcError as error:
-                if error.code() is not grpc.StatusCode.UNIMPLEMENTED:
+                if not _is_unimplemented(error):
                     raise
             else:
                 return
+            if size_bytes <= WHOLE_BYTES and self._has_completed_whole(job_id, results, is_cancelled):
+                return
+
+    def _complete_whole(
+        self,
+        job_id: str,
+        results: Path,
+        is_cancelled: Callable[[], bool],
+        unimplemented_seconds: float = math.inf,
+    ) -> None:
         request = pb.CompleteJobRequest(job_id=job_id, worker_id=self._worker_id, results_json=results.read_bytes())
-        self._call(self._stub.CompleteJob, request, TRANSFER_SECONDS, is_cancelled)
+        method = self._stub.CompleteJob
+        self._call(method, request, TRANSFER_SECONDS, is_cancelled, unimplemented_seconds=unimplemented_seconds)
+
+    def _has_completed_whole(self, job_id: str, results: Path, is_cancelled: Callable[[], bool]) -> bool:
+        """Try once to send the results in one message, as a proxy may let no chunk through; return whether it did."""
+        try:
+            self._complete_whole(job_id, results, is_cancelled, unimplemented_seconds=0.0)
+        except MessageTooLarge:  # for one message, not for a job
+            return False
+        except grpc.RpcError as error:
+            if not _is_unimplemented(error):
+                raise
+            return False
+        return True
 
     def _complete_in_chunks(
         self, job_id: str, results: Path, size_bytes: int, max_chunk_bytes: int, is_cancelled: Callable[[], bool]
@@ -318,7 +356,7 @@ class WorkerApi:
             try:
                 with size.adapted():
                     held_bytes = self._put(job_id, held_bytes, file.read(size.bytes), is_cancelled)
-            except JobCannotBeDone:  # a server that was restarted may take smaller chunks than it said
+            except MessageTooLarge:  # a server that was restarted may take smaller chunks than it said
                 if not size.lower():
                     raise
 
@@ -326,7 +364,13 @@ class WorkerApi:
         """Send one chunk; return how many bytes the server holds, which are fewer where it was restarted."""
         request = pb.PutJobResultsRequest(job_id=job_id, worker_id=self._worker_id, offset=offset, data=data)
         try:
-            return self._call(self._stub.PutJobResults, request, TRANSFER_SECONDS, is_cancelled).size_bytes
+            return self._call(
+                self._stub.PutJobResults,
+                request,
+                TRANSFER_SECONDS,
+                is_cancelled,
+                unimplemented_seconds=self._unimplemented_seconds,
+            ).size_bytes
         except grpc.RpcError as error:
             if reason_of(error) != Reason.INVALID_RANGE:
                 raise
@@ -337,7 +381,7 @@ class WorkerApi:
 
         Raises:
             LeaseLost: This worker no longer holds the job.
-            JobCannotBeDone: The message is too long.
+            MessageTooLarge: The message is too long.
             Cancelled: A stop was requested and the server did not answer in time.
             grpc.RpcError: The message is blank.
         """
@@ -381,7 +425,7 @@ class WorkerApi:
         seconds: float,
         is_cancelled: Callable[[], bool] = lambda: False,
         *,
-        is_known: bool = True,
+        unimplemented_seconds: float = math.inf,
     ) -> T:
         """Repeat a call until the server answers about the job, or the work is cancelled.
 
@@ -390,20 +434,20 @@ class WorkerApi:
             request: With what.
             seconds: The deadline of each call.
             is_cancelled: Polled before every call.
-            is_known: Whether the server certainly knows the call; an older one's UNIMPLEMENTED is final.
+            unimplemented_seconds: When the server's UNIMPLEMENTED is final; never for a call that every server knows.
 
         Raises:
             LeaseLost, JobCannotBeDone: What the server answered about the job.
             Cancelled: `is_cancelled` was true, or a stop was requested and the server did not answer in time.
             grpc.RpcError: Any other refusal.
         """
-        began_at, patience_seconds = time.monotonic(), self._unimplemented_seconds if is_known else 0.0
+        began_at = time.monotonic()
 
         def is_ended() -> bool:
             return is_cancelled() or self._has_no_time_left
 
         def is_unknown(state: tenacity.RetryCallState) -> bool:
-            return _is_unimplemented(state) and time.monotonic() - began_at >= patience_seconds
+            return _is_unimplemented(failure_of(state)) and time.monotonic() - began_at >= unimplemented_seconds
 
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(_is_repeatable),
@@ -471,8 +515,7 @@ def _is_repeatable(error: BaseException) -> bool:
     return reason_of(error) in {Reason.INTERNAL, None}
 
 
-def _is_unimplemented(state: tenacity.RetryCallState) -> bool:
-    error = failure_of(state)
+def _is_unimplemented(error: grpc.RpcError | None) -> bool:
     return error is not None and error.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
@@ -490,11 +533,13 @@ def _raise_if_about_job(error: grpc.RpcError) -> None:
     reason = reason_of(error)
     if reason in _LOST:
         raise LeaseLost(error.details()) from error
-    if reason in {Reason.INPUT_UNREADABLE, Reason.INVALID_RESULTS, Reason.PAYLOAD_TOO_LARGE}:
+    if reason == Reason.PAYLOAD_TOO_LARGE:
+        raise MessageTooLarge(error.details()) from error
+    if reason in {Reason.INPUT_UNREADABLE, Reason.INVALID_RESULTS}:
         raise JobCannotBeDone(error.details()) from error
 
 
 def _raise_if_above_grpc_limit(error: grpc.RpcError) -> None:
-    """Raise `JobCannotBeDone` for what gRPC itself refuses; a busy proxy answers with the same code."""
+    """Raise `MessageTooLarge` for what gRPC itself refuses; a busy proxy answers with the same code."""
     if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and _ABOVE_GRPC_LIMIT in (error.details() or ""):
-        raise JobCannotBeDone("the results are far larger than the server takes") from error
+        raise MessageTooLarge("the results are far larger than the server takes") from error

@@ -14,6 +14,7 @@ from job_worker.errors import (
     HostUnusable,
     JobCannotBeDone,
     LeaseLost,
+    MessageTooLarge,
     ModelLoadError,
     ProcessUnkillable,
     UnsupportedPipeline,
@@ -36,15 +37,21 @@ UNUSABLE_PAUSE_SECONDS = 10.0
 """Pause after a job that this host could not do: another worker may take it, and space may become free."""
 MAX_ERROR_CHARACTERS = 4000
 """An error message is cut here: far below the server's limit, far above what a person reads."""
-SHORT_ERROR_CHARACTERS = 100
-"""It is cut here for a server that refuses it as too long."""
 NO_MESSAGE = "the job failed, and nothing says why"
 """Stands in for a blank error message, which the server refuses."""
+SHORTEST_MESSAGE = "?"
+"""Stands in for one of which no letter fits."""
 
 
 def with_jitter(mean: float) -> float:
     """Return a random pause of half to one and a half times the mean, so that workers do not call together."""
     return mean * random.uniform(0.5, 1.5)  # noqa: S311 (no secret)
+
+
+def _half(message: str) -> str:
+    """Return the beginning of a message, in half of its bytes."""
+    encoded = message.encode(errors="replace")
+    return encoded[: len(encoded) // 2].decode(errors="ignore").strip() or SHORTEST_MESSAGE
 
 
 class Worker:
@@ -202,10 +209,14 @@ class Worker:
 
     def _fail(self, job_id: str, reason: str) -> None:
         message = reason.strip()[:MAX_ERROR_CHARACTERS] or NO_MESSAGE
-        try:
-            self._api.fail(job_id, message)
-        except JobCannotBeDone:  # this server takes shorter ones
-            self._api.fail(job_id, message[:SHORT_ERROR_CHARACTERS])
+        while True:
+            try:
+                self._api.fail(job_id, message)
+                break
+            except MessageTooLarge:  # this server takes shorter ones, and does not say how long they may be
+                if message == SHORTEST_MESSAGE:
+                    raise
+                message = _half(message)
         logger.info("job failed", extra={"job_id": job_id, "error": reason})
 
     def _decline(self, job_id: str, pipeline_id: str) -> None:

@@ -175,6 +175,19 @@ class TestTheFolder:
             must_end_in_time(server, began_at)
             assert "the data folder was deleted" in server.process.text
 
+    def test_a_server_whose_databases_log_is_deleted_says_so_and_ends_and_the_next_has_all_jobs(
+        self, tmp_path: Path
+    ) -> None:
+        with serving(tmp_path / "data") as server:
+            accepted = submit(server)
+            began_at = time.monotonic()
+            (tmp_path / "data" / "foregsyte.duckdb.wal").unlink()
+            eventually(lambda: health(server) == NOT_SERVING, "health to say so")
+            must_end_in_time(server, began_at)
+            assert "the log of the database was deleted" in server.process.text
+        with serving(tmp_path / "data") as server:
+            assert set(server.listed()) == {accepted}
+
     @pytest.mark.corpus
     def test_a_folder_that_is_read_only_for_a_while_is_said_to_be_that(self, faults: Faults, tmp_path: Path) -> None:
         data = tmp_path / "data"

@@ -19,11 +19,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
+from rich.table import Table
 
 from job_api.settings import ApiSettings
 from job_client import JobClient
 from job_client.__main__ import main
-from job_client.cli.summary import CODE_CHARS, ROWS_SHOWN, codes_table, fields_of, summary_of, texts_table
+from job_client.cli.summary import CODE_CHARS, ROWS_SHOWN, FieldCounts, codes_table, summary_of, texts_table
 from job_client.search import History
 from job_client.timeline import timeline_and_noise, timeline_of
 from shared.contract.job_status import JobStatus
@@ -991,23 +992,29 @@ def test_a_table_shows_the_beginning_of_what_a_long_code_says() -> None:
     assert f"│ {'y' * CODE_CHARS} " in shown
 
 
+def fields_of(frames: list[dict[str, Any]]) -> list[Table]:
+    fields = FieldCounts()
+    assert list(fields.counted(frame_results(frames))) == frame_results(frames)
+    return list(fields.tables())
+
+
 def test_the_fields_that_a_plugin_added_are_named_and_counted() -> None:
     frames = [frame(index, {}, {}) for index in range(3)]
     for one in frames[1:]:
         one["result"]["blur"] = {"score": one["frame_index"], "[b]": "x" * 100}
     screen = Console(width=120, record=True, file=io.StringIO())
-    screen.print(*fields_of(frame_results(frames)))
+    screen.print(*fields_of(frames))
     row = next(line for line in screen.export_text().splitlines() if "blur" in line)
     assert [cell.strip() for cell in row.split("│")[1:3]] == ["blur", "2"]
     assert '{"score":1,"[b]":"xxx' in row
-    assert list(fields_of(frame_results(frames[:1]))) == []
+    assert fields_of(frames[:1]) == []
 
 
 def test_the_table_of_fields_says_how_all_of_them_are_shown() -> None:
     one = frame(0, {}, {})
     one["result"] |= {f"field {number}": number for number in range(ROWS_SHOWN + 2)}
     screen = Console(width=120, record=True, file=io.StringIO())
-    screen.print(*fields_of(frame_results([one])))
+    screen.print(*fields_of([one]))
     assert "and 2 more; --raw shows all" in screen.export_text()
 
 

@@ -30,14 +30,16 @@ from job_client import (
     ServiceError,
     Unreachable,
 )
+from job_client.__main__ import main
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceServicer, JobServiceStub
 from shared.contract.job_status import JobStatus
 from shared.pipelines.catalogue import PipelineCatalogue
 from shared.pipelines.profiles import Profile
+from shared.process.exit_codes import ExitCode
 from tests.conftest import TINY_MP4
 from tests.support.found import FRAME_RESULTS, RESULTS, frame
-from tests.support.relay import Relay, client_of
+from tests.support.relay import Relay, address_of, client_of
 from tests.support.running import running_server
 from tests.support.samples import results_document
 from tests.support.waiting import eventually, in_thread
@@ -176,6 +178,24 @@ def test_reading_results_frame_by_frame_takes_less_memory_than_their_json() -> N
         tracemalloc.start()
         try:
             assert sum(1 for _ in client.job(UNKNOWN_JOB).iter_results()) == len(found)
+            _, peak_bytes = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert peak_bytes < len(document)
+
+
+@pytest.mark.parametrize("suffix", ["json", "jsonl", "csv", "events", "srt"])
+def test_a_file_of_results_is_written_in_less_memory_than_their_json_takes(suffix: str, tmp_path: Path) -> None:
+    found = [frame(index, {"car": 0.5}, {"the same": 0.9}) for index in range(1000)]
+    for one in found:
+        one["result"]["note"] = "x" * 4000
+    document = json.dumps(found).encode()
+    with address_of(Answering(results_json_gzip=gzip.compress(document))) as address:
+        call = ["results", UNKNOWN_JOB, "--out", str(tmp_path / f"out.{suffix}"), "--address", address]
+        assert main([*call, "--frames", "0:9"]) == ExitCode.OK  # what is made once is not counted
+        tracemalloc.start()
+        try:
+            assert main(call) == ExitCode.OK
             _, peak_bytes = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()

@@ -24,9 +24,9 @@ from job_api.services.dispatch import DEFAULT_CHUNK_BYTES, DispatchService
 from job_api.services.job_queue import Waiter
 from job_api.settings import ApiSettings
 from job_api.testing.memory_storage import MemoryStorage
-from shared.contract.channel import CHANNEL_OPTIONS
+from shared.contract.channel import CHANNEL_OPTIONS, open_channel
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
-from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import WorkerServiceStub
+from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub, WorkerServiceStub
 from shared.contract.job_status import JobStatus
 from tests.support.adapters import BlockingStorage
 from tests.support.errors import refusal_of
@@ -34,6 +34,7 @@ from tests.support.lives import status
 from tests.support.running import Running
 from tests.support.running import running_server as server_of
 from tests.support.samples import DOCUMENT, LONG_WAIT, VIDEO, results_document, submit_request
+from tests.support.slow_link import slow_link
 from tests.support.waiting import eventually, in_thread, opened_at_the_end
 
 pytestmark = pytest.mark.integration
@@ -407,6 +408,25 @@ class TestStopping:
             stopping.result(20)
             [pending], _ = server.services.queries.page(None, 0, "")
             assert str(pending.job_id) == job_id
+
+    def test_an_upload_under_way_is_accepted_and_one_that_comes_later_is_refused_at_once(
+        self, make_settings: MakeSettings
+    ) -> None:
+        with (
+            running_server(make_settings()) as server,
+            slow_link(server.addresses[0], 1_000_000) as link,
+            open_channel(link.address) as slow,
+        ):
+            upload = JobServiceStub(slow).SubmitJob.future(submit_request(VIDEO + bytes(1_500_000)))
+            eventually(lambda: sum(link.passed.values()) > 100_000, "the upload to begin")
+            begun = threading.Event()
+            server.stop_hook.during_stop = begun.set
+            stopping = in_thread(server.server.stop)
+            assert begun.wait(20)
+            assert refusal_of(lambda: submit(server)).code is grpc.StatusCode.UNAVAILABLE
+            assert not upload.done()
+            assert upload.result(20).job_id
+            assert stopping.result(20)
 
     def test_a_call_that_never_ends_is_waited_for_no_longer_than_was_set(self, make_settings: MakeSettings) -> None:
         storage = BlockingStorage()

@@ -352,6 +352,33 @@ def test_a_proxy_that_knows_no_chunks_gets_the_results_in_one_message(
     assert job.results_as_dicts() == LARGE_RESULTS
 
 
+@pytest.mark.parametrize("away", [{"PutJobResults"}, {"PutJobResults", "CompleteJob"}, {"ListOfferedPipelines"}])
+def test_a_proxy_that_knows_no_call_for_longer_than_a_worker_repeats_it_costs_no_finished_job(
+    start_server: Callable[..., str],
+    make_settings: MakeSettings,
+    make_api: MakeApi,
+    tiny_mp4: bytes,
+    away: set[str],
+) -> None:
+    address = start_server(make_settings(max_inline_results_bytes=1000))
+    back_at = 0.0
+
+    def refuse(rpc: str, _: int) -> None:
+        if rpc in away and time.monotonic() < back_at:
+            raise failed_call(grpc.StatusCode.UNIMPLEMENTED)
+
+    api = make_api(
+        address, interceptor=Interferer(refuse), retry_pause=lambda _: 0.01, unimplemented_seconds=SHORT_LEASE_SECONDS
+    )
+    api.offer()
+    with JobClient(address) as client:
+        job = client.submit(tiny_mp4)
+        dequeued(api)
+        back_at = time.monotonic() + 3 * SHORT_LEASE_SECONDS
+        report_results(api, job.job_id, results_document(LARGE_RESULTS))
+        assert job.results_as_dicts() == LARGE_RESULTS
+
+
 def test_what_a_server_has_offered_once_it_is_believed_to_offer_while_a_proxy_says_otherwise(
     address: str, make_api: MakeApi
 ) -> None:

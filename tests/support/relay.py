@@ -58,12 +58,18 @@ class Relay(JobServiceServicer):
 @contextmanager
 def client_of(servicer: JobServiceServicer, timeout_seconds: float | None = None) -> Iterator[JobClient]:
     """Serve the servicer on a free port and yield a client of it."""
+    with address_of(servicer) as address, JobClient(address, timeout_seconds=timeout_seconds) as client:
+        yield client
+
+
+@contextmanager
+def address_of(servicer: JobServiceServicer) -> Iterator[str]:
+    """Serve the servicer on a free port and yield its address."""
     server = grpc.server(ThreadPoolExecutor(max_workers=2))
     add_JobServiceServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     try:
-        with JobClient(f"127.0.0.1:{port}", timeout_seconds=timeout_seconds) as client:
-            yield client
+        yield f"127.0.0.1:{port}"
     finally:
         server.stop(None).wait()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import grpc
 
-from job_worker.errors import Cancelled, JobCannotBeDone, LeaseLost
+from job_worker.errors import Cancelled, JobCannotBeDone, LeaseLost, MessageTooLarge
 from job_worker.runtime.api_client import Offer, WorkerApi
 from job_worker.runtime.pipeline_runner import Run
 from shared.contract.job_status import JobStatus
@@ -235,7 +235,7 @@ class FakeApi:
         if not error_message.strip():
             raise CallFailed(grpc.StatusCode.INVALID_ARGUMENT, "error_message must say what went wrong")
         if len(error_message.encode()) > self.server.max_error_bytes:
-            raise JobCannotBeDone(f"error_message is longer than the limit of {self.server.max_error_bytes} bytes")
+            raise MessageTooLarge(f"error_message is longer than the limit of {self.server.max_error_bytes} bytes")
         self.server.end(job_id, self._worker_id, JobStatus.failed, error_message)
         self.failed[job_id] = error_message
 

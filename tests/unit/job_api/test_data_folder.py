@@ -16,6 +16,7 @@ from job_api.core.database import Database, DatabaseUnavailable
 from job_api.data_folder import LOCK_NAME, DataFolder, DataFolderHeld, DataFolderUnusable
 from job_api.disk_watch import DiskWatch
 from job_api.settings import ApiSettings
+from shared.contract.job_status import JobStatus
 from tests.support.lives import submit
 from tests.support.waiting import eventually
 
@@ -177,6 +178,45 @@ def test_a_database_that_is_deleted_or_replaced_ends_the_server(
     watch.start()
     assert health.ended.wait(20)
     assert (health.reported, watch.failure) == ([False], "the database was deleted or replaced")
+    database.close()
+
+
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_a_log_of_the_database_that_is_deleted_or_replaced_ends_the_server_and_costs_no_job(
+    make_settings: Callable[..., ApiSettings], folder: DataFolder, tmp_path: Path, is_replaced: bool
+) -> None:
+    settings = make_settings(data_dir=tmp_path / "data", database_url="")
+    services, health = build_services(settings), Health()
+    log = tmp_path / "data" / "foregsyte.duckdb.wal"
+    before = submit(services)
+    log.rename(tmp_path / "moved")
+    if is_replaced:
+        log.write_bytes(b"")
+    after = submit(services)
+    watch = DiskWatch(folder, services.database, health.reported.append, health.ended.set, interval_seconds=0.01)
+    watch.start()
+    assert health.ended.wait(20)
+    assert (health.reported, watch.failure) == ([False], "the log of the database was deleted or replaced")
+    services.close()
+    restarted = build_services(settings)
+    assert {restarted.queries.job(job_id).status for job_id in (before, after)} == {JobStatus.pending}
+    restarted.close()
+
+
+def test_a_log_that_the_server_itself_merges_into_the_file_is_not_gone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("job_api.core.database.CHECKPOINT_BYTES", 1)
+    database, log = Database(f"duckdb:///{tmp_path / 'jobs.duckdb'}"), tmp_path / "jobs.duckdb.wal"
+    database.open()
+    for _ in range(3):
+        with database.engine.begin() as connection:
+            connection.exec_driver_sql("CREATE OR REPLACE TABLE numbers AS SELECT range FROM range(1000)")
+        assert log.exists()
+        assert not database.is_log_gone()
+        database.checkpoint()
+        assert not log.exists()
+        assert not database.is_log_gone()
     database.close()
 
 

@@ -216,12 +216,19 @@ def test_a_plugin_that_would_end_the_process_is_answered_too() -> None:
 
 def test_a_stopped_interceptor_refuses_new_calls_and_never_runs_them() -> None:
     interceptor, context, ran = ErrorMappingInterceptor(), _Context(), []
-    handler = intercepted(OURS, lambda *_: ran.append(1), interceptor)
     interceptor.stop()
+    handler = intercepted(OURS, lambda *_: ran.append(1), interceptor)
     with pytest.raises(_Aborted):
         handler.unary_unary(None, context)
     assert context.status.code is grpc.StatusCode.UNAVAILABLE
     assert not ran
+
+
+def test_a_call_that_came_before_the_stop_is_run_after_it() -> None:
+    interceptor = ErrorMappingInterceptor()
+    handler = intercepted(OURS, lambda *_: "answer", interceptor)
+    interceptor.stop()
+    assert handler.unary_unary(None, _Context()) == "answer"
 
 
 def test_health_and_unknown_methods_are_left_as_they_are() -> None:

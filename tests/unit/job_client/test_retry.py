@@ -21,6 +21,7 @@ RESET = failed_call(grpc.StatusCode.UNKNOWN)
 PROXY = failed_call(grpc.StatusCode.INTERNAL)
 OUR_INTERNAL = failed_call(grpc.StatusCode.INTERNAL, Reason.INTERNAL)
 DISK_LOW = failed_call(grpc.StatusCode.RESOURCE_EXHAUSTED, Reason.DISK_LOW, REQUESTED_SECONDS)
+STORAGE_UNAVAILABLE = failed_call(grpc.StatusCode.UNAVAILABLE, Reason.STORAGE_UNAVAILABLE)
 INVALID = failed_call(grpc.StatusCode.INVALID_ARGUMENT, Reason.INVALID_MP4)
 
 
@@ -93,7 +94,23 @@ def test_a_call_that_is_cut_off_after_a_long_time_is_tried_again_but_not_for_eve
     server = Server(UNAVAILABLE, 10_000, seconds=100.0)
     with pytest.raises(Unreachable):
         server.answer()
-    assert 10_000 - server.left == retry.MAX_CUT_TRIES + 1
+    assert 10_000 - server.left == retry.MIN_CUT_TRIES + 1
+
+
+@pytest.mark.parametrize("seconds", [2.0, 4.0])
+def test_a_call_is_tried_again_for_minutes_that_is_cut_off_each_time_after_it_began(seconds: float) -> None:
+    assert Server(UNAVAILABLE, 20, seconds).answer() == "answer"
+    server = Server(UNAVAILABLE, 10_000, seconds)
+    with pytest.raises(Unreachable):
+        server.answer()
+    assert 0 < server.now - retry.CUT_SECONDS < 4 * seconds
+
+
+def test_a_server_that_refuses_what_has_arrived_is_not_sent_it_for_minutes() -> None:
+    server = Server(STORAGE_UNAVAILABLE, 10_000, seconds=4.0)
+    with pytest.raises(ServiceError):
+        server.answer()
+    assert 10_000 - server.left == retry.MIN_CUT_TRIES + 1
 
 
 @pytest.mark.parametrize(("size_bytes", "least"), [(0, 60), (512 << 20, 900)])

@@ -31,7 +31,7 @@ from job_worker.runtime.worker import (
     IDLE_PAUSE_SECONDS,
     MAX_ERROR_CHARACTERS,
     NO_MESSAGE,
-    SHORT_ERROR_CHARACTERS,
+    SHORTEST_MESSAGE,
     UNUSABLE_PAUSE_SECONDS,
     Worker,
     with_jitter,
@@ -170,10 +170,16 @@ def test_a_long_message_is_cut(make_worker: MakeWorker) -> None:
     assert api.failed == {"job": "é" * MAX_ERROR_CHARACTERS}
 
 
-def test_a_message_that_the_server_refuses_as_too_long_is_cut_further(make_worker: MakeWorker) -> None:
-    api = FakeApi("job", server=FakeServer(max_error_bytes=1000))
-    make_worker(api, FakeRunner(raising(JobCannotBeDone("é" * 100_000)))).run_once()
-    assert api.failed == {"job": "é" * SHORT_ERROR_CHARACTERS}
+@pytest.mark.parametrize("letter", ["x", "é", "日", "🚗"])
+@pytest.mark.parametrize("max_error_bytes", [1, 2, 3, 10, 150, 1000])
+def test_a_message_that_the_server_refuses_as_too_long_is_cut_until_it_fits(
+    make_worker: MakeWorker, letter: str, max_error_bytes: int
+) -> None:
+    api = FakeApi("job", server=FakeServer(max_error_bytes=max_error_bytes))
+    make_worker(api, FakeRunner(raising(JobCannotBeDone(letter * 100_000)))).run_once()
+    message = api.failed["job"]
+    assert message == (letter * len(message) if letter in message else SHORTEST_MESSAGE)
+    assert max_error_bytes // 2 - len(letter.encode()) < len(message.encode()) <= max_error_bytes
 
 
 @pytest.mark.parametrize("blank", ["", " \n"])
