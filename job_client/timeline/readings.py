@@ -62,8 +62,7 @@ def difference(one: str, other: str) -> Difference:
     one, other = "".join(one.split()), "".join(other.split())
     if one == other:
         return Difference.none
-    digits = _digits(one), _digits(other)
-    if all(digits) and digits[0] != digits[1] and _letters(one) == _letters(other):
+    if only_number_differs(one, other):
         return Difference.number
     longest = max(len(one), len(other))
     if abs(len(one) - len(other)) * 3 > longest or longest > MAX_COMPARED_CHARS:
@@ -79,6 +78,12 @@ def difference(one: str, other: str) -> Difference:
     whole = (pairs[number] for number in edits if number not in ends or all(pairs[number]))
     is_misread = is_slight or all(_look(a) == _look(b) for a, b in whole)
     return Difference.misreading if is_misread else Difference.similar
+
+
+def only_number_differs(one: str, other: str) -> bool:
+    """Return whether two texts have the same letters and not the same number."""
+    digits = _digits(one), _digits(other)
+    return all(digits) and digits[0] != digits[1] and _letters(one) == _letters(other)
 
 
 def _changes_number(one: str, other: str) -> bool:

@@ -180,6 +180,11 @@ class _Line:
         if len(self._votes) > MAX_READINGS:
             self._votes = dict(_heaviest(self._votes, MAX_READINGS // 2))
 
+    @property
+    def still_share(self) -> float:
+        """For how much of its time one and the same was read, 0 to 1."""
+        return max(self._votes.values()) / sum(self._votes.values())
+
     def span(self) -> TextSpan | None:
         """Return the line, or None where nothing was taken in."""
         if not (self._sighting and self._votes):
@@ -231,7 +236,7 @@ class TextRuns:
 
     def _end_line(self) -> Iterator[TextSpan]:
         if self._line and (span := self._line.span()):
-            yield from self._revealed.add(span)
+            yield from self._revealed.add(span, self._line.still_share * (span.end_ms - span.start_ms))
 
 
 def _shown(runs: Sequence[_Run], before: str | None) -> list[str]:

@@ -85,6 +85,46 @@ def test_two_subtitles_of_which_one_goes_on_with_the_other_are_two() -> None:
     assert texts_of(shown) == [(parts[0], 0, 24), (parts[1], 25, 49)]
 
 
+@pytest.mark.parametrize("blank", [0, 5, 10])
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ("Stop", "Stop it", "Stop it now"),
+        ("Run", "Run!", "Run! Run!"),
+        ("I love", "I love you", "I love you too"),
+        ("I know", "I know what", "I know what you did."),
+        ("Part I", "Part II", "Part III"),
+        ("10", "100", "1000"),
+        ("$1", "$10", "$100"),
+        ("Score 1", "Score 10", "Score 100", "Score 1000"),
+    ],
+)
+def test_subtitles_that_stand_are_lines_of_their_own_though_each_begins_the_next(
+    parts: Sequence[str], blank: int
+) -> None:
+    read = [each for part in parts for each in [from_the_left(part)] * 30 + [None] * blank]
+    starts = [number * (30 + blank) for number in range(len(parts))]
+    assert texts_of(read) == [(part, at, at + 29) for part, at in zip(parts, starts, strict=True)]
+
+
+def test_a_number_that_grows_fast_is_a_line_for_each_number() -> None:
+    scores = [f"Score {10**power}" for power in range(5)]
+    assert [text for text, *_ in texts_of([from_the_left(score) for score in scores for _ in range(8)])] == scores
+
+
+@pytest.mark.parametrize("blank", [0, 6])
+def test_words_for_a_moment_are_one_line_unless_nothing_was_read_between_them(blank: int) -> None:
+    parts = ["Stop", "Stop it", "Stop it now"]
+    read = [each for part in parts for each in [from_the_left(part)] * 8 + [None] * blank]
+    assert [text for text, *_ in texts_of(read)] == (parts if blank else parts[-1:])
+
+
+def test_text_that_is_typed_with_a_number_and_a_pause_is_one_line() -> None:
+    shown = list(typed("Call 555 1234 today", 3))
+    [(read, first, last)] = texts_of(shown[:30] + shown[29:30] * 40 + shown[30:])
+    assert (read, first, last) == ("Call 555 1234 today", 3, 96)
+
+
 @pytest.mark.parametrize(
     ("text", "following", "together"),
     [
