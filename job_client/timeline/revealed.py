@@ -83,7 +83,7 @@ def joined(text: str, line: str) -> str | None:
     what is in view are cut.
     """
     shared = _shared_chars(text, line) if len(text) + len(line) <= MAX_COMPARED_CHARS else 0
-    if not shared or shared == len(text) == len(line):
+    if not shared:
         return None
     blocks = Levenshtein.opcodes(text[-shared:], line[:shared])
     kept, taken = min(
@@ -91,6 +91,8 @@ def joined(text: str, line: str) -> str | None:
          for at in range(block.src_start, block.src_end + 1)),
         key=lambda place: abs(2 * place[0] - shared),
     )  # fmt: skip
+    if shared == len(text) == len(line) and kept <= taken:
+        return None  # one reading of the other, not shifted
     return text[: len(text) - shared + kept] + line[taken:]
 
 

@@ -30,12 +30,12 @@ def texts_of(lines: Sequence[TextLine | None]) -> list[tuple[str, int, int]]:
     return [(span.text, span.first_frame, span.last_frame) for span in timeline_of(frames).texts]
 
 
-def crawl(text: str, pixels: int) -> Iterator[TextLine | None]:
+def crawl(text: str, pixels: int, width: float = WIDTH) -> Iterator[TextLine | None]:
     """Yield what is read of a text that moves to the left by so many pixels a frame."""
-    for moved in range(0, int(WIDTH + len(text) * CHAR_WIDTH), pixels):
-        at = WIDTH - moved
-        first, last = round(max(0.0, -at) / CHAR_WIDTH), round((WIDTH - at) / CHAR_WIDTH)
-        left, right = max(at, 0.0), min(at + len(text) * CHAR_WIDTH, WIDTH)
+    for moved in range(0, int(width + len(text) * CHAR_WIDTH), pixels):
+        at = width - moved
+        first, last = round(max(0.0, -at) / CHAR_WIDTH), round((width - at) / CHAR_WIDTH)
+        left, right = max(at, 0.0), min(at + len(text) * CHAR_WIDTH, width)
         seen = text[first:last].strip()
         yield line(seen, LEFT + left, LEFT + right) if seen else None
 
@@ -52,6 +52,12 @@ def test_a_crawl_is_one_line_that_says_all_of_it(pixels: int) -> None:
     [(text, first, last)] = texts_of(list(crawl(HEADLINE, pixels)))
     assert text == HEADLINE
     assert last - first > 0.95 * (WIDTH + len(HEADLINE) * CHAR_WIDTH) / pixels
+
+
+@pytest.mark.parametrize("pixels", [3, 5])
+@pytest.mark.parametrize("chars", [30, 40, 60])
+def test_a_crawl_is_one_line_whatever_part_of_it_is_in_view(pixels: int, chars: int) -> None:
+    assert [text for text, *_ in texts_of(list(crawl(HEADLINE, pixels, CHAR_WIDTH * chars)))] == [HEADLINE]
 
 
 def test_a_crawl_that_is_misread_here_and_there_is_one_line() -> None:
@@ -131,6 +137,7 @@ def test_text_that_is_typed_with_a_number_and_a_pause_is_one_line() -> None:
         ("the president of the c", "president of the council", "the president of the council"),
         ("the president of the c", "presldent of the council", "the president of the council"),
         ("the president of the cou", "ident of the council said", "the president of the council said"),
+        ("the president of the counci", "he president of the council", "the president of the council"),
         ("HELLO", "HELLO WORLD", "HELLO WORLD"),
         ("new bridge will open", "open", "new bridge will open"),
         ("in the city of New York", "New York is a large city", None),
