@@ -7,10 +7,11 @@ second tracker follows what is left then, so that the tracks of the first are th
 to frame. Matches are made greedily, the largest overlap first, which is deterministic.
 """
 
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from job_client.timeline.geometry import BoxIndex, Motion, grown, overlap
+from job_client.timeline.geometry import BoxIndex, Motion, grown, middle, overlap
 from job_client.timeline.settings import TimelineSettings
 from job_client.timeline.spans import FrameTime, ObjectSpan, Sighting
 from shared.results import Box, Detection
@@ -112,14 +113,15 @@ class ObjectTracker:
         for number, track in matched.items():
             track.add(time, detections[number])
         weak = []
+        known = _Known(detections[number] for number in matched)
         for number, found in enumerate(detections):
             if number not in matched and found.confidence < self._begin_confidence:
                 weak.append(found)
-            elif number not in matched and _is_new(found, [detections[other] for other in matched]):
+            elif number not in matched and known.lacks(found):
                 matched[number] = self._begin(time, found)
+                known.add(found)
         if self._weak:
-            known = [detections[number] for number in matched]
-            self._weak.add(time, [found for found in weak if _is_new(found, known)])
+            self._weak.add(time, list(filter(known.lacks, weak)))
         return [matched[number].track_id if number in matched else None for number in range(len(detections))]
 
     def finish(self) -> None:
@@ -173,8 +175,24 @@ class ObjectTracker:
         self.ended += [track.span() for track in tracks if track.evidence >= self._settings.min_object_evidence]
 
 
-def _is_new(found: Detection, known: Sequence[Detection]) -> bool:
-    return all(
-        overlap(found.box, other.box) < (DUPLICATE_OVERLAP if other.label == found.label else TWO_LABELS_OVERLAP)
-        for other in known
-    )
+class _Known:
+    """The detections of a frame that are of a track, in the order of their middles."""
+
+    def __init__(self, detections: Iterable[Detection]) -> None:
+        self._detections = sorted(detections, key=_row)
+
+    def add(self, found: Detection) -> None:
+        insort(self._detections, found, key=_row)
+
+    def lacks(self, found: Detection) -> bool:
+        """Return whether none of them is of the same thing; boxes that share half have each other's middle in them."""
+        first = bisect_left(self._detections, found.box[1], key=_row)
+        last = bisect_right(self._detections, found.box[3], key=_row)
+        return all(
+            overlap(found.box, other.box) < (DUPLICATE_OVERLAP if other.label == found.label else TWO_LABELS_OVERLAP)
+            for other in self._detections[first:last]
+        )
+
+
+def _row(found: Detection) -> float:
+    return middle(found.box)

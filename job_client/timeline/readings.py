@@ -26,8 +26,9 @@ class Difference(IntEnum):
 
     Attributes:
         none: They say the same.
-        misreading: In characters that are taken for each other, such as O and 0, in a first or last one that a box
-            may have cut off, or in one of a dozen and more.
+        misreading: In characters that are taken for each other, such as O and 0, or in a first or last one that a box
+            may have cut off.
+        slight: In one of a dozen and more.
         similar: In at most every third character: two readings of one line, or one line and the next like it.
         number: Likewise, and a digit is another one, or only the number differs: mostly something that counts.
         other: In more.
@@ -35,15 +36,20 @@ class Difference(IntEnum):
 
     none = 0
     misreading = 1
-    similar = 2
-    number = 3
-    other = 4
+    slight = 2
+    similar = 3
+    number = 4
+    other = 5
 
 
 _ALIKE = ("0ODQ", "1IL|!JT", "8B", "5S", "2Z", "6GC", "EF")
 """Capitals and digits that look alike; a letter counts as its capital."""
 
 _LOOKS = str.maketrans({char: group[0] for group in _ALIKE for char in group})
+
+
+_UNLIKE_CAPITALS = frozenset("abdefghmnqr")
+"""Small letters that do not look like their capitals: "He" is no part of "She"."""
 
 
 def look_of(text: str) -> str:
@@ -62,23 +68,32 @@ def difference(one: str, other: str) -> Difference:
     one, other = "".join(one.split()), "".join(other.split())
     if one == other:
         return Difference.none
-    digits = _digits(one), _digits(other)
-    if all(digits) and digits[0] != digits[1] and _letters(one) == _letters(other):
+    if only_number_differs(one, other):
         return Difference.number
     longest = max(len(one), len(other))
     if abs(len(one) - len(other)) * 3 > longest or longest > MAX_COMPARED_CHARS:
         return Difference.other
     if Levenshtein.distance(one, other, score_cutoff=longest // 3) * 3 > longest:
         return Difference.other
+    return _difference_of_alike(one, other)
+
+
+def _difference_of_alike(one: str, other: str) -> Difference:
     pairs = aligned(one, other)
     edits = [number for number, (a, b) in enumerate(pairs) if a != b]
     if any(_changes_number(*pairs[number]) for number in edits):
         return Difference.number
-    is_slight = len(edits) == 1 and longest >= LONG_CHARS
     ends = (0, len(pairs) - 1)
     whole = (pairs[number] for number in edits if number not in ends or all(pairs[number]))
-    is_misread = is_slight or all(_look(a) == _look(b) for a, b in whole)
-    return Difference.misreading if is_misread else Difference.similar
+    if all(_look(a) == _look(b) for a, b in whole):
+        return Difference.misreading
+    return Difference.slight if len(edits) == 1 and max(len(one), len(other)) >= LONG_CHARS else Difference.similar
+
+
+def only_number_differs(one: str, other: str) -> bool:
+    """Return whether two texts have the same letters and not the same number."""
+    digits = _digits(one), _digits(other)
+    return all(digits) and digits[0] != digits[1] and _letters(one) == _letters(other)
 
 
 def _changes_number(one: str, other: str) -> bool:
@@ -96,6 +111,8 @@ def _digits(text: str) -> str:
 
 def _look(char: str) -> str:
     """Return what stands for all characters that look like it; punctuation looks like nothing at all."""
+    if char in _UNLIKE_CAPITALS:
+        return char
     return look_of(char) if char.isalnum() else ""
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from rapidfuzz.distance import Levenshtein
 
-from job_client.timeline.readings import MAX_COMPARED_CHARS, Difference, difference
+from job_client.timeline.readings import MAX_COMPARED_CHARS, Difference, difference, only_number_differs
 from job_client.timeline.spans import TextSpan
 
 MIN_PARTS = 3
@@ -21,6 +21,10 @@ shorter."""
 
 MIN_SHARED = 0.6
 """The same as a share of the shorter one."""
+
+STILL_MS = 500.0
+"""For how long a line stands that is one of its own, such as a subtitle that the next one begins with: a text that is
+typed, or comes word by word, grows faster."""
 
 MAX_MISREAD = 0.2
 """How many of the shared characters may differ."""
@@ -37,22 +41,39 @@ class RevealedText:
         self._min_evidence = min_evidence
         self._parts: list[TextSpan] = []
         self._whole: TextSpan | None = None
+        self._still_ms = 0.0
 
-    def add(self, line: TextSpan) -> Iterator[TextSpan]:
-        """Take in the next line; yield those that are known to be over."""
-        text = joined(self._whole.text, line.text) if self._whole else None
+    def add(self, line: TextSpan, still_ms: float) -> Iterator[TextSpan]:
+        """Take in the next line; yield those that are known to be over.
+
+        Args:
+            line: What is read next at the place.
+            still_ms: For how long it was read without a change.
+        """
+        text = self._text_with(line)
         if self._whole is None or text is None:
             yield from self.finish()
             self._whole = line
         else:
             self._whole = _extended(self._whole, line, text)
         self._parts = [*self._parts, line][:MIN_PARTS]
+        self._still_ms = still_ms
 
     def finish(self) -> Iterator[TextSpan]:
         """Yield what is left."""
         ended = [self._whole] if self._whole and len(self._parts) == MIN_PARTS else self._parts
         self._parts, self._whole = [], None
         yield from (line for line in ended if line.evidence >= self._min_evidence)
+
+    def _text_with(self, line: TextSpan) -> str | None:
+        """Return the text together with the next line; None if that is none of its parts."""
+        text = joined(self._whole.text, line.text) if self._whole else None
+        if self._whole is None or text is None or len(self._parts) == MIN_PARTS:
+            return text
+        runs_through = len(text) > max(len(self._whole.text), len(line.text))
+        is_fast = self._still_ms + line.start_ms - self._whole.end_ms < STILL_MS
+        is_counting = only_number_differs(self._whole.text, line.text)
+        return text if runs_through or (is_fast and not is_counting) else None
 
 
 def joined(text: str, line: str) -> str | None:
@@ -62,7 +83,7 @@ def joined(text: str, line: str) -> str | None:
     what is in view are cut.
     """
     shared = _shared_chars(text, line) if len(text) + len(line) <= MAX_COMPARED_CHARS else 0
-    if not shared or shared == len(text) == len(line):
+    if not shared:
         return None
     blocks = Levenshtein.opcodes(text[-shared:], line[:shared])
     kept, taken = min(
@@ -70,6 +91,8 @@ def joined(text: str, line: str) -> str | None:
          for at in range(block.src_start, block.src_end + 1)),
         key=lambda place: abs(2 * place[0] - shared),
     )  # fmt: skip
+    if shared == len(text) == len(line) and kept <= taken:
+        return None  # one reading of the other, not shifted
     return text[: len(text) - shared + kept] + line[taken:]
 
 

@@ -24,8 +24,10 @@ CHANGE_COST = 4.0
 CHANGE_COST_AFTER_GAP = 2.0
 """The same where nothing was read for a while: one line goes, the next one comes."""
 
+STEADY_COST = 8.2
+"""What a reading costs that is as steady as text that is shown: a change and a change back are cheaper."""
 
-CHANGE_COST_WHILE_ZOOMING = 8.0
+CHANGE_COST_WHILE_ZOOMING = 8.4
 """The same while the line grows or shrinks: it is part of the scene, as on a car that comes nearer, and read the better
 the nearer it is. What changes is an overlay, which stays as large as it is."""
 
@@ -40,17 +42,20 @@ class Cost(NamedTuple):
         rate: For each 40 ms, each frame, or each sure frame, up to a limit.
         limit: Of the weight. One kind of misreading may last: images of a still scene are all alike.
         rate_beyond: Beyond it.
+        steady: From how many sure frames of 40 ms on an unbroken run of them is no misreading.
     """
 
     rate: float
     limit: float = math.inf
     rate_beyond: float = 0.0
+    steady: float = math.inf
 
 
 COSTS = {
     Difference.none: Cost(0.0),
     Difference.misreading: Cost(0.18, 25.0),  # a change if it lasts for a second, and the old reading does not return
-    Difference.similar: Cost(1.0, 6.0, 0.08),  # a change if it lasts for 0.2 seconds, or for two if it returns
+    Difference.slight: Cost(0.18, 25.0, steady=15.0),  # likewise, or if it was surely read for 0.8 seconds
+    Difference.similar: Cost(1.0, 6.0, 0.08, 8.5),  # a change if it lasts for 0.2 seconds, or for 0.5 if it returns
     Difference.number: Cost(10.5, 2 / 3, 0.7),  # by sureness: a change, unless the old number returns in two frames
     Difference.other: Cost(7.0),  # each frame, or 40 ms where frames are shorter: a change, if there are two
 }
@@ -137,14 +142,15 @@ class _Run:
     def cost_if_shown(self, text: str) -> float:
         """Return what it costs to take this for readings of another text."""
         kind = difference(self.text, text)
-        rate, limit, rate_beyond = COSTS[kind]
+        rate, limit, rate_beyond, steady = COSTS[kind]
         weight = self.votes
         if kind is Difference.number:
             weight = self.sureness
         elif kind is Difference.other:
             weight = self.weight
         within = min(weight, limit)
-        return rate * within + rate_beyond * (weight - within)
+        cost = rate * within + rate_beyond * (weight - within)
+        return max(cost, STEADY_COST) if self.sure_votes >= steady else cost
 
 
 class _Line:
@@ -179,6 +185,11 @@ class _Line:
         self._votes[run.text] = self._votes.get(run.text, 0.0) + run.votes
         if len(self._votes) > MAX_READINGS:
             self._votes = dict(_heaviest(self._votes, MAX_READINGS // 2))
+
+    @property
+    def still_share(self) -> float:
+        """For how much of its time one and the same was read, 0 to 1."""
+        return max(self._votes.values()) / sum(self._votes.values())
 
     def span(self) -> TextSpan | None:
         """Return the line, or None where nothing was taken in."""
@@ -231,7 +242,7 @@ class TextRuns:
 
     def _end_line(self) -> Iterator[TextSpan]:
         if self._line and (span := self._line.span()):
-            yield from self._revealed.add(span)
+            yield from self._revealed.add(span, self._line.still_share * (span.end_ms - span.start_ms))
 
 
 def _shown(runs: Sequence[_Run], before: str | None) -> list[str]:

@@ -41,8 +41,8 @@ WITHIN = 0.7
 """How much of a fragment must be within the line that it is of."""
 
 _SAME_TEXT = {
-    Difference.none: 3.0, Difference.misreading: 2.5, Difference.similar: 2.0, Difference.number: 1.0,
-    Difference.other: 0.0,
+    Difference.none: 3.0, Difference.misreading: 2.5, Difference.slight: 2.5, Difference.similar: 2.0,
+    Difference.number: 1.0, Difference.other: 0.0,
 }  # fmt: skip
 """How much saying the same counts against being at the same place, which counts 0 to 1."""
 

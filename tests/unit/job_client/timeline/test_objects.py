@@ -5,8 +5,9 @@ from collections.abc import Iterable, Sequence
 
 import pytest
 
-from job_client.timeline import ObjectSpan, TimelineSettings, timeline_and_noise, timeline_of
-from shared.results import Detection, FrameResult
+from job_client.timeline import ObjectSpan, TimelineSettings, object_tracker, timeline_and_noise, timeline_of
+from job_client.timeline.geometry import overlap
+from shared.results import Box, Detection, FrameResult
 
 pytestmark = pytest.mark.unit
 
@@ -142,6 +143,19 @@ def test_nothing_depends_on_the_order_of_the_detections() -> None:
 def test_any_box_that_a_plugin_states_is_taken(box: tuple[float, float, float, float]) -> None:
     strange = Detection(label="car", confidence=0.9, box=box)
     assert {span.label for span in objects_of([[strange, found("dog", 0.0)]] * 5)} >= {"dog"}
+
+
+def test_many_things_are_not_compared_each_with_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared = []
+
+    def counted(one: Box, other: Box) -> float:
+        compared.append(one)
+        return overlap(one, other)
+
+    monkeypatch.setattr(object_tracker, "overlap", counted)
+    many = [found("car", 60.0 * (n % 20), 60.0 * (n // 20)) for n in range(400)]
+    assert len(objects_of([many] * 4)) == 400
+    assert len(compared) < 40 * len(many)
 
 
 def test_a_thing_on_another_one_is_a_thing_of_its_own() -> None:

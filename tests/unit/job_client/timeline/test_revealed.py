@@ -30,12 +30,12 @@ def texts_of(lines: Sequence[TextLine | None]) -> list[tuple[str, int, int]]:
     return [(span.text, span.first_frame, span.last_frame) for span in timeline_of(frames).texts]
 
 
-def crawl(text: str, pixels: int) -> Iterator[TextLine | None]:
+def crawl(text: str, pixels: int, width: float = WIDTH) -> Iterator[TextLine | None]:
     """Yield what is read of a text that moves to the left by so many pixels a frame."""
-    for moved in range(0, int(WIDTH + len(text) * CHAR_WIDTH), pixels):
-        at = WIDTH - moved
-        first, last = round(max(0.0, -at) / CHAR_WIDTH), round((WIDTH - at) / CHAR_WIDTH)
-        left, right = max(at, 0.0), min(at + len(text) * CHAR_WIDTH, WIDTH)
+    for moved in range(0, int(width + len(text) * CHAR_WIDTH), pixels):
+        at = width - moved
+        first, last = round(max(0.0, -at) / CHAR_WIDTH), round((width - at) / CHAR_WIDTH)
+        left, right = max(at, 0.0), min(at + len(text) * CHAR_WIDTH, width)
         seen = text[first:last].strip()
         yield line(seen, LEFT + left, LEFT + right) if seen else None
 
@@ -52,6 +52,12 @@ def test_a_crawl_is_one_line_that_says_all_of_it(pixels: int) -> None:
     [(text, first, last)] = texts_of(list(crawl(HEADLINE, pixels)))
     assert text == HEADLINE
     assert last - first > 0.95 * (WIDTH + len(HEADLINE) * CHAR_WIDTH) / pixels
+
+
+@pytest.mark.parametrize("pixels", [3, 5])
+@pytest.mark.parametrize("chars", [30, 40, 60])
+def test_a_crawl_is_one_line_whatever_part_of_it_is_in_view(pixels: int, chars: int) -> None:
+    assert [text for text, *_ in texts_of(list(crawl(HEADLINE, pixels, CHAR_WIDTH * chars)))] == [HEADLINE]
 
 
 def test_a_crawl_that_is_misread_here_and_there_is_one_line() -> None:
@@ -85,12 +91,53 @@ def test_two_subtitles_of_which_one_goes_on_with_the_other_are_two() -> None:
     assert texts_of(shown) == [(parts[0], 0, 24), (parts[1], 25, 49)]
 
 
+@pytest.mark.parametrize("blank", [0, 5, 10])
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ("Stop", "Stop it", "Stop it now"),
+        ("Run", "Run!", "Run! Run!"),
+        ("I love", "I love you", "I love you too"),
+        ("I know", "I know what", "I know what you did."),
+        ("Part I", "Part II", "Part III"),
+        ("10", "100", "1000"),
+        ("$1", "$10", "$100"),
+        ("Score 1", "Score 10", "Score 100", "Score 1000"),
+    ],
+)
+def test_subtitles_that_stand_are_lines_of_their_own_though_each_begins_the_next(
+    parts: Sequence[str], blank: int
+) -> None:
+    read = [each for part in parts for each in [from_the_left(part)] * 30 + [None] * blank]
+    starts = [number * (30 + blank) for number in range(len(parts))]
+    assert texts_of(read) == [(part, at, at + 29) for part, at in zip(parts, starts, strict=True)]
+
+
+def test_a_number_that_grows_fast_is_a_line_for_each_number() -> None:
+    scores = [f"Score {10**power}" for power in range(5)]
+    assert [text for text, *_ in texts_of([from_the_left(score) for score in scores for _ in range(8)])] == scores
+
+
+@pytest.mark.parametrize("blank", [0, 6])
+def test_words_for_a_moment_are_one_line_unless_nothing_was_read_between_them(blank: int) -> None:
+    parts = ["Stop", "Stop it", "Stop it now"]
+    read = [each for part in parts for each in [from_the_left(part)] * 8 + [None] * blank]
+    assert [text for text, *_ in texts_of(read)] == (parts if blank else parts[-1:])
+
+
+def test_text_that_is_typed_with_a_number_and_a_pause_is_one_line() -> None:
+    shown = list(typed("Call 555 1234 today", 3))
+    [(read, first, last)] = texts_of(shown[:30] + shown[29:30] * 40 + shown[30:])
+    assert (read, first, last) == ("Call 555 1234 today", 3, 96)
+
+
 @pytest.mark.parametrize(
     ("text", "following", "together"),
     [
         ("the president of the c", "president of the council", "the president of the council"),
         ("the president of the c", "presldent of the council", "the president of the council"),
         ("the president of the cou", "ident of the council said", "the president of the council said"),
+        ("the president of the counci", "he president of the council", "the president of the council"),
         ("HELLO", "HELLO WORLD", "HELLO WORLD"),
         ("new bridge will open", "open", "new bridge will open"),
         ("in the city of New York", "New York is a large city", None),

@@ -103,6 +103,29 @@ def test_a_line_that_follows_at_once_at_the_same_place_is_another_one(one: str, 
     assert texts_of(shown((one, 25), (other, 25))) == [(one, 0, 24), (other, 25, 49)]
 
 
+@pytest.mark.parametrize(
+    ("texts", "count"),
+    [
+        (("Come in.", "Come on.", "Come in."), 14),
+        (("He lied to us.", "She lied to us.", "He lied to us."), 14),
+        (("他来了", "她来了", "他来了"), 14),
+        (("Where is my hat now?", "Where is my bat now?", "Where is my cat now?"), 20),
+        (("Where is my hat now?", "Where is my bat now?", "Where is my hat now?"), 20),
+    ],
+)
+def test_a_line_that_was_read_surely_and_steadily_was_shown_though_the_one_before_returns(
+    texts: Sequence[str], count: int
+) -> None:
+    seen = [[line(text, 0.98)] for text in texts for _ in range(count)]
+    assert texts_of(seen) == [(text, at * count, (at + 1) * count - 1) for at, text in enumerate(texts)]
+
+
+@pytest.mark.parametrize(("count", "confidence"), [(5, 0.98), (20, 0.9)])
+def test_a_letter_that_is_misread_for_a_moment_or_not_surely_is_no_change(count: int, confidence: float) -> None:
+    texts = ["Come in."] * 25 + ["Come on."] * count + ["Come in."] * 25
+    assert texts_of([[line(text, confidence)] for text in texts]) == [("Come in.", 0, 49 + count)]
+
+
 def test_a_clock_is_a_line_for_each_time() -> None:
     clock = shown(*((f"12:00:{second:02}", 25) for second in range(5)))
     assert texts_of(clock) == [(f"12:00:{second:02}", second * 25, second * 25 + 24) for second in range(5)]
