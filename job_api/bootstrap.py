@@ -12,7 +12,7 @@ from job_api.core.group_writer import GroupWriter
 from job_api.core.migrations import migrate
 from job_api.data_folder import note_database, was_of_another_database
 from job_api.housekeeper import Housekeeper
-from job_api.interceptors.backpressure import SMALL_BYTES, Arrivals
+from job_api.interceptors.backpressure import SMALL_BYTES, Backpressure
 from job_api.interceptors.client_call import ClientCall
 from job_api.interceptors.error_mapping import ErrorMappingInterceptor
 from job_api.message_budget import ROOM_SECONDS, MessageBudget
@@ -173,13 +173,13 @@ def build_server(
         JobServicer(services.submission, services.queries, descriptions, budget, ClientCall),
         WorkerServicer(services.dispatch, services.reports, settings.pipelines, budget),
         ErrorMappingInterceptor(),
-        _arrivals(settings, budget, room_seconds),
+        _backpressure(settings, budget, room_seconds),
         Housekeeper(services.dispatch, min(housekeeping_seconds, settings.lease_seconds / 10)),
         services.job_queue,
     )
 
 
-def _arrivals(settings: ApiSettings, budget: MessageBudget, room_seconds: float) -> Arrivals:
+def _backpressure(settings: ApiSettings, budget: MessageBudget, room_seconds: float) -> Backpressure:
     submit_job = f"/{JOB_SERVICE}/SubmitJob"
     max_bytes = {
         submit_job: settings.max_video_bytes,
@@ -189,4 +189,4 @@ def _arrivals(settings: ApiSettings, budget: MessageBudget, room_seconds: float)
     }
     uploads = {submit_job: CallPool(settings.max_uploads, "upload")}
     advice = {f"/{WORKER_SERVICE}/CompleteJob": USE_CHUNKS}
-    return Arrivals(budget, max_bytes, uploads, room_seconds, advice=advice)
+    return Backpressure(budget, max_bytes, uploads, room_seconds, advice=advice)

@@ -9,7 +9,7 @@ from grpc_reflection.v1alpha import reflection
 
 from job_api.call_pool import CallPool
 from job_api.housekeeper import Housekeeper
-from job_api.interceptors.backpressure import Arrivals
+from job_api.interceptors.backpressure import Backpressure
 from job_api.interceptors.error_mapping import ErrorMappingInterceptor
 from job_api.listener import Listener, server_credentials, server_options
 from job_api.servicers.job_servicer import JobServicer
@@ -36,13 +36,13 @@ class ApiServer:
         job_servicer: JobServicer,
         worker_servicer: WorkerServicer,
         error_mapping: ErrorMappingInterceptor,
-        arrivals: Arrivals,
+        backpressure: Backpressure,
         housekeeper: Housekeeper,
         job_queue: JobQueue,
     ) -> None:
         self._settings = settings
         self._error_mapping = error_mapping
-        self._arrivals = arrivals
+        self._backpressure = backpressure
         self._housekeeper = housekeeper
         self._job_queue = job_queue
         self._health = health.HealthServicer()
@@ -61,7 +61,7 @@ class ApiServer:
     def _listener(self, address: str, threads: int, services: Mapping[str, _AddService]) -> Listener:
         pool = CallPool(threads, "rpc")
         server = grpc.server(
-            self._arrivals.in_front_of(pool),
+            self._backpressure.executor_for(pool),
             interceptors=[self._error_mapping],
             options=server_options(self._settings),
         )
@@ -85,7 +85,7 @@ class ApiServer:
         addresses = [listener.bind(credentials) for listener in self._listeners]
         for listener in self._listeners:
             listener.server.start()
-        self._arrivals.start()
+        self._backpressure.start()
         self._housekeeper.start()
         self.set_serving(True)
         return addresses
@@ -113,6 +113,6 @@ class ApiServer:
         for stopped in stopping:
             stopped.wait(seconds + LAST_CALLS_SECONDS)
         self._housekeeper.stop()
-        self._arrivals.stop()
-        ends = [*(listener.pool.is_done for listener in self._listeners), self._arrivals.is_done]
+        self._backpressure.stop()
+        ends = [*(listener.pool.is_done for listener in self._listeners), self._backpressure.is_done]
         return all(is_done(LAST_CALLS_SECONDS) for is_done in ends)

@@ -24,19 +24,19 @@ from types import MappingProxyType
 from job_api.call_pool import CallPool
 from job_api.connection_bytes import is_counted, received_bytes
 from job_api.errors import ApiError, Overloaded, PayloadTooLarge
-from job_api.interceptors.call_front import Front
-from job_api.interceptors.connection_arrivals import Arrival, Connection, on_the_wire
-from job_api.interceptors.held_calls import HeldCall
+from job_api.interceptors.grpc_executor import GrpcExecutor
+from job_api.interceptors.pending_requests import Connection, PendingRequest, on_the_wire
+from job_api.interceptors.unread_calls import UnreadCall
 from job_api.message_budget import ROOM_SECONDS, MessageBudget
 
 logger = logging.getLogger(__name__)
 
 SMALL_BYTES = 64 << 10
 """The largest request of an RPC that carries no file. A request of which less has come is not refused for another."""
-LOOK_SECONDS = 0.05
-"""Between two looks at the connections: a fast network brings 50 MB in it, for which the memory bound has room."""
-LOOK_SHARE = 0.1
-"""The most of a CPU's time that the looks take, however many connections there are."""
+SAMPLING_SECONDS = 0.05
+"""Between two samples of the connections: a fast network brings 50 MB in it, for which the memory bound has room."""
+MAX_SAMPLING_SHARE = 0.1
+"""The most of a CPU's time that samples take, however many connections there are."""
 ROOM_PATIENCE_SECONDS = 4.0
 """After this time an upload is read as soon as any room is left, if only slow requests or answers keep it waiting."""
 STREAM_THREADS = 8
@@ -49,8 +49,8 @@ TRUSTED_SHARE = 0.5
 it instead."""
 
 
-class Arrivals:
-    """Lets requests in.
+class Backpressure:
+    """Admits requests as far as there is memory for them, and refuses the largest where it would end.
 
     Args:
         budget: What they come out of, from their first byte until they are handled.
@@ -80,13 +80,13 @@ class Arrivals:
         self._streams = CallPool(STREAM_THREADS, "stream")
         self._lock = threading.RLock()
         self._connections: dict[str, Connection] = {}
-        self._waiting: list[Arrival] = []
+        self._waiting: list[PendingRequest] = []
         self._handling_bytes = 0
         self._has_come, self._is_stopping = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="arrivals", daemon=True)
+        self._thread = threading.Thread(target=self._watch, name="backpressure", daemon=True)
 
     def start(self) -> None:
-        """Start the thread that looks at the connections."""
+        """Start the thread that samples the connections."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -96,15 +96,15 @@ class Arrivals:
         if self._thread.is_alive():
             self._thread.join()
 
-    def in_front_of(self, pool: CallPool) -> ThreadPoolExecutor:
-        """Return what gRPC takes for its thread pool: it lets requests in, and the pool handles them."""
-        return Front(self.let_in, pool)
+    def executor_for(self, pool: CallPool) -> ThreadPoolExecutor:
+        """Return what gRPC takes for its thread pool: it has requests admitted, and the pool handles them."""
+        return GrpcExecutor(self.admit, pool)
 
     def is_done(self, timeout_seconds: float) -> bool:
         """Wait for the end of all calls on threads of its own; return whether it came in time."""
         return all(pool.is_done(timeout_seconds) for pool in (*self._uploads.values(), self._streams))
 
-    def let_in(self, call: HeldCall, pool: CallPool) -> None:
+    def admit(self, call: UnreadCall, pool: CallPool) -> None:
         """Have the call's request read, at once or when there is room, and then handled by a thread of the pool."""
         if call.has_ended:
             return
@@ -112,107 +112,107 @@ class Arrivals:
         with self._lock:
             connection = self._connections.setdefault(call.peer, Connection(is_counted(call.peer)))
             max_bytes = self._max_bytes.get(call.method, SMALL_BYTES)
-            arrival = Arrival(call, max_bytes, self._uploads.get(call.method, pool), now)
-            connection.arrivals.append(arrival)
+            request = PendingRequest(call, max_bytes, self._uploads.get(call.method, pool), now)
+            connection.requests.append(request)
             if call.method in self._uploads:
-                self._waiting.append(arrival)
-                self._admit(now)
+                self._waiting.append(request)
+                self._admit_waiting(now)
             else:
-                self._begin(arrival, now)
+                self._begin(request, now)
         self._has_come.set()
 
-    def _begin(self, arrival: Arrival, now: float) -> None:
-        arrival.begun_at = now
-        if arrival.call.has_one_request:
-            arrival.call.read(partial(self._arrived, arrival))
-        else:  # health's and reflection's: their handlers read it, which is only looked at
-            arrival.pool = self._streams
-            self._run(arrival, lambda: self._forget(arrival))
+    def _begin(self, request: PendingRequest, now: float) -> None:
+        request.begun_at = now
+        if request.call.has_one_request:
+            request.call.read(partial(self._arrived, request))
+        else:  # health's and reflection's: their handlers read it, which is only sampled
+            request.pool = self._streams
+            self._run(request, lambda: self._forget(request))
 
-    def _run(self, arrival: Arrival, at_end: Callable[[], object]) -> None:
+    def _run(self, request: PendingRequest, at_end: Callable[[], object]) -> None:
         try:
-            arrival.pool.submit(arrival.call.run).add_done_callback(lambda _: at_end())
+            request.pool.submit(request.call.run).add_done_callback(lambda _: at_end())
         except RuntimeError:  # no thread can be started
             logger.exception("a call cannot be handled")
-            arrival.call.refuse(Overloaded("the server has no thread for this call, try again in a moment"))
+            request.call.refuse(Overloaded("the server has no thread for this call, try again in a moment"))
             at_end()
 
-    def _admit(self, now: float) -> None:
+    def _admit_waiting(self, now: float) -> None:
         """Begin to read uploads that wait, in their order, as far as there is room."""
-        outlooks = [connection.outlook(now) for connection in self._connections.values()]
+        expectations = [connection.expected_bytes(now) for connection in self._connections.values()]
         expected = self._budget.used_bytes - sum(each.counted_bytes for each in self._connections.values())
-        expected += sum(outlook for outlook, _ in outlooks)
-        ending = self._handling_bytes + sum(ends for _, ends in outlooks)
+        expected += sum(expected_bytes for expected_bytes, _ in expectations)
+        ending = self._handling_bytes + sum(ends for _, ends in expectations)
         limit, has_room = self._budget.limit_bytes, True
-        for arrival in [waiting for waiting in self._waiting if not waiting.call.has_ended]:
-            connection, waited = self._connections[arrival.call.peer], now - arrival.came_at
-            is_in_vain = waited >= ROOM_PATIENCE_SECONDS and ending + arrival.max_bytes <= limit
-            has_room = has_room and expected + (1 if is_in_vain else arrival.max_bytes) <= limit
+        for request in [waiting for waiting in self._waiting if not waiting.call.has_ended]:
+            connection, waited = self._connections[request.call.peer], now - request.came_at
+            is_in_vain = waited >= ROOM_PATIENCE_SECONDS and ending + request.max_bytes <= limit
+            has_room = has_room and expected + (1 if is_in_vain else request.max_bytes) <= limit
             is_late = waited >= self._room_seconds
-            if has_room or connection.has_sent_little(arrival) or (is_late and connection.is_counted):
-                self._waiting.remove(arrival)
-                self._begin(arrival, now)
-                expected, ending = expected + arrival.max_bytes, ending + arrival.max_bytes
+            if has_room or connection.has_sent_little(request) or (is_late and connection.is_counted):
+                self._waiting.remove(request)
+                self._begin(request, now)
+                expected, ending = expected + request.max_bytes, ending + request.max_bytes
             elif is_late:
-                self._refuse(arrival, _overloaded())
+                self._refuse(request, _overloaded())
 
-    def _arrived(self, arrival: Arrival, size_bytes: int | None) -> None:
+    def _arrived(self, request: PendingRequest, size_bytes: int | None) -> None:
         """Have a request handled; refuse it where it is too large, or where there is no room but by refusing it."""
         if size_bytes is None:
-            self._run(arrival, lambda: None)  # its bytes count until the next look, which finds the last of them
+            self._run(request, lambda: None)  # its bytes count until the next sample, which finds the last of them
             return
         with self._lock:
-            if not self._forget(arrival, size_bytes):
+            if not self._forget(request, size_bytes):
                 return
             self._count_handling(size_bytes)
-            error = self._reason_against(arrival, size_bytes)
+            error = self._reason_against(request, size_bytes)
         if error:
-            arrival.call.refuse(error)
+            request.call.refuse(error)
             self._handled(size_bytes)
         else:
-            self._run(arrival, lambda: self._handled(size_bytes))
+            self._run(request, lambda: self._handled(size_bytes))
 
-    def _reason_against(self, arrival: Arrival, size_bytes: int) -> ApiError | None:
-        if size_bytes > on_the_wire(arrival.max_bytes):
-            return self._too_large(arrival)
-        is_small = size_bytes <= SMALL_BYTES and arrival.call.method not in self._uploads
+    def _reason_against(self, request: PendingRequest, size_bytes: int) -> ApiError | None:
+        if size_bytes > on_the_wire(request.max_bytes):
+            return self._too_large(request)
+        is_small = size_bytes <= SMALL_BYTES and request.call.method not in self._uploads
         return None if self._make_room() or is_small else _overloaded()
 
     def _handled(self, size_bytes: int) -> None:
         with self._lock:
             self._count_handling(-size_bytes)
             if self._waiting:
-                self._admit(time.monotonic())
+                self._admit_waiting(time.monotonic())
 
     def _count_handling(self, size_bytes: int) -> None:
         self._handling_bytes += size_bytes
         self._budget.add(size_bytes)
 
-    def _forget(self, arrival: Arrival, size_bytes: int | None = None) -> bool:
-        """Take the arrival from the lists; return whether it stood there.
+    def _forget(self, request: PendingRequest, size_bytes: int | None = None) -> bool:
+        """Take the request from the lists; return whether it stood there.
 
         Args:
-            arrival: The arrival.
+            request: The request.
             size_bytes: The size of its request; None where the call has ended without it.
         """
         with self._lock:
-            connection = self._connections.get(arrival.call.peer)
-            if connection is None or arrival not in connection.arrivals:
+            connection = self._connections.get(request.call.peer)
+            if connection is None or request not in connection.requests:
                 return False
             if size_bytes is None:
-                released = sum(each.released for each in self._connections.values()) + arrival.share
-                connection.release(arrival, is_trusted=released <= TRUSTED_SHARE * self._budget.limit_bytes)
+                released = sum(each.released for each in self._connections.values()) + request.share
+                connection.release(request, is_trusted=released <= TRUSTED_SHARE * self._budget.limit_bytes)
             else:
-                connection.settle(arrival, size_bytes)
+                connection.complete(request, size_bytes)
             self._count(connection)
-            if arrival in self._waiting:
-                self._waiting.remove(arrival)
+            if request in self._waiting:
+                self._waiting.remove(request)
             return True
 
-    def _refuse(self, arrival: Arrival, error: ApiError) -> None:
-        self._connections[arrival.call.peer].unsure_until = time.monotonic() + UNSURE_SECONDS
-        self._forget(arrival)
-        arrival.call.refuse(error)
+    def _refuse(self, request: PendingRequest, error: ApiError) -> None:
+        self._connections[request.call.peer].unsure_until = time.monotonic() + UNSURE_SECONDS
+        self._forget(request)
+        request.call.refuse(error)
 
     def _count(self, connection: Connection) -> None:
         pending = connection.pending
@@ -222,7 +222,9 @@ class Arrivals:
     def _make_room(self) -> bool:
         """Refuse what is arriving, the largest first, until there is room; return whether the budget is kept."""
         while self._lacks() > 0:
-            arriving = [(one.share + each.kept, one) for each in self._connections.values() for one in each.arrivals]
+            arriving = [
+                (one.share + each.unattributed, one) for each in self._connections.values() for one in each.requests
+            ]
             size_bytes, largest = max(arriving, key=lambda pair: pair[0], default=(0, None))
             if largest is None or size_bytes < SMALL_BYTES:
                 break
@@ -237,7 +239,7 @@ class Arrivals:
         return lacks_with_answer if is_arriving else lacks_bytes
 
     def _watch(self) -> None:
-        pause_seconds = LOOK_SECONDS
+        pause_seconds = SAMPLING_SECONDS
         while not self._is_stopping.is_set():
             self._has_come.wait()
             self._has_come.clear()
@@ -245,47 +247,47 @@ class Arrivals:
                 return
             began = time.monotonic()
             try:
-                if self._look():
+                if self._sample():
                     self._has_come.set()  # and has not arrived yet
             except Exception:
-                logger.exception("looking at what arrives failed, trying again")
-            pause_seconds = max(LOOK_SECONDS, (time.monotonic() - began) / LOOK_SHARE)
+                logger.exception("sampling the connections failed, trying again")
+            pause_seconds = max(SAMPLING_SECONDS, (time.monotonic() - began) / MAX_SAMPLING_SHARE)
 
-    def _look(self) -> bool:
-        """Count what has been received since the last look and act on it; return whether something is on its way."""
+    def _sample(self) -> bool:
+        """Count what has been received since the last sample and act on it; return whether something is on its way."""
         with self._lock:
             peers = tuple(self._connections)
-            ended = [one for each in self._connections.values() for one in each.arrivals if one.call.has_ended]
+            ended = [one for each in self._connections.values() for one in each.requests if one.call.has_ended]
         received = received_bytes(peers)
         now = time.monotonic()
         with self._lock:
             for peer in peers:
-                self._look_at(peer, now, received)
-            for arrival in ended:
-                self._forget(arrival)
+                self._sample_connection(peer, now, received)
+            for request in ended:
+                self._forget(request)
             self._make_room()
-            self._admit(now)
-            return any(connection.arrivals for connection in self._connections.values())
+            self._admit_waiting(now)
+            return any(connection.requests for connection in self._connections.values())
 
-    def _look_at(self, peer: str, now: float, received: Mapping[str, int] | None) -> None:
+    def _sample_connection(self, peer: str, now: float, received: Mapping[str, int] | None) -> None:
         connection = self._connections[peer]
         if received is None:
             pass  # nothing is known now, and a connection made anew would count all that it has ever received
         elif peer in received:
-            connection.look(now, received[peer])
-        elif not connection.arrivals:
+            connection.update(now, received[peer])
+        elif not connection.requests:
             del self._connections[peer]
         if connection.is_full:
-            for arrival in [each for each in connection.arrivals if each.is_too_large]:
-                self._refuse(arrival, self._too_large(arrival))
-        for arrival in tuple(connection.arrivals):
-            if not arrival.call.has_one_request and now - arrival.came_at >= self._stream_seconds:
-                self._refuse(arrival, Overloaded(f"this call may take {self._stream_seconds} s, call again"))
+            for request in [each for each in connection.requests if each.is_too_large]:
+                self._refuse(request, self._too_large(request))
+        for request in tuple(connection.requests):
+            if not request.call.has_one_request and now - request.came_at >= self._stream_seconds:
+                self._refuse(request, Overloaded(f"this call may take {self._stream_seconds} s, call again"))
         self._count(connection)
 
-    def _too_large(self, arrival: Arrival) -> PayloadTooLarge:
-        message = f"the request is larger than this call takes, the limit is {arrival.max_bytes} bytes"
-        advice = self._advice.get(arrival.call.method)
+    def _too_large(self, request: PendingRequest) -> PayloadTooLarge:
+        message = f"the request is larger than this call takes, the limit is {request.max_bytes} bytes"
+        advice = self._advice.get(request.call.method)
         return PayloadTooLarge(f"{message}; {advice}" if advice else message)
 
 

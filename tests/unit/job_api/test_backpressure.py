@@ -12,7 +12,7 @@ import pytest
 
 from job_api.call_pool import CallPool
 from job_api.errors import ApiError, Overloaded, PayloadTooLarge
-from job_api.interceptors.backpressure import SMALL_BYTES, STREAM_THREADS, Arrivals
+from job_api.interceptors.backpressure import SMALL_BYTES, STREAM_THREADS, Backpressure
 from job_api.message_budget import OVERTAKEN_SECONDS, MessageBudget
 from tests.conftest import OPTIONAL
 from tests.support import calls
@@ -71,11 +71,11 @@ class Bench:
         self.budget = MessageBudget(LIMIT, clock=self.clock)
         self.pool = CallPool(threads, "rpc")
         uploads = {UPLOAD: CallPool(threads, "upload")}
-        self.arrivals = Arrivals(self.budget, {UPLOAD: LARGEST, CHUNK: 2 * MIB}, uploads, room_seconds, **how)
+        self.backpressure = Backpressure(self.budget, {UPLOAD: LARGEST, CHUNK: 2 * MIB}, uploads, room_seconds, **how)
 
-    def let_in(self, method: str = UPLOAD, peer: str = "unix:") -> Call:
+    def admit(self, method: str = UPLOAD, peer: str = "unix:") -> Call:
         call: Any = Call(method, peer)
-        self.arrivals.let_in(call, self.pool)
+        self.backpressure.admit(call, self.pool)
         return call
 
     def late_answer(self, size_bytes: int) -> Future[None]:
@@ -92,7 +92,7 @@ class Bench:
 
     def handling(self, size_bytes: int) -> Call:
         """Return an upload that has arrived and is being handled."""
-        call = self.let_in().arrive(size_bytes)
+        call = self.admit().arrive(size_bytes)
         assert call.has_run.wait(20)
         return call
 
@@ -110,9 +110,9 @@ class Bench:
 @pytest.fixture
 def bench() -> Iterator[Bench]:
     bench = Bench()
-    bench.arrivals.start()
+    bench.backpressure.start()
     yield bench
-    bench.arrivals.stop()
+    bench.backpressure.stop()
 
 
 def test_a_request_counts_from_its_arrival_until_it_is_handled(bench: Bench) -> None:
@@ -120,12 +120,12 @@ def test_a_request_counts_from_its_arrival_until_it_is_handled(bench: Bench) -> 
     assert bench.budget.used_bytes == MIB
     bench.end(call)
     assert bench.budget.used_bytes == 0
-    assert bench.arrivals.is_done(20)
+    assert bench.backpressure.is_done(20)
 
 
 class TestUploadsOfUnknownSize:
     def test_each_counts_as_the_largest_until_it_has_arrived(self, bench: Bench) -> None:
-        first, second, third = bench.let_in(), bench.let_in(), bench.let_in()
+        first, second, third = bench.admit(), bench.admit(), bench.admit()
         assert (first.is_reading.is_set(), second.is_reading.is_set()) == (True, True)
         assert not third.is_reading.is_set()
         first.arrive(MIB).may_end.set()
@@ -133,7 +133,7 @@ class TestUploadsOfUnknownSize:
 
     def test_they_are_let_in_as_they_came(self, bench: Bench) -> None:
         held = [bench.handling(LARGEST), bench.handling(LARGEST)]
-        waiting = [bench.let_in() for _ in range(4)]
+        waiting = [bench.admit() for _ in range(4)]
         for number in range(4):
             bench.end(held[number])
             assert waiting[number].is_reading.wait(20)
@@ -143,7 +143,7 @@ class TestUploadsOfUnknownSize:
 
     def test_one_whose_caller_goes_while_it_waits_is_forgotten(self, bench: Bench) -> None:
         held = [bench.handling(LARGEST), bench.handling(LARGEST)]
-        gone, patient = bench.let_in(), bench.let_in()
+        gone, patient = bench.admit(), bench.admit()
         gone.has_ended = True
         bench.end(held[0])
         assert patient.is_reading.wait(20)
@@ -151,36 +151,36 @@ class TestUploadsOfUnknownSize:
 
     def test_one_that_waits_too_long_is_refused_with_a_time_to_try_again(self) -> None:
         bench = Bench(SHORT_SECONDS)
-        bench.arrivals.start()
+        bench.backpressure.start()
         held = [bench.handling(LARGEST), bench.handling(LARGEST)]
-        late = bench.let_in()
+        late = bench.admit()
         refusal = eventually(lambda: late.refusal, "a refusal")
         assert isinstance(refusal, Overloaded)
         assert refusal.retry_after_seconds
         for call in held:
             bench.end(call)
-        bench.arrivals.stop()
+        bench.backpressure.stop()
 
 
 class TestOtherCalls:
     @pytest.mark.parametrize("method", [CHUNK, OTHER])
     def test_they_never_wait(self, bench: Bench, method: str) -> None:
         bench.budget.add(LIMIT)
-        call = bench.let_in(method)
+        call = bench.admit(method)
         assert call.is_reading.is_set()
         call.arrive(10)
         assert call.has_run.wait(20)
         call.may_end.set()
 
     def test_one_larger_than_its_rpc_takes_is_refused_and_not_handled(self, bench: Bench) -> None:
-        call = bench.let_in(OTHER).arrive(2 * SMALL_BYTES)
+        call = bench.admit(OTHER).arrive(2 * SMALL_BYTES)
         assert isinstance(call.refusal, PayloadTooLarge)
         assert str(SMALL_BYTES) in call.refusal.message
         assert (call.has_run.is_set(), bench.budget.used_bytes) == (False, 0)
 
     def test_a_chunk_for_which_there_is_no_room_is_refused(self, bench: Bench) -> None:
         bench.budget.add(LIMIT)
-        call = bench.let_in(CHUNK).arrive(2 * SMALL_BYTES)
+        call = bench.admit(CHUNK).arrive(2 * SMALL_BYTES)
         assert isinstance(call.refusal, Overloaded)
         assert bench.budget.used_bytes == LIMIT
 
@@ -190,20 +190,20 @@ def test_a_call_with_several_requests_ends_in_time_and_holds_no_thread_of_the_ot
     calls = [Call(OTHER) for _ in range(STREAM_THREADS + 1)]
     for call in calls:
         call.has_one_request = False
-        bench.arrivals.let_in(call, bench.pool)  # type: ignore[arg-type]
-    other = bench.let_in(OTHER).arrive(10)
+        bench.backpressure.admit(call, bench.pool)  # type: ignore[arg-type]
+    other = bench.admit(OTHER).arrive(10)
     assert other.has_run.wait(20)
     other.may_end.set()
     assert calls[0].refusal is None
-    bench.arrivals.start()
+    bench.backpressure.start()
     eventually(lambda: all(isinstance(call.refusal, Overloaded) for call in calls), "their end")
-    assert bench.arrivals.is_done(20)
-    bench.arrivals.stop()
+    assert bench.backpressure.is_done(20)
+    bench.backpressure.stop()
 
 
 def test_a_request_that_is_too_large_is_refused_with_the_advice_for_its_rpc() -> None:
     bench = Bench(advice={OTHER: "send less"})
-    refusal = bench.let_in(OTHER).arrive(2 * SMALL_BYTES).refusal
+    refusal = bench.admit(OTHER).arrive(2 * SMALL_BYTES).refusal
     assert isinstance(refusal, PayloadTooLarge)
     assert refusal.message.endswith("; send less")
 
@@ -214,7 +214,7 @@ def test_a_call_that_cannot_be_let_in_raises_nothing_in_the_thread_of_grpc(bench
             raise RuntimeError("can't start new thread")
 
     pool = NoThreads.__new__(NoThreads)
-    assert not bench.arrivals.in_front_of(pool).submit(lambda: None).done()
+    assert not bench.backpressure.executor_for(pool).submit(lambda: None).done()
 
 
 def test_a_call_without_a_thread_is_refused_and_counts_no_longer(bench: Bench) -> None:
@@ -223,7 +223,7 @@ def test_a_call_without_a_thread_is_refused_and_counts_no_longer(bench: Bench) -
             raise RuntimeError("can't start new thread")
 
     call: Any = Call(OTHER)
-    bench.arrivals.let_in(call, NoThreads.__new__(NoThreads))
+    bench.backpressure.admit(call, NoThreads.__new__(NoThreads))
     call.arrive(10)
     assert isinstance(call.refusal, Overloaded)
     assert bench.budget.used_bytes == 0
@@ -232,8 +232,8 @@ def test_a_call_without_a_thread_is_refused_and_counts_no_longer(bench: Bench) -
 def test_the_end_of_the_uploads_is_waited_for_no_longer_than_given(bench: Bench) -> None:
     call = bench.handling(1)
     with opened_at_the_end(call.may_end):
-        assert not bench.arrivals.is_done(SHORT_SECONDS)
-    assert bench.arrivals.is_done(20)
+        assert not bench.backpressure.is_done(SHORT_SECONDS)
+    assert bench.backpressure.is_done(20)
 
 
 @contextmanager
@@ -258,7 +258,7 @@ class TestAnswersThatWaitForLong:
     def test_the_largest_request_that_is_arriving_makes_room(self, bench: Bench) -> None:
         bench.budget.add(3 * MIB)
         with connection() as (of_larger, send_larger), connection() as (of_smaller, send_smaller):
-            larger, smaller = bench.let_in(peer=of_larger), bench.let_in(CHUNK, of_smaller)
+            larger, smaller = bench.admit(peer=of_larger), bench.admit(CHUNK, of_smaller)
             send_larger(4 * MIB)
             send_smaller(2 * MIB)
             bench.counts(9, 9)
@@ -269,7 +269,7 @@ class TestAnswersThatWaitForLong:
     def test_none_is_refused_where_that_makes_not_enough_room(self, bench: Bench) -> None:
         bench.budget.add(7 * MIB)
         with connection() as (peer, send):
-            arriving = bench.let_in(peer=peer)
+            arriving = bench.admit(peer=peer)
             send(MIB)
             bench.counts(8, 8)
             waiting = bench.late_answer(4 * MIB)
@@ -284,29 +284,29 @@ class TestAnswersThatWaitForLong:
 class TestCallsOnOneConnection:
     def test_a_look_without_a_free_descriptor_does_not_count_all_that_came_before_for_the_next_one(self) -> None:
         bench = Bench(stream_seconds=SHORT_SECONDS)
-        bench.arrivals.start()
+        bench.backpressure.start()
         with connection() as (peer, send):
-            earlier = bench.let_in(peer=peer)
+            earlier = bench.admit(peer=peer)
             send(3 * MIB)
             bench.end(earlier.arrive(3 * MIB))
             looks = Call(OTHER)
             looks.has_one_request = False
             with no_free_descriptor():
-                bench.arrivals.let_in(looks, bench.pool)  # type: ignore[arg-type]
+                bench.backpressure.admit(looks, bench.pool)  # type: ignore[arg-type]
                 eventually(lambda: looks.refusal, "a look")
-            call = bench.let_in(OTHER, peer)
+            call = bench.admit(OTHER, peer)
             send(SEND_BYTES)
             eventually(lambda: call.refusal or bench.budget.used_bytes, "the next look")
             assert call.refusal is None
             call.arrive(10).may_end.set()
-        bench.arrivals.stop()
+        bench.backpressure.stop()
 
     def test_one_that_is_cancelled_counts_no_longer_although_others_go_on(self, bench: Bench) -> None:
         with connection() as (peer, send):
-            cancelled = bench.let_in(peer=peer)
+            cancelled = bench.admit(peer=peer)
             send(3 * MIB)
             bench.counts(3, 3)
-            other = bench.let_in(peer=peer)
+            other = bench.admit(peer=peer)
             cancelled.cancel()
             bench.counts(0, 0)
             send(MIB)
@@ -315,9 +315,9 @@ class TestCallsOnOneConnection:
 
     def test_what_a_cancelled_one_sent_makes_no_other_too_large(self, bench: Bench) -> None:
         with connection() as (peer, send):
-            cancelled = bench.let_in(peer=peer)
+            cancelled = bench.admit(peer=peer)
             send(3 * MIB)
-            small = bench.let_in(OTHER, peer)
+            small = bench.admit(OTHER, peer)
             cancelled.cancel()
             bench.counts(0, 0)
             assert small.refusal is None
@@ -325,7 +325,7 @@ class TestCallsOnOneConnection:
 
     def test_what_they_sent_is_shared_out_among_them_until_one_has_arrived(self, bench: Bench) -> None:
         with connection() as (peer, send):
-            first, second = bench.let_in(peer=peer), bench.let_in(peer=peer)
+            first, second = bench.admit(peer=peer), bench.admit(peer=peer)
             send(3 * MIB)
             bench.counts(3, 3)
             first.arrive(2 * MIB)
@@ -336,9 +336,9 @@ class TestCallsOnOneConnection:
 
     def test_no_more_is_hidden_behind_cancelled_ones_than_is_trusted(self, bench: Bench) -> None:
         with connection() as (peer, send):
-            large = bench.let_in(peer=peer)
+            large = bench.admit(peer=peer)
             for arriving, left in [(4, 2), (6, 3.3), (7.3, 7.3)]:
-                cancelled = bench.let_in(peer=peer)
+                cancelled = bench.admit(peer=peer)
                 send(LARGEST)
                 bench.counts(arriving - 0.1, arriving)
                 cancelled.cancel()

@@ -7,32 +7,32 @@ from contextlib import suppress
 from typing import Any
 
 from job_api.call_pool import CallPool
-from job_api.interceptors.held_calls import HeldCall, held_call
+from job_api.interceptors.unread_calls import UnreadCall, unread_call
 
 logger = logging.getLogger(__name__)
 
 
-class Front(ThreadPoolExecutor):
+class GrpcExecutor(ThreadPoolExecutor):
     """Stands where gRPC has its thread pool. It has no threads of its own; gRPC's types take no other executor."""
 
-    def __init__(self, let_in: Callable[[HeldCall, CallPool], None], pool: CallPool) -> None:
+    def __init__(self, admit: Callable[[UnreadCall, CallPool], None], pool: CallPool) -> None:
         super().__init__(1)
-        self._let_in = let_in
+        self._admit = admit
         self._pool = pool
 
     def submit(self, call: Callable[..., Any], /, *arguments: Any, **named: Any) -> "Future[Any]":
-        """Let the call's request in; the future says nothing, and gRPC does not query it.
+        """Have the call admitted; the future says nothing, and gRPC does not query it.
 
         Nothing is raised: this is gRPC's own thread, and without it the server would hear nothing any more.
         """
-        held = held_call((call, *arguments))
+        unread = unread_call((call, *arguments))
         try:
-            if held is None:
+            if unread is None:
                 return self._pool.submit(call, *arguments, **named)
-            self._let_in(held, self._pool)
+            self._admit(unread, self._pool)
         except Exception as error:
-            logger.exception("a call cannot be let in")
+            logger.exception("a call cannot be admitted")
             with suppress(Exception):
-                if held:
-                    held.refuse(error)
+                if unread:
+                    unread.refuse(error)
         return Future()

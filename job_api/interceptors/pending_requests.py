@@ -7,12 +7,12 @@ arithmetic that shares them out; it reads no clock and holds no lock.
 from dataclasses import dataclass, field
 
 from job_api.call_pool import CallPool
-from job_api.interceptors.held_calls import HeldCall
+from job_api.interceptors.unread_calls import UnreadCall
 
 FULL_WINDOW_BYTES = 48 * 1024
 """The caller of an unread upload can send 64 KiB; one that sent less than this does not fill its window."""
 QUIET_SECONDS = 0.25
-"""How long that is looked for."""
+"""How long that is waited for."""
 YOUNG_SECONDS = 1.0
 """How long an upload counts as the largest there may be."""
 RATE_SECONDS = 0.8
@@ -26,7 +26,7 @@ HEADERS_BYTES, MAX_HEADERS_BYTES = 512, 4096
 
 
 @dataclass(slots=True, eq=False)
-class Arrival:
+class PendingRequest:
     """One call whose request has not arrived as a whole.
 
     Attributes:
@@ -36,7 +36,7 @@ class Arrival:
         share: What it has of the bytes that its connection received, as far as that is known.
     """
 
-    call: HeldCall
+    call: UnreadCall
     max_bytes: int
     pool: CallPool
     came_at: float
@@ -64,104 +64,105 @@ class Connection:
 
     Attributes:
         is_counted: Whether its bytes can be known.
-        arrivals: Its requests that have not arrived as a whole, the oldest first.
+        requests: Those of it that have not arrived as a whole, the oldest first.
         counted_bytes: What they count for in the budget.
-        received: All bytes until the last look.
+        received: All bytes until the last sample.
         looked_at: When that was.
-        ahead: Bytes of requests that have arrived since, which the next look will find.
+        counted_ahead: Bytes of requests that have arrived since, which the next sample will contain.
         released: The shares of ended calls, where others were on their way.
-        kept: Bytes that count although they are nobody's: such shares once too much was released, and what is more
-            than all requests may be.
+        unattributed: Bytes that count although they are nobody's: such shares once too much was released, and what is
+            more than all requests may be.
         unsure_until: Until when bytes of a refused call may still come, so that no other is too large for sure.
         mark: A time some time ago, and what had been received then.
         rate: Bytes a second since then.
     """
 
     is_counted: bool
-    arrivals: list[Arrival] = field(default_factory=list)
+    requests: list[PendingRequest] = field(default_factory=list)
     counted_bytes: int = 0
     received: int = 0
     looked_at: float = 0.0
-    ahead: int = 0
+    counted_ahead: int = 0
     released: int = 0
-    kept: int = 0
+    unattributed: int = 0
     unsure_until: float = 0.0
     mark: tuple[float, int] = (0.0, 0)
     rate: float = 0.0
 
-    def look(self, now: float, received: int) -> None:
+    def update(self, now: float, received: int) -> None:
         """Take what was received until now."""
         new = received - self.received
-        self._share_out(new - self.ahead)
-        self.ahead = max(self.ahead - max(new, 0), 0)  # what came after this number was read is in the next one
+        self._share_out(new - self.counted_ahead)
+        # What came after this number was read is in the next one.
+        self.counted_ahead = max(self.counted_ahead - max(new, 0), 0)
         self.received, self.looked_at = received, now
         seconds = now - self.mark[0]
         if seconds >= RATE_SECONDS:
             self.rate, self.mark = (received - self.mark[1]) / seconds, (now, received)
 
-    def settle(self, arrival: Arrival, size_bytes: int) -> None:
+    def complete(self, request: PendingRequest, size_bytes: int) -> None:
         """Take a request that has arrived from the list, and correct what the others have by its size."""
-        self._remove(arrival)
-        others_bytes = arrival.share - on_the_wire(size_bytes, HEADERS_BYTES)
+        self._remove(request)
+        others_bytes = request.share - on_the_wire(size_bytes, HEADERS_BYTES)
         if others_bytes >= 0:
             self._share_out(others_bytes)
         else:
             self._take(-others_bytes)
 
-    def release(self, arrival: Arrival, *, is_trusted: bool) -> None:
+    def release(self, request: PendingRequest, *, is_trusted: bool) -> None:
         """Take a call that has ended from the list, with its share unless it still counts."""
         if is_trusted:
-            self.released += arrival.share
+            self.released += request.share
         else:
-            self.kept += arrival.share
-        self._remove(arrival)
+            self.unattributed += request.share
+        self._remove(request)
 
     @property
     def pending(self) -> int:
         """The bytes of its requests that have not arrived as a whole."""
-        return sum(arrival.share for arrival in self.arrivals) + self.kept
+        return sum(request.share for request in self.requests) + self.unattributed
 
     @property
     def is_full(self) -> bool:
         """Whether its requests together are certainly larger than all of them may be."""
-        return self.looked_at >= self.unsure_until and not any(arrival.room for arrival in self.arrivals)
+        return self.looked_at >= self.unsure_until and not any(request.room for request in self.requests)
 
-    def has_sent_little(self, arrival: Arrival) -> bool:
+    def has_sent_little(self, request: PendingRequest) -> bool:
         """Return whether the caller of an unread upload sent less than it could: it has no more, or is slow."""
-        is_known = self.looked_at - arrival.came_at >= QUIET_SECONDS and self.arrivals == [arrival]
-        return is_known and arrival.share < FULL_WINDOW_BYTES
+        is_known = self.looked_at - request.came_at >= QUIET_SECONDS and self.requests == [request]
+        return is_known and request.share < FULL_WINDOW_BYTES
 
-    def outlook(self, now: float) -> tuple[int, int]:
+    def expected_bytes(self, now: float) -> tuple[int, int]:
         """Return what the requests that are read will have come to in a while, and again if they end by then."""
-        read = [(arrival.max_bytes, arrival.begun_at) for arrival in self.arrivals if arrival.begun_at is not None]
+        read = [(request.max_bytes, request.begun_at) for request in self.requests if request.begun_at is not None]
         most = sum(max_bytes for max_bytes, _ in read)
         young = sum(max_bytes for max_bytes, begun_at in read if now - begun_at < YOUNG_SECONDS)
-        coming = self.pending - self.kept + int(self.rate * HORIZON_SECONDS) + young
+        coming = self.pending - self.unattributed + int(self.rate * HORIZON_SECONDS) + young
         expected = min(most, coming) if self.is_counted else most
-        return self.kept + expected, expected if expected == most else 0
+        return self.unattributed + expected, expected if expected == most else 0
 
     def _share_out(self, size_bytes: int) -> None:
-        total = sum(arrival.room for arrival in self.arrivals)
+        total = sum(request.room for request in self.requests)
         shared = min(max(size_bytes, 0), total)
-        for arrival in self.arrivals if shared else ():
-            arrival.share += shared * arrival.room // total
-        if self.arrivals:
-            self.kept += max(size_bytes - shared, 0)
+        for request in self.requests if shared else ():
+            request.share += shared * request.room // total
+        if self.requests:
+            self.unattributed += max(size_bytes - shared, 0)
 
     def _take(self, size_bytes: int) -> None:
-        """Take bytes away, those that are nobody's first; what has not been seen yet the next look leaves out."""
-        unowned = min(size_bytes, self.kept)
-        total = sum(arrival.share for arrival in self.arrivals)
+        """Take bytes away, those that are nobody's first; what has not been seen yet the next sample leaves out."""
+        unowned = min(size_bytes, self.unattributed)
+        total = sum(request.share for request in self.requests)
         taken = min(size_bytes - unowned, total)
-        for arrival in self.arrivals if taken else ():
-            arrival.share -= taken * arrival.share // total
-        self.kept -= unowned
-        self.ahead += size_bytes - unowned - taken
+        for request in self.requests if taken else ():
+            request.share -= taken * request.share // total
+        self.unattributed -= unowned
+        self.counted_ahead += size_bytes - unowned - taken
 
-    def _remove(self, arrival: Arrival) -> None:
-        self.arrivals.remove(arrival)
-        if not self.arrivals:
-            self.released = self.kept = 0
+    def _remove(self, request: PendingRequest) -> None:
+        self.requests.remove(request)
+        if not self.requests:
+            self.released = self.unattributed = 0
 
 
 def on_the_wire(size_bytes: int, headers_bytes: int = MAX_HEADERS_BYTES) -> int:

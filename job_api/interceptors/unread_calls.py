@@ -2,7 +2,7 @@
 
 gRPC reads the request of a unary call on the thread that then handles it, and answers it only once it is read. Here the
 request is read without a thread, and a call is refused while its request is still arriving. There are no public names
-for either. The private ones for both stand in this module alone; where one is missing, `held_call` returns None, and
+for either. The private ones for both stand in this module alone; where one is missing, `unread_call` returns None, and
 the call runs as gRPC would run it.
 """
 
@@ -30,7 +30,7 @@ if _MISSING:
     logger.warning("this grpcio is not known: slow callers hold threads, and memory is not bounded")
 
 
-class HeldCall:
+class UnreadCall:
     """One call that gRPC would run now, with its request not read.
 
     Args:
@@ -110,7 +110,7 @@ class HeldCall:
             self._state.condition.notify_all()
 
 
-def held_call(arguments: tuple[Any, ...]) -> HeldCall | None:
+def unread_call(arguments: tuple[Any, ...]) -> UnreadCall | None:
     """Return the call that gRPC handed to its thread pool, or None where this gRPC's private names are not known."""
     is_known = not _MISSING and len(arguments) == _ARGUMENTS and isinstance(arguments[3], grpc_server._RPCState)
-    return HeldCall(arguments) if is_known else None
+    return UnreadCall(arguments) if is_known else None
