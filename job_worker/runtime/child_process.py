@@ -4,7 +4,6 @@ Native code that decodes hostile files can crash, hang or be killed for its memo
 job, with a message that says what happened; the next job gets a new child.
 """
 
-import ctypes
 import logging
 import math
 import multiprocessing
@@ -13,11 +12,11 @@ import pickle
 import signal
 import struct
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Literal, Protocol, cast, get_args
+from typing import cast, get_args
 
 import psutil
 
@@ -25,36 +24,20 @@ from job_worker.errors import (
     Cancelled,
     HostFault,
     HostUnusable,
-    InsufficientSpace,
     JobCannotBeDone,
     ModelLoadError,
     ProcessUnkillable,
     UnconfirmedLackOfSpace,
 )
 from job_worker.isolation.isolation import Isolation
-from job_worker.runtime.host_faults import host_fault
 from job_worker.runtime.isolated_child import enter
-from job_worker.runtime.job_folder import check_space, insufficient_space_explained
-from job_worker.runtime.pipeline_runner import EncodeFrames, Run
+from job_worker.runtime.job_folder import check_space
+from job_worker.runtime.pipeline_child import MAX_MESSAGE_BYTES, SEPARATOR, Build, Kind
+from job_worker.runtime.pipeline_runner import Run
 from shared.process.clock import Clock, monotonic_clock
-from shared.results import MAX_FRAME_BYTES, InvalidDocument, encoded_document
-from shared.video.errors import VideoError
+from shared.results import MAX_FRAME_BYTES
 
 logger = logging.getLogger(__name__)
-
-
-class Build(Protocol):
-    """Loads the models in the child; a picklable callable, for the child is a new interpreter."""
-
-    def __call__(self, on_frame: Callable[[], None]) -> EncodeFrames:
-        """Return what runs a pipeline on a file and calls `on_frame` at every frame it reads.
-
-        Raises:
-            ModelLoadError: A model cannot be loaded.
-        """
-
-
-_Kind = Literal["ready", "frame", "done", "failure", "no_space", "host_fault", "model_error", "unforeseen"]
 
 CHECK_SECONDS = 0.2
 """How often a run is checked: whether it is cancelled, hangs, or holds too much memory."""
@@ -62,10 +45,6 @@ RELOAD_SECONDS = 600.0
 """How long a child that takes the place of another may load models: they are in the cache, and a job waits for them."""
 EXIT_SECONDS = 10.0
 """How long a child that closed its pipe or was killed may take to exit: its memory, also that of a GPU, is freed."""
-SEPARATOR = ":"
-"""Between the kind of a message and its content."""
-MAX_MESSAGE_BYTES = 64 << 10
-"""A message is cut here: far above what a person reads, far below what the parent would feel."""
 MESSAGE_SECONDS = 10.0
 """How long a message may take from its first byte to its last, which a hostile child may keep back."""
 LAST_LINES_SECONDS = 1.0
@@ -73,8 +52,6 @@ LAST_LINES_SECONDS = 1.0
 STANDARD_ERROR = 2
 _NONSENSE = "the analysis crashed: its process sent a message that makes no sense"
 _CUT_OFF = "the analysis crashed: its process sent a message that is cut off"
-_PR_SET_PDEATHSIG = 1
-"""See prctl(2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +104,7 @@ class _Child:
         except ConnectionError:
             raise JobCannotBeDone(self._describe_end()) from None
 
-    def next_message(self, is_cancelled: Callable[[], bool], max_silence_seconds: float) -> tuple[_Kind, str]:
+    def next_message(self, is_cancelled: Callable[[], bool], max_silence_seconds: float) -> tuple[Kind, str]:
         """Wait for the child's next message, ignoring frame ticks.
 
         Raises:
@@ -142,10 +119,10 @@ class _Child:
                     kind, _, content = self._received().decode(errors="replace").partition(SEPARATOR)
                 except (EOFError, ConnectionError):
                     raise JobCannotBeDone(self._describe_end()) from None
-                if kind not in get_args(_Kind):
+                if kind not in get_args(Kind):
                     raise JobCannotBeDone(_NONSENSE)
                 if kind != "frame":
-                    return cast("_Kind", kind), content
+                    return cast("Kind", kind), content
                 last_message_at = self._clock()
             elif self._clock() - last_message_at > max_silence_seconds:
                 raise JobCannotBeDone(f"the analysis hung: no frame was done for {max_silence_seconds:g} seconds")
@@ -287,7 +264,7 @@ class ProcessRunner:
             self.close()  # its GPU or its libraries may be unusable from now on, or it is hostile
             raise _error_of(kind, content)
 
-    def _answer(self, run: Run, is_cancelled: Callable[[], bool]) -> tuple[_Kind, str]:
+    def _answer(self, run: Run, is_cancelled: Callable[[], bool]) -> tuple[Kind, str]:
         child = self._take_idle() or self._start(is_cancelled, self._isolation, RELOAD_SECONDS, HostUnusable)
         try:
             child.send(run)
@@ -337,100 +314,8 @@ class ProcessRunner:
         return child
 
 
-def _error_of(kind: _Kind, content: str) -> Exception:
+def _error_of(kind: Kind, content: str) -> Exception:
     """Return the error for a message after which a child is ended."""
     if kind == "no_space":
         return UnconfirmedLackOfSpace("the analysis found no room for the results on this host, where there is room")
     return HostFault(content) if kind == "host_fault" else RuntimeError(content)
-
-
-def serve(connection: Connection, build: Build, on_loaded: Callable[[], None] | None = None) -> None:
-    """Load the models, then run one job after the other until the parent closes the pipe: all that the child does.
-
-    Args:
-        connection: To the parent. Jobs come in as `Run`; messages go out as bytes: a kind, `SEPARATOR` and a content.
-        build: Loads the models.
-        on_loaded: Called once they are loaded, before the first job.
-
-    Raises:
-        OSError: `on_loaded` failed.
-    """
-    _die_with_parent()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # a terminal's Ctrl-C reaches the child too; the parent decides
-    try:
-        encode_frames = build(on_frame=lambda: send(connection, "frame", b""))
-    except ModelLoadError as error:
-        send(connection, "model_error", str(error).encode())
-        return
-    if on_loaded:
-        on_loaded()
-    send(connection, "ready", b"")
-    for run in _runs(connection):
-        send(connection, *_outcome(encode_frames, run))
-
-
-def _runs(connection: Connection) -> Iterator[Run]:
-    while True:
-        try:
-            yield connection.recv()
-        except (EOFError, ConnectionResetError):  # the latter where the parent left messages unread
-            return
-
-
-def _outcome(encode_frames: EncodeFrames, run: Run) -> tuple[_Kind, bytes]:
-    try:
-        _write_results(run, encode_frames(run.pipeline_id, run.video))
-    except (JobCannotBeDone, VideoError, InvalidDocument) as failure:
-        return "failure", str(failure).encode(errors="replace")
-    except InsufficientSpace as error:
-        return "no_space", str(error).encode()
-    except MemoryError:
-        return "failure", b"the analysis ran out of memory"
-    except Exception as error:
-        logger.exception("pipeline failed")
-        if fault := host_fault(error):
-            return "host_fault", fault.encode()
-        return "unforeseen", f"{type(error).__name__}: {error}".encode(errors="replace")
-    return "done", b""
-
-
-def _write_results(run: Run, frames: Iterable[bytes]) -> None:
-    """Write the document as its frames come, so that memory does not grow with the video.
-
-    Raises:
-        JobCannotBeDone: It is larger than the server takes.
-        InvalidDocument: A frame is.
-        InsufficientSpace: This host has no room for it.
-    """
-    with insufficient_space_explained():
-        file = run.results.open("wb")
-    size_bytes = 0
-    try:
-        for chunk in encoded_document(frames):
-            size_bytes += len(chunk)
-            if run.max_results_bytes is not None and size_bytes > run.max_results_bytes:
-                raise JobCannotBeDone(
-                    f"the results are larger than {run.max_results_bytes} bytes, the limit of the server"
-                )
-            with insufficient_space_explained():
-                file.write(chunk)
-    finally:
-        with insufficient_space_explained():
-            file.close()
-
-
-def send(connection: Connection, kind: _Kind, content: bytes) -> None:
-    """Send the parent a message, which is cut at `MAX_MESSAGE_BYTES`."""
-    connection.send_bytes(((kind + SEPARATOR).encode() + content)[:MAX_MESSAGE_BYTES])
-
-
-def _die_with_parent() -> None:
-    """Have the kernel kill this process when its parent ends, however that happens (Linux only)."""
-    parent = multiprocessing.parent_process()
-    try:
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    except (OSError, AttributeError):
-        return
-    if parent is not None and os.getppid() != parent.pid:
-        os._exit(1)  # the parent ended before the request

@@ -17,7 +17,7 @@ def enter(connection: Connection, log: Connection, isolation: Isolation | None, 
     """Give up what the child does not need, then do its work.
 
     Args:
-        connection: To the parent, see `job_worker.runtime.child_process.serve`.
+        connection: To the parent, see `job_worker.runtime.pipeline_child.serve`.
         log: To the parent too, for what an isolated child prints.
         isolation: What the child may still use; None for all that its user may.
         build: The pickled callable that loads the models.
@@ -30,11 +30,11 @@ def enter(connection: Connection, log: Connection, isolation: Isolation | None, 
             isolation.apply()
         log.close()
     except OSError as error:
-        from job_worker.runtime.child_process import send
+        from job_worker.runtime.pipeline_child import send
 
         send(connection, "model_error", f"this process cannot be isolated ({error}); see --isolation".encode())
         return
-    from job_worker.runtime.child_process import serve
+    from job_worker.runtime.pipeline_child import serve
 
     on_loaded = isolation.close_after_loading if isolation else None
     serve(connection, pickle.loads(build), on_loaded)  # noqa: S301 (it comes from the parent)

@@ -17,7 +17,7 @@ import pytest
 from job_client import JobClient
 from job_client.cli.demo import SAMPLE
 from job_worker.bootstrap import BuildPipelines
-from job_worker.runtime.child_process import SEPARATOR, serve
+from job_worker.runtime.pipeline_child import SEPARATOR, serve
 from job_worker.runtime.pipeline_runner import Run
 from job_worker.settings import WorkerSettings
 from shared.contract.job_status import JobStatus

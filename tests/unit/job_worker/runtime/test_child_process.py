@@ -18,15 +18,8 @@ from typing import Any
 import pytest
 
 from job_worker.errors import Cancelled, HostFault, HostUnusable, InsufficientSpace, JobCannotBeDone, ModelLoadError
-from job_worker.runtime.child_process import (
-    CHECK_SECONDS,
-    RELOAD_SECONDS,
-    SEPARATOR,
-    Build,
-    ProcessRunner,
-    RunLimits,
-    serve,
-)
+from job_worker.runtime.child_process import CHECK_SECONDS, RELOAD_SECONDS, ProcessRunner, RunLimits
+from job_worker.runtime.pipeline_child import SEPARATOR, Build, serve
 from job_worker.runtime.pipeline_runner import Run
 from shared.process.clock import Clock, monotonic_clock
 from tests.support import builds
