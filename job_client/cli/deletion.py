@@ -29,7 +29,7 @@ from job_client.job import Job, JobInfo
 from job_client.search import History, TextIndex
 from shared.contract.job_status import JobStatus
 
-LEAST_ID_LENGTH = 8
+MIN_ID_LENGTH = 8
 """Of the beginning of an id: one that is mistyped must not be that of another job, which cannot be restored."""
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -82,7 +82,7 @@ def delete(
     outcome = Outcome()
     with JobClient(address, tls_ca_file, timeout) as client:
         ended = [] if job_ids else _ended(list(client.jobs()), status, older_than)
-        named = partial(job_named, client, least_length=LEAST_ID_LENGTH)
+        named = partial(job_named, client, min_length=MIN_ID_LENGTH)
         jobs = list(outcome.each(named, job_ids or [info.job_id for info in ended]))
         if dry_run:
             shown = ended or list(outcome.each(Job.status, jobs))

@@ -1,7 +1,7 @@
 """Subcommands that handle whole jobs: submit, wait, status, list, pipelines."""
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict
 from functools import partial
 from itertools import islice
@@ -172,14 +172,13 @@ def status(
     outcome = Outcome()
     with JobClient(address, tls_ca_file, timeout) as client:
         jobs = outcome.each(partial(job_named, client), job_ids)
-        print_jobs(_statuses(list(jobs), address, outcome), address, as_json=as_json)
+        print_jobs(outcome.each(partial(_status, address), list(jobs)), address, as_json=as_json)
     raise outcome.exit()
 
 
-def _statuses(jobs: Iterable[Job], address: str, outcome: Outcome) -> Iterator[JobInfo]:
-    for job in jobs:
-        with outcome.of(), forgetting_gone(address):
-            yield job.status()
+def _status(address: str, job: Job) -> JobInfo:
+    with forgetting_gone(address):
+        return job.status()
 
 
 def list_jobs(

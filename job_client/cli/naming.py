@@ -15,13 +15,13 @@ ID_LENGTH = 36
 """Of a whole id, a UUID."""
 
 
-def job_named(client: JobClient, text: str, least_length: int = 1) -> Job:
+def job_named(client: JobClient, text: str, min_length: int = 1) -> Job:
     """Return the job whose id this is, or the only one whose id begins so.
 
     Args:
         client: The connection to the server.
         text: The id, or its beginning.
-        least_length: How long the beginning must be.
+        min_length: How long the beginning must be.
 
     Raises:
         typer.BadParameter: The beginning is too short, or the ids of several jobs begin so.
@@ -31,8 +31,8 @@ def job_named(client: JobClient, text: str, least_length: int = 1) -> Job:
     text = text.strip().lower()  # as the server writes ids
     if len(text) >= ID_LENGTH:
         return client.job(text)
-    if len(text) < least_length:
-        raise typer.BadParameter(f"{text!r} is too short: give the id, or {least_length} characters or more of it")
+    if len(text) < min_length:
+        raise typer.BadParameter(f"{text!r} is too short: give the id, or {min_length} characters or more of it")
     found = [job.job_id for job in client.jobs() if job.job_id.startswith(text)]
     if not found:
         message = f"no job of the server has an id that begins with {text!r}"
