@@ -153,13 +153,18 @@ wheel: setup  ## The project as one file, in dist
 	    $(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist ./build/wheel
 	rm -rf build/wheel
 
-# For every platform and every Python that pyproject.toml names, with the hash of every file and without addresses.
+# For every platform and every Python that pyproject.toml names, with the hash of every file and without addresses. What
+# was published until then is taken, and tests of the files compare them with that: what comes later changes nothing.
+UNTIL := $(or $(UNTIL),$(shell date -u +%Y-%m-%dT%H:%M:%SZ))
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-header \
-    --no-annotate --group build pyproject.toml
+    --no-annotate --exclude-newer $(UNTIL) --group build pyproject.toml
 # PaddleX asks for one version of PyYAML, which has no wheel for Python 3.14: what has no PaddleX need not follow.
 NO_PADDLE = --upgrade-package pyyaml
 
-lock: setup  ## Resolves the dependencies anew, keeping what still fits
+lock: setup  ## Resolves the dependencies anew, keeping the versions that still fit
+	echo $(UNTIL) > requirements/locked_until
+	sed -e '/--hash=/d' -e 's/ *\\$$//' requirements/dev.txt > requirements/dev.new  # else uv keeps the old hashes
+	mv requirements/dev.new requirements/dev.txt
 	$(COMPILE) --output-file requirements/dev.txt --extra api --extra worker --extra client --extra client-media --extra dev
 	for name in api worker client light; do cp requirements/dev.txt requirements/$$name.txt; done
 	$(COMPILE) --output-file requirements/worker.txt --extra worker --extra client
