@@ -61,6 +61,11 @@ _LIMITING = {"x86_64": 302, "aarch64": 261}
 """prlimit64, which sets limits of other processes too: one of no time ends them."""
 _PINNING = {"x86_64": 203, "aarch64": 122}
 """sched_setaffinity, likewise: on one core together they hardly run. Libraries pin their own threads by number, too."""
+_CONTROLLING = {"x86_64": 16, "aarch64": 29}
+"""ioctl, of which some requests are refused."""
+_FLAGS_OF_FILES = (0x40086602, 0x40046602, 0x401C5820, 0x40087602)
+"""FS_IOC_SETFLAGS, FS_IOC32_SETFLAGS, FS_IOC_FSSETXATTR, FS_IOC_SETVERSION: with them the owner of a file that is open
+for reading alone has it compressed, never dumped, or, as root, never changed again."""
 _FORBIDDEN_EVERYWHERE = (425, 426, 427, 438)
 """io_uring_setup, _enter, _register, which make calls that no filter sees; pidfd_getfd, which takes others' files."""
 _STARTING_PROGRAMS = {
@@ -121,6 +126,7 @@ def forbid_network() -> None:
         [
             *(step for number in forbidden for step in _answered_if(number, _REFUSE)),
             *(step for number in without_effect for step in _answered_if(number, _DO_NOTHING)),
+            *_without_requests(_CONTROLLING[machine], _FLAGS_OF_FILES),
             *_of_this_process_alone(_LIMITING[machine], _REFUSE),
             *_of_this_process_alone(_PINNING[machine], _DO_NOTHING),
             *(step for number in _NUMBERS[machine][2:] for step in _connected_sockets_alone(number)),
@@ -178,6 +184,13 @@ def _of_this_process_alone(number: int, answer: int) -> list[bytes]:
     """Answer so a call that names another process; 0 is the one that calls."""
     steps = [_step(_LOAD, _FIRST_ARGUMENT), _step(_IF_EQUAL, 0, otherwise=1)]
     steps += [_step(_RETURN, _ALLOW), _step(_RETURN, answer)]
+    return [_step(_IF_EQUAL, number, otherwise=len(steps)), *steps]
+
+
+def _without_requests(number: int, requests: tuple[int, ...]) -> list[bytes]:
+    """Refuse a call whose second argument is one of these."""
+    steps = [_step(_LOAD, _SECOND_ARGUMENT), *(step for request in requests for step in _answered_if(request, _REFUSE))]
+    steps.append(_step(_RETURN, _ALLOW))
     return [_step(_IF_EQUAL, number, otherwise=len(steps)), *steps]
 
 

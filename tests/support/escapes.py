@@ -35,6 +35,7 @@ _CLONE3 = 435
 _KEYCTL = {"x86_64": 250, "aarch64": 219}.get(platform.machine(), -1)
 _KEYCTL_READ = 11
 _KEY_SPEC_USER_KEYRING = -4
+_FS_IOC_SETFLAGS, _NODUMP = 0x40086602, 0x40
 
 
 def attempt(what: str, argument: object) -> str:
@@ -171,6 +172,11 @@ def _find_second_pipe(_libc: Any, _argument: None) -> int:
     return 0 if pipes > 1 else -1
 
 
+def _change_flags(libc: Any, path: str) -> int:
+    """Have a file that is open for reading alone left out of dumps."""
+    return int(libc.ioctl(libc.open(path.encode(), os.O_RDONLY), _FS_IOC_SETFLAGS, ctypes.byref(ctypes.c_int(_NODUMP))))
+
+
 _ATTEMPTS: dict[str, Callable[[Any, Any], int]] = {
     "connect": _connect,
     "connect to a path": _connect_to_path,
@@ -198,6 +204,7 @@ _ATTEMPTS: dict[str, Callable[[Any, Any], int]] = {
     "enter a namespace": lambda libc, flags: int(libc.unshare(flags)),
     "change the root": lambda libc, path: int(libc.chroot(path.encode())),
     "change the mode": lambda libc, path: int(libc.chmod(path.encode(), 0)),
+    "change the flags": _change_flags,
     "open shared memory": lambda libc, key: int(libc.shmget(key, 1, 0)),
     "open semaphores": lambda libc, key: int(libc.semget(key, 1, 0)),
     "open a queue": lambda libc, key: int(libc.msgget(key, 0)),

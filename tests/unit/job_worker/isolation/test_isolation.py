@@ -254,6 +254,15 @@ class TestOtherProcesses:
         assert error(free, work, "change the mode", str(file)) == ""
         assert file.stat().st_mode & 0o777 == 0
 
+    @needs_seccomp
+    def test_a_file_that_is_open_for_reading_keeps_its_flags(
+        self, isolated: PipelineRunner, free: PipelineRunner, work: Path
+    ) -> None:
+        file = work / "flagged"
+        file.touch()
+        assert error(isolated, work, "change the flags", str(file)) == "EPERM"
+        assert error(free, work, "change the flags", str(file)) != "EPERM"  # not every file system has them
+
 
 @needs_landlock
 class TestFiles:
