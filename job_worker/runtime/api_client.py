@@ -1,34 +1,27 @@
-"""The server as the worker sees it: calls that are repeated while it restarts."""
+"""The server as the worker sees it: take a job, fetch its video, renew its lease, report how it ended."""
 
-import hashlib
 import logging
-import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self, TypeVar
+from typing import Self
 
 import grpc
 import tenacity
 from google.protobuf.duration_pb2 import Duration
-from google.protobuf.message import Message
 
-from job_worker.errors import Cancelled, JobCannotBeDone, LeaseLost, MessageTooLarge
-from job_worker.runtime.chunk_size import ChunkSize
+from job_worker.errors import Cancelled
+from job_worker.runtime.chunk_size import TRANSFER_SECONDS, ChunkSize
 from job_worker.runtime.heartbeat import RENEWALS_PER_LEASE
 from job_worker.runtime.job_folder import insufficient_space_explained
+from job_worker.runtime.results_sender import ResultsSender
+from job_worker.runtime.retry import LAST_CALLS_SECONDS, RETRY_PAUSE, Retry, is_unimplemented, raise_if_about_job
 from job_worker.runtime.stop_signal import StopSignal
-from shared.contract.errors import description_of, reason_of, retry_delay_seconds
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import WorkerServiceStub
-from shared.contract.reasons import Reason
-from shared.contract.retry import RetryPause, failure_of
 
 logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 CALL_SECONDS = 60.0
 """Deadline of a small call; a large upload elsewhere can stall the server for 5 s."""
@@ -36,41 +29,11 @@ FIRST_RENEWAL_SECONDS = 20.0
 """Deadline of a renewal before the length of the lease is known: a third of what a server gives by default."""
 MIN_RENEWAL_SECONDS = 5.0
 """Shortest deadline of one: a large upload elsewhere can stall the server for that long."""
-TRANSFER_SECONDS = 600.0
-"""Deadline of a call that carries a chunk."""
-INLINE_BYTES = 256 << 10
-"""Results up to this size are sent with the report itself, which saves two calls."""
-WHOLE_BYTES = 16 << 20
-"""Results up to this size are also tried in one message where no chunk gets through: by default a server takes them."""
-RETRY_PAUSE = RetryPause(first_seconds=0.2, max_seconds=10.0)
-"""Long enough for a server that restarts, and far below a lease."""
-LAST_CALLS_SECONDS = 15.0
-"""How long the report of a job is still repeated once a stop was requested."""
-LAST_CALLS_PAUSE_SECONDS = 0.5
-"""Longest pause between them."""
 CROSSED_CALL_SECONDS = 2.0
 """Deadline of the calls that release a job whose answer crossed the cancelled Dequeue."""
-MAX_SENDINGS = 5
-"""How often results are sent that the server loses each time."""
 UNIMPLEMENTED_SECONDS = 60.0
 """How long a chunk, or the question for an offer, is repeated that the server seems not to know, although it did: a
 proxy answers so too. Then the results are tried in one message, or the last offer is taken."""
-STOP_CHECK_SECONDS = 0.1
-"""How soon a waiting call notices that a stop was requested."""
-
-_PERMANENT = frozenset(
-    {
-        grpc.StatusCode.INVALID_ARGUMENT,
-        grpc.StatusCode.PERMISSION_DENIED,
-        grpc.StatusCode.UNAUTHENTICATED,
-        grpc.StatusCode.UNIMPLEMENTED,
-    }
-)
-_LOST = frozenset({Reason.LEASE_LOST, Reason.JOB_NOT_FOUND})
-_WITH_RESULTS = (pb.CompleteJobRequest, pb.PutJobResultsRequest)
-"""Requests that may be larger than gRPC lets a server receive."""
-_ABOVE_GRPC_LIMIT = "larger than max"
-"""What gRPC's own refusal of them says, with the sizes behind it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +79,8 @@ class WorkerApi:
         self._channel = channel
         self._stub = WorkerServiceStub(channel)
         self._worker_id = worker_id
-        self._stop = stop
-        self._retry_pause = retry_pause
-        self._last_calls_seconds = last_calls_seconds
+        self._retry = Retry(stop, retry_pause, last_calls_seconds)
+        self._results = ResultsSender(self._stub, self._retry, worker_id, unimplemented_seconds)
         self._unimplemented_seconds = unimplemented_seconds
         self._offered: Offer | None = None
         self._renewal_seconds = FIRST_RENEWAL_SECONDS
@@ -143,11 +105,11 @@ class WorkerApi:
         wait = Duration()
         wait.FromMilliseconds(int(wait_seconds * 1000))
         request = pb.DequeueRequest(worker_id=self._worker_id, wait=wait)
-        return self._until_stopped()(self._dequeue_once, request, wait_seconds)
+        return self._retry.until_stopped()(self._dequeue_once, request, wait_seconds)
 
     def _dequeue_once(self, request: pb.DequeueRequest, wait_seconds: float) -> str | None:
         call = self._stub.Dequeue.future(request, timeout=wait_seconds + CALL_SECONDS)
-        if (answer := self._awaited(call)) is not None:
+        if (answer := self._retry.awaited(call)) is not None:
             return answer.job_id or None
         if call.cancel():
             self._release_crossed_job()
@@ -176,11 +138,11 @@ class WorkerApi:
         Raises:
             grpc.RpcError: The server refuses this worker for good.
         """
-        return self._unless_older(lambda: self._until_stopped()(self._offered_once))
+        return self._unless_older(lambda: self._retry.until_stopped()(self._offered_once))
 
     def _offered_once(self) -> Offer | None:
         call = self._stub.ListOfferedPipelines.future(pb.ListOfferedPipelinesRequest(), timeout=CALL_SECONDS)
-        if (answer := self._awaited(call)) is not None:
+        if (answer := self._retry.awaited(call)) is not None:
             return _offer_of(answer)
         call.cancel()
         return None
@@ -198,7 +160,7 @@ class WorkerApi:
 
         def ask() -> Offer:
             request, method = pb.ListOfferedPipelinesRequest(), self._stub.ListOfferedPipelines
-            return _offer_of(self._call(method, request, CALL_SECONDS, unimplemented_seconds=seconds))
+            return _offer_of(self._retry.call(method, request, CALL_SECONDS, unimplemented_seconds=seconds))
 
         return self._unless_older(ask) or last
 
@@ -206,7 +168,7 @@ class WorkerApi:
         try:
             offer = offered()
         except grpc.RpcError as error:
-            if not _is_unimplemented(error):
+            if not is_unimplemented(error):
                 raise
             return None
         self._offered = offer or self._offered
@@ -245,7 +207,7 @@ class WorkerApi:
                     job_id=job_id, worker_id=self._worker_id, offset=file.tell(), length=size.bytes
                 )
                 with size.adapted():
-                    chunk = self._call(self._stub.GetJobInput, request, TRANSFER_SECONDS, is_cancelled)
+                    chunk = self._retry.call(self._stub.GetJobInput, request, TRANSFER_SECONDS, is_cancelled)
                 if not file.tell():
                     accept(chunk.pipeline_id)
                 file.write(chunk.data)
@@ -264,7 +226,7 @@ class WorkerApi:
         try:
             lease = self._stub.RenewLease(request, timeout=self._renewal_seconds).lease
         except grpc.RpcError as error:
-            _raise_if_about_job(error)
+            raise_if_about_job(error)
             raise
         seconds = lease.ToMilliseconds() / 1000
         self._renewal_seconds = max(seconds / RENEWALS_PER_LEASE, MIN_RENEWAL_SECONDS)
@@ -286,95 +248,7 @@ class WorkerApi:
             JobCannotBeDone: The server refuses the results; the message says why.
             Cancelled: `is_cancelled` was true, or a stop was requested and the server did not answer in time.
         """
-        size_bytes, max_chunk_bytes = results.stat().st_size, offer.max_chunk_bytes if offer else None
-        if not max_chunk_bytes or size_bytes <= INLINE_BYTES:
-            self._complete_whole(job_id, results, is_cancelled)
-            return
-        while True:
-            try:
-                self._complete_in_chunks(job_id, results, size_bytes, max_chunk_bytes, is_cancelled)
-            except grpc.RpcError as error:
-                if not _is_unimplemented(error):
-                    raise
-            else:
-                return
-            if size_bytes <= WHOLE_BYTES and self._has_completed_whole(job_id, results, is_cancelled):
-                return
-
-    def _complete_whole(
-        self,
-        job_id: str,
-        results: Path,
-        is_cancelled: Callable[[], bool],
-        unimplemented_seconds: float = math.inf,
-    ) -> None:
-        request = pb.CompleteJobRequest(job_id=job_id, worker_id=self._worker_id, results_json=results.read_bytes())
-        method = self._stub.CompleteJob
-        self._call(method, request, TRANSFER_SECONDS, is_cancelled, unimplemented_seconds=unimplemented_seconds)
-
-    def _has_completed_whole(self, job_id: str, results: Path, is_cancelled: Callable[[], bool]) -> bool:
-        """Try once to send the results in one message, as a proxy may let no chunk through; return whether it did."""
-        try:
-            self._complete_whole(job_id, results, is_cancelled, unimplemented_seconds=0.0)
-        except MessageTooLarge:  # for one message, not for a job
-            return False
-        except grpc.RpcError as error:
-            if not _is_unimplemented(error):
-                raise
-            return False
-        return True
-
-    def _complete_in_chunks(
-        self, job_id: str, results: Path, size_bytes: int, max_chunk_bytes: int, is_cancelled: Callable[[], bool]
-    ) -> None:
-        """Send the results in chunks, and again from the beginning where the server has lost them."""
-        with results.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").digest()
-            request = pb.CompleteJobRequest(
-                job_id=job_id, worker_id=self._worker_id, results_size_bytes=size_bytes, results_sha256=digest
-            )
-            for tries_left in reversed(range(MAX_SENDINGS)):
-                self._put_results(job_id, file, size_bytes, ChunkSize(max_chunk_bytes), is_cancelled)
-                try:
-                    self._call(self._stub.CompleteJob, request, TRANSFER_SECONDS, is_cancelled)
-                except grpc.RpcError as error:
-                    if reason_of(error) != Reason.RESULTS_INCOMPLETE or not tries_left:
-                        raise
-                    logger.warning("results lost by the server, sending them again", extra={"job_id": job_id})
-                else:
-                    return
-
-    def _put_results(
-        self, job_id: str, file: BinaryIO, size_bytes: int, size: "ChunkSize", is_cancelled: Callable[[], bool]
-    ) -> None:
-        """Send the results chunk by chunk, from where the server says that it has them."""
-        held_bytes = 0
-        while held_bytes < size_bytes:
-            if is_cancelled():
-                raise Cancelled("the sending of the results was cancelled")
-            file.seek(held_bytes)
-            try:
-                with size.adapted():
-                    held_bytes = self._put(job_id, held_bytes, file.read(size.bytes), is_cancelled)
-            except MessageTooLarge:  # a server that was restarted may take smaller chunks than it said
-                if not size.lower():
-                    raise
-
-    def _put(self, job_id: str, offset: int, data: bytes, is_cancelled: Callable[[], bool]) -> int:
-        """Send one chunk; return how many bytes the server holds, which are fewer where it was restarted."""
-        request = pb.PutJobResultsRequest(job_id=job_id, worker_id=self._worker_id, offset=offset, data=data)
-        try:
-            return self._call(
-                self._stub.PutJobResults,
-                request,
-                TRANSFER_SECONDS,
-                is_cancelled,
-                unimplemented_seconds=self._unimplemented_seconds,
-            ).size_bytes
-        except grpc.RpcError as error:
-            if reason_of(error) != Reason.INVALID_RANGE:
-                raise
-        return self._put(job_id, 0, b"", is_cancelled)
+        self._results.complete(job_id, results, offer.max_chunk_bytes if offer else None, is_cancelled)
 
     def fail(self, job_id: str, error_message: str) -> None:
         """Report that the job cannot be done.
@@ -386,7 +260,7 @@ class WorkerApi:
             grpc.RpcError: The message is blank.
         """
         request = pb.FailJobRequest(job_id=job_id, worker_id=self._worker_id, error_message=error_message)
-        self._call(self._stub.FailJob, request, CALL_SECONDS)
+        self._retry.call(self._stub.FailJob, request, CALL_SECONDS)
 
     def release(self, job_id: str) -> None:
         """Release the job unfinished, for another worker to take.
@@ -396,150 +270,8 @@ class WorkerApi:
             Cancelled: A stop was requested and the server did not answer in time.
         """
         request = pb.ReleaseJobRequest(job_id=job_id, worker_id=self._worker_id)
-        self._call(self._stub.ReleaseJob, request, CALL_SECONDS)
-
-    def _awaited(self, call: "grpc.Future[T]") -> T | None:
-        """Return the answer of a call, or None where a stop is requested before it comes."""
-        while not self._stop.requested.is_set():
-            try:
-                return call.result(STOP_CHECK_SECONDS)
-            except grpc.FutureTimeoutError:
-                continue
-        return None
-
-    def _until_stopped(self) -> tenacity.Retrying:
-        """Return what repeats a call until it succeeds, and returns None once a stop was requested."""
-        return tenacity.Retrying(
-            retry=tenacity.retry_if_exception(_is_not_permanent),
-            wait=self._retry_pause,
-            stop=tenacity.stop_when_event_set(self._stop.requested),
-            sleep=tenacity.sleep_using_event(self._stop.requested),
-            before_sleep=_log_retry,
-            retry_error_callback=lambda _: None,
-        )
-
-    def _call(
-        self,
-        method: "grpc.UnaryUnaryMultiCallable[Any, T]",
-        request: Message,
-        seconds: float,
-        is_cancelled: Callable[[], bool] = lambda: False,
-        *,
-        unimplemented_seconds: float = math.inf,
-    ) -> T:
-        """Repeat a call until the server answers about the job, or the work is cancelled.
-
-        Args:
-            method: What to call.
-            request: With what.
-            seconds: The deadline of each call.
-            is_cancelled: Polled before every call.
-            unimplemented_seconds: When the server's UNIMPLEMENTED is final; never for a call that every server knows.
-
-        Raises:
-            LeaseLost, JobCannotBeDone: What the server answered about the job.
-            Cancelled: `is_cancelled` was true, or a stop was requested and the server did not answer in time.
-            grpc.RpcError: Any other refusal.
-        """
-        began_at = time.monotonic()
-
-        def is_ended() -> bool:
-            return is_cancelled() or self._has_no_time_left
-
-        def is_unknown(state: tenacity.RetryCallState) -> bool:
-            return _is_unimplemented(failure_of(state)) and time.monotonic() - began_at >= unimplemented_seconds
-
-        retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(_is_repeatable),
-            wait=self._retry_pause,
-            stop=lambda state: is_ended() or is_unknown(state),
-            sleep=self._pause,
-            before_sleep=_log_retry,
-            reraise=True,
-        )
-        try:
-            answer: T = retrying(self._attempt, method, request, seconds)
-        except grpc.RpcError as error:
-            if _is_repeatable(error) and is_ended():
-                raise Cancelled("the server cannot be reached") from error
-            raise
-        return answer
-
-    def _attempt(self, method: "grpc.UnaryUnaryMultiCallable[Any, T]", request: Message, seconds: float) -> T:
-        """Call once; a stop does not wait for a server that has stopped answering.
-
-        Raises:
-            LeaseLost, JobCannotBeDone: What the server answered about the job.
-            Cancelled: A stop was requested and the server did not answer in time.
-            grpc.RpcError: Any other refusal.
-        """
-        call: grpc.Future[T] = method.future(request, timeout=seconds)
-        while True:
-            try:
-                answer: T = call.result(STOP_CHECK_SECONDS)
-            except grpc.FutureTimeoutError:
-                if self._has_no_time_left:
-                    call.cancel()
-                    raise Cancelled("the server does not answer") from None
-            except grpc.RpcError as error:
-                _raise_if_about_job(error)
-                if isinstance(request, _WITH_RESULTS):
-                    _raise_if_above_grpc_limit(error)
-                raise
-            else:
-                return answer
-
-    @property
-    def _has_no_time_left(self) -> bool:
-        """Whether a stop was requested so long ago that nothing is repeated any more."""
-        return self._stop.must_release and self._stop.seconds_ago >= self._last_calls_seconds
-
-    def _pause(self, seconds: float) -> None:
-        """Pause; a stop ends the pause, and later pauses are short, for little time is left."""
-        if self._stop.requested.is_set():
-            time.sleep(min(seconds, LAST_CALLS_PAUSE_SECONDS))
-        else:
-            self._stop.requested.wait(seconds)
+        self._retry.call(self._stub.ReleaseJob, request, CALL_SECONDS)
 
 
 def _offer_of(answer: pb.ListOfferedPipelinesResponse) -> Offer:
     return Offer(frozenset(answer.pipeline_ids), answer.max_results_bytes or None, answer.max_chunk_bytes or None)
-
-
-def _is_repeatable(error: BaseException) -> bool:
-    """Return whether the error is no answer about the job: made on the way, or by a server in trouble."""
-    if not isinstance(error, grpc.RpcError):
-        return False
-    if retry_delay_seconds(error) is not None:
-        return True
-    return reason_of(error) in {Reason.INTERNAL, None}
-
-
-def _is_unimplemented(error: grpc.RpcError | None) -> bool:
-    return error is not None and error.code() is grpc.StatusCode.UNIMPLEMENTED
-
-
-def _is_not_permanent(error: BaseException) -> bool:
-    return isinstance(error, grpc.RpcError) and error.code() not in _PERMANENT
-
-
-def _log_retry(state: tenacity.RetryCallState) -> None:
-    if error := failure_of(state):
-        context = {"attempt": state.attempt_number, "error": description_of(error)}
-        logger.warning("call failed, trying again", extra=context)
-
-
-def _raise_if_about_job(error: grpc.RpcError) -> None:
-    reason = reason_of(error)
-    if reason in _LOST:
-        raise LeaseLost(error.details()) from error
-    if reason == Reason.PAYLOAD_TOO_LARGE:
-        raise MessageTooLarge(error.details()) from error
-    if reason in {Reason.INPUT_UNREADABLE, Reason.INVALID_RESULTS}:
-        raise JobCannotBeDone(error.details()) from error
-
-
-def _raise_if_above_grpc_limit(error: grpc.RpcError) -> None:
-    """Raise `MessageTooLarge` for what gRPC itself refuses; a busy proxy answers with the same code."""
-    if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and _ABOVE_GRPC_LIMIT in (error.details() or ""):
-        raise MessageTooLarge("the results are far larger than the server takes") from error

@@ -1,4 +1,4 @@
-"""How large the chunks of a transfer are."""
+"""How large the chunks of a transfer are, and how long one may take."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +11,8 @@ MIN_BYTES = 16 << 10
 FAST_SECONDS = 0.5
 SLOW_SECONDS = 4.0
 """A renewal of the lease waits behind the chunk that is on its way, so one chunk takes far less than a lease."""
+TRANSFER_SECONDS = 600.0
+"""Deadline of a call that carries a chunk."""
 
 
 class ChunkSize:

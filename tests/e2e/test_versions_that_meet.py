@@ -14,7 +14,7 @@ from benchmarks.chaos_clients import Truth, truths
 from benchmarks.cheap_pipelines import PIPELINE, build_cheap_runner
 from benchmarks.growth import make_video
 from job_client import JobClient, JobStatus
-from job_worker.runtime.api_client import INLINE_BYTES
+from job_worker.runtime.results_sender import INLINE_BYTES
 from job_worker.settings import WorkerSettings
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from tests.conftest import ROOT, TINY_MP4

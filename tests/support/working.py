@@ -7,9 +7,10 @@ from pathlib import Path
 
 import tenacity
 
-from job_worker.runtime.api_client import RETRY_PAUSE, WorkerApi
+from job_worker.runtime.api_client import WorkerApi
 from job_worker.runtime.declined_jobs import DeclinedJobs
 from job_worker.runtime.pipeline_runner import PipelineRunner
+from job_worker.runtime.retry import RETRY_PAUSE
 from job_worker.runtime.stop_signal import StopSignal
 from job_worker.runtime.worker import Worker
 from shared.contract.channel import open_channel

@@ -1,0 +1,150 @@
+"""Sending the results of a job: with the report itself, or before it in chunks."""
+
+import hashlib
+import logging
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+import grpc
+
+from job_worker.errors import Cancelled, MessageTooLarge
+from job_worker.runtime.chunk_size import TRANSFER_SECONDS, ChunkSize
+from job_worker.runtime.retry import Retry, is_unimplemented
+from shared.contract.errors import reason_of
+from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
+from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import WorkerServiceStub
+from shared.contract.reasons import Reason
+
+logger = logging.getLogger(__name__)
+
+INLINE_BYTES = 256 << 10
+"""Results up to this size are sent with the report itself, which saves two calls."""
+WHOLE_BYTES = 16 << 20
+"""Results up to this size are also tried in one message where no chunk gets through: by default a server takes them."""
+MAX_SENDINGS = 5
+"""How often results are sent that the server loses each time."""
+
+
+class ResultsSender:
+    """Sends the results of one worker's jobs.
+
+    Args:
+        stub: Calls the server.
+        retry: Repeats the calls.
+        worker_id: The worker's unique name.
+        unimplemented_seconds: How long a chunk is repeated that the server seems not to know, although it did.
+    """
+
+    def __init__(self, stub: WorkerServiceStub, retry: Retry, worker_id: str, unimplemented_seconds: float) -> None:
+        self._stub = stub
+        self._retry = retry
+        self._worker_id = worker_id
+        self._unimplemented_seconds = unimplemented_seconds
+
+    def complete(
+        self, job_id: str, results: Path, max_chunk_bytes: int | None, is_cancelled: Callable[[], bool]
+    ) -> None:
+        """Send the results in as few calls as the server lets through, and report the job as completed.
+
+        Args:
+            job_id: The job.
+            results: The file of the results document.
+            max_chunk_bytes: The largest chunk that the server takes; None where it takes none.
+            is_cancelled: Polled before every call; once true, the sending ends.
+
+        Raises:
+            LeaseLost: This worker no longer holds the job.
+            JobCannotBeDone: The server refuses the results; the message says why.
+            Cancelled: `is_cancelled` was true, or a stop was requested and the server did not answer in time.
+        """
+        size_bytes = results.stat().st_size
+        if not max_chunk_bytes or size_bytes <= INLINE_BYTES:
+            self._complete_whole(job_id, results, is_cancelled)
+            return
+        while True:
+            try:
+                self._complete_in_chunks(job_id, results, size_bytes, max_chunk_bytes, is_cancelled)
+            except grpc.RpcError as error:
+                if not is_unimplemented(error):
+                    raise
+            else:
+                return
+            if size_bytes <= WHOLE_BYTES and self._has_completed_whole(job_id, results, is_cancelled):
+                return
+
+    def _complete_whole(
+        self,
+        job_id: str,
+        results: Path,
+        is_cancelled: Callable[[], bool],
+        unimplemented_seconds: float = math.inf,
+    ) -> None:
+        request = pb.CompleteJobRequest(job_id=job_id, worker_id=self._worker_id, results_json=results.read_bytes())
+        method = self._stub.CompleteJob
+        self._retry.call(method, request, TRANSFER_SECONDS, is_cancelled, unimplemented_seconds=unimplemented_seconds)
+
+    def _has_completed_whole(self, job_id: str, results: Path, is_cancelled: Callable[[], bool]) -> bool:
+        """Try once to send the results in one message, as a proxy may let no chunk through; return whether it did."""
+        try:
+            self._complete_whole(job_id, results, is_cancelled, unimplemented_seconds=0.0)
+        except MessageTooLarge:  # for one message, not for a job
+            return False
+        except grpc.RpcError as error:
+            if not is_unimplemented(error):
+                raise
+            return False
+        return True
+
+    def _complete_in_chunks(
+        self, job_id: str, results: Path, size_bytes: int, max_chunk_bytes: int, is_cancelled: Callable[[], bool]
+    ) -> None:
+        """Send the results in chunks, and again from the beginning where the server has lost them."""
+        with results.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").digest()
+            request = pb.CompleteJobRequest(
+                job_id=job_id, worker_id=self._worker_id, results_size_bytes=size_bytes, results_sha256=digest
+            )
+            for tries_left in reversed(range(MAX_SENDINGS)):
+                self._put_results(job_id, file, size_bytes, ChunkSize(max_chunk_bytes), is_cancelled)
+                try:
+                    self._retry.call(self._stub.CompleteJob, request, TRANSFER_SECONDS, is_cancelled)
+                except grpc.RpcError as error:
+                    if reason_of(error) != Reason.RESULTS_INCOMPLETE or not tries_left:
+                        raise
+                    logger.warning("results lost by the server, sending them again", extra={"job_id": job_id})
+                else:
+                    return
+
+    def _put_results(
+        self, job_id: str, file: BinaryIO, size_bytes: int, size: ChunkSize, is_cancelled: Callable[[], bool]
+    ) -> None:
+        """Send the results chunk by chunk, from where the server says that it has them."""
+        held_bytes = 0
+        while held_bytes < size_bytes:
+            if is_cancelled():
+                raise Cancelled("the sending of the results was cancelled")
+            file.seek(held_bytes)
+            try:
+                with size.adapted():
+                    held_bytes = self._put(job_id, held_bytes, file.read(size.bytes), is_cancelled)
+            except MessageTooLarge:  # a server that was restarted may take smaller chunks than it said
+                if not size.lower():
+                    raise
+
+    def _put(self, job_id: str, offset: int, data: bytes, is_cancelled: Callable[[], bool]) -> int:
+        """Send one chunk; return how many bytes the server holds, which are fewer where it was restarted."""
+        request = pb.PutJobResultsRequest(job_id=job_id, worker_id=self._worker_id, offset=offset, data=data)
+        try:
+            return self._retry.call(
+                self._stub.PutJobResults,
+                request,
+                TRANSFER_SECONDS,
+                is_cancelled,
+                unimplemented_seconds=self._unimplemented_seconds,
+            ).size_bytes
+        except grpc.RpcError as error:
+            if reason_of(error) != Reason.INVALID_RANGE:
+                raise
+        return self._put(job_id, 0, b"", is_cancelled)

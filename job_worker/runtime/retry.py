@@ -1,0 +1,212 @@
+"""Calls that are repeated until the server answers, a stop is requested or the work is cancelled."""
+
+import logging
+import math
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import grpc
+import tenacity
+from google.protobuf.message import Message
+
+from job_worker.errors import Cancelled, JobCannotBeDone, LeaseLost, MessageTooLarge
+from job_worker.runtime.stop_signal import StopSignal
+from shared.contract.errors import description_of, reason_of, retry_delay_seconds
+from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
+from shared.contract.reasons import Reason
+from shared.contract.retry import RetryPause, failure_of
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+RETRY_PAUSE = RetryPause(first_seconds=0.2, max_seconds=10.0)
+"""Long enough for a server that restarts, and far below a lease."""
+LAST_CALLS_SECONDS = 15.0
+"""How long the report of a job is still repeated once a stop was requested."""
+LAST_CALLS_PAUSE_SECONDS = 0.5
+"""Longest pause between them."""
+STOP_CHECK_SECONDS = 0.1
+"""How soon a waiting call notices that a stop was requested."""
+
+_PERMANENT = frozenset(
+    {
+        grpc.StatusCode.INVALID_ARGUMENT,
+        grpc.StatusCode.PERMISSION_DENIED,
+        grpc.StatusCode.UNAUTHENTICATED,
+        grpc.StatusCode.UNIMPLEMENTED,
+    }
+)
+_LOST = frozenset({Reason.LEASE_LOST, Reason.JOB_NOT_FOUND})
+_WITH_RESULTS = (pb.CompleteJobRequest, pb.PutJobResultsRequest)
+"""Requests that may be larger than gRPC lets a server receive."""
+_ABOVE_GRPC_LIMIT = "larger than max"
+"""What gRPC's own refusal of them says, with the sizes behind it."""
+
+
+class Retry:
+    """Repeats the calls of one worker, with growing, random pauses.
+
+    Args:
+        stop: The worker's request to stop.
+        pause: How long to wait before a call is repeated, in seconds.
+        last_calls_seconds: How long the report of a job is still repeated once a stop was requested.
+    """
+
+    def __init__(
+        self, stop: StopSignal, pause: Callable[[tenacity.RetryCallState], float], last_calls_seconds: float
+    ) -> None:
+        self._stop = stop
+        self._pause = pause
+        self._last_calls_seconds = last_calls_seconds
+
+    def awaited(self, call: "grpc.Future[T]") -> T | None:
+        """Return the answer of a call, or None where a stop is requested before it comes."""
+        while not self._stop.requested.is_set():
+            try:
+                return call.result(STOP_CHECK_SECONDS)
+            except grpc.FutureTimeoutError:
+                continue
+        return None
+
+    def until_stopped(self) -> tenacity.Retrying:
+        """Return what repeats a call until it succeeds, and returns None once a stop was requested."""
+        return tenacity.Retrying(
+            retry=tenacity.retry_if_exception(_is_not_permanent),
+            wait=self._pause,
+            stop=tenacity.stop_when_event_set(self._stop.requested),
+            sleep=tenacity.sleep_using_event(self._stop.requested),
+            before_sleep=_log_retry,
+            retry_error_callback=lambda _: None,
+        )
+
+    def call(
+        self,
+        method: "grpc.UnaryUnaryMultiCallable[Any, T]",
+        request: Message,
+        seconds: float,
+        is_cancelled: Callable[[], bool] = lambda: False,
+        *,
+        unimplemented_seconds: float = math.inf,
+    ) -> T:
+        """Repeat a call until the server answers about the job, or the work is cancelled.
+
+        Args:
+            method: What to call.
+            request: With what.
+            seconds: The deadline of each call.
+            is_cancelled: Polled before every call.
+            unimplemented_seconds: When the server's UNIMPLEMENTED is final; never for a call that every server knows.
+
+        Raises:
+            LeaseLost, JobCannotBeDone: What the server answered about the job.
+            Cancelled: `is_cancelled` was true, or a stop was requested and the server did not answer in time.
+            grpc.RpcError: Any other refusal.
+        """
+        began_at = time.monotonic()
+
+        def is_ended() -> bool:
+            return is_cancelled() or self._has_no_time_left
+
+        def is_unknown(state: tenacity.RetryCallState) -> bool:
+            return is_unimplemented(failure_of(state)) and time.monotonic() - began_at >= unimplemented_seconds
+
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(_is_repeatable),
+            wait=self._pause,
+            stop=lambda state: is_ended() or is_unknown(state),
+            sleep=self._sleep,
+            before_sleep=_log_retry,
+            reraise=True,
+        )
+        try:
+            answer: T = retrying(self._attempt, method, request, seconds)
+        except grpc.RpcError as error:
+            if _is_repeatable(error) and is_ended():
+                raise Cancelled("the server cannot be reached") from error
+            raise
+        return answer
+
+    def _attempt(self, method: "grpc.UnaryUnaryMultiCallable[Any, T]", request: Message, seconds: float) -> T:
+        """Call once; a stop does not wait for a server that has stopped answering.
+
+        Raises:
+            LeaseLost, JobCannotBeDone: What the server answered about the job.
+            Cancelled: A stop was requested and the server did not answer in time.
+            grpc.RpcError: Any other refusal.
+        """
+        call: grpc.Future[T] = method.future(request, timeout=seconds)
+        while True:
+            try:
+                answer: T = call.result(STOP_CHECK_SECONDS)
+            except grpc.FutureTimeoutError:
+                if self._has_no_time_left:
+                    call.cancel()
+                    raise Cancelled("the server does not answer") from None
+            except grpc.RpcError as error:
+                raise_if_about_job(error)
+                if isinstance(request, _WITH_RESULTS):
+                    _raise_if_above_grpc_limit(error)
+                raise
+            else:
+                return answer
+
+    @property
+    def _has_no_time_left(self) -> bool:
+        """Whether a stop was requested so long ago that nothing is repeated any more."""
+        return self._stop.must_release and self._stop.seconds_ago >= self._last_calls_seconds
+
+    def _sleep(self, seconds: float) -> None:
+        """Pause; a stop ends the pause, and later pauses are short, for little time is left."""
+        if self._stop.requested.is_set():
+            time.sleep(min(seconds, LAST_CALLS_PAUSE_SECONDS))
+        else:
+            self._stop.requested.wait(seconds)
+
+
+def _is_repeatable(error: BaseException) -> bool:
+    """Return whether the error is no answer about the job: made on the way, or by a server in trouble."""
+    if not isinstance(error, grpc.RpcError):
+        return False
+    if retry_delay_seconds(error) is not None:
+        return True
+    return reason_of(error) in {Reason.INTERNAL, None}
+
+
+def is_unimplemented(error: grpc.RpcError | None) -> bool:
+    """Return whether the server seems not to know the call; a proxy answers so too."""
+    return error is not None and error.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+def _is_not_permanent(error: BaseException) -> bool:
+    return isinstance(error, grpc.RpcError) and error.code() not in _PERMANENT
+
+
+def _log_retry(state: tenacity.RetryCallState) -> None:
+    if error := failure_of(state):
+        context = {"attempt": state.attempt_number, "error": description_of(error)}
+        logger.warning("call failed, trying again", extra=context)
+
+
+def raise_if_about_job(error: grpc.RpcError) -> None:
+    """Turn what the server answered about the job into an error of the worker; return for any other error.
+
+    Raises:
+        LeaseLost: This worker no longer holds the job.
+        MessageTooLarge: The server takes no message that large.
+        JobCannotBeDone: The server does not have the video, or refuses the results.
+    """
+    reason = reason_of(error)
+    if reason in _LOST:
+        raise LeaseLost(error.details()) from error
+    if reason == Reason.PAYLOAD_TOO_LARGE:
+        raise MessageTooLarge(error.details()) from error
+    if reason in {Reason.INPUT_UNREADABLE, Reason.INVALID_RESULTS}:
+        raise JobCannotBeDone(error.details()) from error
+
+
+def _raise_if_above_grpc_limit(error: grpc.RpcError) -> None:
+    """Raise `MessageTooLarge` for what gRPC itself refuses; a busy proxy answers with the same code."""
+    if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and _ABOVE_GRPC_LIMIT in (error.details() or ""):
+        raise MessageTooLarge("the results are far larger than the server takes") from error
