@@ -53,6 +53,7 @@ def make_host(tmp_path: Path) -> Iterator[MakeHost]:
             FOREGSYTE_ADDRESS=address,
             PIP_CONSTRAINT=str(pins), UV_CONSTRAINT=str(pins),
             UV_PYTHON=python, PIPX_DEFAULT_PYTHON=python,
+            PIP_NO_COMPILE="no",  # which is pip's way to say yes: what is imported is compiled then
             UV_CACHE_DIR=os.environ.get("UV_CACHE_DIR") or uv("cache", "dir").strip(),
         )  # fmt: skip
         made.append(host)
