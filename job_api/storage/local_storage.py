@@ -4,7 +4,7 @@ import errno
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
@@ -49,7 +49,7 @@ class LocalStorage(StorageService):
         with full_disk_as_storage_full():
             self._check_root()
             _make_folder(target.parent)
-            _sync(source)
+            _sync_or_delete(source)
             try:
                 source.replace(target)
             except OSError as error:
@@ -58,6 +58,12 @@ class LocalStorage(StorageService):
                 return super().adopt_file(source, dest_path)
             _sync(target.parent)
         return dest_path
+
+    def sync_file(self, path: str) -> None:
+        """Sync the file and its folder."""
+        target = self._path(path)
+        _sync_or_delete(target)
+        _sync(target.parent)
 
     def load_file(self, path: str) -> BinaryIO:
         """Open the file for reading."""
@@ -126,6 +132,16 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _sync_or_delete(file: Path) -> None:
+    """Sync a file, or delete it: the system reports a failure once, and the next sync succeeds without the data."""
+    try:
+        _sync(file)
+    except OSError:
+        with suppress(OSError):
+            file.unlink()
+        raise
 
 
 @contextmanager
