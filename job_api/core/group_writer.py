@@ -75,7 +75,13 @@ class GroupWriter:
     def _run(self) -> None:
         while group := self._next_group():
             self._commit(group)
+            self._checkpoint()
+
+    def _checkpoint(self) -> None:
+        try:
             self._database.checkpoint()
+        except Exception as error:  # noqa: BLE001 (the writes go on, and after the next of them it is tried again)
+            logger.warning("log of the database not merged", extra={"error": repr(error)})
 
     def _next_group(self) -> list[_Write]:
         """Wait for a write and take all that wait behind it; return none when the writer is closed."""
