@@ -51,6 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _serve(settings: ApiSettings) -> None:
     stopping = threading.Event()
+    # Once: a link that is pointed elsewhere later leads no part of the server away from the others.
+    settings = settings.model_copy(update={"data_dir": settings.data_dir.resolve()})
     folder = DataFolder(settings.data_dir, JOB_FOLDERS if settings.storage == "local" else (STAGING_FOLDER,))
     with thread_errors_translated(), stop_signals(stopping.set, settings.shutdown_seconds + LAST_STEPS_SECONDS):
         if not folder.lock(settings.shutdown_seconds, stopping):
@@ -73,7 +75,7 @@ def _serve_until(stopping: threading.Event, settings: ApiSettings, folder: DataF
     watch = DiskWatch(folder, services.database, server.set_serving, stopping.set)
     addresses = " and ".join(server.start())
     watch.start()
-    files = f"data in {settings.data_dir.resolve()}" if settings.storage == "local" else settings.storage
+    files = f"data in {settings.data_dir}" if settings.storage == "local" else settings.storage
     where = f"{files}, database {settings.resolved_database_url}"
     ready = terminal_text(f"{PROGRAM} listens on {addresses}, {where}")
     print(ready, flush=True)  # noqa: T201 (the line that people look for)

@@ -197,6 +197,20 @@ class TestTheFolder:
         with serving(data) as server:
             assert server.status(accepted).status == pb.JOB_STATUS_PENDING
 
+    def test_a_link_to_the_folder_that_is_pointed_elsewhere_leads_the_server_nowhere(self, tmp_path: Path) -> None:
+        link, first, second = tmp_path / "link", tmp_path / "first", tmp_path / "second"
+        first.mkdir()
+        second.mkdir()
+        link.symlink_to(first)
+        with serving(link) as server:
+            submit(server)
+            link.unlink()
+            link.symlink_to(second)
+            submit(server)
+            assert len(stored(first)) == 2
+            assert health(server) == SERVING
+        assert list(second.iterdir()) == []
+
     def test_a_server_whose_databases_log_is_deleted_says_so_and_ends_and_the_next_has_all_jobs(
         self, tmp_path: Path
     ) -> None:
