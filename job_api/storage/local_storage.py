@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
+from job_api.disk_errors import FULL_ERRNOS
 from job_api.held_folder import HeldFolder, sync
 from job_api.storage.base import StorageFull, StorageService, checked_key
 
 _UNFINISHED_SUFFIX = ".part"
 _COPY_BYTES = 1 << 20
-_FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class LocalStorage(StorageService):
@@ -154,6 +154,6 @@ def full_disk_as_storage_full() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL_ERRNOS:
+        if error.errno in FULL_ERRNOS:
             raise StorageFull("no space is left") from error
         raise

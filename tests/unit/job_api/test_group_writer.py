@@ -15,8 +15,9 @@ from sqlalchemy.orm import Session
 from job_api.core.database import CHECKPOINT_BYTES, Database
 from job_api.core.group_writer import GroupWriter
 from job_api.core.migrations import migrate
-from job_api.errors import DiskLow
+from job_api.errors import DiskLow, StorageUnavailable
 from job_api.models.job import Job
+from tests.support.failed_disks import FAILED_DISKS
 from tests.support.waiting import eventually, in_thread, opened_at_the_end
 
 pytestmark = pytest.mark.unit
@@ -139,6 +140,20 @@ def test_a_disk_without_space_is_low_for_that_write_alone(database: Database, wr
     outcomes = run_together(writer, [insert, find_no_space, insert])
     assert [type(outcome) for outcome in outcomes] == [UUID, DiskLow, UUID]
     assert rows(database) == 2
+
+
+@pytest.mark.parametrize("number", FAILED_DISKS, ids=errno.errorcode.get)
+def test_a_disk_that_refuses_a_write_is_noted_until_it_takes_one(
+    database: Database, writer: GroupWriter, number: int
+) -> None:
+    def refuse(_session: Session) -> None:
+        raise OperationalError("COMMIT", {}, duckdb.IOException(f"IO Error: Could not write: {os.strerror(number)}"))
+
+    with pytest.raises(StorageUnavailable):
+        writer.run(refuse)
+    assert database.is_refused.is_set()
+    writer.run(insert)
+    assert not database.is_refused.is_set()
 
 
 def test_a_log_that_cannot_be_looked_at_for_a_while_stops_no_write(
