@@ -85,6 +85,8 @@ class DiskWatch:
             self._was_writable = is_writable
 
     def _is_writable(self) -> bool:
+        if self._database.is_stuck():
+            return False  # nor can anything be tried: it would wait behind that write
         if self._database.is_refused.is_set():
             self._database.try_to_write()
         return self._folder.is_writable() and not self._database.is_refused.is_set()

@@ -13,12 +13,13 @@ from filelock import SoftFileLock
 
 from job_api.bootstrap import JOB_FOLDERS, STAGING_FOLDER, build_services
 from job_api.core.database import Database, DatabaseUnavailable
+from job_api.core.group_writer import GroupWriter
 from job_api.data_folder import LOCK_NAME, DataFolder, DataFolderHeld, DataFolderUnusable
 from job_api.disk_watch import DiskWatch
 from job_api.settings import ApiSettings
 from shared.contract.job_status import JobStatus
 from tests.support.lives import submit
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, in_thread, opened_at_the_end
 
 pytestmark = [pytest.mark.unit, pytest.mark.thorough]
 
@@ -210,6 +211,21 @@ def test_the_watch_goes_on_whatever_a_look_raises(database: Database, tmp_path: 
         eventually(lambda: health.reported[-1:] == [is_serving], "health to say so")  # noqa: B023 (called at once)
     watch.stop()
     assert health.reported == [False, True] * 2
+
+
+def test_a_write_that_does_not_end_is_not_serving_until_it_has(
+    folder: DataFolder, database: Database, writer: GroupWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("job_api.core.database.STUCK_SECONDS", 0.05)
+    health = Health()
+    watch = DiskWatch(folder, database, health.reported.append, health.ended.set, interval_seconds=0.01)
+    watch.start()
+    with opened_at_the_end(threading.Event()) as gate:
+        writing = in_thread(lambda: writer.run(lambda _session: gate.wait(60)))
+        eventually(lambda: health.reported == [False], "health to say so")
+    writing.result(20)
+    eventually(lambda: health.reported == [False, True], "health to say that it serves")
+    watch.stop()
 
 
 @pytest.mark.parametrize("is_made_again", [False, True])
