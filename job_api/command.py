@@ -5,7 +5,7 @@ import threading
 from collections.abc import Sequence
 
 from job_api.adapters import AdapterUnusable
-from job_api.bootstrap import JOB_FOLDERS, Services, build_server, build_services
+from job_api.bootstrap import JOB_FOLDERS, STAGING_FOLDER, Services, build_server, build_services
 from job_api.call_pool import ThreadsUnavailable, thread_errors_translated
 from job_api.core.database import DatabaseUnavailable
 from job_api.data_folder import DataFolder, DataFolderHeld, DataFolderUnusable
@@ -51,12 +51,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _serve(settings: ApiSettings) -> None:
     stopping = threading.Event()
-    folder = DataFolder(settings.data_dir, JOB_FOLDERS)
+    # Once: a link that is pointed elsewhere later leads no part of the server away from the others.
+    settings = settings.model_copy(update={"data_dir": settings.data_dir.resolve()})
+    folder = DataFolder(settings.data_dir, JOB_FOLDERS if settings.storage == "local" else (STAGING_FOLDER,))
     with thread_errors_translated(), stop_signals(stopping.set, settings.shutdown_seconds + LAST_STEPS_SECONDS):
         if not folder.lock(settings.shutdown_seconds, stopping):
             return
         services = build_services(settings)
         try:
+            folder.hold_folders()
             all_done = _serve_until(stopping, settings, folder, services)
         finally:
             services.close()
@@ -72,7 +75,7 @@ def _serve_until(stopping: threading.Event, settings: ApiSettings, folder: DataF
     watch = DiskWatch(folder, services.database, server.set_serving, stopping.set)
     addresses = " and ".join(server.start())
     watch.start()
-    files = f"data in {settings.data_dir.resolve()}" if settings.storage == "local" else settings.storage
+    files = f"data in {settings.data_dir}" if settings.storage == "local" else settings.storage
     where = f"{files}, database {settings.resolved_database_url}"
     ready = terminal_text(f"{PROGRAM} listens on {addresses}, {where}")
     print(ready, flush=True)  # noqa: T201 (the line that people look for)

@@ -13,6 +13,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from job_api.disk_errors import is_replaced
+from job_api.held_folder import HeldFolder
 
 LOCK_NAME = "foregsyte.lock"
 """Holds who has the folder. The file stays when the lock is released; the kernel releases it however a process ends."""
@@ -54,12 +55,13 @@ class DataFolder:
 
     Args:
         path: The folder.
-        folders: The names of those in it that have to be writable too: each may be a mount of its own.
+        folders: The names of those in it that are needed too: each may be a mount of its own.
     """
 
     def __init__(self, path: Path, folders: Iterable[str] = ()) -> None:
         self._path = path.resolve()
         self._folders = [self._path / name for name in folders]
+        self._held: dict[Path, HeldFolder] = {}
         self._lock_file = self._path / LOCK_NAME
         self._lock = FileLock(self._lock_file)
         self._locked: os.stat_result | None = None
@@ -100,10 +102,25 @@ class DataFolder:
         """Return whether the folder was deleted, moved or replaced since it was locked."""
         return self._locked is None or is_replaced(self._lock_file, self._locked)
 
+    def hold_folders(self) -> None:
+        """Make the folders in it where there are none, and watch them from now on.
+
+        Raises:
+            DataFolderUnusable: One cannot be made, or is no folder.
+        """
+        for folder in self._folders:
+            try:
+                self._held[folder] = HeldFolder.made(folder)
+            except OSError as error:
+                raise DataFolderUnusable(f"the folder {folder} cannot be made or read: {error.strerror}") from error
+
+    def lost_folder(self) -> str | None:
+        """Return the name of a folder in it that was deleted, moved or replaced since it was held; None if none was."""
+        return next((folder.name for folder, held in self._held.items() if held.is_gone()), None)
+
     def is_writable(self) -> bool:
-        """Return whether files can be made in the folder, and in those of its folders that are there."""
-        folders = [self._path, *(folder for folder in self._folders if folder.exists())]
-        return all(os.access(folder, os.W_OK | os.X_OK) for folder in folders)
+        """Return whether files can be made in the folder, and in those of its folders that are held."""
+        return all(os.access(folder, os.W_OK | os.X_OK) for folder in (self._path, *self._held))
 
     def _wait(self, stopping: threading.Event) -> bool:
         deadline: float | None = None

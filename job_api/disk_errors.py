@@ -15,18 +15,18 @@ _UNAVAILABLE = partial(
     "the server cannot use its disk; try again, and where that does not help look into the server's log",
 )
 
+FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""A disk or a quota that is used up."""
+_FAILED = (
+    "EROFS EACCES EPERM EIO ENODEV ENXIO EUCLEAN EBADMSG "  # a disk of this host
+    "ESTALE ENOTCONN ETIMEDOUT EREMOTEIO ENOLINK EHOSTDOWN"  # one on the network
+)
+"""A disk that fails, refuses or is gone; not every system has all of these."""
+
 _ERRORS: dict[int, Callable[[], ApiError]] = {
-    errno.ENOSPC: _LOW,
-    errno.EDQUOT: _LOW,
-    errno.EMFILE: _BUSY,
-    errno.ENFILE: _BUSY,
-    errno.EROFS: _UNAVAILABLE,
-    errno.EACCES: _UNAVAILABLE,
-    errno.EPERM: _UNAVAILABLE,
-    errno.EIO: _UNAVAILABLE,
-    errno.ENODEV: _UNAVAILABLE,
-    errno.ENXIO: _UNAVAILABLE,
-    errno.ESTALE: _UNAVAILABLE,
+    **dict.fromkeys(FULL_ERRNOS, _LOW),
+    **dict.fromkeys((errno.EMFILE, errno.ENFILE), _BUSY),
+    **{getattr(errno, name): _UNAVAILABLE for name in _FAILED.split() if hasattr(errno, name)},
 }
 
 DATABASE_INVALID = "FATAL Error"

@@ -20,7 +20,7 @@ class DiskWatch:
     """Watches the database and the data folder from a thread of its own.
 
     A folder or a database that cannot be written makes health NOT_SERVING until it can be. A database that is invalid,
-    or it or the folder gone, cannot be fixed while the server runs: the watch reports that and ends.
+    or it or a folder gone, cannot be fixed while the server runs: the watch reports that and ends.
 
     Attributes:
         failure: What cannot be fixed; None while there is no such thing.
@@ -45,6 +45,7 @@ class DiskWatch:
         """
         self.failure: str | None = None
         self._is_stopping = False
+        self._was_writable = True
         self._folder = folder
         self._database = database
         self._set_serving = set_serving
@@ -62,19 +63,30 @@ class DiskWatch:
         self._thread.join(LAST_LOOK_SECONDS)
 
     def _run(self) -> None:
-        was_writable = True
-        while not (failure := self._failure()):
-            if self._is_stopping:
-                return
-            if (is_writable := self._is_writable()) != was_writable:
-                logger.warning("the disk can be written again" if is_writable else "the disk cannot be written")
-                self._set_serving(is_writable)
-                was_writable = is_writable
-        self._set_serving(False)  # noqa: FBT003 (what it says)
-        self.failure = failure
-        self._on_failure()
+        while not (self._is_stopping or self.failure):
+            try:
+                self._look()
+            except Exception as error:  # noqa: BLE001 (what cannot be looked at cannot be written, and may come back)
+                self._report(is_writable=False, error=repr(error))
+
+    def _look(self) -> None:
+        if failure := self._failure():
+            self._set_serving(False)  # noqa: FBT003 (what it says)
+            self.failure = failure
+            self._on_failure()
+        elif not self._is_stopping:
+            self._report(is_writable=self._is_writable())
+
+    def _report(self, *, is_writable: bool, error: str = "") -> None:
+        if is_writable != self._was_writable:
+            text = "the disk can be written again" if is_writable else "the disk cannot be written"
+            logger.warning(text, extra={"error": error} if error else {})
+            self._set_serving(is_writable)
+            self._was_writable = is_writable
 
     def _is_writable(self) -> bool:
+        if self._database.is_stuck():
+            return False  # nor can anything be tried: it would wait behind that write
         if self._database.is_refused.is_set():
             self._database.try_to_write()
         return self._folder.is_writable() and not self._database.is_refused.is_set()
@@ -84,6 +96,8 @@ class DiskWatch:
             return "the disk failed under the database, which has to be opened again"
         if self._folder.is_gone():
             return "the data folder was deleted or replaced"
+        if lost := self._folder.lost_folder():
+            return f"the folder {lost} in the data folder was deleted or replaced"
         if self._database.is_gone():
             return "the database was deleted or replaced"
         if self._database.is_log_gone():

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -30,6 +31,8 @@ CHECKPOINT_BYTES = 1_000_000
 """DuckDB's log is merged into the file at this size: replay after a crash takes under a second (7 s at 16 MB)."""
 CHECKPOINT_BLOCKS_BYTES = 16 * 256 * 1024
 """What a checkpoint may write beside the rows: blocks that are hardly used, one for each column, index and list."""
+STUCK_SECONDS = 5.0
+"""How long a commit or a checkpoint may take before health says that the disk does not take writes."""
 
 _NOT_FOR_DUCKDB = re.compile(r"[?\\\udc80-\udcff]")
 r"""DuckDB would put its log into another folder (what follows `?` are options for it), or the database itself (it takes
@@ -63,6 +66,7 @@ class Database:
         failed: Set once DuckDB has declared the database invalid, as it does where its log cannot be synced. It could
             be opened again, but nobody would know which of the last writes are in it: only a start finds that out.
         is_refused: Set while the disk refuses what is written.
+        writing_since: When the write that is under way began, by the monotonic clock; None while there is none.
     """
 
     def __init__(self, url: str | URL) -> None:
@@ -71,6 +75,7 @@ class Database:
         self.sessions = sessionmaker(self.engine, expire_on_commit=False)
         self.failed = threading.Event()
         self.is_refused = threading.Event()
+        self.writing_since: float | None = None
         self._open_connection: Any = None
         self._opened: os.stat_result | None = None
         self._log: os.stat_result | None = None
@@ -134,6 +139,11 @@ class Database:
             return False  # a disk that does not answer may come back
         finally:
             self._merging.release()
+
+    def is_stuck(self) -> bool:
+        """Return whether the write that is under way takes so long that the disk may never answer."""
+        began = self.writing_since
+        return began is not None and time.monotonic() - began > STUCK_SECONDS
 
     def try_to_write(self) -> None:
         """Write what is there already, the schema's version: where the disk takes it, `is_refused` ends."""

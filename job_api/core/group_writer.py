@@ -6,6 +6,7 @@ row. One writer has no conflicts, and the more callers wait, the more writes eac
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from queue import Empty, SimpleQueue
@@ -74,8 +75,16 @@ class GroupWriter:
 
     def _run(self) -> None:
         while group := self._next_group():
+            self._database.writing_since = time.monotonic()
             self._commit(group)
+            self._checkpoint()
+            self._database.writing_since = None
+
+    def _checkpoint(self) -> None:
+        try:
             self._database.checkpoint()
+        except Exception as error:  # noqa: BLE001 (the writes go on, and after the next of them it is tried again)
+            logger.warning("log of the database not merged", extra={"error": repr(error)})
 
     def _next_group(self) -> list[_Write]:
         """Wait for a write and take all that wait behind it; return none when the writer is closed."""

@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 
 class StorageUnusable(Exception):
-    """The storage cannot be read or written, though the database can; the message says why."""
+    """The storage cannot be read or written, or is not that of the database; the message says why."""
 
 
 class RecoveryService:
@@ -55,12 +55,21 @@ class RecoveryService:
         self._leases.remember_pending(pending)
         try:
             self._staging.clear()
+            self._check_files(len(pending) + len(running))
             swept = self._sweep(self._set_aside if is_another_database else self._storage.delete_file)
         except OSError as error:
             raise StorageUnusable(f"the storage cannot be used: {type(error).__name__}: {error}") from error
         for job_id in running:
             self._leases.grant(job_id, None)  # at last: the time that all this takes counts for no worker
         logger.info("jobs recovered", extra={"pending": len(pending), "running": len(running), "files_swept": swept})
+
+    def _check_files(self, unfinished: int) -> None:
+        """Raise StorageUnusable where no file is there: workers would fail every job whose video they do not get."""
+        if unfinished and not any(self._storage.list_files(JOBS_FOLDER)):
+            raise StorageUnusable(
+                f"the storage has no file in {JOBS_FOLDER}, but {unfinished} jobs are pending or running: is its disk "
+                "mounted? Bring the files back; to start without them, put any file there"
+            )
 
     def _sweep(self, remove: Callable[[str], None]) -> int:
         """Remove what a crash between two steps left behind; only files that this service wrote."""

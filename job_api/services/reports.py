@@ -203,7 +203,9 @@ class ReportService:
         """Check the staged results, store them unless they are, and end the job; else the lease begins anew."""
         key, path = results_key(job_id), self._staging.path(job_id)
         try:
-            if not is_stored:
+            if is_stored:
+                self._storage.sync_file(key)
+            else:
                 with path.open("rb") as staged:
                     check_document(staged)
                 self._storage.adopt_file(path, key)

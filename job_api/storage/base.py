@@ -55,7 +55,7 @@ class StorageService(ABC):
         A storage that can take the file over without copying it does so; this one copies it.
 
         Args:
-            source: The file; it stays where it is if it cannot be stored.
+            source: The file; it stays where it is if it cannot be stored, but is deleted if its disk did not keep it.
             dest_path: The key.
 
         Returns:
@@ -68,6 +68,20 @@ class StorageService(ABC):
             self.save_file(file, dest_path)
         source.unlink()
         return dest_path
+
+    def sync_file(self, path: str) -> None:
+        """Make a stored file survive a loss of power, although the call that stored it failed.
+
+        A storage that can do so without another copy of the file does; this one stores it again.
+
+        Args:
+            path: The key.
+
+        Raises:
+            StorageFull: There is no space left.
+        """
+        with self.load_file(path) as file:
+            self.save_file(file, path)
 
     @abstractmethod
     def load_file(self, path: str) -> BinaryIO:

@@ -4,16 +4,17 @@ import errno
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
+from job_api.disk_errors import FULL_ERRNOS
+from job_api.held_folder import HeldFolder, sync
 from job_api.storage.base import StorageFull, StorageService, checked_key
 
 _UNFINISHED_SUFFIX = ".part"
 _COPY_BYTES = 1 << 20
-_FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class LocalStorage(StorageService):
@@ -26,13 +27,13 @@ class LocalStorage(StorageService):
     def __init__(self, root: Path) -> None:
         root.mkdir(parents=True, exist_ok=True)  # not later: a folder that is gone took the stored files with it
         self._root = root
+        self._held = {root: HeldFolder(root)}
 
     def save_file(self, src: BinaryIO, dest_path: str) -> str:
         """Store the file under its key, whole or not at all."""
         target = self._path(dest_path)
         with full_disk_as_storage_full():
-            self._check_root()
-            _make_folder(target.parent)
+            self._make_folder(target.parent)
             unfinished = target.with_name(f".{target.name}.{uuid4().hex}{_UNFINISHED_SUFFIX}")
             try:
                 _write_synced(src, unfinished)
@@ -40,31 +41,38 @@ class LocalStorage(StorageService):
             except BaseException:
                 unfinished.unlink(missing_ok=True)
                 raise
-            _sync(target.parent)
+            sync(target.parent)
         return dest_path
 
     def adopt_file(self, source: Path, dest_path: str) -> str:
         """Rename the file to its key where that is possible, and copy it where not."""
         target = self._path(dest_path)
         with full_disk_as_storage_full():
-            self._check_root()
-            _make_folder(target.parent)
-            _sync(source)
+            self._make_folder(target.parent)
+            _sync_or_delete(source)
             try:
                 source.replace(target)
             except OSError as error:
                 if error.errno != errno.EXDEV:
                     raise
                 return super().adopt_file(source, dest_path)
-            _sync(target.parent)
+            sync(target.parent)
         return dest_path
+
+    def sync_file(self, path: str) -> None:
+        """Sync the file and its folder."""
+        target = self._path(path)
+        _sync_or_delete(target)
+        sync(target.parent)
 
     def load_file(self, path: str) -> BinaryIO:
         """Open the file for reading."""
+        target = self._path(path)
         try:
-            return self._path(path).open("rb")
-        except FileNotFoundError:
-            self._check_root()
+            return target.open("rb")
+        except (FileNotFoundError, NotADirectoryError):
+            self._is_there(self._root)
+            self._is_there(target.parent)
             raise
 
     def delete_file(self, path: str) -> None:
@@ -90,20 +98,37 @@ class LocalStorage(StorageService):
 
     def free_bytes(self) -> int:
         """Return the free bytes of the root's file system."""
-        self._check_root()
+        self._is_there(self._root)
         return shutil.disk_usage(self._root).free
 
-    def _check_root(self) -> None:
-        """Raise an OSError where the root is gone: no file is missing by itself then."""
-        if not self._root.is_dir():
-            raise OSError(errno.ESTALE, "the storage's folder is gone")
+    def _is_there(self, folder: Path) -> bool:
+        """Return whether the folder is there, and hold it from then on.
+
+        Raises:
+            OSError: It is gone, or no folder: no file is missing by itself then.
+        """
+        if folder not in self._held:
+            try:
+                self._held[folder] = HeldFolder(folder)
+            except (FileNotFoundError, NotADirectoryError) as error:
+                if not os.path.lexists(folder):
+                    return False
+                raise OSError(errno.ESTALE, "no folder, or a link to none", str(folder)) from error
+        if self._held[folder].is_gone():
+            raise OSError(errno.ESTALE, "the storage's folder is gone", str(folder))
+        return True
+
+    def _make_folder(self, folder: Path) -> None:
+        self._is_there(self._root)
+        if not self._is_there(folder):
+            self._held[folder] = HeldFolder.made(folder)
 
     def _path(self, key: str) -> Path:
         return self._root / checked_key(key)
 
     def _entries(self, folder: str) -> list[Path]:
         path = self._path(folder)
-        return sorted(entry for entry in path.iterdir() if entry.is_file()) if path.is_dir() else []
+        return sorted(entry for entry in path.iterdir() if entry.is_file()) if self._is_there(path) else []
 
 
 def _write_synced(src: BinaryIO, path: Path) -> None:
@@ -113,19 +138,14 @@ def _write_synced(src: BinaryIO, path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _make_folder(folder: Path) -> None:
-    if not folder.is_dir():
-        folder.mkdir(parents=True, exist_ok=True)
-        _sync(folder.parent)
-
-
-def _sync(path: Path) -> None:
-    """Make a file, or a folder's renames and new files, survive a loss of power."""
-    descriptor = os.open(path, os.O_RDONLY)
+def _sync_or_delete(file: Path) -> None:
+    """Sync a file, or delete it: the system reports a failure once, and the next sync succeeds without the data."""
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync(file)
+    except OSError:
+        with suppress(OSError):
+            file.unlink()
+        raise
 
 
 @contextmanager
@@ -134,6 +154,6 @@ def full_disk_as_storage_full() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL_ERRNOS:
+        if error.errno in FULL_ERRNOS:
             raise StorageFull("no space is left") from error
         raise

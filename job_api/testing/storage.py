@@ -135,6 +135,12 @@ class StorageConformance:
             assert file.read() == b"old"
         assert load(storage, KEY) == b"new"
 
+    def test_a_stored_file_that_is_synced_stays_as_it_is(self, storage: StorageService) -> None:
+        save(storage, KEY, b"content")
+        storage.sync_file(KEY)
+        assert load(storage, KEY) == b"content"
+        assert list(storage.list_files(JOBS_FOLDER)) == [KEY]
+
     def test_a_deleted_file_is_gone_and_deleting_again_is_no_error(self, storage: StorageService) -> None:
         save(storage, KEY, b"x")
         storage.delete_file(KEY)

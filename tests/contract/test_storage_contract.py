@@ -198,6 +198,41 @@ def test_the_middle_of_a_save_is_no_file_yet_and_counts_as_unfinished(local: Loc
     assert files_under(root) == sorted([KEY, results_key(JOB)])
 
 
+@pytest.mark.parametrize("is_made_again", [False, True])
+@pytest.mark.parametrize("moved", [JOBS_FOLDER, "."], ids=["the folder", "the root"])
+def test_a_folder_that_was_moved_away_takes_no_file_and_misses_none(
+    local: LocalStorage, root: Path, tmp_path: Path, moved: str, is_made_again: bool
+) -> None:
+    save(local, KEY, b"old")
+    (root / moved).rename(tmp_path / "moved")
+    if is_made_again:
+        (root / JOBS_FOLDER).mkdir(parents=True)
+    (tmp_path / "arrived").write_bytes(b"new")
+    attempts = [
+        lambda: save(local, KEY, b"new"),
+        lambda: local.adopt_file(tmp_path / "arrived", KEY),
+        lambda: load(local, KEY),
+    ]
+    for attempt in attempts:
+        with pytest.raises(OSError, match="the storage's folder is gone") as raised:
+            attempt()
+        assert raised.value.errno == errno.ESTALE
+    assert not root.exists() or files_under(root) == []
+
+
+def test_a_link_that_leads_nowhere_is_no_folder_without_files(local: LocalStorage, root: Path) -> None:
+    (root / JOBS_FOLDER).symlink_to("unmounted")
+    attempts = [
+        lambda: save(local, KEY, b"new"),
+        lambda: load(local, KEY),
+        lambda: list(local.list_files(JOBS_FOLDER)),
+    ]
+    for attempt in attempts:
+        with pytest.raises(OSError, match=r"no folder, or a link to none.*video_jobs") as raised:
+            attempt()
+        assert raised.value.errno == errno.ESTALE
+
+
 def test_a_listing_shows_no_hidden_files_and_no_folders(local: LocalStorage, root: Path) -> None:
     save(local, KEY, b"x")
     (root / JOBS_FOLDER / ".hidden").write_bytes(b"x")

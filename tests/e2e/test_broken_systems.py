@@ -16,6 +16,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from job_api.storage.keys import JOBS_FOLDER
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2_grpc
 from shared.contract.reasons import Reason
@@ -174,6 +175,41 @@ class TestTheFolder:
             eventually(lambda: health(server) == NOT_SERVING, "health to say so")
             must_end_in_time(server, began_at)
             assert "the data folder was deleted" in server.process.text
+
+    def test_a_server_whose_videos_are_moved_away_says_so_and_ends_and_the_next_starts_once_they_are_back(
+        self, tmp_path: Path
+    ) -> None:
+        data, videos, moved = tmp_path / "data", tmp_path / "data" / JOBS_FOLDER, tmp_path / "moved"
+        with serving(data) as server:
+            accepted = submit(server)
+            began_at = time.monotonic()
+            videos.rename(moved)
+            with pytest.raises(grpc.RpcError) as raised:
+                submit(server)
+            assert raised.value.code() is grpc.StatusCode.UNAVAILABLE
+            eventually(lambda: health(server) == NOT_SERVING, "health to say so")
+            must_end_in_time(server, began_at)
+            assert "the folder video_jobs in the data folder was deleted or replaced" in server.process.text
+        with started(tmp_path / "log", "job_api", "--address", "127.0.0.1:0", "--data-dir", str(data)) as process:
+            assert process.exit_code() == ExitCode.STORAGE
+            assert "is its disk mounted?" in process.text
+        moved.rename(videos)
+        with serving(data) as server:
+            assert server.status(accepted).status == pb.JOB_STATUS_PENDING
+
+    def test_a_link_to_the_folder_that_is_pointed_elsewhere_leads_the_server_nowhere(self, tmp_path: Path) -> None:
+        link, first, second = tmp_path / "link", tmp_path / "first", tmp_path / "second"
+        first.mkdir()
+        second.mkdir()
+        link.symlink_to(first)
+        with serving(link) as server:
+            submit(server)
+            link.unlink()
+            link.symlink_to(second)
+            submit(server)
+            assert len(stored(first)) == 2
+            assert health(server) == SERVING
+        assert list(second.iterdir()) == []
 
     def test_a_server_whose_databases_log_is_deleted_says_so_and_ends_and_the_next_has_all_jobs(
         self, tmp_path: Path

@@ -13,12 +13,13 @@ from filelock import SoftFileLock
 
 from job_api.bootstrap import JOB_FOLDERS, STAGING_FOLDER, build_services
 from job_api.core.database import Database, DatabaseUnavailable
+from job_api.core.group_writer import GroupWriter
 from job_api.data_folder import LOCK_NAME, DataFolder, DataFolderHeld, DataFolderUnusable
 from job_api.disk_watch import DiskWatch
 from job_api.settings import ApiSettings
 from shared.contract.job_status import JobStatus
 from tests.support.lives import submit
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, in_thread, opened_at_the_end
 
 pytestmark = [pytest.mark.unit, pytest.mark.thorough]
 
@@ -125,10 +126,35 @@ def test_a_folder_is_writable_where_those_for_jobs_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     folder, read_only, access = DataFolder(tmp_path, JOB_FOLDERS), tmp_path / name, os.access
-    monkeypatch.setattr("os.access", lambda path, mode: path != read_only and access(path, mode))
+    folder.hold_folders()
     assert folder.is_writable()
-    read_only.mkdir()
+    monkeypatch.setattr("os.access", lambda path, mode: path != read_only and access(path, mode))
     assert not folder.is_writable()
+
+
+@pytest.mark.parametrize("name", JOB_FOLDERS)
+def test_a_folder_that_cannot_be_looked_at_is_not_writable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    folder, stat = DataFolder(tmp_path, JOB_FOLDERS), Path.stat
+    folder.hold_folders()
+
+    def refuse(path: Path, **options: bool) -> os.stat_result:
+        if path.name == name:
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        return stat(path, **options)
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    monkeypatch.setattr("os.access", lambda path, _mode: path.name != name)
+    assert not folder.is_writable()
+    assert folder.lost_folder() is None
+
+
+@pytest.mark.parametrize("name", JOB_FOLDERS)
+def test_a_link_in_the_place_of_a_folder_that_leads_nowhere_is_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).symlink_to("unmounted")
+    with pytest.raises(DataFolderUnusable, match=rf"the folder {tmp_path / name} cannot be made or read"):
+        DataFolder(tmp_path, JOB_FOLDERS).hold_folders()
 
 
 class Health:
@@ -162,6 +188,64 @@ def test_a_read_only_folder_is_not_serving_until_it_can_be_written_and_one_that_
     shutil.rmtree(tmp_path / "data")
     assert health.ended.wait(20)
     assert (health.reported, watch.failure) == ([False, True, False], "the data folder was deleted or replaced")
+
+
+class BrokenFolder(DataFolder):
+    """A folder that cannot be looked at when a test says so."""
+
+    is_broken = False
+
+    def is_writable(self) -> bool:
+        if self.is_broken:
+            raise RuntimeError("whatever it is")
+        return super().is_writable()
+
+
+def test_the_watch_goes_on_whatever_a_look_raises(database: Database, tmp_path: Path) -> None:
+    folder, health = BrokenFolder(tmp_path / "data"), Health()
+    folder.lock(0.0, NEVER)
+    watch = DiskWatch(folder, database, health.reported.append, health.ended.set, interval_seconds=0.01)
+    watch.start()
+    for is_serving in (False, True) * 2:
+        folder.is_broken = not is_serving
+        eventually(lambda: health.reported[-1:] == [is_serving], "health to say so")  # noqa: B023 (called at once)
+    watch.stop()
+    assert health.reported == [False, True] * 2
+
+
+def test_a_write_that_does_not_end_is_not_serving_until_it_has(
+    folder: DataFolder, database: Database, writer: GroupWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("job_api.core.database.STUCK_SECONDS", 0.05)
+    health = Health()
+    watch = DiskWatch(folder, database, health.reported.append, health.ended.set, interval_seconds=0.01)
+    watch.start()
+    with opened_at_the_end(threading.Event()) as gate:
+        writing = in_thread(lambda: writer.run(lambda _session: gate.wait(60)))
+        eventually(lambda: health.reported == [False], "health to say so")
+    writing.result(20)
+    eventually(lambda: health.reported == [False, True], "health to say that it serves")
+    watch.stop()
+
+
+@pytest.mark.parametrize("is_made_again", [False, True])
+@pytest.mark.parametrize("name", JOB_FOLDERS)
+def test_a_folder_for_jobs_that_is_deleted_or_replaced_ends_the_server(
+    database: Database, tmp_path: Path, name: str, is_made_again: bool
+) -> None:
+    folder, health = DataFolder(tmp_path, JOB_FOLDERS), Health()
+    folder.lock(0.0, NEVER)
+    folder.hold_folders()
+    assert folder.lost_folder() is None
+    shutil.rmtree(tmp_path / name)
+    if is_made_again:
+        (tmp_path / name).mkdir()
+    watch = DiskWatch(folder, database, health.reported.append, health.ended.set, interval_seconds=0.01)
+    watch.start()
+    assert health.ended.wait(20)
+    assert health.reported == [False]
+    assert watch.failure == f"the folder {name} in the data folder was deleted or replaced"
+    folder.unlock()
 
 
 @pytest.mark.parametrize("is_made_again", [False, True])

@@ -18,6 +18,7 @@ from job_api import errors
 from job_api.errors import ApiError, DataLoss, InvalidRequest, NotFound, Overloaded, WrongState
 from job_api.interceptors.error_mapping import STATUS_CODES, ErrorMappingInterceptor, status_of
 from shared.contract.reasons import ERROR_DOMAIN, Reason
+from tests.support.failed_disks import FAILED_DISKS
 from tests.support.samples import UNKNOWN_JOB
 
 pytestmark = pytest.mark.unit
@@ -252,9 +253,7 @@ def test_the_groups_are_what_callers_catch() -> None:
         (errno.EDQUOT, grpc.StatusCode.RESOURCE_EXHAUSTED, Reason.DISK_LOW),
         (errno.EMFILE, grpc.StatusCode.RESOURCE_EXHAUSTED, Reason.OVERLOADED),
         (errno.ENFILE, grpc.StatusCode.RESOURCE_EXHAUSTED, Reason.OVERLOADED),
-        (errno.EROFS, grpc.StatusCode.UNAVAILABLE, Reason.STORAGE_UNAVAILABLE),
-        (errno.EIO, grpc.StatusCode.UNAVAILABLE, Reason.STORAGE_UNAVAILABLE),
-        (errno.ESTALE, grpc.StatusCode.UNAVAILABLE, Reason.STORAGE_UNAVAILABLE),
+        *((number, grpc.StatusCode.UNAVAILABLE, Reason.STORAGE_UNAVAILABLE) for number in FAILED_DISKS),
     ],
 )
 @pytest.mark.parametrize("is_driver", [False, True])

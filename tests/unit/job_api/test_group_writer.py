@@ -1,5 +1,7 @@
 """Writes to the database, committed in groups by one thread."""
 
+import errno
+import os
 import threading
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -13,8 +15,9 @@ from sqlalchemy.orm import Session
 from job_api.core.database import CHECKPOINT_BYTES, Database
 from job_api.core.group_writer import GroupWriter
 from job_api.core.migrations import migrate
-from job_api.errors import DiskLow
+from job_api.errors import DiskLow, StorageUnavailable
 from job_api.models.job import Job
+from tests.support.failed_disks import FAILED_DISKS
 from tests.support.waiting import eventually, in_thread, opened_at_the_end
 
 pytestmark = pytest.mark.unit
@@ -137,6 +140,44 @@ def test_a_disk_without_space_is_low_for_that_write_alone(database: Database, wr
     outcomes = run_together(writer, [insert, find_no_space, insert])
     assert [type(outcome) for outcome in outcomes] == [UUID, DiskLow, UUID]
     assert rows(database) == 2
+
+
+@pytest.mark.parametrize("number", FAILED_DISKS, ids=errno.errorcode.get)
+def test_a_disk_that_refuses_a_write_is_noted_until_it_takes_one(
+    database: Database, writer: GroupWriter, number: int
+) -> None:
+    def refuse(_session: Session) -> None:
+        raise OperationalError("COMMIT", {}, duckdb.IOException(f"IO Error: Could not write: {os.strerror(number)}"))
+
+    with pytest.raises(StorageUnavailable):
+        writer.run(refuse)
+    assert database.is_refused.is_set()
+    writer.run(insert)
+    assert not database.is_refused.is_set()
+
+
+def test_a_log_that_cannot_be_looked_at_for_a_while_stops_no_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database, stat = Database(f"duckdb:///{tmp_path / 'jobs.duckdb'}"), Path.stat
+
+    def refuse_the_log(path: Path, **options: bool) -> os.stat_result:
+        if path.suffix == ".wal":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return stat(path, **options)
+
+    database.open()
+    migrate(database)
+    writer = GroupWriter(database)
+    writer.start()
+    monkeypatch.setattr(Path, "stat", refuse_the_log)
+    for _ in range(2):
+        in_thread(lambda: writer.run(insert)).result(20)
+    monkeypatch.undo()
+    writer.run(insert)
+    writer.close()
+    assert rows(database) == 3
+    database.close()
 
 
 @pytest.mark.parametrize("max_group", [1, 3, 128])

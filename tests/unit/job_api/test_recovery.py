@@ -10,6 +10,7 @@ import pytest
 
 from job_api.bootstrap import STAGING_FOLDER, Services
 from job_api.errors import LeaseLost
+from job_api.services.recovery import StorageUnusable
 from job_api.settings import ApiSettings
 from job_api.storage.keys import input_key, results_key
 from shared.contract.job_status import JobStatus
@@ -267,6 +268,19 @@ def test_no_whole_file_is_lost_when_the_wrong_database_is_opened(
         assert (aside / name).read_bytes() == before[name]
         (aside / name).rename(folder / name)
     assert frames_of(restart(), job) == 1
+
+
+@pytest.mark.parametrize("make", [submit, running])
+def test_a_start_without_any_file_is_refused_while_jobs_need_theirs(
+    restart: Restart, folder: Path, tmp_path: Path, make: Callable[[Services], UUID]
+) -> None:
+    services = restart()
+    job = make(services)
+    folder.rename(tmp_path / "moved")
+    with pytest.raises(StorageUnusable, match="no file in video_jobs, but 1 jobs are pending or running"):
+        restart()
+    (tmp_path / "moved").rename(folder)
+    assert status(restart(), job) in {JobStatus.pending, JobStatus.running}
 
 
 def test_two_databases_over_one_folder_in_turn_lose_no_file_of_each_other(

@@ -1,8 +1,10 @@
 """Results that come in chunks: staged, checked, stored and dropped."""
 
+import errno
 import hashlib
 import io
 import json
+import os
 import shutil
 from collections.abc import Callable
 from functools import partial
@@ -17,7 +19,7 @@ from job_api.services.reports import ResultsDigest
 from job_api.services.running_jobs import KEPT_SECONDS
 from job_api.settings import ApiSettings
 from job_api.storage.base import StorageFull
-from job_api.storage.keys import results_key
+from job_api.storage.keys import JOBS_FOLDER, results_key
 from shared.contract.job_status import JobStatus
 from tests.support.adapters import HookedStorage, raises
 from tests.support.clock import FakeClock
@@ -216,6 +218,58 @@ def test_results_that_were_stored_before_their_job_could_be_ended_are_not_reques
     services.reports.complete_staged(job, "w1", digest(DOCUMENT))
     assert status(services, job) is JobStatus.completed
     assert stored(storage, job) == DOCUMENT
+
+
+class FailingSyncs:
+    """Makes every sync of a file or folder fail for as long as it is named; Linux reports a failure only once."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.path: Path | None = None
+        self._fsync = os.fsync
+        monkeypatch.setattr("os.fsync", self._sync)
+
+    def _sync(self, descriptor: int) -> None:
+        if self.path and os.path.samestat(self.path.stat(), os.fstat(descriptor)):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        self._fsync(descriptor)
+
+
+@pytest.fixture
+def syncs(monkeypatch: pytest.MonkeyPatch) -> FailingSyncs:
+    return FailingSyncs(monkeypatch)
+
+
+def test_results_that_the_disk_did_not_keep_are_requested_again(
+    make_services: Callable[..., Services], settings: ApiSettings, syncs: FailingSyncs
+) -> None:
+    services = make_services(settings)
+    job = running(services)
+    put(services, job, DOCUMENT)
+    (syncs.path,) = staged_files(settings)
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+        services.reports.complete_staged(job, "w1", digest(DOCUMENT))
+    syncs.path = None
+    with pytest.raises(ResultsIncomplete):
+        services.reports.complete_staged(job, "w1", digest(DOCUMENT))
+    put(services, job, DOCUMENT)
+    services.reports.complete_staged(job, "w1", digest(DOCUMENT))
+    assert status(services, job) is JobStatus.completed
+
+
+def test_no_job_is_completed_before_the_folder_of_its_results_is_synced(
+    make_services: Callable[..., Services], settings: ApiSettings, syncs: FailingSyncs
+) -> None:
+    services = make_services(settings)
+    job = running(services)
+    put(services, job, DOCUMENT)
+    syncs.path = settings.data_dir / JOBS_FOLDER
+    for _ in range(2):
+        with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+            services.reports.complete_staged(job, "w1", digest(DOCUMENT))
+        assert status(services, job) is JobStatus.running
+    syncs.path = None
+    services.reports.complete_staged(job, "w1", digest(DOCUMENT))
+    assert status(services, job) is JobStatus.completed
 
 
 def test_what_is_held_is_kept_while_the_last_holder_may_return_and_dropped_when_another_takes_the_job(

@@ -1,0 +1,44 @@
+"""A folder that is held open, so that nothing can take its place unnoticed; and what makes it survive."""
+
+import os
+import weakref
+from pathlib import Path
+from typing import Self
+
+from job_api.disk_errors import is_replaced
+
+
+class HeldFolder:
+    """A folder that can be told from every later one at its path: while it is open none gets its number.
+
+    It is closed with the last reference.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Hold the folder; raises OSError where there is none."""
+        self._path = path
+        self._descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        weakref.finalize(self, os.close, self._descriptor)
+
+    @classmethod
+    def made(cls, path: Path) -> Self:
+        """Hold the folder, made where there is none so that it survives a loss of power; raises OSError."""
+        path.mkdir(parents=True, exist_ok=True)
+        sync(path.parent)
+        return cls(path)
+
+    def is_gone(self) -> bool:
+        """Return whether the folder was deleted, moved or replaced, or another disk is mounted in its place."""
+        try:
+            return is_replaced(self._path, os.fstat(self._descriptor))
+        except OSError:
+            return False  # a disk that does not answer may come back
+
+
+def sync(path: Path) -> None:
+    """Make a file, or a folder's renames and new files, survive a loss of power."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
