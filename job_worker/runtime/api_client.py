@@ -147,20 +147,25 @@ class WorkerApi:
         call.cancel()
         return None
 
-    def offer_for_job(self) -> Offer | None:
+    def offer_for_job(self, is_cancelled: Callable[[], bool] = lambda: False) -> Offer | None:
         """Return what the server offers for a job in hand, which a stop does not end; None from an older server.
 
         One that has offered before is not older: where a proxy says for long that it is, its last offer holds.
 
+        Args:
+            is_cancelled: Polled before every call; once true, the question ends.
+
         Raises:
-            Cancelled: A stop was requested and the server did not answer in time.
+            Cancelled: `is_cancelled` was true, or a stop was requested and the server did not answer in time.
         """
         last = self._offered
         seconds = self._unimplemented_seconds if last else 0.0
 
         def ask() -> Offer:
             request, method = pb.ListOfferedPipelinesRequest(), self._stub.ListOfferedPipelines
-            return _offer_of(self._retry.call(method, request, CALL_SECONDS, unimplemented_seconds=seconds))
+            return _offer_of(
+                self._retry.call(method, request, CALL_SECONDS, is_cancelled, unimplemented_seconds=seconds)
+            )
 
         return self._unless_older(ask) or last
 
@@ -232,15 +237,12 @@ class WorkerApi:
         self._renewal_seconds = max(seconds / RENEWALS_PER_LEASE, MIN_RENEWAL_SECONDS)
         return seconds
 
-    def complete(
-        self, job_id: str, results: Path, offer: Offer | None, is_cancelled: Callable[[], bool] = lambda: False
-    ) -> None:
+    def complete(self, job_id: str, results: Path, is_cancelled: Callable[[], bool] = lambda: False) -> None:
         """Send the results and report the job as completed.
 
         Args:
             job_id: The job.
             results: The file of the results document.
-            offer: What the server takes.
             is_cancelled: Polled before every call; once true, the sending ends.
 
         Raises:
@@ -248,7 +250,12 @@ class WorkerApi:
             JobCannotBeDone: The server refuses the results; the message says why.
             Cancelled: `is_cancelled` was true, or a stop was requested and the server did not answer in time.
         """
-        self._results.complete(job_id, results, offer.max_chunk_bytes if offer else None, is_cancelled)
+
+        def ask_chunk_bytes() -> int | None:
+            offer = self.offer_for_job(is_cancelled)
+            return offer.max_chunk_bytes if offer else None
+
+        self._results.complete(job_id, results, ask_chunk_bytes, is_cancelled)
 
     def fail(self, job_id: str, error_message: str) -> None:
         """Report that the job cannot be done.

@@ -239,4 +239,4 @@ class Worker:
         limit = offer.max_results_bytes if offer else None
         self._runner.run(Run(pipeline_id, video, results, limit), is_cancelled)
         video.unlink(missing_ok=True)  # what analyses it may have
-        self._api.complete(job_id, results, offer, is_cancelled)
+        self._api.complete(job_id, results, is_cancelled)

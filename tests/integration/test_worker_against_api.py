@@ -36,7 +36,7 @@ from tests.support.running import running_server
 from tests.support.samples import results_document
 from tests.support.waiting import eventually, in_thread, opened_at_the_end
 from tests.support.worker_fakes import FakeRunner, one_empty_frame, raising, report_results, until_cancelled
-from tests.support.working import free_port, working
+from tests.support.working import free_port, make_worker, working
 
 pytestmark = [pytest.mark.integration, pytest.mark.worker]
 
@@ -335,6 +335,38 @@ def test_a_worker_that_is_stopping_still_sends_large_results_in_chunks(
         dequeued(api)
         stop.request()
         report_results(api, job.job_id, results_document(LARGE_RESULTS))
+        assert job.results_as_dicts() == LARGE_RESULTS
+
+
+def test_small_results_are_sent_in_chunks_where_the_server_takes_even_less_in_one_message(
+    start_server: Callable[..., str], make_settings: MakeSettings, make_api: MakeApi, tiny_mp4: bytes
+) -> None:
+    api = make_api(address := start_server(make_settings(max_inline_results_bytes=10)))
+    with JobClient(address) as client:
+        job = client.submit(tiny_mp4)
+        dequeued(api)
+        report_results(api, job.job_id, results_document(RESULTS))
+        assert job.results_as_dicts() == RESULTS
+
+
+@pytest.mark.parametrize("updated_at", ["GetJobInput", "CompleteJob"])
+def test_a_server_that_learns_to_take_chunks_during_a_job_gets_chunks(
+    start_server: Callable[..., str], make_settings: MakeSettings, make_api: MakeApi, tiny_mp4: bytes, updated_at: str
+) -> None:
+    class Updated(Interferer):
+        """Has the server offer no chunks until its update."""
+
+        def intercept_unary_unary(self, continuation: Callable[..., Any], details: Any, request: Any) -> Any:
+            call = super().intercept_unary_unary(continuation, details, request)
+            if details.method.endswith("ListOfferedPipelines") and not self.calls[updated_at]:
+                call.result().max_chunk_bytes = 0
+            return call
+
+    address = start_server(make_settings(max_inline_results_bytes=1000))
+    api = make_api(address, interceptor=Updated())
+    with JobClient(address) as client:
+        job = client.submit(tiny_mp4)
+        make_worker(api, FakeRunner(lambda *_: results_document(LARGE_RESULTS)), StopSignal(0)).run_once()
         assert job.results_as_dicts() == LARGE_RESULTS
 
 
