@@ -830,6 +830,45 @@ def test_a_server_of_another_kind_is_refused_at_once(strange_server: str, make_a
     assert time.monotonic() - began_at < 5
 
 
+@pytest.mark.parametrize("known_by", ["offer", "dequeue"])
+def test_a_proxy_that_knows_no_call_for_a_while_ends_no_idle_worker(
+    address: str, client: JobClient, make_api: MakeApi, tiny_mp4: bytes, known_by: str
+) -> None:
+    first = 1 if known_by == "offer" else 2
+
+    def refuse(rpc: str, number: int) -> None:
+        if rpc == "Dequeue" and first <= number < first + 3:
+            raise failed_call(grpc.StatusCode.UNIMPLEMENTED)
+
+    api = make_api(address, interceptor=Interferer(refuse), retry_pause=lambda _: 0.0)
+    assert api.offer() if known_by == "offer" else api.dequeue(0) is None
+    job_id = client.submit(tiny_mp4).job_id
+    assert api.dequeue(0) == job_id
+
+
+def test_a_proxy_that_knows_no_call_ends_an_idle_worker_in_the_end(address: str, make_api: MakeApi) -> None:
+    codes = itertools.chain([grpc.StatusCode.UNAVAILABLE] * 2, itertools.repeat(grpc.StatusCode.UNIMPLEMENTED))
+    answers_at: list[float] = []
+
+    def refuse(rpc: str, _: int) -> None:
+        if rpc == "Dequeue":
+            answers_at.append(time.monotonic())
+            raise failed_call(next(codes))
+
+    pauses = itertools.chain([SHORT_LEASE_SECONDS] * 2, itertools.repeat(0.01))
+    api = make_api(
+        address,
+        interceptor=Interferer(refuse),
+        retry_pause=lambda _: next(pauses),
+        unimplemented_seconds=SHORT_LEASE_SECONDS,
+    )
+    assert api.offer()
+    with pytest.raises(grpc.RpcError) as raised:
+        api.dequeue(0)
+    assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert answers_at[-1] - answers_at[2] >= SHORT_LEASE_SECONDS
+
+
 WORKER_WITHOUT_MODELS = """
 import sys
 from job_worker.command import main
