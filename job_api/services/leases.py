@@ -152,7 +152,7 @@ class LeaseTable:
             self._remember(lease, has_expired=True)
 
     def remember_pending(self, job_ids: Sequence[UUID]) -> None:
-        """Remember after a restart that these jobs, oldest first, may each have had a worker whose lease expired."""
+        """Remember after a restart that these jobs, oldest first, each had a worker, whose lease may have expired."""
         with self._lock:
             for job_id in reversed(job_ids[: int(self._endings.maxsize)]):
                 self._endings[job_id] = Ending(None, has_expired=True)
