@@ -35,6 +35,10 @@ class Housekeeper:
         self._observer.start()
         self._thread.start()
 
+    def stop_expiring(self) -> None:
+        """Take no job back from a worker any more; the next start of the server gives each of them a new lease."""
+        self._dispatch.stop_expiring_leases()
+
     def stop(self) -> None:
         """End the threads after a last round; harmless where it was never started."""
         self._is_stopping.set()

@@ -97,7 +97,7 @@ class ApiServer:
             self._health.set(service, states.SERVING if is_serving else states.NOT_SERVING)
 
     def stop(self, seconds: float | None = None) -> bool:
-        """Stop in order: refuse new calls, answer waiting workers, let calls under way finish, end the threads.
+        """Stop in order: expire no lease, refuse new calls, answer waiting workers, finish calls, end the threads.
 
         Args:
             seconds: How long calls under way may take; None for `shutdown_seconds`.
@@ -107,6 +107,7 @@ class ApiServer:
         """
         seconds = self._settings.shutdown_seconds if seconds is None else seconds
         self._health.enter_graceful_shutdown()
+        self._housekeeper.stop_expiring()
         self._error_mapping.stop()
         self._job_queue.close()
         stopping = [listener.stop(seconds) for listener in self._listeners]

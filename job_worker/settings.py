@@ -24,7 +24,7 @@ from shared.pipelines.catalogue import BUILT_IN_PIPELINES
 from shared.pipelines.profiles import Profile
 from shared.pipelines.settings import PipelineNames, PipelineSettings
 from shared.process.cores import usable_cores
-from shared.process.settings import Address, Seconds
+from shared.process.settings import Address, Seconds, SecondsOrZero
 
 MIB = 1 << 20
 GIB = 1 << 30
@@ -124,11 +124,8 @@ class WorkerSettings(PipelineSettings):
     max_job_seconds: Seconds = Field(604_800.0, description="A job is failed when it takes longer; default: a week.")
     chunk_bytes: PositiveInt = Field(4 * MIB, description="Size of the chunks in which a video is fetched.")
     wait_seconds: Seconds = Field(20.0, description="How long one request for a job waits at the server.")
-    drain_seconds: float = Field(
-        30.0,
-        ge=0,
-        allow_inf_nan=False,
-        description="How long the current job may take after a stop before it is released.",
+    drain_seconds: SecondsOrZero = Field(
+        30.0, description="How long the current job may take after a stop before it is released."
     )
 
     @model_validator(mode="after")

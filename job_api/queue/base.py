@@ -18,7 +18,8 @@ def checked_payload(job_id: str) -> str:
 class QueueService(ABC):
     """Job ids, first in, first out. The queue is a hint: a stale or doubled id in it does no harm.
 
-    It is called from any number of threads at a time.
+    It is called from any number of threads at a time. Every call must return or raise within a few seconds: no lease
+    expires while one hangs.
     """
 
     @abstractmethod
@@ -31,7 +32,10 @@ class QueueService(ABC):
 
     @abstractmethod
     def dequeue(self) -> str | None:
-        """Remove and return the first id, or return None at once where there is none."""
+        """Remove and return the first id, or return None at once where there is none.
+
+        Where it raises, it must have removed none: that job would wait until the server starts again.
+        """
 
     @abstractmethod
     def size(self) -> int:

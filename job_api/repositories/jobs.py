@@ -8,7 +8,19 @@ from typing import Any, cast
 from uuid import UUID
 
 from cachetools import LRUCache
-from sqlalchemy import CursorResult, Delete, Select, TableClause, Update, bindparam, delete, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    CursorResult,
+    Delete,
+    Select,
+    TableClause,
+    Update,
+    bindparam,
+    delete,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from job_api.core.database import Database
@@ -86,9 +98,11 @@ class JobRepository:
 
     def ids_with_status(self, status: JobStatus) -> list[UUID]:
         """Return the ids of the jobs in this state, oldest first."""
-        query = select(_JOBS.c.job_id).where(_JOBS.c.status == status).order_by(_JOBS.c.created_at, _JOBS.c.job_id)
-        with self._engine.connect() as connection:
-            return list(connection.scalars(query))
+        return self._ids(_JOBS.c.status == status)
+
+    def ids_pending_again(self) -> list[UUID]:
+        """Return the ids of the pending jobs that some worker has had before, oldest first: their rows have changed."""
+        return self._ids((_JOBS.c.status == JobStatus.pending) & (_JOBS.c.updated_at != _JOBS.c.created_at))
 
     def missing(self, job_ids: Iterable[UUID]) -> set[UUID]:
         """Return those of the ids that no row has."""
@@ -124,6 +138,11 @@ class JobRepository:
             return cast("CursorResult[Any]", session.execute(statement)).rowcount == 1
 
         return self._writer.run(write)
+
+    def _ids(self, condition: ColumnElement[bool]) -> list[UUID]:
+        query = select(_JOBS.c.job_id).where(condition).order_by(_JOBS.c.created_at, _JOBS.c.job_id)
+        with self._engine.connect() as connection:
+            return list(connection.scalars(query))
 
     def _read(self, query: Select[Any], **values: Any) -> list[JobRecord]:
         with self._engine.connect() as connection:

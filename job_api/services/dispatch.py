@@ -161,6 +161,10 @@ class DispatchService:
         self._leases.extend_all(seconds)
         logger.warning("the server did not run, all leases are extended", extra={"seconds": round(seconds, 1)})
 
+    def stop_expiring_leases(self) -> None:
+        """Count no time against workers any more: a server that stops refuses their renewals."""
+        self._leases.stop_expiring()
+
     def retry_enqueuing(self) -> None:
         """Add the jobs to the queue that it could not take before."""
         self._job_queue.retry()

@@ -61,6 +61,7 @@ class LeaseTable:
         self._leases: dict[UUID, Lease] = {}
         self._losses: dict[UUID, int] = {}
         self._endings: LRUCache[UUID, Ending] = LRUCache(remembered_endings)
+        self._is_stopping = False
 
     def grant(self, job_id: UUID, worker_id: str | None) -> Lease:
         """Start a lease; with `worker_id` None its holder is the first worker that uses the job."""
@@ -88,6 +89,11 @@ class LeaseTable:
         with self._lock:
             for lease in self._leases.values():
                 lease.deadline += seconds
+
+    def stop_expiring(self) -> None:
+        """Let no lease expire from now on, but those whose worker never learned of it."""
+        with self._lock:
+            self._is_stopping = True
 
     def expire_unacknowledged(self, lease: Lease) -> bool:
         """Let a lease whose worker never learned of it expire now; return whether it does.
@@ -121,14 +127,13 @@ class LeaseTable:
     def expired(self) -> list[UUID]:
         """Return the jobs whose lease has expired."""
         with self._lock:
-            now = self._clock()
-            return [lease.job_id for lease in self._leases.values() if lease.deadline <= now]
+            return [lease.job_id for lease in self._leases.values() if self._has_expired(lease)]
 
     def take_expired(self, job_id: UUID) -> Lease | None:
         """Remove the job's lease if it has expired, so that it cannot be renewed meanwhile; `restore` undoes it."""
         with self._lock:
             lease = self._leases.get(job_id)
-            return self._leases.pop(job_id) if lease and lease.deadline <= self._clock() else None
+            return self._leases.pop(job_id) if lease and self._has_expired(lease) else None
 
     def restore(self, lease: Lease) -> None:
         """Undo `take_expired`."""
@@ -147,7 +152,7 @@ class LeaseTable:
             self._remember(lease, has_expired=True)
 
     def remember_pending(self, job_ids: Sequence[UUID]) -> None:
-        """Remember after a restart that these jobs, oldest first, may each have had a worker whose lease expired."""
+        """Remember after a restart that these jobs, oldest first, each had a worker, whose lease may have expired."""
         with self._lock:
             for job_id in reversed(job_ids[: int(self._endings.maxsize)]):
                 self._endings[job_id] = Ending(None, has_expired=True)
@@ -171,6 +176,9 @@ class LeaseTable:
         """Forget the lost workers of a job that has reached a final state."""
         with self._lock:
             self._losses.pop(job_id, None)
+
+    def _has_expired(self, lease: Lease) -> bool:
+        return lease.deadline <= self._clock() and (lease.is_unacknowledged or not self._is_stopping)
 
     def _used(self, job_id: UUID, worker_id: str) -> Lease | None:
         lease = self._leases.get(job_id)

@@ -38,7 +38,8 @@ class RecoveryService:
     def recover(self, *, is_another_database: bool) -> None:
         """Enqueue the pending jobs, oldest first; grant each running one a new lease; delete files of unknown jobs.
 
-        A pending job too is its last worker's again, if that calls about it before another takes it.
+        A pending job that a worker has had is that one's again, if it calls about the job before another takes it. Who
+        calls about one that no worker has had means an earlier job, deleted since, whose id a request_id gave it again.
 
         Args:
             is_another_database: Whether the database was empty before this start, or the last start had another one.
@@ -52,7 +53,7 @@ class RecoveryService:
         pending = self._jobs.ids_with_status(JobStatus.pending)
         for job_id in pending:
             self._job_queue.put(job_id)
-        self._leases.remember_pending(pending)
+        self._leases.remember_pending(self._jobs.ids_pending_again())
         try:
             self._staging.clear()
             self._check_files(len(pending) + len(running))

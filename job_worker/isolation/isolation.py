@@ -18,7 +18,8 @@ MAX_FILE_BYTES = 16 << 30
 SYSTEM_PATHS = (
     *("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/nix/store", "/gnu/store"),
     *("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/ld.so.preload", "/etc/localtime"),
-    *("/etc/nsswitch.conf", "/etc/passwd", "/etc/group", "/etc/os-release", "/etc/fonts", "/etc/ssl", "/etc/OpenCL"),
+    *("/etc/nsswitch.conf", "/etc/passwd", "/etc/group", "/etc/os-release", "/etc/fonts", "/etc/OpenCL"),
+    *("/etc/ssl/certs", "/etc/ssl/cert.pem", "/etc/ssl/openssl.cnf"),  # private keys lie beside them
     "/proc",  # the folder of the process itself has no lasting place; those of others show little, see proc(5)
     *("/sys", "/dev/random", "/dev/urandom"),
 )

@@ -32,8 +32,8 @@ MIN_RENEWAL_SECONDS = 5.0
 CROSSED_CALL_SECONDS = 2.0
 """Deadline of the calls that release a job whose answer crossed the cancelled Dequeue."""
 UNIMPLEMENTED_SECONDS = 60.0
-"""How long a chunk, or the question for an offer, is repeated that the server seems not to know, although it did: a
-proxy answers so too. Then the results are tried in one message, or the last offer is taken."""
+"""How long a call that the server seems not to know, although it did, is repeated: a proxy answers so too. Then results
+are tried in one message, the last offer is taken, and a worker without a job ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +62,7 @@ class WorkerApi:
         stop: Its request to stop.
         retry_pause: How long to wait before a call is repeated, in seconds.
         last_calls_seconds: How long the report of a job is still repeated once a stop was requested.
-        unimplemented_seconds: How long a chunk, or the question for an offer, is repeated that the server seems not to
-            know, although it did.
+        unimplemented_seconds: How long a call that the server seems not to know, although it did, is repeated.
     """
 
     def __init__(
@@ -83,6 +82,7 @@ class WorkerApi:
         self._results = ResultsSender(self._stub, self._retry, worker_id, unimplemented_seconds)
         self._unimplemented_seconds = unimplemented_seconds
         self._offered: Offer | None = None
+        self._is_known = False
         self._renewal_seconds = FIRST_RENEWAL_SECONDS
 
     def __enter__(self) -> Self:
@@ -105,11 +105,13 @@ class WorkerApi:
         wait = Duration()
         wait.FromMilliseconds(int(wait_seconds * 1000))
         request = pb.DequeueRequest(worker_id=self._worker_id, wait=wait)
-        return self._retry.until_stopped()(self._dequeue_once, request, wait_seconds)
+        patience_seconds = self._unimplemented_seconds if self._is_known else 0.0
+        return self._retry.until_stopped(patience_seconds)(self._dequeue_once, request, wait_seconds)
 
     def _dequeue_once(self, request: pb.DequeueRequest, wait_seconds: float) -> str | None:
         call = self._stub.Dequeue.future(request, timeout=wait_seconds + CALL_SECONDS)
         if (answer := self._retry.awaited(call)) is not None:
+            self._is_known = True
             return answer.job_id or None
         if call.cancel():
             self._release_crossed_job()
@@ -147,20 +149,25 @@ class WorkerApi:
         call.cancel()
         return None
 
-    def offer_for_job(self) -> Offer | None:
+    def offer_for_job(self, is_cancelled: Callable[[], bool] = lambda: False) -> Offer | None:
         """Return what the server offers for a job in hand, which a stop does not end; None from an older server.
 
         One that has offered before is not older: where a proxy says for long that it is, its last offer holds.
 
+        Args:
+            is_cancelled: Polled before every call; once true, the question ends.
+
         Raises:
-            Cancelled: A stop was requested and the server did not answer in time.
+            Cancelled: `is_cancelled` was true, or a stop was requested and the server did not answer in time.
         """
         last = self._offered
         seconds = self._unimplemented_seconds if last else 0.0
 
         def ask() -> Offer:
             request, method = pb.ListOfferedPipelinesRequest(), self._stub.ListOfferedPipelines
-            return _offer_of(self._retry.call(method, request, CALL_SECONDS, unimplemented_seconds=seconds))
+            return _offer_of(
+                self._retry.call(method, request, CALL_SECONDS, is_cancelled, unimplemented_seconds=seconds)
+            )
 
         return self._unless_older(ask) or last
 
@@ -172,6 +179,7 @@ class WorkerApi:
                 raise
             return None
         self._offered = offer or self._offered
+        self._is_known = self._is_known or offer is not None
         return offer
 
     def download(
@@ -232,15 +240,12 @@ class WorkerApi:
         self._renewal_seconds = max(seconds / RENEWALS_PER_LEASE, MIN_RENEWAL_SECONDS)
         return seconds
 
-    def complete(
-        self, job_id: str, results: Path, offer: Offer | None, is_cancelled: Callable[[], bool] = lambda: False
-    ) -> None:
+    def complete(self, job_id: str, results: Path, is_cancelled: Callable[[], bool] = lambda: False) -> None:
         """Send the results and report the job as completed.
 
         Args:
             job_id: The job.
             results: The file of the results document.
-            offer: What the server takes.
             is_cancelled: Polled before every call; once true, the sending ends.
 
         Raises:
@@ -248,7 +253,12 @@ class WorkerApi:
             JobCannotBeDone: The server refuses the results; the message says why.
             Cancelled: `is_cancelled` was true, or a stop was requested and the server did not answer in time.
         """
-        self._results.complete(job_id, results, offer.max_chunk_bytes if offer else None, is_cancelled)
+
+        def ask_chunk_bytes() -> int | None:
+            offer = self.offer_for_job(is_cancelled)
+            return offer.max_chunk_bytes if offer else None
+
+        self._results.complete(job_id, results, ask_chunk_bytes, is_cancelled)
 
     def fail(self, job_id: str, error_message: str) -> None:
         """Report that the job cannot be done.

@@ -68,7 +68,12 @@ class RunLimits:
 
 
 class _Child:
-    """The child process and the pipe to it."""
+    """The child process and the pipe to it.
+
+    Raises:
+        OSError: The process cannot be started.
+        HostUnusable: There is no thread to be had for what it prints.
+    """
 
     def __init__(
         self, build: Build, isolation: Isolation | None, limits: RunLimits, clock: Clock, check_seconds: float
@@ -81,12 +86,13 @@ class _Child:
         printed, log = context.Pipe(duplex=False)
         arguments = (theirs, log, isolation, pickle.dumps(build))
         self._process = context.Process(target=enter, args=arguments, name="pipelines", daemon=True)
-        self._process.start()
+        try:
+            self._printer = _start_printing(printed)  # first: without it there must be no process
+            self._process.start()
+        finally:
+            theirs.close()
+            log.close()
         self._memory = psutil.Process(self._process.pid)
-        theirs.close()
-        log.close()
-        self._printer = threading.Thread(target=_print, args=(printed,), name="child-output", daemon=True)
-        self._printer.start()
 
     @property
     def is_alive(self) -> bool:
@@ -184,6 +190,15 @@ class _Child:
             hint = ", most likely out of memory" if code == -signal.SIGKILL else ""
             return f"the analysis crashed: its process was ended by {_signal_name(-code)}{hint}"
         return f"the analysis crashed: its process ended with exit code {code}"
+
+
+def _start_printing(printed: Connection) -> threading.Thread:
+    printer = threading.Thread(target=_print, args=(printed,), name="child-output", daemon=True)
+    try:
+        printer.start()
+    except RuntimeError as error:
+        raise HostUnusable("this host has no thread left for the job") from error
+    return printer
 
 
 def _print(printed: Connection) -> None:

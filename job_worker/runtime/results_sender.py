@@ -44,14 +44,15 @@ class ResultsSender:
         self._unimplemented_seconds = unimplemented_seconds
 
     def complete(
-        self, job_id: str, results: Path, max_chunk_bytes: int | None, is_cancelled: Callable[[], bool]
+        self, job_id: str, results: Path, ask_chunk_bytes: Callable[[], int | None], is_cancelled: Callable[[], bool]
     ) -> None:
         """Send the results in as few calls as the server lets through, and report the job as completed.
 
         Args:
             job_id: The job.
             results: The file of the results document.
-            max_chunk_bytes: The largest chunk that the server takes; None where it takes none.
+            ask_chunk_bytes: Asks the server for the largest chunk that it takes; None where it takes none. It is asked
+                when it matters, as a server may be updated during a long job.
             is_cancelled: Polled before every call; once true, the sending ends.
 
         Raises:
@@ -60,9 +61,22 @@ class ResultsSender:
             Cancelled: `is_cancelled` was true, or a stop was requested and the server did not answer in time.
         """
         size_bytes = results.stat().st_size
-        if not max_chunk_bytes or size_bytes <= INLINE_BYTES:
-            self._complete_whole(job_id, results, is_cancelled)
-            return
+        max_chunk_bytes = None if size_bytes <= INLINE_BYTES else ask_chunk_bytes()
+        if not max_chunk_bytes:
+            try:
+                self._complete_whole(job_id, results, is_cancelled)
+            except MessageTooLarge:
+                max_chunk_bytes = ask_chunk_bytes()
+                if not max_chunk_bytes:
+                    raise
+            else:
+                return
+        self._complete_large(job_id, results, size_bytes, max_chunk_bytes, is_cancelled)
+
+    def _complete_large(
+        self, job_id: str, results: Path, size_bytes: int, max_chunk_bytes: int, is_cancelled: Callable[[], bool]
+    ) -> None:
+        """Send the results in chunks, or in one message where a proxy knows no chunks, until one of both is done."""
         while True:
             try:
                 self._complete_in_chunks(job_id, results, size_bytes, max_chunk_bytes, is_cancelled)

@@ -35,7 +35,6 @@ _PERMANENT = frozenset(
         grpc.StatusCode.INVALID_ARGUMENT,
         grpc.StatusCode.PERMISSION_DENIED,
         grpc.StatusCode.UNAUTHENTICATED,
-        grpc.StatusCode.UNIMPLEMENTED,
     }
 )
 _LOST = frozenset({Reason.LEASE_LOST, Reason.JOB_NOT_FOUND})
@@ -70,16 +69,25 @@ class Retry:
                 continue
         return None
 
-    def until_stopped(self) -> tenacity.Retrying:
-        """Return what repeats a call until it succeeds, and returns None once a stop was requested."""
+    def until_stopped(self, unimplemented_seconds: float = 0.0) -> tenacity.Retrying:
+        """Return what repeats a call until it succeeds, and returns None once a stop was requested.
+
+        Args:
+            unimplemented_seconds: After how long the server's UNIMPLEMENTED is final.
+        """
+        is_unknown = _is_unimplemented_for(unimplemented_seconds)
         return tenacity.Retrying(
             retry=tenacity.retry_if_exception(_is_not_permanent),
             wait=self._pause,
-            stop=tenacity.stop_when_event_set(self._stop.requested),
+            stop=lambda state: self._stop.requested.is_set() or is_unknown(state),
             sleep=tenacity.sleep_using_event(self._stop.requested),
             before_sleep=_log_retry,
-            retry_error_callback=lambda _: None,
+            retry_error_callback=self._none_if_stopped,
         )
+
+    def _none_if_stopped(self, state: tenacity.RetryCallState) -> None:
+        if not self._stop.requested.is_set() and (error := failure_of(state)):
+            raise error
 
     def call(
         self,
@@ -97,21 +105,19 @@ class Retry:
             request: With what.
             seconds: The deadline of each call.
             is_cancelled: Polled before every call.
-            unimplemented_seconds: When the server's UNIMPLEMENTED is final; never for a call that every server knows.
+            unimplemented_seconds: After how long the server's UNIMPLEMENTED is final; never for a call that every
+                server knows.
 
         Raises:
             LeaseLost, JobCannotBeDone: What the server answered about the job.
             Cancelled: `is_cancelled` was true, or a stop was requested and the server did not answer in time.
             grpc.RpcError: Any other refusal.
         """
-        began_at = time.monotonic()
 
         def is_ended() -> bool:
             return is_cancelled() or self._has_no_time_left
 
-        def is_unknown(state: tenacity.RetryCallState) -> bool:
-            return is_unimplemented(failure_of(state)) and time.monotonic() - began_at >= unimplemented_seconds
-
+        is_unknown = _is_unimplemented_for(unimplemented_seconds)
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(_is_repeatable),
             wait=self._pause,
@@ -177,6 +183,19 @@ def _is_repeatable(error: BaseException) -> bool:
 def is_unimplemented(error: grpc.RpcError | None) -> bool:
     """Return whether the server seems not to know the call; a proxy answers so too."""
     return error is not None and error.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+def _is_unimplemented_for(seconds: float) -> Callable[[tenacity.RetryCallState], bool]:
+    """Return what tells whether one call has been answered UNIMPLEMENTED, and nothing else, for so long."""
+    since: float | None = None
+
+    def has_lasted(state: tenacity.RetryCallState) -> bool:
+        nonlocal since
+        now = time.monotonic()
+        since = (now if since is None else since) if is_unimplemented(failure_of(state)) else None
+        return since is not None and now - since >= seconds
+
+    return has_lasted
 
 
 def _is_not_permanent(error: BaseException) -> bool:

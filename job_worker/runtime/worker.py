@@ -165,7 +165,7 @@ class Worker:
             with Heartbeat(lambda: self._api.renew(job_id)) as heartbeat:
                 self._report(job_id, heartbeat.lost.is_set)
         except (ModelLoadError, ProcessUnkillable):
-            self._api.release(job_id)
+            self._try_to_release(job_id)
             raise
         except HostUnusable as error:
             reason = job_id, type(error)
@@ -175,6 +175,13 @@ class Worker:
             else:
                 self._api.release(job_id)
                 raise
+
+    def _try_to_release(self, job_id: str) -> None:
+        """Release the job of a worker that ends, whatever the server says to it."""
+        try:
+            self._api.release(job_id)
+        except Exception as error:  # noqa: BLE001 (nothing may hide why the worker ends)
+            logger.warning("job not released, its lease will expire", extra={"job_id": job_id, "error": str(error)})
 
     def _report(self, job_id: str, is_lost: Callable[[], bool]) -> None:
         ends_at = self._clock() + self._max_job_seconds
@@ -239,4 +246,4 @@ class Worker:
         limit = offer.max_results_bytes if offer else None
         self._runner.run(Run(pipeline_id, video, results, limit), is_cancelled)
         video.unlink(missing_ok=True)  # what analyses it may have
-        self._api.complete(job_id, results, offer, is_cancelled)
+        self._api.complete(job_id, results, is_cancelled)

@@ -39,8 +39,14 @@ FILE_TABLES = ("api", "worker", "pipelines", "storage", "queue")
 Address = Annotated[str, AfterValidator(checked_address)]
 """`host:port`; an IPv6 host stands in brackets."""
 
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-"""A time in seconds, above 0 and finite."""
+MAX_SECONDS = 2_000_000
+"""The longest time of a setting, 23 days: some waits of the system take no more than 24.8."""
+
+SecondsOrZero = Annotated[float, Field(ge=0, le=MAX_SECONDS, allow_inf_nan=False)]
+"""A time in seconds that can be waited for; 0 waits for nothing."""
+
+Seconds = Annotated[SecondsOrZero, Field(gt=0)]
+"""Such a time above 0."""
 
 
 def _split_names(value: object) -> object:

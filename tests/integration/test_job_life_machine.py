@@ -98,6 +98,7 @@ class Known:
     """What the model knows of a job whose id was answered.
 
     Attributes:
+        was_taken: Whether any worker has had it.
         silent: Whose lease expired, so that it may come back.
         staged: What it has sent of its results.
         stored: The results that were stored at a crash, although the job has not ended.
@@ -109,6 +110,7 @@ class Known:
     outcome: bytes | str | None = None
     lease: Lease | None = None
     losses: int = 0
+    was_taken: bool = False
     silent: str | None = None
     staged: bytes = b""
     stored: bytes = b""
@@ -148,12 +150,13 @@ class JobLifeMachine(RuleBasedStateMachine):
         return UUID(int=self.ids)
 
     def restarted(self) -> None:
-        """The model of a restart: every job is the worker's that calls about it first, counts are reset."""
+        """The model of a restart: every job that was taken is the worker's that calls first, counts are reset."""
         self.on_their_way.clear()
         for known in self.jobs.values():
             known.losses = 0
             known.enders.clear()
-            known.silent, known.staged = ANYBODY if known.status is JobStatus.pending else None, b""
+            is_pending_again = known.status is JobStatus.pending and known.was_taken
+            known.silent, known.staged = ANYBODY if is_pending_again else None, b""
             if known.status is JobStatus.running:
                 known.lease = Lease(None, self.clock() + LEASE_SECONDS)
 
@@ -296,7 +299,7 @@ class JobLifeMachine(RuleBasedStateMachine):
             assert not (self.is_queue_whole and JobStatus.pending in {known.status for known in self.jobs.values()})
             return
         assert not unacknowledged or job_id in unacknowledged
-        self.jobs[job_id].status = JobStatus.running
+        self.jobs[job_id].status, self.jobs[job_id].was_taken = JobStatus.running, True
         self.jobs[job_id].lease = lease
         self.jobs[job_id].enders.clear()
         if job_id not in unacknowledged:
@@ -330,7 +333,8 @@ class JobLifeMachine(RuleBasedStateMachine):
         for job_id, known in self.jobs.items():
             if known.status is JobStatus.pending and self.status_of(job_id) is JobStatus.pending:
                 known.enders[:] = [worker, *known.enders]
-                ending = self.service.leases.ending(job_id)
+                row, ending = self.service.queries.job(job_id), self.service.leases.ending(job_id)
+                known.was_taken |= row.updated_at != row.created_at
                 known.silent = (ending.worker_id or ANYBODY) if ending and ending.has_expired else None
                 known.staged = known.staged if known.silent else b""
 

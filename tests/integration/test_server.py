@@ -29,8 +29,9 @@ from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub, WorkerServiceStub
 from shared.contract.job_status import JobStatus
 from tests.support.adapters import BlockingStorage
+from tests.support.clock import FakeClock
 from tests.support.errors import refusal_of
-from tests.support.lives import status
+from tests.support.lives import running, status
 from tests.support.running import Running
 from tests.support.running import running_server as server_of
 from tests.support.samples import DOCUMENT, LONG_WAIT, VIDEO, results_document, submit_request
@@ -427,6 +428,15 @@ class TestStopping:
             assert not upload.done()
             assert upload.result(20).job_id
             assert stopping.result(20)
+
+    def test_no_job_is_taken_from_a_worker_that_can_no_longer_renew(
+        self, make_settings: MakeSettings, clock: FakeClock
+    ) -> None:
+        with running_server(make_settings(), clock=clock) as server:
+            job_id = running(server.services)
+            server.stop_hook.during_stop = lambda: clock.advance(2 * server.settings.lease_seconds)
+            server.server.stop()
+            assert status(server.services, job_id) is JobStatus.running
 
     def test_a_call_that_never_ends_is_waited_for_no_longer_than_was_set(self, make_settings: MakeSettings) -> None:
         storage = BlockingStorage()

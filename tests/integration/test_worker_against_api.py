@@ -36,7 +36,7 @@ from tests.support.running import running_server
 from tests.support.samples import results_document
 from tests.support.waiting import eventually, in_thread, opened_at_the_end
 from tests.support.worker_fakes import FakeRunner, one_empty_frame, raising, report_results, until_cancelled
-from tests.support.working import free_port, working
+from tests.support.working import free_port, make_worker, working
 
 pytestmark = [pytest.mark.integration, pytest.mark.worker]
 
@@ -335,6 +335,38 @@ def test_a_worker_that_is_stopping_still_sends_large_results_in_chunks(
         dequeued(api)
         stop.request()
         report_results(api, job.job_id, results_document(LARGE_RESULTS))
+        assert job.results_as_dicts() == LARGE_RESULTS
+
+
+def test_small_results_are_sent_in_chunks_where_the_server_takes_even_less_in_one_message(
+    start_server: Callable[..., str], make_settings: MakeSettings, make_api: MakeApi, tiny_mp4: bytes
+) -> None:
+    api = make_api(address := start_server(make_settings(max_inline_results_bytes=10)))
+    with JobClient(address) as client:
+        job = client.submit(tiny_mp4)
+        dequeued(api)
+        report_results(api, job.job_id, results_document(RESULTS))
+        assert job.results_as_dicts() == RESULTS
+
+
+@pytest.mark.parametrize("updated_at", ["GetJobInput", "CompleteJob"])
+def test_a_server_that_learns_to_take_chunks_during_a_job_gets_chunks(
+    start_server: Callable[..., str], make_settings: MakeSettings, make_api: MakeApi, tiny_mp4: bytes, updated_at: str
+) -> None:
+    class Updated(Interferer):
+        """Has the server offer no chunks until its update."""
+
+        def intercept_unary_unary(self, continuation: Callable[..., Any], details: Any, request: Any) -> Any:
+            call = super().intercept_unary_unary(continuation, details, request)
+            if details.method.endswith("ListOfferedPipelines") and not self.calls[updated_at]:
+                call.result().max_chunk_bytes = 0
+            return call
+
+    address = start_server(make_settings(max_inline_results_bytes=1000))
+    api = make_api(address, interceptor=Updated())
+    with JobClient(address) as client:
+        job = client.submit(tiny_mp4)
+        make_worker(api, FakeRunner(lambda *_: results_document(LARGE_RESULTS)), StopSignal(0)).run_once()
         assert job.results_as_dicts() == LARGE_RESULTS
 
 
@@ -796,6 +828,45 @@ def test_a_server_of_another_kind_is_refused_at_once(strange_server: str, make_a
         make_api(strange_server).dequeue(5)
     assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
     assert time.monotonic() - began_at < 5
+
+
+@pytest.mark.parametrize("known_by", ["offer", "dequeue"])
+def test_a_proxy_that_knows_no_call_for_a_while_ends_no_idle_worker(
+    address: str, client: JobClient, make_api: MakeApi, tiny_mp4: bytes, known_by: str
+) -> None:
+    first = 1 if known_by == "offer" else 2
+
+    def refuse(rpc: str, number: int) -> None:
+        if rpc == "Dequeue" and first <= number < first + 3:
+            raise failed_call(grpc.StatusCode.UNIMPLEMENTED)
+
+    api = make_api(address, interceptor=Interferer(refuse), retry_pause=lambda _: 0.0)
+    assert api.offer() if known_by == "offer" else api.dequeue(0) is None
+    job_id = client.submit(tiny_mp4).job_id
+    assert api.dequeue(0) == job_id
+
+
+def test_a_proxy_that_knows_no_call_ends_an_idle_worker_in_the_end(address: str, make_api: MakeApi) -> None:
+    codes = itertools.chain([grpc.StatusCode.UNAVAILABLE] * 2, itertools.repeat(grpc.StatusCode.UNIMPLEMENTED))
+    answers_at: list[float] = []
+
+    def refuse(rpc: str, _: int) -> None:
+        if rpc == "Dequeue":
+            answers_at.append(time.monotonic())
+            raise failed_call(next(codes))
+
+    pauses = itertools.chain([SHORT_LEASE_SECONDS] * 2, itertools.repeat(0.01))
+    api = make_api(
+        address,
+        interceptor=Interferer(refuse),
+        retry_pause=lambda _: next(pauses),
+        unimplemented_seconds=SHORT_LEASE_SECONDS,
+    )
+    assert api.offer()
+    with pytest.raises(grpc.RpcError) as raised:
+        api.dequeue(0)
+    assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert answers_at[-1] - answers_at[2] >= SHORT_LEASE_SECONDS
 
 
 WORKER_WITHOUT_MODELS = """

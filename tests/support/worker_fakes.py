@@ -32,7 +32,7 @@ def report_results(worker: "WorkerApi | FakeApi", job_id: str, document: bytes) 
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder, "results.json")
         results.write_bytes(document)
-        worker.complete(job_id, results, worker.offer_for_job())
+        worker.complete(job_id, results)
 
 
 class CallFailed(grpc.RpcError):
@@ -217,9 +217,7 @@ class FakeApi:
     def offer_for_job(self) -> Offer | None:
         return self.offer()
 
-    def complete(
-        self, job_id: str, results: Path, offer: Offer | None, is_cancelled: Callable[[], bool] = lambda: False
-    ) -> None:
+    def complete(self, job_id: str, results: Path, is_cancelled: Callable[[], bool] = lambda: False) -> None:
         self.on_complete(job_id)
         results_json = results.read_bytes()
         if len(results_json) > (limit := self.server.max_results_bytes):

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from job_api.command import LAST_STEPS_SECONDS
 from job_api.services.queries import QueryLimits
 from job_api.services.reports import ReportLimits
 from job_api.settings import ApiSettings
-from shared.process.settings import InvalidSettings, file_table, load_settings
+from shared.process.settings import MAX_SECONDS, InvalidSettings, file_table, load_settings
 
 pytestmark = [pytest.mark.unit, pytest.mark.thorough]
 
@@ -225,9 +226,17 @@ def test_a_table_that_is_none_is_a_mistake() -> None:
 
 
 @pytest.mark.parametrize("name", ["lease-seconds", "max-wait-seconds", "shutdown-seconds"])
-def test_endless_is_no_number_of_seconds(name: str) -> None:
-    with pytest.raises(InvalidSettings):
-        load(f"--{name}=inf")
+@pytest.mark.parametrize("seconds", ["inf", "nan", "1e10"])
+def test_what_no_wait_takes_is_no_number_of_seconds(name: str, seconds: str) -> None:
+    with pytest.raises(InvalidSettings, match=f"--{name} / FOREGSYTE_"):
+        load(f"--{name}={seconds}")
+
+
+def test_the_longest_time_of_a_setting_is_one_that_every_wait_takes() -> None:
+    longest_of_poll = (1 << 31) / 1000
+    assert load(f"--shutdown-seconds={MAX_SECONDS}").shutdown_seconds + LAST_STEPS_SECONDS < longest_of_poll
+    with pytest.raises(InvalidSettings, match=f"less than or equal to {MAX_SECONDS}"):
+        load(f"--shutdown-seconds={MAX_SECONDS + 1}")
 
 
 def test_a_port_that_does_not_exist_is_refused() -> None:

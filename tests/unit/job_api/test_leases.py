@@ -48,6 +48,20 @@ def test_a_lease_expires_exactly_on_its_deadline(table: LeaseTable, job: UUID, c
     assert table.take_expired(job) is lease
 
 
+def test_no_lease_expires_once_the_server_stops_but_one_whose_worker_never_learned_of_it(
+    table: LeaseTable, job: UUID, clock: FakeClock
+) -> None:
+    table.grant(job, "w1")
+    unacknowledged = table.grant(uuid4(), "w2")
+    table.stop_expiring()
+    clock.advance(2 * LEASE_SECONDS)
+    assert table.expired() == []
+    assert table.take_expired(job) is None
+    table.expire_unacknowledged(unacknowledged)
+    assert table.expired() == [unacknowledged.job_id]
+    assert table.take_expired(unacknowledged.job_id) is unacknowledged
+
+
 def test_an_expired_lease_is_its_workers_until_it_is_taken(table: LeaseTable, job: UUID, clock: FakeClock) -> None:
     table.grant(job, "w1")
     clock.advance(2 * LEASE_SECONDS)

@@ -122,6 +122,24 @@ def test_a_job_whose_lease_had_expired_is_lost_to_the_worker_that_takes_it_after
         services.reports.complete(job, "w1", DOCUMENT)
 
 
+def test_a_job_that_no_worker_has_had_is_not_ended_by_one_that_had_a_deleted_job_of_the_same_id(
+    restart: Restart, clock: FakeClock
+) -> None:
+    services = restart()
+    job = submit(services, request_id="r")
+    assert take(services, "w1") == job
+    clock.advance(LEASE_SECONDS)
+    services.dispatch.expire_leases()
+    assert take(services, "w2") == job
+    services.reports.fail(job, "w2", "why")
+    services.queries.delete(job)
+    assert submit(services, VIDEO + b"another", request_id="r") == job
+    services = restart()
+    with pytest.raises(LeaseLost):
+        services.reports.complete(job, "w1", DOCUMENT)
+    assert take(services, "w3") == job
+
+
 def test_a_running_job_is_completed_by_the_first_worker_that_sends_results(restart: Restart) -> None:
     job = running(restart())
     services = restart()

@@ -74,6 +74,11 @@ BAD_VALUES = {
 }
 
 
+@pytest.mark.parametrize("name", ["drain-seconds", "wait-seconds", "max-frame-seconds", "max-job-seconds"])
+def test_what_no_wait_takes_is_no_number_of_seconds(name: str) -> None:
+    assert f"--{name} / FOREGSYTE_" in mistake_in(f"--{name}", "1e10")
+
+
 def test_bad_values_are_all_reported_together() -> None:
     message = mistake_in(*(word for pair in BAD_VALUES.items() for word in pair))
     assert sorted(line.split()[0] for line in message.splitlines()) == sorted(BAD_VALUES)

@@ -273,6 +273,14 @@ class TestFiles:
             assert error(isolated, work, "read", str(path)) == "EACCES"
             assert error(free, work, "read", str(path)) == ""
 
+    def test_private_keys_of_this_host_cannot_be_read_and_certificates_can(
+        self, isolated: PipelineRunner, work: Path
+    ) -> None:
+        for path in ("/etc/ssl", "/etc/ssl/private"):
+            assert error(isolated, work, "read", path) in ("EACCES", "ENOENT")
+        for path in ("/etc/ssl/certs", "/etc/ssl/cert.pem", "/etc/ssl/openssl.cnf"):
+            assert error(isolated, work, "read", path) in ("", "ENOENT")
+
     def test_nothing_outside_the_work_folder_is_changed(
         self, isolated: PipelineRunner, free: PipelineRunner, work: Path, home: Path
     ) -> None:

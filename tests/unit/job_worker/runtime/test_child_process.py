@@ -8,6 +8,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -27,6 +28,7 @@ from tests.support.clock import FakeClock
 from tests.support.faults import Faults, faults
 from tests.support.samples import results_document
 from tests.support.waiting import eventually, in_thread
+from tests.support.worker_fakes import raising
 
 __all__ = ["faults"]  # a fixture
 
@@ -303,6 +305,18 @@ def test_a_host_on_which_no_process_can_be_started_is_no_fault_of_the_job(make_r
             runner.start(never)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (few, most))
+    assert result_of(runner, video)
+
+
+def test_a_host_without_a_thread_for_what_the_child_prints_is_no_fault_of_the_job(
+    make_runner: MakeRunner, video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner, others = make_runner(), multiprocessing.active_children()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", raising(RuntimeError("can't start new thread")))
+        with pytest.raises(HostUnusable, match="no thread left"):
+            run(runner, "succeed", video)
+    assert multiprocessing.active_children() == others
     assert result_of(runner, video)
 
 

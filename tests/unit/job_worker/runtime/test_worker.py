@@ -344,6 +344,19 @@ def test_a_worker_that_can_run_no_pipeline_any_more_releases_the_job_and_ends(
     assert (api.completed, api.failed, api.released, list(api.server.queue)) == ({}, {}, ["first"], ["second", "first"])
 
 
+@pytest.mark.parametrize(
+    "refusal", [LeaseLost("first"), Cancelled("no answer"), CallFailed(grpc.StatusCode.PERMISSION_DENIED)]
+)
+def test_a_worker_that_can_run_no_pipeline_any_more_ends_also_where_it_cannot_release_the_job(
+    refusal: Exception, make_worker: MakeWorker
+) -> None:
+    api = FakeApi("first", "second")
+    api.on_release = raising(refusal)
+    with pytest.raises(ProcessUnkillable, match="it does not end"):
+        make_worker(api, FakeRunner(raising(ProcessUnkillable("it does not end")))).run_forever()
+    assert api.dequeues == 1
+
+
 def test_a_job_for_which_there_is_no_space_is_released_and_the_worker_pauses_and_goes_on(
     make_worker: MakeWorker, stop: StopSignal, caplog: pytest.LogCaptureFixture
 ) -> None:
