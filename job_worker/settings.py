@@ -1,6 +1,7 @@
 """Settings of a worker."""
 
 import os
+import re
 import secrets
 import socket
 from pathlib import Path
@@ -54,6 +55,21 @@ Paths = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split_paths)]
 CaFile = Annotated[FilePath, AfterValidator(checked_ca_file)]
 
 
+def _device_by_name(device: str) -> str:
+    """Return a device by its name in torch; a GPU may be given by its number alone.
+
+    Raises:
+        ValueError: It is not one that the engines run on.
+    """
+    name = f"cuda:{device}" if re.fullmatch("[0-9]+", device) else device
+    if not re.fullmatch("auto|cpu|cuda(:[0-9]+)?", name):
+        raise ValueError("must be auto, cpu, or an NVIDIA GPU such as cuda:0")
+    return name
+
+
+Device = Annotated[str, AfterValidator(_device_by_name)]
+
+
 def _own_id() -> str:
     return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
 
@@ -93,7 +109,7 @@ class WorkerSettings(PipelineSettings):
     text_engine: Literal["auto", "openvino", "torch", "paddleocr"] = Field(
         "auto", description="What reads text; auto: OpenVINO on a CPU, torch on a GPU, PaddleOCR for other models."
     )
-    device: str = Field("auto", description="Where models run: auto (a GPU if there is one), cpu, cuda:0.")
+    device: Device = Field("auto", description="Where models run: auto (a GPU if there is one), cpu, cuda:0.")
     gpu_batch: PositiveInt = Field(
         16, description="Images in one batch of the detector on a GPU; fewer where its memory is too small for them."
     )

@@ -82,7 +82,7 @@ def shifted(least: float) -> Line:
 def lines_of(
     empty: list[list[Found]], stills: list[list[tuple[Found, bool]]], *, with_empty: bool = False
 ) -> dict[str, Line]:
-    """Return the line of each class.
+    """Return the line of each class; a class of which nothing has enough confidence to be fitted is left as it is.
 
     Args:
         empty: What was found in each of the frames that show nothing.
@@ -97,8 +97,11 @@ def lines_of(
     lines = {name: shifted(least_confidence(found, name)) for name in CLASSES if name not in labelled}
     for name in labelled:
         of_class = [(value, hit) for (box, value), hit in judged if box.label == name and value >= FITTED_FROM]
-        confidences, hits = zip(*of_class, strict=True)
-        lines[name] = fitted(confidences, hits)
+        if any(hit for _, hit in of_class):
+            lines[name] = fitted(*zip(*of_class, strict=True))
+        else:
+            print(f"{name} is left as it is: none of it is found with a confidence of {FITTED_FROM} or more")
+            lines[name] = UNCHANGED
     return lines
 
 

@@ -177,7 +177,7 @@ def torch_device(settings: WorkerSettings, host: Host = THIS_HOST) -> str:
     """Return the device by its name in torch: `cpu`, `cuda:0` and so on."""
     if settings.device == "auto":
         return "cuda:0" if host.has_gpu_for_torch() else "cpu"
-    return f"cuda:{settings.device}" if settings.device.isdecimal() else settings.device
+    return settings.device
 
 
 def _detects_on_gpu(settings: WorkerSettings, host: Host) -> bool:

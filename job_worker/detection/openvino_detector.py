@@ -30,7 +30,8 @@ class OpenVinoDetector:
         weights: A `*_openvino_model` folder or an ONNX file.
         precision: The number type that it computes in.
         threads: CPU threads, at least 1. Each computes an image of its own, which is faster than several for one image.
-        input_side: Long side of the network's input; a network exported for one size keeps that size.
+        input_side: Long side of the network's input, rounded up to a multiple of its stride; a network exported for one
+            size keeps that size.
 
     Raises:
         ModelLoadError: The network cannot be loaded or does not find objects.
@@ -90,7 +91,7 @@ class OpenVinoDetector:
     def _letterbox(self, image: Image) -> Letterbox:
         if self._fixed_size:
             return letterbox(image, *self._fixed_size)
-        side = self._input_side.of(*image.shape[:2])
+        side = -(-self._input_side.of(*image.shape[:2]) // self._stride) * self._stride  # as Ultralytics does
         return letterbox(image, side, side, self._stride)
 
     def _with_input_size(self, height: int, width: int) -> Any:

@@ -37,8 +37,8 @@ class LineReader:
     Args:
         detector: Finds lines.
         recogniser: Reads a line.
-        numbers: In what sizes of an image text is looked for. An image is never scaled up, and lines are read at full
-            resolution. A small image shows large letters that are missed in a large one.
+        numbers: In what sizes of an image text is looked for. Lines are read at full resolution. A small image shows
+            large letters that are missed in a large one.
         concurrency: How many threads may use it at a time.
     """
 

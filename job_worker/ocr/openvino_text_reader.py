@@ -24,7 +24,7 @@ class OpenVinoTextReader(LineReader):
     def __init__(self, models: TextModelFolders, numbers: ProfileNumbers, threads: int) -> None:
         precision = Precision(numbers.precision)
         with loading(models):
-            detector = TextDetector(OpenVinoHeatMap(models.detection, precision))
+            detector = TextDetector(OpenVinoHeatMap(models.detection, precision), numbers.text_short_side)
             characters = OpenVinoCharacters(models.recognition, precision)
             recogniser = TextRecogniser(characters, models.recognition, numbers)
         super().__init__(detector, recogniser, numbers, threads)

@@ -1,6 +1,6 @@
 """Finds lines of text with a detection network of PaddleOCR (DB)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import cv2
@@ -26,10 +26,12 @@ class TextDetector:
 
     Args:
         heat_map: The network: returns the heat map of an image whose sides are multiples of 32.
+        short_side: An image whose shorter side is smaller is enlarged to this for the search, in pixels.
     """
 
-    def __init__(self, heat_map: Callable[[Image], Logits]) -> None:
+    def __init__(self, heat_map: Callable[[Image], Logits], short_side: int = 0) -> None:
         self._heat_map = heat_map
+        self._short_side = short_side
 
     def find(self, image: Image, long_side: int = MAX_SIDE) -> list[TextBox]:
         """Find the lines in an image.
@@ -42,7 +44,8 @@ class TextDetector:
             The lines in pixels of `image`, in no particular order.
         """
         height, width, _ = image.shape
-        return find_text_boxes(self._heat_map(scaled(_padded(image), min(long_side, MAX_SIDE))), width, height)
+        searched = scaled(_padded(image), min(long_side, MAX_SIDE), self._short_side)
+        return find_text_boxes(self._heat_map(searched), width, height)
 
 
 def _padded(image: Image) -> Image:
@@ -54,9 +57,14 @@ def _padded(image: Image) -> Image:
     return padded
 
 
-def scaled(image: Image, long_side: int) -> Image:
-    """Return an image scaled down to a long side, both sides rounded to multiples of 32."""
-    height, width, _ = image.shape
-    ratio = min(long_side / max(height, width), 1.0)
-    sides = [max(round(int(side * ratio) / SIDE_STEP) * SIDE_STEP, SIDE_STEP) for side in (width, height)]
-    return image if sides == [width, height] else cast("Image", cv2.resize(image, sides))
+def scaled(image: Image, long_side: int, short_side: int = 0) -> Image:
+    """Return an image enlarged to a short side, then scaled down to a long side, rounded to multiples of 32."""
+    size = image.shape[1::-1]
+    enlarged = _times(size, max(short_side / min(size), 1.0))
+    shrunk = _times(enlarged, min(long_side / max(enlarged), 1.0))
+    sides = [max(round(side / SIDE_STEP) * SIDE_STEP, SIDE_STEP) for side in shrunk]
+    return image if sides == [*size] else cast("Image", cv2.resize(image, sides))
+
+
+def _times(sides: Sequence[int], ratio: float) -> list[int]:
+    return [int(side * ratio) for side in sides]

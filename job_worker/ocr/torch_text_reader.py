@@ -108,7 +108,9 @@ class TorchTextReader(LineReader):
                     heat_map(np.zeros((side, side, 3), np.uint8))
                     most_likely(np.zeros((1, 3, LINE_HEIGHT, MAX_WIDTH), np.float32))
             recogniser = TextRecogniser(most_likely, models.recognition, numbers)
-        super().__init__(TextDetector(heat_map), recogniser, numbers, READERS_A_THREAD * threads)
+        super().__init__(
+            TextDetector(heat_map, numbers.text_short_side), recogniser, numbers, READERS_A_THREAD * threads
+        )
 
 
 class HeatMap(nn.Module):

@@ -34,6 +34,8 @@ class ProfileNumbers:
         line_width_step: Widths of lines are padded to a multiple of this, in pixels: the first line of a width takes
             half as long again as the next.
         line_width_scale: Long lines are scaled to this share of their width, 0 to 1.
+        text_short_side: An image whose shorter side is smaller is enlarged to this, in pixels, before text is looked
+            for, as by PaddleOCR. Without it as much text is found, or more.
         small_type_scale: An image that shows small type which was missed at the first of the long sides is looked at
             once more at this scale, 0 to 1, if that is larger. Both are equal at 1080p.
     """
@@ -43,11 +45,12 @@ class ProfileNumbers:
     min_line_width: int
     line_width_step: int = 1
     line_width_scale: float = 1.0
+    text_short_side: int = 0
     small_type_scale: float = 0.0
 
 
 PROFILES: Mapping[Profile, ProfileNumbers] = {
-    Profile.exact: ProfileNumbers("f32", (4000,), 320),
+    Profile.exact: ProfileNumbers("f32", (4000,), 320, text_short_side=64),
     Profile.balanced: ProfileNumbers("bf16", (960, 512), 160, line_width_step=32, small_type_scale=0.5),
     Profile.fast: ProfileNumbers("bf16", (640,), 160, line_width_step=32, line_width_scale=0.8, small_type_scale=1 / 3),
 }

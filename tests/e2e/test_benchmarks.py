@@ -80,7 +80,7 @@ def test_without_other_videos_a_gpu_is_compared_on_the_sample_and_a_variant_that
     tool.write_text(NVIDIA_SMI)
     tool.chmod(0o755)
     environment = os.environ | {"FOREGSYTE_TEST_VIDEOS": str(tmp_path), "PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    small = ("--seconds", "1", "--profiles", "fast", "--devices", "cpu", "cuda:77", "--clip-frames", "6")
+    small = ("--seconds", "1", "--profiles", "fast", "--devices", "cuda:77", "--clip-frames", "6")
     command = [sys.executable, "-m", "benchmarks.gpu", *small, "--json", str(file)]
     ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert ended.returncode == 1, ended.stdout + ended.stderr

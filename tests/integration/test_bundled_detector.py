@@ -1,5 +1,6 @@
 """The detector that ships: its card says what it is, and it finds what is known to be in the sample video."""
 
+import itertools
 import json
 from collections import defaultdict
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from job_worker.analysis.engines import load_detector, load_text_reader
+from job_worker.detection.base import DetectionLimits
 from job_worker.detection.bundled_detector import BUNDLED_CHECKPOINT, BUNDLED_NETWORK
 from job_worker.settings import WorkerSettings
 from shared.video.frame import Frame
@@ -67,6 +69,20 @@ def test_each_form_of_the_model_is_smaller_than_six_megabytes() -> None:
 def test_the_sample_shows_every_class(truth: list[list[dict[str, object]]]) -> None:
     assert {box.label for things in truth for box in boxes(things)} == set(CLASSES)
     assert sum(1 for _ in VideoReader(SAMPLE)) == len(truth)
+
+
+@pytest.mark.parametrize(("side", "rounded"), [(100, 128), (1000, 1024)])
+def test_an_image_size_that_is_no_multiple_of_the_stride_is_rounded_up(
+    side: int, rounded: int, settings: WorkerSettings
+) -> None:
+    image = next(itertools.islice(frames(), 2, None)).image
+    of_side, of_rounded = (
+        load_detector(settings.model_copy(update={"yolo_image_size": size})) for size in (side, rounded)
+    )
+    limits = DetectionLimits(confidence=0.05)
+    found = of_side.detect(image, limits)
+    assert found == of_rounded.detect(image, limits)
+    assert found
 
 
 def test_a_worker_without_settings_finds_what_is_in_the_sample(

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
+import cv2
 import numpy as np
 import pytest
 
@@ -25,8 +27,10 @@ from job_worker.input_side import InputSide
 from job_worker.ocr.bundled_models import TextModelFolders, bundled_text_models
 from job_worker.ocr.openvino_text_reader import OpenVinoTextReader
 from job_worker.ocr.paddle_text_reader import PaddleTextReader
+from job_worker.ocr.torch_text_reader import ONE_AT_A_TIME, TorchTextReader
 from job_worker.settings import WorkerSettings
 from shared.pipelines.profiles import PROFILES, Profile
+from shared.results import TextLine
 from shared.video.frame import Image
 from shared.video.reader import VideoReader
 from tests.conftest import TINY_MP4
@@ -96,19 +100,54 @@ def detector(yolo_weights: Path) -> OpenVinoDetector:
     return OpenVinoDetector(yolo_weights, Precision.f32, THREADS)
 
 
+@pytest.fixture(scope="module")
+def paddle_reader(cache_folder: Path) -> PaddleTextReader:
+    return PaddleTextReader(device="cpu", threads=THREADS, cache_folder=cache_folder)
+
+
+def assert_same_lines(name: str, found: list[TextLine], expected: list[TextLine]) -> None:
+    assert [line.text for line in found] == [line.text for line in expected], name
+    assert [line.polygon for line in found] == [line.polygon for line in expected], name
+    confidences = [line.confidence for line in expected]
+    assert [line.confidence for line in found] == pytest.approx(confidences, abs=1e-3), name
+
+
 def test_exact_text_is_that_of_paddleocr(
-    compared: dict[str, Image], models: TextModelFolders, cache_folder: Path
+    compared: dict[str, Image], text_reader: OpenVinoTextReader, paddle_reader: PaddleTextReader
 ) -> None:
-    ours = OpenVinoTextReader(models, EXACT, THREADS)
-    reference = PaddleTextReader(device="cpu", threads=THREADS, cache_folder=cache_folder)
     lines = 0
     for name, image in compared.items():
-        found, expected = (reader.read(image, min_confidence=0.0) for reader in (ours, reference))
-        assert [line.text for line in found] == [line.text for line in expected], name
-        assert [line.polygon for line in found] == [line.polygon for line in expected], name
-        confidences = [line.confidence for line in expected]
-        assert [line.confidence for line in found] == pytest.approx(confidences, abs=1e-3), name
+        found, expected = (reader.read(image, min_confidence=0.0) for reader in (text_reader, paddle_reader))
+        assert_same_lines(name, found, expected)
         lines += len(found)
+    assert lines > 15
+
+
+def images_with_a_short_side() -> dict[str, Image]:
+    """Return images that PaddleOCR enlarges before it looks for text."""
+    column = np.full((900, 40, 3), 255, np.uint8)
+    for number, letter in enumerate("VERTICAL TEXT HERE"):
+        cv2.putText(column, letter, (5, 45 + 48 * number), cv2.FONT_HERSHEY_SIMPLEX, 1.0, (0, 0, 0), 2, cv2.LINE_AA)
+    screen = np.full((360, 640, 3), 255, np.uint8)
+    for number, size in enumerate((1.0, 0.6, 2.2, 0.8)):
+        cv2.putText(screen, "Hello World 42", (20, 60 + 80 * number), cv2.FONT_HERSHEY_SIMPLEX, size, (0, 0, 0), 2)
+    sizes = ((31, 33), (20, 600), (3000, 8), (40, 54), (60, 60), (5, 5))
+    return {"column": column} | {
+        f"{width}x{height}": cast("Image", cv2.resize(screen, (width, height), interpolation=cv2.INTER_AREA))
+        for width, height in sizes
+    }
+
+
+def test_exact_text_of_images_with_a_short_side_is_that_of_paddleocr(
+    models: TextModelFolders, text_reader: OpenVinoTextReader, paddle_reader: PaddleTextReader
+) -> None:
+    on_torch = TorchTextReader(models, EXACT, 1, "cpu", ONE_AT_A_TIME)
+    lines = 0
+    for name, image in images_with_a_short_side().items():
+        expected = paddle_reader.read(image, min_confidence=0.0)
+        for ours in (text_reader, on_torch):
+            assert_same_lines(f"{name} {type(ours).__name__}", ours.read(image, min_confidence=0.0), expected)
+        lines += len(expected)
     assert lines > 15
 
 

@@ -22,7 +22,7 @@ from shared.video.reader import VideoReader
 from tests.conftest import ROOT
 from training.average import averaged
 from training.boxes import CLASSES, Box
-from training.calibrate import calibrated, fitted, least_confidence, lines_of, shifted
+from training.calibrate import UNCHANGED, calibrated, fitted, least_confidence, lines_of, shifted
 from training.evaluate import Finder, Found, evaluate
 from training.labelled import LabelledFrame, rendered_frames
 from training.loss import KnownLoss
@@ -100,6 +100,16 @@ def test_half_of_what_has_a_fitted_confidence_of_a_half_is_right() -> None:
     slope, shift = fitted([0.6, 0.7, 0.8], [True, True, True])
     assert slope > 0
     assert np.isfinite(shift)
+
+
+def test_a_class_that_is_found_with_too_little_confidence_to_be_fitted_is_left_as_it_is(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    plate = Box("license_plate", 0, 0, 9, 9)
+    said = "license_plate is left as it is: none of it is found with a confidence of 0.02 or more\n"
+    for others in ([], [((plate, 0.3), False)]):
+        assert lines_of([[]], [[((plate, 0.01), True), *others]])["license_plate"] == UNCHANGED
+        assert capsys.readouterr().out == said
 
 
 def test_classes_that_photographs_label_are_fitted_and_the_others_raise_no_alarms_there() -> None:

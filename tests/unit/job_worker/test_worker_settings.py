@@ -90,6 +90,18 @@ def test_a_pipeline_that_there_is_not_is_named_with_those_that_there_are() -> No
     )
 
 
+@pytest.mark.parametrize("device", ["gpu", "CPU", "cuda:", "cuda:a", "-1", "mps", ""])
+def test_a_device_that_no_engine_runs_on_is_a_mistake_that_names_the_others(device: str) -> None:
+    assert mistake_in(f"--device={device}") == (
+        f"--device / FOREGSYTE_DEVICE: must be auto, cpu, or an NVIDIA GPU such as cuda:0 (got {device!r})"
+    )
+
+
+def test_a_gpu_may_be_given_by_its_number() -> None:
+    devices = ("auto", "cpu", "cuda", "cuda:1", "1")
+    assert [load("--device", device).device for device in devices] == ["auto", "cpu", "cuda", "cuda:1", "cuda:1"]
+
+
 def test_a_gpu_that_no_engine_would_use_is_a_mistake() -> None:
     engines = ("--detection-engine", "openvino", "--text-engine", "openvino")
     assert mistake_in("--device", "cuda:0", *engines).startswith("--device cuda:0 is used by no engine: ")

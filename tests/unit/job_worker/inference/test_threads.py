@@ -30,6 +30,15 @@ def test_one_number_reaches_the_environment_and_every_loaded_library(monkeypatch
 
 
 @pytest.mark.usefixtures("environment")
+def test_threads_of_openmp_sleep_while_they_wait_unless_the_operator_wants_them_to_spin() -> None:
+    limit_threads(1)
+    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+    os.environ["OMP_WAIT_POLICY"] = "ACTIVE"
+    limit_threads(1)
+    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
+
+
+@pytest.mark.usefixtures("environment")
 def test_no_library_is_loaded_only_to_be_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "cv2", raising=False)
     monkeypatch.delitem(sys.modules, "torch", raising=False)

@@ -49,7 +49,7 @@ class Looks:
 
         numbers = PROFILES[profile]
         recogniser = TextRecogniser(nothing, self._models, numbers)
-        LineReader(TextDetector(heat_map), recogniser, numbers, 1).read(image)
+        LineReader(TextDetector(heat_map, numbers.text_short_side), recogniser, numbers, 1).read(image)
         return sizes
 
 
@@ -92,6 +92,18 @@ def test_an_image_that_is_larger_still_is_looked_at_as_large_as_paddleocr_could(
 
 def test_exact_looks_once_as_paddleocr_does(looked_at: Looks) -> None:
     assert looked_at(screen(UHD), Profile.exact) == [3840]
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "enlarged"),
+    [(900, 40, 1440), (20, 600, 1920), (8, 3000, 4000), (33, 31, 64), (5, 5, 64), (64, 900, 896)],
+)
+def test_exact_alone_enlarges_what_has_a_short_side_as_paddleocr_does(
+    height: int, width: int, enlarged: int, looked_at: Looks
+) -> None:
+    image = np.zeros((height, width, 3), np.uint8)
+    assert looked_at(image, Profile.exact) == [enlarged]
+    assert max(looked_at(image, Profile.balanced)) <= 960
 
 
 @pytest.mark.parametrize(("probability", "read"), [(0.9, ["a"]), (1.0000001, ["a"]), (0.4, []), (math.nan, [])])
