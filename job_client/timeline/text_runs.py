@@ -77,9 +77,14 @@ MAX_RUNS = 64
 UNSETTLED_RUNS = 16
 """How many of them are left, since what comes after them may tell what they were."""
 
+AHEAD_MS = 1000.0
+"""What begins so soon after a reading may be what was shown with it: first readings are often wrong, as in a fade."""
+
+MAX_AHEAD = UNSETTLED_RUNS
 MAX_OFTEN = 4
 MAX_STATES = 8
-"""How many texts are taken into account at once: those read most, and those that explain the readings best so far."""
+"""How many runs ahead are looked at, and how many texts are taken into account at once: those read most there, and
+those that explain the readings best so far."""
 
 MAX_READINGS = 64
 """How many readings of one line are counted; more are of no use to a vote."""
@@ -254,13 +259,13 @@ def _shown(runs: Sequence[_Run], before: str | None) -> list[str]:
     """
     if len(runs) == 1 and before in {None, runs[0].text}:
         return [runs[0].text]
-    often = _often_read(runs)
     costs = {before: 0.0} if before is not None else {}
     came_from: list[dict[str, str]] = []
-    for earlier, run in pairwise([runs[0], *runs]):
+    for number, (earlier, run) in enumerate(pairwise([runs[0], *runs]), 1):
         cheapest = min(costs, key=costs.__getitem__, default=run.text)
         change = _cost_of_change(earlier, run)
         changed = costs[cheapest] + change if costs else 0.0
+        often = _often_read_after(run, runs[number : number + MAX_AHEAD])
         stays = {text: costs.get(text, math.inf) for text in dict.fromkeys((run.text, *often, *costs))}
         came_from.append({text: text if cost <= changed else cheapest for text, cost in stays.items()})
         costs = {text: min(cost, changed) + run.cost_if_shown(text) for text, cost in stays.items()}
@@ -276,12 +281,16 @@ def _cost_of_change(before: _Run, run: _Run) -> float:
     return CHANGE_COST_AFTER_GAP if run.after_gap else CHANGE_COST
 
 
-def _often_read(runs: Sequence[_Run]) -> list[str]:
-    """Return what was read most: what may have been shown, beside what was just read."""
+def _often_read_after(run: _Run, following: Sequence[_Run]) -> list[str]:
+    """Return what is read most soon after a run, and more than it: what may have been shown with it."""
+    end_ms = run.sighting.last.end_ms + AHEAD_MS
     weights: dict[str, float] = {}
-    for run in runs:
-        weights[run.text] = weights.get(run.text, 0.0) + run.votes
-    return [text for text, _ in _heaviest(weights, MAX_OFTEN)]
+    for later in following:
+        if later.sighting.first.start_ms > end_ms:
+            break
+        weights[later.text] = weights.get(later.text, 0.0) + later.votes
+    more = {text: weight for text, weight in weights.items() if weight > run.votes}
+    return [text for text, _ in _heaviest(more, MAX_OFTEN)]
 
 
 def _heaviest(weights: Mapping[str, float], most: int) -> list[tuple[str, float]]:

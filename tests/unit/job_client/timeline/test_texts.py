@@ -68,6 +68,17 @@ def test_a_wrong_first_or_last_reading_does_not_shorten_a_line() -> None:
     assert texts_of(shown(("Go0d morming", 1), ("Good morning", 20), ("Gcod morning", 2))) == [("Good morning", 0, 22)]
 
 
+@pytest.mark.parametrize("blank", [0, 5])
+def test_a_wrong_first_reading_is_of_its_line_however_many_other_lines_follow(blank: int) -> None:
+    subtitles = [
+        "We have to leave tonight", "Nobody knows the harbour", "Martha was there before", "Take the second road left",
+        "He never came back home", "What a day it has been", "She closed the old shop", "They will come tomorrow",
+    ]  # fmt: skip
+    seen = [part for text in subtitles for part in ((text.replace("e", "c", 1), 1), (text, 29), ("", blank))]
+    starts = [number * (30 + blank) for number in range(len(subtitles))]
+    assert texts_of(shown(*seen)) == [(text, at, at + 29) for text, at in zip(subtitles, starts, strict=True)]
+
+
 def test_no_single_reading_need_be_right() -> None:
     wrong = ["HELO WORLD AGAIN", "HELLO WORD AGAIN", "HELLO WORLD AGAN"] * 5
     assert texts_of([[line(text)] for text in wrong]) == [("HELLO WORLD AGAIN", 0, 14)]
