@@ -8,10 +8,11 @@ a reading that differs from what is shown costs something in each frame, and so 
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
-from operator import itemgetter
+from itertools import pairwise, takewhile
+from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
+from job_client.timeline.geometry import union_of
 from job_client.timeline.readings import Difference, difference, voted, weight_of
 from job_client.timeline.revealed import RevealedText
 from job_client.timeline.settings import TimelineSettings
@@ -228,11 +229,34 @@ class TextRuns:
         if len(self._runs) > MAX_RUNS:
             yield from self._settle(len(self._runs) - UNSETTLED_RUNS)
 
+    @property
+    def line_began(self) -> FrameTime | None:
+        """When the line began that is shown now; None if it began before the readings that are kept."""
+        at = self._latest_line()
+        return None if at is None else self._runs[at].sighting.first
+
+    def take_lines(self, places: Sequence["TextRuns"]) -> None:
+        """Take the lines that are shown now at several places, from left to right, for parts of the first one here."""
+        self._runs = _side_by_side([place._without_latest_line() for place in places])
+
     def finish(self) -> Iterator[TextSpan]:
         """Yield the lines that are left."""
         yield from self._settle(len(self._runs))
         yield from self._end_line()
         yield from self._revealed.finish()
+
+    def _latest_line(self) -> int | None:
+        """Return with which run the line begins that is shown now; None if it began before them."""
+        before = self._line.state if self._line else None
+        shown = _shown(self._runs, before)
+        count = len(list(takewhile(shown[-1].__eq__, reversed(shown))))
+        return None if count == len(shown) and before == shown[0] else len(shown) - count
+
+    def _without_latest_line(self) -> list[_Run]:
+        at = self._latest_line() or 0
+        line = self._runs[at:]
+        del self._runs[at:]
+        return line
 
     def _settle(self, count: int) -> Iterator[TextSpan]:
         """Decide what the first runs were readings of, and forget them."""
@@ -250,6 +274,23 @@ class TextRuns:
             yield from self._revealed.add(span, self._line.still_share * (span.end_ms - span.start_ms))
 
 
+def _side_by_side(lines: Sequence[Sequence[_Run]]) -> list[_Run]:
+    """Return the runs of the line whose parts, from left to right, were read apart: those of the part read most."""
+    texts = [max(runs, key=lambda run: run.votes).text for runs in lines]
+    leading = max(range(len(lines)), key=lambda number: sum(run.votes for run in lines[number]))
+    boxes = [runs[-1].sighting.last_box for runs in lines]
+    for run in lines[leading]:
+        run.text = " ".join([*texts[:leading], run.text, *texts[leading + 1 :]])
+        seen = run.sighting
+        seen.box, seen.first_box, seen.last_box = (
+            union_of((box, *boxes)) for box in (seen.box, seen.first_box, seen.last_box)
+        )
+    whole = list(lines[leading])
+    whole[0].sighting.first = min((runs[0].sighting.first for runs in lines), key=attrgetter("index"))
+    whole[-1].sighting.last = max((runs[-1].sighting.last for runs in lines), key=attrgetter("index"))
+    return whole
+
+
 def _shown(runs: Sequence[_Run], before: str | None) -> list[str]:
     """Return for each run the text that was shown, by the Viterbi algorithm.
 
@@ -257,6 +298,8 @@ def _shown(runs: Sequence[_Run], before: str | None) -> list[str]:
         runs: Equal readings in a row.
         before: What was shown before them; None where nothing was.
     """
+    if not runs:
+        return []
     if len(runs) == 1 and before in {None, runs[0].text}:
         return [runs[0].text]
     costs = {before: 0.0} if before is not None else {}

@@ -232,6 +232,44 @@ def test_a_line_that_is_read_in_parts_side_by_side_is_one_line() -> None:
     ]
 
 
+def side_by_side(*texts: str) -> list[TextLine]:
+    """Return the words of one line, 16 pixels a character, read apart where two texts meet."""
+    lines, left = [], PLACE[0]
+    for text in texts:
+        right = left + 16 * len(text)
+        lines.append(line(text, box=(left, 300.0, right, 330.0)))
+        left = right + 16
+    return lines
+
+
+@pytest.mark.parametrize("order", ["pw", "ppppw", "pw" * 12, "pwwwwwwwww" * 3, "p" * 25 + "w" * 25, "wp" * 12])
+def test_a_line_is_one_whether_it_is_read_whole_or_in_parts(order: str) -> None:
+    parts, whole = side_by_side("We have to", "leave now"), side_by_side("We have to leave now")
+    seen = [parts if how == "p" else whole for how in order]
+    assert texts_of([*seen, *[whole] * 25]) == [("We have to leave now", 0, len(order) + 24)]
+
+
+def test_a_line_whose_parts_are_misread_is_one_line() -> None:
+    whole = side_by_side("Tuesday 18:30 Channel 4")
+    readings = [
+        side_by_side("Tuesday", "18:30 Channel 4"), side_by_side("Tuesdav", "18:30 Channel 4"), whole,
+        side_by_side("Tuesday1", "18:30 Channel 4"), side_by_side("Tuesday", "18:30", "Channel 4"), *[whole] * 20,
+    ]  # fmt: skip
+    assert texts_of(readings) == [("Tuesday 18:30 Channel 4", 0, 24)]
+
+
+def test_what_was_read_before_at_the_place_of_a_part_is_a_line_of_its_own() -> None:
+    parts, whole = side_by_side("We have to", "leave now"), side_by_side("We have to leave now")
+    seen = [*[side_by_side("Hello you")] * 25, *[parts] * 5, *[whole] * 20]
+    assert texts_of(seen) == [("Hello you", 0, 24), ("We have to leave now", 25, 49)]
+
+
+def test_lines_side_by_side_of_which_one_came_later_stay_apart_though_they_are_read_as_one_for_a_moment() -> None:
+    score = [side_by_side("HOME", points, "AWAY") for points in "01" for _ in range(30)]
+    seen = [*score, side_by_side("HOME 1 AWAY"), *score[-20:]]
+    assert {("HOME", 0, 80), ("0", 0, 29), ("1", 30, 80), ("AWAY", 0, 80)} <= set(texts_of(seen))
+
+
 def test_a_part_that_is_read_beside_its_whole_is_no_line() -> None:
     whole, part = line("Good morning"), line("morning", box=(270.0, 300.0, 500.0, 330.0))
     assert texts_of([[whole]] * 5 + [[whole, part]] * 5) == [("Good morning", 0, 9)]
