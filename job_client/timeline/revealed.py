@@ -48,9 +48,9 @@ class RevealedText:
 
         Args:
             line: What is read next at the place.
-            still_ms: For how long it was read without a change.
+            still_ms: For how long it was read without a change; 0 if it moved meanwhile.
         """
-        text = self._text_with(line)
+        text = self._text_with(line, still_ms)
         if self._whole is None or text is None:
             yield from self.finish()
             self._whole = line
@@ -65,14 +65,17 @@ class RevealedText:
         self._parts, self._whole = [], None
         yield from (line for line in ended if line.evidence >= self._min_evidence)
 
-    def _text_with(self, line: TextSpan) -> str | None:
+    def _text_with(self, line: TextSpan, still_ms: float) -> str | None:
         """Return the text together with the next line; None if that is none of its parts."""
         text = joined(self._whole.text, line.text) if self._whole else None
-        if self._whole is None or text is None or len(self._parts) == MIN_PARTS:
-            return text
+        if self._whole is None or text is None:
+            return None
         runs_through = len(text) > max(len(self._whole.text), len(line.text))
         is_fast = self._still_ms + line.start_ms - self._whole.end_ms < STILL_MS
-        is_counting = only_number_differs(self._whole.text, line.text)
+        if len(self._parts) == MIN_PARTS:  # it may have been typed with pauses
+            goes_on = text != self._whole.text and still_ms < STILL_MS
+            return text if is_fast or goes_on or runs_through else None
+        is_counting = len(self._parts) == 1 and only_number_differs(self._whole.text, line.text)
         return text if runs_through or (is_fast and not is_counting) else None
 
 
@@ -109,7 +112,7 @@ def _shared_chars(text: str, line: str) -> int:
             and difference(end, beginning) < Difference.number
         ):
             return shared
-    is_beginning_or_end = shortest > 1 and text[-shortest:] == line[:shortest]
+    is_beginning_or_end = text[-shortest:] == line[:shortest]
     return shortest if is_beginning_or_end else 0
 
 

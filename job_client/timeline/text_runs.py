@@ -65,6 +65,9 @@ SURENESS_POWER = 12
 """A reading is sure by its confidence to this power: 0.9 at 0.99, 0.5 at 0.95, and 0.1 at 0.82, which is what edges and
 textures are read with that are no text."""
 
+MIN_MOVE = 0.25
+"""By how much of its height an end of a line must move to be no jitter: of a slow crawl the same is read for long."""
+
 FLASH_SHARE = 0.25
 """What other text that flashes up at the place of a line counts: a wrong reading is likelier than a sign that changes
 for a moment and then says again what it said."""
@@ -139,6 +142,12 @@ class _Run:
         first, last = (box[3] - box[1] for box in (self.sighting.first_box, self.sighting.last_box))
         return last / first if first > 0 else 1.0
 
+    @property
+    def moves(self) -> bool:
+        """Whether one of its ends moved while it was read so."""
+        first, last = self.sighting.first_box, self.sighting.last_box
+        return max(abs(first[0] - last[0]), abs(first[2] - last[2])) > MIN_MOVE * (last[3] - last[1])
+
     def flash(self, min_evidence: float) -> Iterator[TextSpan]:
         """Yield this as a line of its own, where it is none of those that are shown before and after it."""
         evidence = FLASH_SHARE * self.evidence
@@ -167,6 +176,7 @@ class _Line:
         self._votes: dict[str, float] = {}
         self._evidence = 0.0
         self._sighting: Sighting | None = None
+        self._longest: _Run | None = None
 
     def goes_on(self, state: str, time: FrameTime, gap_ms: float) -> bool:
         """Return whether this text, shown in a later frame, is it: other text may have been read there for long."""
@@ -188,13 +198,17 @@ class _Line:
         return True
 
     def _count(self, run: _Run) -> None:
+        if self._longest is None or run.votes > self._longest.votes:
+            self._longest = run
         self._votes[run.text] = self._votes.get(run.text, 0.0) + run.votes
         if len(self._votes) > MAX_READINGS:
             self._votes = dict(_heaviest(self._votes, MAX_READINGS // 2))
 
     @property
     def still_share(self) -> float:
-        """For how much of its time one and the same was read, 0 to 1."""
+        """For how much of its time one and the same was read at one place, 0 to 1."""
+        if self._longest is None or self._longest.moves:
+            return 0.0
         return max(self._votes.values()) / sum(self._votes.values())
 
     def span(self) -> TextSpan | None:
