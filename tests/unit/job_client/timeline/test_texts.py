@@ -137,6 +137,20 @@ def test_a_letter_that_is_misread_for_a_moment_or_not_surely_is_no_change(count:
     assert texts_of([[line(text, confidence)] for text in texts]) == [("Come in.", 0, 49 + count)]
 
 
+@pytest.mark.parametrize("count", [13, 20])
+def test_chapters_that_are_counted_with_roman_numerals_are_a_line_each(count: int) -> None:
+    chapters = [f"Chapter {numeral}" for numeral in ("I", "II", "III", "IV", "V", "VI", "VII")]
+    assert texts_of(shown(*((text, count) for text in chapters))) == [
+        (text, at * count, (at + 1) * count - 1) for at, text in enumerate(chapters)
+    ]
+
+
+@pytest.mark.parametrize(("wrong", "count"), [("Chapter III", 4), ("Chapter Il", 20)])
+def test_a_misread_roman_numeral_is_no_change(wrong: str, count: int) -> None:
+    assert texts_of(shown(("Chapter II", 25), (wrong, count), ("Chapter II", 25))) == [("Chapter II", 0, 49 + count)]
+    assert texts_of(shown((wrong, count // 4), ("Chapter II", 25))) == [("Chapter II", 0, 24 + count // 4)]
+
+
 def test_a_clock_is_a_line_for_each_time() -> None:
     clock = shown(*((f"12:00:{second:02}", 25) for second in range(5)))
     assert texts_of(clock) == [(f"12:00:{second:02}", second * 25, second * 25 + 24) for second in range(5)]
