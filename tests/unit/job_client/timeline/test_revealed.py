@@ -55,6 +55,13 @@ def test_a_crawl_is_one_line_that_says_all_of_it(pixels: int) -> None:
     assert last - first > 0.95 * (WIDTH + len(HEADLINE) * CHAR_WIDTH) / pixels
 
 
+def test_a_crawl_that_goes_on_for_long_is_cut_between_words() -> None:
+    ticker = "Storm warning for the coast until Friday night +++ Trains to Lyon are late +++ Markets close higher +++ "
+    read = [text for text, *_ in texts_of(list(crawl(ticker * 8, 4)))]
+    assert len(read) > 1
+    assert set(" ".join(read).split()) == set(ticker.split())
+
+
 @pytest.mark.parametrize("pixels", [3, 5])
 @pytest.mark.parametrize("chars", [30, 40, 60])
 def test_a_crawl_is_one_line_whatever_part_of_it_is_in_view(pixels: int, chars: int) -> None:
