@@ -84,7 +84,7 @@ UNSETTLED_RUNS = 16
 AHEAD_MS = 1000.0
 """What begins so soon after a reading may be what was shown with it: first readings are often wrong, as in a fade."""
 
-MAX_AHEAD = UNSETTLED_RUNS
+MAX_AHEAD = 8
 MAX_OFTEN = 4
 MAX_STATES = 8
 """How many runs ahead are looked at, and how many texts are taken into account at once: those read most there, and

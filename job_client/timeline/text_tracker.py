@@ -1,7 +1,7 @@
 """Follows lines of text from frame to frame, by where they are and what they say."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from itertools import chain
 from typing import TypeAlias
 
@@ -136,8 +136,9 @@ class _Matching:
         self._match_equal()
         if self._places and self._readings:
             rows = BoxIndex(((number, place), box) for number, (place, box) in enumerate(self._places.items()))
-            self._match_joined(rows)
-            self._match_wholes(rows)
+            near = self._near_places(rows)
+            self._match_joined(near)
+            self._match_wholes(near)
             self._match_nearest(rows)
             self._match_moved()
         return self._matched
@@ -176,24 +177,20 @@ class _Matching:
                     by_text[reading.text].remove(place)
                     break
 
-    def _match_joined(self, rows: _PlaceIndex) -> None:
+    def _match_joined(self, near: Mapping[Reading, Sequence[_Place]]) -> None:
         """Match lines that are read in fragments side by side."""
-        within = self._within_places(rows)
+        within = self._within_places(near)
         for place in [place for place in self._places if len(within.get(place, ())) > 1]:
             fragments = [reading for reading in within[place] if reading in self._readings]
             fragments.sort(key=lambda reading: reading.box)
             if len(fragments) > 1 and difference(_joined(fragments).text, place.text) < Difference.other:
                 self._take(place, *fragments)
 
-    def _match_wholes(self, rows: _PlaceIndex) -> None:
+    def _match_wholes(self, near: Mapping[Reading, Sequence[_Place]]) -> None:
         """Match what says together what was read side by side until now, and began at one time."""
-        for reading in list(self._readings):
+        for reading in [one for one in self._readings if len(near[one]) > 1]:
             box = grown(reading.box, 0.1)
-            parts = [
-                place
-                for _, place in rows.near(box, 0.6 * (box[3] - box[1]))
-                if place in self._places and _is_within(self._places[place], box)
-            ]
+            parts = [place for place in near[reading] if place in self._places and _is_within(self._places[place], box)]
             parts.sort(key=self._places.__getitem__)
             text = " ".join(place.text for place in parts)
             if len(parts) > 1 and difference(text, reading.text) < Difference.other and self._began_together(parts):
@@ -206,13 +203,20 @@ class _Matching:
         starts = [began.start_ms for place in parts if (began := place.runs.line_began)]
         return len(starts) == len(parts) and max(starts) - min(starts) <= self._gap_ms
 
-    def _within_places(self, rows: _PlaceIndex) -> dict[_Place, list[Reading]]:
-        """Return the readings that are within each place, which is grown by a tenth."""
-        within: dict[_Place, list[Reading]] = defaultdict(list)
+    def _near_places(self, rows: _PlaceIndex) -> dict[Reading, list[_Place]]:
+        """Return the places that each reading may be a part of, or the whole of."""
         highest = max(box[3] - box[1] for box in self._places.values())
         widest = max(box[2] - box[0] for box in self._places.values())
-        for reading in self._readings:
-            for _, place in rows.near(reading.box, 0.6 * highest, 0.1 * widest):
+        return {
+            reading: [place for _, place in rows.near(reading.box, 0.6 * highest, 0.1 * widest)]
+            for reading in self._readings
+        }
+
+    def _within_places(self, near: Mapping[Reading, Sequence[_Place]]) -> dict[_Place, list[Reading]]:
+        """Return the readings that are within each place, which is grown by a tenth."""
+        within: dict[_Place, list[Reading]] = defaultdict(list)
+        for reading, places in near.items():
+            for place in places:
                 if _is_within(reading.box, grown(self._places[place], 0.1)):
                     within[place].append(reading)
         return within
