@@ -1,5 +1,6 @@
 """How readings of one line of text differ, and what they say together."""
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 from enum import IntEnum
@@ -29,7 +30,8 @@ class Difference(IntEnum):
         misreading: In characters that are taken for each other, such as O and 0, or in a first or last one that a box
             may have cut off.
         slight: In one of a dozen and more.
-        similar: In at most every third character: two readings of one line, or one line and the next like it.
+        similar: In at most every third character, or in a Roman numeral at the end: two readings of one line, or one
+            line and the next like it.
         number: Likewise, and a digit is another one, or only the number differs: mostly something that counts.
         other: In more.
     """
@@ -48,6 +50,9 @@ _ALIKE = ("0ODQ", "1IL|!JT", "8B", "5S", "2Z", "6GC", "EF")
 _LOOKS = str.maketrans({char: group[0] for group in _ALIKE for char in group})
 
 
+_NUMERAL_AT_END = re.compile(r"\b([IVX]+)\W*$")
+"""A Roman numeral up to 39, which is what chapters and parts are counted with."""
+
 _UNLIKE_CAPITALS = frozenset("abdefghmnqr")
 """Small letters that do not look like their capitals: "He" is no part of "She"."""
 
@@ -65,7 +70,7 @@ def weight_of(confidence: float) -> float:
 @lru_cache(CACHED_PAIRS)
 def difference(one: str, other: str) -> Difference:
     """Return how two readings differ; blanks, which are often missed, make no difference."""
-    one, other = "".join(one.split()), "".join(other.split())
+    lines, (one, other) = (one, other), ("".join(text.split()) for text in (one, other))
     if one == other:
         return Difference.none
     if only_number_differs(one, other):
@@ -75,7 +80,14 @@ def difference(one: str, other: str) -> Difference:
         return Difference.other
     if Levenshtein.distance(one, other, score_cutoff=longest // 3) * 3 > longest:
         return Difference.other
-    return _difference_of_alike(one, other)
+    kind = _difference_of_alike(one, other)
+    return max(kind, Difference.similar) if _other_numeral(*lines) else kind
+
+
+def _other_numeral(one: str, other: str) -> bool:
+    """Return whether two texts end in Roman numerals, and not in the same: "Chapter I" and "Chapter II"."""
+    numerals = _NUMERAL_AT_END.search(one), _NUMERAL_AT_END.search(other)
+    return bool(numerals[0] and numerals[1] and numerals[0][1] != numerals[1][1])
 
 
 def _difference_of_alike(one: str, other: str) -> Difference:

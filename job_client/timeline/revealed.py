@@ -42,38 +42,62 @@ class RevealedText:
         self._parts: list[TextSpan] = []
         self._whole: TextSpan | None = None
         self._still_ms = 0.0
+        self._begins_in_word = False
 
     def add(self, line: TextSpan, still_ms: float) -> Iterator[TextSpan]:
         """Take in the next line; yield those that are known to be over.
 
         Args:
             line: What is read next at the place.
-            still_ms: For how long it was read without a change.
+            still_ms: For how long it was read without a change; 0 if it moved meanwhile.
         """
-        text = self._text_with(line)
+        text = self._text_with(line, still_ms)
         if self._whole is None or text is None:
-            yield from self.finish()
-            self._whole = line
+            is_cut = self._goes_on_too_long(line)
+            yield from self.finish(is_cut=is_cut)
+            self._whole, self._begins_in_word = line, is_cut
         else:
             self._whole = _extended(self._whole, line, text)
         self._parts = [*self._parts, line][:MIN_PARTS]
         self._still_ms = still_ms
 
-    def finish(self) -> Iterator[TextSpan]:
-        """Yield what is left."""
-        ended = [self._whole] if self._whole and len(self._parts) == MIN_PARTS else self._parts
+    def finish(self, *, is_cut: bool = False) -> Iterator[TextSpan]:
+        """Yield what is left.
+
+        Args:
+            is_cut: Whether the text goes on, and would get too long.
+        """
+        ended = self._parts
+        if self._whole and len(self._parts) == MIN_PARTS:
+            text = _whole_words(self._whole.text, begins_in_word=self._begins_in_word, ends_in_word=is_cut)
+            ended = [replace(self._whole, text=text)]
         self._parts, self._whole = [], None
         yield from (line for line in ended if line.evidence >= self._min_evidence)
 
-    def _text_with(self, line: TextSpan) -> str | None:
+    def _goes_on_too_long(self, line: TextSpan) -> bool:
+        if self._whole is None or len(self._whole.text) + len(line.text) <= MAX_COMPARED_CHARS:
+            return False
+        return joined(self._whole.text[-2 * len(line.text) :], line.text) is not None
+
+    def _text_with(self, line: TextSpan, still_ms: float) -> str | None:
         """Return the text together with the next line; None if that is none of its parts."""
         text = joined(self._whole.text, line.text) if self._whole else None
-        if self._whole is None or text is None or len(self._parts) == MIN_PARTS:
-            return text
+        if self._whole is None or text is None:
+            return None
         runs_through = len(text) > max(len(self._whole.text), len(line.text))
         is_fast = self._still_ms + line.start_ms - self._whole.end_ms < STILL_MS
-        is_counting = only_number_differs(self._whole.text, line.text)
+        if len(self._parts) == MIN_PARTS:  # it may have been typed with pauses
+            goes_on = text != self._whole.text and still_ms < STILL_MS
+            return text if is_fast or goes_on or runs_through else None
+        is_counting = len(self._parts) == 1 and only_number_differs(self._whole.text, line.text)
         return text if runs_through or (is_fast and not is_counting) else None
+
+
+def _whole_words(text: str, *, begins_in_word: bool, ends_in_word: bool) -> str:
+    """Return a text without the beginning and the end of the words that a cut goes through."""
+    words = text.split(" ")
+    kept = words[begins_in_word : len(words) - ends_in_word]
+    return " ".join(kept) or text
 
 
 def joined(text: str, line: str) -> str | None:
@@ -109,7 +133,7 @@ def _shared_chars(text: str, line: str) -> int:
             and difference(end, beginning) < Difference.number
         ):
             return shared
-    is_beginning_or_end = shortest > 1 and text[-shortest:] == line[:shortest]
+    is_beginning_or_end = text[-shortest:] == line[:shortest]
     return shortest if is_beginning_or_end else 0
 
 

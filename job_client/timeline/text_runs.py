@@ -8,10 +8,11 @@ a reading that differs from what is shown costs something in each frame, and so 
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
-from operator import itemgetter
+from itertools import pairwise, takewhile
+from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
+from job_client.timeline.geometry import union_of
 from job_client.timeline.readings import Difference, difference, voted, weight_of
 from job_client.timeline.revealed import RevealedText
 from job_client.timeline.settings import TimelineSettings
@@ -64,6 +65,9 @@ SURENESS_POWER = 12
 """A reading is sure by its confidence to this power: 0.9 at 0.99, 0.5 at 0.95, and 0.1 at 0.82, which is what edges and
 textures are read with that are no text."""
 
+MIN_MOVE = 0.25
+"""By how much of its height an end of a line must move to be no jitter: of a slow crawl the same is read for long."""
+
 FLASH_SHARE = 0.25
 """What other text that flashes up at the place of a line counts: a wrong reading is likelier than a sign that changes
 for a moment and then says again what it said."""
@@ -77,9 +81,14 @@ MAX_RUNS = 64
 UNSETTLED_RUNS = 16
 """How many of them are left, since what comes after them may tell what they were."""
 
+AHEAD_MS = 1000.0
+"""What begins so soon after a reading may be what was shown with it: first readings are often wrong, as in a fade."""
+
+MAX_AHEAD = 8
 MAX_OFTEN = 4
 MAX_STATES = 8
-"""How many texts are taken into account at once: those read most, and those that explain the readings best so far."""
+"""How many runs ahead are looked at, and how many texts are taken into account at once: those read most there, and
+those that explain the readings best so far."""
 
 MAX_READINGS = 64
 """How many readings of one line are counted; more are of no use to a vote."""
@@ -133,6 +142,12 @@ class _Run:
         first, last = (box[3] - box[1] for box in (self.sighting.first_box, self.sighting.last_box))
         return last / first if first > 0 else 1.0
 
+    @property
+    def moves(self) -> bool:
+        """Whether one of its ends moved while it was read so."""
+        first, last = self.sighting.first_box, self.sighting.last_box
+        return max(abs(first[0] - last[0]), abs(first[2] - last[2])) > MIN_MOVE * (last[3] - last[1])
+
     def flash(self, min_evidence: float) -> Iterator[TextSpan]:
         """Yield this as a line of its own, where it is none of those that are shown before and after it."""
         evidence = FLASH_SHARE * self.evidence
@@ -161,6 +176,7 @@ class _Line:
         self._votes: dict[str, float] = {}
         self._evidence = 0.0
         self._sighting: Sighting | None = None
+        self._longest: _Run | None = None
 
     def goes_on(self, state: str, time: FrameTime, gap_ms: float) -> bool:
         """Return whether this text, shown in a later frame, is it: other text may have been read there for long."""
@@ -182,13 +198,17 @@ class _Line:
         return True
 
     def _count(self, run: _Run) -> None:
+        if self._longest is None or run.votes > self._longest.votes:
+            self._longest = run
         self._votes[run.text] = self._votes.get(run.text, 0.0) + run.votes
         if len(self._votes) > MAX_READINGS:
             self._votes = dict(_heaviest(self._votes, MAX_READINGS // 2))
 
     @property
     def still_share(self) -> float:
-        """For how much of its time one and the same was read, 0 to 1."""
+        """For how much of its time one and the same was read at one place, 0 to 1."""
+        if self._longest is None or self._longest.moves:
+            return 0.0
         return max(self._votes.values()) / sum(self._votes.values())
 
     def span(self) -> TextSpan | None:
@@ -223,11 +243,34 @@ class TextRuns:
         if len(self._runs) > MAX_RUNS:
             yield from self._settle(len(self._runs) - UNSETTLED_RUNS)
 
+    @property
+    def line_began(self) -> FrameTime | None:
+        """When the line began that is shown now; None if it began before the readings that are kept."""
+        at = self._latest_line()
+        return None if at is None else self._runs[at].sighting.first
+
+    def take_lines(self, places: Sequence["TextRuns"]) -> None:
+        """Take the lines that are shown now at several places, from left to right, for parts of the first one here."""
+        self._runs = _side_by_side([place._without_latest_line() for place in places])
+
     def finish(self) -> Iterator[TextSpan]:
         """Yield the lines that are left."""
         yield from self._settle(len(self._runs))
         yield from self._end_line()
         yield from self._revealed.finish()
+
+    def _latest_line(self) -> int | None:
+        """Return with which run the line begins that is shown now; None if it began before them."""
+        before = self._line.state if self._line else None
+        shown = _shown(self._runs, before)
+        count = len(list(takewhile(shown[-1].__eq__, reversed(shown))))
+        return None if count == len(shown) and before == shown[0] else len(shown) - count
+
+    def _without_latest_line(self) -> list[_Run]:
+        at = self._latest_line() or 0
+        line = self._runs[at:]
+        del self._runs[at:]
+        return line
 
     def _settle(self, count: int) -> Iterator[TextSpan]:
         """Decide what the first runs were readings of, and forget them."""
@@ -245,6 +288,23 @@ class TextRuns:
             yield from self._revealed.add(span, self._line.still_share * (span.end_ms - span.start_ms))
 
 
+def _side_by_side(lines: Sequence[Sequence[_Run]]) -> list[_Run]:
+    """Return the runs of the line whose parts, from left to right, were read apart: those of the part read most."""
+    texts = [max(runs, key=lambda run: run.votes).text for runs in lines]
+    leading = max(range(len(lines)), key=lambda number: sum(run.votes for run in lines[number]))
+    boxes = [runs[-1].sighting.last_box for runs in lines]
+    for run in lines[leading]:
+        run.text = " ".join([*texts[:leading], run.text, *texts[leading + 1 :]])
+        seen = run.sighting
+        seen.box, seen.first_box, seen.last_box = (
+            union_of((box, *boxes)) for box in (seen.box, seen.first_box, seen.last_box)
+        )
+    whole = list(lines[leading])
+    whole[0].sighting.first = min((runs[0].sighting.first for runs in lines), key=attrgetter("index"))
+    whole[-1].sighting.last = max((runs[-1].sighting.last for runs in lines), key=attrgetter("index"))
+    return whole
+
+
 def _shown(runs: Sequence[_Run], before: str | None) -> list[str]:
     """Return for each run the text that was shown, by the Viterbi algorithm.
 
@@ -252,15 +312,17 @@ def _shown(runs: Sequence[_Run], before: str | None) -> list[str]:
         runs: Equal readings in a row.
         before: What was shown before them; None where nothing was.
     """
+    if not runs:
+        return []
     if len(runs) == 1 and before in {None, runs[0].text}:
         return [runs[0].text]
-    often = _often_read(runs)
     costs = {before: 0.0} if before is not None else {}
     came_from: list[dict[str, str]] = []
-    for earlier, run in pairwise([runs[0], *runs]):
+    for number, (earlier, run) in enumerate(pairwise([runs[0], *runs]), 1):
         cheapest = min(costs, key=costs.__getitem__, default=run.text)
         change = _cost_of_change(earlier, run)
         changed = costs[cheapest] + change if costs else 0.0
+        often = _often_read_after(run, runs[number : number + MAX_AHEAD])
         stays = {text: costs.get(text, math.inf) for text in dict.fromkeys((run.text, *often, *costs))}
         came_from.append({text: text if cost <= changed else cheapest for text, cost in stays.items()})
         costs = {text: min(cost, changed) + run.cost_if_shown(text) for text, cost in stays.items()}
@@ -276,12 +338,16 @@ def _cost_of_change(before: _Run, run: _Run) -> float:
     return CHANGE_COST_AFTER_GAP if run.after_gap else CHANGE_COST
 
 
-def _often_read(runs: Sequence[_Run]) -> list[str]:
-    """Return what was read most: what may have been shown, beside what was just read."""
+def _often_read_after(run: _Run, following: Sequence[_Run]) -> list[str]:
+    """Return what is read most soon after a run, and more than it: what may have been shown with it."""
+    end_ms = run.sighting.last.end_ms + AHEAD_MS
     weights: dict[str, float] = {}
-    for run in runs:
-        weights[run.text] = weights.get(run.text, 0.0) + run.votes
-    return [text for text, _ in _heaviest(weights, MAX_OFTEN)]
+    for later in following:
+        if later.sighting.first.start_ms > end_ms:
+            break
+        weights[later.text] = weights.get(later.text, 0.0) + later.votes
+    more = {text: weight for text, weight in weights.items() if weight > run.votes}
+    return [text for text, _ in _heaviest(more, MAX_OFTEN)]
 
 
 def _heaviest(weights: Mapping[str, float], most: int) -> list[tuple[str, float]]:

@@ -1,7 +1,8 @@
 """Follows lines of text from frame to frame, by where they are and what they say."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
+from itertools import chain
 from typing import TypeAlias
 
 from job_client.timeline.geometry import (
@@ -82,9 +83,11 @@ class TextTracker:
     def add(self, time: FrameTime, lines: Sequence[TextLine]) -> Iterator[TextSpan]:
         """Take in the lines of the next frame; yield the lines that are over."""
         yield from self._leave(time)
-        frame = _Matching(time, self._places, list(map(_reading, lines)))
+        frame = _Matching(time, self._places, list(map(_reading, lines)), self._settings.gap_ms)
         for place, reading in frame.matches():
             yield from place.add(time, reading)
+        for parts, reading in frame.wholes:
+            yield from self._join(parts, time, reading)
         for reading in frame.unknown():
             place = _Place(time, reading, self._settings)
             yield from place.add(time, reading)
@@ -94,6 +97,15 @@ class TextTracker:
         """Yield the lines that are left."""
         for place in self._places:
             yield from place.runs.finish()
+
+    def _join(self, parts: Sequence[_Place], time: FrameTime, reading: Reading) -> Iterator[TextSpan]:
+        """Make one place of those at which the parts of a line were read until now."""
+        place = _Place(time, reading, self._settings)
+        place.runs.take_lines([part.runs for part in parts])
+        yield from place.add(time, reading)
+        for part in parts:
+            yield from part.runs.finish()
+        self._places = [*(one for one in self._places if one not in parts), place]
 
     def _leave(self, time: FrameTime) -> Iterator[TextSpan]:
         """Forget the places where nothing was read for too long."""
@@ -106,19 +118,27 @@ class TextTracker:
 
 
 class _Matching:
-    """Which reading of a frame belongs to which place."""
+    """Which reading of a frame belongs to which place.
 
-    def __init__(self, time: FrameTime, places: Sequence[_Place], readings: Sequence[Reading]) -> None:
+    Attributes:
+        wholes: The readings of lines whose parts were read at several places until now, with these, from left to right.
+    """
+
+    def __init__(self, time: FrameTime, places: Sequence[_Place], readings: Sequence[Reading], gap_ms: float) -> None:
+        self._gap_ms = gap_ms
         self._places = {place: place.motion.expected(time.index) for place in places} if readings else {}
         self._readings = dict.fromkeys(readings)
         self._matched: list[tuple[_Place, Reading]] = []
+        self.wholes: list[tuple[list[_Place], Reading]] = []
 
     def matches(self) -> list[tuple[_Place, Reading]]:
         """Return the places that were read again, each with its reading."""
         self._match_equal()
         if self._places and self._readings:
             rows = BoxIndex(((number, place), box) for number, (place, box) in enumerate(self._places.items()))
-            self._match_joined(rows)
+            near = self._near_places(rows)
+            self._match_joined(near)
+            self._match_wholes(near)
             self._match_nearest(rows)
             self._match_moved()
         return self._matched
@@ -128,8 +148,11 @@ class _Matching:
         return [
             reading
             for reading in self._readings
-            if not any(_is_within(reading.box, whole.box) and reading.text in whole.text for _, whole in self._matched)
+            if not any(_is_within(reading.box, whole.box) and reading.text in whole.text for whole in self._known())
         ]
+
+    def _known(self) -> Iterator[Reading]:
+        return (reading for _, reading in chain(self._matched, self.wholes))
 
     def _take(self, place: _Place, *readings: Reading) -> None:
         self._matched.append((place, readings[0] if len(readings) == 1 else _joined(readings)))
@@ -154,22 +177,46 @@ class _Matching:
                     by_text[reading.text].remove(place)
                     break
 
-    def _match_joined(self, rows: _PlaceIndex) -> None:
+    def _match_joined(self, near: Mapping[Reading, Sequence[_Place]]) -> None:
         """Match lines that are read in fragments side by side."""
-        within = self._within_places(rows)
+        within = self._within_places(near)
         for place in [place for place in self._places if len(within.get(place, ())) > 1]:
             fragments = [reading for reading in within[place] if reading in self._readings]
             fragments.sort(key=lambda reading: reading.box)
-            if len(fragments) > 1 and difference(_joined(fragments).text, place.text) < Difference.number:
+            if len(fragments) > 1 and difference(_joined(fragments).text, place.text) < Difference.other:
                 self._take(place, *fragments)
 
-    def _within_places(self, rows: _PlaceIndex) -> dict[_Place, list[Reading]]:
-        """Return the readings that are within each place, which is grown by a tenth."""
-        within: dict[_Place, list[Reading]] = defaultdict(list)
+    def _match_wholes(self, near: Mapping[Reading, Sequence[_Place]]) -> None:
+        """Match what says together what was read side by side until now, and began at one time."""
+        for reading in [one for one in self._readings if len(near[one]) > 1]:
+            box = grown(reading.box, 0.1)
+            parts = [place for place in near[reading] if place in self._places and _is_within(self._places[place], box)]
+            parts.sort(key=self._places.__getitem__)
+            text = " ".join(place.text for place in parts)
+            if len(parts) > 1 and difference(text, reading.text) < Difference.other and self._began_together(parts):
+                self.wholes.append((parts, reading))
+                del self._readings[reading]
+                for place in parts:
+                    del self._places[place]
+
+    def _began_together(self, parts: Sequence[_Place]) -> bool:
+        starts = [began.start_ms for place in parts if (began := place.runs.line_began)]
+        return len(starts) == len(parts) and max(starts) - min(starts) <= self._gap_ms
+
+    def _near_places(self, rows: _PlaceIndex) -> dict[Reading, list[_Place]]:
+        """Return the places that each reading may be a part of, or the whole of."""
         highest = max(box[3] - box[1] for box in self._places.values())
         widest = max(box[2] - box[0] for box in self._places.values())
-        for reading in self._readings:
-            for _, place in rows.near(reading.box, 0.6 * highest, 0.1 * widest):
+        return {
+            reading: [place for _, place in rows.near(reading.box, 0.6 * highest, 0.1 * widest)]
+            for reading in self._readings
+        }
+
+    def _within_places(self, near: Mapping[Reading, Sequence[_Place]]) -> dict[_Place, list[Reading]]:
+        """Return the readings that are within each place, which is grown by a tenth."""
+        within: dict[_Place, list[Reading]] = defaultdict(list)
+        for reading, places in near.items():
+            for place in places:
                 if _is_within(reading.box, grown(self._places[place], 0.1)):
                     within[place].append(reading)
         return within

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 
 import pytest
 
@@ -47,11 +48,18 @@ def typed(text: str, frames_each: int) -> Iterator[TextLine]:
             yield from_the_left(seen)
 
 
-@pytest.mark.parametrize("pixels", [2, 4, 8, 14])
+@pytest.mark.parametrize("pixels", [1, 2, 4, 8, 14])
 def test_a_crawl_is_one_line_that_says_all_of_it(pixels: int) -> None:
     [(text, first, last)] = texts_of(list(crawl(HEADLINE, pixels)))
     assert text == HEADLINE
     assert last - first > 0.95 * (WIDTH + len(HEADLINE) * CHAR_WIDTH) / pixels
+
+
+def test_a_crawl_that_goes_on_for_long_is_cut_between_words() -> None:
+    ticker = "Storm warning for the coast until Friday night +++ Trains to Lyon are late +++ Markets close higher +++ "
+    read = [text for text, *_ in texts_of(list(crawl(ticker * 8, 4)))]
+    assert len(read) > 1
+    assert set(" ".join(read).split()) == set(ticker.split())
 
 
 @pytest.mark.parametrize("pixels", [3, 5])
@@ -70,12 +78,11 @@ def test_a_crawl_that_is_misread_here_and_there_is_one_line() -> None:
     assert sum(one != other for one, other in zip(longest, HEADLINE, strict=True)) <= 2
 
 
+@pytest.mark.parametrize("text", [HEADLINE[:40], "A 555 1234 today"])
 @pytest.mark.parametrize("frames_each", [1, 3])
-def test_text_that_is_typed_is_one_line(frames_each: int) -> None:
-    text = HEADLINE[:40]
+def test_text_that_is_typed_is_one_line(frames_each: int, text: str) -> None:
     shown = list(typed(text, frames_each))
-    [(read, _, last)] = texts_of(shown + shown[-1:] * 10)
-    assert (read, last) == (text, 40 * frames_each + 9)
+    assert texts_of(shown + shown[-1:] * 10) == [(text, 0, len(text) * frames_each + 9)]
 
 
 def test_words_that_are_shown_one_after_another_are_one_line() -> None:
@@ -128,7 +135,28 @@ def test_words_for_a_moment_are_one_line_unless_nothing_was_read_between_them(bl
 def test_text_that_is_typed_with_a_number_and_a_pause_is_one_line() -> None:
     shown = list(typed("Call 555 1234 today", 3))
     [(read, first, last)] = texts_of(shown[:30] + shown[29:30] * 40 + shown[30:])
-    assert (read, first, last) == ("Call 555 1234 today", 3, 96)
+    assert (read, first, last) == ("Call 555 1234 today", 0, 96)
+
+
+@pytest.mark.parametrize("words", ["I love you", "A man of honour", "O say can you see"])
+def test_words_of_which_the_first_is_one_letter_are_one_line(words: str) -> None:
+    parts = list(accumulate(words.split(), "{} {}".format))
+    shown = [from_the_left(part) for part in parts for _ in range(9)]
+    assert texts_of(shown) == [(words, 0, len(shown) - 1)]
+
+
+@pytest.mark.parametrize("following", ["NEWS", "BREAKING NEWS: the president"])
+def test_a_line_that_stands_after_typed_text_that_stands_is_another_one(following: str) -> None:
+    shown = [*typed("BREAKING NEWS", 3), *[from_the_left("BREAKING NEWS")] * 75, *[from_the_left(following)] * 125]
+    assert texts_of(shown) == [("BREAKING NEWS", 0, 113), (following, 114, 238)]
+
+
+def test_words_that_begin_with_the_last_one_of_the_line_before_are_another_line() -> None:
+    lines = [["I", "I love", "I love you"], ["you", "you are", "you are my"]]
+    shown = [
+        from_the_left(part) for parts in lines for part in (*[p for p in parts for _ in range(9)], *parts[-1:] * 30)
+    ]
+    assert texts_of(shown) == [("I love you", 0, 56), ("you are my", 57, 113)]
 
 
 @pytest.mark.parametrize(
@@ -146,7 +174,7 @@ def test_text_that_is_typed_with_a_number_and_a_pause_is_one_line() -> None:
         ("Frame = 9", "Frame = 10", None),
         ("Frame 10 of 300", "Frame 11 of 300", None),
         ("shares fell by", "shares fell by 12", "shares fell by 12"),
-        ("A", "A long line", None),
+        ("A", "A long line", "A long line"),
         ("x" * 400, "x" * 399 + "yz", None),
     ],
 )

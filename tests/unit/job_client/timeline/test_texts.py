@@ -68,6 +68,17 @@ def test_a_wrong_first_or_last_reading_does_not_shorten_a_line() -> None:
     assert texts_of(shown(("Go0d morming", 1), ("Good morning", 20), ("Gcod morning", 2))) == [("Good morning", 0, 22)]
 
 
+@pytest.mark.parametrize("blank", [0, 5])
+def test_a_wrong_first_reading_is_of_its_line_however_many_other_lines_follow(blank: int) -> None:
+    subtitles = [
+        "We have to leave tonight", "Nobody knows the harbour", "Martha was there before", "Take the second road left",
+        "He never came back home", "What a day it has been", "She closed the old shop", "They will come tomorrow",
+    ]  # fmt: skip
+    seen = [part for text in subtitles for part in ((text.replace("e", "c", 1), 1), (text, 29), ("", blank))]
+    starts = [number * (30 + blank) for number in range(len(subtitles))]
+    assert texts_of(shown(*seen)) == [(text, at, at + 29) for text, at in zip(subtitles, starts, strict=True)]
+
+
 def test_no_single_reading_need_be_right() -> None:
     wrong = ["HELO WORLD AGAIN", "HELLO WORD AGAIN", "HELLO WORLD AGAN"] * 5
     assert texts_of([[line(text)] for text in wrong]) == [("HELLO WORLD AGAIN", 0, 14)]
@@ -124,6 +135,20 @@ def test_a_line_that_was_read_surely_and_steadily_was_shown_though_the_one_befor
 def test_a_letter_that_is_misread_for_a_moment_or_not_surely_is_no_change(count: int, confidence: float) -> None:
     texts = ["Come in."] * 25 + ["Come on."] * count + ["Come in."] * 25
     assert texts_of([[line(text, confidence)] for text in texts]) == [("Come in.", 0, 49 + count)]
+
+
+@pytest.mark.parametrize("count", [13, 20])
+def test_chapters_that_are_counted_with_roman_numerals_are_a_line_each(count: int) -> None:
+    chapters = [f"Chapter {numeral}" for numeral in ("I", "II", "III", "IV", "V", "VI", "VII")]
+    assert texts_of(shown(*((text, count) for text in chapters))) == [
+        (text, at * count, (at + 1) * count - 1) for at, text in enumerate(chapters)
+    ]
+
+
+@pytest.mark.parametrize(("wrong", "count"), [("Chapter III", 4), ("Chapter Il", 20)])
+def test_a_misread_roman_numeral_is_no_change(wrong: str, count: int) -> None:
+    assert texts_of(shown(("Chapter II", 25), (wrong, count), ("Chapter II", 25))) == [("Chapter II", 0, 49 + count)]
+    assert texts_of(shown((wrong, count // 4), ("Chapter II", 25))) == [("Chapter II", 0, 24 + count // 4)]
 
 
 def test_a_clock_is_a_line_for_each_time() -> None:
@@ -219,6 +244,44 @@ def test_a_line_that_is_read_in_parts_side_by_side_is_one_line() -> None:
     assert texts_of([*shown(("Good morning", 10)), parts, parts[::-1], *shown(("Good morning", 10))]) == [
         ("Good morning", 0, 21)
     ]
+
+
+def side_by_side(*texts: str) -> list[TextLine]:
+    """Return the words of one line, 16 pixels a character, read apart where two texts meet."""
+    lines, left = [], PLACE[0]
+    for text in texts:
+        right = left + 16 * len(text)
+        lines.append(line(text, box=(left, 300.0, right, 330.0)))
+        left = right + 16
+    return lines
+
+
+@pytest.mark.parametrize("order", ["pw", "ppppw", "pw" * 12, "pwwwwwwwww" * 3, "p" * 25 + "w" * 25, "wp" * 12])
+def test_a_line_is_one_whether_it_is_read_whole_or_in_parts(order: str) -> None:
+    parts, whole = side_by_side("We have to", "leave now"), side_by_side("We have to leave now")
+    seen = [parts if how == "p" else whole for how in order]
+    assert texts_of([*seen, *[whole] * 25]) == [("We have to leave now", 0, len(order) + 24)]
+
+
+def test_a_line_whose_parts_are_misread_is_one_line() -> None:
+    whole = side_by_side("Tuesday 18:30 Channel 4")
+    readings = [
+        side_by_side("Tuesday", "18:30 Channel 4"), side_by_side("Tuesdav", "18:30 Channel 4"), whole,
+        side_by_side("Tuesday1", "18:30 Channel 4"), side_by_side("Tuesday", "18:30", "Channel 4"), *[whole] * 20,
+    ]  # fmt: skip
+    assert texts_of(readings) == [("Tuesday 18:30 Channel 4", 0, 24)]
+
+
+def test_what_was_read_before_at_the_place_of_a_part_is_a_line_of_its_own() -> None:
+    parts, whole = side_by_side("We have to", "leave now"), side_by_side("We have to leave now")
+    seen = [*[side_by_side("Hello you")] * 25, *[parts] * 5, *[whole] * 20]
+    assert texts_of(seen) == [("Hello you", 0, 24), ("We have to leave now", 25, 49)]
+
+
+def test_lines_side_by_side_of_which_one_came_later_stay_apart_though_they_are_read_as_one_for_a_moment() -> None:
+    score = [side_by_side("HOME", points, "AWAY") for points in "01" for _ in range(30)]
+    seen = [*score, side_by_side("HOME 1 AWAY"), *score[-20:]]
+    assert {("HOME", 0, 80), ("0", 0, 29), ("1", 30, 80), ("AWAY", 0, 80)} <= set(texts_of(seen))
 
 
 def test_a_part_that_is_read_beside_its_whole_is_no_line() -> None:
