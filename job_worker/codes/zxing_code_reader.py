@@ -31,6 +31,9 @@ FORMATS = zxingcpp.BarcodeFormats([*MATRIX_FORMATS, *LINEAR_FORMATS])
 BAR_FORMATS = zxingcpp.BarcodeFormats([BarcodeFormat.PDF417, *LINEAR_FORMATS])
 MATRIX_NAMES = frozenset(matrix.name for matrix in MATRIX_FORMATS)
 
+UNREADABLE = "\ufffd"
+"""Stands in a text for bytes that are none in its encoding; where the encoding is unknown, the text is empty."""
+
 CODE_LABELS = ("qr_code", "barcode")
 """Detections of these classes are read enlarged."""
 
@@ -205,9 +208,10 @@ def _from_its_top(polygon: Polygon) -> Polygon:
 
 
 def _binary(barcode: zxingcpp.Barcode) -> str | None:
-    """Return the content as base64 where it is no text."""
+    """Return the content as base64 where it is no text, or the text does not say all of it."""
     is_text = barcode.content_type in (zxingcpp.ContentType.Text, zxingcpp.ContentType.GS1)
-    return None if is_text else base64.b64encode(barcode.bytes).decode()
+    is_complete = bool(barcode.text) and UNREADABLE not in barcode.text
+    return None if is_text and is_complete else base64.b64encode(barcode.bytes).decode()
 
 
 def _contain(corners: Matrix, points: Matrix) -> npt.NDArray[np.bool_]:

@@ -163,6 +163,16 @@ def test_binary_content_stands_beside_its_text_in_base64() -> None:
     assert text.bytes is None
 
 
+@pytest.mark.parametrize(
+    ("encoding", "content"), [("100", b"abc"), ("UTF8", b"\xff\xfeabc"), ("UTF8", b"\xed\xa0\x80")]
+)
+def test_content_that_its_encoding_does_not_read_stands_there_in_base64(encoding: str, content: bytes) -> None:
+    code = zxingcpp.create_barcode(content, BarcodeFormat.QRCode, eci=encoding)
+    image = cv2.cvtColor(np.array(code.to_image(scale=4)), cv2.COLOR_GRAY2BGR)
+    [found] = read(on_grey((image, 100, 100)))
+    assert base64.b64decode(found.bytes or "") == content
+
+
 def test_a_code_that_a_detector_sees_is_read_enlarged() -> None:
     image = on_grey(*((np.full((60, 60, 3), 255 * (place % 2), np.uint8), 60 * place, 0) for place in range(10)))
     code = cv2.resize(drawn("small and faint"), None, fx=0.3, fy=0.3, interpolation=cv2.INTER_AREA)  # 1.2 pixels
