@@ -13,6 +13,7 @@ import numpy.typing as npt
 import zxingcpp
 from zxingcpp import BarcodeFormat
 
+from job_worker.codes.areas import Area, Matrix, areas_of_bars, areas_of_boxes, areas_of_edges
 from job_worker.codes.base import is_full
 from shared.results import Code, Detection, Polygon
 from shared.results.coordinates import clockwise
@@ -27,7 +28,11 @@ LINEAR_FORMATS = (
     BarcodeFormat.EAN8, BarcodeFormat.UPCA, BarcodeFormat.UPCE, BarcodeFormat.ITF, BarcodeFormat.DataBar,
 )  # fmt: skip
 FORMATS = zxingcpp.BarcodeFormats([*MATRIX_FORMATS, *LINEAR_FORMATS])
+BAR_FORMATS = zxingcpp.BarcodeFormats([BarcodeFormat.PDF417, *LINEAR_FORMATS])
 MATRIX_NAMES = frozenset(matrix.name for matrix in MATRIX_FORMATS)
+
+UNREADABLE = "\ufffd"
+"""Stands in a text for bytes that are none in its encoding; where the encoding is unknown, the text is empty."""
 
 CODE_LABELS = ("qr_code", "barcode")
 """Detections of these classes are read enlarged."""
@@ -38,20 +43,13 @@ those full of QR finder patterns at one pixel a module."""
 MAX_SIDE = 2**15 - 2
 """So is a longer one to this side in pixels: OpenCV warps none that is larger, for its coordinates have 16 bits."""
 MAX_AREAS = 16
-MAX_AREA_SIDE = 1200
-"""The longer side of an enlarged area in pixels."""
 MAX_AREA_PIXELS = MAX_PIXELS
 """The pixels of all enlarged areas of a frame together. An area that would exceed them is read on the frame alone."""
-ENLARGED = 3.0
-"""At two pixels a module and blurred, codes are read at three times their size that are not at twice."""
-MARGIN = 8
-"""Pixels around an area, for the quiet zone."""
-EDGE_WINDOW = 17
-"""Edges are counted in squares of so many pixels, wider than the gaps within a code."""
-MIN_SIDE = 16
-"""The least side of an area in pixels: what is smaller holds no code of two pixels a module."""
 MIN_BAND = 8
 """A linear code read along a lower band of pixels may be a part of a longer one, read aslant."""
+MIN_ITF_BAND = 1 / 12
+"""So may an ITF code along a band lower than so much of its length, for its ends look like bars within and it has no
+checksum: a part of four digits is read along up to 0.06 of it."""
 
 LONGER = 1.25
 """A linear code so many times as long as another one at its place is the whole, the other a part of it."""
@@ -62,10 +60,6 @@ and does not say whether there are more."""
 PARTS_A_SIDE = 4
 MAX_PARTS = 48
 """The most parts of a frame that are read: all of its parts, and the parts of two of these."""
-
-_Matrix = npt.NDArray[np.float64]
-_Rectangle = tuple[tuple[float, float], tuple[float, float], float]
-"""Centre, size and turn in degrees, as OpenCV has it."""
 
 
 class ZxingCodeReader:
@@ -102,7 +96,7 @@ class _Found:
 
     def __init__(self) -> None:
         self.codes: list[Code] = []
-        self._corners: _Matrix = np.empty((0, 4, 2))
+        self._corners: Matrix = np.empty((0, 4, 2))
 
     def add(self, code: Code) -> bool:
         """Add a code unless it was found before; return whether it was added.
@@ -119,18 +113,18 @@ class _Found:
         self._corners = np.concatenate([np.delete(self._corners, same, axis=0), corners])
         return True
 
-    def _at(self, corners: _Matrix) -> list[int]:
+    def _at(self, corners: Matrix) -> list[int]:
         """Return the indexes of the codes whose middle lies within these corners, or theirs within them."""
         middles, middle = self._corners.mean(axis=1), corners.mean(axis=1)
         shares: list[int] = np.flatnonzero(_contain(self._corners, middle) | _contain(corners, middles)).tolist()
         return shares
 
 
-def _candidates(grey: Image, detected: list[_Rectangle]) -> Iterator[Code]:
+def _candidates(grey: Image, detected: list[Area]) -> Iterator[Code]:
     """Yield what is read, the most reliable first: enlarged and upright, then on the frame."""
     pixels = 0
-    for area in [*detected, *_full_of_edges(grey)][:MAX_AREAS]:
-        to_area, (width, height) = _upright(area)
+    for area in [*detected, *areas_of_bars(grey), *areas_of_edges(grey)][:MAX_AREAS]:
+        to_area, (width, height) = area.upright()
         if pixels + width * height > MAX_AREA_PIXELS:
             continue  # a smaller one may have room
         pixels += width * height
@@ -138,7 +132,7 @@ def _candidates(grey: Image, detected: list[_Rectangle]) -> Iterator[Code]:
             grey, to_area, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
         )
         to_frame: Any = cv2.invertAffineTransform(to_area)
-        yield from _codes(_barcodes(enlarged), to_frame)
+        yield from _codes(_bars(enlarged) if area.has_bars else _barcodes(enlarged), to_frame)
     yield from _read_in_parts(grey)
 
 
@@ -168,44 +162,29 @@ def _parts(x1: int, y1: int, x2: int, y2: int) -> Iterator[tuple[int, int, int, 
             yield left, top, min(right + overlap, x2), min(bottom + overlap, y2)
 
 
-def _full_of_edges(grey: Image) -> list[_Rectangle]:
-    """Return the areas with many edges, as those of codes, the largest first."""
-    across, down = cv2.Scharr(grey, cv2.CV_16S, 1, 0), cv2.Scharr(grey, cv2.CV_16S, 0, 1)
-    slopes = [cv2.convertScaleAbs(slope, alpha=1 / 16) for slope in (across, down)]
-    dense = cv2.blur(cv2.addWeighted(slopes[0], 0.5, slopes[1], 0.5, 0), (EDGE_WINDOW, EDGE_WINDOW))
-    _, mask = cv2.threshold(dense, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
-    outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    areas: list[_Rectangle] = [cv2.minAreaRect(outline) for outline in outlines]  # type: ignore[misc]
-    large = [area for area in areas if min(area[1]) >= MIN_SIDE]
-    return sorted(large, key=lambda area: (-area[1][0] * area[1][1], area))
-
-
-def _detected(detections: Iterable[Detection], scale: float) -> list[_Rectangle]:
-    boxes = [[value * scale for value in found.box] for found in detections if found.label in CODE_LABELS]
-    return [(((x1 + x2) / 2, (y1 + y2) / 2), (x2 - x1, y2 - y1), 0.0) for x1, y1, x2, y2 in boxes]
-
-
-def _upright(area: _Rectangle) -> tuple[_Matrix, tuple[int, int]]:
-    """Return the transform that enlarges an area and turns it upright, and the size of its image."""
-    (x, y), (width, height), degrees = area
-    width, height = width + 2 * MARGIN, height + 2 * MARGIN
-    scale = min(ENLARGED, MAX_AREA_SIDE / max(width, height))
-    to_area: Any = cv2.getRotationMatrix2D((x, y), degrees, scale)
-    to_area[:, 2] += (width * scale / 2 - x, height * scale / 2 - y)
-    return to_area, (max(1, int(width * scale)), max(1, int(height * scale)))
+def _detected(detections: Iterable[Detection], scale: float) -> list[Area]:
+    boxes = (found.box for found in detections if found.label in CODE_LABELS)
+    return areas_of_boxes((x1 * scale, y1 * scale, x2 * scale, y2 * scale) for x1, y1, x2, y2 in boxes)
 
 
 def _barcodes(grey: Image) -> list[zxingcpp.Barcode]:
     return zxingcpp.read_barcodes(grey, formats=FORMATS, text_mode=zxingcpp.TextMode.Plain)
 
 
-def _codes(barcodes: Iterable[zxingcpp.Barcode], to_frame: _Matrix) -> Iterator[Code]:
+def _bars(upright: Image) -> list[zxingcpp.Barcode]:
+    """Read the codes whose bars are upright, which is quicker than to look for all of them."""
+    return zxingcpp.read_barcodes(
+        upright, formats=BAR_FORMATS, text_mode=zxingcpp.TextMode.Plain, try_rotate=False, try_downscale=False
+    )
+
+
+def _codes(barcodes: Iterable[zxingcpp.Barcode], to_frame: Matrix) -> Iterator[Code]:
     for barcode in barcodes:
         at = barcode.position
         corners = [(p.x, p.y) for p in (at.top_left, at.top_right, at.bottom_right, at.bottom_left)]
         on_frame = np.array(corners) @ to_frame[:, :2].T + to_frame[:, 2]
         is_matrix = barcode.format in MATRIX_FORMATS
-        if barcode.bytes and (is_matrix or np.linalg.norm(on_frame[3] - on_frame[0]) >= MIN_BAND):
+        if barcode.bytes and (is_matrix or _is_whole(barcode.format, on_frame)):
             first, second, third, fourth = ((float(x), float(y)) for x, y in on_frame)
             polygon = (first, second, third, fourth)
             yield Code(
@@ -216,6 +195,12 @@ def _codes(barcodes: Iterable[zxingcpp.Barcode], to_frame: _Matrix) -> Iterator[
             )
 
 
+def _is_whole(linear: BarcodeFormat, corners: Matrix) -> bool:
+    """Return whether the pixels that a linear code was read along are too high a band for a part of a longer code."""
+    length, band = (float(np.linalg.norm(corners[corner] - corners[0])) for corner in (1, 3))
+    return band >= max(MIN_BAND, length * MIN_ITF_BAND if linear == BarcodeFormat.ITF else 0)
+
+
 def _from_its_top(polygon: Polygon) -> Polygon:
     """Return the corners of a linear code from its own top left; its first two lie in reading direction."""
     first, second, third, fourth = polygon
@@ -223,12 +208,13 @@ def _from_its_top(polygon: Polygon) -> Polygon:
 
 
 def _binary(barcode: zxingcpp.Barcode) -> str | None:
-    """Return the content as base64 where it is no text."""
+    """Return the content as base64 where it is no text, or the text does not say all of it."""
     is_text = barcode.content_type in (zxingcpp.ContentType.Text, zxingcpp.ContentType.GS1)
-    return None if is_text else base64.b64encode(barcode.bytes).decode()
+    is_complete = bool(barcode.text) and UNREADABLE not in barcode.text
+    return None if is_text and is_complete else base64.b64encode(barcode.bytes).decode()
 
 
-def _contain(corners: _Matrix, points: _Matrix) -> npt.NDArray[np.bool_]:
+def _contain(corners: Matrix, points: Matrix) -> npt.NDArray[np.bool_]:
     """Return whether each polygon `(N, 4, 2)` contains its point `(N, 2)`; either may be a single one for all."""
     edges, offsets = np.roll(corners, -1, axis=1) - corners, points[:, None] - corners
     turns = edges[..., 0] * offsets[..., 1] - edges[..., 1] * offsets[..., 0]

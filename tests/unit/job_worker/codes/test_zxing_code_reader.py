@@ -1,7 +1,9 @@
 """Codes are read as they are drawn, wherever and however they lie; no image takes long."""
 
 import base64
+import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -15,7 +17,7 @@ from job_worker.codes.zxing_code_reader import MAX_AREAS, MAX_PARTS, ZxingCodeRe
 from shared.results import MAX_FRAME_BYTES, Code, Detection, ImageResult, encode_frame
 from shared.video.frame import Image
 from shared.video.reader import VideoReader
-from tests.support.code_clip import FORMATS, coded_frame
+from tests.support.code_clip import FORMATS, CodedFrame, coded_frame, large_coded_frame
 from training.sample_video import ACT_FRAMES, SAMPLE
 
 pytestmark = [pytest.mark.unit, pytest.mark.worker, pytest.mark.thorough]
@@ -53,15 +55,28 @@ def on_grey(*codes: tuple[Image, int, int], size: tuple[int, int] = (400, 600)) 
     return image
 
 
+def on_label(code: Image, degrees: float) -> Image:
+    """Return a grey frame with an upright white label, and on it a code that is turned."""
+    height, width = code.shape[:2]
+    side = math.ceil(math.hypot(width, height))
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1)
+    turn[:, 2] += ((side - width) / 2, (side - height) / 2)
+    label = cv2.warpAffine(code, turn, (side, side), borderValue=(255, 255, 255))
+    return on_grey((label.astype(np.uint8), 40, 40), size=(side + 80, side + 80))
+
+
 def read(image: Image, *detections: Detection) -> list[Code]:
     return ZxingCodeReader(1).read(image, detections)
 
 
 @pytest.mark.thorough
+@pytest.mark.parametrize("draw", [coded_frame, large_coded_frame])
 @pytest.mark.parametrize("frames", [20, pytest.param(200, marks=pytest.mark.corpus)])
-def test_of_codes_of_ten_kinds_turned_and_blurred_nearly_all_are_read_and_none_wrongly(frames: int) -> None:
+def test_of_codes_of_ten_kinds_turned_and_blurred_nearly_all_are_read_and_none_wrongly(
+    frames: int, draw: Callable[[int], CodedFrame]
+) -> None:
     right = 0
-    for frame in map(coded_frame, range(frames)):
+    for frame in map(draw, range(frames)):
         found = {(code.format, code.text) for code in read(frame.image)}
         assert found <= {(frame.format, frame.text)}
         right += len(found)
@@ -110,6 +125,28 @@ def test_of_linear_codes_at_one_place_the_longest_is_kept() -> None:
     assert [code.text for code in read(image, seen)] == ["12345678901234"]
 
 
+@pytest.mark.parametrize("degrees", [20, 30, 60])
+@pytest.mark.parametrize(("content", "pixels"), [("1234567890", 6), ("12345678901231", 8)])
+def test_no_part_of_the_digits_of_a_turned_code_is_taken_for_a_code(content: str, pixels: int, degrees: int) -> None:
+    found = read(on_label(drawn(content, pixels, BarcodeFormat.ITF), degrees))
+    assert [code.text for code in found] == [content]
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "pixels"),
+    [
+        (BarcodeFormat.EAN13, "400638133393", 4),
+        (BarcodeFormat.Code128, "ABC-1234567", 4),
+        (BarcodeFormat.Code93, "ABC12345", 6),
+        (BarcodeFormat.DataBarExp, "[01]12345678901231[10]ABC", 6),
+        (BarcodeFormat.PDF417, "HELLO WORLD 123", 3),
+    ],
+)
+def test_a_turned_code_is_read_however_wide_its_bars_are(kind: BarcodeFormat, content: str, pixels: int) -> None:
+    [code] = read(on_label(drawn(content, pixels, kind), 40))
+    assert code.format == kind.name
+
+
 def test_the_parcel_and_the_poster_of_the_sample_say_what_is_on_them() -> None:
     desk = next(frame.image for frame in VideoReader(SAMPLE) if frame.index == 2 * ACT_FRAMES)
     assert {(code.format, code.text) for code in read(desk)} == {
@@ -124,6 +161,16 @@ def test_binary_content_stands_beside_its_text_in_base64() -> None:
     assert base64.b64decode(code.bytes or "") == content
     [text] = read(on_grey((drawn("text"), 100, 100)))
     assert text.bytes is None
+
+
+@pytest.mark.parametrize(
+    ("encoding", "content"), [("100", b"abc"), ("UTF8", b"\xff\xfeabc"), ("UTF8", b"\xed\xa0\x80")]
+)
+def test_content_that_its_encoding_does_not_read_stands_there_in_base64(encoding: str, content: bytes) -> None:
+    code = zxingcpp.create_barcode(content, BarcodeFormat.QRCode, eci=encoding)
+    image = cv2.cvtColor(np.array(code.to_image(scale=4)), cv2.COLOR_GRAY2BGR)
+    [found] = read(on_grey((image, 100, 100)))
+    assert base64.b64decode(found.bytes or "") == content
 
 
 def test_a_code_that_a_detector_sees_is_read_enlarged() -> None:

@@ -87,6 +87,7 @@ WRONG = {
     'kind = "ocr"\nlanguages = ["ko", "el"]': "languages: no one model reads el, ko: make a pipeline for each script",
     'kind = "ocr"\nlanguages = ["ko"]\nocr_recognition_model = "m"': "languages choose the model for recognition",
     'kind = "codes"\nlanguages = ["de"]': "the kind codes has no use for languages",
+    'kind = "codes"\ncodes = false': "the kind codes has no use for codes",
     'kind = "ocr"\nprofile = "slow"': "profile: Input should be 'exact', 'balanced' or 'fast' (got 'slow')",
 }
 
