@@ -19,7 +19,8 @@ from job_client.timeline.geometry import (
 from job_client.timeline.readings import Difference, difference
 from job_client.timeline.settings import TimelineSettings
 from job_client.timeline.spans import FrameTime, TextSpan
-from job_client.timeline.text_runs import Reading, TextRuns
+from job_client.timeline.text_run import Reading
+from job_client.timeline.text_runs import TextRuns
 from shared.results import Box, TextLine
 
 MIN_COVER = 0.5
