@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence, Set
+from itertools import product
 from typing import TypeAlias
 
 from job_client.timeline.geometry import (
@@ -51,16 +52,16 @@ class _Place:
     """Where text is read: a line that stays or moves, and those that follow it there."""
 
     def __init__(self, time: FrameTime, reading: Reading, settings: TimelineSettings) -> None:
-        self.motion = Motion(reading.box, time.index)
+        self.motion = Motion(reading.box, time.clocks_ms[0])
         self.last = time
         self.text = reading.text
         self.runs = TextRuns(settings)
 
     def add(self, time: FrameTime, reading: Reading) -> Iterator[TextSpan]:
         if difference(self.text, reading.text) is Difference.other:
-            self.motion = Motion(reading.box, time.index)  # another line: its place says nothing about motion
+            self.motion = Motion(reading.box, time.clocks_ms[0])  # another line: its place says nothing about motion
         elif self.last is not time:
-            self.motion.moved_to(reading.box, time.index)
+            self.motion.moved_to(reading.box, time.clocks_ms)
         self.last, self.text = time, reading.text
         return self.runs.add(time, reading)
 
@@ -109,18 +110,17 @@ class _Matching:
     """Which reading of a frame belongs to which place."""
 
     def __init__(self, time: FrameTime, places: Sequence[_Place], readings: Sequence[Reading]) -> None:
-        self._places = {place: place.motion.expected(time.index) for place in places} if readings else {}
+        self._clocks_ms, self._clock_ms = time.clocks_ms, time.clocks_ms[0]
+        self._places = {place: place.motion.expected(self._clock_ms) for place in places} if readings else {}
         self._readings = dict.fromkeys(readings)
         self._matched: list[tuple[_Place, Reading]] = []
 
     def matches(self) -> list[tuple[_Place, Reading]]:
         """Return the places that were read again, each with its reading."""
-        self._match_equal()
-        if self._places and self._readings:
-            rows = BoxIndex(((number, place), box) for number, (place, box) in enumerate(self._places.items()))
-            self._match_joined(rows)
-            self._match_nearest(rows)
-            self._match_moved()
+        for match, clock_ms in product((self._match_equal, self._match_rest), self._clocks_ms):
+            if self._places and self._readings:
+                self._expect(clock_ms)
+                match()
         return self._matched
 
     def unknown(self) -> list[Reading]:
@@ -130,6 +130,12 @@ class _Matching:
             for reading in self._readings
             if not any(_is_within(reading.box, whole.box) and reading.text in whole.text for _, whole in self._matched)
         ]
+
+    def _expect(self, clock_ms: float) -> None:
+        """Expect the places that are left where they are at this time."""
+        if clock_ms != self._clock_ms:
+            self._places = {place: place.motion.expected(clock_ms) for place in self._places}
+            self._clock_ms = clock_ms
 
     def _take(self, place: _Place, *readings: Reading) -> None:
         self._matched.append((place, readings[0] if len(readings) == 1 else _joined(readings)))
@@ -153,6 +159,12 @@ class _Matching:
                     self._take(place, reading)
                     by_text[reading.text].remove(place)
                     break
+
+    def _match_rest(self) -> None:
+        rows = BoxIndex(((number, place), box) for number, (place, box) in enumerate(self._places.items()))
+        self._match_joined(rows)
+        self._match_nearest(rows)
+        self._match_moved()
 
     def _match_joined(self, rows: _PlaceIndex) -> None:
         """Match lines that are read in fragments side by side."""
