@@ -949,6 +949,10 @@ class TestSurroundings:
         assert offered_to_a_shell("status", "", FOREGSYTE_ADDRESS=address) == [UNKNOWN_JOB]
         assert offered_to_a_shell("submit", "--pipeline", "", FOREGSYTE_ADDRESS=address) == []
 
+    @pytest.mark.parametrize("words", [("status", ""), ("submit", "--pipeline", "")])
+    def test_shells_are_offered_nothing_where_the_address_is_none(self, words: tuple[str, ...]) -> None:
+        assert offered_to_a_shell(*words, FOREGSYTE_ADDRESS="127.0.0.1:99999") == []
+
     @pytest.mark.parametrize("command", ["list", "results"])
     def test_a_reader_that_wants_no_more_is_no_error(
         self, command: str, address: str, client: JobClient, worker: None
