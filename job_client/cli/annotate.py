@@ -14,6 +14,7 @@ from job_client.cli.signals import ending_on_signals
 from job_client.client import DEFAULT_ADDRESS, JobClient
 from job_client.files import written_whole
 from job_client.search import forgetting_gone
+from job_client.timeline import labelled
 from shared.process.extras import needing_extra
 from shared.results import FrameResult
 
@@ -76,7 +77,8 @@ def annotate(
     with forgetting_gone(address), JobClient(address, tls_ca_file, timeout) as client:
         job = job_named(client, job_id)
         results = job.results()
-    _require_labels(only or (), results)
+    if only:
+        _require_labels(only, results)
     original = video or original_of(job, address)
     if not original:
         raise typer.BadParameter("say which file was submitted: this host knows none", param_hint="--video")
@@ -88,7 +90,8 @@ def annotate(
 
 
 def _require_labels(labels: Iterable[str], results: Iterable[FrameResult]) -> None:
-    found = {detection.label for frame in results for detection in frame.detections}
+    """Refuse labels that no object is drawn with: each has the one label that most of its frames say."""
+    found = {detection.label for _, detection, _ in labelled(results)}
     if missing := set(labels) - found:
         known = ", ".join(sorted(found)) or "none"
         raise typer.BadParameter(

@@ -289,6 +289,21 @@ def test_a_label_that_no_object_has_is_wrong_usage(
     assert annotate("--video", TINY_MP4, "-o", tmp_path / "out.mp4", *options) == ExitCode.OK
 
 
+def test_a_label_that_an_object_has_in_few_frames_is_wrong_usage_as_nothing_is_drawn_with_it(
+    address: str, client: JobClient, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = same_results(TINY_MP4, [20.0, 100.0, 120.0, 200.0])
+    [thing] = results[3]["result"]["detections"]
+    results[3]["result"]["detections"] = [thing | {"label": "truck"}]
+    with working(address, FakeRunner(lambda *_: results_document(results))):
+        job_id = client.submit(TINY_MP4).wait(20).job_id
+    out = tmp_path / "out.mp4"
+    arguments = ["annotate", job_id, "--address", address, "--video", str(TINY_MP4), "-o", str(out), "--only"]
+    assert (main([*arguments, "truck"]), out.exists()) == (ExitCode.USAGE, False)
+    assert "labels: thing" in capsys.readouterr().err
+    assert main([*arguments, "thing"]) == ExitCode.OK
+
+
 @pytest.mark.parametrize("command", ["annotate", "report"])
 def test_a_command_never_replaces_the_video_that_it_reads(
     command: str, tiny_job: str, address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
