@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from job_client.cli.naming import job_named, original_of
-from job_client.cli.options import AddressOption, JobIdArgument, TimeoutOption, TlsOption, VideoOption
+from job_client.cli.options import AddressOption, JobIdArgument, TimeoutOption, TlsOption, VideoOption, out_option
 from job_client.cli.output import print_message
 from job_client.cli.progress import counting_bar
 from job_client.cli.signals import ending_on_signals
@@ -20,9 +20,7 @@ from shared.results import FrameResult
 
 SUFFIXES = (".mp4", ".mov")
 
-OutOption = Annotated[
-    Path, typer.Option("--out", "-o", dir_okay=False, help="The file to write, .mp4 or .mov.", show_default=False)
-]
+OutOption = Annotated[Path, out_option("The file to write, .mp4 or .mov.")]
 FontOption = Annotated[
     list[Path] | None,
     typer.Option(exists=True, dir_okay=False, help="A font for text that the packaged ones lack; may be repeated."),
@@ -70,6 +68,8 @@ def annotate(
     """
     if out.suffix.lower() not in SUFFIXES:
         raise typer.BadParameter(f"{out.name} must end in {' or '.join(SUFFIXES)}", param_hint="--out")
+    if out.exists() and not out.is_file():
+        raise typer.BadParameter(f"{out} is no regular file, as a video must be", param_hint="--out")
     with needing_extra("client-media"):
         from job_client.media.annotation import annotate_video  # noqa: PLC0415 (a plain client does without)
         from job_client.media.fonts import FontFile  # noqa: PLC0415

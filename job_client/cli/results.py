@@ -17,6 +17,7 @@ from job_client.cli.options import (
     TimeoutOption,
     TlsOption,
     frames_slice,
+    out_option,
 )
 from job_client.cli.output import console, print_message, wants_tables
 from job_client.cli.signals import ending_on_signals
@@ -33,10 +34,7 @@ from shared.results import FrameResult
 SIZED_FORMATS = {ExportFormat.ass, ExportFormat.coco}
 """Those that state how large the frames are, which is not in the results."""
 
-OutOption = Annotated[
-    Path | None,
-    typer.Option("--out", "-o", dir_okay=False, help="Write to this file, by its suffix; - prints."),
-]
+OutOption = Annotated[Path | None, out_option("Write to this file, by its suffix; - prints.")]
 FormatOption = Annotated[
     ExportFormat | None, typer.Option("--format", help="The format; default: that of --out, else jsonl.")
 ]

@@ -1,5 +1,6 @@
 """The annotated video keeps what the original has, frame by frame."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -269,8 +270,11 @@ def test_the_command_names_what_is_wrong_with_its_files(
     folder.mkdir()
     text = tmp_path / "text.mp4"
     text.write_text("no video")
+    os.mkfifo(tmp_path / "pipe.mp4")
     for arguments, words in (
         (("--video", TINY_MP4, "-o", folder / "out.gif"), "must end in .mp4 or .mov"),
+        (("--video", TINY_MP4, "-o", tmp_path / "pipe.mp4"), "is no regular file"),
+        (("--video", TINY_MP4, "-o", folder), "is a folder"),
         (("--video", text, "-o", folder / "out.mp4"), "this is not an MP4 file"),
         (("--video", TINY_MP4, "-o", folder / "out.mp4", "--font", text), "is no font that can be read"),
         (("--video", folder / "absent.mp4", "-o", folder / "out.mp4"), "does not exist"),

@@ -631,6 +631,35 @@ class TestResults:
         assert code == ExitCode.USAGE
         assert "is not of the form A:B" in err
 
+    def test_a_folder_that_is_not_there_is_named_as_it_was_typed(
+        self, foregsyte: Run, client: JobClient, worker: None, folder: Path
+    ) -> None:
+        job_id, absent = done(client), folder / "absent"
+        code, _, err = foregsyte("results", job_id, "--out", absent / "found.srt")
+        assert code == ExitCode.USAGE
+        assert err.startswith(
+            f"foregsyte: {absent / 'found.srt'} cannot be written: there is no folder {absent}; make it"
+        )
+        code, _, err = foregsyte("results", job_id, "--format", "srt", "--out", f"{absent}/")
+        assert (code, absent.exists()) == (ExitCode.USAGE, False)
+        assert f"'{absent}/' is a folder: name a file in it" in err
+
+    def test_what_is_no_regular_file_is_written_directly(
+        self, foregsyte: Run, address: str, client: JobClient, worker: None, folder: Path
+    ) -> None:
+        job_id = done(client)
+        assert foregsyte("results", job_id, "--format", "srt", "--out", "/dev/null")[0] == ExitCode.OK
+        program = f"{shlex.quote(sys.executable)} -m job_client results {job_id} --format srt --address {address}"
+        log = folder / "log.txt"
+        log.write_text("before\n")
+        log_quoted = shlex.quote(str(log))
+        script = f"{program} --out >(cat); {program} --out /dev/stdout >> {log_quoted}"
+        shown = subprocess.run(
+            ["bash", "-c", script], env=environment(), capture_output=True, timeout=60, check=True
+        ).stdout.decode()
+        subtitles = foregsyte("results", job_id, "--format", "srt")[1]
+        assert (shown, log.read_text(encoding="utf-8")) == (subtitles, f"before\n{subtitles}")
+
     def test_a_file_is_of_the_format_that_its_name_says(
         self, foregsyte: Run, client: JobClient, worker: None, folder: Path
     ) -> None:
