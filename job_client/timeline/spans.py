@@ -2,9 +2,10 @@
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeAlias
 
 from shared.results import Box, FrameResult
 
@@ -164,7 +165,11 @@ class Sighting:
         )  # fmt: skip
 
 
-def timed(frames: Iterable[FrameResult]) -> Iterator[tuple[FrameResult, FrameTime]]:
+Following: TypeAlias = Callable[[], FrameResult | None]
+"""Returns the frame behind those that were read, where only some of a video are; it is called after they were."""
+
+
+def timed(frames: Iterable[FrameResult], following: Following | None = None) -> Iterator[tuple[FrameResult, FrameTime]]:
     """Yield each frame and its time: it ends when the next one begins, and the last is as long as the one before."""
     waiting: tuple[FrameResult, float] | None = None
     length_ms = DEFAULT_FRAME_MS
@@ -179,6 +184,8 @@ def timed(frames: Iterable[FrameResult]) -> Iterator[tuple[FrameResult, FrameTim
         waiting = frame, start_ms
     if waiting:
         before, before_ms = waiting
+        if following and (behind := following()):
+            length_ms = max(_start_ms(behind) - before_ms, 0.0)
         yield before, FrameTime(before.frame_index, before_ms, before_ms + length_ms, clock.times_ms)
 
 

@@ -604,6 +604,21 @@ class TestResults:
         _, out, _ = foregsyte("results", done(client), "--frames", frames, "--format", "json")
         assert json.loads(out) == expected
 
+    @pytest.mark.parametrize("frames", ["1:2", "0:2", "1:3"])
+    def test_what_is_in_the_last_of_some_frames_ends_when_the_next_frame_is_shown(
+        self, frames: str, foregsyte: Run, address: str, client: JobClient, folder: Path
+    ) -> None:
+        slow = [frame(0, {}, {}), frame(1, {"car": 0.9}, {"STOP": 0.99}), frame(2, {}, {})]
+        for each, time_ms in zip(slow, (0.0, 1000.0, 11000.0), strict=True):
+            each["result"]["timestamp_ms"] = time_ms
+        with working(address, FakeRunner(lambda *_: results_document(slow))):
+            arguments = ["results", done(client), "--frames", frames]
+        _, out, _ = foregsyte(*arguments, "--format", "events")
+        assert [(event["start_ms"], event["end_ms"]) for event in json.loads(out)] == [(1000.0, 11000.0)] * 2
+        foregsyte(*arguments, "--format", "events", "--out", folder / "e.parquet")
+        assert pq.read_table(folder / "e.parquet")["end_ms"].to_pylist() == [11000.0] * 2
+        assert "0:11.0" in shown_on_a_terminal(*arguments, "--address", address)[1]
+
     def test_frames_that_only_some_of_those_requested_are_come_with_a_message(
         self, foregsyte: Run, client: JobClient, worker: None
     ) -> None:
