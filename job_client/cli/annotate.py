@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from job_client.cli.naming import job_named, original_of
+from job_client.cli.naming import job_named, original_of, submitted_from
 from job_client.cli.options import AddressOption, JobIdArgument, TimeoutOption, TlsOption, VideoOption, out_option
 from job_client.cli.output import print_message
 from job_client.cli.progress import counting_bar
@@ -81,7 +81,9 @@ def annotate(
         _require_labels(only, results)
     original = video or original_of(job, address)
     if not original:
-        raise typer.BadParameter("say which file was submitted: this host knows none", param_hint="--video")
+        gone = submitted_from(job, address)
+        known = f"{gone} is not there any more" if gone else "this host knows none"
+        raise typer.BadParameter(f"say which file was submitted: {known}", param_hint="--video")
     selection = Selection(frozenset(only or ()), min_confidence, text=not no_text, track_ids=track_ids, smooth=smooth)
     fonts = [FontFile(path) for path in font or ()]
     with ending_on_signals(), written_whole(out, original) as copy, counting_bar("drawing", len(results)) as advance:

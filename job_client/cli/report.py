@@ -108,9 +108,14 @@ def reported(
 
 
 def _url(file: Path, page: Path) -> str:
-    """Return where the file is as seen from the page, if that can be said: not on two drives."""
+    """Return where the file is as seen from the page, if that can be said: not on two drives.
+
+    A browser takes `..` for the folder above as its name says, so behind a link to a folder that is the link's.
+    """
+    original, typed, real = file.resolve(), page.absolute().parent, page.parent.resolve()
+    folder = real if original.is_relative_to(real) or ".." in typed.parts else typed
     with contextlib.suppress(ValueError):
-        return quote(os.fsencode(Path(os.path.relpath(file.resolve(), page.resolve().parent)).as_posix()))
+        return quote(os.fsencode(Path(os.path.relpath(original, folder)).as_posix()))
     return ""
 
 

@@ -290,6 +290,15 @@ class TestNaming:
         assert code == ExitCode.USAGE
         assert "this host knows none" in err
 
+    def test_a_video_that_was_moved_is_named_by_where_it_was(
+        self, foregsyte: Run, address: str, client: JobClient, tmp_path: Path
+    ) -> None:
+        job_id, moved = done(client), tmp_path / "moved.mp4"
+        History(address).add(job_id, moved)
+        code, _, err = foregsyte("annotate", job_id, "-o", tmp_path / "out.mp4")
+        assert code == ExitCode.USAGE
+        assert f"say which file was submitted: {moved} is not there any more" in " ".join(re.split(r"[\s│]+", err))
+
 
 class TestFind:
     @pytest.fixture(autouse=True)
@@ -517,6 +526,11 @@ class TestDelete:
             ended_with, out, _ = foregsyte("delete", other, job_id, *arguments)
             assert (ended_with, json.loads(out)["job_id"]) == (code, job_id)
             assert len(list(client.jobs())) == left
+
+    def test_a_job_that_is_named_twice_is_deleted_once(self, foregsyte: Run, client: JobClient, worker: None) -> None:
+        job_id = done(client)
+        code, out, err = foregsyte("delete", job_id, job_id[:8], job_id)
+        assert (code, json.loads(out)["job_id"], err) == (ExitCode.OK, job_id, "")
 
     def test_the_beginning_of_an_id_must_not_be_short(self, foregsyte: Run, client: JobClient, worker: None) -> None:
         job_id = done(client)

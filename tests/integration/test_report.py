@@ -632,6 +632,23 @@ def test_the_video_beside_the_page_is_shown_and_one_that_is_gone_is_not(
     assert browser.run("return image.hidden") is False
 
 
+@pytest.mark.parametrize("beside", [False, True], ids=["elsewhere", "beside the page"])
+def test_the_video_is_found_from_a_page_behind_a_link_to_its_folder(
+    beside: bool, browser: Browser, report: Report, tmp_path: Path
+) -> None:
+    folder, link = tmp_path / "real" / "deep", tmp_path / "link"
+    folder.mkdir(parents=True)
+    link.symlink_to(folder)
+    video = shutil.copy(TINY_MP4, (folder if beside else tmp_path) / "video.mp4")
+    page = link / "report.html"
+    report(tiny_results(), "--video", video, "-o", page)
+    browser.open(page, *WIDE)
+    assert browser.run("return JSON.parse(document.querySelector('script.data').textContent).url") == (
+        "video.mp4" if beside else "../video.mp4"
+    )
+    eventually(lambda: browser.run("return video.readyState > 0"), "the video")
+
+
 DOG = [frame(n, {"dog": 0.9}, {}) for n in range(9)]
 
 
