@@ -1,6 +1,5 @@
 """The `foregsyte` command: submit videos, follow their jobs, look at what was found."""
 
-import os
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
@@ -21,7 +20,7 @@ from job_client.exit_codes import COMMAND_CODES, exit_code_of
 from job_client.local_cluster import ClusterFailed
 from shared.process.exit_codes import ExitCode
 from shared.process.extras import LibraryMissing
-from shared.process.launcher import version_line
+from shared.process.launcher import drop_output, version_line
 from shared.process.shown_text import terminal_text
 
 _UsageError: Any = typer.BadParameter.__base__
@@ -77,7 +76,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print_error(line)
         else:
             print_error(error)
+        _flush()
         return exit_code_of(error)
+
+
+def _flush() -> None:
+    """Write what was printed before an error, unless that is what cannot be written."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        drop_output()
 
 
 def _run(arguments: Sequence[str] | None) -> int:
@@ -89,6 +97,6 @@ def _run(arguments: Sequence[str] | None) -> int:
         cause = error.__context__ if isinstance(error, SystemExit) else error  # Typer and Rich exit then
         if not says_nobody_reads(cause):
             raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still buffered
+        drop_output()
         return ExitCode.OK
     return code or ExitCode.OK

@@ -6,22 +6,21 @@ from typing import Annotated
 
 import typer
 
-from job_client.cli.naming import job_named, original_of
-from job_client.cli.options import AddressOption, JobIdArgument, TimeoutOption, TlsOption, VideoOption
+from job_client.cli.naming import job_named, original_of, submitted_from
+from job_client.cli.options import AddressOption, JobIdArgument, TimeoutOption, TlsOption, VideoOption, out_option
 from job_client.cli.output import print_message
 from job_client.cli.progress import counting_bar
 from job_client.cli.signals import ending_on_signals
 from job_client.client import DEFAULT_ADDRESS, JobClient
 from job_client.files import written_whole
 from job_client.search import forgetting_gone
+from job_client.timeline import labelled
 from shared.process.extras import needing_extra
 from shared.results import FrameResult
 
 SUFFIXES = (".mp4", ".mov")
 
-OutOption = Annotated[
-    Path, typer.Option("--out", "-o", dir_okay=False, help="The file to write, .mp4 or .mov.", show_default=False)
-]
+OutOption = Annotated[Path, out_option("The file to write, .mp4 or .mov.")]
 FontOption = Annotated[
     list[Path] | None,
     typer.Option(exists=True, dir_okay=False, help="A font for text that the packaged ones lack; may be repeated."),
@@ -69,6 +68,8 @@ def annotate(
     """
     if out.suffix.lower() not in SUFFIXES:
         raise typer.BadParameter(f"{out.name} must end in {' or '.join(SUFFIXES)}", param_hint="--out")
+    if out.exists() and not out.is_file():
+        raise typer.BadParameter(f"{out} is no regular file, as a video must be", param_hint="--out")
     with needing_extra("client-media"):
         from job_client.media.annotation import annotate_video  # noqa: PLC0415 (a plain client does without)
         from job_client.media.fonts import FontFile  # noqa: PLC0415
@@ -76,10 +77,13 @@ def annotate(
     with forgetting_gone(address), JobClient(address, tls_ca_file, timeout) as client:
         job = job_named(client, job_id)
         results = job.results()
-    _require_labels(only or (), results)
+    if only:
+        _require_labels(only, results)
     original = video or original_of(job, address)
     if not original:
-        raise typer.BadParameter("say which file was submitted: this host knows none", param_hint="--video")
+        gone = submitted_from(job, address)
+        known = f"{gone} is not there any more" if gone else "this host knows none"
+        raise typer.BadParameter(f"say which file was submitted: {known}", param_hint="--video")
     selection = Selection(frozenset(only or ()), min_confidence, text=not no_text, track_ids=track_ids, smooth=smooth)
     fonts = [FontFile(path) for path in font or ()]
     with ending_on_signals(), written_whole(out, original) as copy, counting_bar("drawing", len(results)) as advance:
@@ -88,7 +92,8 @@ def annotate(
 
 
 def _require_labels(labels: Iterable[str], results: Iterable[FrameResult]) -> None:
-    found = {detection.label for frame in results for detection in frame.detections}
+    """Refuse labels that no object is drawn with: each has the one label that most of its frames say."""
+    found = {detection.label for _, detection, _ in labelled(results)}
     if missing := set(labels) - found:
         known = ", ".join(sorted(found)) or "none"
         raise typer.BadParameter(

@@ -23,6 +23,8 @@ Offer = tuple[str, str]
 
 def offered_jobs(context: typer.Context, incomplete: str) -> Iterator[Offer]:
     """Yield the newest jobs whose ids begin so, with file and status; without a server those of the history."""
+    if not _has_address(context):
+        return
     files = History(context.params["address"]).files()
     try:
         with _client(context) as client:
@@ -37,10 +39,17 @@ def offered_jobs(context: typer.Context, incomplete: str) -> Iterator[Offer]:
 
 def offered_pipelines(context: typer.Context, incomplete: str) -> Iterator[Offer]:
     """Yield the server's pipelines whose names begin so, each with its description."""
+    if not _has_address(context):
+        return
     with contextlib.suppress(ServiceError, OSError), _client(context) as client:
         for pipeline in client.pipelines():
             if pipeline.pipeline_id.startswith(incomplete):
                 yield pipeline.pipeline_id, terminal_text(pipeline.description)
+
+
+def _has_address(context: typer.Context) -> bool:
+    """Return whether the address is one: a value that is refused is none here, and the shell has no use for a word."""
+    return bool(context.params["address"])
 
 
 def _client(context: typer.Context) -> JobClient:

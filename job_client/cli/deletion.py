@@ -83,7 +83,8 @@ def delete(
     with JobClient(address, tls_ca_file, timeout) as client:
         ended = [] if job_ids else _ended(list(client.jobs()), status, older_than)
         named = partial(job_named, client, min_length=MIN_ID_LENGTH)
-        jobs = list(outcome.each(named, job_ids or [info.job_id for info in ended]))
+        found = outcome.each(named, job_ids or [info.job_id for info in ended])
+        jobs = list({job.job_id: job for job in found}.values())  # one that is named twice is one
         if dry_run:
             shown = ended or list(outcome.each(Job.status, jobs))
             print_jobs(shown, address, as_json=as_json)

@@ -44,5 +44,10 @@ def job_named(client: JobClient, text: str, min_length: int = 1) -> Job:
 
 def original_of(job: Job, address: str) -> Path | None:
     """Return the file that the job was submitted from, if it was from this host and the file is still there."""
-    path = History(address).files().get(job.job_id)
+    path = submitted_from(job, address)
     return path if path and path.is_file() else None
+
+
+def submitted_from(job: Job, address: str) -> Path | None:
+    """Return where the file was that the job was submitted from, if it was from this host."""
+    return History(address).files().get(job.job_id)

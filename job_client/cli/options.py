@@ -1,9 +1,10 @@
 """The options that several subcommands share."""
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -15,6 +16,25 @@ T = TypeVar("T")
 
 STANDARD_OUTPUT = Path("-")
 """What `--out` is there."""
+_STANDARD_OUTPUT_NAMES = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
+
+
+def out_option(help_text: str) -> Any:
+    """Return the option `--out` of a command, which names a file."""
+    return typer.Option("--out", "-o", metavar="FILE", parser=_output_file, help=help_text, show_default=False)
+
+
+def _output_file(text: str) -> Path:
+    """Return the file that `--out` names.
+
+    Raises:
+        typer.BadParameter: It names a folder.
+    """
+    if text in _STANDARD_OUTPUT_NAMES:
+        return STANDARD_OUTPUT  # opened by its name, it would be emptied first where it is a file
+    if text.endswith(("/", os.sep)) or Path(text).is_dir():
+        raise typer.BadParameter(f"{text!r} is a folder: name a file in it")
+    return Path(text)
 
 
 def _checked_by(check: Callable[[T], T]) -> Callable[[T | None], T | None]:

@@ -12,7 +12,15 @@ from urllib.parse import quote
 import typer
 
 from job_client.cli.naming import job_named, original_of
-from job_client.cli.options import STANDARD_OUTPUT, AddressOption, JobIdsArgument, TimeoutOption, TlsOption, VideoOption
+from job_client.cli.options import (
+    STANDARD_OUTPUT,
+    AddressOption,
+    JobIdsArgument,
+    TimeoutOption,
+    TlsOption,
+    VideoOption,
+    out_option,
+)
 from job_client.cli.output import print_message
 from job_client.cli.progress import counting_bar
 from job_client.cli.signals import ending_on_signals
@@ -26,12 +34,7 @@ from job_client.search import forgetting_gone
 from job_client.timeline import Timeline, timeline_and_noise
 from shared.results import FrameResult
 
-OutOption = Annotated[
-    Path,
-    typer.Option(
-        "--out", "-o", dir_okay=False, help="The page to write; - is the standard output.", show_default=False
-    ),
-]
+OutOption = Annotated[Path, out_option("The page to write; - is the standard output.")]
 ThumbnailsOption = Annotated[int, typer.Option(min=0, help="At most so many thumbnails of each video.")]
 JobsOption = Annotated[bool, typer.Option("--jobs", help="May stand before several ids; one page shows them all.")]
 MAX_THUMBNAILS = 200
@@ -105,9 +108,14 @@ def reported(
 
 
 def _url(file: Path, page: Path) -> str:
-    """Return where the file is as seen from the page, if that can be said: not on two drives."""
+    """Return where the file is as seen from the page, if that can be said: not on two drives.
+
+    A browser takes `..` for the folder above as its name says, so behind a link to a folder that is the link's.
+    """
+    original, typed, real = file.resolve(), page.absolute().parent, page.parent.resolve()
+    folder = real if original.is_relative_to(real) or ".." in typed.parts else typed
     with contextlib.suppress(ValueError):
-        return quote(os.fsencode(Path(os.path.relpath(file.resolve(), page.resolve().parent)).as_posix()))
+        return quote(os.fsencode(Path(os.path.relpath(original, folder)).as_posix()))
     return ""
 
 

@@ -17,6 +17,7 @@ from job_client.cli.options import (
     TimeoutOption,
     TlsOption,
     frames_slice,
+    out_option,
 )
 from job_client.cli.output import console, print_message, wants_tables
 from job_client.cli.signals import ending_on_signals
@@ -26,17 +27,14 @@ from job_client.client import DEFAULT_ADDRESS, JobClient
 from job_client.exports import ExportFormat, export, write
 from job_client.files import written_whole
 from job_client.search import forgetting_gone
-from job_client.timeline import timeline_and_noise
+from job_client.timeline import Following, timeline_and_noise
 from shared.process.shown_text import terminal_lines
 from shared.results import FrameResult
 
 SIZED_FORMATS = {ExportFormat.ass, ExportFormat.coco}
 """Those that state how large the frames are, which is not in the results."""
 
-OutOption = Annotated[
-    Path | None,
-    typer.Option("--out", "-o", dir_okay=False, help="Write to this file, by its suffix; - prints."),
-]
+OutOption = Annotated[Path | None, out_option("Write to this file, by its suffix; - prints.")]
 FormatOption = Annotated[
     ExportFormat | None, typer.Option("--format", help="The format; default: that of --out, else jsonl.")
 ]
@@ -101,18 +99,19 @@ def results(
     elif chosen.is_binary:
         if sys.stdout.isatty():
             raise typer.BadParameter(f"{chosen} is no text: name a file", param_hint="--out")
-        write(selected, chosen, sys.stdout.buffer)
+        write(selected, chosen, sys.stdout.buffer, following=selected.following)
     elif out or export_format or not wants_tables(as_json=raw):
-        chunks = export(selected, chosen, size)
+        chunks = export(selected, chosen, size, selected.following)
         sys.stdout.writelines(map(terminal_lines, chunks) if sys.stdout.isatty() else chunks)
     else:
-        print_summary(selected)
+        print_summary(selected, selected.following)
 
 
-def print_summary(frames: Iterable[FrameResult]) -> None:
+def print_summary(frames: Iterable[FrameResult], following: Following | None = None) -> None:
     """Print which objects and which lines of text there are, and when."""
     fields = FieldCounts()
-    for part in (*summary_of(*timeline_and_noise(fields.counted(frames))), *fields.tables()):
+    timelines = timeline_and_noise(fields.counted(frames), following=following)
+    for part in (*summary_of(*timelines), *fields.tables()):
         console.print(part, highlight=False)
 
 
@@ -133,7 +132,8 @@ class _Selection:
         self.count = 0
         self._passed = 0
         self._wanted = wanted
-        self._left = islice(self._passing(found), wanted.start, wanted.stop)
+        self._all = self._passing(found)
+        self._left = islice(self._all, wanted.start, wanted.stop)
         self._first = list(islice(self._left, 1))
         if self._passed and not self._first:
             raise typer.BadParameter(self._length, param_hint="--frames")
@@ -143,6 +143,10 @@ class _Selection:
             yield frame
         if self._wanted.stop and self._wanted.stop > self._passed:
             print_message(f"Not all of the frames requested are there: {self._length}")
+
+    def following(self) -> FrameResult | None:
+        """Return the frame behind the wanted ones, after they were read; None where there is none."""
+        return next(self._all, None)
 
     def _passing(self, found: Iterable[FrameResult]) -> Iterator[FrameResult]:
         for frame in found:
@@ -180,7 +184,7 @@ def _size_of(video: Path | None, results: Sequence[FrameResult], *, must_fit: bo
 
 
 def _write(
-    frames: Iterable[FrameResult],
+    selected: _Selection,
     export_format: ExportFormat,
     size: tuple[int, int] | None,
     out: Path,
@@ -188,4 +192,4 @@ def _write(
 ) -> None:
     sources = filter(None, [original])
     with ending_on_signals(), written_whole(out, *sources) as temporary, temporary.open("wb") as file:
-        write(frames, export_format, file, size)
+        write(selected, export_format, file, size, selected.following)

@@ -7,7 +7,7 @@ from typing import BinaryIO
 from job_client.exports.coco import coco
 from job_client.exports.events import events_csv, events_json
 from job_client.exports.tables import table
-from job_client.timeline import Timeline, timeline_of
+from job_client.timeline import Following, Timeline, timeline_of
 from shared.process.extras import needing_extra
 from shared.results import FrameResult
 
@@ -48,7 +48,11 @@ class ExportFormat(StrEnum):
 
 
 def write(
-    results: Iterable[FrameResult], export_format: ExportFormat, file: BinaryIO, size: tuple[int, int] | None = None
+    results: Iterable[FrameResult],
+    export_format: ExportFormat,
+    file: BinaryIO,
+    size: tuple[int, int] | None = None,
+    following: Following | None = None,
 ) -> None:
     """Write the results to a file in any format; text is in UTF-8.
 
@@ -57,23 +61,27 @@ def write(
         export_format: How to write it.
         file: Where to.
         size: Width and height of the frames in pixels, which only `coco` and `ass` state.
+        following: Returns the frame behind them, which says when the last of them ends.
 
     Raises:
         LibraryMissing: The format needs a library that is not installed.
     """
     if not export_format.is_binary:
-        file.writelines(chunk.encode() for chunk in export(results, export_format, size))
+        file.writelines(chunk.encode() for chunk in export(results, export_format, size, following))
         return
     with needing_extra("client-data"):
         from job_client.exports.parquet import write_events, write_frames  # noqa: PLC0415 (a plain client does without)
     if export_format is ExportFormat.parquet:
         write_frames(results, file)
     else:
-        write_events(timeline_of(results), file)
+        write_events(timeline_of(results, following=following), file)
 
 
 def export(
-    results: Iterable[FrameResult], export_format: ExportFormat, size: tuple[int, int] | None = None
+    results: Iterable[FrameResult],
+    export_format: ExportFormat,
+    size: tuple[int, int] | None = None,
+    following: Following | None = None,
 ) -> Iterator[str]:
     """Yield the results in a format of text, chunk by chunk; line ends are part of it.
 
@@ -83,6 +91,7 @@ def export(
         results: The results of the frames to write.
         export_format: How to write it.
         size: Width and height of the frames in pixels, which only `coco` and `ass` state.
+        following: Returns the frame behind them, which says when the last of them ends.
 
     Raises:
         ValueError: The format is no text; `write` knows it.
@@ -99,7 +108,7 @@ def export(
         case ExportFormat.parquet | ExportFormat.events_parquet:
             raise ValueError(f"{export_format} is no text")
         case _:
-            yield from _of_timeline(timeline_of(results), export_format, size)
+            yield from _of_timeline(timeline_of(results, following=following), export_format, size)
 
 
 def _json(results: Iterable[FrameResult]) -> Iterator[str]:

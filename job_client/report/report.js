@@ -10,6 +10,12 @@ function describe({ name, job, pipeline, submitted, counts }) {
   element("noise-count").textContent = `with ${noise.toLocaleString("en")} seen for a moment, probably noise`;
 }
 
+function mark(tab, isShown) {
+  tab.setAttribute("aria-current", isShown);
+  const tabs = tab.parentElement.getBoundingClientRect(), own = tab.getBoundingClientRect();
+  if (isShown && (own.top < tabs.top || own.bottom > tabs.bottom)) tab.parentElement.scrollTop += own.top - tabs.top;
+}
+
 let choices = 0;
 
 async function showVideo(number, frame) {
@@ -20,7 +26,7 @@ async function showVideo(number, frame) {
   setSize(...shownVideo.size);
   element("slider").max = Math.max(0, shownVideo.times.length - 1);
   element("noise").checked = false;
-  [...document.querySelectorAll("#videos button")].forEach((tab, place) => tab.setAttribute("aria-current", place === number));
+  [...document.querySelectorAll("#videos button")].forEach((tab, place) => mark(tab, place === number));
   describe(videos[number]);
   openVideo(videos[number].url);
   list();

@@ -7,11 +7,12 @@ grow with the video but by what is found. Of the project's other packages it nee
 
 from job_client.timeline.build import Timeline, labelled, timeline_and_noise, timeline_of, tracked
 from job_client.timeline.settings import DEFAULT_SETTINGS, TimelineSettings
-from job_client.timeline.spans import CodeSpan, ObjectSpan, Span, TextSpan
+from job_client.timeline.spans import CodeSpan, Following, ObjectSpan, Span, TextSpan
 
 __all__ = [
     "DEFAULT_SETTINGS",
     "CodeSpan",
+    "Following",
     "ObjectSpan",
     "Span",
     "TextSpan",

@@ -8,7 +8,7 @@ import msgspec
 from job_client.timeline.code_tracker import CodeTracker
 from job_client.timeline.object_tracker import ObjectTracker
 from job_client.timeline.settings import DEFAULT_SETTINGS, TimelineSettings
-from job_client.timeline.spans import CodeSpan, ObjectSpan, TextSpan, timed
+from job_client.timeline.spans import CodeSpan, Following, ObjectSpan, TextSpan, timed
 from job_client.timeline.text_tracker import TextTracker
 from shared.results import Detection, FrameResult
 
@@ -34,18 +34,21 @@ class Timeline:
     end_ms: float
 
 
-def timeline_of(frames: Iterable[FrameResult], settings: TimelineSettings = DEFAULT_SETTINGS) -> Timeline:
+def timeline_of(
+    frames: Iterable[FrameResult], settings: TimelineSettings = DEFAULT_SETTINGS, following: Following | None = None
+) -> Timeline:
     """Return the timeline of results, holding no more of them than the things now in view.
 
     Args:
         frames: The results of a video's frames, in display order.
         settings: When two sightings are of one thing, and what is noise.
+        following: Returns the frame behind them, which says when the last of them ends.
     """
     texts, objects, codes = TextTracker(settings), ObjectTracker(settings), CodeTracker(settings)
     read: list[TextSpan] = []
     scanned: list[CodeSpan] = []
     count, start_ms, end_ms = 0, 0.0, 0.0
-    for frame, time in timed(frames):
+    for frame, time in timed(frames, following):
         read.extend(texts.add(time, frame.text_lines))
         objects.add(time, frame.detections)
         scanned.extend(codes.add(time, frame.codes))
@@ -61,15 +64,16 @@ def timeline_of(frames: Iterable[FrameResult], settings: TimelineSettings = DEFA
 
 
 def timeline_and_noise(
-    frames: Iterable[FrameResult], settings: TimelineSettings = DEFAULT_SETTINGS
+    frames: Iterable[FrameResult], settings: TimelineSettings = DEFAULT_SETTINGS, following: Following | None = None
 ) -> tuple[Timeline, Timeline]:
     """Return the timeline, and that of the noise alone, after one pass over the results.
 
     Args:
         frames: The results of a video's frames, in display order.
         settings: When two sightings are of one thing, and what is noise.
+        following: Returns the frame behind them, which says when the last of them ends.
     """
-    both = timeline_of(frames, replace(settings, min_text_evidence=0.0, min_object_evidence=0.0))
+    both = timeline_of(frames, replace(settings, min_text_evidence=0.0, min_object_evidence=0.0), following)
 
     def part(*, noise: bool) -> Timeline:
         texts = (span for span in both.texts if (span.evidence < settings.min_text_evidence) is noise)

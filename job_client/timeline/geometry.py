@@ -1,7 +1,7 @@
 """Where things are, and where they will be in the next frame."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Generic, TypeVar
 
 from shared.results import Box, Polygon
@@ -81,8 +81,8 @@ class BoxIndex(Generic[T]):
             down: How many pixels the middle of a thing may be above or below that of the box.
             across: How many pixels may be between the sides of a thing and those of the box.
         """
-        first = bisect_left(self._middles, middle(box) - down)
-        last = bisect_right(self._middles, middle(box) + down)
+        row = middle(box)
+        first, last = bisect_left(self._middles, row - down), bisect_right(self._middles, row + down)
         left, right = box[0] - across, box[2] + across
         return [thing for thing, of, _ in self._things[first:last] if of[0] <= right and left <= of[2]]
 
@@ -94,29 +94,40 @@ class Motion:
         box: Where it was seen last.
     """
 
-    __slots__ = ("_frame", "_velocity", "box")
+    __slots__ = ("_clock_ms", "_velocity", "box")
 
-    def __init__(self, box: Box, frame: int) -> None:
+    def __init__(self, box: Box, clock_ms: float) -> None:
         self.box = box
-        self._frame = frame
+        self._clock_ms = clock_ms
         self._velocity = (0.0, 0.0)
 
-    def expected(self, frame: int) -> Box:
-        """Return where it is expected in a later frame."""
+    def expected(self, clock_ms: float) -> Box:
+        """Return where it is expected at a later time."""
         vx, vy = self._velocity
         if not (vx or vy):
             return self.box
-        frames = frame - self._frame
-        dx, dy = vx * frames, vy * frames
+        passed_ms = clock_ms - self._clock_ms
+        dx, dy = vx * passed_ms, vy * passed_ms
         x1, y1, x2, y2 = self.box
         return x1 + dx, y1 + dy, x2 + dx, y2 + dy
 
-    def moved_to(self, box: Box, frame: int) -> None:
-        """Take in where it is seen in a later frame."""
+    def moved_to(self, box: Box, clocks_ms: Sequence[float]) -> None:
+        """Take in where it is seen later, and that one of these times has passed for it: the one that fits best."""
         if box != self.box or self._velocity != (0.0, 0.0):
-            frames = 2 * (frame - self._frame)  # twice: the sum of two sides is twice the centre
-            steps = ((box[0] + box[2] - self.box[0] - self.box[2]) / frames,
-                     (box[1] + box[3] - self.box[1] - self.box[3]) / frames)  # fmt: skip
+            at_ms = clocks_ms[0] if len(clocks_ms) == 1 else self._fitting(box, clocks_ms)
+            passed_ms = 2 * (at_ms - self._clock_ms)  # twice: the sum of two sides is twice the centre
+            steps = ((box[0] + box[2] - self.box[0] - self.box[2]) / passed_ms,
+                     (box[1] + box[3] - self.box[1] - self.box[3]) / passed_ms)  # fmt: skip
             vx, vy = self._velocity
             self._velocity = (vx + VELOCITY_WEIGHT * (steps[0] - vx), vy + VELOCITY_WEIGHT * (steps[1] - vy))
-        self.box, self._frame = box, frame
+        self.box, self._clock_ms = box, clocks_ms[0]
+
+    def _fitting(self, box: Box, clocks_ms: Sequence[float]) -> float:
+        """Return the time at which it is expected nearest to a box; the first of them where both are as near."""
+
+        def offset(clock_ms: float) -> float:
+            expected = self.expected(clock_ms)
+            across, down = box[0] + box[2] - expected[0] - expected[2], box[1] + box[3] - expected[1] - expected[3]
+            return abs(across) + abs(down)
+
+        return min(clocks_ms, key=offset)

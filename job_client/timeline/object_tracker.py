@@ -8,8 +8,9 @@ to frame. Matches are made greedily, the largest overlap first, which is determi
 """
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from itertools import product
 
 from job_client.timeline.geometry import BoxIndex, Motion, grown, middle, overlap
 from job_client.timeline.settings import TimelineSettings
@@ -45,7 +46,7 @@ TWO_LABELS_OVERLAP = 0.8
 class _Track:
     def __init__(self, time: FrameTime, found: Detection, track_id: int) -> None:
         self.track_id = track_id
-        self.motion = Motion(found.box, time.index)
+        self.motion = Motion(found.box, time.clocks_ms[0])
         self.label = found.label
         self.evidence = 0.0
         self._sighting = Sighting.at(time, found.confidence, found.box)
@@ -54,15 +55,15 @@ class _Track:
         self._count(time, found)
 
     def add(self, time: FrameTime, found: Detection) -> None:
-        self.motion.moved_to(found.box, time.index)
+        self.motion.moved_to(found.box, time.clocks_ms)
         self._sighting.extend(Sighting.at(time, found.confidence, found.box))
         self._count(time, found)
         if len(self._votes) > 1:
             self.label = max(self._votes, key=lambda label: (self._votes[label], label))
 
-    def may_be(self, found: Detection, time: FrameTime) -> bool:
+    def may_be(self, found: Detection, clock_ms: float) -> bool:
         """Return whether it is known by this label, or so much of the place is shared that the label may be wrong."""
-        return found.label == self.label or overlap(found.box, self.motion.expected(time.index)) >= OTHER_LABEL_OVERLAP
+        return found.label == self.label or overlap(found.box, self.motion.expected(clock_ms)) >= OTHER_LABEL_OVERLAP
 
     def _count(self, time: FrameTime, found: Detection) -> None:
         label, confidence = found.label, found.confidence
@@ -113,11 +114,12 @@ class ObjectTracker:
         for number, track in matched.items():
             track.add(time, detections[number])
         weak = []
-        known = _Known(detections[number] for number in matched)
-        for number, found in enumerate(detections):
-            if number not in matched and found.confidence < self._begin_confidence:
+        new = [(number, found) for number, found in enumerate(detections) if number not in matched]
+        known = _Known(detections[number] for number in (matched if new else ()))
+        for number, found in new:
+            if found.confidence < self._begin_confidence:
                 weak.append(found)
-            elif number not in matched and known.lacks(found):
+            elif known.lacks(found):
                 matched[number] = self._begin(time, found)
                 known.add(found)
         if self._weak:
@@ -139,22 +141,12 @@ class ObjectTracker:
             return matched
         high = [number for number, found in enumerate(detections) if found.confidence >= HIGH_CONFIDENCE]
         low = [number for number, found in enumerate(detections) if found.confidence < HIGH_CONFIDENCE]
-        left = {track.track_id: (track, grown(track.motion.expected(time.index), GROWTH)) for track in self._tracks}
-        highest = max(expected[3] - expected[1] for _, expected in left.values())
-        for numbers, least in ((high, MIN_OVERLAP), (low, MIN_OVERLAP_OF_LOW)):
-            if not numbers:
-                continue
-            rows = BoxIndex((entry, entry[1]) for entry in left.values())
-            scores = []
-            for number in numbers:
-                found, box = detections[number], grown(detections[number].box, GROWTH)
-                for track, expected in rows.near(box, (highest + box[3] - box[1]) / 2):
-                    if (shared := overlap(expected, box)) >= least and track.may_be(found, time):
-                        score = shared + OVERLAP_OF_LABEL * (found.label == track.label)
-                        scores.append((-score, track.track_id, number))
-            for _, track_id, number in sorted(scores):
+        left = {track.track_id: track for track in self._tracks}
+        for (numbers, least), clock_ms in product(((high, MIN_OVERLAP), (low, MIN_OVERLAP_OF_LOW)), time.clocks_ms):
+            sought = [(number, detections[number]) for number in numbers if number not in matched]
+            for track_id, number in _pairs(left.values(), sought, clock_ms, least):
                 if track_id in left and number not in matched:
-                    matched[number], _ = left.pop(track_id)
+                    matched[number] = left.pop(track_id)
         return matched
 
     def _begin(self, time: FrameTime, found: Detection) -> _Track:
@@ -173,6 +165,32 @@ class ObjectTracker:
 
     def _end(self, tracks: Sequence[_Track]) -> None:
         self.ended += [track.span() for track in tracks if track.evidence >= self._settings.min_object_evidence]
+
+
+def _pairs(
+    tracks: Collection[_Track], detections: Sequence[tuple[int, Detection]], clock_ms: float, least: float
+) -> list[tuple[int, int]]:
+    """Return the numbers of tracks, and of detections that may go on with them, the best pair first.
+
+    Args:
+        tracks: Tracks that have no detection in this frame.
+        detections: Numbers of detections that have no track, and these themselves.
+        clock_ms: The time for which the tracks are expected.
+        least: What a track and a detection must share.
+    """
+    if not (tracks and detections):
+        return []
+    places = [grown(track.motion.expected(clock_ms), GROWTH) for track in tracks]
+    highest = max(expected[3] - expected[1] for expected in places)
+    rows = BoxIndex((place, place[1]) for place in zip(tracks, places, strict=True))
+    scores = []
+    for number, found in detections:
+        box = grown(found.box, GROWTH)
+        for track, expected in rows.near(box, (highest + box[3] - box[1]) / 2):
+            if (shared := overlap(expected, box)) >= least and track.may_be(found, clock_ms):
+                score = shared + OVERLAP_OF_LABEL * (found.label == track.label)
+                scores.append((-score, track.track_id, number))
+    return [(track_id, number) for _, track_id, number in sorted(scores)]
 
 
 class _Known:

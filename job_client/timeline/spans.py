@@ -1,9 +1,11 @@
 """What a timeline holds: things and lines of text, each with the time for which it was seen."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeAlias
 
 from shared.results import Box, FrameResult
 
@@ -90,15 +92,34 @@ LONG_FRAME_MS = 200.0
 """A frame that is shown for longer counts more than one, in proportion: slides and screens have few frames."""
 MAX_VOTES = 5000.0
 """Of a frame that is shown for minutes; times may be any number."""
+MAX_STEP_MS = 1000.0
+"""For how long what moves is taken to move on while no frame is shown."""
+COUNTED_STEPS = 15
+"""The median of the latest so many is the usual time between two frames."""
+LEAST_STEP_MS = 0.01
+LEAST_STEP = 0.25
+"""What is at least between two frames, the latter in usual steps: at nearly one time, any motion would be a leap."""
+UNUSUAL_STEP = 1.5
+"""From how many usual steps on, or parts of one, what moves may as well have moved by one: a camera may have missed
+frames, but the recording of a screen has none while nothing moves."""
 
 
 @dataclass(frozen=True)  # without slots, so that its properties are computed once a frame
 class FrameTime:
-    """A frame and from when to when it is shown, in milliseconds."""
+    """A frame and from when to when it is shown, in milliseconds.
+
+    Attributes:
+        index: The frame's number.
+        start_ms: When it is shown, as the results state.
+        end_ms: When the next one is shown.
+        clocks_ms: The times by which motion is measured, later than those of the frame before whatever the results
+            state: the frame's own, and where that is unusually far from the one before, the usual one.
+    """
 
     index: int
     start_ms: float
     end_ms: float
+    clocks_ms: tuple[float, ...]
 
     @cached_property
     def votes(self) -> float:
@@ -144,20 +165,50 @@ class Sighting:
         )  # fmt: skip
 
 
-def timed(frames: Iterable[FrameResult]) -> Iterator[tuple[FrameResult, FrameTime]]:
+Following: TypeAlias = Callable[[], FrameResult | None]
+"""Returns the frame behind those that were read, where only some of a video are; it is called after they were."""
+
+
+def timed(frames: Iterable[FrameResult], following: Following | None = None) -> Iterator[tuple[FrameResult, FrameTime]]:
     """Yield each frame and its time: it ends when the next one begins, and the last is as long as the one before."""
     waiting: tuple[FrameResult, float] | None = None
     length_ms = DEFAULT_FRAME_MS
+    clock = _Clock()
     for frame in frames:
         start_ms = _start_ms(frame)
         if waiting:
             before, before_ms = waiting
             length_ms = max(start_ms - before_ms, 0.0)
-            yield before, FrameTime(before.frame_index, before_ms, before_ms + length_ms)
+            yield before, FrameTime(before.frame_index, before_ms, before_ms + length_ms, clock.times_ms)
+            clock.advance(start_ms - before_ms)
         waiting = frame, start_ms
     if waiting:
         before, before_ms = waiting
-        yield before, FrameTime(before.frame_index, before_ms, before_ms + length_ms)
+        if following and (behind := following()):
+            length_ms = max(_start_ms(behind) - before_ms, 0.0)
+        yield before, FrameTime(before.frame_index, before_ms, before_ms + length_ms, clock.times_ms)
+
+
+class _Clock:
+    """The time by which motion is measured: it goes by frames where the times that are stated cannot be true.
+
+    Attributes:
+        times_ms: What it shows, as `FrameTime.clocks_ms`.
+    """
+
+    def __init__(self) -> None:
+        self.times_ms: tuple[float, ...] = (0.0,)
+        self._steps_ms = deque([DEFAULT_FRAME_MS], COUNTED_STEPS)
+
+    def advance(self, stated_ms: float) -> None:
+        """Go on to the next frame, which is so much later as the results state."""
+        usual_ms = sorted(self._steps_ms)[len(self._steps_ms) // 2]
+        is_stated = stated_ms >= LEAST_STEP_MS
+        step_ms = min(max(stated_ms, LEAST_STEP * usual_ms), MAX_STEP_MS) if is_stated else usual_ms
+        self._steps_ms.append(step_ms)
+        is_usual = step_ms <= UNUSUAL_STEP * usual_ms and usual_ms <= UNUSUAL_STEP * step_ms
+        now_ms = self.times_ms[0]
+        self.times_ms = (now_ms + step_ms,) if is_usual else (now_ms + step_ms, now_ms + usual_ms)
 
 
 def _start_ms(frame: FrameResult) -> float:

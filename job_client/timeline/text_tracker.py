@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence, Set
-from itertools import chain
+from itertools import chain, product
 from typing import TypeAlias
 
 from job_client.timeline.geometry import (
@@ -53,16 +53,16 @@ class _Place:
     """Where text is read: a line that stays or moves, and those that follow it there."""
 
     def __init__(self, time: FrameTime, reading: Reading, settings: TimelineSettings) -> None:
-        self.motion = Motion(reading.box, time.index)
+        self.motion = Motion(reading.box, time.clocks_ms[0])
         self.last = time
         self.text = reading.text
         self.runs = TextRuns(settings)
 
     def add(self, time: FrameTime, reading: Reading) -> Iterator[TextSpan]:
         if difference(self.text, reading.text) is Difference.other:
-            self.motion = Motion(reading.box, time.index)  # another line: its place says nothing about motion
+            self.motion = Motion(reading.box, time.clocks_ms[0])  # another line: its place says nothing about motion
         elif self.last is not time:
-            self.motion.moved_to(reading.box, time.index)
+            self.motion.moved_to(reading.box, time.clocks_ms)
         self.last, self.text = time, reading.text
         return self.runs.add(time, reading)
 
@@ -127,21 +127,18 @@ class _Matching:
 
     def __init__(self, time: FrameTime, places: Sequence[_Place], readings: Sequence[Reading], gap_ms: float) -> None:
         self._gap_ms = gap_ms
-        self._places = {place: place.motion.expected(time.index) for place in places} if readings else {}
+        self._clocks_ms, self._clock_ms = time.clocks_ms, time.clocks_ms[0]
+        self._places = {place: place.motion.expected(self._clock_ms) for place in places} if readings else {}
         self._readings = dict.fromkeys(readings)
         self._matched: list[tuple[_Place, Reading]] = []
         self.wholes: list[tuple[list[_Place], Reading]] = []
 
     def matches(self) -> list[tuple[_Place, Reading]]:
         """Return the places that were read again, each with its reading."""
-        self._match_equal()
-        if self._places and self._readings:
-            rows = BoxIndex(((number, place), box) for number, (place, box) in enumerate(self._places.items()))
-            near = self._near_places(rows)
-            self._match_joined(near)
-            self._match_wholes(near)
-            self._match_nearest(rows)
-            self._match_moved()
+        for match, clock_ms in product((self._match_equal, self._match_rest), self._clocks_ms):
+            if self._places and self._readings:
+                self._expect(clock_ms)
+                match()
         return self._matched
 
     def unknown(self) -> list[Reading]:
@@ -154,6 +151,12 @@ class _Matching:
 
     def _known(self) -> Iterator[Reading]:
         return (reading for _, reading in chain(self._matched, self.wholes))
+
+    def _expect(self, clock_ms: float) -> None:
+        """Expect the places that are left where they are at this time."""
+        if clock_ms != self._clock_ms:
+            self._places = {place: place.motion.expected(clock_ms) for place in self._places}
+            self._clock_ms = clock_ms
 
     def _take(self, place: _Place, *readings: Reading) -> None:
         self._matched.append((place, readings[0] if len(readings) == 1 else _joined(readings)))
@@ -177,6 +180,14 @@ class _Matching:
                     self._take(place, reading)
                     by_text[reading.text].remove(place)
                     break
+
+    def _match_rest(self) -> None:
+        rows = BoxIndex(((number, place), box) for number, (place, box) in enumerate(self._places.items()))
+        near = self._near_places(rows)
+        self._match_joined(near)
+        self._match_wholes(near)
+        self._match_nearest(rows)
+        self._match_moved()
 
     def _match_joined(self, near: Mapping[Reading, Sequence[_Place]]) -> None:
         """Match lines that are read in fragments side by side."""

@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.metadata
+import os
 import sys
 from collections.abc import Sequence
 
@@ -25,6 +26,24 @@ def version_line(program: str) -> str:
         ) from error
 
 
+def drop_output() -> None:
+    """Write nothing more to the standard output, which cannot be written, not even what is still buffered."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _print_version(program: str) -> ExitCode:
+    line = version_line(program)
+    try:
+        print(line, flush=True)  # noqa: T201 (what was requested)
+    except BrokenPipeError:
+        drop_output()  # a reader that wants no more is no error
+    except OSError as error:
+        drop_output()
+        print(f"{program}: {error}", file=sys.stderr)  # noqa: T201 (there is no log yet)
+        return ExitCode.USAGE
+    return ExitCode.OK
+
+
 def launch(program: str, module: str, extra: str, arguments: Sequence[str] | None) -> int:
     """Run the `main` of a command's module, which needs an extra's libraries as soon as it is imported.
 
@@ -39,8 +58,7 @@ def launch(program: str, module: str, extra: str, arguments: Sequence[str] | Non
     """
     try:
         if list(sys.argv[1:] if arguments is None else arguments)[:1] == ["--version"]:
-            print(version_line(program))  # noqa: T201 (what was requested)
-            return ExitCode.OK
+            return _print_version(program)
         with needing_extra(extra):
             command = importlib.import_module(module)
         return int(command.main(arguments))

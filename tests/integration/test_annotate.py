@@ -1,5 +1,6 @@
 """The annotated video keeps what the original has, frame by frame."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -269,8 +270,11 @@ def test_the_command_names_what_is_wrong_with_its_files(
     folder.mkdir()
     text = tmp_path / "text.mp4"
     text.write_text("no video")
+    os.mkfifo(tmp_path / "pipe.mp4")
     for arguments, words in (
         (("--video", TINY_MP4, "-o", folder / "out.gif"), "must end in .mp4 or .mov"),
+        (("--video", TINY_MP4, "-o", tmp_path / "pipe.mp4"), "is no regular file"),
+        (("--video", TINY_MP4, "-o", folder), "is a folder"),
         (("--video", text, "-o", folder / "out.mp4"), "this is not an MP4 file"),
         (("--video", TINY_MP4, "-o", folder / "out.mp4", "--font", text), "is no font that can be read"),
         (("--video", folder / "absent.mp4", "-o", folder / "out.mp4"), "does not exist"),
@@ -287,6 +291,21 @@ def test_a_label_that_no_object_has_is_wrong_usage(
     assert "no object is labelled zebra" in capsys.readouterr().err
     options = ("--min-confidence", "0.5", "--no-text", "--track-ids", "--smooth")
     assert annotate("--video", TINY_MP4, "-o", tmp_path / "out.mp4", *options) == ExitCode.OK
+
+
+def test_a_label_that_an_object_has_in_few_frames_is_wrong_usage_as_nothing_is_drawn_with_it(
+    address: str, client: JobClient, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = same_results(TINY_MP4, [20.0, 100.0, 120.0, 200.0])
+    [thing] = results[3]["result"]["detections"]
+    results[3]["result"]["detections"] = [thing | {"label": "truck"}]
+    with working(address, FakeRunner(lambda *_: results_document(results))):
+        job_id = client.submit(TINY_MP4).wait(20).job_id
+    out = tmp_path / "out.mp4"
+    arguments = ["annotate", job_id, "--address", address, "--video", str(TINY_MP4), "-o", str(out), "--only"]
+    assert (main([*arguments, "truck"]), out.exists()) == (ExitCode.USAGE, False)
+    assert "labels: thing" in capsys.readouterr().err
+    assert main([*arguments, "thing"]) == ExitCode.OK
 
 
 @pytest.mark.parametrize("command", ["annotate", "report"])

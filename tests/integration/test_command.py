@@ -290,6 +290,15 @@ class TestNaming:
         assert code == ExitCode.USAGE
         assert "this host knows none" in err
 
+    def test_a_video_that_was_moved_is_named_by_where_it_was(
+        self, foregsyte: Run, address: str, client: JobClient, tmp_path: Path
+    ) -> None:
+        job_id, moved = done(client), tmp_path / "moved.mp4"
+        History(address).add(job_id, moved)
+        code, _, err = foregsyte("annotate", job_id, "-o", tmp_path / "out.mp4")
+        assert code == ExitCode.USAGE
+        assert f"say which file was submitted: {moved} is not there any more" in " ".join(re.split(r"[\s│]+", err))
+
 
 class TestFind:
     @pytest.fixture(autouse=True)
@@ -518,6 +527,11 @@ class TestDelete:
             assert (ended_with, json.loads(out)["job_id"]) == (code, job_id)
             assert len(list(client.jobs())) == left
 
+    def test_a_job_that_is_named_twice_is_deleted_once(self, foregsyte: Run, client: JobClient, worker: None) -> None:
+        job_id = done(client)
+        code, out, err = foregsyte("delete", job_id, job_id[:8], job_id)
+        assert (code, json.loads(out)["job_id"], err) == (ExitCode.OK, job_id, "")
+
     def test_the_beginning_of_an_id_must_not_be_short(self, foregsyte: Run, client: JobClient, worker: None) -> None:
         job_id = done(client)
         code, _, err = foregsyte("delete", job_id[:7])
@@ -604,6 +618,21 @@ class TestResults:
         _, out, _ = foregsyte("results", done(client), "--frames", frames, "--format", "json")
         assert json.loads(out) == expected
 
+    @pytest.mark.parametrize("frames", ["1:2", "0:2", "1:3"])
+    def test_what_is_in_the_last_of_some_frames_ends_when_the_next_frame_is_shown(
+        self, frames: str, foregsyte: Run, address: str, client: JobClient, folder: Path
+    ) -> None:
+        slow = [frame(0, {}, {}), frame(1, {"car": 0.9}, {"STOP": 0.99}), frame(2, {}, {})]
+        for each, time_ms in zip(slow, (0.0, 1000.0, 11000.0), strict=True):
+            each["result"]["timestamp_ms"] = time_ms
+        with working(address, FakeRunner(lambda *_: results_document(slow))):
+            arguments = ["results", done(client), "--frames", frames]
+        _, out, _ = foregsyte(*arguments, "--format", "events")
+        assert [(event["start_ms"], event["end_ms"]) for event in json.loads(out)] == [(1000.0, 11000.0)] * 2
+        foregsyte(*arguments, "--format", "events", "--out", folder / "e.parquet")
+        assert pq.read_table(folder / "e.parquet")["end_ms"].to_pylist() == [11000.0] * 2
+        assert "0:11.0" in shown_on_a_terminal(*arguments, "--address", address)[1]
+
     def test_frames_that_only_some_of_those_requested_are_come_with_a_message(
         self, foregsyte: Run, client: JobClient, worker: None
     ) -> None:
@@ -630,6 +659,35 @@ class TestResults:
         code, _, err = foregsyte("results", UNKNOWN_JOB, "--frames", frames)
         assert code == ExitCode.USAGE
         assert "is not of the form A:B" in err
+
+    def test_a_folder_that_is_not_there_is_named_as_it_was_typed(
+        self, foregsyte: Run, client: JobClient, worker: None, folder: Path
+    ) -> None:
+        job_id, absent = done(client), folder / "absent"
+        code, _, err = foregsyte("results", job_id, "--out", absent / "found.srt")
+        assert code == ExitCode.USAGE
+        assert err.startswith(
+            f"foregsyte: {absent / 'found.srt'} cannot be written: there is no folder {absent}; make it"
+        )
+        code, _, err = foregsyte("results", job_id, "--format", "srt", "--out", f"{absent}/")
+        assert (code, absent.exists()) == (ExitCode.USAGE, False)
+        assert f"'{absent}/' is a folder: name a file in it" in err
+
+    def test_what_is_no_regular_file_is_written_directly(
+        self, foregsyte: Run, address: str, client: JobClient, worker: None, folder: Path
+    ) -> None:
+        job_id = done(client)
+        assert foregsyte("results", job_id, "--format", "srt", "--out", "/dev/null")[0] == ExitCode.OK
+        program = f"{shlex.quote(sys.executable)} -m job_client results {job_id} --format srt --address {address}"
+        log = folder / "log.txt"
+        log.write_text("before\n")
+        log_quoted = shlex.quote(str(log))
+        script = f"{program} --out >(cat); {program} --out /dev/stdout >> {log_quoted}"
+        shown = subprocess.run(
+            ["bash", "-c", script], env=environment(), capture_output=True, timeout=60, check=True
+        ).stdout.decode()
+        subtitles = foregsyte("results", job_id, "--format", "srt")[1]
+        assert (shown, log.read_text(encoding="utf-8")) == (subtitles, f"before\n{subtitles}")
 
     def test_a_file_is_of_the_format_that_its_name_says(
         self, foregsyte: Run, client: JobClient, worker: None, folder: Path
@@ -948,6 +1006,10 @@ class TestSurroundings:
         History(address).add(UNKNOWN_JOB, TINY_MP4)
         assert offered_to_a_shell("status", "", FOREGSYTE_ADDRESS=address) == [UNKNOWN_JOB]
         assert offered_to_a_shell("submit", "--pipeline", "", FOREGSYTE_ADDRESS=address) == []
+
+    @pytest.mark.parametrize("words", [("status", ""), ("submit", "--pipeline", "")])
+    def test_shells_are_offered_nothing_where_the_address_is_none(self, words: tuple[str, ...]) -> None:
+        assert offered_to_a_shell(*words, FOREGSYTE_ADDRESS="127.0.0.1:99999") == []
 
     @pytest.mark.parametrize("command", ["list", "results"])
     def test_a_reader_that_wants_no_more_is_no_error(

@@ -12,6 +12,7 @@ import shutil
 import zlib
 from array import array
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -24,19 +25,21 @@ from job_client import JobClient
 from job_client.__main__ import main
 from job_client.errors import UnsuitableVideo
 from job_client.exports import ExportFormat, export
+from job_client.job import JobInfo
 from job_client.report.best_frames import best_frames
 from job_client.report.boxes import FIRST_LABEL, boxes_of
 from job_client.report.page import ReportedVideo, render_report
 from job_client.report.thumbnails import make_thumbnails
 from job_client.search import History
 from job_client.timeline import timeline_and_noise, timeline_of
+from shared.contract.job_status import JobStatus
 from shared.process.exit_codes import ExitCode
 from shared.video.reader import VideoReader
 from tests.conftest import TINY_MP4
 from tests.support.adapters import HookedStorage
 from tests.support.browser import Browser, chromium
 from tests.support.found import FRAME_RESULTS, RESULTS, frame, frame_results
-from tests.support.samples import results_document
+from tests.support.samples import UNKNOWN_JOB, results_document
 from tests.support.waiting import eventually
 from tests.support.worker_fakes import FakeRunner
 from tests.support.working import working
@@ -629,6 +632,23 @@ def test_the_video_beside_the_page_is_shown_and_one_that_is_gone_is_not(
     assert browser.run("return image.hidden") is False
 
 
+@pytest.mark.parametrize("beside", [False, True], ids=["elsewhere", "beside the page"])
+def test_the_video_is_found_from_a_page_behind_a_link_to_its_folder(
+    beside: bool, browser: Browser, report: Report, tmp_path: Path
+) -> None:
+    folder, link = tmp_path / "real" / "deep", tmp_path / "link"
+    folder.mkdir(parents=True)
+    link.symlink_to(folder)
+    video = shutil.copy(TINY_MP4, (folder if beside else tmp_path) / "video.mp4")
+    page = link / "report.html"
+    report(tiny_results(), "--video", video, "-o", page)
+    browser.open(page, *WIDE)
+    assert browser.run("return JSON.parse(document.querySelector('script.data').textContent).url") == (
+        "video.mp4" if beside else "../video.mp4"
+    )
+    eventually(lambda: browser.run("return video.readyState > 0"), "the video")
+
+
 DOG = [frame(n, {"dog": 0.9}, {}) for n in range(9)]
 
 
@@ -664,6 +684,28 @@ def test_several_jobs_are_on_one_page_each_by_the_name_of_its_file(
     browser.run("location.hash = '#video=1&frame=4'")
     eventually(lambda: browser.texts("h1") == ["one.mp4"], "the first video again")
     assert browser.texts("#where") == ["Frame 4, 0:00.40"]
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_many_long_names_leave_room_for_the_video_and_each_can_be_told_from_the_others(
+    size: tuple[int, int], browser: Browser, tmp_path: Path
+) -> None:
+    names = [f"{'holiday in the mountains ' * 6}{number}.mp4" for number in range(11)] + ["שלום עולם, מחר!.mp4"]
+    results, now = frame_results(DOG), datetime.now(UTC)
+    job = JobInfo(UNKNOWN_JOB, JobStatus.completed, 1.0, now, now, "yolo_ocr", "")
+    page = tmp_path / "report.html"
+    videos = (ReportedVideo(job, name, results, *timeline_and_noise(results)) for name in names)
+    page.write_text(render_report(videos), encoding="utf-8")
+    browser.open(page, *size)
+    assert browser.run("return document.querySelector('#stage').getBoundingClientRect().top") < 0.7 * size[1]
+    assert browser.run("return [...document.querySelectorAll('#videos button')].map((tab) => tab.title)") == names
+    browser.run("location.hash = '#video=12'")
+    eventually(lambda: browser.texts("h1") == names[-1:], "the last video")
+    directions = "return [h1, last.querySelector('bdi')].map((name) => getComputedStyle(name).direction)"
+    find = "const h1 = document.querySelector('h1'), last = document.querySelector('#videos button:last-child');"
+    assert browser.run(find + directions) == ["rtl", "rtl"]
+    in_sight = "return last.getBoundingClientRect().bottom <= last.parentElement.getBoundingClientRect().bottom"
+    assert browser.run(find + in_sight)
 
 
 def test_a_video_that_loads_slowly_does_not_replace_one_that_was_chosen_later(

@@ -69,12 +69,51 @@ def test_behind_a_link_its_target_is_written_and_the_link_stays(tmp_path: Path) 
     assert (tmp_path / "elsewhere" / "out.txt").read_text() == "whole"
 
 
-def test_what_is_no_file_is_left_alone(tmp_path: Path) -> None:
+def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path: Path) -> None:
+    target = tmp_path / "out.txt"
+    target.write_text("old")
+    target.chmod(0o600)
+    with written_whole(target) as temporary:
+        assert temporary.stat().st_mode & 0o777 == 0o600
+        temporary.write_text("whole")
+    assert (target.read_text(), target.stat().st_mode & 0o777) == ("whole", 0o600)
+
+
+def test_all_links_to_a_file_show_what_is_written(tmp_path: Path) -> None:
+    target, link = tmp_path / "out.txt", tmp_path / "link.txt"
+    target.write_text("old")
+    link.hardlink_to(target)
+    with written_whole(target) as temporary:
+        temporary.write_text("whole")
+        assert link.read_text() == "old"
+    assert link.read_text() == "whole"
+    assert target.samefile(link)
+
+
+def test_a_file_that_may_not_be_written_is_kept(tmp_path: Path) -> None:
+    target = tmp_path / "out.txt"
+    target.write_text("old")
+    target.chmod(0o444)
+    with pytest.raises(PermissionError, match=r"out\.txt may not be written"), written_whole(target):
+        pass
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    absent = tmp_path / "absent"
+    with pytest.raises(FileNotFoundError, match=f"there is no folder {absent}; make it"), written_whole(absent / "out"):
+        pass
+
+
+def test_a_pipe_is_written_directly(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    with pytest.raises(OSError, match="Not a regular file"), written_whole(pipe):
-        pass
-    assert pipe.is_fifo()
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    with written_whole(pipe) as provided:
+        provided.write_text("whole")
+    assert os.read(reading, 100) == b"whole"
+    os.close(reading)
     assert list(tmp_path.iterdir()) == [pipe]
 
 

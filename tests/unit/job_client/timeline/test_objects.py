@@ -1,7 +1,7 @@
 """Which objects a timeline has: one a thing."""
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import pytest
 
@@ -34,6 +34,32 @@ def test_things_that_stand_side_by_side_are_so_many() -> None:
 
 def test_a_thing_that_moves_by_its_own_size_is_one() -> None:
     assert spans(objects_of([[found("ball", 40.0 * n)] for n in range(20)])) == [("ball", 0, 19)]
+
+
+def moving(step_ms: Callable[[int], float], way: Callable[[float], float]) -> list[FrameResult]:
+    """Return frames of a thing that goes so far in the time of a step."""
+    time_ms, left, frames = 0.0, 0.0, []
+    for index in range(60):
+        frames.append(FrameResult(index, time_ms, (found("car", left),), (), {}))
+        time_ms, left = time_ms + step_ms(index), left + way(step_ms(index))
+    return frames
+
+
+def with_pauses(pause_ms: float) -> Callable[[int], float]:
+    """Return how long each frame is: 33 ms, and every tenth so long."""
+    return lambda index: pause_ms if index % 10 == 9 else 33.0
+
+
+@pytest.mark.parametrize("pause_ms", [100.0, 200.0, 500.0])
+def test_a_thing_that_moves_on_while_the_camera_misses_frames_is_one(pause_ms: float) -> None:
+    frames = moving(with_pauses(pause_ms), lambda step_ms: 0.3 * step_ms)
+    assert spans(timeline_of(frames).objects) == [("car", 0, 59)]
+
+
+@pytest.mark.parametrize("pause_ms", [500.0, 0.01, 0.0, -1000.0])
+def test_a_thing_that_moves_as_far_in_each_frame_is_one_whatever_times_are_stated(pause_ms: float) -> None:
+    frames = moving(with_pauses(pause_ms), lambda _: 25.0)
+    assert spans(timeline_of(frames).objects) == [("car", 0, 59)]
 
 
 def test_things_that_pass_each_other_stay_two() -> None:

@@ -403,3 +403,14 @@ def test_a_short_line_after_a_long_one_begins_at_its_own_first_frame(short: Box)
 @pytest.mark.parametrize(("one", "other"), [("He left.", "We left."), ("I know him", "I know his")])
 def test_lines_that_differ_in_one_letter_at_an_end_are_two(one: str, other: str) -> None:
     assert texts_of(shown((one, 20), (other, 20))) == [(one, 0, 19), (other, 20, 39)]
+
+
+@pytest.mark.parametrize("moved_in_pause", [True, False])
+def test_a_short_text_that_moves_is_one_line_where_every_tenth_frame_is_shown_for_long(moved_in_pause: bool) -> None:
+    time_ms, left, results = 0.0, 0.0, []
+    for index in range(60):
+        bib = line("42", box=(left, 300.0, left + 30.0, 330.0))
+        results.append(FrameResult(index, time_ms, (), (bib,), {}))
+        step_ms = 400.0 if index % 10 == 9 else 33.0
+        time_ms, left = time_ms + step_ms, left + 0.3 * (step_ms if moved_in_pause else 33.0)
+    assert [(span.text, span.first_frame, span.last_frame) for span in timeline_of(results).texts] == [("42", 0, 59)]

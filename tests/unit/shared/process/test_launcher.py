@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
@@ -46,7 +47,11 @@ def says_missing(program: str, library: str, extra: str) -> str:
 
 
 def ended(
-    program: str, arguments: Sequence[str], missing: Sequence[str] = (), site: Path | None = None
+    program: str,
+    arguments: Sequence[str],
+    missing: Sequence[str] = (),
+    site: Path | None = None,
+    stdout: "int | TextIO" = subprocess.PIPE,
 ) -> "subprocess.CompletedProcess[str]":
     """Run a command in an environment that lacks these libraries, and has those of this folder first."""
     module = COMMANDS[program][0]
@@ -55,8 +60,8 @@ def ended(
     )
     return subprocess.run(
         [sys.executable, "-c", code, *arguments],
-        cwd=ROOT, env=environment(PYTHONPATH=str(site or ROOT)), capture_output=True, text=True, check=False,
-        timeout=60,
+        cwd=ROOT, env=environment(PYTHONPATH=str(site or ROOT), PYTHONUNBUFFERED=""), text=True, check=False,
+        stdout=stdout, stderr=subprocess.PIPE, timeout=60,
     )  # fmt: skip
 
 
@@ -72,6 +77,16 @@ def test_ctrl_c_while_a_command_starts_ends_it_with_its_code_and_without_a_trace
 def test_the_version_is_that_of_the_distribution(program: str) -> None:
     done = ended(program, ["--version"])
     assert (done.returncode, done.stdout) == (ExitCode.OK, f"{program} {importlib.metadata.version('foregsyte')}\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no device that is always full")
+@pytest.mark.parametrize(
+    ("program", "argument"), [*((program, "--version") for program in COMMANDS), ("foregsyte", "--help")]
+)
+def test_an_output_that_cannot_be_written_is_named_in_one_line(program: str, argument: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = ended(program, [argument], stdout=full)
+    assert (done.returncode, done.stderr) == (ExitCode.USAGE, f"{program}: [Errno 28] No space left on device\n")
 
 
 @of_every_command
