@@ -18,7 +18,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # Python versions to try, as in `make test-newest PYTHONS="3.11 3.14"`, and the extra that a worker is installed with.
 PYTHONS ?=
 WORKER ?= worker-light
-TEST_PROCESSES ?= 4
+TEST_PROCESSES ?= 3
 BUSY_PROCESSES ?= 2
 RUN ?= $(BIN)/python
 
@@ -47,8 +47,9 @@ FOR_DEMO := $(if $(WEIGHTS),$(VENV),$(LIGHT))
 demo: $(FOR_DEMO)/.installed  ## Runs the pair on VIDEO and shows what was found; without WEIGHTS it needs no torch
 	$(FOR_DEMO)/bin/foregsyte demo "$(VIDEO)" --out build/demo $(if $(WEIGHTS),--yolo-weights "$(WEIGHTS)")
 
-# Tests that wait for nobody else's run in so many processes: twice as many as two cores, because many of them wait for a
-# clock or a process. Others keep a core busy: those that load models, and the fast ones.
+# Tests that wait for nobody else's run in so many processes: one more than two cores, because many of them wait for a clock
+# or a process; with two more, those that measure time get too little. Others keep a core busy: those that load models, and
+# the fast ones.
 PARALLEL = -n $(TEST_PROCESSES) --dist worksteal
 BUSY = -n $(BUSY_PROCESSES) --dist worksteal
 # To import torch takes longer than to collect all other tests. What does so counts as loading models (tests/conftest.py).

@@ -166,7 +166,7 @@ class PipelineDefinition(BaseModel):
     def _keys_of_other_kinds(self) -> set[str]:
         if self.built_in is None:
             return {"profile", "codes"} | _DETECTION_KEYS | _TEXT_KEYS
-        unused = {"options"} | ({"codes"} if self.built_in.reads_codes else set())
+        unused = {"options"} | ({"codes"} if self.built_in.reads_codes and not self.codes else set())
         unused |= set() if self.built_in.finds_objects else _DETECTION_KEYS
         return unused | (set() if self.built_in.reads_text else _TEXT_KEYS)
 
@@ -199,7 +199,7 @@ class PipelineDefinition(BaseModel):
             return self.description or of_plugin
         own = self.profile or profile
         parts = [self.built_in.description]
-        parts += ["Codes are read."] if self.codes else []
+        parts += ["Codes are read."] if self.codes and not self.built_in.reads_codes else []
         parts += [f"Objects: {', '.join(self.classes)}."] if self.classes else []
         parts += [f"Languages: {', '.join(self.languages)}."] if self.languages else []
         meaning = PROFILE_DESCRIPTIONS[own] if self.built_in.reads_text else own

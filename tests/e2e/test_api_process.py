@@ -134,7 +134,7 @@ class TestRunning:
         process = start().is_ready()
         assert re.fullmatch(
             rf"foregsyte-api listens on 127\.0\.0\.1:\d+, data in {re.escape(str(tmp_path / 'data'))}, "
-            r"database duckdb:///data/foregsyte\.duckdb\n",
+            rf"database duckdb:///{re.escape(str(tmp_path / 'data' / 'foregsyte.duckdb'))}\n",
             process.line,
         )
         code, printed, _ = process.signalled(signal.SIGTERM)

@@ -176,6 +176,7 @@ class TestTheFolder:
             must_end_in_time(server, began_at)
             assert "the data folder was deleted" in server.process.text
 
+    @pytest.mark.corpus
     def test_a_server_whose_videos_are_moved_away_says_so_and_ends_and_the_next_starts_once_they_are_back(
         self, tmp_path: Path
     ) -> None:

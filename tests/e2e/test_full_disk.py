@@ -243,8 +243,11 @@ class TestTheDatabase:
     def test_a_worker_that_was_lost_while_the_disk_was_full_counts_once(
         self, on_disk: tuple[str, str], filling: Filling, tmp_path: Path
     ) -> None:
-        """The housekeeper tries again every tenth of a second: were each try a loss, the job would be failed."""
-        with serving(tmp_path / "data", *on_disk, "--lease-seconds", "1") as server:
+        """The housekeeper tries again every tenth of a second: were each try a loss, the job would be failed.
+
+        It takes three seconds, for the lease must not end before the disk is full.
+        """
+        with serving(tmp_path / "data", *on_disk, "--lease-seconds", "3") as server:
             job_id = submit(server, VIDEO)
             assert take(server) == job_id
             filling.take()

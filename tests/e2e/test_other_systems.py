@@ -12,7 +12,10 @@ from tests.conftest import TINY_MP4
 from tests.support.other_systems import MACOS, WINDOWS, site_of
 from tests.support.processes import api_process, environment, started, worker_process
 
-pytestmark = [pytest.mark.e2e, pytest.mark.models]
+pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(400)]
+
+JOB_SECONDS = 150
+"""Nine Python processes start, two of them with models, while other tests take the cores."""
 
 
 def test_a_server_a_worker_and_clients_do_jobs_with_what_python_has_there(tmp_path: Path) -> None:
@@ -39,5 +42,5 @@ def printed(site: Path, address: str, *arguments: str) -> str:
     of_filelock = "ignore:only soft file lock"  # it knows Windows by its name, which this system does not have
     variables = {"FOREGSYTE_ADDRESS": address, "PYTHONWARNINGS": of_filelock}
     with started(log, "job_client", *arguments, site=site, variables=variables) as process:
-        assert process.exit_code() == ExitCode.OK, process.text
+        assert process.exit_code(JOB_SECONDS) == ExitCode.OK, process.text
     return process.text
