@@ -1,7 +1,7 @@
 """Recovering from the last run, before the first request: however it ended, no job is lost."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 from job_api.repositories.jobs import JobRepository
 from job_api.services.job_queue import JobQueue
@@ -56,26 +56,19 @@ class RecoveryService:
         self._leases.remember_pending(self._jobs.ids_pending_again())
         try:
             self._staging.clear()
-            self._check_files(len(pending) + len(running))
-            swept = self._sweep(self._set_aside if is_another_database else self._storage.delete_file)
+            stored = list(self._storage.list_files(JOBS_FOLDER))
+            _check_files(stored, len(pending) + len(running))
+            swept = self._sweep(stored, self._set_aside if is_another_database else self._storage.delete_file)
         except OSError as error:
             raise StorageUnusable(f"the storage cannot be used: {type(error).__name__}: {error}") from error
         for job_id in running:
             self._leases.grant(job_id, None)  # at last: the time that all this takes counts for no worker
         logger.info("jobs recovered", extra={"pending": len(pending), "running": len(running), "files_swept": swept})
 
-    def _check_files(self, unfinished: int) -> None:
-        """Raise StorageUnusable where no file is there: workers would fail every job whose video they do not get."""
-        if unfinished and not any(self._storage.list_files(JOBS_FOLDER)):
-            raise StorageUnusable(
-                f"the storage has no file in {JOBS_FOLDER}, but {unfinished} jobs are pending or running: is its disk "
-                "mounted? Bring the files back; to start without them, put any file there"
-            )
-
-    def _sweep(self, remove: Callable[[str], None]) -> int:
+    def _sweep(self, stored: Iterable[str], remove: Callable[[str], None]) -> int:
         """Remove what a crash between two steps left behind; only files that this service wrote."""
         unfinished = self._storage.delete_unfinished(JOBS_FOLDER)
-        files = {key: job_id for key in self._storage.list_files(JOBS_FOLDER) if (job_id := job_of_key(key))}
+        files = {key: job_id for key in stored if (job_id := job_of_key(key))}
         unknown = self._jobs.missing(files.values())
         orphans = [key for key, job_id in files.items() if job_id in unknown]
         for key in orphans:
@@ -92,3 +85,12 @@ class RecoveryService:
             return
         self._storage.delete_file(key)
         logger.warning("file of an unknown job set aside: the database is new or another one", extra={"file": kept})
+
+
+def _check_files(stored: Sequence[str], unfinished: int) -> None:
+    """Raise StorageUnusable where no file is there: workers would fail every job whose video they do not get."""
+    if unfinished and not stored:
+        raise StorageUnusable(
+            f"the storage has no file in {JOBS_FOLDER}, but {unfinished} jobs are pending or running: is its disk "
+            "mounted? Bring the files back; to start without them, put any file there"
+        )
