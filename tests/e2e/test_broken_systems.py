@@ -67,6 +67,17 @@ def must_end_in_time(server: Served, began_at: float) -> None:
     assert seen <= {NOT_SERVING}
 
 
+def must_notice(server: Served, lose_folder: Callable[[], object]) -> None:
+    """Take a folder away from a server: it refuses uploads, says by health that it does not serve, and ends."""
+    began_at = time.monotonic()
+    lose_folder()
+    with pytest.raises(grpc.RpcError) as raised:
+        submit(server)
+    assert raised.value.code() is grpc.StatusCode.UNAVAILABLE
+    eventually(lambda: health(server) == NOT_SERVING, "health to say so")
+    must_end_in_time(server, began_at)
+
+
 @pytest.mark.corpus
 class TestWithoutThreads:
     def test_calls_are_answered_and_a_stop_ends_the_server(self, faults: Faults, tmp_path: Path) -> None:
@@ -167,13 +178,7 @@ class TestTheFolder:
     def test_a_server_whose_folder_is_deleted_says_so_and_ends(self, tmp_path: Path) -> None:
         with serving(tmp_path / "data") as server:
             submit(server)
-            began_at = time.monotonic()
-            shutil.rmtree(tmp_path / "data")
-            with pytest.raises(grpc.RpcError) as raised:
-                submit(server)
-            assert raised.value.code() is grpc.StatusCode.UNAVAILABLE
-            eventually(lambda: health(server) == NOT_SERVING, "health to say so")
-            must_end_in_time(server, began_at)
+            must_notice(server, lambda: shutil.rmtree(tmp_path / "data"))
             assert "the data folder was deleted" in server.process.text
 
     @pytest.mark.corpus
@@ -183,13 +188,7 @@ class TestTheFolder:
         data, videos, moved = tmp_path / "data", tmp_path / "data" / JOBS_FOLDER, tmp_path / "moved"
         with serving(data) as server:
             accepted = submit(server)
-            began_at = time.monotonic()
-            videos.rename(moved)
-            with pytest.raises(grpc.RpcError) as raised:
-                submit(server)
-            assert raised.value.code() is grpc.StatusCode.UNAVAILABLE
-            eventually(lambda: health(server) == NOT_SERVING, "health to say so")
-            must_end_in_time(server, began_at)
+            must_notice(server, lambda: videos.rename(moved))
             assert "the folder video_jobs in the data folder was deleted or replaced" in server.process.text
         with started(tmp_path / "log", "job_api", "--address", "127.0.0.1:0", "--data-dir", str(data)) as process:
             assert process.exit_code() == ExitCode.STORAGE
