@@ -136,7 +136,7 @@ class Worker:
             self._settle(job_id)
             self._declined.note_done()
         except HostUnusable as error:
-            logger.error("job released, pausing: %s", error, extra={"job_id": job_id})  # noqa: TRY400
+            logger.error("job given up, pausing: %s", error, extra={"job_id": job_id})  # noqa: TRY400
             self._stop.requested.wait(UNUSABLE_PAUSE_SECONDS)
         except UnsupportedPipeline:
             self._stop.requested.wait(self._jitter(self._declined.pause_after(job_id)))
@@ -172,15 +172,15 @@ class Worker:
             self._releases[reason] = self._releases.get(reason, 0) + 1
             if self._releases[reason] > error.max_releases:
                 self._fail(job_id, f"released again and again: {error}")
-            else:
-                self._api.release(job_id)
-                raise
+                return
+            self._try_to_release(job_id)
+            raise
 
     def _try_to_release(self, job_id: str) -> None:
-        """Release the job of a worker that ends, whatever the server says to it."""
+        """Release a job that this worker or host cannot do, whatever the server says to it."""
         try:
             self._api.release(job_id)
-        except Exception as error:  # noqa: BLE001 (nothing may hide why the worker ends)
+        except Exception as error:  # noqa: BLE001 (nothing may hide why it is released)
             logger.warning("job not released, its lease will expire", extra={"job_id": job_id, "error": str(error)})
 
     def _report(self, job_id: str, is_lost: Callable[[], bool]) -> None:

@@ -344,9 +344,10 @@ def test_a_worker_that_can_run_no_pipeline_any_more_releases_the_job_and_ends(
     assert (api.completed, api.failed, api.released, list(api.server.queue)) == ({}, {}, ["first"], ["second", "first"])
 
 
-@pytest.mark.parametrize(
-    "refusal", [LeaseLost("first"), Cancelled("no answer"), CallFailed(grpc.StatusCode.PERMISSION_DENIED)]
-)
+REFUSALS_OF_A_RELEASE = [LeaseLost("first"), Cancelled("no answer"), CallFailed(grpc.StatusCode.PERMISSION_DENIED)]
+
+
+@pytest.mark.parametrize("refusal", REFUSALS_OF_A_RELEASE)
 def test_a_worker_that_can_run_no_pipeline_any_more_ends_also_where_it_cannot_release_the_job(
     refusal: Exception, make_worker: MakeWorker
 ) -> None:
@@ -366,7 +367,18 @@ def test_a_job_for_which_there_is_no_space_is_released_and_the_worker_pauses_and
     make_worker(api, runner).run_forever()
     assert (list(api.completed), api.failed, api.released) == (["small"], {}, ["large", "large"])
     assert pauses.pauses[0] == UNUSABLE_PAUSE_SECONDS
-    assert "job released, pausing: no space is left" in caplog.messages
+    assert "job given up, pausing: no space is left" in caplog.messages
+
+
+@pytest.mark.parametrize("refusal", REFUSALS_OF_A_RELEASE)
+def test_a_worker_on_a_host_that_cannot_do_a_job_pauses_also_where_it_cannot_release_the_job(
+    refusal: Exception, make_worker: MakeWorker, stop: StopSignal
+) -> None:
+    stop.requested = pauses = CountedPauses(last=1)
+    api = FakeApi("first")
+    api.on_release = raising(refusal)
+    make_worker(api, FakeRunner(raising(InsufficientSpace("no space is left")))).run_forever()
+    assert pauses.pauses == [UNUSABLE_PAUSE_SECONDS]
 
 
 def test_a_job_whose_results_found_no_room_where_there_is_room_is_released_once_and_then_fails(
