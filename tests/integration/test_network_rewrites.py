@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from openvino import Model, Type, opset13
 
 from job_worker.inference.openvino_models import Precision, compile_model, read_model
 from job_worker.ocr.bundled_models import TextModelFolders, bundled_text_models
-from job_worker.ocr.network_rewrites import without_concatenations, without_upsampling
+from job_worker.ocr.network_rewrites import without_concatenations, without_upsampling, without_zero_channels
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,3 +55,35 @@ def test_sums_of_convolutions_are_convolutions_of_concatenations(
     expected = output_of(as_it_was, data)
     assert np.ptp(expected) > 0.5
     assert output_of(rewritten, data) == pytest.approx(expected, abs=1e-4)
+
+
+def hidden_channels(network: Any) -> list[int]:
+    """How many channels each pointwise convolution makes, in their order."""
+    nodes = [node for node in network.get_ordered_ops() if node.get_type_name() == "Convolution"]
+    kernels = [node.input_value(1).get_partial_shape().to_shape() for node in nodes]
+    return [outputs for outputs, _, height, width in kernels if height == width == 1]
+
+
+def test_channels_without_weights_are_left_out_and_the_same_is_computed(folders: TextModelFolders) -> None:
+    file = folders.detection / "inference.onnx"
+    as_it_was, rewritten = read_model(file), without_zero_channels(read_model(file))
+    channels = zip(hidden_channels(as_it_was), hidden_channels(rewritten), strict=True)
+    assert [(before, after) for before, after in channels if before != after] == [(768, 569), (768, 277)]
+    expected = output_of(without_upsampling(as_it_was), noise(96, 160))
+    assert np.ptp(expected) > 0.5
+    assert output_of(without_upsampling(rewritten), noise(96, 160)) == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("which", ["activation", "sum"])
+def test_a_channel_without_weights_stays_where_its_value_is_not_that_of_an_activation_of_zero(which: str) -> None:
+    data = opset13.parameter([1, 2, 4, 4], Type.f32)
+    kernel = np.array([[1, 1], [0, 0]], np.float32).reshape(2, 2, 1, 1)
+    hidden = opset13.add(convolution(data, kernel), opset13.constant(np.zeros((1, 2, 1, 1), np.float32)))
+    active = opset13.multiply(hidden, opset13.erf(hidden))
+    followed = opset13.add(active, data) if which == "sum" else active
+    network = Model([opset13.result(convolution(followed, np.ones((3, 2, 1, 1), np.float32)))], [data], which)
+    assert hidden_channels(without_zero_channels(network)) == ([2, 3] if which == "sum" else [1, 3])
+
+
+def convolution(data: Any, kernel: np.ndarray) -> Any:
+    return opset13.convolution(data, opset13.constant(kernel), [1, 1], [0, 0], [0, 0], [1, 1])
