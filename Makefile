@@ -90,7 +90,7 @@ test-fast: setup  ## The tests that need no models, no processes and no database
 	$(BIN)/python -m pytest -q $(BUSY) $(WITHOUT_TORCH) --hypothesis-profile fast -m "unit and not thorough and not corpus" tests/unit tests/contract
 
 test-corpus: setup $(LIGHT)/.installed  ## The slow tests: whole real videos through real processes
-	$(BIN)/python -m pytest -n $(BUSY_PROCESSES) --dist loadfile -m "corpus and not alone and not long" --timeout 1800
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile -m "corpus and not alone and not long" --timeout 1800
 	$(BIN)/python -m pytest -m "corpus and alone and not long" --timeout 1800
 
 test-long: setup $(LIGHT)/.installed  ## More of the same: a hundred kills, a minute of chaos, long videos
