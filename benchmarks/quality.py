@@ -25,7 +25,8 @@ from benchmarks.screen_clips import SCREENS, write_screen_clip
 from benchmarks.small_videos import OUTSIDE, ROOT
 from job_worker.analysis.scheduling import analyse_frames
 from shared.results import decode_frame, encode_document, encode_frame
-from shared.video.frame import Frame, Image
+from shared.video.frame import Frame
+from shared.video.image import Image
 from shared.video.reader import VideoReader
 
 WEIGHTS = os.environ.get("FOREGSYTE_TEST_WEIGHTS", ROOT.parent / "shared" / "models" / "yolo11n_int8_openvino_model")

@@ -26,7 +26,8 @@ from av.video.stream import VideoStream
 from shared.video.container import exact, open_mp4
 from shared.video.diagnosis import EMPTY_FRAMES, Outline, are_empty, explain_no_frames, outline
 from shared.video.errors import VideoError
-from shared.video.frame import DecodedFrame, Frame, Image, VideoFormat
+from shared.video.frame import DecodedFrame, Frame, VideoFormat
+from shared.video.image import Image
 from shared.video.orientation import Orientation
 from shared.video.packets import MAX_FRAMES, holds_too_many_frames
 from shared.video.timestamps import DEFAULT_RATE, Timestamps
