@@ -9,7 +9,7 @@ from PIL import ImageColor, ImageDraw
 
 from job_client.media.fonts import PACKAGED_FONTS, FontFile, load_font, suitable_font
 from job_client.media.placement import Placement
-from shared.process.shown_text import terminal_text
+from shared.process.escaping import terminal_text
 from shared.results import Box, one_line
 from shared.video.image import Image
 

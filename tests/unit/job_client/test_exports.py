@@ -26,7 +26,7 @@ from job_client.exports.events import events_csv, events_json
 from job_client.exports.parquet import EVENTS, FRAMES, ROWS_IN_GROUP
 from job_client.exports.subtitles import WORD_JOINER, ass, srt, vtt
 from job_client.timeline import CodeSpan, ObjectSpan, TextSpan, Timeline
-from shared.process.shown_text import terminal_text
+from shared.process.escaping import terminal_text
 from shared.results import FrameResult, decode_frame
 from tests.support.found import FRAME_RESULTS, RESULTS, frame, frame_results
 
