@@ -47,7 +47,7 @@ REORDERED_FRAMES = 16
 
 OTHER_TIMES = "its frames cannot be found by these times"
 
-CROWDED_PACKET = f"the file is false: one of its packets holds more than {MAX_FRAMES} frames"
+CROWDED_PACKET = f"the file is malformed: one of its packets holds more than {MAX_FRAMES} frames"
 
 ROW_PADDING_PIXELS = 64 * 65536
 """What decoders may add to an image as padding of rows and columns; it must not count against the limit."""
@@ -171,7 +171,7 @@ class VideoReader:
             )
 
     def _refuse_undecodable(self) -> Outline:
-        # An image decodes to one frame and an encrypted video to noise; the demuxer trusts a false index.
+        # An image decodes to one frame and an encrypted video to noise; the demuxer trusts a malformed index.
         found = outline(self._path)
         self._size_bytes = found.size_bytes
         is_false = found.lists_too_much or found.lists_empty_frames or found.has_hidden_index
