@@ -138,7 +138,7 @@ def encode_frame(frame_index: int, timestamp_ms: float, found: ImageResult | Map
 
 
 def decode_frame(encoded: bytes, index: int) -> FrameResult:
-    """Return an encoded frame.
+    """Return an encoded frame, typed where it has the documented form.
 
     Raises:
         InvalidDocument: It is no frame, or not the one at this place.

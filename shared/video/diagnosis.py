@@ -1,4 +1,4 @@
-"""Explains why a file has no frame, in plain language for its owner.
+"""Explain why a file has no frame, in plain language for its owner.
 
 Reads the box headers of an MP4 file (ISO/IEC 14496-12, section 4.2) and nothing else. The file may be hostile: every
 step goes forward, and the number of boxes is bounded.
@@ -109,7 +109,7 @@ class _Box(NamedTuple):
 
 
 class _Walker:
-    """Reads box headers, up to a budget."""
+    """A reader of box headers, up to a budget."""
 
     def __init__(self, file: BinaryIO, size_bytes: int) -> None:
         self._file = file

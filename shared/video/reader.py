@@ -1,4 +1,4 @@
-"""Decodes a video file into upright BGR frames.
+"""Decode a video file into upright BGR frames.
 
 The file may be hostile: the demuxer is fixed, no other file is opened, and no image above the limit is allocated.
 """
@@ -70,7 +70,7 @@ class ReaderLimits:
 
 
 class VideoReader:
-    """Reads the frames of one video file, one at a time.
+    """The frames of one video file, read one at a time.
 
     Reads the first video track that is not cover art, and applies edit lists, rotation and mirroring. Each iteration
     decodes the file from its start, and closes it however it ends.
