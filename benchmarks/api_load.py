@@ -14,7 +14,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from benchmarks.api_server import Caller, MeasuredServer
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
-from shared.results import encode_frame, encoded_document
+from shared.results import encode_document, encode_frame
 
 PIPELINE = "ocr"
 POLL_SECONDS = 0.05
@@ -24,7 +24,7 @@ WAIT = Duration(seconds=30)
 CALLS_A_CONNECTION = 50
 """HTTP/2 allows 100 at one time by default."""
 END_SECONDS = 60.0
-DOCUMENT = b"".join(encoded_document([encode_frame(0, 0.0, {})]))
+DOCUMENT = b"".join(encode_document([encode_frame(0, 0.0, {})]))
 
 
 def video(size_bytes: int) -> bytes:

@@ -19,7 +19,7 @@ from job_worker.errors import JobCannotBeDone
 from job_worker.runtime.pipeline_runner import PipelineRunner, Run
 from shared.contract.errors import STOPPED_SERVER_CODES
 from shared.contract.job_status import JobStatus
-from shared.results import encoded_document
+from shared.results import encode_document
 
 T = TypeVar("T")
 
@@ -214,4 +214,4 @@ class Client:
 
 def _document_of(results: Sequence[FrameResult]) -> bytes:
     """Return the document that a worker stored to give these results."""
-    return b"".join(encoded_document(frame.to_json().encode() for frame in results))
+    return b"".join(encode_document(frame.to_json().encode() for frame in results))

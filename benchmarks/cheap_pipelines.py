@@ -16,7 +16,8 @@ from job_worker.settings import WorkerSettings
 from shared.process.entry_point import run_service
 from shared.process.logging_setup import configure_logging
 from shared.results import TextLine
-from shared.video.frame import Frame, Image
+from shared.video.frame import Frame
+from shared.video.image import Image
 from shared.video.reader import ReaderLimits, VideoReader
 
 PROGRAM = "cheap-worker"

@@ -24,8 +24,9 @@ from benchmarks.plain_script import PlainScript
 from benchmarks.screen_clips import SCREENS, write_screen_clip
 from benchmarks.small_videos import OUTSIDE, ROOT
 from job_worker.analysis.scheduling import analyse_frames
-from shared.results import encode_frame, encoded_document, read_frame
-from shared.video.frame import Frame, Image
+from shared.results import decode_frame, encode_document, encode_frame
+from shared.video.frame import Frame
+from shared.video.image import Image
 from shared.video.reader import VideoReader
 
 WEIGHTS = os.environ.get("FOREGSYTE_TEST_WEIGHTS", ROOT.parent / "shared" / "models" / "yolo11n_int8_openvino_model")
@@ -82,7 +83,7 @@ def found(setup: Setup, videos: dict[Path, Content], folder: Path) -> dict[str, 
     for video, content in videos.items():
         frames = _sampled(video, content, judge)
         encoded = (encode_frame(frame.index, frame.timestamp_ms, find(frame.image)) for frame in frames)
-        (folder / f"{content['file']}.json").write_bytes(b"".join(encoded_document(encoded)))
+        (folder / f"{content['file']}.json").write_bytes(b"".join(encode_document(encoded)))
     return cast("dict[str, Any]", judge.run([*videos.values()], str(folder))["totals"])
 
 
@@ -102,8 +103,8 @@ def timelines(setup: Setup, videos: dict[Path, Content], folder: Path) -> dict[s
             encode_frame(frame.index, frame.timestamp_ms, frame.analysis)
             for frame in analyse_frames(VideoReader(video), pipeline)
         ]
-        (folder / f"{content['file']}.json").write_bytes(b"".join(encoded_document(encoded)))
-        frames = [read_frame(frame, index) for index, frame in enumerate(encoded)]
+        (folder / f"{content['file']}.json").write_bytes(b"".join(encode_document(encoded)))
+        frames = [decode_frame(frame, index) for index, frame in enumerate(encoded)]
         sampled = _sampled_indices(content, judge) & {frame.frame_index for frame in frames}
         total.update(counted(content, frames, sampled, judge.judge_video))
     return dict(total)

@@ -23,8 +23,8 @@ from shared.results import (
     ImageResult,
     TextLine,
     check_document,
+    encode_document,
     encode_frame,
-    encoded_document,
 )
 
 MIB = 1 << 20
@@ -47,7 +47,7 @@ def document_of(frames: int, lines: int = 10) -> bytes:
         text = [TextLine(text=f"line {number}", confidence=0.9, polygon=corners) for number in range(lines)]
         return encode_frame(index, index * 33.4, ImageResult.of(1920, 1080, objects, text))
 
-    return b"".join(encoded_document(map(frame, range(frames))))
+    return b"".join(encode_document(map(frame, range(frames))))
 
 
 def document_of_lists(size_bytes: int) -> bytes:
@@ -55,7 +55,7 @@ def document_of_lists(size_bytes: int) -> bytes:
     nested: dict[str, Any] = {"a": [[[[[[]]]]]]}
     found = {"a": [nested] * ((MAX_FRAME_LISTS - 4) // LISTS_IN_NESTED)}
     frames = max(size_bytes // len(encode_frame(0, 0.0, found)), 1)
-    return b"".join(encoded_document(encode_frame(index, 0.0, found) for index in range(frames)))
+    return b"".join(encode_document(encode_frame(index, 0.0, found) for index in range(frames)))
 
 
 def longest_hold_ms(work: Callable[[], object]) -> tuple[float, float]:

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image as PilImage
 from PIL import ImageDraw, ImageFont
 
-from shared.video.frame import Image
+from shared.video.image import Image
 
 WIDTH, HEIGHT = 640, 360
 FRAMES_PER_SECOND = 25

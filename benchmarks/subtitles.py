@@ -19,7 +19,7 @@ from job_client.timeline import TextSpan, timeline_of
 from job_client.timeline.readings import aligned
 from job_worker.settings import WorkerSettings
 from shared.process.cores import usable_cores
-from shared.results import encoded_document, read_document, read_frame
+from shared.results import decode_frame, encode_document, iter_document
 
 if TYPE_CHECKING:
     from job_worker.analysis.video_file_pipeline_service import VideoFilePipelineService
@@ -129,9 +129,9 @@ def _found(style: Style, cues: list[list[KnownLine]], chosen: Namespace) -> Sequ
     if not (chosen.reuse and results.exists()):
         write_clip(video, style, cues, chosen.seed)
         frames = _service(chosen.threads).encoded_frames(PIPELINE, video)
-        results.write_bytes(b"".join(encoded_document(frames)))
+        results.write_bytes(b"".join(encode_document(frames)))
     with results.open("rb") as document:
-        return timeline_of(read_document(document, read_frame)).texts
+        return timeline_of(iter_document(document, decode_frame)).texts
 
 
 def main() -> int:

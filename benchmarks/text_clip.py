@@ -8,7 +8,7 @@ import av
 import cv2
 import numpy as np
 
-from shared.video.frame import Image
+from shared.video.image import Image
 
 WIDTH, HEIGHT = 1280, 720
 FRAMES_PER_SECOND = 25

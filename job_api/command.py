@@ -14,9 +14,9 @@ from job_api.listener import AddressUnavailable, CertificateUnusable
 from job_api.services.recovery import StorageUnusable
 from job_api.settings import ApiSettings
 from shared.process.entry_point import end_now, run_service
+from shared.process.escaping import terminal_text
 from shared.process.exit_codes import ExitCode
 from shared.process.plugins import PluginUnusable
-from shared.process.shown_text import terminal_text
 from shared.process.signals import stop_signals
 
 PROGRAM = "foregsyte-api"

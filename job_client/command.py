@@ -18,10 +18,10 @@ from job_client.cli.results import results
 from job_client.errors import ServiceError, Unreachable, UnsuitableFile
 from job_client.exit_codes import COMMAND_CODES, exit_code_of
 from job_client.local_cluster import ClusterFailed
+from shared.process.escaping import terminal_text
 from shared.process.exit_codes import ExitCode
 from shared.process.extras import LibraryMissing
 from shared.process.launcher import drop_output, version_line
-from shared.process.shown_text import terminal_text
 
 _UsageError: Any = typer.BadParameter.__base__
 """What the library raises for wrong usage, and does not export."""

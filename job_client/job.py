@@ -18,7 +18,7 @@ from job_client.timeline import DEFAULT_SETTINGS, Timeline, TimelineSettings, ti
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub
 from shared.contract.job_status import JobStatus
-from shared.results import FrameResult, InvalidDocument, read_frame, read_list
+from shared.results import FrameResult, InvalidDocument, decode_frame, iter_list
 
 T = TypeVar("T")
 
@@ -114,7 +114,7 @@ class Job:
         """Yield the results frame by frame, which takes less memory than `results`; raises as that does."""
         request = pb.GetJobResultsRequest(job_id=self.job_id, format=pb.RESULTS_FORMAT_JSON, gzip=True)
         try:
-            yield from read_list(self._results_json(request), read_frame)
+            yield from iter_list(self._results_json(request), decode_frame)
         except (InvalidDocument, gzip.BadGzipFile, EOFError, zlib.error) as error:
             message = f"the server's answer holds no results of job {self.job_id}: {error}"
             raise ServiceError(grpc.StatusCode.DATA_LOSS, message) from error

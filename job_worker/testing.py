@@ -15,7 +15,7 @@ from job_worker.analysis.pipeline import Analysis, Pipeline
 from job_worker.analysis.plugin_pipeline import PluginPipeline
 from shared.pipelines.catalogue import MakePipeline, plugin_description
 from shared.process.plugins import unfit_options
-from shared.video.frame import Image
+from shared.video.image import Image
 
 SIZES = [(1, 1), (2, 640), (240, 320), (361, 203)]
 """Heights and widths of the images, in pixels: videos have any size, odd ones too."""

@@ -10,7 +10,7 @@ from typing import NamedTuple, cast
 
 import cv2
 
-from shared.video.frame import Image
+from shared.video.image import Image
 from shared.video.reader import VideoReader
 from training.boxes import CLASSES, Box, read_boxes
 

@@ -26,7 +26,7 @@ from job_api.services.leases import JobLocks
 from job_api.storage.base import StorageService
 from job_api.storage.keys import input_key, results_key
 from shared.contract.job_status import JobStatus
-from shared.results import InvalidDocument, fields_of_frame, most_values, read_as_json, read_document
+from shared.results import InvalidDocument, decode_values, iter_document, most_values, stored_list
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ class QueryService:
                     f"the results have {size_bytes} bytes, of which frames would take a multiple; the limit is "
                     f"{self._limits.max_frames_bytes}; request them with RESULTS_FORMAT_JSON"
                 )
-            yield size_bytes, most_values(document), read_document(document, fields_of_frame)
+            yield size_bytes, most_values(document), iter_document(document, decode_values)
 
     @contextmanager
     def results_json(self, job_id: UUID) -> Iterator[tuple[int, Iterator[bytes]]]:
@@ -100,7 +100,7 @@ class QueryService:
             JobNotFound, JobNotCompleted, JobFailed, ResultsUnreadable: As `frames` does.
         """
         with self._stored_results(job_id) as (document, _):
-            yield read_as_json(document)
+            yield stored_list(document)
 
     def page(self, status: JobStatus | None, page_size: int, page_token: str) -> tuple[list[JobRecord], str]:
         """Return one page of jobs, newest first, and the token of the next page, empty on the last.

@@ -9,7 +9,7 @@ import typer
 from job_client.client import JobClient
 from job_client.errors import ServiceError
 from job_client.search import History
-from shared.process.shown_text import terminal_text
+from shared.process.escaping import terminal_text
 
 MAX_JOBS = 50
 """More cannot be looked through."""

@@ -25,8 +25,8 @@ from job_client.job import Job
 from job_client.local_cluster import local_cluster
 from job_client.report.page import render_report
 from shared.contract.job_status import JobStatus
+from shared.process.escaping import terminal_lines
 from shared.process.extras import needing_extra
-from shared.process.shown_text import terminal_lines
 from shared.results import FrameResult
 
 SAMPLE = Path(__file__).parent.parent / "samples" / "road_and_parcel.mp4"

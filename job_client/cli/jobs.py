@@ -38,8 +38,8 @@ from job_client.client import DEFAULT_ADDRESS, DEFAULT_PIPELINE, JobClient
 from job_client.job import Job, JobInfo
 from job_client.search import History, forgetting_gone
 from shared.contract.job_status import JobStatus
+from shared.process.escaping import terminal_text
 from shared.process.exit_codes import ExitCode
-from shared.process.shown_text import terminal_text
 
 JobTimeoutOption = Annotated[float | None, typer.Option(min=0, help="Longest wait for each job, in seconds.")]
 RequestIdOption = Annotated[

@@ -17,7 +17,7 @@ from job_client.errors import Unreachable
 from job_client.job import JobInfo
 from job_client.search import History
 from shared.contract.job_status import JobStatus
-from shared.process.shown_text import terminal_text
+from shared.process.escaping import terminal_text
 
 console = Console(emoji=False)
 messages = Console(stderr=True, emoji=False)

@@ -28,7 +28,7 @@ from job_client.exports import ExportFormat, export, write
 from job_client.files import written_whole
 from job_client.search import forgetting_gone
 from job_client.timeline import Following, timeline_and_noise
-from shared.process.shown_text import terminal_lines
+from shared.process.escaping import terminal_lines
 from shared.results import FrameResult
 
 SIZED_FORMATS = {ExportFormat.ass, ExportFormat.coco}

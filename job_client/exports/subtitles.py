@@ -10,7 +10,7 @@ from pysubs2.formats.subrip import MAX_REPRESENTABLE_TIME
 from pysubs2.time import TIMESTAMP, make_time
 
 from job_client.timeline import TextSpan, Timeline
-from shared.process.shown_text import terminal_text
+from shared.process.escaping import terminal_text
 from shared.results import Box, one_line
 
 ASS_STEP_MS = 10

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
-from shared.process.shown_text import spreadsheet_text
+from shared.process.escaping import spreadsheet_text
 from shared.results import FrameResult
 
 COLUMNS = (

@@ -13,7 +13,7 @@ from job_client.media.placement import Placement
 from job_client.media.selection import DrawnFrame
 from job_client.timeline.geometry import area, enclosing_box
 from shared.results import Box, Detection, Polygon
-from shared.video.frame import Image
+from shared.video.image import Image
 
 _FONT_SHARE = 40
 """A label is this fraction of the image's shorter side high."""

@@ -9,9 +9,9 @@ from PIL import ImageColor, ImageDraw
 
 from job_client.media.fonts import PACKAGED_FONTS, FontFile, load_font, suitable_font
 from job_client.media.placement import Placement
-from shared.process.shown_text import terminal_text
+from shared.process.escaping import terminal_text
 from shared.results import Box, one_line
-from shared.video.frame import Image
+from shared.video.image import Image
 
 PALETTE = tuple(map(ImageColor.getrgb, (
     "#a351fb", "#ff4040", "#ffa1a0", "#ff7633", "#ffb633", "#d1d435", "#4cfb12", "#94cf1a", "#40de8a", "#1b9640",

@@ -13,7 +13,8 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
 from job_client.media.audio import AudioTracks
-from shared.video.frame import DecodedFrame, Image, VideoFormat
+from shared.video.frame import DecodedFrame, VideoFormat
+from shared.video.image import Image
 
 ENCODER_OPTIONS = {"crf": "20", "preset": "medium"}
 UNSPECIFIED = 2

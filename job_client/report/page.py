@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from job_client.job import JobInfo
 from job_client.report.data import page_data
 from job_client.timeline import Timeline
-from shared.process.shown_text import terminal_text
+from shared.process.escaping import terminal_text
 from shared.results import FrameResult
 
 if TYPE_CHECKING:

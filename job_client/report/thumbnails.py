@@ -9,7 +9,7 @@ import cv2
 
 from job_client.media.matched_frames import some_matched
 from shared.results import FrameResult
-from shared.video.frame import Image
+from shared.video.image import Image
 
 Thumbnails = dict[int, str]
 """Data URLs by frame."""

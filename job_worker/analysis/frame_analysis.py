@@ -8,7 +8,7 @@ from job_worker.codes.base import CodeReader
 from job_worker.detection.base import DEFAULT_LIMITS, DetectionLimits, Detector
 from job_worker.ocr.base import DEFAULT_MIN_CONFIDENCE, TextReader
 from shared.results import Code, Detection, ImageResult, TextLine
-from shared.video.frame import Image
+from shared.video.image import Image
 
 READY_BATCHES = 1
 """Batches in flight besides those at the detector and at the readers, so that none of them waits."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from shared.results import ImageResult
-from shared.video.frame import Image
+from shared.video.image import Image
 
 Analysis = ImageResult | Mapping[str, Any]
 """What was found in one image: by a built-in pipeline, or by a plugin, whose dict JSON can hold."""

@@ -20,7 +20,7 @@ from job_worker.errors import JobCannotBeDone, ModelLoadError
 from shared.pipelines.catalogue import load_plugin_pipeline
 from shared.process.plugins import PluginUnusable
 from shared.results import plugin_result
-from shared.video.frame import Image
+from shared.video.image import Image
 
 
 def plugin_pipeline(name: str, kind: str, options: Mapping[str, Any]) -> Pipeline:

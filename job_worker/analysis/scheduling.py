@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from job_worker.analysis.executors import image_executor
 from job_worker.analysis.pipeline import Analysis, Pipeline
 from job_worker.inference.image_cache import cached_by_image
-from shared.video.frame import Frame, Image
+from shared.video.frame import Frame
+from shared.video.image import Image
 
 MAX_BYTES_AHEAD = 512 << 20
 """The most bytes of images that wait or are being analysed; a larger image is analysed alone."""

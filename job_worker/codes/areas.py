@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shared.results import Box
-from shared.video.frame import Image
+from shared.video.image import Image
 
 Matrix = npt.NDArray[np.float64]
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from shared.results import Code, Detection
-from shared.video.frame import Image
+from shared.video.image import Image
 
 MAX_CODES = 1000
 MAX_CONTENT_BYTES = 280_000

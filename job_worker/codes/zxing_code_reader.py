@@ -17,7 +17,7 @@ from job_worker.codes.areas import Area, Matrix, areas_of_bars, areas_of_boxes, 
 from job_worker.codes.base import is_full
 from shared.results import Code, Detection, Polygon
 from shared.results.coordinates import clockwise
-from shared.video.frame import Image
+from shared.video.image import Image
 
 MATRIX_FORMATS = (
     BarcodeFormat.QRCode, BarcodeFormat.MicroQRCode, BarcodeFormat.RMQRCode, BarcodeFormat.DataMatrix,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from shared.results import Detection
-from shared.video.frame import Image
+from shared.video.image import Image
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from job_worker.detection.nms import DetectionRows
-from shared.video.frame import Image
+from shared.video.image import Image
 
 MARGIN_GREY = 114
 

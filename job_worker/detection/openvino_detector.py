@@ -18,7 +18,7 @@ from job_worker.inference.openvino_models import PerShapeModel, Precision, read_
 from job_worker.inference.vendor_libraries import first_line_of
 from job_worker.input_side import DEFAULT_INPUT_SIDE, InputSide
 from shared.results import Detection
-from shared.video.frame import Image
+from shared.video.image import Image
 
 METADATA_FILE = "metadata.yaml"
 

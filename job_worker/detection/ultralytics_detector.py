@@ -18,7 +18,7 @@ from job_worker.inference.threads import limit_threads
 from job_worker.inference.vendor_libraries import first_line_of, prepare_vendor_libraries, user_cache_folder
 from job_worker.input_side import DEFAULT_INPUT_SIDE, InputSide
 from shared.results import Detection
-from shared.video.frame import Image
+from shared.video.image import Image
 
 
 def load_yolo(path: Path) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 import xxhash
 from cachetools import LRUCache, cached
 
-from shared.video.frame import Image
+from shared.video.image import Image
 
 Result = TypeVar("Result")
 

@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 from cachetools import LRUCache
 
 from job_worker.inference.vendor_libraries import prepare_vendor_libraries
-from shared.video.frame import Image
+from shared.video.image import Image
 
 
 class Precision(StrEnum):

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from shared.results import Polygon, TextLine, one_line
-from shared.video.frame import Image
+from shared.video.image import Image
 
 DEFAULT_MIN_CONFIDENCE = 0.5
 """Least confidence of a line of text where nothing else is configured."""

@@ -13,7 +13,7 @@ from job_worker.ocr.text_detector import MAX_SIDE, TextDetector
 from job_worker.ocr.text_recogniser import TextRecogniser
 from shared.pipelines.profiles import ProfileNumbers
 from shared.results import TextLine
-from shared.video.frame import Image
+from shared.video.image import Image
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import numpy as np
 
 from job_worker.ocr.text_boxes import TextBox
 from job_worker.ocr.text_detector import scaled
-from shared.video.frame import Image
+from shared.video.image import Image
 
 CELL_PIXELS = (8, 4)
 """Width and height of the parts in which detail is measured: one or two letters of the smallest type."""

@@ -14,7 +14,7 @@ from job_worker.ocr.network_rewrites import without_concatenations, without_upsa
 from job_worker.ocr.text_boxes import Logits
 from job_worker.ocr.text_detector import DEVIATION, MEAN
 from job_worker.ocr.text_recogniser import MostLikely, PreparedLine
-from shared.video.frame import Image
+from shared.video.image import Image
 
 HEAD_STEPS = 32
 """Time steps (of 8 pixels) for which the last layer is computed at once; their probabilities take 2.4 MB as floats."""

@@ -17,7 +17,7 @@ from job_worker.ocr.base import DEFAULT_MIN_CONFIDENCE, line_of
 from job_worker.ocr.bundled_models import bundled_text_models
 from job_worker.ocr.text_boxes import MAX_WARP_SIDE_PIXELS, line_polygon
 from shared.results import TextLine
-from shared.video.frame import Image
+from shared.video.image import Image
 
 
 def load_paddleocr(models: dict[str, str], device: str, threads: int) -> Any:

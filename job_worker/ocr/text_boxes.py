@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shared.results import Polygon
-from shared.video.frame import Image
+from shared.video.image import Image
 
 Logits = npt.NDArray[np.float32]
 """`(H, W)` float32: how likely each pixel is text, before the sigmoid."""

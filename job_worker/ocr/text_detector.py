@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from job_worker.ocr.text_boxes import Logits, TextBox, find_text_boxes
-from shared.video.frame import Image
+from shared.video.image import Image
 
 SIDE_STEP = 32
 """Both sides of the network's input are multiples of this."""

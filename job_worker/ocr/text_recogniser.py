@@ -13,7 +13,7 @@ import yaml
 
 from job_worker.inference.image_cache import cached_by_image
 from shared.pipelines.profiles import ProfileNumbers
-from shared.video.frame import Image
+from shared.video.image import Image
 
 LINE_HEIGHT = 48
 """Height of the network's input, in pixels."""

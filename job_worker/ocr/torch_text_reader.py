@@ -33,7 +33,7 @@ from job_worker.ocr.text_recogniser import (
     TextRecogniser,
 )
 from shared.pipelines.profiles import ProfileNumbers
-from shared.video.frame import Image
+from shared.video.image import Image
 
 READERS_A_THREAD = 2
 """Images being read for each thread of the CPU, because a half of them waits for the GPU."""

@@ -13,7 +13,7 @@ from job_worker.errors import InsufficientSpace, JobCannotBeDone, ModelLoadError
 from job_worker.runtime.host_faults import host_fault
 from job_worker.runtime.job_folder import insufficient_space_explained
 from job_worker.runtime.pipeline_runner import EncodeFrames, Run
-from shared.results import InvalidDocument, encoded_document
+from shared.results import InvalidDocument, encode_document
 from shared.video.errors import VideoError
 
 logger = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ def _write_results(run: Run, frames: Iterable[bytes]) -> None:
         file = run.results.open("wb")
     size_bytes = 0
     try:
-        for chunk in encoded_document(frames):
+        for chunk in encode_document(frames):
             size_bytes += len(chunk)
             if run.max_results_bytes is not None and size_bytes > run.max_results_bytes:
                 raise JobCannotBeDone(

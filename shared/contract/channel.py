@@ -1,4 +1,4 @@
-"""Opening a connection to the server."""
+"""Open a connection to the server."""
 
 from pathlib import Path
 

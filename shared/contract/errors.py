@@ -1,4 +1,4 @@
-"""Reading what a failed call says."""
+"""Read what a failed call says."""
 
 import grpc
 from google.rpc import error_details_pb2 as details

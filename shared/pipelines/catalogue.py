@@ -34,6 +34,11 @@ class BuiltInPipeline:
     reads_text: bool
     reads_codes: bool = False
 
+    @property
+    def has_profile(self) -> bool:
+        """Whether a profile changes what it does: codes are read alike in each."""
+        return self.finds_objects or self.reads_text
+
 
 BUILT_IN_PIPELINES: Mapping[str, BuiltInPipeline] = {
     "yolo_ocr": BuiltInPipeline(
@@ -167,6 +172,7 @@ class PipelineDefinition(BaseModel):
         if self.built_in is None:
             return {"profile", "codes"} | _DETECTION_KEYS | _TEXT_KEYS
         unused = {"options"} | ({"codes"} if self.built_in.reads_codes and not self.codes else set())
+        unused |= set() if self.built_in.has_profile else {"profile"}
         unused |= set() if self.built_in.finds_objects else _DETECTION_KEYS
         return unused | (set() if self.built_in.reads_text else _TEXT_KEYS)
 
@@ -189,7 +195,7 @@ class PipelineDefinition(BaseModel):
         """Return what clients read about the pipeline, with what the profile means for it.
 
         Args:
-            profile: The workers' profile; one of its own comes first.
+            profile: The workers' profile; one of its own comes first, and reading codes alone has none.
 
         Raises:
             PluginUnusable: Its plugin cannot be used.
@@ -197,13 +203,18 @@ class PipelineDefinition(BaseModel):
         if self.built_in is None:
             of_plugin = plugin_description(load_plugin_pipeline(self.kind, self.options))
             return self.description or of_plugin
-        own = self.profile or profile
-        parts = [self.built_in.description]
-        parts += ["Codes are read."] if self.codes and not self.built_in.reads_codes else []
+        parts = [self.description] if self.description else self._parts_by_keys(self.built_in)
+        if self.built_in.has_profile:
+            own = self.profile or profile
+            parts.append(f"Profile {PROFILE_DESCRIPTIONS[own] if self.built_in.reads_text else own}.")
+        return " ".join(parts)
+
+    def _parts_by_keys(self, built_in: BuiltInPipeline) -> list[str]:
+        parts = [built_in.description]
+        parts += ["Codes are read."] if self.codes and not built_in.reads_codes else []
         parts += [f"Objects: {', '.join(self.classes)}."] if self.classes else []
         parts += [f"Languages: {', '.join(self.languages)}."] if self.languages else []
-        meaning = PROFILE_DESCRIPTIONS[own] if self.built_in.reads_text else own
-        return f"{self.description or ' '.join(parts)} Profile {meaning}."
+        return parts
 
 
 class PipelineCatalogue:

@@ -6,10 +6,10 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn, TypeVar
 
+from shared.process.escaping import terminal_lines
 from shared.process.exit_codes import ExitCode
 from shared.process.logging_setup import configure_logging
 from shared.process.settings import InvalidSettings, ProcessSettings, load_settings
-from shared.process.shown_text import terminal_lines
 
 S = TypeVar("S", bound=ProcessSettings)
 

@@ -10,7 +10,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Literal
 
-from shared.process.shown_text import terminal_lines, terminal_text
+from shared.process.escaping import terminal_lines, terminal_text
 
 _NOISY_LIBRARIES = ("alembic", "libav", "urllib3", "matplotlib", "PIL")
 _STANDARD_ATTRIBUTES = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}

@@ -126,7 +126,7 @@ class ProcessSettings(BaseSettings):
 
 
 class _TomlTable(PydanticBaseSettingsSource):
-    """Reads the process's own table of the TOML file, and those of its fields of `from_file`."""
+    """The process's own table of the TOML file, and those of its fields of `from_file`, as a source of settings."""
 
     def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
         return None, field_name, False
@@ -163,7 +163,7 @@ def _tables_of_file() -> dict[str, dict[str, Any]]:
 
 
 class _ShowVersion(argparse.Action):
-    """Asks for the version when it is requested and not before: a checkout that is not installed has none."""
+    """The flag `--version`; a checkout that is not installed has no version, so none is needed before it is given."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         print(version_line(parser.prog))  # noqa: T201 (what was requested)

@@ -64,10 +64,10 @@ def _received(pipe: socket.socket, deadline: float | None) -> bytes:
     try:
         return pipe.recv(1)
     except TimeoutError:
-        _end_now()
+        _end_late_stop()
 
 
-def _end_now() -> NoReturn:
+def _end_late_stop() -> NoReturn:
     """End the process; wait for nothing meanwhile, not for a lock of the log, nor for whoever reads standard error."""
     with contextlib.suppress(OSError):
         os.set_blocking(STDERR, False)

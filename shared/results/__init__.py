@@ -7,22 +7,26 @@ document in the same steps, and readers get `FrameResult`. Nothing here holds a 
 
 from shared.results.coordinates import Box, Point, Polygon
 from shared.results.document import (
+    check_document,
+    encode_document,
+    iter_document,
+    iter_list,
+    most_values,
+    stored_list,
+)
+from shared.results.frame import (
     MAX_FRAME_BYTES,
     MAX_FRAME_LISTS,
     MAX_NESTING,
+    FrameResult,
     InvalidDocument,
-    check_document,
     check_frame,
-    encoded_document,
-    fields_of_frame,
-    most_values,
-    read_as_json,
-    read_document,
-    read_list,
+    decode_frame,
+    decode_values,
+    encode_frame,
+    plugin_result,
 )
-from shared.results.frame import FrameResult, read_frame
-from shared.results.image import ImageResult, encode_frame, plugin_result
-from shared.results.types import Code, Detection, TextLine, one_line
+from shared.results.types import Code, Detection, ImageResult, TextLine, one_line
 
 __all__ = [
     "MAX_FRAME_BYTES",
@@ -39,14 +43,14 @@ __all__ = [
     "TextLine",
     "check_document",
     "check_frame",
+    "decode_frame",
+    "decode_values",
+    "encode_document",
     "encode_frame",
-    "encoded_document",
-    "fields_of_frame",
+    "iter_document",
+    "iter_list",
     "most_values",
     "one_line",
     "plugin_result",
-    "read_as_json",
-    "read_document",
-    "read_frame",
-    "read_list",
+    "stored_list",
 ]

@@ -1,8 +1,8 @@
-"""What engines find in one image. A new field of either stands here and in the engine that fills it."""
+"""What is found in one image. A new field stands here and in the engine that fills it."""
 
 import math
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -95,6 +95,52 @@ class TextLine(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         confidence = rounded(self.confidence, CONFIDENCE_DIGITS)
         return msgspec.structs.replace(
             self, text=text, confidence=confidence, polygon=_polygon_within(self.polygon, width, height)
+        )
+
+
+class ImageResult(msgspec.Struct, frozen=True):
+    """What the built-in pipelines find in an image, as it is stored.
+
+    Attributes:
+        detections: The objects; unset where none were looked for.
+        text: The lines of text, joined by line ends; unset where no text was looked for.
+        text_lines: The lines in reading order; unset where no text was looked for.
+        codes: The codes, from top to bottom; unset where none were looked for.
+    """
+
+    detections: tuple[Detection, ...] | msgspec.UnsetType = msgspec.UNSET
+    text: str | msgspec.UnsetType = msgspec.UNSET
+    text_lines: tuple[TextLine, ...] | msgspec.UnsetType = msgspec.UNSET
+    codes: tuple[Code, ...] | msgspec.UnsetType = msgspec.UNSET
+
+    @classmethod
+    def of(
+        cls,
+        width: int,
+        height: int,
+        detections: Sequence[Detection] | None = None,
+        text_lines: Sequence[TextLine] | None = None,
+        codes: Sequence[Code] | None = None,
+    ) -> "ImageResult":
+        """Return what was found, clipped to the image and rounded.
+
+        Args:
+            width: Of the image, in pixels.
+            height: Of the image, in pixels.
+            detections: The objects in their order; None where none were looked for.
+            text_lines: The text in reading order; None where no text was looked for.
+            codes: The codes from top to bottom; None where none were looked for.
+
+        Raises:
+            ValueError: A value is outside what its type states.
+        """
+        objects = None if detections is None else tuple(found.within(width, height) for found in detections)
+        lines = None if text_lines is None else tuple(line.within(width, height) for line in text_lines)
+        return cls(
+            detections=msgspec.UNSET if objects is None else objects,
+            text=msgspec.UNSET if lines is None else "\n".join(line.text for line in lines),
+            text_lines=msgspec.UNSET if lines is None else lines,
+            codes=msgspec.UNSET if codes is None else tuple(code.within(width, height) for code in codes),
         )
 
 

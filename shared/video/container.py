@@ -1,4 +1,4 @@
-"""Opens MP4 files with any supported version of PyAV."""
+"""Open MP4 files with any supported version of PyAV."""
 
 from fractions import Fraction
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Explains why a file has no frame, in plain language for its owner.
+"""Explain why a file has no frame, in plain language for its owner.
 
 Reads the box headers of an MP4 file (ISO/IEC 14496-12, section 4.2) and nothing else. The file may be hostile: every
 step goes forward, and the number of boxes is bounded.
@@ -18,7 +18,7 @@ MIN_FRAME_BYTES = 8
 MANY_FRAMES = 100_000
 """An hour of video; fewer frames end in bounded time, whatever their size."""
 EMPTY_FRAMES = (
-    f"the file is false: it holds more than {MANY_FRAMES:,} frames of less than {MIN_FRAME_BYTES} bytes on average"
+    f"the file is malformed: it holds more than {MANY_FRAMES:,} frames of less than {MIN_FRAME_BYTES} bytes on average"
 )
 
 _ENCRYPTED_FORMATS = {"encv", "drmi"}
@@ -109,7 +109,7 @@ class _Box(NamedTuple):
 
 
 class _Walker:
-    """Reads box headers, up to a budget."""
+    """A reader of box headers, up to a budget."""
 
     def __init__(self, file: BinaryIO, size_bytes: int) -> None:
         self._file = file
@@ -231,7 +231,7 @@ def _reasons(found: Outline) -> Iterator[tuple[bool, str]]:
     yield found.size_bytes == 0, "the file is empty"
     yield kinds.isdisjoint({"ftyp", "moov", "moof"}), "this is not an MP4 file: it does not have the structure of one"
     yield found.is_image, "the file is an image (such as HEIC or AVIF), not a video"
-    yield found.has_hidden_index, f"its index (moov box) is false: it has, or lies behind, {MAX_BOXES:,} boxes"
+    yield found.has_hidden_index, f"its index (moov box) is malformed: it holds, or comes after, {MAX_BOXES:,} boxes"
     lost_index = "its index (moov box) is missing"
     yield "moof" in kinds and "moov" not in kinds, f"the file is a later segment of a video: {lost_index}"
     yield "moov" not in kinds, f"the file is cut off: {lost_index}, as after an interrupted upload"

@@ -2,18 +2,11 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
+from av.video.frame import VideoFrame
 
-if TYPE_CHECKING:  # who only needs an image does not load a decoder
-    from av.video.frame import VideoFrame
-
-    from shared.video.orientation import Orientation
-
-Image = npt.NDArray[np.uint8]
-"""An image: `(H, W, 3)` uint8 BGR, origin top left."""
+from shared.video.image import Image
+from shared.video.orientation import Orientation
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,8 +35,8 @@ class DecodedFrame(Frame):
     """
 
     pts: int | None
-    stored: "VideoFrame"
-    orientation: "Orientation"
+    stored: VideoFrame
+    orientation: Orientation
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import cv2
 from av.sidedata.sidedata import SideDataContainer
 from av.video.frame import VideoFrame
 
-from shared.video.frame import Image
+from shared.video.image import Image
 
 _ROTATIONS = {
     1: cv2.ROTATE_90_COUNTERCLOCKWISE,

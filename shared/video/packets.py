@@ -1,4 +1,4 @@
-"""Counts the frames in a packet before it is decoded: what is decoded of a packet is in memory at once."""
+"""Count the frames in a packet before it is decoded: what is decoded of a packet is in memory at once."""
 
 MAX_FRAMES = 16
 """The most frames of one packet: AV1 shows one, in up to four layers, after up to eight that are hidden."""

@@ -1,4 +1,4 @@
-"""Decodes a video file into upright BGR frames.
+"""Decode a video file into upright BGR frames.
 
 The file may be hostile: the demuxer is fixed, no other file is opened, and no image above the limit is allocated.
 """
@@ -26,7 +26,8 @@ from av.video.stream import VideoStream
 from shared.video.container import exact, open_mp4
 from shared.video.diagnosis import EMPTY_FRAMES, Outline, are_empty, explain_no_frames, outline
 from shared.video.errors import VideoError
-from shared.video.frame import DecodedFrame, Frame, Image, VideoFormat
+from shared.video.frame import DecodedFrame, Frame, VideoFormat
+from shared.video.image import Image
 from shared.video.orientation import Orientation
 from shared.video.packets import MAX_FRAMES, holds_too_many_frames
 from shared.video.timestamps import DEFAULT_RATE, Timestamps
@@ -46,7 +47,7 @@ REORDERED_FRAMES = 16
 
 OTHER_TIMES = "its frames cannot be found by these times"
 
-CROWDED_PACKET = f"the file is false: one of its packets holds more than {MAX_FRAMES} frames"
+CROWDED_PACKET = f"the file is malformed: one of its packets holds more than {MAX_FRAMES} frames"
 
 ROW_PADDING_PIXELS = 64 * 65536
 """What decoders may add to an image as padding of rows and columns; it must not count against the limit."""
@@ -69,7 +70,7 @@ class ReaderLimits:
 
 
 class VideoReader:
-    """Reads the frames of one video file, one at a time.
+    """The frames of one video file, read one at a time.
 
     Reads the first video track that is not cover art, and applies edit lists, rotation and mirroring. Each iteration
     decodes the file from its start, and closes it however it ends.
@@ -170,7 +171,7 @@ class VideoReader:
             )
 
     def _refuse_undecodable(self) -> Outline:
-        # An image decodes to one frame and an encrypted video to noise; the demuxer trusts a false index.
+        # An image decodes to one frame and an encrypted video to noise; the demuxer trusts a malformed index.
         found = outline(self._path)
         self._size_bytes = found.size_bytes
         is_false = found.lists_too_much or found.lists_empty_frames or found.has_hidden_index

@@ -7,7 +7,7 @@ DEFAULT_RATE = Fraction(25)
 
 
 class Timestamps:
-    """Converts the presentation times of a track's frames into milliseconds that never decrease.
+    """The presentation times of a track's frames in milliseconds, which never decrease.
 
     Args:
         time_base: Unit of the presentation times in seconds; None if the track states none.

@@ -21,7 +21,8 @@ from job_worker.inference.vendor_libraries import prepare_vendor_libraries
 from job_worker.input_side import InputSide
 from job_worker.settings import WorkerSettings
 from shared.results import Detection, encode_frame
-from shared.video.frame import Frame, Image
+from shared.video.frame import Frame
+from shared.video.image import Image
 from shared.video.reader import VideoReader
 from tests.conftest import OPTIONAL, TINY_MP4
 from tests.support.checkpoints import write_checkpoint

@@ -10,7 +10,7 @@ from job_client.timeline import timeline_of
 from job_worker.analysis.build_pipelines import build_pipelines
 from job_worker.analysis.video_file_pipeline_service import VideoFilePipelineService
 from job_worker.settings import WorkerSettings
-from shared.results import read_frame
+from shared.results import decode_frame
 
 pytestmark = [pytest.mark.integration, pytest.mark.worker, pytest.mark.models, pytest.mark.corpus]
 
@@ -40,7 +40,7 @@ def test_the_timeline_has_as_many_things_as_were_counted(
         build_pipelines(WorkerSettings.of(pipelines="yolo", yolo_weights=weights, threads=2, device="cpu"))
     )
     encoded = service.encoded_frames("yolo", corpus / counted["video"])
-    objects = timeline_of(read_frame(frame, index) for index, frame in enumerate(encoded)).objects
+    objects = timeline_of(decode_frame(frame, index) for index, frame in enumerate(encoded)).objects
     wide = [span for span in objects if span.box[2] - span.box[0] >= counted["min_width"]]
     meant = [span for span in wide if span.label in counted["labels"] and span.box[0] >= counted.get("right_of", 0)]
     assert len(meant) == counted.get("found", counted["count"]), counted["seen"]

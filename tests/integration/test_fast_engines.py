@@ -31,7 +31,7 @@ from job_worker.ocr.torch_text_reader import ONE_AT_A_TIME, TorchTextReader
 from job_worker.settings import WorkerSettings
 from shared.pipelines.profiles import PROFILES, Profile
 from shared.results import TextLine
-from shared.video.frame import Image
+from shared.video.image import Image
 from shared.video.reader import VideoReader
 from tests.conftest import TINY_MP4
 from tests.support.checkpoints import write_checkpoint

@@ -13,7 +13,7 @@ from job_worker.ocr.bundled_models import bundled_text_models
 from job_worker.ocr.openvino_text_networks import HEAD_STEPS, OpenVinoCharacters
 from job_worker.ocr.text_recogniser import ReadLine, TextRecogniser
 from shared.pipelines.profiles import PROFILES, Profile
-from shared.video.frame import Image
+from shared.video.image import Image
 
 pytestmark = [pytest.mark.integration, pytest.mark.worker, pytest.mark.models]
 

@@ -22,7 +22,7 @@ from job_worker.ocr.openvino_text_reader import OpenVinoTextReader
 from job_worker.ocr.torch_text_reader import ONE_AT_A_TIME, BatchSizes, Characters, HeatMap, TorchTextReader
 from shared.pipelines.profiles import PROFILES, Profile
 from shared.results import TextLine
-from shared.video.frame import Image
+from shared.video.image import Image
 from shared.video.reader import VideoReader
 
 pytestmark = [pytest.mark.integration, pytest.mark.worker, pytest.mark.models]

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import zxingcpp
 
-from shared.video.frame import Image
+from shared.video.image import Image
 
 SIZE = 960, 540
 SIZES = (SIZE, (1280, 720), (1920, 1080))

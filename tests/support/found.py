@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from shared.results import FrameResult, read_frame
+from shared.results import FrameResult, decode_frame
 
 FAILURE = "the file holds [only] audio [/b]"
 """What a worker of the tests says that can do no job."""
@@ -35,7 +35,7 @@ def frame(index: int, labels: dict[str, float], texts: dict[str, float]) -> dict
 def frame_results(results: Iterable[Mapping[str, Any]]) -> list[FrameResult]:
     """Return the results of these frames as the client reads them."""
     return [
-        read_frame(json.dumps(one, ensure_ascii=False, separators=(",", ":")).encode(), one["frame_index"])
+        decode_frame(json.dumps(one, ensure_ascii=False, separators=(",", ":")).encode(), one["frame_index"])
         for one in results
     ]
 

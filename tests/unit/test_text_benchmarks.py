@@ -12,7 +12,7 @@ from benchmarks import subtitles
 from benchmarks.known_text import Content, counted
 from benchmarks.subtitle_clips import STYLES, KnownLine
 from job_client.timeline import TextSpan
-from shared.results import FrameResult, ImageResult, TextLine, encode_frame, read_frame
+from shared.results import FrameResult, ImageResult, TextLine, decode_frame, encode_frame
 
 pytestmark = pytest.mark.unit
 
@@ -98,7 +98,7 @@ def test_timelines_are_counted_beside_the_frames_that_they_are_of() -> None:
 
 
 def results(texts: Sequence[str]) -> list[FrameResult]:
-    return [read_frame(frame(index, *[text] if text else []), index) for index, text in enumerate(texts)]
+    return [decode_frame(frame(index, *[text] if text else []), index) for index, text in enumerate(texts)]
 
 
 def words(line: KnownLine) -> list[str]:

@@ -18,7 +18,7 @@ from job_api.servicers import conversions
 from job_api.servicers.results_answer import frame_message, memory_of_frames, results_as_frames
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.job_status import JobStatus
-from shared.results import fields_of_frame, most_values, read_document
+from shared.results import decode_values, iter_document, most_values
 
 pytestmark = pytest.mark.unit
 
@@ -93,7 +93,7 @@ def test_a_frame_becomes_a_struct_with_all_its_values() -> None:
 def test_the_memory_of_frames_is_never_less_than_the_answer_and_its_copy(value: str) -> None:
     frame = f'{{"frame_index":0,"result":{{"a":{value}}}}}'
     document = f'{{"results":[{frame}]}}'.encode()
-    answer = results_as_frames(uuid4(), read_document(io.BytesIO(document), fields_of_frame))
+    answer = results_as_frames(uuid4(), iter_document(io.BytesIO(document), decode_values))
     memory = memory_of_frames(len(document), most_values(io.BytesIO(document)))
     assert memory > 2 * (len(answer) - len(str(uuid4())))
 

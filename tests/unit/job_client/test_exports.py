@@ -26,8 +26,8 @@ from job_client.exports.events import events_csv, events_json
 from job_client.exports.parquet import EVENTS, FRAMES, ROWS_IN_GROUP
 from job_client.exports.subtitles import WORD_JOINER, ass, srt, vtt
 from job_client.timeline import CodeSpan, ObjectSpan, TextSpan, Timeline
-from shared.process.shown_text import terminal_text
-from shared.results import FrameResult, read_frame
+from shared.process.escaping import terminal_text
+from shared.results import FrameResult, decode_frame
 from tests.support.found import FRAME_RESULTS, RESULTS, frame, frame_results
 
 pytestmark = [pytest.mark.unit, pytest.mark.thorough]
@@ -51,7 +51,7 @@ def text_of(results: list[FrameResult], export_format: ExportFormat, size: tuple
 
 def test_json_is_the_list_as_it_was_stored() -> None:
     stored = json.dumps(RESULTS, ensure_ascii=False, separators=(",", ":"))
-    frames = [read_frame(json.dumps(one, ensure_ascii=False).encode(), index) for index, one in enumerate(RESULTS)]
+    frames = [decode_frame(json.dumps(one, ensure_ascii=False).encode(), index) for index, one in enumerate(RESULTS)]
     assert text_of(frames, ExportFormat.json) == stored + "\n"
 
 

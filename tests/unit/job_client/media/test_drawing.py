@@ -14,7 +14,7 @@ from job_client.media.fonts import PACKAGED_FONTS, FontFile, suitable_font
 from job_client.media.labels import PALETTE, TEXT_COLOR, Labels
 from job_client.media.placement import Placement
 from job_client.media.selection import Selection, drawn_frames
-from shared.video.frame import Image
+from shared.video.image import Image
 from tests.support.found import frame, frame_results
 
 pytestmark = pytest.mark.unit

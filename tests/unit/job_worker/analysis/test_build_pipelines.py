@@ -15,7 +15,7 @@ from job_worker.errors import ModelLoadError
 from job_worker.settings import WorkerSettings
 from shared.pipelines.catalogue import BUILT_IN_PIPELINES
 from shared.results import Code, Detection, ImageResult, TextLine
-from shared.video.frame import Image
+from shared.video.image import Image
 from tests.support.hosts import FakeHost
 
 pytestmark = [pytest.mark.unit, pytest.mark.worker]

@@ -11,7 +11,8 @@ from job_worker.analysis.frame_analysis import FrameAnalysis
 from job_worker.analysis.scheduling import analyse_frames
 from job_worker.detection.base import DEFAULT_LIMITS, DetectionLimits
 from shared.results import Code, Detection, ImageResult, TextLine
-from shared.video.frame import Frame, Image
+from shared.video.frame import Frame
+from shared.video.image import Image
 
 pytestmark = [pytest.mark.unit, pytest.mark.worker]
 

@@ -10,7 +10,8 @@ import pytest
 
 from job_worker.analysis.pipeline import Analysis
 from job_worker.analysis.scheduling import CACHED_IMAGES, MAX_RESULTS_AHEAD, analyse_frames
-from shared.video.frame import Frame, Image
+from shared.video.frame import Frame
+from shared.video.image import Image
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.unit, pytest.mark.worker]

@@ -10,7 +10,8 @@ from job_worker.codes.base import MAX_CODES
 from job_worker.errors import JobCannotBeDone
 from shared.results import Code, ImageResult
 from shared.video.errors import VideoError
-from shared.video.frame import Frame, Image
+from shared.video.frame import Frame
+from shared.video.image import Image
 
 pytestmark = [pytest.mark.unit, pytest.mark.worker]
 

@@ -15,7 +15,7 @@ from zxingcpp import BarcodeFormat
 from job_worker.codes.base import MAX_CODES
 from job_worker.codes.zxing_code_reader import MAX_AREAS, MAX_PARTS, ZxingCodeReader
 from shared.results import MAX_FRAME_BYTES, Code, Detection, ImageResult, encode_frame
-from shared.video.frame import Image
+from shared.video.image import Image
 from shared.video.reader import VideoReader
 from tests.support.code_clip import FORMATS, CodedFrame, coded_frame, large_coded_frame
 from training.sample_video import ACT_FRAMES, SAMPLE

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from job_worker.inference.image_cache import cached_by_image
-from shared.video.frame import Image
+from shared.video.image import Image
 
 pytestmark = [pytest.mark.unit, pytest.mark.worker]
 

@@ -12,7 +12,7 @@ from job_worker.ocr.text_boxes import Logits
 from job_worker.ocr.text_detector import TextDetector
 from job_worker.ocr.text_recogniser import MostLikely, PreparedLine, TextRecogniser
 from shared.pipelines.profiles import PROFILES, Profile
-from shared.video.frame import Image
+from shared.video.image import Image
 
 pytestmark = [pytest.mark.unit, pytest.mark.worker]
 

@@ -88,6 +88,7 @@ WRONG = {
     'kind = "ocr"\nlanguages = ["ko"]\nocr_recognition_model = "m"': "languages choose the model for recognition",
     'kind = "codes"\nlanguages = ["de"]': "the kind codes has no use for languages",
     'kind = "codes"\ncodes = false': "the kind codes has no use for codes",
+    'kind = "codes"\nprofile = "exact"': "the kind codes has no use for profile",
     'kind = "ocr"\nprofile = "slow"': "profile: Input should be 'exact', 'balanced' or 'fast' (got 'slow')",
 }
 
@@ -132,7 +133,8 @@ def test_clients_get_what_the_file_says_or_else_what_follows_from_it() -> None:
     text = SIGNS + '[pipelines.people]\nkind = "yolo"\nclasses = ["person"]\n'
     settings = load(ApiSettings, text)
     assert isinstance(settings, ApiSettings)
-    assert settings.catalogue.describe(settings.pipelines[4:], settings.profile) == {
+    assert settings.catalogue.describe(settings.pipelines[3:], settings.profile) == {
+        "codes": "What QR codes, Data Matrix, Aztec, PDF417 and linear codes (zxing-cpp) in every frame say.",
         "signs": "Road signs, one class a sign. Profile balanced.",
         "captions": "Text (PaddleOCR) in every frame. Languages: ko, en. Profile fast: text is looked for at a long "
         "side of 640 pixels, small type above 1080p at 1/3 of the size too; some small text is missed, "

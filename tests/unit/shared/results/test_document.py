@@ -18,13 +18,13 @@ from shared.results import (
     MAX_NESTING,
     InvalidDocument,
     check_document,
-    encoded_document,
-    fields_of_frame,
-    read_as_json,
-    read_document,
-    read_list,
+    decode_values,
+    encode_document,
+    iter_document,
+    iter_list,
+    stored_list,
 )
-from shared.results.document import READ_BYTES
+from shared.results.scanner import READ_BYTES
 
 pytestmark = [pytest.mark.unit, pytest.mark.thorough]
 
@@ -55,14 +55,14 @@ def check(document: bytes) -> int:
 
 
 def list_of(document: bytes) -> bytes:
-    size_bytes, chunks = read_as_json(io.BytesIO(document))
+    size_bytes, chunks = stored_list(io.BytesIO(document))
     found = b"".join(chunks)
     assert len(found) == size_bytes
     return found
 
 
 def results_of(document: bytes) -> list[dict[str, Any]]:
-    return list(read_document(io.BytesIO(document), fields_of_frame))
+    return list(iter_document(io.BytesIO(document), decode_values))
 
 
 def frame(result: str) -> bytes:
@@ -77,7 +77,7 @@ def test_whatever_has_the_shape_is_accepted_and_read_back(
     assert check(document) == len(results)
     assert results_of(document) == results
     assert json.loads(list_of(document)) == json.loads(document)["results"]
-    assert list(read_list(io.BytesIO(list_of(document)), fields_of_frame)) == results
+    assert list(iter_list(io.BytesIO(list_of(document)), decode_values)) == results
 
 
 @pytest.mark.parametrize("text", LISTS)
@@ -174,16 +174,16 @@ def test_a_check_does_not_look_for_cycles_among_what_it_makes() -> None:
 
 def test_encoded_frames_make_a_document() -> None:
     frames = [b'{"frame_index":0,"result":{}}', b'{"frame_index":1,"result":{"a":1}}']
-    assert results_of(b"".join(encoded_document(frames))) == [{}, {"a": 1}]
-    assert b"".join(encoded_document([])) == b'{"results":[]}'
+    assert results_of(b"".join(encode_document(frames))) == [{}, {"a": 1}]
+    assert b"".join(encode_document([])) == b'{"results":[]}'
 
 
 def test_a_frame_above_its_limit_is_not_encoded() -> None:
     whole, too_large = b"x" * MAX_FRAME_BYTES, b"x" * (MAX_FRAME_BYTES + 1)
-    assert sum(map(len, encoded_document([whole, whole]))) == 2 * MAX_FRAME_BYTES + len(b'{"results":[,]}')
+    assert sum(map(len, encode_document([whole, whole]))) == 2 * MAX_FRAME_BYTES + len(b'{"results":[,]}')
     for frames in ([too_large], [whole, too_large]):
         with pytest.raises(InvalidDocument, match=f"larger than {MAX_FRAME_BYTES} bytes"):
-            list(encoded_document(frames))
+            list(encode_document(frames))
 
 
 BAD_DOCUMENTS: dict[str, bytes] = {
@@ -300,5 +300,14 @@ def test_numbers_keep_their_value() -> None:
 def test_the_message_says_where_the_mistake_is() -> None:
     with pytest.raises(InvalidDocument, match=r"results\[1\]"):
         check(b'{"results": [{"frame_index": 0, "result": {}}, {"frame_index": 1}]}')
-    with pytest.raises(InvalidDocument, match="entry 1 has frame_index 7"):
+    with pytest.raises(InvalidDocument, match=r"results\[1\] has frame_index 7"):
         check(b'{"results": [{"frame_index": 0, "result": {}}, {"frame_index": 7, "result": {}}]}')
+
+
+def test_nesting_is_named_where_it_is_the_mistake_and_nowhere_else() -> None:
+    too_deep = "[" * MAX_NESTING + "]" * MAX_NESTING
+    with pytest.raises(InvalidDocument, match=rf"results\[0\] must be nested at most {MAX_NESTING} deep"):
+        check(frame(f'{{"a": {too_deep}}}'))
+    for result in ('{"a": 1x}', "[]", '{"a": 1e999}', '{"a": "\\ud800"}'):
+        with pytest.raises(InvalidDocument, match=r"^results\[0\]: "):
+            check(frame(result))

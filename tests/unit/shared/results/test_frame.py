@@ -1,11 +1,12 @@
 """A frame's result as readers get it: typed where it has the documented form, and whole in any case."""
 
 import json
+import re
 from typing import Any
 
 import pytest
 
-from shared.results import Detection, FrameResult, InvalidDocument, TextLine, read_frame
+from shared.results import Detection, FrameResult, InvalidDocument, TextLine, decode_frame, decode_values
 from tests.support.found import FRAME_RESULTS, RESULTS, frame
 
 pytestmark = pytest.mark.unit
@@ -26,7 +27,7 @@ BAD_LINES: list[Any] = [
 
 
 def read(result: dict[str, Any]) -> FrameResult:
-    return read_frame(json.dumps({"frame_index": 4, "result": result}).encode(), 4)
+    return decode_frame(json.dumps({"frame_index": 4, "result": result}).encode(), 4)
 
 
 def test_what_the_built_in_pipelines_give_is_typed() -> None:
@@ -79,11 +80,19 @@ def test_what_a_result_does_not_state_is_nothing() -> None:
 def test_the_json_is_what_was_stored_on_one_line() -> None:
     stored = '{"frame_index":0,"result":{"own":[1,{"name":"Кадр \\u00e9 \\n"}],"text":"x"}}'
     indented = '{\n "frame_index": 0,\n "result": {\n  "own": [1, {"name": "Кадр \\u00e9 \\n"}],\n  "text": "x"\n }\n}'
-    assert read_frame(stored.encode(), 0).to_json() == stored
-    assert read_frame(indented.encode(), 0).to_json() == stored
+    assert decode_frame(stored.encode(), 0).to_json() == stored
+    assert decode_frame(indented.encode(), 0).to_json() == stored
 
 
-@pytest.mark.parametrize("encoded", [b"{}", b"[]", b'{"frame_index":1,"result":{}}', b'{"frame_index":0}', b"\xff"])
-def test_what_is_no_frame_of_this_place_is_refused(encoded: bytes) -> None:
-    with pytest.raises(InvalidDocument, match=r"results\[0\]"):
-        read_frame(encoded, 0)
+NO_FRAMES = [
+    b"{}", b"[]", b'{"frame_index":1,"result":{}}', b'{"frame_index":0}', b"\xff",
+    b'{"frame_index":0,"result":{},"extra":1}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("encoded", NO_FRAMES)
+def test_what_is_no_frame_of_this_place_is_refused_alike_by_whoever_decodes_it(encoded: bytes) -> None:
+    with pytest.raises(InvalidDocument, match=r"results\[0\]") as refused:
+        decode_frame(encoded, 0)
+    with pytest.raises(InvalidDocument, match=re.escape(str(refused.value))):
+        decode_values(encoded, 0)

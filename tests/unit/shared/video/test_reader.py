@@ -17,7 +17,8 @@ import pytest
 
 from shared.video import diagnosis
 from shared.video.errors import VideoError
-from shared.video.frame import Frame, Image
+from shared.video.frame import Frame
+from shared.video.image import Image
 from shared.video.reader import ReaderLimits, VideoReader
 from shared.video.timestamps import Timestamps
 

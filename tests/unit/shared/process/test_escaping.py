@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared.process.shown_text import spreadsheet_text, terminal_lines, terminal_text
+from shared.process.escaping import spreadsheet_text, terminal_lines, terminal_text
 from tests.support.samples import HARMFUL
 
 pytestmark = pytest.mark.unit

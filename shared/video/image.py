@@ -1,0 +1,7 @@
+"""The pixels of a frame; who only needs an image loads no decoder."""
+
+import numpy as np
+import numpy.typing as npt
+
+Image = npt.NDArray[np.uint8]
+"""An image: `(H, W, 3)` uint8 BGR, origin top left."""
