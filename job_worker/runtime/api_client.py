@@ -149,7 +149,7 @@ class WorkerApi:
         call.cancel()
         return None
 
-    def offer_for_job(self, is_cancelled: Callable[[], bool] = lambda: False) -> Offer | None:
+    def offer_for_job(self, is_cancelled: Callable[[], bool]) -> Offer | None:
         """Return what the server offers for a job in hand, which a stop does not end; None from an older server.
 
         One that has offered before is not older: where a proxy says for long that it is, its last offer holds.

@@ -203,10 +203,7 @@ class Worker:
                 return
             self._api.release(job_id)
             logger.info("job released", extra={"job_id": job_id})
-        except UnsupportedPipeline as unsupported:
-            self._decline(job_id, str(unsupported))
-            raise
-        except (HostUnusable, LeaseLost, ModelLoadError, ProcessUnkillable, grpc.RpcError):
+        except (HostUnusable, LeaseLost, ModelLoadError, ProcessUnkillable, UnsupportedPipeline, grpc.RpcError):
             raise
         except OSError as error:
             raise HostUnusable(f"this host cannot open or read the job's files ({error.strerror})") from error
@@ -226,9 +223,9 @@ class Worker:
                 message = _half(message)
         logger.info("job failed", extra={"job_id": job_id, "error": reason})
 
-    def _decline(self, job_id: str, pipeline_id: str) -> None:
+    def _decline(self, job_id: str, pipeline_id: str, is_cancelled: Callable[[], bool]) -> None:
         """Release the job for a worker that runs its pipeline, or fail it where the server no longer offers that."""
-        offer = self._api.offer()
+        offer = self._api.offer_for_job(is_cancelled)
         context = {"job_id": job_id, "pipeline_id": pipeline_id}
         if offer is None or pipeline_id in offer.pipelines:
             self._api.release(job_id)
@@ -241,8 +238,12 @@ class Worker:
             raise UnsupportedPipeline(pipeline_id)
 
     def _do(self, job_id: str, folder: Path, is_cancelled: Callable[[], bool]) -> None:
-        offer, video, results = self._api.offer_for_job(), folder / "video.mp4", folder / "results.json"
-        pipeline_id = self._api.download(job_id, video, self._chunk_bytes, is_cancelled, self._accept)
+        offer, video, results = self._api.offer_for_job(is_cancelled), folder / "video.mp4", folder / "results.json"
+        try:
+            pipeline_id = self._api.download(job_id, video, self._chunk_bytes, is_cancelled, self._accept)
+        except UnsupportedPipeline as unsupported:
+            self._decline(job_id, str(unsupported), is_cancelled)
+            raise
         limit = offer.max_results_bytes if offer else None
         self._runner.run(Run(pipeline_id, video, results, limit), is_cancelled)
         video.unlink(missing_ok=True)  # what analyses it may have
