@@ -28,6 +28,7 @@ from job_worker.runtime.api_client import FIRST_RENEWAL_SECONDS, WorkerApi
 from job_worker.runtime.stop_signal import StopSignal
 from shared.contract.channel import open_channel
 from shared.contract.job_status import JobStatus
+from shared.contract.reasons import Reason
 from shared.process.exit_codes import ExitCode
 from tests.conftest import ROOT
 from tests.support.adapters import HookedStorage, raises
@@ -420,6 +421,21 @@ def test_what_a_server_has_offered_once_it_is_believed_to_offer_while_a_proxy_sa
 
     api = make_api(address, interceptor=Interferer(refuse), retry_pause=lambda _: 0.0)
     assert api.offer() == api.offer_for_job(never)
+
+
+def test_a_server_that_refuses_every_offset_ends_the_sending(
+    address: str, client: JobClient, make_api: MakeApi, tiny_mp4: bytes
+) -> None:
+    def refuse(rpc: str, _: int) -> None:
+        if rpc == "PutJobResults":
+            raise failed_call(grpc.StatusCode.INVALID_ARGUMENT, Reason.INVALID_RANGE)
+
+    interferer = Interferer(refuse)
+    api, job = make_api(address, interceptor=interferer), client.submit(tiny_mp4)
+    dequeued(api)
+    with pytest.raises(grpc.RpcError) as raised:
+        report_results(api, job.job_id, results_document(LARGE_RESULTS))
+    assert (raised.value.code(), interferer.calls["PutJobResults"]) == (grpc.StatusCode.INVALID_ARGUMENT, 1)
 
 
 def test_an_older_server_that_takes_no_chunks_gets_large_results_in_one_message(
