@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import cv2
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import zxingcpp
@@ -248,4 +249,4 @@ def _place_and_content(code: Code) -> tuple[Any, ...]:
 
 def _scaled(code: Code, scale: float) -> Code:
     first, second, third, fourth = ((x * scale, y * scale) for x, y in code.polygon)
-    return Code(format=code.format, text=code.text, bytes=code.bytes, polygon=(first, second, third, fourth))
+    return msgspec.structs.replace(code, polygon=(first, second, third, fourth))
