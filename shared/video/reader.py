@@ -44,6 +44,9 @@ MAX_GAPS = 1000
 REORDERED_FRAMES = 16
 """How many frames may be stored after a key frame and shown before it: as many as H.264 and HEVC keep decoded."""
 
+DECODER_THREADS = 1
+"""Threads for decoding and colour conversion: by more of them, damaged frames can be decoded differently."""
+
 OTHER_TIMES = "its frames cannot be found by these times"
 
 CROWDED_PACKET = f"the file is false: one of its packets holds more than {MAX_FRAMES} frames"
@@ -58,13 +61,10 @@ class ReaderLimits:
 
     Attributes:
         max_frame_pixels: Largest image, width x height; the default is 8K DCI and takes 106 MB as BGR.
-        decoder_threads: Threads for decoding and colour conversion. More than one is faster for large images, but
-            damaged frames can look different from those that one thread decodes.
         max_gaps: Number of gaps in the data after which the rest of the file counts as lost.
     """
 
     max_frame_pixels: int = 8192 * 4320
-    decoder_threads: int = 1
     max_gaps: int = MAX_GAPS
 
 
@@ -192,7 +192,7 @@ class VideoReader:
     def _codec_options(self) -> dict[str, str]:
         return {
             "max_pixels": str(self._limits.max_frame_pixels + ROW_PADDING_PIXELS),
-            "threads": str(self._limits.decoder_threads),
+            "threads": str(DECODER_THREADS),
         }
 
     def _select(self, container: InputContainer) -> VideoStream:
@@ -273,7 +273,7 @@ class VideoReader:
     def _image(self, frame: VideoFrame, orientation: Orientation) -> Image | None:
         self._check_size(frame.width, frame.height)
         try:
-            converted = self._convert(frame, format="bgr24", threads=self._limits.decoder_threads)
+            converted = self._convert(frame, format="bgr24", threads=DECODER_THREADS)
         except av.FFmpegError:
             self.damaged_packets += 1
             return None
