@@ -7,10 +7,14 @@ from typing import Protocol
 from shared.results import Detection
 from shared.video.frame import Image
 
+DEFAULT_CONFIDENCE = 0.25
+DEFAULT_IOU = 0.7
+"""Both are Ultralytics' own defaults."""
+
 
 @dataclass(frozen=True, slots=True)
 class DetectionLimits:
-    """Which of a network's boxes are kept. The defaults are those of Ultralytics.
+    """Which of a network's boxes are kept.
 
     Attributes:
         confidence: Boxes with a lower confidence are dropped, 0 to 1.
@@ -19,8 +23,8 @@ class DetectionLimits:
         classes: Labels of the classes that are kept; empty for all.
     """
 
-    confidence: float = 0.25
-    iou: float = 0.7
+    confidence: float = DEFAULT_CONFIDENCE
+    iou: float = DEFAULT_IOU
     classes: frozenset[str] = frozenset()
 
     def select(self, detections: Iterable[Detection]) -> list[Detection]:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:  # who only needs an image does not load a decoder
 
 Image = npt.NDArray[np.uint8]
 """An image: `(H, W, 3)` uint8 BGR, origin top left."""
+MAX_FRAME_PIXELS = 8192 * 4320
+"""Largest image that is decoded by default: 8K DCI, which takes 106 MB as BGR."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

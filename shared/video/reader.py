@@ -26,7 +26,7 @@ from av.video.stream import VideoStream
 from shared.video.container import exact, open_mp4
 from shared.video.diagnosis import EMPTY_FRAMES, Outline, are_empty, explain_no_frames, outline
 from shared.video.errors import VideoError
-from shared.video.frame import DecodedFrame, Frame, Image, VideoFormat
+from shared.video.frame import MAX_FRAME_PIXELS, DecodedFrame, Frame, Image, VideoFormat
 from shared.video.orientation import Orientation
 from shared.video.packets import MAX_FRAMES, holds_too_many_frames
 from shared.video.timestamps import DEFAULT_RATE, Timestamps
@@ -60,11 +60,11 @@ class ReaderLimits:
     """Limits of decoding.
 
     Attributes:
-        max_frame_pixels: Largest image, width x height; the default is 8K DCI and takes 106 MB as BGR.
+        max_frame_pixels: Largest image, width x height.
         max_gaps: Number of gaps in the data after which the rest of the file counts as lost.
     """
 
-    max_frame_pixels: int = 8192 * 4320
+    max_frame_pixels: int = MAX_FRAME_PIXELS
     max_gaps: int = MAX_GAPS
 
 
