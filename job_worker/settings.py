@@ -127,10 +127,12 @@ class WorkerSettings(PipelineSettings):
     max_memory_bytes: int | None = Field(
         None,
         gt=0,
-        description="A job is failed when its process holds more memory; default: 4 GiB, and 2 for each thread.",
+        description="Most memory of a job's process, above which the job fails; default: 4 GiB, and 2 for each thread.",
     )
-    max_frame_seconds: Seconds = Field(300.0, description="A job is failed when no frame is done for so long.")
-    max_job_seconds: Seconds = Field(604_800.0, description="A job is failed when it takes longer; default: a week.")
+    max_frame_seconds: Seconds = Field(300.0, description="Longest time for one frame, after which its job fails.")
+    max_job_seconds: Seconds = Field(
+        604_800.0, description="Longest time for one job, after which it fails; default: a week."
+    )
     chunk_bytes: PositiveInt = Field(4 * MIB, description="Size of the chunks in which a video is fetched.")
     wait_seconds: Seconds = Field(20.0, description="How long one request for a job waits at the server.")
     drain_seconds: SecondsOrZero = Field(

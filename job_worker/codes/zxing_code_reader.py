@@ -74,7 +74,15 @@ class ZxingCodeReader:
         self.concurrency = concurrency
 
     def read(self, image: Image, detections: Iterable[Detection] = ()) -> list[Code]:
-        """Read the codes in one image; see `CodeReader.read`."""
+        """Read the codes in one image.
+
+        Args:
+            image: `(H, W, 3)` uint8 BGR.
+            detections: What a detector found in it; codes among them are read enlarged first.
+
+        Returns:
+            The codes from top to bottom, polygons in pixels of `image`, until `is_full`.
+        """
         grey: Any = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
         shrunk = min(1.0, (MAX_PIXELS / grey.size) ** 0.5, MAX_WARP_SIDE_PIXELS / max(grey.shape))
         if min(grey.shape) * shrunk < 1:
