@@ -62,19 +62,6 @@ class Detector(Protocol):
         """The labels that its detections can have."""
         ...
 
-    def detect(self, image: Image, limits: DetectionLimits = DEFAULT_LIMITS) -> list[Detection]:
-        """Find the objects in one image.
-
-        Args:
-            image: `(H, W, 3)` uint8 BGR.
-            limits: Which detections are kept.
-
-        Returns:
-            The objects, the highest confidence first, boxes in pixels of `image`; the same image always gives the same
-            list.
-        """
-        ...
-
     def detect_batch(self, images: Sequence[Image], limits: DetectionLimits = DEFAULT_LIMITS) -> list[list[Detection]]:
         """Find the objects in several images, in each by itself.
 
@@ -83,6 +70,7 @@ class Detector(Protocol):
             limits: Which detections are kept.
 
         Returns:
-            What `detect` returns for each image, to the last bit, in their order.
+            The objects of each image, in their order: the highest confidence first, boxes in pixels of the image. The
+            same image always gives the same list, to the last bit, whatever other images are in the batch.
         """
         ...
