@@ -13,6 +13,7 @@ from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, Thre
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from unittest.mock import patch
 
 from benchmarks.measuring import peak_bytes
 from benchmarks.plain_script import PlainScript
@@ -210,16 +211,16 @@ def _loans_of(run: Callable[[], Iterable[Any]]) -> list[Loan]:
 
     loans: list[Loan] = []
 
-    def recording(model: Any, request: Any) -> "_RecordingRequest":
-        loans.append((model, []))
-        return _RecordingRequest(request, loans[-1][1])
+    request_of = CompiledModel.request
 
-    unwrapped = CompiledModel.wrap_request
-    CompiledModel.wrap_request = staticmethod(recording)
-    try:
+    @contextmanager
+    def recording(model: CompiledModel) -> Iterator["_RecordingRequest"]:
+        with request_of(model) as request:
+            loans.append((model, []))
+            yield _RecordingRequest(request, loans[-1][1])
+
+    with patch.object(CompiledModel, "request", recording):
         _timed(run)
-    finally:
-        CompiledModel.wrap_request = staticmethod(unwrapped)
     return loans
 
 

@@ -11,6 +11,7 @@ from job_api.services.queries import QueryLimits
 from job_api.services.reports import ReportLimits
 from job_api.services.submission import SubmissionLimits
 from shared.contract.channel import SLOWEST_BYTES_PER_SECOND
+from shared.contract.endpoint import DEFAULT_ADDRESS
 from shared.pipelines.catalogue import BUILT_IN_PIPELINES
 from shared.pipelines.profiles import Profile
 from shared.pipelines.settings import PipelineNames, PipelineSettings
@@ -25,7 +26,7 @@ class ApiSettings(PipelineSettings):
 
     table: ClassVar[str] = "api"
 
-    address: Address = Field("127.0.0.1:50051", description="Where to listen, host:port; port 0 takes a free one.")
+    address: Address = Field(DEFAULT_ADDRESS, description="Where to listen, host:port; port 0 takes a free one.")
     worker_address: Address | Literal[""] = Field(
         "", description="Where WorkerService listens, if not on the same address as JobService."
     )

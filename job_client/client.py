@@ -14,12 +14,12 @@ from job_client.errors import PayloadTooLarge, Unreachable
 from job_client.job import Job, JobInfo, job_info
 from job_client.retry import CALL_SECONDS, call, checked_timeout, upload_seconds
 from shared.contract.channel import open_channel
+from shared.contract.endpoint import DEFAULT_ADDRESS
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub
 from shared.contract.job_status import JobStatus
 from shared.contract.reasons import Reason
 
-DEFAULT_ADDRESS = "127.0.0.1:50051"
 DEFAULT_PIPELINE = "yolo_ocr"
 MAX_VIDEO_BYTES = 2**31 - 2**16
 """Protobuf has no message above 2 GiB; the last 64 KiB are for the other fields."""

@@ -19,27 +19,20 @@ from pydantic import (
 )
 from pydantic_settings import NoDecode
 
-from job_worker.input_side import DEFAULT_INPUT_SIDE, InputSide
-from shared.contract.endpoint import checked_ca_file
+from job_worker.detection.base import DEFAULT_CONFIDENCE, DEFAULT_IOU
+from job_worker.detection.bundled_detector import BUNDLED_CONFIDENCE, bundled_image_size
+from job_worker.detection.image_size import DEFAULT_IMAGE_SIZE, ImageSize
+from job_worker.ocr.base import DEFAULT_MIN_CONFIDENCE
+from shared.contract.endpoint import DEFAULT_ADDRESS, checked_ca_file
 from shared.pipelines.catalogue import BUILT_IN_PIPELINES
 from shared.pipelines.profiles import Profile
 from shared.pipelines.settings import PipelineNames, PipelineSettings
 from shared.process.cores import usable_cores
 from shared.process.settings import Address, Seconds, SecondsOrZero
+from shared.video.image import MAX_FRAME_PIXELS
 
 MIB = 1 << 20
 GIB = 1 << 30
-
-DEFAULT_CONFIDENCE = 0.25
-"""Ultralytics' own default."""
-BUNDLED_CONFIDENCE = 0.5
-"""Where the bundled detector finds about as much as anywhere on rendered frames, with few false detections."""
-
-BUNDLED_INPUT_SIDE = InputSide(768, 960)
-"""Of the bundled detector: at 960 it finds far plates and signs that it misses at 768, but misses captions of small
-frames that it finds at 768."""
-FAST_INPUT_SIDE = InputSide.fixed(768)
-"""The same in the profile `fast`: a network's time grows with the square."""
 
 
 def _split_paths(value: object) -> object:
@@ -79,7 +72,7 @@ class WorkerSettings(PipelineSettings):
 
     table: ClassVar[str] = "worker"
 
-    address: Address = Field("127.0.0.1:50051", description="The API server's WorkerService, host:port.")
+    address: Address = Field(DEFAULT_ADDRESS, description="The API server's WorkerService, host:port.")
     tls_ca_file: CaFile | None = Field(None, description="Certificates to trust (PEM): connect with TLS.")
     worker_id: str = Field(
         default_factory=_own_id, max_length=256, min_length=1, description="Name of this worker; must be unique."
@@ -120,7 +113,7 @@ class WorkerSettings(PipelineSettings):
     yolo_confidence: float | None = Field(
         None, ge=0, le=1, description="Least confidence of a detection; default: 0.25, with the bundled detector 0.5."
     )
-    yolo_iou: float = Field(0.7, ge=0, le=1, description="Overlap above which two boxes are one object.")
+    yolo_iou: float = Field(DEFAULT_IOU, ge=0, le=1, description="Overlap above which two boxes are one object.")
     yolo_image_size: PositiveInt | None = Field(
         None,
         description="Side that frames are fitted into for detection, in pixels; default: 640; bundled detector: a "
@@ -128,16 +121,18 @@ class WorkerSettings(PipelineSettings):
     )
     ocr_detection_model: str = Field("", description="Text detection: a PaddleOCR model's folder or name.")
     ocr_recognition_model: str = Field("", description="Text recognition: a PaddleOCR model's folder or name.")
-    ocr_confidence: float = Field(0.5, ge=0, le=1, description="Least confidence of a line of text.")
+    ocr_confidence: float = Field(DEFAULT_MIN_CONFIDENCE, ge=0, le=1, description="Least confidence of a line of text.")
 
-    max_frame_pixels: PositiveInt = Field(8192 * 4320, description="Largest frame, width times height.")
+    max_frame_pixels: PositiveInt = Field(MAX_FRAME_PIXELS, description="Largest frame, width times height.")
     max_memory_bytes: int | None = Field(
         None,
         gt=0,
-        description="A job is failed when its process holds more memory; default: 4 GiB, and 2 for each thread.",
+        description="Most memory of a job's process, above which the job fails; default: 4 GiB, and 2 for each thread.",
     )
-    max_frame_seconds: Seconds = Field(300.0, description="A job is failed when no frame is done for so long.")
-    max_job_seconds: Seconds = Field(604_800.0, description="A job is failed when it takes longer; default: a week.")
+    max_frame_seconds: Seconds = Field(300.0, description="Longest time for one frame, after which its job fails.")
+    max_job_seconds: Seconds = Field(
+        604_800.0, description="Longest time for one job, after which it fails; default: a week."
+    )
     chunk_bytes: PositiveInt = Field(4 * MIB, description="Size of the chunks in which a video is fetched.")
     wait_seconds: Seconds = Field(20.0, description="How long one request for a job waits at the server.")
     drain_seconds: SecondsOrZero = Field(
@@ -176,13 +171,13 @@ class WorkerSettings(PipelineSettings):
         return DEFAULT_CONFIDENCE if self.yolo_weights else BUNDLED_CONFIDENCE
 
     @property
-    def resolved_input_side(self) -> InputSide:
+    def resolved_image_size(self) -> ImageSize:
         """Side that frames are fitted into for detection: the setting, or what suits the detector and the profile."""
         if self.yolo_image_size is not None:
-            return InputSide.fixed(self.yolo_image_size)
+            return ImageSize.fixed(self.yolo_image_size)
         if self.yolo_weights:
-            return DEFAULT_INPUT_SIDE
-        return FAST_INPUT_SIDE if self.profile is Profile.fast else BUNDLED_INPUT_SIDE
+            return DEFAULT_IMAGE_SIZE
+        return bundled_image_size(self.profile)
 
     @property
     def resolved_threads(self) -> int:

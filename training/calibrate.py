@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from job_worker.settings import BUNDLED_INPUT_SIDE
+from job_worker.detection.bundled_detector import bundled_image_size
 from training.arguments import folder_with
 from training.boxes import CLASSES
 from training.evaluate import Finder, Found, judge
@@ -129,7 +129,7 @@ def main() -> None:
     parser.add_argument("--with-empty", action="store_true", help="count what is found where nothing is")
     parser.add_argument("--only", choices=CLASSES, action="append", help="the class to change, may be repeated")
     given = parser.parse_args()
-    find = Finder(given.checkpoint, BUNDLED_INPUT_SIDE, "cpu")
+    find = Finder(given.checkpoint, bundled_image_size(), "cpu")
     stills = [judge(find, frame) for frame in rendered_frames(given.dataset, "calibrate")]
     empty = [find(frame) for frame in rendered_frames(given.dataset, "val") if frame.is_empty]
     lines = lines_of(empty, stills, with_empty=given.with_empty)

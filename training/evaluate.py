@@ -15,8 +15,8 @@ from typing import Any, cast
 import numpy as np
 
 from benchmarks.measuring import command_line, save, show_table
-from job_worker.input_side import InputSide
-from job_worker.settings import BUNDLED_CONFIDENCE, BUNDLED_INPUT_SIDE
+from job_worker.detection.bundled_detector import BUNDLED_CONFIDENCE, bundled_image_size
+from job_worker.detection.image_size import ImageSize
 from training.arguments import folder_with
 from training.boxes import CLASSES, Box, overlap_of_union
 from training.labelled import LabelledFrame, real_frames, rendered_frames
@@ -102,16 +102,16 @@ def _average_precisions(answers: list[tuple[Found, bool]], labelled: Counter[str
 class Finder:
     """Runs weights by way of Ultralytics."""
 
-    def __init__(self, weights: Path, input_side: InputSide, device: str) -> None:
+    def __init__(self, weights: Path, image_size: ImageSize, device: str) -> None:
         from ultralytics.models.yolo import YOLO
 
         self._model = YOLO(str(weights), task="detect")
-        self._input_side = input_side
+        self._image_size = image_size
         self._settings: dict[str, Any] = {"device": device, "conf": MIN_CONFIDENCE, "iou": 0.7}
 
     def __call__(self, frame: LabelledFrame) -> list[Found]:
         """Return what is found, the highest confidence first."""
-        side = self._input_side.of(*frame.image.shape[:2])
+        side = self._image_size.of(*frame.image.shape[:2])
         (result,) = cast("list[Any]", self._model.predict(frame.image, imgsz=side, verbose=False, **self._settings))
         rows = result.boxes.data.cpu().numpy().tolist()
         return sorted(((Box(CLASSES[int(row[5])], *row[:4]), row[4]) for row in rows), key=lambda found: -found[1])
@@ -155,8 +155,8 @@ def main() -> None:
     given = parser.parse_args()
     if not (given.dataset or given.videos):
         parser.error("nothing to measure on: --dataset or --videos is required")
-    input_side = InputSide.fixed(given.imgsz) if given.imgsz else BUNDLED_INPUT_SIDE
-    find = Finder(given.weights, input_side, given.device)
+    image_size = ImageSize.fixed(given.imgsz) if given.imgsz else bundled_image_size()
+    find = Finder(given.weights, image_size, given.device)
     report = {}
     if given.dataset:
         report["rendered"] = evaluate(find, rendered_frames(given.dataset))

@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from job_worker.settings import BUNDLED_INPUT_SIDE
+from job_worker.detection.bundled_detector import bundled_image_size
 from training.boxes import CLASSES
 
 NAME = "text_carriers"
@@ -49,7 +49,7 @@ def _write_checkpoint(checkpoint: Path, shipped: Path) -> None:
 
     network: Any = YOLO(str(checkpoint)).model
     network = network.float().eval()
-    settings = {"task": "detect", "imgsz": BUNDLED_INPUT_SIDE.most}
+    settings = {"task": "detect", "imgsz": bundled_image_size().most}
     network.names, network.args = dict(enumerate(CLASSES)), settings
     network.yaml.pop("yaml_file", None)
     for name in LOCAL:
@@ -69,7 +69,7 @@ def _write_openvino(shipped: Path, target: Path) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         network = YOLO(shutil.copy(shipped, temporary))
         exported = network.export(
-            format="openvino", dynamic=True, half=True, imgsz=BUNDLED_INPUT_SIDE.most, verbose=False
+            format="openvino", dynamic=True, half=True, imgsz=bundled_image_size().most, verbose=False
         )
         for name in (f"{NAME}.xml", f"{NAME}.bin"):
             shutil.copyfile(Path(exported) / name, target / name)

@@ -11,10 +11,11 @@ from job_client.cli.options import AddressOption, JobIdArgument, TimeoutOption, 
 from job_client.cli.output import print_message
 from job_client.cli.progress import counting_bar
 from job_client.cli.signals import ending_on_signals
-from job_client.client import DEFAULT_ADDRESS, JobClient
+from job_client.client import JobClient
 from job_client.files import written_whole
 from job_client.search import forgetting_gone
 from job_client.timeline import labelled
+from shared.contract.endpoint import DEFAULT_ADDRESS
 from shared.process.extras import needing_extra
 from shared.results import FrameResult
 

@@ -23,10 +23,11 @@ from job_client.cli.output import (
     print_records,
     wants_tables,
 )
-from job_client.client import DEFAULT_ADDRESS, JobClient
+from job_client.client import JobClient
 from job_client.errors import JobNotFound
 from job_client.job import Job, JobInfo
 from job_client.search import History, TextIndex
+from shared.contract.endpoint import DEFAULT_ADDRESS
 from shared.contract.job_status import JobStatus
 
 MIN_ID_LENGTH = 8

@@ -21,9 +21,10 @@ from job_client.cli.output import (
 )
 from job_client.cli.progress import counting_bar
 from job_client.cli.summary import clock, code_cell
-from job_client.client import DEFAULT_ADDRESS, JobClient
+from job_client.client import JobClient
 from job_client.errors import JobNotFound, ServerBusy, ServiceError, Unreachable
 from job_client.search import History, IndexedLine, Match, TextIndex, matches
+from shared.contract.endpoint import DEFAULT_ADDRESS
 from shared.contract.job_status import JobStatus
 
 

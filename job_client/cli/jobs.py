@@ -34,9 +34,10 @@ from job_client.cli.output import (
 )
 from job_client.cli.progress import upload, wait_for
 from job_client.cli.videos import require_mp4, videos_of
-from job_client.client import DEFAULT_ADDRESS, DEFAULT_PIPELINE, JobClient
+from job_client.client import DEFAULT_PIPELINE, JobClient
 from job_client.job import Job, JobInfo
 from job_client.search import History, forgetting_gone
+from shared.contract.endpoint import DEFAULT_ADDRESS
 from shared.contract.job_status import JobStatus
 from shared.process.escaping import terminal_text
 from shared.process.exit_codes import ExitCode

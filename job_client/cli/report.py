@@ -25,13 +25,14 @@ from job_client.cli.output import print_message
 from job_client.cli.progress import counting_bar
 from job_client.cli.signals import ending_on_signals
 from job_client.cli.videos import reading_video
-from job_client.client import DEFAULT_ADDRESS, JobClient
+from job_client.client import JobClient
 from job_client.files import written_whole
 from job_client.job import Job
 from job_client.report.best_frames import best_frames
 from job_client.report.page import ReportedVideo, render_report
 from job_client.search import forgetting_gone
 from job_client.timeline import Timeline, timeline_and_noise
+from shared.contract.endpoint import DEFAULT_ADDRESS
 from shared.results import FrameResult
 
 OutOption = Annotated[Path, out_option("The page to write; - is the standard output.")]

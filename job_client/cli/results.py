@@ -23,11 +23,12 @@ from job_client.cli.output import console, print_message, wants_tables
 from job_client.cli.signals import ending_on_signals
 from job_client.cli.summary import FieldCounts, summary_of
 from job_client.cli.videos import reading_video
-from job_client.client import DEFAULT_ADDRESS, JobClient
+from job_client.client import JobClient
 from job_client.exports import ExportFormat, export, write
 from job_client.files import written_whole
 from job_client.search import forgetting_gone
 from job_client.timeline import Following, timeline_and_noise
+from shared.contract.endpoint import DEFAULT_ADDRESS
 from shared.process.escaping import terminal_lines
 from shared.results import FrameResult
 

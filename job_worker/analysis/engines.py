@@ -54,23 +54,23 @@ def _loaded(
 
 
 def _load_detector(settings: WorkerSettings, host: Host) -> Detector:
-    input_side, engine = settings.resolved_input_side, detection_engine(settings, host)
+    image_size, engine = settings.resolved_image_size, detection_engine(settings, host)
     device = torch_device(settings, host) if engine == "ultralytics" and _detects_on_gpu(settings, host) else "cpu"
     logger.info("objects are found by %s on %s", engine, device)
     if engine == "openvino":
         from job_worker.detection.openvino_detector import OpenVinoDetector
         from job_worker.detection.openvino_export import runnable_weights
 
-        weights = runnable_weights(settings.yolo_weights or str(BUNDLED_NETWORK), input_side.most, settings.cache_dir)
+        weights = runnable_weights(settings.yolo_weights or str(BUNDLED_NETWORK), image_size.most, settings.cache_dir)
         precision = Precision(PROFILES[settings.profile].precision)
-        return OpenVinoDetector(weights, precision, settings.resolved_threads, input_side)
+        return OpenVinoDetector(weights, precision, settings.resolved_threads, image_size)
     _require(host, "ultralytics", "--detection-engine openvino")
     from job_worker.detection.ultralytics_detector import UltralyticsDetector
 
     return UltralyticsDetector(
         settings.yolo_weights or str(BUNDLED_CHECKPOINT),
         device=settings.device,
-        input_side=input_side,
+        image_size=image_size,
         threads=settings.resolved_threads,
         batch_size=detection_batch_size(settings, host),
         cache_folder=settings.cache_dir,
@@ -159,7 +159,7 @@ def detection_batch_size(settings: WorkerSettings, host: Host = THIS_HOST) -> in
     """
     if not _detects_on_gpu(settings, host):
         return 1
-    bytes_an_image = settings.resolved_input_side.most**2 * BATCH_BYTES_A_PIXEL
+    bytes_an_image = settings.resolved_image_size.most**2 * BATCH_BYTES_A_PIXEL
     fitting = int(host.gpu_memory_bytes(torch_device(settings, host)) * BATCH_SHARE_OF_GPU / bytes_an_image)
     return max(1, min(settings.gpu_batch, fitting))
 
@@ -214,7 +214,7 @@ class Engines:
         load_text_reader: Callable[[WorkerSettings], TextReader] = load_text_reader,
         load_code_reader: Callable[[WorkerSettings], CodeReader] = load_code_reader,
     ) -> None:
-        self.detector = cached({}, lambda of: (of.yolo_weights, of.resolved_input_side, of.profile))(load_detector)
+        self.detector = cached({}, lambda of: (of.yolo_weights, of.resolved_image_size, of.profile))(load_detector)
         text_models = cached({}, lambda of: (of.ocr_detection_model, of.ocr_recognition_model, of.profile))
         self.text_reader = text_models(load_text_reader)
         self.code_reader = cached({}, lambda _: ())(load_code_reader)

@@ -13,7 +13,7 @@ from shared.video.image import Image
 
 Matrix = npt.NDArray[np.float64]
 
-MAX_SIDE = 1200
+MAX_AREA_SIDE = 1200
 """The longer side of an enlarged area in pixels."""
 ENLARGED = 3.0
 """At two pixels a module and blurred, codes are read at three times their size that are not at twice."""
@@ -50,7 +50,7 @@ class Area(NamedTuple):
         centre: Its centre in pixels.
         size: Its width and height in pixels before it is turned.
         degrees: Its turn, clockwise.
-        enlarged: How many times its size it is read, unless that exceeds `MAX_SIDE`.
+        enlarged: How many times its size it is read, unless that exceeds `MAX_AREA_SIDE`.
         has_bars: Whether it has bars, which stand upright in it.
     """
 
@@ -64,7 +64,7 @@ class Area(NamedTuple):
         """Return the transform that enlarges the area and turns it upright, and the size of its image."""
         x, y = self.centre
         width, height = (side + 2 * MARGIN for side in self.size)
-        scale = min(self.enlarged, MAX_SIDE / max(width, height))
+        scale = min(self.enlarged, MAX_AREA_SIDE / max(width, height))
         to_area: Any = cv2.getRotationMatrix2D((x, y), self.degrees, scale)
         to_area[:, 2] += (width * scale / 2 - x, height * scale / 2 - y)
         return to_area, (max(1, int(width * scale)), max(1, int(height * scale)))

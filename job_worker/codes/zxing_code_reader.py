@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import cv2
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import zxingcpp
@@ -40,7 +41,7 @@ CODE_LABELS = ("qr_code", "barcode")
 MAX_PIXELS = 3840 * 2160
 """A larger frame is read shrunk to so many pixels. The most hostile images known take 20 seconds of CPU at this size:
 those full of QR finder patterns at one pixel a module."""
-MAX_SIDE = 2**15 - 2
+MAX_WARP_SIDE_PIXELS = 2**15 - 2
 """So is a longer one to this side in pixels: OpenCV warps none that is larger, for its coordinates have 16 bits."""
 MAX_AREAS = 16
 MAX_AREA_PIXELS = MAX_PIXELS
@@ -73,9 +74,17 @@ class ZxingCodeReader:
         self.concurrency = concurrency
 
     def read(self, image: Image, detections: Iterable[Detection] = ()) -> list[Code]:
-        """Read the codes in one image; see `CodeReader.read`."""
+        """Read the codes in one image.
+
+        Args:
+            image: `(H, W, 3)` uint8 BGR.
+            detections: What a detector found in it; codes among them are read enlarged first.
+
+        Returns:
+            The codes from top to bottom, polygons in pixels of `image`, until `is_full`.
+        """
         grey: Any = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-        shrunk = min(1.0, (MAX_PIXELS / grey.size) ** 0.5, MAX_SIDE / max(grey.shape))
+        shrunk = min(1.0, (MAX_PIXELS / grey.size) ** 0.5, MAX_WARP_SIDE_PIXELS / max(grey.shape))
         if min(grey.shape) * shrunk < 1:
             return []  # nothing would be left of its few rows or columns
         if shrunk < 1:
@@ -248,4 +257,4 @@ def _place_and_content(code: Code) -> tuple[Any, ...]:
 
 def _scaled(code: Code, scale: float) -> Code:
     first, second, third, fourth = ((x * scale, y * scale) for x, y in code.polygon)
-    return Code(format=code.format, text=code.text, bytes=code.bytes, polygon=(first, second, third, fourth))
+    return msgspec.structs.replace(code, polygon=(first, second, third, fourth))

@@ -7,10 +7,14 @@ from typing import Protocol
 from shared.results import Detection
 from shared.video.image import Image
 
+DEFAULT_CONFIDENCE = 0.25
+DEFAULT_IOU = 0.7
+"""Both are Ultralytics' own defaults."""
+
 
 @dataclass(frozen=True, slots=True)
 class DetectionLimits:
-    """Which of a network's boxes are kept. The defaults are those of Ultralytics.
+    """Which of a network's boxes are kept.
 
     Attributes:
         confidence: Boxes with a lower confidence are dropped, 0 to 1.
@@ -19,8 +23,8 @@ class DetectionLimits:
         classes: Labels of the classes that are kept; empty for all.
     """
 
-    confidence: float = 0.25
-    iou: float = 0.7
+    confidence: float = DEFAULT_CONFIDENCE
+    iou: float = DEFAULT_IOU
     classes: frozenset[str] = frozenset()
 
     def select(self, detections: Iterable[Detection]) -> list[Detection]:
@@ -58,19 +62,6 @@ class Detector(Protocol):
         """The labels that its detections can have."""
         ...
 
-    def detect(self, image: Image, limits: DetectionLimits = DEFAULT_LIMITS) -> list[Detection]:
-        """Find the objects in one image.
-
-        Args:
-            image: `(H, W, 3)` uint8 BGR.
-            limits: Which detections are kept.
-
-        Returns:
-            The objects, the highest confidence first, boxes in pixels of `image`; the same image always gives the same
-            list.
-        """
-        ...
-
     def detect_batch(self, images: Sequence[Image], limits: DetectionLimits = DEFAULT_LIMITS) -> list[list[Detection]]:
         """Find the objects in several images, in each by itself.
 
@@ -79,6 +70,7 @@ class Detector(Protocol):
             limits: Which detections are kept.
 
         Returns:
-            What `detect` returns for each image, to the last bit, in their order.
+            The objects of each image, in their order: the highest confidence first, boxes in pixels of the image. The
+            same image always gives the same list, to the last bit, whatever other images are in the batch.
         """
         ...

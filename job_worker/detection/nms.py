@@ -9,7 +9,7 @@ import numpy.typing as npt
 DetectionRows = npt.NDArray[np.float32]
 """`(N, 6)` float32: x1, y1, x2, y2, confidence, class."""
 
-MAX_BOXES = 300
+MAX_DETECTIONS = 300
 """The most boxes of one image."""
 CLASS_OFFSET_PIXELS = 7680
 """Boxes of different classes are moved so far apart that they cannot overlap."""
@@ -28,7 +28,7 @@ def non_maximum_suppression(output: npt.NDArray[np.float32], confidence: float, 
             is kept, 0 to 1.
     """
     if output.shape[-1] == ROW_COLUMNS:
-        return output[output[:, 4] > confidence][:MAX_BOXES]
+        return output[output[:, 4] > confidence][:MAX_DETECTIONS]
     scores = output[4:].max(axis=0)
     likely = scores > confidence
     boxes, classes = output[:4, likely].T, output[4:, likely].argmax(axis=0)
@@ -36,7 +36,7 @@ def non_maximum_suppression(output: npt.NDArray[np.float32], confidence: float, 
     corners = np.concatenate([boxes[:, :2] - half, boxes[:, :2] + half], axis=1)
     rows = np.column_stack([corners, scores[likely], classes]).astype(np.float32)
     by_confidence = rows[np.argsort(-rows[:, 4], kind="stable")]
-    return by_confidence[_kept(by_confidence, iou)][:MAX_BOXES]
+    return by_confidence[_kept(by_confidence, iou)][:MAX_DETECTIONS]
 
 
 def _kept(rows: DetectionRows, iou: float) -> list[int]:

@@ -11,12 +11,12 @@ import numpy as np
 import yaml
 
 from job_worker.detection.base import DEFAULT_LIMITS, DetectionLimits, detection_of
+from job_worker.detection.image_size import DEFAULT_IMAGE_SIZE, ImageSize
 from job_worker.detection.letterbox import Letterbox, letterbox
 from job_worker.detection.nms import ROW_COLUMNS, non_maximum_suppression
 from job_worker.errors import ModelLoadError
 from job_worker.inference.openvino_models import PerShapeModel, Precision, read_model
 from job_worker.inference.vendor_libraries import first_line_of
-from job_worker.input_side import DEFAULT_INPUT_SIDE, InputSide
 from shared.results import Detection
 from shared.video.image import Image
 
@@ -30,7 +30,7 @@ class OpenVinoDetector:
         weights: A `*_openvino_model` folder or an ONNX file.
         precision: The number type that it computes in.
         threads: CPU threads, at least 1. Each computes an image of its own, which is faster than several for one image.
-        input_side: Long side of the network's input, rounded up to a multiple of its stride; a network exported for one
+        image_size: Long side of the network's input, rounded up to a multiple of its stride; a network exported for one
             size keeps that size.
 
     Raises:
@@ -40,14 +40,14 @@ class OpenVinoDetector:
     batch_size = 1  # one image for each core is faster than several images in one request
 
     def __init__(
-        self, weights: Path, precision: Precision, threads: int, input_side: InputSide = DEFAULT_INPUT_SIDE
+        self, weights: Path, precision: Precision, threads: int, image_size: ImageSize = DEFAULT_IMAGE_SIZE
     ) -> None:
         self.concurrency = threads
         try:
             self._network = read_model(next(weights.glob("*.xml"), weights))
             self._names, self._stride = _described(weights, self._network)
             self._fixed_size = _fixed_size(self._network)
-            self._input_side = input_side
+            self._image_size = image_size
             self._model = PerShapeModel(self._with_input_size, precision)
             self._check_output()
         except Exception as error:
@@ -91,7 +91,7 @@ class OpenVinoDetector:
     def _letterbox(self, image: Image) -> Letterbox:
         if self._fixed_size:
             return letterbox(image, *self._fixed_size)
-        side = -(-self._input_side.of(*image.shape[:2]) // self._stride) * self._stride  # as Ultralytics does
+        side = -(-self._image_size.of(*image.shape[:2]) // self._stride) * self._stride  # as Ultralytics does
         return letterbox(image, side, side, self._stride)
 
     def _with_input_size(self, height: int, width: int) -> Any:

@@ -6,6 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from job_worker.inference.openvino_models import Precision, cpu_properties, openvino_core
+
 
 def pin_backend(model: Any, path: Path, threads: int) -> None:
     """Make a model's runtime compute in 32-bit floats with a number of threads, if it is OpenVINO or ONNX Runtime.
@@ -24,16 +26,8 @@ def pin_backend(model: Any, path: Path, threads: int) -> None:
 def _pin_openvino(backend: Any, path: Path, threads: int) -> None:
     # Ultralytics leaves the precision to OpenVINO, which takes bf16 on CPUs that have it. It compiles, and compiles
     # again for other input sizes, through this one attribute of its backend.
-    import openvino
-
-    core = openvino.Core()
-    config = {
-        "PERFORMANCE_HINT": "LATENCY",
-        "EXECUTION_MODE_HINT": openvino.properties.hint.ExecutionMode.ACCURACY,
-        "INFERENCE_PRECISION_HINT": openvino.Type.f32,
-        "INFERENCE_NUM_THREADS": threads,
-        "ENABLE_CPU_PINNING": False,  # else two workers end up on the same core
-    }
+    core = openvino_core()
+    config = cpu_properties(Precision.f32, threads) | {"PERFORMANCE_HINT": "LATENCY"}
     backend.compile_model = partial(core.compile_model, device_name="CPU", config=config)
     backend.ov_compiled_model = backend.compile_model(core.read_model(next(path.glob("*.xml"), path)))
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from job_worker.detection.base import DEFAULT_LIMITS, DetectionLimits, detection_of
+from job_worker.detection.image_size import DEFAULT_IMAGE_SIZE, ImageSize
 from job_worker.detection.ultralytics_backends import pin_backend
 from job_worker.detection.ultralytics_batches import use_full_batches
 from job_worker.detection.ultralytics_weights import find_weights
@@ -16,7 +17,6 @@ from job_worker.errors import ModelLoadError
 from job_worker.inference.captures import GPU_LOCK
 from job_worker.inference.threads import limit_threads
 from job_worker.inference.vendor_libraries import first_line_of, prepare_vendor_libraries, user_cache_folder
-from job_worker.input_side import DEFAULT_INPUT_SIDE, InputSide
 from shared.results import Detection
 from shared.video.image import Image
 
@@ -39,10 +39,10 @@ class UltralyticsDetector:
         weights: A model file or folder (`.pt`, `.onnx`, `*_openvino_model`, `.engine`, ...), or the bare name of one
             that Ultralytics publishes (`yolo26n.pt`), which is downloaded once.
         device: `"cpu"`, `"cuda:0"` and so on, or `"auto"`: the first GPU that torch can use, else the CPU.
-        input_side: Long side of the model's input; a model exported for one size keeps that size.
+        image_size: Long side of the model's input; a model exported for one size keeps that size.
         threads: CPU threads for one image.
         batch_size: Number of images of a batch; smaller batches are filled up. A model that does more than find objects
-            always takes 1. Memory depends on this and on `input_side` alone, and a full batch runs at start.
+            always takes 1. Memory depends on this and on `image_size` alone, and a full batch runs at start.
         cache_folder: Folder for downloads and for Ultralytics' own settings; None for the user's cache folder.
         load: Loads the model from its path.
 
@@ -57,7 +57,7 @@ class UltralyticsDetector:
         weights: str | Path,
         *,
         device: str = "auto",
-        input_side: InputSide = DEFAULT_INPUT_SIDE,
+        image_size: ImageSize = DEFAULT_IMAGE_SIZE,
         threads: int = 1,
         batch_size: int = 1,
         cache_folder: Path | None = None,
@@ -67,13 +67,13 @@ class UltralyticsDetector:
         prepare_vendor_libraries(cache_folder)
         limit_threads(threads)
         path = find_weights(weights, cache_folder)
-        self._input_side = input_side
+        self._image_size = image_size
         self._settings = {
             "device": None if device == "auto" else device,
             "verbose": False,
             "save": False,
         }
-        blank = np.zeros((input_side.most, input_side.most, 3), np.uint8)
+        blank = np.zeros((image_size.most, image_size.most, 3), np.uint8)
         try:
             self._model = load(path)
             self.detect(blank)
@@ -118,7 +118,7 @@ class UltralyticsDetector:
         Returns:
             What `detect` returns for each image, to the last bit, in their order.
         """
-        side = self._input_side.of(*images[0].shape[:2])
+        side = self._image_size.of(*images[0].shape[:2])
         with GPU_LOCK:
             results = self._model.predict(
                 list(images), imgsz=side, conf=limits.confidence, iou=limits.iou, **self._settings

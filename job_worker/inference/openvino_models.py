@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from cachetools import LRUCache
 
@@ -43,13 +43,7 @@ class CompiledModel:
 
     Args:
         compile_once: Compiles the model for a single thread; called from several threads at once.
-
-    Attributes:
-        wrap_request: Called with the model and an inference request, returns the object that users get in its place;
-            by default the request. Measurements set it on the class to observe the inputs of all models.
     """
-
-    wrap_request: ClassVar[Callable[["CompiledModel", Any], Any]] = staticmethod(lambda _, request: request)
 
     def __init__(self, compile_once: Callable[[], Any]) -> None:
         self._compile_once = compile_once
@@ -80,7 +74,7 @@ class CompiledModel:
         except IndexError:
             request = self._compile_once().create_infer_request()
         try:
-            yield CompiledModel.wrap_request(self, request)
+            yield request
         finally:
             self._idle.append(request)
 
@@ -128,34 +122,38 @@ class PerShapeModel:
 
 def read_model(path: Path) -> Any:
     """Read a model file: OpenVINO's `.xml` (with its `.bin`) or ONNX."""
-    return _core().read_model(path)
+    return openvino_core().read_model(path)
 
 
 def compile_model(model: Any, precision: Precision) -> CompiledModel:
     """Compile a model for the CPU."""
-    import openvino
-
-    hint = openvino.properties.hint
-    exact = precision is Precision.f32
-    config = {
-        "INFERENCE_PRECISION_HINT": openvino.Type.f32 if exact else openvino.Type.bf16,
-        "EXECUTION_MODE_HINT": hint.ExecutionMode.ACCURACY if exact else hint.ExecutionMode.PERFORMANCE,
-        "INFERENCE_NUM_THREADS": 1,
-        "NUM_STREAMS": 1,
-        "ENABLE_CPU_PINNING": False,  # else two workers end up on the same core
-    }
+    config = cpu_properties(precision, threads=1) | {"NUM_STREAMS": 1}
     cloning = threading.Lock()
 
     def compile_once() -> Any:
         with cloning:
             own = model.clone()
-        return _core().compile_model(own, "CPU", config)
+        return openvino_core().compile_model(own, "CPU", config)
 
     return CompiledModel(compile_once)
 
 
+def cpu_properties(precision: Precision, threads: int) -> dict[str, Any]:
+    """Return the properties of OpenVINO for a model that computes in this precision with so many threads."""
+    import openvino
+
+    hint = openvino.properties.hint
+    exact = precision is Precision.f32
+    return {
+        "INFERENCE_PRECISION_HINT": openvino.Type.f32 if exact else openvino.Type.bf16,
+        "EXECUTION_MODE_HINT": hint.ExecutionMode.ACCURACY if exact else hint.ExecutionMode.PERFORMANCE,
+        "INFERENCE_NUM_THREADS": threads,
+        "ENABLE_CPU_PINNING": False,  # else two workers end up on the same core
+    }
+
+
 @cache
-def _core() -> Any:
+def openvino_core() -> Any:
     """Return the OpenVINO core, one for the process: it holds the plugins and their thread pools."""
     prepare_vendor_libraries()
     import openvino

@@ -25,8 +25,8 @@ def limit_threads(threads: int) -> None:
     BLAS and OpenMP libraries that are loaded already are limited directly, those loaded later through the environment,
     OpenCV and torch through their own functions. Call it again after a library was loaded that sets its own number
     (Ultralytics does, for torch and OpenCV); repeating it is safe. Threads of OpenMP libraries that are loaded later
-    sleep while they wait, unless the environment says otherwise. OpenVINO, ONNX Runtime and FFmpeg have no setting
-    for a whole process: the detector, the text reader and the video reader pass the number to each model and decoder.
+    sleep while they wait, unless the environment says otherwise. OpenVINO and ONNX Runtime have no setting for a
+    whole process: the detector and the text reader pass the number to each model.
 
     Args:
         threads: Threads for one operation, at least 1.

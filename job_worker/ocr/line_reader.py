@@ -9,7 +9,7 @@ from job_worker.ocr.base import DEFAULT_MIN_CONFIDENCE, line_of
 from job_worker.ocr.bundled_models import TextModelFolders
 from job_worker.ocr.missed_type import shows_missed_type
 from job_worker.ocr.text_boxes import TextBox, crop_line, is_covered, line_polygon, reading_order
-from job_worker.ocr.text_detector import MAX_SIDE, TextDetector
+from job_worker.ocr.text_detector import MAX_LONG_SIDE, TextDetector
 from job_worker.ocr.text_recogniser import TextRecogniser
 from shared.pipelines.profiles import ProfileNumbers
 from shared.results import TextLine
@@ -74,7 +74,7 @@ class LineReader:
         """Yield the lines found at each size of the image, those of the largest first."""
         first, *others = self._numbers.text_long_sides
         found = self._detector.find(image, first)
-        finer = int(min(max(image.shape), MAX_SIDE) * self._numbers.small_type_scale)
+        finer = int(min(max(image.shape), MAX_LONG_SIDE) * self._numbers.small_type_scale)
         if finer > first and shows_missed_type(image, finer, found):
             yield self._detector.find(image, finer)
         yield found

@@ -1,4 +1,4 @@
-"""Decide by an image's fine detail whether small type may be missing from the lines that were found."""
+"""Decides by an image's fine detail whether small type may be missing from the lines that were found."""
 
 from collections.abc import Iterable
 

@@ -11,7 +11,7 @@ from shared.video.image import Image
 
 SIDE_STEP = 32
 """Both sides of the network's input are multiples of this."""
-MAX_SIDE = 4000
+MAX_LONG_SIDE = 4000
 """Larger images are scaled down to this, in pixels; PaddleOCR's limit."""
 MIN_HALF_PERIMETER = 64
 """A smaller image is padded before it is scaled, so that a line of one pixel does not become a square."""
@@ -33,7 +33,7 @@ class TextDetector:
         self._heat_map = heat_map
         self._short_side = short_side
 
-    def find(self, image: Image, long_side: int = MAX_SIDE) -> list[TextBox]:
+    def find(self, image: Image, long_side: int = MAX_LONG_SIDE) -> list[TextBox]:
         """Find the lines in an image.
 
         Args:
@@ -44,7 +44,7 @@ class TextDetector:
             The lines in pixels of `image`, in no particular order.
         """
         height, width, _ = image.shape
-        searched = scaled(_padded(image), min(long_side, MAX_SIDE), self._short_side)
+        searched = scaled(_padded(image), min(long_side, MAX_LONG_SIDE), self._short_side)
         return find_text_boxes(self._heat_map(searched), width, height)
 
 

@@ -23,7 +23,7 @@ from job_worker.ocr.bundled_models import TextModelFolders
 from job_worker.ocr.line_reader import LineReader, loading
 from job_worker.ocr.network_rewrites import without_upsampling, without_zero_channels
 from job_worker.ocr.text_boxes import Logits
-from job_worker.ocr.text_detector import DEVIATION, MAX_SIDE, MEAN, SIDE_STEP, TextDetector
+from job_worker.ocr.text_detector import DEVIATION, MAX_LONG_SIDE, MEAN, SIDE_STEP, TextDetector
 from job_worker.ocr.text_recogniser import (
     LINE_HEIGHT,
     MAX_WIDTH,
@@ -171,7 +171,7 @@ def _without_probabilities(network: Any) -> Any:
 
 def _largest_side(numbers: ProfileNumbers) -> int:
     """Return the longest side that the network that finds lines may get, in pixels."""
-    longest = max(*numbers.text_long_sides, int(numbers.small_type_scale * MAX_SIDE))
+    longest = max(*numbers.text_long_sides, int(numbers.small_type_scale * MAX_LONG_SIDE))
     return -(-longest // SIDE_STEP) * SIDE_STEP
 
 

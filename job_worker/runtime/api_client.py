@@ -79,7 +79,6 @@ class WorkerApi:
         self._stub = WorkerServiceStub(channel)
         self._worker_id = worker_id
         self._retry = Retry(stop, retry_pause, last_calls_seconds)
-        self._results = ResultsSender(self._stub, self._retry, worker_id, unimplemented_seconds)
         self._unimplemented_seconds = unimplemented_seconds
         self._offered: Offer | None = None
         self._is_known = False
@@ -149,7 +148,7 @@ class WorkerApi:
         call.cancel()
         return None
 
-    def offer_for_job(self, is_cancelled: Callable[[], bool] = lambda: False) -> Offer | None:
+    def offer_for_job(self, is_cancelled: Callable[[], bool]) -> Offer | None:
         """Return what the server offers for a job in hand, which a stop does not end; None from an older server.
 
         One that has offered before is not older: where a proxy says for long that it is, its last offer holds.
@@ -258,7 +257,16 @@ class WorkerApi:
             offer = self.offer_for_job(is_cancelled)
             return offer.max_chunk_bytes if offer else None
 
-        self._results.complete(job_id, results, ask_chunk_bytes, is_cancelled)
+        sender = ResultsSender(
+            self._stub,
+            self._retry,
+            worker_id=self._worker_id,
+            job_id=job_id,
+            results=results,
+            is_cancelled=is_cancelled,
+            unimplemented_seconds=self._unimplemented_seconds,
+        )
+        sender.complete(ask_chunk_bytes)
 
     def fail(self, job_id: str, error_message: str) -> None:
         """Report that the job cannot be done.

@@ -32,7 +32,7 @@ from job_worker.errors import (
 from job_worker.isolation.isolation import Isolation
 from job_worker.runtime.isolated_child import enter
 from job_worker.runtime.job_folder import check_space
-from job_worker.runtime.pipeline_child import MAX_MESSAGE_BYTES, SEPARATOR, Build, Kind
+from job_worker.runtime.pipeline_child import MAX_PIPE_MESSAGE_BYTES, SEPARATOR, Build, Kind
 from job_worker.runtime.pipeline_runner import Run
 from shared.process.clock import Clock, monotonic_clock
 from shared.results import MAX_FRAME_BYTES
@@ -76,11 +76,18 @@ class _Child:
     """
 
     def __init__(
-        self, build: Build, isolation: Isolation | None, limits: RunLimits, clock: Clock, check_seconds: float
+        self,
+        build: Build,
+        isolation: Isolation | None,
+        limits: RunLimits,
+        clock: Clock,
+        check_seconds: float,
+        message_seconds: float,
     ) -> None:
         self._limits = limits
         self._clock = clock
         self._check_seconds = check_seconds
+        self._message_seconds = message_seconds
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
         printed, log = context.Pipe(duplex=False)
@@ -143,9 +150,9 @@ class _Child:
             EOFError: The child has closed the pipe.
             ConnectionError: It has, and left messages unread.
         """
-        ends_at = self._clock() + MESSAGE_SECONDS
+        ends_at = self._clock() + self._message_seconds
         (size,) = struct.unpack("!i", self._read(4, ends_at))
-        if not 0 <= size <= MAX_MESSAGE_BYTES:
+        if not 0 <= size <= MAX_PIPE_MESSAGE_BYTES:
             raise JobCannotBeDone(_NONSENSE)
         return self._read(size, ends_at)
 
@@ -204,7 +211,7 @@ def _start_printing(printed: Connection) -> threading.Thread:
 def _print(printed: Connection) -> None:
     """Print what an isolated child prints, line by line, until the end of the child."""
     with printed, open(printed.fileno(), "rb", closefd=False) as lines:
-        while line := lines.readline(MAX_MESSAGE_BYTES):
+        while line := lines.readline(MAX_PIPE_MESSAGE_BYTES):
             with suppress(OSError):  # nobody may read it
                 os.write(STANDARD_ERROR, line)
 
@@ -225,6 +232,7 @@ class ProcessRunner:
         isolation: What the child may use; None for all that its user may.
         clock: Seconds that never go back.
         check_seconds: How often a run is checked.
+        message_seconds: How long a message of the child may take from its first byte to its last.
     """
 
     def __init__(
@@ -234,12 +242,14 @@ class ProcessRunner:
         isolation: Isolation | None = None,
         clock: Clock = monotonic_clock,
         check_seconds: float = CHECK_SECONDS,
+        message_seconds: float = MESSAGE_SECONDS,
     ) -> None:
         self._build = build
         self._limits = limits
         self._isolation = isolation
         self._clock = clock
         self._check_seconds = check_seconds
+        self._message_seconds = message_seconds
         self._child: _Child | None = None
 
     def start(self, is_cancelled: Callable[[], bool]) -> None:
@@ -312,7 +322,9 @@ class ProcessRunner:
     ) -> _Child:
         """Start a child and wait for its models; raise a `crash` where it ends or takes too much before that."""
         try:
-            child = _Child(self._build, isolation, self._limits, self._clock, self._check_seconds)
+            child = _Child(
+                self._build, isolation, self._limits, self._clock, self._check_seconds, self._message_seconds
+            )
         except OSError as error:
             raise HostUnusable(f"this host cannot start a process for the pipelines ({error.strerror})") from error
         try:

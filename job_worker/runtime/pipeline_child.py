@@ -22,7 +22,7 @@ Kind = Literal["ready", "frame", "done", "failure", "no_space", "host_fault", "m
 """Of a message to the parent."""
 SEPARATOR = ":"
 """Between the kind of a message and its content."""
-MAX_MESSAGE_BYTES = 64 << 10
+MAX_PIPE_MESSAGE_BYTES = 64 << 10
 """A message is cut here: far above what a person reads, far below what the parent would feel."""
 _PR_SET_PDEATHSIG = 1
 """See prctl(2)."""
@@ -116,8 +116,8 @@ def _write_results(run: Run, frames: Iterable[bytes]) -> None:
 
 
 def send(connection: Connection, kind: Kind, content: bytes) -> None:
-    """Send the parent a message, which is cut at `MAX_MESSAGE_BYTES`."""
-    connection.send_bytes(((kind + SEPARATOR).encode() + content)[:MAX_MESSAGE_BYTES])
+    """Send the parent a message, which is cut at `MAX_PIPE_MESSAGE_BYTES`."""
+    connection.send_bytes(((kind + SEPARATOR).encode() + content)[:MAX_PIPE_MESSAGE_BYTES])
 
 
 def _die_with_parent() -> None:

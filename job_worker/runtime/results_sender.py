@@ -5,9 +5,10 @@ import logging
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import grpc
+from google.protobuf.message import Message
 
 from job_worker.errors import Cancelled, MessageTooLarge
 from job_worker.runtime.chunk_size import TRANSFER_SECONDS, ChunkSize
@@ -19,6 +20,8 @@ from shared.contract.reasons import Reason
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 INLINE_BYTES = 256 << 10
 """Results up to this size are sent with the report itself, which saves two calls."""
 WHOLE_BYTES = 16 << 20
@@ -28,81 +31,86 @@ MAX_SENDINGS = 5
 
 
 class ResultsSender:
-    """Sends the results of one worker's jobs.
+    """Sends the results of one job.
 
     Args:
         stub: Calls the server.
         retry: Repeats the calls.
         worker_id: The worker's unique name.
+        job_id: The job.
+        results: The file of the results document.
+        is_cancelled: Polled before every call; once true, the sending ends.
         unimplemented_seconds: How long a chunk is repeated that the server seems not to know, although it did.
     """
 
-    def __init__(self, stub: WorkerServiceStub, retry: Retry, worker_id: str, unimplemented_seconds: float) -> None:
+    def __init__(
+        self,
+        stub: WorkerServiceStub,
+        retry: Retry,
+        *,
+        worker_id: str,
+        job_id: str,
+        results: Path,
+        is_cancelled: Callable[[], bool],
+        unimplemented_seconds: float,
+    ) -> None:
         self._stub = stub
         self._retry = retry
         self._worker_id = worker_id
+        self._job_id = job_id
+        self._results = results
+        self._size_bytes = results.stat().st_size
+        self._is_cancelled = is_cancelled
         self._unimplemented_seconds = unimplemented_seconds
 
-    def complete(
-        self, job_id: str, results: Path, ask_chunk_bytes: Callable[[], int | None], is_cancelled: Callable[[], bool]
-    ) -> None:
+    def complete(self, ask_chunk_bytes: Callable[[], int | None]) -> None:
         """Send the results in as few calls as the server lets through, and report the job as completed.
 
         Args:
-            job_id: The job.
-            results: The file of the results document.
             ask_chunk_bytes: Asks the server for the largest chunk that it takes; None where it takes none. It is asked
                 when it matters, as a server may be updated during a long job.
-            is_cancelled: Polled before every call; once true, the sending ends.
 
         Raises:
             LeaseLost: This worker no longer holds the job.
             JobCannotBeDone: The server refuses the results; the message says why.
             Cancelled: `is_cancelled` was true, or a stop was requested and the server did not answer in time.
+            grpc.RpcError: Any other refusal.
         """
-        size_bytes = results.stat().st_size
-        max_chunk_bytes = None if size_bytes <= INLINE_BYTES else ask_chunk_bytes()
+        max_chunk_bytes = None if self._size_bytes <= INLINE_BYTES else ask_chunk_bytes()
         if not max_chunk_bytes:
             try:
-                self._complete_whole(job_id, results, is_cancelled)
+                self._complete_whole()
             except MessageTooLarge:
                 max_chunk_bytes = ask_chunk_bytes()
                 if not max_chunk_bytes:
                     raise
             else:
                 return
-        self._complete_large(job_id, results, size_bytes, max_chunk_bytes, is_cancelled)
+        self._complete_large(max_chunk_bytes)
 
-    def _complete_large(
-        self, job_id: str, results: Path, size_bytes: int, max_chunk_bytes: int, is_cancelled: Callable[[], bool]
-    ) -> None:
+    def _complete_large(self, max_chunk_bytes: int) -> None:
         """Send the results in chunks, or in one message where a proxy knows no chunks, until one of both is done."""
         while True:
             try:
-                self._complete_in_chunks(job_id, results, size_bytes, max_chunk_bytes, is_cancelled)
+                self._complete_in_chunks(max_chunk_bytes)
             except grpc.RpcError as error:
                 if not is_unimplemented(error):
                     raise
             else:
                 return
-            if size_bytes <= WHOLE_BYTES and self._has_completed_whole(job_id, results, is_cancelled):
+            if self._size_bytes <= WHOLE_BYTES and self._has_completed_whole():
                 return
 
-    def _complete_whole(
-        self,
-        job_id: str,
-        results: Path,
-        is_cancelled: Callable[[], bool],
-        unimplemented_seconds: float = math.inf,
-    ) -> None:
-        request = pb.CompleteJobRequest(job_id=job_id, worker_id=self._worker_id, results_json=results.read_bytes())
-        method = self._stub.CompleteJob
-        self._retry.call(method, request, TRANSFER_SECONDS, is_cancelled, unimplemented_seconds=unimplemented_seconds)
+    def _complete_whole(self, unimplemented_seconds: float = math.inf) -> None:
+        request = pb.CompleteJobRequest(
+            job_id=self._job_id, worker_id=self._worker_id, results_json=self._results.read_bytes()
+        )
+        self._call(self._stub.CompleteJob, request, unimplemented_seconds)
 
-    def _has_completed_whole(self, job_id: str, results: Path, is_cancelled: Callable[[], bool]) -> bool:
+    def _has_completed_whole(self) -> bool:
         """Try once to send the results in one message, as a proxy may let no chunk through; return whether it did."""
         try:
-            self._complete_whole(job_id, results, is_cancelled, unimplemented_seconds=0.0)
+            self._complete_whole(unimplemented_seconds=0.0)
         except MessageTooLarge:  # for one message, not for a job
             return False
         except grpc.RpcError as error:
@@ -111,54 +119,57 @@ class ResultsSender:
             return False
         return True
 
-    def _complete_in_chunks(
-        self, job_id: str, results: Path, size_bytes: int, max_chunk_bytes: int, is_cancelled: Callable[[], bool]
-    ) -> None:
+    def _complete_in_chunks(self, max_chunk_bytes: int) -> None:
         """Send the results in chunks, and again from the beginning where the server has lost them."""
-        with results.open("rb") as file:
+        with self._results.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").digest()
             request = pb.CompleteJobRequest(
-                job_id=job_id, worker_id=self._worker_id, results_size_bytes=size_bytes, results_sha256=digest
+                job_id=self._job_id,
+                worker_id=self._worker_id,
+                results_size_bytes=self._size_bytes,
+                results_sha256=digest,
             )
             for tries_left in reversed(range(MAX_SENDINGS)):
-                self._put_results(job_id, file, size_bytes, ChunkSize(max_chunk_bytes), is_cancelled)
+                self._put_results(file, ChunkSize(max_chunk_bytes))
                 try:
-                    self._retry.call(self._stub.CompleteJob, request, TRANSFER_SECONDS, is_cancelled)
+                    self._call(self._stub.CompleteJob, request)
                 except grpc.RpcError as error:
                     if reason_of(error) != Reason.RESULTS_INCOMPLETE or not tries_left:
                         raise
-                    logger.warning("results lost by the server, sending them again", extra={"job_id": job_id})
+                    logger.warning("results lost by the server, sending them again", extra={"job_id": self._job_id})
                 else:
                     return
 
-    def _put_results(
-        self, job_id: str, file: BinaryIO, size_bytes: int, size: ChunkSize, is_cancelled: Callable[[], bool]
-    ) -> None:
+    def _put_results(self, file: BinaryIO, size: ChunkSize) -> None:
         """Send the results chunk by chunk, from where the server says that it has them."""
         held_bytes = 0
-        while held_bytes < size_bytes:
-            if is_cancelled():
+        while held_bytes < self._size_bytes:
+            if self._is_cancelled():
                 raise Cancelled("the sending of the results was cancelled")
             file.seek(held_bytes)
             try:
                 with size.adapted():
-                    held_bytes = self._put(job_id, held_bytes, file.read(size.bytes), is_cancelled)
+                    held_bytes = self._put(held_bytes, file.read(size.bytes))
             except MessageTooLarge:  # a server that was restarted may take smaller chunks than it said
                 if not size.lower():
                     raise
 
-    def _put(self, job_id: str, offset: int, data: bytes, is_cancelled: Callable[[], bool]) -> int:
+    def _put(self, offset: int, data: bytes) -> int:
         """Send one chunk; return how many bytes the server holds, which are fewer where it was restarted."""
-        request = pb.PutJobResultsRequest(job_id=job_id, worker_id=self._worker_id, offset=offset, data=data)
+        request = pb.PutJobResultsRequest(job_id=self._job_id, worker_id=self._worker_id, offset=offset, data=data)
         try:
-            return self._retry.call(
-                self._stub.PutJobResults,
-                request,
-                TRANSFER_SECONDS,
-                is_cancelled,
-                unimplemented_seconds=self._unimplemented_seconds,
-            ).size_bytes
+            return self._call(self._stub.PutJobResults, request, self._unimplemented_seconds).size_bytes
         except grpc.RpcError as error:
-            if reason_of(error) != Reason.INVALID_RANGE:
+            if reason_of(error) != Reason.INVALID_RANGE or not offset:
                 raise
-        return self._put(job_id, 0, b"", is_cancelled)
+        return self._put(0, b"")
+
+    def _call(
+        self,
+        method: "grpc.UnaryUnaryMultiCallable[Any, T]",
+        request: Message,
+        unimplemented_seconds: float = math.inf,
+    ) -> T:
+        return self._retry.call(
+            method, request, TRANSFER_SECONDS, self._is_cancelled, unimplemented_seconds=unimplemented_seconds
+        )

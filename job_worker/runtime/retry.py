@@ -109,7 +109,8 @@ class Retry:
                 server knows.
 
         Raises:
-            LeaseLost, JobCannotBeDone: What the server answered about the job.
+            LeaseLost: The server says that this worker no longer holds the job.
+            JobCannotBeDone: The server does not have the video, or refuses the results.
             Cancelled: `is_cancelled` was true, or a stop was requested and the server did not answer in time.
             grpc.RpcError: Any other refusal.
         """
@@ -138,7 +139,8 @@ class Retry:
         """Call once; a stop does not wait for a server that has stopped answering.
 
         Raises:
-            LeaseLost, JobCannotBeDone: What the server answered about the job.
+            LeaseLost: The server says that this worker no longer holds the job.
+            JobCannotBeDone: The server does not have the video, or refuses the results.
             Cancelled: A stop was requested and the server did not answer in time.
             grpc.RpcError: Any other refusal.
         """

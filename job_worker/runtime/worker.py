@@ -133,7 +133,7 @@ class Worker:
             return False
         logger.info("job dequeued", extra={"job_id": job_id})
         try:
-            self._settle(job_id)
+            self._process_job(job_id)
             self._declined.note_done()
         except HostUnusable as error:
             logger.error("job given up, pausing: %s", error, extra={"job_id": job_id})  # noqa: TRY400
@@ -150,20 +150,20 @@ class Worker:
                 ", ".join(unsupported),
             )
 
-    def _settle(self, job_id: str) -> None:
+    def _process_job(self, job_id: str) -> None:
         """Do the job and report how it ended; where that is not possible, its lease expires."""
         try:
-            self._attend(job_id)
+            self._with_lease(job_id)
         except LeaseLost:
             logger.warning("lease lost, going on", extra={"job_id": job_id})
         except (JobCannotBeDone, Cancelled, grpc.RpcError) as error:
             logger.warning("job not reported, its lease will expire", extra={"job_id": job_id, "error": str(error)})
 
-    def _attend(self, job_id: str) -> None:
+    def _with_lease(self, job_id: str) -> None:
         """Do the job under a lease that is renewed, and report it."""
         try:
             with Heartbeat(lambda: self._api.renew(job_id)) as heartbeat:
-                self._report(job_id, heartbeat.lost.is_set)
+                self._run_and_report(job_id, heartbeat.lost.is_set)
         except (ModelLoadError, ProcessUnkillable):
             self._try_to_release(job_id)
             raise
@@ -183,7 +183,7 @@ class Worker:
         except Exception as error:  # noqa: BLE001 (nothing may hide why it is released)
             logger.warning("job not released, its lease will expire", extra={"job_id": job_id, "error": str(error)})
 
-    def _report(self, job_id: str, is_lost: Callable[[], bool]) -> None:
+    def _run_and_report(self, job_id: str, is_lost: Callable[[], bool]) -> None:
         ends_at = self._clock() + self._max_job_seconds
 
         def is_too_long() -> bool:
@@ -191,7 +191,7 @@ class Worker:
 
         try:
             with job_folder(self._work_dir) as folder:
-                self._do(job_id, folder, lambda: is_lost() or self._stop.must_release or is_too_long())
+                self._run(job_id, folder, lambda: is_lost() or self._stop.must_release or is_too_long())
             logger.info("job completed", extra={"job_id": job_id})
         except JobCannotBeDone as failure:
             self._fail(job_id, str(failure))
@@ -203,10 +203,7 @@ class Worker:
                 return
             self._api.release(job_id)
             logger.info("job released", extra={"job_id": job_id})
-        except UnsupportedPipeline as unsupported:
-            self._decline(job_id, str(unsupported))
-            raise
-        except (HostUnusable, LeaseLost, ModelLoadError, ProcessUnkillable, grpc.RpcError):
+        except (HostUnusable, LeaseLost, ModelLoadError, ProcessUnkillable, UnsupportedPipeline, grpc.RpcError):
             raise
         except OSError as error:
             raise HostUnusable(f"this host cannot open or read the job's files ({error.strerror})") from error
@@ -226,9 +223,9 @@ class Worker:
                 message = _half(message)
         logger.info("job failed", extra={"job_id": job_id, "error": reason})
 
-    def _decline(self, job_id: str, pipeline_id: str) -> None:
+    def _decline(self, job_id: str, pipeline_id: str, is_cancelled: Callable[[], bool]) -> None:
         """Release the job for a worker that runs its pipeline, or fail it where the server no longer offers that."""
-        offer = self._api.offer()
+        offer = self._api.offer_for_job(is_cancelled)
         context = {"job_id": job_id, "pipeline_id": pipeline_id}
         if offer is None or pipeline_id in offer.pipelines:
             self._api.release(job_id)
@@ -240,9 +237,13 @@ class Worker:
         if pipeline_id not in self._pipelines:
             raise UnsupportedPipeline(pipeline_id)
 
-    def _do(self, job_id: str, folder: Path, is_cancelled: Callable[[], bool]) -> None:
-        offer, video, results = self._api.offer_for_job(), folder / "video.mp4", folder / "results.json"
-        pipeline_id = self._api.download(job_id, video, self._chunk_bytes, is_cancelled, self._accept)
+    def _run(self, job_id: str, folder: Path, is_cancelled: Callable[[], bool]) -> None:
+        offer, video, results = self._api.offer_for_job(is_cancelled), folder / "video.mp4", folder / "results.json"
+        try:
+            pipeline_id = self._api.download(job_id, video, self._chunk_bytes, is_cancelled, self._accept)
+        except UnsupportedPipeline as unsupported:
+            self._decline(job_id, str(unsupported), is_cancelled)
+            raise
         limit = offer.max_results_bytes if offer else None
         self._runner.run(Run(pipeline_id, video, results, limit), is_cancelled)
         video.unlink(missing_ok=True)  # what analyses it may have

@@ -4,6 +4,7 @@ import re
 import ssl
 from pathlib import Path
 
+DEFAULT_ADDRESS = "127.0.0.1:50051"
 MAX_PORT = 65535
 _ADDRESS = re.compile(r"\S+:([0-9]{1,5})")
 

@@ -5,3 +5,5 @@ import numpy.typing as npt
 
 Image = npt.NDArray[np.uint8]
 """An image: `(H, W, 3)` uint8 BGR, origin top left."""
+MAX_FRAME_PIXELS = 8192 * 4320
+"""Largest image that is decoded by default: 8K DCI, which takes 106 MB as BGR."""

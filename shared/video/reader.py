@@ -27,7 +27,7 @@ from shared.video.container import exact, open_mp4
 from shared.video.diagnosis import EMPTY_FRAMES, Outline, are_empty, explain_no_frames, outline
 from shared.video.errors import VideoError
 from shared.video.frame import DecodedFrame, Frame, VideoFormat
-from shared.video.image import Image
+from shared.video.image import MAX_FRAME_PIXELS, Image
 from shared.video.orientation import Orientation
 from shared.video.packets import MAX_FRAMES, holds_too_many_frames
 from shared.video.timestamps import DEFAULT_RATE, Timestamps
@@ -45,6 +45,9 @@ MAX_GAPS = 1000
 REORDERED_FRAMES = 16
 """How many frames may be stored after a key frame and shown before it: as many as H.264 and HEVC keep decoded."""
 
+DECODER_THREADS = 1
+"""Threads for decoding and colour conversion: by more of them, damaged frames can be decoded differently."""
+
 OTHER_TIMES = "its frames cannot be found by these times"
 
 CROWDED_PACKET = f"the file is malformed: one of its packets holds more than {MAX_FRAMES} frames"
@@ -58,14 +61,11 @@ class ReaderLimits:
     """Limits of decoding.
 
     Attributes:
-        max_frame_pixels: Largest image, width x height; the default is 8K DCI and takes 106 MB as BGR.
-        decoder_threads: Threads for decoding and colour conversion. More than one is faster for large images, but
-            damaged frames can look different from those that one thread decodes.
+        max_frame_pixels: Largest image, width x height.
         max_gaps: Number of gaps in the data after which the rest of the file counts as lost.
     """
 
-    max_frame_pixels: int = 8192 * 4320
-    decoder_threads: int = 1
+    max_frame_pixels: int = MAX_FRAME_PIXELS
     max_gaps: int = MAX_GAPS
 
 
@@ -193,7 +193,7 @@ class VideoReader:
     def _codec_options(self) -> dict[str, str]:
         return {
             "max_pixels": str(self._limits.max_frame_pixels + ROW_PADDING_PIXELS),
-            "threads": str(self._limits.decoder_threads),
+            "threads": str(DECODER_THREADS),
         }
 
     def _select(self, container: InputContainer) -> VideoStream:
@@ -274,7 +274,7 @@ class VideoReader:
     def _image(self, frame: VideoFrame, orientation: Orientation) -> Image | None:
         self._check_size(frame.width, frame.height)
         try:
-            converted = self._convert(frame, format="bgr24", threads=self._limits.decoder_threads)
+            converted = self._convert(frame, format="bgr24", threads=DECODER_THREADS)
         except av.FFmpegError:
             self.damaged_packets += 1
             return None

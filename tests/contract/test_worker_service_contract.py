@@ -151,7 +151,8 @@ class TestTaking:
         assert server.outcome(job_id) == (JobStatus.running, None)
 
     def test_what_is_offered_and_taken_is_said(self, server: Served) -> None:
-        assert server.worker().offer() == Offer(PIPELINES, RESULTS_LIMIT, MAX_CHUNK_BYTES)
+        worker, offer = server.worker(), Offer(PIPELINES, RESULTS_LIMIT, MAX_CHUNK_BYTES)
+        assert (worker.offer(), worker.offer_for_job(never)) == (offer, offer)
 
 
 class TestDownloading:

@@ -16,9 +16,9 @@ from job_worker.analysis.pipeline import Pipeline
 from job_worker.analysis.scheduling import CACHED_IMAGES, MAX_BYTES_AHEAD, analyse_frames
 from job_worker.analysis.video_file_pipeline_service import VideoFilePipelineService
 from job_worker.detection.base import DetectionLimits
+from job_worker.detection.image_size import ImageSize
 from job_worker.detection.ultralytics_detector import UltralyticsDetector, load_yolo
 from job_worker.inference.vendor_libraries import prepare_vendor_libraries
-from job_worker.input_side import InputSide
 from job_worker.settings import WorkerSettings
 from shared.results import Detection, encode_frame
 from shared.video.frame import Frame
@@ -33,7 +33,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.worker, pytest.mark.models]
 NO_GPU = f"{OPTIONAL} torch sees no GPU"
 BATCH = 4
 IMAGE_SIZE = 160
-SETTINGS: dict[str, Any] = {"input_side": InputSide.fixed(IMAGE_SIZE), "threads": 1}
+SETTINGS: dict[str, Any] = {"image_size": ImageSize.fixed(IMAGE_SIZE), "threads": 1}
 LIMITS = DetectionLimits(confidence=0.501)
 
 

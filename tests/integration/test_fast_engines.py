@@ -17,13 +17,13 @@ from job_worker.analysis.build_pipelines import build_pipelines
 from job_worker.analysis.engines import load_detector, load_text_reader
 from job_worker.analysis.video_file_pipeline_service import VideoFilePipelineService
 from job_worker.detection.base import DetectionLimits
+from job_worker.detection.image_size import ImageSize
 from job_worker.detection.openvino_detector import OpenVinoDetector
 from job_worker.detection.openvino_export import runnable_weights
 from job_worker.detection.ultralytics_detector import UltralyticsDetector
 from job_worker.errors import ModelLoadError
 from job_worker.inference.host import Host
 from job_worker.inference.openvino_models import Precision
-from job_worker.input_side import InputSide
 from job_worker.ocr.bundled_models import TextModelFolders, bundled_text_models
 from job_worker.ocr.openvino_text_reader import OpenVinoTextReader
 from job_worker.ocr.paddle_text_reader import PaddleTextReader
@@ -175,8 +175,8 @@ def test_a_torch_checkpoint_is_exported_once_and_gives_the_boxes_that_ultralytic
     assert runnable_weights(str(checkpoint), 320, tmp_path) == folder
     assert folder.stat().st_mtime_ns == made_at
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
-    ours = OpenVinoDetector(folder, Precision.f32, THREADS, input_side=InputSide.fixed(320))
-    reference = UltralyticsDetector(folder, device="cpu", input_side=InputSide.fixed(320), cache_folder=tmp_path)
+    ours = OpenVinoDetector(folder, Precision.f32, THREADS, image_size=ImageSize.fixed(320))
+    reference = UltralyticsDetector(folder, device="cpu", image_size=ImageSize.fixed(320), cache_folder=tmp_path)
     limits = DetectionLimits(confidence=0.501)
     for name in ("people_walking_1080p.mp4 0", "mde_ftyp3gp5.mp4 12"):
         found, expected = (detector.detect(images[name], limits) for detector in (ours, reference))

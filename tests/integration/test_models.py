@@ -16,10 +16,10 @@ import pytest
 from job_worker.analysis.engines import load_detector
 from job_worker.analysis.frame_analysis import FrameAnalysis
 from job_worker.analysis.video_file_pipeline_service import VideoFilePipelineService
+from job_worker.detection.image_size import ImageSize
 from job_worker.detection.ultralytics_backends import pin_backend
 from job_worker.detection.ultralytics_detector import UltralyticsDetector, load_yolo
 from job_worker.errors import JobCannotBeDone, ModelLoadError
-from job_worker.input_side import InputSide
 from job_worker.ocr.bundled_models import bundled_text_models
 from job_worker.ocr.paddle_text_reader import PaddleTextReader
 from job_worker.settings import WorkerSettings
@@ -210,7 +210,7 @@ def test_openvino_computes_in_32_bit_floats_after_it_recompiles_for_another_size
 
     YOLO("yolo11n.yaml").save(tmp_path / "untrained.pt")
     folder = Path(YOLO(tmp_path / "untrained.pt").export(format="openvino", dynamic=True, imgsz=320))
-    untrained, backend = backend_of(folder, cache_folder, input_side=InputSide.fixed(320))
+    untrained, backend = backend_of(folder, cache_folder, image_size=ImageSize.fixed(320))
     # What Ultralytics does for int8 models on processors with AMX: a static model for each input size.
     backend.read_model = lambda: openvino.Core().read_model(folder / "untrained.xml")
     untrained.detect(np.zeros((64, 128, 3), np.uint8))

@@ -1,5 +1,7 @@
 """Reading lines: in parts, in 16-bit floats, and from the cache, with the text of the whole network."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +66,15 @@ def test_the_last_layer_in_parts_of_any_length_gives_the_same(steps: int, folder
 def requests(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The inference requests that are used, in their order."""
     used: list[Any] = []
-    monkeypatch.setattr(CompiledModel, "wrap_request", lambda _, request: (used.append(request), request)[1])
+    request_of = CompiledModel.request
+
+    @contextmanager
+    def noted(model: CompiledModel) -> Iterator[Any]:
+        with request_of(model) as request:
+            used.append(request)
+            yield request
+
+    monkeypatch.setattr(CompiledModel, "request", noted)
     return used
 
 

@@ -14,10 +14,10 @@ from ultralytics.cfg import get_cfg
 from ultralytics.models.yolo import YOLO
 
 from job_worker.detection.base import DetectionLimits
+from job_worker.detection.image_size import DEFAULT_IMAGE_SIZE
 from job_worker.detection.openvino_detector import OpenVinoDetector
 from job_worker.detection.ultralytics_detector import UltralyticsDetector
 from job_worker.inference.openvino_models import Precision
-from job_worker.input_side import DEFAULT_INPUT_SIDE
 from shared.video.reader import VideoReader
 from tests.conftest import ROOT
 from training.average import averaged
@@ -54,7 +54,7 @@ def test_classes_are_made_equally_careful(tmp_path: Path) -> None:
     before, after = (
         {
             (b.label): sure
-            for b, sure in reversed(Finder(weights, DEFAULT_INPUT_SIDE, "cpu")(LabelledFrame("", image, [])))
+            for b, sure in reversed(Finder(weights, DEFAULT_IMAGE_SIZE, "cpu")(LabelledFrame("", image, [])))
         }
         for weights in (shipped, tmp_path / "shifted.pt")
     )

@@ -28,6 +28,7 @@ from job_worker.runtime.api_client import FIRST_RENEWAL_SECONDS, WorkerApi
 from job_worker.runtime.stop_signal import StopSignal
 from shared.contract.channel import open_channel
 from shared.contract.job_status import JobStatus
+from shared.contract.reasons import Reason
 from shared.process.exit_codes import ExitCode
 from tests.conftest import ROOT
 from tests.support.adapters import HookedStorage, raises
@@ -419,7 +420,22 @@ def test_what_a_server_has_offered_once_it_is_believed_to_offer_while_a_proxy_sa
             raise failed_call(grpc.StatusCode.UNIMPLEMENTED)
 
     api = make_api(address, interceptor=Interferer(refuse), retry_pause=lambda _: 0.0)
-    assert api.offer() == api.offer_for_job()
+    assert api.offer() == api.offer_for_job(never)
+
+
+def test_a_server_that_refuses_every_offset_ends_the_sending(
+    address: str, client: JobClient, make_api: MakeApi, tiny_mp4: bytes
+) -> None:
+    def refuse(rpc: str, _: int) -> None:
+        if rpc == "PutJobResults":
+            raise failed_call(grpc.StatusCode.INVALID_ARGUMENT, Reason.INVALID_RANGE)
+
+    interferer = Interferer(refuse)
+    api, job = make_api(address, interceptor=interferer), client.submit(tiny_mp4)
+    dequeued(api)
+    with pytest.raises(grpc.RpcError) as raised:
+        report_results(api, job.job_id, results_document(LARGE_RESULTS))
+    assert (raised.value.code(), interferer.calls["PutJobResults"]) == (grpc.StatusCode.INVALID_ARGUMENT, 1)
 
 
 def test_an_older_server_that_takes_no_chunks_gets_large_results_in_one_message(
@@ -483,6 +499,33 @@ def test_a_run_is_cancelled_when_its_lease_is_lost(
             make_api(address, "w").fail(lost, "taken away")
             assert client.submit(tiny_mp4).wait(20).status is JobStatus.completed
         assert client.job(lost).status().error_message == "taken away"
+
+
+@pytest.mark.parametrize(("pipelines", "away_from"), [({"ocr"}, 1), ({"yolo"}, 2)], ids=["its own", "another"])
+def test_a_job_that_is_lost_while_the_server_does_not_say_what_it_offers_is_dropped(
+    start_server: Callable[..., str],
+    make_settings: MakeSettings,
+    make_api: MakeApi,
+    stop: StopSignal,
+    tiny_mp4: bytes,
+    pipelines: set[str],
+    away_from: int,
+) -> None:
+    address = start_server(make_settings(lease_seconds=0.6))
+    other, asked = make_api(address), threading.Event()
+
+    def refuse(rpc: str, number: int) -> None:
+        if rpc == "ListOfferedPipelines" and number >= away_from:
+            asked.set()
+            raise failed_call(grpc.StatusCode.UNAVAILABLE)
+
+    api = make_api(address, interceptor=Interferer(refuse), retry_pause=lambda _: 0.05)
+    with JobClient(address) as client:
+        job_id = client.submit(tiny_mp4, "ocr").job_id
+        ended = in_thread(make_worker(api, FakeRunner(), stop, pipelines=pipelines).run_once)
+        assert asked.wait(10)
+        other.fail(job_id, "taken away")
+        assert ended.result(10)
 
 
 def test_a_long_run_keeps_a_short_lease(

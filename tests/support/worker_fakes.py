@@ -214,7 +214,7 @@ class FakeApi:
                     return job.pipeline_id
         raise Cancelled("the download was cancelled")
 
-    def offer_for_job(self) -> Offer | None:
+    def offer_for_job(self, is_cancelled: Callable[[], bool]) -> Offer | None:
         return self.offer()
 
     def complete(self, job_id: str, results: Path, is_cancelled: Callable[[], bool] = lambda: False) -> None:

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from job_worker.detection.base import DetectionLimits
+from job_worker.detection.image_size import ImageSize
 from job_worker.detection.ultralytics_detector import UltralyticsDetector
 from job_worker.errors import ModelLoadError
-from job_worker.input_side import InputSide
 from job_worker.ocr.paddle_text_reader import PaddleTextReader
 from shared.results import Detection, TextLine
 
@@ -80,7 +80,7 @@ def test_objects_are_ordered_by_confidence_and_equal_ones_by_place(tmp_path: Pat
 
 def test_each_call_has_limits_of_its_own_on_one_model(tmp_path: Path) -> None:
     model = FakeYolo(boxes((0, 0.5, (1, 1, 2, 2)), (11, 0.9, (5, 5, 9, 9))))
-    shared = detector(tmp_path, model, input_side=InputSide.fixed(320))
+    shared = detector(tmp_path, model, image_size=ImageSize.fixed(320))
     assert list(shared.labels) == ["person", "stop sign"]
     found = shared.detect(IMAGE, DetectionLimits(0.7, 0.2, frozenset({"person"})))
     assert [detection.label for detection in found] == ["person"]
@@ -118,7 +118,7 @@ def test_each_call_has_a_least_confidence_of_its_own(tmp_path: Path) -> None:
 
 def test_the_detector_passes_its_settings_on(tmp_path: Path) -> None:
     model = FakeYolo(boxes((0, 0.5, (1, 1, 2, 2))))
-    detector(tmp_path, model, device="cuda:1", input_side=InputSide.fixed(320))
+    detector(tmp_path, model, device="cuda:1", image_size=ImageSize.fixed(320))
     assert model.settings.items() >= {"device": "cuda:1", "imgsz": 320}.items()
     detector(tmp_path, model)
     assert model.settings.items() >= {"device": None, "conf": 0.25, "iou": 0.7, "imgsz": 640}.items()

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from job_worker.settings import BUNDLED_CONFIDENCE, WorkerSettings
+from job_worker.detection.bundled_detector import BUNDLED_CONFIDENCE
+from job_worker.settings import WorkerSettings
 from shared.pipelines.catalogue import BUILT_IN_PIPELINES
 from shared.process.cores import usable_cores
 from shared.process.settings import InvalidSettings, load_settings
@@ -34,10 +35,10 @@ def test_the_least_confidence_is_what_is_said_or_suits_the_detector() -> None:
 
 
 def test_the_image_size_is_what_is_said_or_suits_the_detector() -> None:
-    assert load("--yolo-image-size", "320").resolved_input_side == (320, 320)
-    assert load("--yolo-weights", "w.pt").resolved_input_side == (640, 640)
-    assert load().resolved_input_side == (768, 960)
-    assert load("--profile", "fast").resolved_input_side == (768, 768)
+    assert load("--yolo-image-size", "320").resolved_image_size == (320, 320)
+    assert load("--yolo-weights", "w.pt").resolved_image_size == (640, 640)
+    assert load().resolved_image_size == (768, 960)
+    assert load("--profile", "fast").resolved_image_size == (768, 768)
 
 
 def test_no_number_of_threads_takes_the_cores_this_process_may_use() -> None:

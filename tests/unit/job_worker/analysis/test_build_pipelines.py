@@ -173,7 +173,7 @@ def test_equal_models_of_all_pipelines_are_loaded_once() -> None:
     readers: list[tuple[object, ...]] = []
 
     def detector(settings: WorkerSettings) -> APersonAndADog:
-        detectors.append((settings.yolo_weights, settings.resolved_input_side.most, settings.profile.value))
+        detectors.append((settings.yolo_weights, settings.resolved_image_size.most, settings.profile.value))
         return APersonAndADog()
 
     def text_reader(settings: WorkerSettings) -> OneLine:

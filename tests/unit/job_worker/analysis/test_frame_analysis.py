@@ -38,9 +38,6 @@ class Detector:
         self.threads: set[int] = set()
         self._before = before
 
-    def detect(self, image: Image, limits: DetectionLimits = DEFAULT_LIMITS) -> list[Detection]:
-        return self.detect_batch([image], limits)[0]
-
     def detect_batch(self, images: Sequence[Image], limits: DetectionLimits = DEFAULT_LIMITS) -> list[list[Detection]]:
         self.threads.add(threading.get_ident())
         self._before()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from job_worker.detection.nms import MAX_BOXES, non_maximum_suppression
+from job_worker.detection.nms import MAX_DETECTIONS, non_maximum_suppression
 
 pytestmark = [pytest.mark.unit, pytest.mark.worker]
 
@@ -39,8 +39,8 @@ def test_boxes_of_a_low_confidence_are_dropped() -> None:
 
 
 def test_there_are_at_most_so_many_boxes() -> None:
-    far_apart = [(100.0 * number, 0, 10, 10, 0.9, 0.0) for number in range(MAX_BOXES + 5)]
-    assert len(non_maximum_suppression(network_output(*far_apart), 0.25, 0.7)) == MAX_BOXES
+    far_apart = [(100.0 * number, 0, 10, 10, 0.9, 0.0) for number in range(MAX_DETECTIONS + 5)]
+    assert len(non_maximum_suppression(network_output(*far_apart), 0.25, 0.7)) == MAX_DETECTIONS
 
 
 def test_the_output_of_a_network_that_includes_nms_is_kept() -> None:

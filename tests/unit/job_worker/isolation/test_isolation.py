@@ -9,7 +9,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,6 @@ from job_worker.errors import JobCannotBeDone, ModelLoadError, UnconfirmedLackOf
 from job_worker.isolation import landlock, seccomp
 from job_worker.isolation.isolation import Isolation, log_support
 from job_worker.isolation.readable_paths import readable_paths
-from job_worker.runtime import child_process
 from job_worker.runtime.child_process import ProcessRunner, RunLimits
 from job_worker.runtime.pipeline_child import SEPARATOR, Build
 from job_worker.runtime.pipeline_runner import PipelineRunner, Run
@@ -392,12 +391,10 @@ def test_a_message_that_would_fill_the_memory_of_the_worker_fails_the_job(free: 
         error(free, work, "send to the parent", (1 << 30).to_bytes(4, "big").hex())
 
 
-def test_a_message_that_does_not_come_to_its_end_fails_the_job(
-    free: PipelineRunner, work: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(child_process, "MESSAGE_SECONDS", 0.2)
-    with pytest.raises(JobCannotBeDone, match="cut off"):
-        error(free, work, "send to the parent", (100).to_bytes(4, "big").hex())
+def test_a_message_that_does_not_come_to_its_end_fails_the_job(work: Path) -> None:
+    runner = ProcessRunner(Escapes(), RunLimits(60, 1 << 40), message_seconds=0.2)
+    with closing(runner), pytest.raises(JobCannotBeDone, match="cut off"):
+        error(runner, work, "send to the parent", (100).to_bytes(4, "big").hex())
 
 
 def test_the_process_has_one_thread_and_few_modules_when_it_is_isolated() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from job_worker.input_side import InputSide
+from job_worker.detection.image_size import ImageSize
 
 pytestmark = pytest.mark.unit
 
@@ -15,8 +15,8 @@ pytestmark = pytest.mark.unit
     ],
 )  # fmt: skip
 def test_it_enlarges_the_image_a_little_within_limits(height: int, width: int, side: int) -> None:
-    assert InputSide(768, 960).of(height, width) == side
+    assert ImageSize(768, 960).of(height, width) == side
 
 
 def test_a_fixed_one_does_not() -> None:
-    assert {InputSide.fixed(768).of(height, 64) for height in (8, 768, 5000)} == {768}
+    assert {ImageSize.fixed(768).of(height, 64) for height in (8, 768, 5000)} == {768}

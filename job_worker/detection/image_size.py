@@ -9,7 +9,7 @@ ENLARGEMENT = 1.25
 """By how much images are enlarged where the limits allow it: what is a few pixels large is found better so."""
 
 
-class InputSide(NamedTuple):
+class ImageSize(NamedTuple):
     """The long side of a detector's input, in pixels: that of the image, a little enlarged, within limits.
 
     Attributes:
@@ -21,7 +21,7 @@ class InputSide(NamedTuple):
     most: int
 
     @classmethod
-    def fixed(cls, side: int) -> "InputSide":
+    def fixed(cls, side: int) -> "ImageSize":
         """Return that of all images alike."""
         return cls(side, side)
 
@@ -31,5 +31,5 @@ class InputSide(NamedTuple):
         return min(max(enlarged, self.least), self.most)
 
 
-DEFAULT_INPUT_SIDE = InputSide.fixed(640)
+DEFAULT_IMAGE_SIZE = ImageSize.fixed(640)
 """Ultralytics' own default."""
