@@ -8,7 +8,8 @@ from pathlib import Path
 
 from job_api.errors import ApiError, DiskLow, Overloaded, StorageUnavailable
 
-_LOW = partial(DiskLow, "the server's disk is full; try again later or ask its operator to free space")
+disk_full = partial(DiskLow, "the server's disk is full; try again later or ask its operator to free space")
+"""Makes the error about what a full disk does not take."""
 _BUSY = partial(Overloaded, "the server has reached the limit of its open files; try again in a moment")
 _UNAVAILABLE = partial(
     StorageUnavailable,
@@ -24,7 +25,7 @@ _FAILED = (
 """A disk that fails, refuses or is gone; not every system has all of these."""
 
 _ERRORS: dict[int, Callable[[], ApiError]] = {
-    **dict.fromkeys(FULL_ERRNOS, _LOW),
+    **dict.fromkeys(FULL_ERRNOS, disk_full),
     **dict.fromkeys((errno.EMFILE, errno.ENFILE), _BUSY),
     **{getattr(errno, name): _UNAVAILABLE for name in _FAILED.split() if hasattr(errno, name)},
 }

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import BinaryIO
 from uuid import UUID
 
+from job_api.disk_errors import disk_full
 from job_api.errors import (
-    DiskLow,
     InvalidErrorMessage,
     InvalidRange,
     InvalidResults,
@@ -197,7 +197,7 @@ class ReportService:
         try:
             return self._staging.write(job_id, offset, data)
         except StorageFull as error:
-            raise _disk_full() from error
+            raise disk_full() from error
 
     def _store(self, job_id: UUID, worker_id: str, *, is_stored: bool = False) -> None:
         """Check the staged results, store them unless they are, and end the job; else the lease begins anew."""
@@ -213,7 +213,7 @@ class ReportService:
         except InvalidDocument as error:
             raise InvalidResults(f"results_json: {error}") from error
         except StorageFull as error:
-            raise _disk_full() from error
+            raise disk_full() from error
         finally:
             self._leases.renew(job_id, worker_id)
         logger.info("job completed", extra={"job_id": str(job_id), "worker_id": worker_id})
@@ -225,7 +225,3 @@ def _digest_of(file: BinaryIO) -> ResultsDigest:
         size_bytes += len(chunk)
         sha256.update(chunk)
     return ResultsDigest(size_bytes, sha256.digest())
-
-
-def _disk_full() -> DiskLow:
-    return DiskLow("the server's disk is full; try again later")

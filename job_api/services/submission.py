@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID, uuid4, uuid5
 
+from job_api.disk_errors import disk_full
 from job_api.errors import (
     DiskLow,
     InvalidMp4,
@@ -139,7 +140,7 @@ class SubmissionService:
             with self._disk_space(len(video)):
                 self._storage.save_file(io.BytesIO(video), key)
         except StorageFull as error:
-            raise DiskLow("the server's disk is full; try again later or ask its operator to free space") from error
+            raise disk_full() from error
         try:
             self._jobs.add(job_id, pipeline_id, key)
         except StorageUnavailable:

@@ -188,7 +188,7 @@ def test_a_full_disk_is_said_and_what_was_held_is_kept(
     job = running(services)
     put(services, job, DOCUMENT)
     storage.before_save = raises(StorageFull("no space is left"))
-    with pytest.raises(DiskLow):
+    with pytest.raises(DiskLow, match="the server's disk is full; try again later or ask its operator to free space"):
         services.reports.complete_staged(job, "w1", digest(DOCUMENT))
     storage.before_save = None
     services.reports.complete_staged(job, "w1", digest(DOCUMENT))
