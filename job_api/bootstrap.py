@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 from job_api.adapters import Port
-from job_api.call_pool import CallPool
+from job_api.backpressure.admission import SMALL_BYTES, Backpressure
+from job_api.backpressure.call_pool import CallPool
+from job_api.backpressure.client_call import ClientCall
+from job_api.backpressure.message_budget import ROOM_SECONDS, MessageBudget
+from job_api.backpressure.slow_readers import SlowReaders
 from job_api.core.database import Database
 from job_api.core.group_writer import GroupWriter
 from job_api.core.migrations import migrate
-from job_api.data_folder import note_database, was_of_another_database
+from job_api.disk.data_folder import note_database, was_of_another_database
 from job_api.housekeeper import Housekeeper
-from job_api.interceptors.backpressure import SMALL_BYTES, Backpressure
-from job_api.interceptors.client_call import ClientCall
 from job_api.interceptors.error_mapping import ErrorMappingInterceptor
-from job_api.message_budget import ROOM_SECONDS, MessageBudget
 from job_api.queue.base import QueueService
 from job_api.queue.memory_queue import MemoryQueue
 from job_api.repositories.jobs import JobRepository
@@ -31,7 +32,6 @@ from job_api.services.reports import USE_CHUNKS, ReportService
 from job_api.services.running_jobs import RunningJobs
 from job_api.services.submission import SubmissionService
 from job_api.settings import ApiSettings
-from job_api.slow_readers import SlowReaders
 from job_api.storage.base import StorageService
 from job_api.storage.keys import JOBS_FOLDER
 from job_api.storage.local_storage import LocalStorage

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 
 from job_api.core.database import Database
-from job_api.data_folder import DataFolder
+from job_api.disk.data_folder import DataFolder
 
 INTERVAL_SECONDS = 0.2
 """How late the server may notice that its folder is gone or read-only; a look is a few system calls, and a write where

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import grpc
 
-from job_api.call_pool import CallPool
+from job_api.backpressure.call_pool import CallPool
 from job_api.settings import MIB, ApiSettings
 
 MESSAGE_HEADROOM_BYTES = 16 * MIB

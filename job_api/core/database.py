@@ -23,7 +23,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.pool import NullPool
 
-from job_api.disk_errors import is_replaced, system_reason
+from job_api.disk.errors import is_replaced, system_reason
 
 DEFAULT_DATABASE_URL = "duckdb:///data/foregsyte.duckdb"
 

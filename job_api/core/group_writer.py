@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from sqlalchemy.orm import Session
 
 from job_api.core.database import Database
-from job_api.disk_errors import disk_error
+from job_api.disk.errors import disk_error
 from job_api.errors import StorageUnavailable
 
 logger = logging.getLogger(__name__)

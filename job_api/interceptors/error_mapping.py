@@ -14,7 +14,7 @@ from google.rpc import error_details_pb2 as details
 from google.rpc import status_pb2
 from grpc_status import rpc_status
 
-from job_api.disk_errors import disk_error
+from job_api.disk.errors import disk_error
 from job_api.errors import (
     AlreadyExists,
     ApiError,

@@ -6,7 +6,7 @@ from typing import TypeVar
 import grpc
 from google.protobuf.message import Message
 
-from job_api.message_budget import Call, MessageBudget
+from job_api.backpressure.message_budget import Call, MessageBudget
 from job_api.servicers.conversions import status_message, status_of_filter, summary_message, wants_json
 from job_api.servicers.results_answer import (
     memory_of_frames,

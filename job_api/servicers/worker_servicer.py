@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import grpc
 
-from job_api.message_budget import MessageBudget
+from job_api.backpressure.message_budget import MessageBudget
 from job_api.servicers.conversions import digest_of, duration_of_seconds, seconds_of_wait
 from job_api.services.dispatch import DispatchService
 from job_api.services.job_queue import Waiter

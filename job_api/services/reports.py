@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 from uuid import UUID
 
-from job_api.disk_errors import disk_full
+from job_api.disk.errors import disk_full
 from job_api.errors import (
     InvalidErrorMessage,
     InvalidRange,

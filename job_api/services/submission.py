@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID, uuid4, uuid5
 
-from job_api.disk_errors import disk_full
+from job_api.disk.errors import disk_full
 from job_api.errors import (
     DiskLow,
     InvalidMp4,

@@ -16,6 +16,7 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import MessageToDict
 
+from job_api.backpressure.message_budget import MessageBudget
 from job_api.errors import (
     InvalidFormat,
     InvalidJobId,
@@ -26,7 +27,6 @@ from job_api.errors import (
     LeaseLost,
     Overloaded,
 )
-from job_api.message_budget import MessageBudget
 from job_api.repositories.jobs import JobRecord
 from job_api.servicers.job_servicer import SHORT_ANSWER_BYTES, JobServicer
 from job_api.servicers.worker_servicer import WorkerServicer

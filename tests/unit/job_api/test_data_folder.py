@@ -14,7 +14,7 @@ from filelock import SoftFileLock
 from job_api.bootstrap import JOB_FOLDERS, STAGING_FOLDER, build_services
 from job_api.core.database import Database, DatabaseUnavailable
 from job_api.core.group_writer import GroupWriter
-from job_api.data_folder import LOCK_NAME, DataFolder, DataFolderHeld, DataFolderUnusable
+from job_api.disk.data_folder import LOCK_NAME, DataFolder, DataFolderHeld, DataFolderUnusable
 from job_api.disk_watch import DiskWatch
 from job_api.settings import ApiSettings
 from shared.contract.job_status import JobStatus

@@ -5,7 +5,7 @@ import weakref
 from pathlib import Path
 from typing import Self
 
-from job_api.disk_errors import is_replaced
+from job_api.disk.errors import is_replaced
 
 
 class HeldFolder:

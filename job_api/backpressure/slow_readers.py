@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
-from job_api.connection_bytes import sent_bytes
+from job_api.backpressure.connection_bytes import sent_bytes
 from shared.contract.channel import SLOWEST_BYTES_PER_SECOND
 from shared.process.clock import Clock, monotonic_clock
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
+from job_api.backpressure.slow_readers import SlowReaders
 from job_api.errors import Overloaded
-from job_api.slow_readers import SlowReaders
 from shared.process.clock import Clock, monotonic_clock
 
 logger = logging.getLogger(__name__)

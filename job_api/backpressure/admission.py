@@ -21,13 +21,13 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from types import MappingProxyType
 
-from job_api.call_pool import CallPool
-from job_api.connection_bytes import is_counted, received_bytes
+from job_api.backpressure.call_pool import CallPool
+from job_api.backpressure.connection_bytes import is_counted, received_bytes
+from job_api.backpressure.grpc_executor import GrpcExecutor
+from job_api.backpressure.message_budget import ROOM_SECONDS, MessageBudget
+from job_api.backpressure.pending_requests import Connection, PendingRequest, on_the_wire
+from job_api.backpressure.unread_calls import UnreadCall
 from job_api.errors import ApiError, Overloaded, PayloadTooLarge
-from job_api.interceptors.grpc_executor import GrpcExecutor
-from job_api.interceptors.pending_requests import Connection, PendingRequest, on_the_wire
-from job_api.interceptors.unread_calls import UnreadCall
-from job_api.message_budget import ROOM_SECONDS, MessageBudget
 
 logger = logging.getLogger(__name__)
 
