@@ -23,7 +23,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.pool import NullPool
 
-from job_api.disk.errors import is_replaced, system_reason
+from job_api.disk.errors import system_reason
+from job_api.disk.files import is_replaced
 
 DEFAULT_DATABASE_URL = "duckdb:///data/foregsyte.duckdb"
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from job_api.disk.errors import is_replaced
+from job_api.disk.files import is_replaced
 from job_api.disk.held_folder import HeldFolder
 
 LOCK_NAME = "foregsyte.lock"

@@ -4,7 +4,6 @@ import errno
 import os
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 from job_api.errors import ApiError, DiskLow, Overloaded, StorageUnavailable
 
@@ -50,16 +49,6 @@ def system_reason(text: str) -> str:
     """Return the system's reason that a message holds, as "Read-only file system"; empty where it holds none."""
     number = _number_in(text)
     return os.strerror(number) if number else ""
-
-
-def is_replaced(path: Path, known: os.stat_result) -> bool:
-    """Return whether the file was deleted, moved or replaced since this was known of it."""
-    try:
-        return not os.path.samestat(path.stat(), known)
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except OSError:
-        return False  # a disk that does not answer may come back
 
 
 def _number_in(text: str) -> int | None:
