@@ -87,9 +87,9 @@ class DiskWatch:
     def _is_writable(self) -> bool:
         if self._database.is_stuck():
             return False  # nor can anything be tried: it would wait behind that write
-        if self._database.is_refused.is_set():
+        if self._database.is_refused():
             self._database.try_to_write()
-        return self._folder.is_writable() and not self._database.is_refused.is_set()
+        return self._folder.is_writable() and not self._database.is_refused()
 
     def _failure(self) -> str | None:
         if self._database.failed.wait(self._interval_seconds):

@@ -66,8 +66,6 @@ class Database:
     Attributes:
         failed: Set once DuckDB has declared the database invalid, as it does where its log cannot be synced. It could
             be opened again, but nobody would know which of the last writes are in it: only a start finds that out.
-        is_refused: Set while the disk refuses what is written.
-        writing_since: When the write that is under way began, by the monotonic clock; None while there is none.
     """
 
     def __init__(self, url: str | URL) -> None:
@@ -75,8 +73,8 @@ class Database:
         self.engine = _make_engine(self.url)
         self.sessions = sessionmaker(self.engine, expire_on_commit=False)
         self.failed = threading.Event()
-        self.is_refused = threading.Event()
-        self.writing_since: float | None = None
+        self._is_refused = False
+        self._writing_since: float | None = None
         self._open_connection: Any = None
         self._opened: os.stat_result | None = None
         self._log: os.stat_result | None = None
@@ -141,9 +139,26 @@ class Database:
         finally:
             self._merging.release()
 
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Measure how long the write takes that the block makes; there is one at a time."""
+        self._writing_since = time.monotonic()
+        try:
+            yield
+        finally:
+            self._writing_since = None
+
+    def note_write(self, *, is_refused: bool) -> None:
+        """Note whether the disk refused what was written."""
+        self._is_refused = is_refused
+
+    def is_refused(self) -> bool:
+        """Return whether the disk refused the last write."""
+        return self._is_refused
+
     def is_stuck(self) -> bool:
         """Return whether the write that is under way takes so long that the disk may never answer."""
-        began = self.writing_since
+        began = self._writing_since
         return began is not None and time.monotonic() - began > STUCK_SECONDS
 
     def try_to_write(self) -> None:
@@ -153,7 +168,7 @@ class Database:
                 connection.exec_driver_sql("UPDATE alembic_version SET version_num = version_num")
         except (OSError, DBAPIError):
             return
-        self.is_refused.clear()
+        self.note_write(is_refused=False)
 
     @contextmanager
     def driver_errors_translated(self) -> Iterator[None]:
