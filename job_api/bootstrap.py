@@ -25,6 +25,7 @@ from job_api.servicers.job_servicer import JobServicer
 from job_api.servicers.worker_servicer import WorkerServicer
 from job_api.services.dispatch import DispatchService
 from job_api.services.job_queue import POLL_SECONDS, JobQueue
+from job_api.services.lease_expiry import LeaseExpiry
 from job_api.services.leases import JobLocks, LeaseTable
 from job_api.services.queries import QueryService
 from job_api.services.recovery import RecoveryService
@@ -57,6 +58,8 @@ class Services:
     queries: QueryService
     dispatch: DispatchService
     reports: ReportService
+    expiry: LeaseExpiry
+    running: RunningJobs
     job_queue: JobQueue
     leases: LeaseTable
     locks: JobLocks
@@ -116,6 +119,7 @@ def build_services(
         locks = JobLocks()
         staging = ResultsStaging(settings.data_dir / STAGING_FOLDER, settings.min_free_bytes // RESULTS_FLOOR, clock)
         running = RunningJobs(jobs, job_queue, leases, locks, staging)
+        expiry = LeaseExpiry(leases, running, settings.max_lost_workers)
         with database.driver_errors_translated():
             is_new, name = migrate(database), database.name_in(settings.data_dir)
             is_another = is_new or was_of_another_database(settings.data_dir, name)
@@ -128,8 +132,10 @@ def build_services(
             jobs, storage, job_queue, locks, settings.pipelines, settings.submission_limits, new_id
         ),
         queries=QueryService(jobs, storage, locks, settings.query_limits),
-        dispatch=DispatchService(jobs, storage, job_queue, leases, running, settings.dispatch_limits, clock),
+        dispatch=DispatchService(jobs, storage, job_queue, leases, running, expiry, settings.dispatch_limits, clock),
         reports=ReportService(jobs, storage, staging, leases, running, settings.report_limits),
+        expiry=expiry,
+        running=running,
         job_queue=job_queue,
         leases=leases,
         locks=locks,
@@ -174,7 +180,11 @@ def build_server(
         WorkerServicer(services.dispatch, services.reports, settings.pipelines, budget),
         ErrorMappingInterceptor(),
         _backpressure(settings, budget, room_seconds),
-        Housekeeper(services.dispatch, min(housekeeping_seconds, settings.lease_seconds / 10)),
+        Housekeeper(
+            services.expiry,
+            (services.job_queue.retry, services.running.drop_abandoned_results),
+            min(housekeeping_seconds, settings.lease_seconds / 10),
+        ),
         services.job_queue,
     )
 

@@ -126,15 +126,6 @@ class RunningJobs:
             self._staging.drop(job_id)
         self._job_queue.put(job_id)
 
-    def expire(self, lease: Lease, max_lost_workers: int) -> None:
-        """Count the worker as lost, and make its job pending, or failed where that was the last time."""
-        job_id, losses = lease.job_id, self._leases.losses(lease.job_id) + 1
-        if losses >= max_lost_workers:
-            self.end(job_id, JobStatus.failed, error_message=f"worker lost {losses} times")
-        else:
-            self.requeue(job_id, lost=lease)
-        logger.warning("worker lost", extra={"job_id": str(job_id), "losses": losses})
-
     def _return_to_last_holder(self, job_id: UUID, worker_id: str) -> bool:
         was_lost = self._leases.ending(job_id) in (Ending(worker_id, has_expired=True), Ending(None, has_expired=True))
         if not was_lost or not self._jobs.move(job_id, JobStatus.pending, JobStatus.running):
