@@ -169,7 +169,7 @@ def build_server(
         settings: The settings of the server.
         services: The services that it calls.
         housekeeping_seconds: The longest time between two looks for expired leases.
-        room_seconds: How long an upload or an answer waits for room before it is refused.
+        room_seconds: How long an upload or a response waits for room before it is refused.
     """
     slow_readers = SlowReaders(settings.slowest_bytes_per_second)
     budget = MessageBudget(settings.max_inflight_bytes, room_seconds, slow_readers)

@@ -18,7 +18,7 @@ _MAX_DURATION_SECONDS = 315_576_000_000
 
 
 def status_message(job: JobRecord) -> pb.GetJobStatusResponse:
-    """Return the status of the job as an answer."""
+    """Return the status of the job as a response."""
     return pb.GetJobStatusResponse(**_status_fields(job))
 
 
