@@ -116,17 +116,13 @@ def build_services(
         jobs = make_jobs(database, writer)
         job_queue = JobQueue(queue, settings.max_waiting_workers, poll_seconds)
         leases = LeaseTable(settings.lease_seconds, clock)
-        locks = JobLocks()
         staging = ResultsStaging(settings.data_dir / STAGING_FOLDER, settings.min_free_bytes // RESULTS_FLOOR, clock)
-        running = RunningJobs(jobs, job_queue, leases, locks, staging)
-        expiry = LeaseExpiry(leases, running, settings.max_lost_workers)
-        with database.driver_errors_translated():
-            is_new, name = migrate(database), database.name_in(settings.data_dir)
-            is_another = is_new or was_of_another_database(settings.data_dir, name)
-            RecoveryService(jobs, storage, staging, job_queue, leases).recover(is_another_database=is_another)
-            note_database(settings.data_dir, name)
+        _recover(settings, database, RecoveryService(jobs, storage, staging, job_queue, leases))
         unless_recovered.pop_all()
     writer.start()
+    locks = JobLocks()
+    running = RunningJobs(jobs, job_queue, leases, locks, staging)
+    expiry = LeaseExpiry(leases, running, settings.max_lost_workers)
     return Services(
         submission=SubmissionService(
             jobs, storage, job_queue, locks, settings.pipelines, settings.submission_limits, new_id
@@ -154,6 +150,15 @@ def _chosen_storage(settings: ApiSettings) -> StorageService:
 def _chosen_queue(settings: ApiSettings) -> QueueService:
     port: Port[QueueService] = Port("queue", QueueService, {"memory": MemoryQueue})
     return port.adapter(settings.queue, settings.queue_tables.get(settings.queue, {}))
+
+
+def _recover(settings: ApiSettings, database: Database, recovery: RecoveryService) -> None:
+    """Migrate the database and recover its jobs; note that the data folder is its own."""
+    with database.driver_errors_translated():
+        is_new, name = migrate(database), database.name_in(settings.data_dir)
+        is_another = is_new or was_of_another_database(settings.data_dir, name)
+        recovery.recover(is_another_database=is_another)
+        note_database(settings.data_dir, name)
 
 
 def build_server(
