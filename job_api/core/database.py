@@ -63,13 +63,26 @@ class Database:
     every session would pay for that, so one connection stays open as long as the database is. Nothing runs on it: a
     transaction left open there would prevent checkpoints.
 
+    Args:
+        url: Where the database is.
+        checkpoint_bytes: At which size its log is merged into its file.
+        stuck_seconds: How long a write may take.
+
     Attributes:
         failed: Set once DuckDB has declared the database invalid, as it does where its log cannot be synced. It could
             be opened again, but nobody would know which of the last writes are in it: only a start finds that out.
     """
 
-    def __init__(self, url: str | URL) -> None:
+    def __init__(
+        self,
+        url: str | URL,
+        *,
+        checkpoint_bytes: int = CHECKPOINT_BYTES,
+        stuck_seconds: float = STUCK_SECONDS,
+    ) -> None:
         self.url = _exact(make_url(url))
+        self._checkpoint_bytes = checkpoint_bytes
+        self._stuck_seconds = stuck_seconds
         self.engine = _make_engine(self.url)
         self.sessions = sessionmaker(self.engine, expire_on_commit=False)
         self.failed = threading.Event()
@@ -159,7 +172,7 @@ class Database:
     def is_stuck(self) -> bool:
         """Return whether the write that is under way takes so long that the disk may never answer."""
         began = self._writing_since
-        return began is not None and time.monotonic() - began > STUCK_SECONDS
+        return began is not None and time.monotonic() - began > self._stuck_seconds
 
     def try_to_write(self) -> None:
         """Write what is there already, the schema's version: where the disk takes it, `is_refused` ends."""
@@ -189,7 +202,7 @@ class Database:
         ended. Without room the log grows; a write that it has no space for is refused, and that is all.
         """
         with self._merging:
-            if self.file and self._log_bytes() >= CHECKPOINT_BYTES:
+            if self.file and self._log_bytes() >= self._checkpoint_bytes:
                 self._merge(self.file)
 
     def _merge(self, file: Path) -> None:
