@@ -22,6 +22,13 @@ class DiskWatch:
     A folder or a database that cannot be written makes health NOT_SERVING until it can be. A database that is invalid,
     or it or a folder gone, cannot be fixed while the server runs: the watch reports that and ends.
 
+    Args:
+        folder: The data folder, locked.
+        database: The database, open.
+        set_serving: Called with what health has to say, whenever that changes.
+        on_failure: Called once, after `failure` is set.
+        interval_seconds: The time between two looks.
+
     Attributes:
         failure: What cannot be fixed; None while there is no such thing.
     """
@@ -34,15 +41,6 @@ class DiskWatch:
         on_failure: Callable[[], None],
         interval_seconds: float = INTERVAL_SECONDS,
     ) -> None:
-        """Prepare the watch.
-
-        Args:
-            folder: The data folder, locked.
-            database: The database, open.
-            set_serving: Called with what health has to say, whenever that changes.
-            on_failure: Called once, after `failure` is set.
-            interval_seconds: The time between two looks.
-        """
         self.failure: str | None = None
         self._is_stopping = False
         self._was_writable = True

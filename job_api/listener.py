@@ -11,8 +11,6 @@ from job_api.settings import MIB, ApiSettings
 
 MESSAGE_HEADROOM_BYTES = 16 * MIB
 """How far gRPC's message limit lies above ours, so that a payload just over ours gets our error, with a reason."""
-
-
 PARALLEL_CALLS = 512
 """How many calls one connection may have at a time, waiting workers apart; its further calls wait on the caller's side.
 Responses that are not charged take up to 16 KiB each, and a client may well submit hundreds of videos at once."""

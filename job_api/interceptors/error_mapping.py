@@ -50,7 +50,7 @@ _MALFORMED = object()
 
 
 class ErrorMappingInterceptor(grpc.ServerInterceptor):
-    """Map every error of a handler to its status, and refuse new calls once the server is stopping."""
+    """Maps every error of a handler to its status, and refuses new calls once the server is stopping."""
 
     def __init__(self) -> None:
         self._is_stopping = False

@@ -95,7 +95,8 @@ class DispatchService:
         """Read one chunk of the job's video.
 
         Raises:
-            JobNotFound, LeaseLost: The job is not the worker's.
+            JobNotFound: There is no such job.
+            LeaseLost: The job is not the worker's.
             InvalidRange: The chunk does not lie within the video.
             InputUnreadable: The stored video is missing.
         """
@@ -125,7 +126,8 @@ class DispatchService:
         """Start the worker's lease again; return its length in seconds.
 
         Raises:
-            JobNotFound, LeaseLost: The job is not the worker's.
+            JobNotFound: There is no such job.
+            LeaseLost: The job is not the worker's.
         """
         if not self._leases.renew(job_id, worker_id):
             self._running.use(job_id, worker_id)
@@ -136,7 +138,8 @@ class DispatchService:
         """Requeue the job, counting no lost worker. The same again is harmless.
 
         Raises:
-            JobNotFound, LeaseLost: The job is not the worker's; nothing changed.
+            JobNotFound: There is no such job.
+            LeaseLost: The job is not the worker's; nothing changed.
         """
         with self._running.lock(job_id, worker_id):
             if not self._leases.use(job_id, worker_id):

@@ -65,10 +65,11 @@ class RunningJobs:
                         self._staging.drop(job_id)
 
     def use(self, job_id: UUID, worker_id: str) -> None:
-        """Check that the job is the worker's; waits for the job's lock only where its lease was taken.
+        """Check that the job is the worker's, waiting for the job's lock only where its lease was taken.
 
         Raises:
-            JobNotFound, LeaseLost: It is not.
+            JobNotFound: There is no such job.
+            LeaseLost: The job is not the worker's.
         """
         if self._leases.use(job_id, worker_id):
             return
@@ -85,7 +86,12 @@ class RunningJobs:
             self._storing.discard(job_id)
 
     def check_held(self, job_id: UUID, worker_id: str) -> None:
-        """Check that the job is the worker's, or raise as `use` does."""
+        """Check that the job is the worker's.
+
+        Raises:
+            JobNotFound: There is no such job.
+            LeaseLost: The job is not the worker's.
+        """
         if not self.is_held(job_id, worker_id):
             raise self.refusal(job_id)
 

@@ -86,9 +86,12 @@ class SubmissionService:
             The job's id. The job survives whatever happens from now on.
 
         Raises:
-            InvalidMp4, UnknownPipeline, InvalidRequestId: The request is wrong.
+            InvalidMp4: The video is no MP4.
+            UnknownPipeline: No pipeline of that name is offered.
+            InvalidRequestId: The request id is too long.
             RequestIdReused: The request id was used with another video or pipeline.
-            PayloadTooLarge, DiskLow: A limit is reached.
+            PayloadTooLarge: The video is larger than it may be.
+            DiskLow: The disk has no room for it.
         """
         self._check(pipeline_id, video, request_id)
         job_id = uuid5(REQUEST_NAMESPACE, request_id) if request_id else self._new_id()
