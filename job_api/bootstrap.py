@@ -1,4 +1,4 @@
-"""Build an API server from its settings: the one place where its parts meet. Tests build theirs here too."""
+"""Builds an API server from its settings: the one place where its parts meet. Tests build theirs here too."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 from job_api.adapters import Port
-from job_api.call_pool import CallPool
+from job_api.backpressure.admission import SMALL_BYTES, Backpressure
+from job_api.backpressure.call_pool import CallPool
+from job_api.backpressure.client_call import ClientCall
+from job_api.backpressure.message_budget import ROOM_SECONDS, MessageBudget
+from job_api.backpressure.slow_readers import SlowReaders
 from job_api.core.database import Database
 from job_api.core.group_writer import GroupWriter
 from job_api.core.migrations import migrate
-from job_api.data_folder import note_database, was_of_another_database
+from job_api.disk.data_folder import note_database, was_of_another_database
 from job_api.housekeeper import Housekeeper
-from job_api.interceptors.backpressure import SMALL_BYTES, Backpressure
-from job_api.interceptors.client_call import ClientCall
 from job_api.interceptors.error_mapping import ErrorMappingInterceptor
-from job_api.message_budget import ROOM_SECONDS, MessageBudget
 from job_api.queue.base import QueueService
 from job_api.queue.memory_queue import MemoryQueue
 from job_api.repositories.jobs import JobRepository
@@ -24,6 +25,7 @@ from job_api.servicers.job_servicer import JobServicer
 from job_api.servicers.worker_servicer import WorkerServicer
 from job_api.services.dispatch import DispatchService
 from job_api.services.job_queue import POLL_SECONDS, JobQueue
+from job_api.services.lease_expiry import LeaseExpiry
 from job_api.services.leases import JobLocks, LeaseTable
 from job_api.services.queries import QueryService
 from job_api.services.recovery import RecoveryService
@@ -31,7 +33,6 @@ from job_api.services.reports import USE_CHUNKS, ReportService
 from job_api.services.running_jobs import RunningJobs
 from job_api.services.submission import SubmissionService
 from job_api.settings import ApiSettings
-from job_api.slow_readers import SlowReaders
 from job_api.storage.base import StorageService
 from job_api.storage.keys import JOBS_FOLDER
 from job_api.storage.local_storage import LocalStorage
@@ -57,6 +58,8 @@ class Services:
     queries: QueryService
     dispatch: DispatchService
     reports: ReportService
+    expiry: LeaseExpiry
+    running: RunningJobs
     job_queue: JobQueue
     leases: LeaseTable
     locks: JobLocks
@@ -113,23 +116,22 @@ def build_services(
         jobs = make_jobs(database, writer)
         job_queue = JobQueue(queue, settings.max_waiting_workers, poll_seconds)
         leases = LeaseTable(settings.lease_seconds, clock)
-        locks = JobLocks()
         staging = ResultsStaging(settings.data_dir / STAGING_FOLDER, settings.min_free_bytes // RESULTS_FLOOR, clock)
-        running = RunningJobs(jobs, job_queue, leases, locks, staging)
-        with database.driver_errors_translated():
-            is_new, name = migrate(database), database.name_in(settings.data_dir)
-            is_another = is_new or was_of_another_database(settings.data_dir, name)
-            RecoveryService(jobs, storage, staging, job_queue, leases).recover(is_another_database=is_another)
-            note_database(settings.data_dir, name)
+        _recover(settings, database, RecoveryService(jobs, storage, staging, job_queue, leases))
         unless_recovered.pop_all()
     writer.start()
+    locks = JobLocks()
+    running = RunningJobs(jobs, job_queue, leases, locks, staging)
+    expiry = LeaseExpiry(leases, running, settings.max_lost_workers)
     return Services(
         submission=SubmissionService(
             jobs, storage, job_queue, locks, settings.pipelines, settings.submission_limits, new_id
         ),
         queries=QueryService(jobs, storage, locks, settings.query_limits),
-        dispatch=DispatchService(jobs, storage, job_queue, leases, running, settings.dispatch_limits, clock),
+        dispatch=DispatchService(jobs, storage, job_queue, leases, running, expiry, settings.dispatch_limits, clock),
         reports=ReportService(jobs, storage, staging, leases, running, settings.report_limits),
+        expiry=expiry,
+        running=running,
         job_queue=job_queue,
         leases=leases,
         locks=locks,
@@ -150,6 +152,15 @@ def _chosen_queue(settings: ApiSettings) -> QueueService:
     return port.adapter(settings.queue, settings.queue_tables.get(settings.queue, {}))
 
 
+def _recover(settings: ApiSettings, database: Database, recovery: RecoveryService) -> None:
+    """Migrate the database and recover its jobs; note that the data folder is its own."""
+    with database.driver_errors_translated():
+        is_new, name = migrate(database), database.name_in(settings.data_dir)
+        is_another = is_new or was_of_another_database(settings.data_dir, name)
+        recovery.recover(is_another_database=is_another)
+        note_database(settings.data_dir, name)
+
+
 def build_server(
     settings: ApiSettings,
     services: Services,
@@ -163,7 +174,7 @@ def build_server(
         settings: The settings of the server.
         services: The services that it calls.
         housekeeping_seconds: The longest time between two looks for expired leases.
-        room_seconds: How long an upload or an answer waits for room before it is refused.
+        room_seconds: How long an upload or a response waits for room before it is refused.
     """
     slow_readers = SlowReaders(settings.slowest_bytes_per_second)
     budget = MessageBudget(settings.max_inflight_bytes, room_seconds, slow_readers)
@@ -174,7 +185,11 @@ def build_server(
         WorkerServicer(services.dispatch, services.reports, settings.pipelines, budget),
         ErrorMappingInterceptor(),
         _backpressure(settings, budget, room_seconds),
-        Housekeeper(services.dispatch, min(housekeeping_seconds, settings.lease_seconds / 10)),
+        Housekeeper(
+            services.expiry,
+            (services.job_queue.retry, services.running.drop_abandoned_results),
+            min(housekeeping_seconds, settings.lease_seconds / 10),
+        ),
         services.job_queue,
     )
 

@@ -5,10 +5,10 @@ import threading
 from collections.abc import Sequence
 
 from job_api.adapters import AdapterUnusable
+from job_api.backpressure.call_pool import ThreadsUnavailable, thread_errors_translated
 from job_api.bootstrap import JOB_FOLDERS, STAGING_FOLDER, Services, build_server, build_services
-from job_api.call_pool import ThreadsUnavailable, thread_errors_translated
 from job_api.core.database import DatabaseUnavailable
-from job_api.data_folder import DataFolder, DataFolderHeld, DataFolderUnusable
+from job_api.disk.data_folder import DataFolder, DataFolderHeld, DataFolderUnusable
 from job_api.disk_watch import DiskWatch
 from job_api.listener import AddressUnavailable, CertificateUnusable
 from job_api.services.recovery import StorageUnusable

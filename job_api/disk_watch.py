@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 
 from job_api.core.database import Database
-from job_api.data_folder import DataFolder
+from job_api.disk.data_folder import DataFolder
 
 INTERVAL_SECONDS = 0.2
 """How late the server may notice that its folder is gone or read-only; a look is a few system calls, and a write where
@@ -22,6 +22,13 @@ class DiskWatch:
     A folder or a database that cannot be written makes health NOT_SERVING until it can be. A database that is invalid,
     or it or a folder gone, cannot be fixed while the server runs: the watch reports that and ends.
 
+    Args:
+        folder: The data folder, locked.
+        database: The database, open.
+        set_serving: Called with what health has to say, whenever that changes.
+        on_failure: Called once, after `failure` is set.
+        interval_seconds: The time between two looks.
+
     Attributes:
         failure: What cannot be fixed; None while there is no such thing.
     """
@@ -34,15 +41,6 @@ class DiskWatch:
         on_failure: Callable[[], None],
         interval_seconds: float = INTERVAL_SECONDS,
     ) -> None:
-        """Prepare the watch.
-
-        Args:
-            folder: The data folder, locked.
-            database: The database, open.
-            set_serving: Called with what health has to say, whenever that changes.
-            on_failure: Called once, after `failure` is set.
-            interval_seconds: The time between two looks.
-        """
         self.failure: str | None = None
         self._is_stopping = False
         self._was_writable = True
@@ -87,9 +85,9 @@ class DiskWatch:
     def _is_writable(self) -> bool:
         if self._database.is_stuck():
             return False  # nor can anything be tried: it would wait behind that write
-        if self._database.is_refused.is_set():
+        if self._database.is_refused():
             self._database.try_to_write()
-        return self._folder.is_writable() and not self._database.is_refused.is_set()
+        return self._folder.is_writable() and not self._database.is_refused()
 
     def _failure(self) -> str | None:
         if self._database.failed.wait(self._interval_seconds):

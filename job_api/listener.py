@@ -6,16 +6,14 @@ from dataclasses import dataclass
 
 import grpc
 
-from job_api.call_pool import CallPool
+from job_api.backpressure.call_pool import CallPool
 from job_api.settings import MIB, ApiSettings
 
 MESSAGE_HEADROOM_BYTES = 16 * MIB
-"""How far gRPC's message limit lies above ours, so that a payload just over ours gets our answer, with a reason."""
-
-
+"""How far gRPC's message limit lies above ours, so that a payload just over ours gets our error, with a reason."""
 PARALLEL_CALLS = 512
 """How many calls one connection may have at a time, waiting workers apart; its further calls wait on the caller's side.
-Answers that are not charged take up to 16 KiB each, and a client may well submit hundreds of videos at once."""
+Responses that are not charged take up to 16 KiB each, and a client may well submit hundreds of videos at once."""
 KEEPALIVE_SECONDS = 60
 """How often a connection with calls and without traffic is probed. A caller that vanished in the middle of an upload
 would hold its bytes for hours otherwise."""
@@ -24,7 +22,7 @@ PING_TIMEOUT_SECONDS = 300
 5 MB, it takes 160 s on a link of 256 kbit/s."""
 UNACKNOWLEDGED_SECONDS = 20
 """How long a caller's host may acknowledge nothing of what it is sent, or take nothing (TCP_USER_TIMEOUT). Until then
-an answer that is cut off keeps its memory where nobody reads it."""
+a response that is cut off keeps its memory where nobody reads it."""
 
 
 class AddressUnavailable(Exception):

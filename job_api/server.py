@@ -7,9 +7,9 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from job_api.call_pool import CallPool
+from job_api.backpressure.admission import Backpressure
+from job_api.backpressure.call_pool import CallPool
 from job_api.housekeeper import Housekeeper
-from job_api.interceptors.backpressure import Backpressure
 from job_api.interceptors.error_mapping import ErrorMappingInterceptor
 from job_api.listener import Listener, server_credentials, server_options
 from job_api.servicers.job_servicer import JobServicer

@@ -125,7 +125,7 @@ class ApiSettings(PipelineSettings):
     @property
     def dispatch_limits(self) -> DispatchLimits:
         """The settings that bound what workers request."""
-        return DispatchLimits(self.max_wait_seconds, self.max_chunk_bytes, self.max_lost_workers)
+        return DispatchLimits(self.max_wait_seconds, self.max_chunk_bytes)
 
     @property
     def report_limits(self) -> ReportLimits:

@@ -19,6 +19,7 @@ from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub
 from shared.contract.job_status import JobStatus
 from shared.contract.reasons import Reason
+from shared.contract.status_numbers import number_of_status
 
 DEFAULT_PIPELINE = "yolo_ocr"
 MAX_VIDEO_BYTES = 2**31 - 2**16
@@ -115,7 +116,7 @@ class JobClient:
         Args:
             status: Only jobs of this status; None means all.
         """
-        wanted = pb.JobStatus.Value(f"JOB_STATUS_{status.name.upper()}") if status else pb.JOB_STATUS_UNSPECIFIED
+        wanted = number_of_status(status) if status else pb.JOB_STATUS_UNSPECIFIED
         token = ""
         while True:
             page = call(

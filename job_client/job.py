@@ -18,6 +18,7 @@ from job_client.timeline import DEFAULT_SETTINGS, Timeline, TimelineSettings, ti
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub
 from shared.contract.job_status import JobStatus
+from shared.contract.status_numbers import status_of_number
 from shared.results import FrameResult, InvalidDocument, decode_frame, iter_list
 
 T = TypeVar("T")
@@ -157,7 +158,7 @@ def job_info(answer: pb.GetJobStatusResponse | pb.JobSummary) -> JobInfo:
     """Return a job of the server's answer."""
     return JobInfo(
         job_id=answer.job_id,
-        status=JobStatus(pb.JobStatus.Name(answer.status).removeprefix("JOB_STATUS_").lower()),
+        status=status_of_number(answer.status),
         progress=answer.progress,
         created_at=answer.created_at.ToDatetime(UTC),
         updated_at=answer.updated_at.ToDatetime(UTC),

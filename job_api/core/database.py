@@ -23,7 +23,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.pool import NullPool
 
-from job_api.disk_errors import is_replaced, system_reason
+from job_api.disk.errors import system_reason
+from job_api.disk.files import is_replaced
 
 DEFAULT_DATABASE_URL = "duckdb:///data/foregsyte.duckdb"
 
@@ -62,20 +63,31 @@ class Database:
     every session would pay for that, so one connection stays open as long as the database is. Nothing runs on it: a
     transaction left open there would prevent checkpoints.
 
+    Args:
+        url: Where the database is.
+        checkpoint_bytes: At which size its log is merged into its file.
+        stuck_seconds: How long a write may take.
+
     Attributes:
         failed: Set once DuckDB has declared the database invalid, as it does where its log cannot be synced. It could
             be opened again, but nobody would know which of the last writes are in it: only a start finds that out.
-        is_refused: Set while the disk refuses what is written.
-        writing_since: When the write that is under way began, by the monotonic clock; None while there is none.
     """
 
-    def __init__(self, url: str | URL) -> None:
+    def __init__(
+        self,
+        url: str | URL,
+        *,
+        checkpoint_bytes: int = CHECKPOINT_BYTES,
+        stuck_seconds: float = STUCK_SECONDS,
+    ) -> None:
         self.url = _exact(make_url(url))
+        self._checkpoint_bytes = checkpoint_bytes
+        self._stuck_seconds = stuck_seconds
         self.engine = _make_engine(self.url)
         self.sessions = sessionmaker(self.engine, expire_on_commit=False)
         self.failed = threading.Event()
-        self.is_refused = threading.Event()
-        self.writing_since: float | None = None
+        self._is_refused = False
+        self._writing_since: float | None = None
         self._open_connection: Any = None
         self._opened: os.stat_result | None = None
         self._log: os.stat_result | None = None
@@ -140,10 +152,27 @@ class Database:
         finally:
             self._merging.release()
 
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Measure how long the write takes that the block makes; there is one at a time."""
+        self._writing_since = time.monotonic()
+        try:
+            yield
+        finally:
+            self._writing_since = None
+
+    def note_write(self, *, is_refused: bool) -> None:
+        """Note whether the disk refused what was written."""
+        self._is_refused = is_refused
+
+    def is_refused(self) -> bool:
+        """Return whether the disk refused the last write."""
+        return self._is_refused
+
     def is_stuck(self) -> bool:
         """Return whether the write that is under way takes so long that the disk may never answer."""
-        began = self.writing_since
-        return began is not None and time.monotonic() - began > STUCK_SECONDS
+        began = self._writing_since
+        return began is not None and time.monotonic() - began > self._stuck_seconds
 
     def try_to_write(self) -> None:
         """Write what is there already, the schema's version: where the disk takes it, `is_refused` ends."""
@@ -152,7 +181,7 @@ class Database:
                 connection.exec_driver_sql("UPDATE alembic_version SET version_num = version_num")
         except (OSError, DBAPIError):
             return
-        self.is_refused.clear()
+        self.note_write(is_refused=False)
 
     @contextmanager
     def driver_errors_translated(self) -> Iterator[None]:
@@ -173,7 +202,7 @@ class Database:
         ended. Without room the log grows; a write that it has no space for is refused, and that is all.
         """
         with self._merging:
-            if self.file and self._log_bytes() >= CHECKPOINT_BYTES:
+            if self.file and self._log_bytes() >= self._checkpoint_bytes:
                 self._merge(self.file)
 
     def _merge(self, file: Path) -> None:

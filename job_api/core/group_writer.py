@@ -6,7 +6,6 @@ row. One writer has no conflicts, and the more callers wait, the more writes eac
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from queue import Empty, SimpleQueue
@@ -15,7 +14,7 @@ from typing import Any, TypeVar
 from sqlalchemy.orm import Session
 
 from job_api.core.database import Database
-from job_api.disk_errors import disk_error
+from job_api.disk.errors import disk_error
 from job_api.errors import StorageUnavailable
 
 logger = logging.getLogger(__name__)
@@ -75,10 +74,9 @@ class GroupWriter:
 
     def _run(self) -> None:
         while group := self._next_group():
-            self._database.writing_since = time.monotonic()
-            self._commit(group)
-            self._checkpoint()
-            self._database.writing_since = None
+            with self._database.writing():
+                self._commit(group)
+                self._checkpoint()
 
     def _checkpoint(self) -> None:
         try:
@@ -113,13 +111,13 @@ class GroupWriter:
                 if refusal:
                     refusal.__cause__ = error
                 if isinstance(refusal, StorageUnavailable):
-                    self._database.is_refused.set()
+                    self._database.note_write(is_refused=True)
                 group[0][1].set_exception(refusal or error)
                 return
             logger.warning("group of writes failed, running them one by one", extra={"writes": len(group)})
             for write in group:
                 self._commit([write])
         else:
-            self._database.is_refused.clear()
+            self._database.note_write(is_refused=False)
             for (_, done), result in zip(group, results, strict=True):
                 done.set_result(result)

@@ -1,1 +1,1 @@
-"""What surrounds every RPC: how its request arrives, and the mapping of errors to status codes."""
+"""What surrounds every RPC: the mapping of errors to status codes."""

@@ -14,7 +14,7 @@ from google.rpc import error_details_pb2 as details
 from google.rpc import status_pb2
 from grpc_status import rpc_status
 
-from job_api.disk_errors import disk_error
+from job_api.disk.errors import disk_error
 from job_api.errors import (
     AlreadyExists,
     ApiError,
@@ -50,7 +50,7 @@ _MALFORMED = object()
 
 
 class ErrorMappingInterceptor(grpc.ServerInterceptor):
-    """Map every error of a handler to its status, and refuse new calls once the server is stopping."""
+    """Maps every error of a handler to its status, and refuses new calls once the server is stopping."""
 
     def __init__(self) -> None:
         self._is_stopping = False
@@ -72,7 +72,7 @@ class ErrorMappingInterceptor(grpc.ServerInterceptor):
             return handler
 
         @wraps(handler.unary_unary)  # with its attributes, of which gRPC reads some
-        def answer(request: Message, context: grpc.ServicerContext) -> Any:
+        def respond(request: Message, context: grpc.ServicerContext) -> Any:
             try:
                 if is_late:
                     raise ShuttingDown("the server is stopping; try again")
@@ -80,12 +80,12 @@ class ErrorMappingInterceptor(grpc.ServerInterceptor):
                     raise MalformedRequest
                 return handler.unary_unary(request, context)
             except BaseException as error:  # noqa: BLE001 (every error is answered, also the SystemExit of a plugin)
-                status = answer_to(error)
+                status = grpc_status(error)
             context.abort_with_status(status)
             raise AssertionError("abort_with_status always raises")
 
         return grpc.unary_unary_rpc_method_handler(
-            answer, _or_malformed(handler.request_deserializer), _or_serialized(handler.response_serializer)
+            respond, _or_malformed(handler.request_deserializer), _or_serialized(handler.response_serializer)
         )
 
 
@@ -104,16 +104,16 @@ def _or_malformed(deserialize: Callable[[bytes], Any] | None) -> Callable[[bytes
 
 
 def _or_serialized(serialize: Callable[[Any], bytes] | None) -> Callable[[Any], bytes] | None:
-    """Return a serializer that leaves an answer as it is where its servicer has serialized it."""
+    """Return a serializer that leaves a response as it is where its servicer has serialized it."""
     if serialize is None:
         return None
-    return lambda answer: answer if isinstance(answer, bytes) else serialize(answer)
+    return lambda response: response if isinstance(response, bytes) else serialize(response)
 
 
-def answer_to(error: BaseException) -> grpc.Status:
-    """Return what gRPC answers a call with that ended with an error: code, message and trailers."""
-    answer: grpc.Status = rpc_status.to_status(status_of(error))
-    return answer
+def grpc_status(error: BaseException) -> grpc.Status:
+    """Return how gRPC ends a call that ended with an error: code, message and trailers."""
+    status: grpc.Status = rpc_status.to_status(status_of(error))
+    return status
 
 
 def status_of(error: BaseException) -> status_pb2.Status:

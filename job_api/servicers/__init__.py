@@ -1,1 +1,1 @@
-"""gRPC at the edge: convert the request, call a service, convert the answer."""
+"""gRPC at the edge: convert the request, call a service, convert the response."""

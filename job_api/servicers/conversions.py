@@ -10,21 +10,15 @@ from job_api.repositories.jobs import JobRecord
 from job_api.services.reports import ResultsDigest
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.job_status import JobStatus
+from shared.contract.status_numbers import number_of_status, status_of_number
 
-_TO_MESSAGE = {
-    JobStatus.pending: pb.JOB_STATUS_PENDING,
-    JobStatus.running: pb.JOB_STATUS_RUNNING,
-    JobStatus.completed: pb.JOB_STATUS_COMPLETED,
-    JobStatus.failed: pb.JOB_STATUS_FAILED,
-}
-_FROM_MESSAGE: dict[int, JobStatus] = {message: status for status, message in _TO_MESSAGE.items()}
 SHA256_BYTES = 32
 _MAX_DURATION_SECONDS = 315_576_000_000
 """The longest `google.protobuf.Duration`; see duration.proto."""
 
 
 def status_message(job: JobRecord) -> pb.GetJobStatusResponse:
-    """Return the status of the job as an answer."""
+    """Return the status of the job as a response."""
     return pb.GetJobStatusResponse(**_status_fields(job))
 
 
@@ -39,7 +33,7 @@ def _status_fields(job: JobRecord) -> dict[str, Any]:
     updated_at.FromDatetime(job.updated_at)
     return {
         "job_id": str(job.job_id),
-        "status": _TO_MESSAGE[job.status],
+        "status": number_of_status(job.status),
         "progress": job.status.progress,
         "created_at": created_at,
         "updated_at": updated_at,
@@ -56,9 +50,10 @@ def status_of_filter(status: int) -> JobStatus | None:
     """
     if status == pb.JOB_STATUS_UNSPECIFIED:
         return None
-    if status not in _FROM_MESSAGE:
-        raise InvalidStatus(f"status must be one of JobStatus, not {status}")
-    return _FROM_MESSAGE[status]
+    try:
+        return status_of_number(status)
+    except ValueError:
+        raise InvalidStatus(f"status must be one of JobStatus, not {status}") from None
 
 
 def wants_json(request: pb.GetJobResultsRequest) -> bool:

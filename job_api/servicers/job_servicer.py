@@ -6,9 +6,9 @@ from typing import TypeVar
 import grpc
 from google.protobuf.message import Message
 
-from job_api.message_budget import Call, MessageBudget
+from job_api.backpressure.message_budget import Call, MessageBudget
 from job_api.servicers.conversions import status_message, status_of_filter, summary_message, wants_json
-from job_api.servicers.results_answer import (
+from job_api.servicers.results_response import (
     memory_of_frames,
     memory_of_gzip,
     memory_of_json,
@@ -22,22 +22,22 @@ from job_api.services.submission import SubmissionService
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2_grpc
 
-SHORT_ANSWER_BYTES = 16 * 1024
-"""An answer up to this size, as a status and a usual page of jobs are, is not charged and never waits: what such ones
+SHORT_RESPONSE_BYTES = 16 * 1024
+"""A response up to this size, as a status and a usual page of jobs are, is not charged and never waits: what such ones
 take is bounded by the calls that a connection may have at a time."""
 
-_Answer = TypeVar("_Answer", bound=Message)
+_Response = TypeVar("_Response", bound=Message)
 
 
 class JobServicer(jobs_pb2_grpc.JobServiceServicer):
-    """Converts requests and answers; the services do the rest and raise what is wrong.
+    """Converts requests and responses; the services do the rest and raise what is wrong.
 
     Args:
         submission: What submits a job.
         queries: What answers questions about jobs.
         pipelines: The descriptions of the pipelines offered, by id.
-        budget: What large answers are charged to.
-        client_call: Makes the call that answers are charged for.
+        budget: What large responses are charged to.
+        client_call: Makes the call that responses are charged for.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
         """Answer the status and the progress of a job."""
         return self._charged(status_message(self._queries.job(parse_job_id(request.job_id))), context)
 
-    def GetJobResults(  # type: ignore[override]  # serialized as it is read, see results_answer
+    def GetJobResults(  # type: ignore[override]  # serialized as it is read, see results_response
         self, request: pb.GetJobResultsRequest, context: grpc.ServicerContext
     ) -> bytes:
         """Answer the results of a completed job, as messages or as the stored JSON text."""
@@ -74,27 +74,27 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
                 self._queries.results_json(job_id) as (size_bytes, chunks),
                 self._budget.charged(memory(size_bytes), self._client_call(context)) as charge,
             ):
-                answer = (
+                response = (
                     results_as_gzip(job_id, size_bytes, chunks, charge)
                     if request.gzip
                     else results_as_json(job_id, size_bytes, chunks)
                 )
-                charge(len(answer))
-                return answer
+                charge(len(response))
+                return response
         with (
             self._queries.frames(job_id) as (size_bytes, values, frames),
             self._budget.charged(memory_of_frames(size_bytes, values), self._client_call(context)) as charge,
         ):
-            answer = results_as_frames(job_id, frames)
-            charge(len(answer))
-            return answer
+            response = results_as_frames(job_id, frames)
+            charge(len(response))
+            return response
 
     def ListJobs(self, request: pb.ListJobsRequest, context: grpc.ServicerContext) -> pb.ListJobsResponse:
         """Answer one page of the jobs, newest first."""
         status = status_of_filter(request.status)
         jobs, next_page_token = self._queries.page(status, request.page_size, request.page_token)
-        answer = pb.ListJobsResponse(jobs=map(summary_message, jobs), next_page_token=next_page_token)
-        return self._charged(answer, context)
+        response = pb.ListJobsResponse(jobs=map(summary_message, jobs), next_page_token=next_page_token)
+        return self._charged(response, context)
 
     def DeleteJob(self, request: pb.DeleteJobRequest, context: grpc.ServicerContext) -> pb.DeleteJobResponse:
         """Delete a finished job with its video and its results."""
@@ -111,10 +111,10 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
         ]
         return self._charged(pb.ListPipelinesResponse(pipelines=pipelines), context)
 
-    def _charged(self, answer: _Answer, context: grpc.ServicerContext) -> _Answer:
-        """Charge an answer that is made until its caller has read it, unless it is short; return it."""
-        size_bytes = answer.ByteSize()
-        if size_bytes > SHORT_ANSWER_BYTES:
+    def _charged(self, response: _Response, context: grpc.ServicerContext) -> _Response:
+        """Charge a response that is made until its caller has read it, unless it is short; return it."""
+        size_bytes = response.ByteSize()
+        if size_bytes > SHORT_RESPONSE_BYTES:
             with self._budget.charged(size_bytes, self._client_call(context)):
                 pass
-        return answer
+        return response

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import grpc
 
-from job_api.message_budget import MessageBudget
+from job_api.backpressure.message_budget import MessageBudget
 from job_api.servicers.conversions import digest_of, duration_of_seconds, seconds_of_wait
 from job_api.services.dispatch import DispatchService
 from job_api.services.job_queue import Waiter
@@ -15,7 +15,7 @@ from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2_grpc
 
 
 class WorkerServicer(jobs_pb2_grpc.WorkerServiceServicer):
-    """Converts requests and answers; the service does the rest and raises the errors."""
+    """Converts requests and responses; the service does the rest and raises the errors."""
 
     def __init__(
         self, dispatch: DispatchService, reports: ReportService, pipeline_ids: Iterable[str], budget: MessageBudget
@@ -89,9 +89,9 @@ class WorkerServicer(jobs_pb2_grpc.WorkerServiceServicer):
 
 
 def _is_cancelled(context: grpc.ServicerContext) -> bool:
-    """Return whether a call that has ended was cancelled before its answer was sent.
+    """Return whether a call that has ended was cancelled before its response was sent.
 
-    gRPC has no public name for this. Where the private one is missing, the answer counts as sent: the job is then
+    gRPC has no public name for this. Where the private one is missing, the response counts as sent: the job is then
     requeued when its lease expires, and is never taken from a worker that knows of it.
     """
     return getattr(getattr(context, "_state", None), "client", None) == "cancelled"

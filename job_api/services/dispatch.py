@@ -1,19 +1,18 @@
-"""Handing jobs to workers, and taking back those of lost ones.
+"""Handing jobs to workers.
 
 The row is the truth, the queue is a hint, and the lease says who may change a running row.
 """
 
 import io
 import logging
-import threading
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
 
-from job_api.errors import ApiError, InputUnreadable, InvalidRange, JobNotFound
+from job_api.errors import InputUnreadable, InvalidRange, JobNotFound
 from job_api.repositories.jobs import JobRepository
 from job_api.services.job_queue import JobQueue, Waiter
+from job_api.services.lease_expiry import LeaseExpiry
 from job_api.services.leases import Ending, Lease, LeaseTable
 from job_api.services.running_jobs import RunningJobs
 from job_api.storage.base import StorageService
@@ -33,12 +32,10 @@ class DispatchLimits:
     Attributes:
         max_wait_seconds: The longest a Dequeue waits.
         max_chunk_bytes: The largest chunk of a video in one answer.
-        max_lost_workers: After so many workers lost on one job, the job is failed.
     """
 
     max_wait_seconds: float
     max_chunk_bytes: int
-    max_lost_workers: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +54,7 @@ class VideoChunk:
 
 
 class DispatchService:
-    """The workers' side of the life of a job.
-
-    Attributes:
-        housekeeping_due: Set when `expire_leases` has something to do now.
-    """
+    """The workers' side of the life of a job."""
 
     def __init__(
         self,
@@ -70,6 +63,7 @@ class DispatchService:
         job_queue: JobQueue,
         leases: LeaseTable,
         running: RunningJobs,
+        expiry: LeaseExpiry,
         limits: DispatchLimits,
         clock: Clock,
     ) -> None:
@@ -78,9 +72,9 @@ class DispatchService:
         self._job_queue = job_queue
         self._leases = leases
         self._running = running
+        self._expiry = expiry
         self._limits = limits
         self._clock = clock
-        self.housekeeping_due = threading.Event()
 
     def dequeue(self, worker_id: str, wait_seconds: float, waiter: Waiter) -> UUID | None:
         """Give the worker a job, waiting for one where there is none; return None when the wait ends without one.
@@ -101,7 +95,8 @@ class DispatchService:
         """Read one chunk of the job's video.
 
         Raises:
-            JobNotFound, LeaseLost: The job is not the worker's.
+            JobNotFound: There is no such job.
+            LeaseLost: The job is not the worker's.
             InvalidRange: The chunk does not lie within the video.
             InputUnreadable: The stored video is missing.
         """
@@ -131,7 +126,8 @@ class DispatchService:
         """Start the worker's lease again; return its length in seconds.
 
         Raises:
-            JobNotFound, LeaseLost: The job is not the worker's.
+            JobNotFound: There is no such job.
+            LeaseLost: The job is not the worker's.
         """
         if not self._leases.renew(job_id, worker_id):
             self._running.use(job_id, worker_id)
@@ -142,7 +138,8 @@ class DispatchService:
         """Requeue the job, counting no lost worker. The same again is harmless.
 
         Raises:
-            JobNotFound, LeaseLost: The job is not the worker's; nothing changed.
+            JobNotFound: There is no such job.
+            LeaseLost: The job is not the worker's; nothing changed.
         """
         with self._running.lock(job_id, worker_id):
             if not self._leases.use(job_id, worker_id):
@@ -151,27 +148,6 @@ class DispatchService:
                 self._running.check_held(job_id, worker_id)
             self._running.requeue(job_id)
         logger.info("job released", extra={"job_id": str(job_id), "worker_id": worker_id})
-
-    def expire_leases(self) -> int:
-        """Take back the jobs whose leases have expired; return how many there were."""
-        return self._try_to_expire(self._leases.expired())
-
-    def extend_leases(self, seconds: float) -> None:
-        """Give every worker the time in which this server did not run."""
-        self._leases.extend_all(seconds)
-        logger.warning("the server did not run, all leases are extended", extra={"seconds": round(seconds, 1)})
-
-    def stop_expiring_leases(self) -> None:
-        """Count no time against workers any more: a server that stops refuses their renewals."""
-        self._leases.stop_expiring()
-
-    def retry_enqueuing(self) -> None:
-        """Add the jobs to the queue that it could not take before."""
-        self._job_queue.retry()
-
-    def drop_abandoned_results(self) -> None:
-        """Delete the staged results of lost workers that have not come back in time."""
-        self._running.drop_abandoned_results()
 
     def _give_again(self, worker_id: str) -> Lease | None:
         job_id = self._leases.unused_of(worker_id)
@@ -196,54 +172,13 @@ class DispatchService:
         return None
 
     def _answer(self, lease: Lease, waiter: Waiter) -> UUID | None:
-        if waiter.accept(partial(self._take_back, lease)):
+        if waiter.accept(partial(self._expiry.take_back_soon, lease)):
             logger.info("job dequeued", extra={"job_id": str(lease.job_id), "worker_id": lease.worker_id})
             return lease.job_id
-        if self._leases.expire_unacknowledged(lease):
-            self._try_to_expire([lease.job_id])
+        self._expiry.take_back(lease)
         return None
-
-    def _take_back(self, lease: Lease) -> None:
-        """Leave the row to the housekeeper: this runs on gRPC's own thread, where a commit would block every call."""
-        if self._leases.expire_unacknowledged(lease):
-            self.housekeeping_due.set()
 
     def _was_released_by(self, job_id: UUID, worker_id: str) -> bool:
         job = self._jobs.get(job_id)
         is_pending = job is not None and job.status is JobStatus.pending
         return is_pending and self._leases.ending(job_id) == Ending(worker_id, has_expired=False)
-
-    def _try_to_expire(self, job_ids: Iterable[UUID]) -> int:
-        """Take the jobs back; return how many were. One that cannot be is tried again, its lease as it was."""
-        ended = 0
-        error: Exception | None = None
-        for job_id in job_ids:
-            try:
-                ended += self._expire(job_id)
-            except Exception as caught:  # noqa: BLE001 (one line for all of them, not one each, ten times a second)
-                error = caught
-        if error:
-            trace = None if isinstance(error, ApiError) else error
-            logger.warning("leases not ended, trying again", extra={"error": str(error)}, exc_info=trace)
-        return ended
-
-    def _expire(self, job_id: UUID) -> bool:
-        if self._running.is_storing(job_id):
-            return False
-        with self._running.lock(job_id):
-            lease = self._leases.take_expired(job_id)
-            if lease is None:
-                return False
-            try:
-                self._end_lease(lease)
-            except Exception:
-                self._leases.restore(lease)
-                raise
-        return True
-
-    def _end_lease(self, lease: Lease) -> None:
-        if lease.is_unacknowledged:
-            self._running.requeue(lease.job_id)
-            logger.info("answer lost", extra={"job_id": str(lease.job_id), "worker_id": lease.worker_id})
-        else:
-            self._running.expire(lease, self._limits.max_lost_workers)

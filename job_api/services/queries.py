@@ -80,7 +80,9 @@ class QueryService:
         """Yield the stored results of a completed job: their size in bytes, their most values, each frame's `result`.
 
         Raises:
-            JobNotFound, JobNotCompleted, JobFailed: There are no results.
+            JobNotFound: There is no such job.
+            JobNotCompleted: The job has no results yet.
+            JobFailed: The job has no results because it failed.
             PayloadTooLarge: They are too large for this form.
             ResultsUnreadable: The stored results are missing or damaged.
         """
@@ -97,7 +99,10 @@ class QueryService:
         """Yield the size of the stored list of results of a completed job, in bytes, and its chunks, not yet checked.
 
         Raises:
-            JobNotFound, JobNotCompleted, JobFailed, ResultsUnreadable: As `frames` does.
+            JobNotFound: There is no such job.
+            JobNotCompleted: The job has no results yet.
+            JobFailed: The job has no results because it failed.
+            ResultsUnreadable: The stored results are missing or damaged.
         """
         with self._stored_results(job_id) as (document, _):
             yield stored_list(document)

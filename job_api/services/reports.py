@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import BinaryIO
 from uuid import UUID
 
+from job_api.disk.errors import disk_full
 from job_api.errors import (
-    DiskLow,
     InvalidErrorMessage,
     InvalidRange,
     InvalidResults,
@@ -84,7 +84,8 @@ class ReportService:
         Raises:
             InvalidRange: The chunk begins behind what there is, or before 0; nothing changed.
             PayloadTooLarge: The chunk or the results are too large; nothing changed.
-            JobNotFound, LeaseLost: The job is not the worker's; nothing changed.
+            JobNotFound: There is no such job.
+            LeaseLost: The job is not the worker's; nothing changed.
             DiskLow: There is no space.
         """
         if len(data) > self.limits.max_chunk_bytes:
@@ -101,8 +102,10 @@ class ReportService:
         """Store these results, then end the job as completed. The same again is harmless.
 
         Raises:
-            InvalidResults, PayloadTooLarge: The results cannot be accepted; nothing changed.
-            JobNotFound, LeaseLost: The job is not the worker's; nothing changed.
+            InvalidResults: The results are not the frozen shape; nothing changed.
+            PayloadTooLarge: They are larger than they may be; nothing changed.
+            JobNotFound: There is no such job.
+            LeaseLost: The job is not the worker's; nothing changed.
             DiskLow: There is no space for the results; the job stays the worker's.
         """
         self._check_size(len(results))
@@ -122,7 +125,10 @@ class ReportService:
 
         Raises:
             ResultsIncomplete: Other results, or only a part, are staged; they are dropped.
-            InvalidResults, JobNotFound, LeaseLost, DiskLow: As `complete` does.
+            InvalidResults: The results are not the frozen shape; nothing changed.
+            JobNotFound: There is no such job.
+            LeaseLost: The job is not the worker's; nothing changed.
+            DiskLow: There is no space for the results; the job stays the worker's.
         """
         with self._running.lock(job_id, worker_id):
             if self._may_end(job_id, worker_id, digest):
@@ -136,8 +142,10 @@ class ReportService:
         """End the job as failed. The same again is harmless.
 
         Raises:
-            InvalidErrorMessage, PayloadTooLarge: The message is empty or too long; nothing changed.
-            JobNotFound, LeaseLost: The job is not the worker's; nothing changed.
+            InvalidErrorMessage: The message is empty; nothing changed.
+            PayloadTooLarge: It is too long; nothing changed.
+            JobNotFound: There is no such job.
+            LeaseLost: The job is not the worker's; nothing changed.
         """
         if not error_message.strip():
             raise InvalidErrorMessage("error_message must say what went wrong")
@@ -166,7 +174,8 @@ class ReportService:
         """Return whether the worker may end the job, and False where it has ended it with this outcome before.
 
         Raises:
-            JobNotFound, LeaseLost: Neither is so.
+            JobNotFound: Neither is so, and there is no such job.
+            LeaseLost: Neither is so.
         """
         if self._running.is_held(job_id, worker_id):
             return True
@@ -197,7 +206,7 @@ class ReportService:
         try:
             return self._staging.write(job_id, offset, data)
         except StorageFull as error:
-            raise _disk_full() from error
+            raise disk_full() from error
 
     def _store(self, job_id: UUID, worker_id: str, *, is_stored: bool = False) -> None:
         """Check the staged results, store them unless they are, and end the job; else the lease begins anew."""
@@ -213,7 +222,7 @@ class ReportService:
         except InvalidDocument as error:
             raise InvalidResults(f"results_json: {error}") from error
         except StorageFull as error:
-            raise _disk_full() from error
+            raise disk_full() from error
         finally:
             self._leases.renew(job_id, worker_id)
         logger.info("job completed", extra={"job_id": str(job_id), "worker_id": worker_id})
@@ -225,7 +234,3 @@ def _digest_of(file: BinaryIO) -> ResultsDigest:
         size_bytes += len(chunk)
         sha256.update(chunk)
     return ResultsDigest(size_bytes, sha256.digest())
-
-
-def _disk_full() -> DiskLow:
-    return DiskLow("the server's disk is full; try again later")

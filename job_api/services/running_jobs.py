@@ -65,10 +65,11 @@ class RunningJobs:
                         self._staging.drop(job_id)
 
     def use(self, job_id: UUID, worker_id: str) -> None:
-        """Check that the job is the worker's; waits for the job's lock only where its lease was taken.
+        """Check that the job is the worker's, waiting for the job's lock only where its lease was taken.
 
         Raises:
-            JobNotFound, LeaseLost: It is not.
+            JobNotFound: There is no such job.
+            LeaseLost: The job is not the worker's.
         """
         if self._leases.use(job_id, worker_id):
             return
@@ -85,7 +86,12 @@ class RunningJobs:
             self._storing.discard(job_id)
 
     def check_held(self, job_id: UUID, worker_id: str) -> None:
-        """Check that the job is the worker's, or raise as `use` does."""
+        """Check that the job is the worker's.
+
+        Raises:
+            JobNotFound: There is no such job.
+            LeaseLost: The job is not the worker's.
+        """
         if not self.is_held(job_id, worker_id):
             raise self.refusal(job_id)
 
@@ -125,15 +131,6 @@ class RunningJobs:
             self._leases.end(job_id)
             self._staging.drop(job_id)
         self._job_queue.put(job_id)
-
-    def expire(self, lease: Lease, max_lost_workers: int) -> None:
-        """Count the worker as lost, and make its job pending, or failed where that was the last time."""
-        job_id, losses = lease.job_id, self._leases.losses(lease.job_id) + 1
-        if losses >= max_lost_workers:
-            self.end(job_id, JobStatus.failed, error_message=f"worker lost {losses} times")
-        else:
-            self.requeue(job_id, lost=lease)
-        logger.warning("worker lost", extra={"job_id": str(job_id), "losses": losses})
 
     def _return_to_last_holder(self, job_id: UUID, worker_id: str) -> bool:
         was_lost = self._leases.ending(job_id) in (Ending(worker_id, has_expired=True), Ending(None, has_expired=True))

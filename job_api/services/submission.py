@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID, uuid4, uuid5
 
+from job_api.disk.errors import disk_full
 from job_api.errors import (
     DiskLow,
     InvalidMp4,
@@ -85,9 +86,12 @@ class SubmissionService:
             The job's id. The job survives whatever happens from now on.
 
         Raises:
-            InvalidMp4, UnknownPipeline, InvalidRequestId: The request is wrong.
+            InvalidMp4: The video is no MP4.
+            UnknownPipeline: No pipeline of that name is offered.
+            InvalidRequestId: The request id is too long.
             RequestIdReused: The request id was used with another video or pipeline.
-            PayloadTooLarge, DiskLow: A limit is reached.
+            PayloadTooLarge: The video is larger than it may be.
+            DiskLow: The disk has no room for it.
         """
         self._check(pipeline_id, video, request_id)
         job_id = uuid5(REQUEST_NAMESPACE, request_id) if request_id else self._new_id()
@@ -139,7 +143,7 @@ class SubmissionService:
             with self._disk_space(len(video)):
                 self._storage.save_file(io.BytesIO(video), key)
         except StorageFull as error:
-            raise DiskLow("the server's disk is full; try again later or ask its operator to free space") from error
+            raise disk_full() from error
         try:
             self._jobs.add(job_id, pipeline_id, key)
         except StorageUnavailable:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
-from job_api.disk_errors import FULL_ERRNOS
-from job_api.held_folder import HeldFolder, sync
+from job_api.disk.errors import FULL_ERRNOS
+from job_api.disk.files import sync
+from job_api.disk.held_folder import HeldFolder
 from job_api.storage.base import StorageFull, StorageService, checked_key
 
 _UNFINISHED_SUFFIX = ".part"

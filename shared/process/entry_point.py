@@ -46,7 +46,7 @@ def run_service(
 
 
 def end_now(code: ExitCode) -> NoReturn:
-    """End the process without waiting for its threads and processes."""
+    """End the process, its log written, without waiting for its threads and processes."""
     logging.shutdown()
     os._exit(code)
 

@@ -64,11 +64,11 @@ def _received(pipe: socket.socket, deadline: float | None) -> bytes:
     try:
         return pipe.recv(1)
     except TimeoutError:
-        _end_late_stop()
+        _cut_off_stop()
 
 
-def _end_late_stop() -> NoReturn:
-    """End the process; wait for nothing meanwhile, not for a lock of the log, nor for whoever reads standard error."""
+def _cut_off_stop() -> NoReturn:
+    """End the process, waiting for nothing: not for a lock of the log, nor for whoever reads standard error."""
     with contextlib.suppress(OSError):
         os.set_blocking(STDERR, False)
         os.write(STDERR, b"the stop took too long, ending as it is\n")

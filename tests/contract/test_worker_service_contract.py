@@ -68,7 +68,7 @@ class RealServer:
 
     def expire_leases(self) -> None:
         self._seconds_ahead += LEASE_SECONDS
-        self._running.services.dispatch.expire_leases()
+        self._running.services.expiry.expire_leases()
 
     def outcome(self, job_id: str) -> tuple[JobStatus, object]:
         job = self._client.job(job_id)

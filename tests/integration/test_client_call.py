@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 import pytest
 
-from job_api.interceptors.client_call import ClientCall
+from job_api.backpressure.client_call import ClientCall
 from job_api.server import JOB_SERVICE
 from shared.contract.channel import CHANNEL_OPTIONS
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb

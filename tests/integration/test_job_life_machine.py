@@ -203,8 +203,8 @@ class JobLifeMachine(RuleBasedStateMachine):
 
     @rule()
     def housekeeping(self) -> None:
-        self.service.dispatch.expire_leases()
-        self.service.dispatch.retry_enqueuing()
+        self.service.expiry.expire_leases()
+        self.service.job_queue.retry()
         self.is_queue_whole |= not self.queue.is_failing
         for known in self.jobs.values():
             if known.lease and known.lease.deadline <= self.clock():
@@ -220,7 +220,7 @@ class JobLifeMachine(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([1.0, LEASE_SECONDS, LEASE_SECONDS * 3]))
     def the_server_does_not_run(self, seconds: float) -> None:
         self.clock.advance(seconds)
-        self.service.dispatch.extend_leases(seconds)
+        self.service.expiry.extend_leases(seconds)
         for known in self.jobs.values():
             if known.lease:
                 known.lease.deadline += seconds
@@ -501,8 +501,8 @@ class JobLifeMachine(RuleBasedStateMachine):
     def once_faults_stop_every_job_ends(self) -> None:
         self.clock.advance(2 * LEASE_SECONDS)
         self.queue.is_failing = False
-        self.service.dispatch.expire_leases()
-        self.service.dispatch.retry_enqueuing()
+        self.service.expiry.expire_leases()
+        self.service.job_queue.retry()
         while job_id := self.service.dispatch.dequeue("good", 0.0, Waiter()):
             self.service.reports.complete(job_id, "good", DOCUMENTS[0])
         assert all(self.status_of(job_id).is_final for job_id in self.jobs)

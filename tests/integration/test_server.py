@@ -369,8 +369,8 @@ class TestAnswersThatAreLost:
         for number, job_id in enumerate(jobs):
             assert server.workers.Dequeue(pb.DequeueRequest(worker_id=f"w{number}")).job_id == job_id
         eventually(lambda: [waiter.has_ended for waiter in dispatch.waiters] == [True] * len(jobs), "all calls to end")
-        assert not dispatch.housekeeping_due.is_set()
-        assert dispatch.expire_leases() == 0
+        assert not server.services.expiry.due.is_set()
+        assert server.services.expiry.expire_leases() == 0
         for number, job_id in enumerate(jobs):
             server.workers.RenewLease(pb.RenewLeaseRequest(job_id=job_id, worker_id=f"w{number}"))
 

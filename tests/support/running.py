@@ -27,6 +27,9 @@ class StopHook:
         self._job_queue = job_queue
         self.during_stop: Callable[[], object] | None = None
 
+    def retry(self) -> None:
+        self._job_queue.retry()
+
     def close(self) -> None:
         hook, self.during_stop = self.during_stop, None
         if hook:

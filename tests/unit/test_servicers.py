@@ -16,6 +16,7 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import MessageToDict
 
+from job_api.backpressure.message_budget import MessageBudget
 from job_api.errors import (
     InvalidFormat,
     InvalidJobId,
@@ -26,9 +27,8 @@ from job_api.errors import (
     LeaseLost,
     Overloaded,
 )
-from job_api.message_budget import MessageBudget
 from job_api.repositories.jobs import JobRecord
-from job_api.servicers.job_servicer import SHORT_ANSWER_BYTES, JobServicer
+from job_api.servicers.job_servicer import SHORT_RESPONSE_BYTES, JobServicer
 from job_api.servicers.worker_servicer import WorkerServicer
 from job_api.services.dispatch import VideoChunk
 from job_api.services.job_queue import Waiter
@@ -100,7 +100,7 @@ class Bench:
 
 
 class TestCharging:
-    LONG = "m" * SHORT_ANSWER_BYTES
+    LONG = "m" * SHORT_RESPONSE_BYTES
 
     def answer(self, rpc: str, budget: MessageBudget, message: str, call: Call | None = None) -> Any:
         job = replace(RECORD, error_message=message)
@@ -112,7 +112,7 @@ class TestCharging:
     def test_a_long_answer_counts_until_its_call_has_ended(self, rpc: str) -> None:
         budget, call = MessageBudget(1 << 20), Call()
         answer = self.answer(rpc, budget, self.LONG, call)
-        assert budget.used_bytes == answer.ByteSize() > SHORT_ANSWER_BYTES
+        assert budget.used_bytes == answer.ByteSize() > SHORT_RESPONSE_BYTES
         call.end()
         assert budget.used_bytes == 0
 

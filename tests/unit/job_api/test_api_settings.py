@@ -193,7 +193,6 @@ def test_the_limits_reach_the_services() -> None:
         max_chunk_bytes=6,
         max_results_bytes=14,
         max_error_message_bytes=8,
-        max_lost_workers=9,
         max_inline_results_bytes=10,
         default_page_size=11,
         max_page_size=12,
@@ -201,11 +200,7 @@ def test_the_limits_reach_the_services() -> None:
     )
     submission, dispatch = settings.submission_limits, settings.dispatch_limits
     assert (submission.max_video_bytes, submission.min_free_bytes) == (1, 4)
-    assert (
-        dispatch.max_wait_seconds,
-        dispatch.max_chunk_bytes,
-        dispatch.max_lost_workers,
-    ) == (5.0, 6, 9)
+    assert (dispatch.max_wait_seconds, dispatch.max_chunk_bytes) == (5.0, 6)
     assert settings.report_limits == ReportLimits(6, 14, 10, 8)
     assert settings.query_limits == QueryLimits(11, 12, 13)
     assert settings.largest_payload_bytes == 14

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from job_api.call_pool import CallPool
+from job_api.backpressure.admission import SMALL_BYTES, STREAM_THREADS, Backpressure
+from job_api.backpressure.call_pool import CallPool
+from job_api.backpressure.message_budget import OVERTAKEN_SECONDS, MessageBudget
 from job_api.errors import ApiError, Overloaded, PayloadTooLarge
-from job_api.interceptors.backpressure import SMALL_BYTES, STREAM_THREADS, Backpressure
-from job_api.message_budget import OVERTAKEN_SECONDS, MessageBudget
 from tests.conftest import OPTIONAL
 from tests.support import calls
 from tests.support.clock import FakeClock

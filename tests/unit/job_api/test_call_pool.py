@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from job_api.call_pool import CallPool
+from job_api.backpressure.call_pool import CallPool
 
 pytestmark = pytest.mark.unit
 

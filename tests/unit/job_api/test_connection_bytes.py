@@ -7,8 +7,8 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from job_api.connection_bytes import is_counted, received_bytes, sent_bytes
-from job_api.slow_readers import SlowReaders
+from job_api.backpressure.connection_bytes import is_counted, received_bytes, sent_bytes
+from job_api.backpressure.slow_readers import SlowReaders
 from tests.conftest import OPTIONAL
 from tests.support.descriptors import no_free_descriptor
 from tests.support.waiting import eventually

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from job_api.errors import InvalidFormat, InvalidStatus, InvalidWait
 from job_api.repositories.jobs import JobRecord
 from job_api.servicers import conversions
-from job_api.servicers.results_answer import frame_message, memory_of_frames, results_as_frames
+from job_api.servicers.results_response import frame_message, memory_of_frames, results_as_frames
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.job_status import JobStatus
 from shared.results import decode_values, iter_document, most_values

@@ -14,7 +14,7 @@ from filelock import SoftFileLock
 from job_api.bootstrap import JOB_FOLDERS, STAGING_FOLDER, build_services
 from job_api.core.database import Database, DatabaseUnavailable
 from job_api.core.group_writer import GroupWriter
-from job_api.data_folder import LOCK_NAME, DataFolder, DataFolderHeld, DataFolderUnusable
+from job_api.disk.data_folder import LOCK_NAME, DataFolder, DataFolderHeld, DataFolderUnusable
 from job_api.disk_watch import DiskWatch
 from job_api.settings import ApiSettings
 from shared.contract.job_status import JobStatus
@@ -213,11 +213,11 @@ def test_the_watch_goes_on_whatever_a_look_raises(database: Database, tmp_path: 
     assert health.reported == [False, True] * 2
 
 
-def test_a_write_that_does_not_end_is_not_serving_until_it_has(
-    folder: DataFolder, database: Database, writer: GroupWriter, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("job_api.core.database.STUCK_SECONDS", 0.05)
-    health = Health()
+def test_a_write_that_does_not_end_is_not_serving_until_it_has(folder: DataFolder) -> None:
+    database, health = Database("duckdb:///:memory:", stuck_seconds=0.05), Health()
+    database.open()
+    writer = GroupWriter(database)
+    writer.start()
     watch = DiskWatch(folder, database, health.reported.append, health.ended.set, interval_seconds=0.01)
     watch.start()
     with opened_at_the_end(threading.Event()) as gate:
@@ -226,6 +226,8 @@ def test_a_write_that_does_not_end_is_not_serving_until_it_has(
     writing.result(20)
     eventually(lambda: health.reported == [False, True], "health to say that it serves")
     watch.stop()
+    writer.close()
+    database.close()
 
 
 @pytest.mark.parametrize("is_made_again", [False, True])
@@ -287,11 +289,9 @@ def test_a_log_of_the_database_that_is_deleted_or_replaced_ends_the_server_and_c
     restarted.close()
 
 
-def test_a_log_that_the_server_itself_merges_into_the_file_is_not_gone(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr("job_api.core.database.CHECKPOINT_BYTES", 1)
-    database, log = Database(f"duckdb:///{tmp_path / 'jobs.duckdb'}"), tmp_path / "jobs.duckdb.wal"
+def test_a_log_that_the_server_itself_merges_into_the_file_is_not_gone(tmp_path: Path) -> None:
+    file, log = tmp_path / "jobs.duckdb", tmp_path / "jobs.duckdb.wal"
+    database = Database(f"duckdb:///{file}", checkpoint_bytes=1)
     database.open()
     for _ in range(3):
         with database.engine.begin() as connection:

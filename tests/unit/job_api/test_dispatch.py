@@ -142,7 +142,7 @@ class TestTaking:
         job = submit(services)
         assert services.dispatch.dequeue("w1", 0, EndsAsTheDatabaseGoes()) is None
         jobs.before_move = None
-        assert services.dispatch.expire_leases() == 1
+        assert services.expiry.expire_leases() == 1
         assert services.leases.losses(job) == 0
         assert take(services, "w2") == job
 
@@ -197,8 +197,8 @@ class TestAnswersThatAreLost:
         job = submit(services)
         self.lost(services).end()
         assert status(services, job) is JobStatus.running  # nothing is written on the thread that reports it
-        assert services.dispatch.housekeeping_due.is_set()
-        assert services.dispatch.expire_leases() == 1
+        assert services.expiry.due.is_set()
+        assert services.expiry.expire_leases() == 1
         assert status(services, job) is JobStatus.pending
         assert take(services, "w2") == job
 
@@ -206,7 +206,7 @@ class TestAnswersThatAreLost:
         job = submit(services)
         for number in range(5):
             self.lost(services, f"w{number}").end()
-            assert services.dispatch.expire_leases() == 1
+            assert services.expiry.expire_leases() == 1
         assert status(services, job) is JobStatus.pending
         assert services.leases.losses(job) == 0
 
@@ -214,7 +214,7 @@ class TestAnswersThatAreLost:
         job = submit(services)
         self.lost(services).end()
         services.dispatch.renew(job, "w1")
-        services.dispatch.expire_leases()
+        services.expiry.expire_leases()
         assert status(services, job) is JobStatus.running
 
     def test_the_job_wakes_a_waiting_worker(self, services: Services) -> None:
@@ -223,23 +223,23 @@ class TestAnswersThatAreLost:
         waiting = in_thread(lambda: services.dispatch.dequeue("w2", 30, Waiter()))
         eventually(lambda: services.job_queue.waiting, "the worker to wait")
         waiter.end()
-        services.dispatch.expire_leases()
+        services.expiry.expire_leases()
         assert waiting.result(10) == job
 
     def test_it_is_tried_again_when_the_row_cannot_be_changed(self, services: Services, jobs: JobHooks) -> None:
         job = submit(services)
         self.lost(services).end()
         jobs.before_move = database_is_away
-        assert services.dispatch.expire_leases() == 0
+        assert services.expiry.expire_leases() == 0
         jobs.before_move = None
         assert status(services, job) is JobStatus.running
-        assert services.dispatch.expire_leases() == 1
+        assert services.expiry.expire_leases() == 1
         assert services.leases.losses(job) == 0
         assert take(services, "w2") == job
 
     def stays(self, services: Services, job: UUID) -> None:
-        assert not services.dispatch.housekeeping_due.is_set()
-        assert services.dispatch.expire_leases() == 0
+        assert not services.expiry.due.is_set()
+        assert services.expiry.expire_leases() == 0
         assert status(services, job) is JobStatus.running
 
     def test_a_caller_that_has_its_answer_keeps_its_job(self, services: Services) -> None:
@@ -255,8 +255,8 @@ class TestAnswersThatAreLost:
         call(services, job, "w1")
         before = outcome(services, job)
         waiter.end()
-        assert not services.dispatch.housekeeping_due.is_set()
-        assert services.dispatch.expire_leases() == 0
+        assert not services.expiry.due.is_set()
+        assert services.expiry.expire_leases() == 0
         assert outcome(services, job) == before
 
     def test_a_worker_that_dequeued_again_meanwhile_keeps_its_job(self, services: Services) -> None:
@@ -271,7 +271,7 @@ class TestAnswersThatAreLost:
         job = submit(services)
         waiter = self.lost(services)
         clock.advance(LEASE_SECONDS)
-        services.dispatch.expire_leases()
+        services.expiry.expire_leases()
         assert take(services, "w2") == job
         waiter.end()
         self.stays(services, job)
@@ -360,7 +360,7 @@ class TestReading:
         clock.advance(LEASE_SECONDS - 1)
         services.dispatch.read_input(job, "w1", 0, 0)
         clock.advance(1)
-        assert services.dispatch.expire_leases() == 1
+        assert services.expiry.expire_leases() == 1
 
     def test_a_missing_video_is_data_loss_of_that_job_alone(self, services: Services, storage: MemoryStorage) -> None:
         job, other = running(services, "w1"), running(services, "w2")
@@ -382,18 +382,18 @@ class TestLeases:
         for _ in range(10):
             clock.advance(LEASE_SECONDS / 3)
             assert services.dispatch.renew(job, "w1") == LEASE_SECONDS
-            assert services.dispatch.expire_leases() == 0
+            assert services.expiry.expire_leases() == 0
         assert status(services, job) is JobStatus.running
 
     def test_a_job_whose_lease_expires_is_requeued(self, services: Services, clock: FakeClock) -> None:
         job = running(services)
         clock.advance(LEASE_SECONDS - 0.001)
-        assert services.dispatch.expire_leases() == 0
+        assert services.expiry.expire_leases() == 0
         assert status(services, job) is JobStatus.running
         clock.now = 1000 + LEASE_SECONDS
-        assert services.dispatch.expire_leases() == 1
+        assert services.expiry.expire_leases() == 1
         assert status(services, job) is JobStatus.pending
-        assert services.dispatch.expire_leases() == 0
+        assert services.expiry.expire_leases() == 0
         assert take(services, "w2") == job
 
     def test_leases_that_cannot_be_ended_on_a_full_disk_are_one_line_in_the_log_and_no_lost_worker_yet(
@@ -403,11 +403,11 @@ class TestLeases:
             running(services, worker_id)
         clock.advance(LEASE_SECONDS)
         jobs.before_move = raises(DiskLow("the disk is full"))
-        assert services.dispatch.expire_leases() == 0
+        assert services.expiry.expire_leases() == 0
         jobs.before_move = None
         [record] = caplog.records
         assert (record.message, record.exc_info) == ("leases not ended, trying again", None)
-        assert services.dispatch.expire_leases() == 3
+        assert services.expiry.expire_leases() == 3
 
     @pytest.mark.parametrize("how", ["expired", "released"])
     def test_a_requeued_job_wakes_a_waiting_worker(self, services: Services, clock: FakeClock, how: str) -> None:
@@ -416,7 +416,7 @@ class TestLeases:
         eventually(lambda: services.job_queue.waiting, "the worker to wait")
         if how == "expired":
             clock.advance(LEASE_SECONDS)
-            services.dispatch.expire_leases()
+            services.expiry.expire_leases()
         else:
             services.dispatch.release(job, "w1")
         assert waiting.result(10) == job
@@ -430,7 +430,7 @@ class TestLeases:
         queue.before_enqueue = raises(error)
         if how == "expired":
             clock.advance(LEASE_SECONDS)
-            services.dispatch.expire_leases()
+            services.expiry.expire_leases()
         elif how == "released":
             services.dispatch.release(job, "w1")
         else:
@@ -438,7 +438,7 @@ class TestLeases:
         assert status(services, job) is JobStatus.pending
         assert take(services, "w2") is None
         queue.before_enqueue = None
-        services.dispatch.retry_enqueuing()
+        services.job_queue.retry()
         assert take(services, "w2") == job
 
     @each_call
@@ -447,7 +447,7 @@ class TestLeases:
     ) -> None:
         job = running(services)
         clock.advance(LEASE_SECONDS)
-        services.dispatch.expire_leases()
+        services.expiry.expire_leases()
         assert take(services, "w2") == job
         with pytest.raises(LeaseLost):
             call(services, job, "w1")
@@ -472,7 +472,7 @@ class TestLeases:
         job = running(services)
         clock.advance(LEASE_SECONDS)
         if is_noticed:
-            services.dispatch.expire_leases()
+            services.expiry.expire_leases()
         CALLS[call](services, job, "w1")
         assert status(services, job) is after
         assert services.leases.losses(job) == 0
@@ -484,7 +484,7 @@ class TestLeases:
         job = running(services)
         services.leases.grant(job, None)  # as a restart does
         clock.advance(LEASE_SECONDS)
-        services.dispatch.expire_leases()
+        services.expiry.expire_leases()
         services.dispatch.renew(job, "w1")
         assert status(services, job) is JobStatus.running
         assert services.leases.losses(job) == 0
@@ -495,7 +495,7 @@ class TestLeases:
         job = running(services)
         for _ in range(5):
             clock.advance(LEASE_SECONDS)
-            services.dispatch.expire_leases()
+            services.expiry.expire_leases()
             services.dispatch.renew(job, "w1")
         assert status(services, job) is JobStatus.running
 
@@ -508,7 +508,7 @@ class TestLeases:
             assert take(services, "w1") == job
             services.dispatch.renew(job, "w1")
             clock.advance(LEASE_SECONDS)
-            services.dispatch.expire_leases()
+            services.expiry.expire_leases()
         with pytest.raises(LeaseLost):
             call(services, job, "w1")
         assert outcome(services, job) == (JobStatus.failed, None, "worker lost 3 times")
@@ -516,8 +516,8 @@ class TestLeases:
     def test_time_in_which_the_server_did_not_run_counts_for_nobody(self, services: Services, clock: FakeClock) -> None:
         job = running(services)
         clock.advance(LEASE_SECONDS + 14)
-        services.dispatch.extend_leases(LEASE_SECONDS + 14)
-        assert services.dispatch.expire_leases() == 0
+        services.expiry.extend_leases(LEASE_SECONDS + 14)
+        assert services.expiry.expire_leases() == 0
         assert status(services, job) is JobStatus.running
 
     @each_call
@@ -546,11 +546,11 @@ class TestLeases:
         for number in (1, 2):
             assert take(services, f"w{number}") == job
             clock.advance(LEASE_SECONDS)
-            services.dispatch.expire_leases()
+            services.expiry.expire_leases()
             assert status(services, job) is JobStatus.pending
         assert take(services, "w3") == job
         clock.advance(LEASE_SECONDS)
-        services.dispatch.expire_leases()
+        services.expiry.expire_leases()
         assert outcome(services, job) == (JobStatus.failed, None, "worker lost 3 times")
         assert take(services, "w4") is None
 
@@ -560,7 +560,7 @@ class TestLeases:
         services = make_services(make_settings(max_lost_workers=1))
         job = running(services)
         clock.advance(LEASE_SECONDS)
-        services.dispatch.expire_leases()
+        services.expiry.expire_leases()
         assert outcome(services, job) == (JobStatus.failed, None, "worker lost 1 times")
 
     def test_a_job_that_is_released_often_never_fails_because_of_that(
@@ -570,14 +570,14 @@ class TestLeases:
         for number in range(2):
             take(services, f"lost{number}")
             clock.advance(LEASE_SECONDS)
-            services.dispatch.expire_leases()
+            services.expiry.expire_leases()
         for number in range(10):
             assert take(services, f"w{number}") == job
             services.dispatch.release(job, f"w{number}")
         assert status(services, job) is JobStatus.pending
         take(services, "lost2")
         clock.advance(LEASE_SECONDS)
-        services.dispatch.expire_leases()
+        services.expiry.expire_leases()
         assert outcome(services, job)[2] == "worker lost 3 times"
 
     def test_workers_lost_on_one_job_do_not_count_for_another(self, services: Services, clock: FakeClock) -> None:
@@ -585,7 +585,7 @@ class TestLeases:
         for number in range(3):
             take(services, f"w{number}")
         clock.advance(LEASE_SECONDS)
-        assert services.dispatch.expire_leases() == 3
+        assert services.expiry.expire_leases() == 3
         assert {status(services, job) for job in jobs} == {JobStatus.pending}
 
     def test_a_lease_is_not_taken_from_a_worker_whose_results_are_being_stored(
@@ -596,7 +596,7 @@ class TestLeases:
 
         def take_too_long() -> None:
             clock.advance(LEASE_SECONDS * 2)
-            expired.append(services.dispatch.expire_leases())
+            expired.append(services.expiry.expire_leases())
 
         storage.before_save = take_too_long
         services.reports.complete(job, "w1", DOCUMENT)
@@ -610,9 +610,9 @@ class TestLeases:
         clock.advance(LEASE_SECONDS)
         jobs.before_move = database_is_away
         for _ in range(5):
-            assert services.dispatch.expire_leases() == 0
+            assert services.expiry.expire_leases() == 0
         jobs.before_move = None
-        services.dispatch.expire_leases()
+        services.expiry.expire_leases()
         assert status(services, job) is JobStatus.pending
 
     def test_a_renewal_beside_an_expiry_that_fails_starts_the_lease_again(
@@ -628,11 +628,11 @@ class TestLeases:
             raise RuntimeError
 
         jobs.before_move = renew_and_fail
-        assert services.dispatch.expire_leases() == 0
+        assert services.expiry.expire_leases() == 0
         jobs.before_move = None
         assert renewals[0].result(10) == LEASE_SECONDS
         clock.advance(LEASE_SECONDS - 1)
-        assert services.dispatch.expire_leases() == 0
+        assert services.expiry.expire_leases() == 0
         assert services.leases.losses(job) == 0
 
     def test_one_job_whose_row_cannot_be_changed_does_not_keep_the_others(
@@ -646,7 +646,7 @@ class TestLeases:
 
         jobs.before_move = fail_for_one
         clock.advance(LEASE_SECONDS)
-        assert services.dispatch.expire_leases() == 1
+        assert services.expiry.expire_leases() == 1
         assert status(services, other) is JobStatus.pending
 
 
@@ -827,7 +827,7 @@ def test_a_final_state_never_changes(
     with pytest.raises(ApiError):
         call(services, job, worker)
     clock.advance(LEASE_SECONDS * 10)
-    services.dispatch.expire_leases()
+    services.expiry.expire_leases()
     assert take(services, worker) is None
     assert services.queries.job(job) == before
 
@@ -836,7 +836,7 @@ def test_nothing_of_a_job_is_kept_in_memory_once_it_has_ended(services: Services
     job = submit(services)
     take(services, "lost")
     clock.advance(LEASE_SECONDS)
-    services.dispatch.expire_leases()
+    services.expiry.expire_leases()
     take(services, "w1")
     services.reports.complete(job, "w1", DOCUMENT)
     clock.advance(LEASE_SECONDS)

@@ -151,9 +151,9 @@ def test_a_disk_that_refuses_a_write_is_noted_until_it_takes_one(
 
     with pytest.raises(StorageUnavailable):
         writer.run(refuse)
-    assert database.is_refused.is_set()
+    assert database.is_refused()
     writer.run(insert)
-    assert not database.is_refused.is_set()
+    assert not database.is_refused()
 
 
 def test_a_log_that_cannot_be_looked_at_for_a_while_stops_no_write(

@@ -16,10 +16,10 @@ LONG_SECONDS = 60.0
 
 
 class CountsRounds:
-    """Stands for the dispatch: counts how often it was to expire leases."""
+    """Stands for the expiry of leases: counts how often it was to expire leases."""
 
     def __init__(self) -> None:
-        self.housekeeping_due = threading.Event()
+        self.due = threading.Event()
         self.rounds = 0
         self.calls: list[str | float] = []
         self.meanwhile: Callable[[], object] = lambda: None
@@ -27,11 +27,9 @@ class CountsRounds:
     def extend_leases(self, seconds: float) -> None:
         self.calls.append(seconds)
 
-    def retry_enqueuing(self) -> None:
+    def retry(self) -> None:
+        """Stands for what else is done in a round."""
         self.calls.append("retry")
-
-    def drop_abandoned_results(self) -> None:
-        """Is called in every round too, where it never matters when."""
 
     def expire_leases(self) -> int:
         self.rounds += 1
@@ -41,87 +39,87 @@ class CountsRounds:
 
 
 @pytest.fixture
-def dispatch() -> CountsRounds:
+def expiry() -> CountsRounds:
     return CountsRounds()
 
 
 @pytest.fixture
-def housekeeper(dispatch: CountsRounds) -> Iterator[Housekeeper]:
+def housekeeper(expiry: CountsRounds) -> Iterator[Housekeeper]:
     """One that would do nothing by itself for as long as a test takes."""
-    housekeeper = Housekeeper(dispatch, LONG_SECONDS)  # type: ignore[arg-type]
+    housekeeper = Housekeeper(expiry, [expiry.retry], LONG_SECONDS)  # type: ignore[arg-type]
     housekeeper.start()
     yield housekeeper
     housekeeper.stop()
 
 
-def test_it_looks_now_and_then(dispatch: CountsRounds) -> None:
-    housekeeper = Housekeeper(dispatch, 0.01)  # type: ignore[arg-type]
+def test_it_looks_now_and_then(expiry: CountsRounds) -> None:
+    housekeeper = Housekeeper(expiry, [expiry.retry], 0.01)  # type: ignore[arg-type]
     housekeeper.start()
-    eventually(lambda: dispatch.rounds > 2, "some rounds")
+    eventually(lambda: expiry.rounds > 2, "some rounds")
     housekeeper.stop()
 
 
-def test_what_is_due_is_done_at_once_and_once(dispatch: CountsRounds, housekeeper: Housekeeper) -> None:
+def test_what_is_due_is_done_at_once_and_once(expiry: CountsRounds, housekeeper: Housekeeper) -> None:
     for number in (1, 2):
-        dispatch.housekeeping_due.set()
-        eventually(lambda number=number: dispatch.rounds == number, "a round")  # type: ignore[misc]
-    assert not dispatch.housekeeping_due.is_set()
+        expiry.due.set()
+        eventually(lambda number=number: expiry.rounds == number, "a round")  # type: ignore[misc]
+    assert not expiry.due.is_set()
 
 
 def test_it_goes_on_after_an_error(
-    dispatch: CountsRounds, housekeeper: Housekeeper, caplog: pytest.LogCaptureFixture
+    expiry: CountsRounds, housekeeper: Housekeeper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    dispatch.meanwhile = raises(RuntimeError("once"))
-    dispatch.housekeeping_due.set()
+    expiry.meanwhile = raises(RuntimeError("once"))
+    expiry.due.set()
     eventually(lambda: "housekeeping failed, trying again" in caplog.messages, "the failed round")
-    dispatch.meanwhile = lambda: None
-    dispatch.housekeeping_due.set()
-    eventually(lambda: dispatch.rounds == 2, "another round")
+    expiry.meanwhile = lambda: None
+    expiry.due.set()
+    eventually(lambda: expiry.rounds == 2, "another round")
 
 
-def test_what_is_due_at_the_stop_is_done_before_it_ends(dispatch: CountsRounds, housekeeper: Housekeeper) -> None:
+def test_what_is_due_at_the_stop_is_done_before_it_ends(expiry: CountsRounds, housekeeper: Housekeeper) -> None:
     housekeeper.stop()
-    assert dispatch.rounds == 1
+    assert expiry.rounds == 1
 
 
 def test_what_becomes_due_in_the_middle_of_a_round_is_done_although_it_is_to_stop(
-    dispatch: CountsRounds, housekeeper: Housekeeper
+    expiry: CountsRounds, housekeeper: Housekeeper
 ) -> None:
     def stop() -> None:
-        dispatch.meanwhile = lambda: None
+        expiry.meanwhile = lambda: None
         in_thread(housekeeper.stop)
-        eventually(dispatch.housekeeping_due.is_set, "the stop to begin")
+        eventually(expiry.due.is_set, "the stop to begin")
 
-    dispatch.meanwhile = stop
-    dispatch.housekeeping_due.set()
-    eventually(lambda: dispatch.rounds == 2, "a round after the one in which the stop began")
+    expiry.meanwhile = stop
+    expiry.due.set()
+    eventually(lambda: expiry.rounds == 2, "a round after the one in which the stop began")
 
 
 @pytest.mark.parametrize(("late_seconds", "extended"), [(LONG_SECONDS, []), (LONG_SECONDS + 1, [LONG_SECONDS + 1])])
 def test_a_round_that_comes_late_extends_the_leases_before_it_looks_at_them(
-    dispatch: CountsRounds, clock: FakeClock, late_seconds: float, extended: list[float]
+    expiry: CountsRounds, clock: FakeClock, late_seconds: float, extended: list[float]
 ) -> None:
-    housekeeper = Housekeeper(dispatch, LONG_SECONDS, clock)  # type: ignore[arg-type]
+    housekeeper = Housekeeper(expiry, [expiry.retry], LONG_SECONDS, clock)  # type: ignore[arg-type]
     housekeeper.start()
-    dispatch.housekeeping_due.set()
-    eventually(lambda: dispatch.calls == ["expire", "retry"], "a round in time")
+    expiry.due.set()
+    eventually(lambda: expiry.calls == ["expire", "retry"], "a round in time")
     clock.advance(LONG_SECONDS + late_seconds)
-    dispatch.housekeeping_due.set()
-    eventually(lambda: dispatch.calls == ["expire", "retry", *extended, "expire", "retry"], "a late round")
+    expiry.due.set()
+    eventually(lambda: expiry.calls == ["expire", "retry", *extended, "expire", "retry"], "a late round")
     housekeeper.stop()
 
 
 def test_a_stop_in_the_middle_of_a_round_extends_the_leases_before_the_next_one(
-    dispatch: CountsRounds, clock: FakeClock
+    expiry: CountsRounds, clock: FakeClock
 ) -> None:
     def stopped() -> None:
-        dispatch.meanwhile = lambda: None
+        expiry.meanwhile = lambda: None
         clock.advance(LONG_SECONDS)
-        eventually(lambda: len(dispatch.calls) > 1, "the leases to be extended while the round goes on")
+        eventually(lambda: len(expiry.calls) > 1, "the leases to be extended while the round goes on")
 
-    dispatch.meanwhile = stopped
-    housekeeper = Housekeeper(dispatch, 0.01, clock)  # type: ignore[arg-type]
+    expiry.meanwhile = stopped
+    housekeeper = Housekeeper(expiry, [expiry.retry], 0.01, clock)  # type: ignore[arg-type]
     housekeeper.start()
-    eventually(lambda: dispatch.rounds > 1, "another round")
+    eventually(lambda: expiry.rounds > 1, "another round")
     housekeeper.stop()
-    assert dispatch.calls[:2] == ["expire", pytest.approx(LONG_SECONDS - 0.01)]
+    assert expiry.calls[:2] == ["expire", pytest.approx(LONG_SECONDS - 0.01)]

@@ -6,9 +6,9 @@ from functools import partial
 
 import pytest
 
+from job_api.backpressure.message_budget import MAX_WAITING, OVERTAKEN_SECONDS, MessageBudget
+from job_api.backpressure.slow_readers import PATIENCE_SECONDS, SlowReaders
 from job_api.errors import Overloaded
-from job_api.message_budget import MAX_WAITING, OVERTAKEN_SECONDS, MessageBudget
-from job_api.slow_readers import PATIENCE_SECONDS, SlowReaders
 from tests.support.calls import Call
 from tests.support.clock import FakeClock
 from tests.support.waiting import eventually, in_thread, opened_at_the_end

@@ -87,7 +87,7 @@ def test_a_running_job_stays_with_the_worker_that_renews_it(restart: Restart, cl
     with pytest.raises(LeaseLost):
         services.dispatch.renew(job, "w2")
     clock.advance(LEASE_SECONDS - 1)
-    services.dispatch.expire_leases()
+    services.expiry.expire_leases()
     services.reports.complete(job, "w1", DOCUMENT)
     assert outcome(services, job) == (JobStatus.completed, results_key(job), None)
 
@@ -101,7 +101,7 @@ def test_a_job_whose_lease_had_expired_is_its_workers_again_if_nobody_took_it(
     for _ in range(others):
         submit(services)
     clock.advance(LEASE_SECONDS)
-    services.dispatch.expire_leases()
+    services.expiry.expire_leases()
     services = restart()
     assert status(services, job) is JobStatus.pending
     services.dispatch.renew(job, "w1")
@@ -115,7 +115,7 @@ def test_a_job_whose_lease_had_expired_is_lost_to_the_worker_that_takes_it_after
     services = restart()
     job = running(services)
     clock.advance(LEASE_SECONDS)
-    services.dispatch.expire_leases()
+    services.expiry.expire_leases()
     services = restart()
     assert take(services, "w2") == job
     with pytest.raises(LeaseLost):
@@ -129,7 +129,7 @@ def test_a_job_that_no_worker_has_had_is_not_ended_by_one_that_had_a_deleted_job
     job = submit(services, request_id="r")
     assert take(services, "w1") == job
     clock.advance(LEASE_SECONDS)
-    services.dispatch.expire_leases()
+    services.expiry.expire_leases()
     assert take(services, "w2") == job
     services.reports.fail(job, "w2", "why")
     services.queries.delete(job)
@@ -153,11 +153,11 @@ def test_a_running_job_that_nobody_calls_about_is_pending_after_one_lease(restar
     job = running(restart())
     clock.advance(LEASE_SECONDS * 5)
     services = restart()
-    assert services.dispatch.expire_leases() == 0
+    assert services.expiry.expire_leases() == 0
     clock.advance(LEASE_SECONDS - 0.001)
-    assert services.dispatch.expire_leases() == 0
+    assert services.expiry.expire_leases() == 0
     clock.advance(0.001)
-    assert services.dispatch.expire_leases() == 1
+    assert services.expiry.expire_leases() == 1
     assert status(services, job) is JobStatus.pending
     assert take(services, "w2") == job
     with pytest.raises(LeaseLost):
@@ -231,7 +231,7 @@ def test_the_time_that_a_start_takes_counts_for_no_worker(restart: Restart) -> N
     storage.before_delete = lambda: clock.advance(LEASE_SECONDS)
     services = restart(storage=storage, clock=clock)
     assert clock.now > 1000.0
-    assert services.dispatch.expire_leases() == 0
+    assert services.expiry.expire_leases() == 0
 
 
 FOREIGN = ["holiday.mp4", "README.md", ".gitkeep", f"{uuid4()}.mov", f"{uuid4()}.mp4.bak", f"{uuid4().hex}----.mp4"]

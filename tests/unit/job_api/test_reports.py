@@ -166,7 +166,7 @@ def test_results_that_are_no_document_are_refused_and_the_lease_begins_anew(
     with pytest.raises(InvalidResults):
         services.reports.complete_staged(job, "w1", digest(broken))
     clock.advance(LEASE_SECONDS - 1)
-    assert services.dispatch.expire_leases() == 0
+    assert services.expiry.expire_leases() == 0
 
 
 def test_the_same_completion_again_is_harmless_and_another_is_refused(
@@ -188,7 +188,7 @@ def test_a_full_disk_is_said_and_what_was_held_is_kept(
     job = running(services)
     put(services, job, DOCUMENT)
     storage.before_save = raises(StorageFull("no space is left"))
-    with pytest.raises(DiskLow):
+    with pytest.raises(DiskLow, match="the server's disk is full; try again later or ask its operator to free space"):
         services.reports.complete_staged(job, "w1", digest(DOCUMENT))
     storage.before_save = None
     services.reports.complete_staged(job, "w1", digest(DOCUMENT))
@@ -278,10 +278,10 @@ def test_what_is_held_is_kept_while_the_last_holder_may_return_and_dropped_when_
     job = running(services)
     put(services, job, DOCUMENT)
     clock.advance(LEASE_SECONDS)
-    services.dispatch.expire_leases()
+    services.expiry.expire_leases()
     assert held(services, job) == len(DOCUMENT)
     clock.advance(LEASE_SECONDS)
-    services.dispatch.expire_leases()
+    services.expiry.expire_leases()
     assert take(services, "w2") == job
     assert held(services, job, "w2") == 0
     with pytest.raises(LeaseLost):
@@ -323,7 +323,7 @@ def test_a_chunk_acknowledges_the_lease_and_does_not_renew_it(services: Services
     put(services, job, DOCUMENT)
     assert take(services) is None
     clock.advance(1)
-    assert services.dispatch.expire_leases() == 1
+    assert services.expiry.expire_leases() == 1
 
 
 def test_results_of_a_lost_worker_are_kept_no_longer_than_it_may_be_away(
@@ -334,11 +334,11 @@ def test_results_of_a_lost_worker_are_kept_no_longer_than_it_may_be_away(
         put(services, job, DOCUMENT, worker)
     clock.advance(KEPT_SECONDS - 1)
     services.dispatch.renew(working, "w2")
-    services.dispatch.expire_leases()
-    services.dispatch.drop_abandoned_results()
+    services.expiry.expire_leases()
+    services.running.drop_abandoned_results()
     assert len(staged_files(settings)) == 2
     clock.advance(1)
-    services.dispatch.drop_abandoned_results()
+    services.running.drop_abandoned_results()
     assert [path.stem for path in staged_files(settings)] == [str(working)]
     put(services, lost, DOCUMENT)
     services.reports.complete_staged(lost, "w1", digest(DOCUMENT))
@@ -374,7 +374,7 @@ def test_a_lease_expires_although_somebody_waits_for_its_job(services: Services,
     job = running(services)
     clock.advance(LEASE_SECONDS)
     with services.locks.hold(job):
-        expiring = in_thread(services.dispatch.expire_leases)
+        expiring = in_thread(services.expiry.expire_leases)
         with pytest.raises(TimeoutError):
             expiring.result(SHORT_SECONDS)
     assert expiring.result(20) == 1

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 
 import pytest
 
-from job_api.slow_readers import PATIENCE_SECONDS, SlowReaders
+from job_api.backpressure.slow_readers import PATIENCE_SECONDS, SlowReaders
 from tests.support.clock import FakeClock
 
 pytestmark = pytest.mark.unit

@@ -311,8 +311,8 @@ class TestFailures:
     ) -> None:
         queue.before_enqueue = raises(RuntimeError("the queue is away"))
         job_id = submit(services)
-        services.dispatch.retry_enqueuing()
+        services.job_queue.retry()
         assert take(services) is None
         queue.before_enqueue = None
-        services.dispatch.retry_enqueuing()
+        services.job_queue.retry()
         assert take(services) == job_id

@@ -9,6 +9,7 @@ from shared.contract import channel, errors
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2
 from shared.contract.job_status import JobStatus
 from shared.contract.reasons import ERROR_DOMAIN, Reason
+from shared.contract.status_numbers import number_of_status, status_of_number
 from shared.pipelines.catalogue import BUILT_IN_PIPELINES
 from shared.process import clock
 from shared.process.exit_codes import ExitCode
@@ -47,6 +48,19 @@ def test_progress_is_derived_from_the_state() -> None:
 def test_the_states_are_those_of_the_contract() -> None:
     names = {f"JOB_STATUS_{status.name.upper()}" for status in JobStatus}
     assert names == set(jobs_pb2.JobStatus.keys()) - {"JOB_STATUS_UNSPECIFIED"}
+
+
+def test_a_state_has_the_number_of_its_name_and_is_read_back_from_it() -> None:
+    for status in JobStatus:
+        number = number_of_status(status)
+        assert jobs_pb2.JobStatus.Name(number) == f"JOB_STATUS_{status.name.upper()}"
+        assert status_of_number(number) is status
+
+
+@pytest.mark.parametrize("number", [jobs_pb2.JOB_STATUS_UNSPECIFIED, len(JobStatus) + 1, -1])
+def test_a_number_that_no_job_has_is_refused(number: int) -> None:
+    with pytest.raises(ValueError, match=f"{number} is not the number"):
+        status_of_number(number)
 
 
 def test_a_reason_is_its_own_name() -> None:

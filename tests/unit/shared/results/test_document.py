@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from job_api.servicers.results_answer import frame_message
+from job_api.servicers.results_response import frame_message
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.results import (
     MAX_FRAME_BYTES,

@@ -1,17 +1,17 @@
-"""Ending a client's call while its answer is sent, with a status that says why."""
+"""Ending a client's call while its response is sent, with a status that says why."""
 
 from collections.abc import Callable
 
 import grpc
 
 from job_api.errors import Overloaded
-from job_api.interceptors.error_mapping import answer_to
+from job_api.interceptors.error_mapping import grpc_status
 
 
 class ClientCall:
     """A call of JobService as the budget of messages sees it.
 
-    gRPC decides on the status of an answer together with the answer, and ends a call that is cancelled later with
+    gRPC decides on the status of a response together with the response, and ends a call that is cancelled later with
     CANCELLED. Below its public names it takes a code and a message then; details, such as a reason, it never takes.
     Where the private name is missing, the code is CANCELLED. So it is for workers, which take the other one, without a
     reason, for final.
@@ -36,7 +36,7 @@ class ClientCall:
         error = Overloaded(
             "the answer was read too slowly, and others wait for its memory; try again, with gzip if possible"
         )
-        status = answer_to(error)
+        status = grpc_status(error)
         if event := getattr(self._context, "_rpc_event", None):
             event.call.cancel(status.code.value[0], f"{error.reason}: {status.details}")
         else:

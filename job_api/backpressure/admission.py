@@ -8,7 +8,7 @@ connection has received, a few times a second while a request is on its way:
   that has just begun counts as the largest there may be, then as what it will be in a few seconds at the speed it
   comes. So two fast ones hold back a third for the seconds that they take, and slow ones nobody. One that sends less
   than those 64 KiB passes all of them.
-- Where the budget is passed all the same, or an answer has waited long for room, the largest request that is still
+- Where the budget is passed all the same, or a response has waited long for room, the largest request that is still
   arriving is refused.
 - A call with several requests, as reflection's, holds a thread. All of them share a few, each for a few seconds.
 """
@@ -21,13 +21,13 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from types import MappingProxyType
 
-from job_api.call_pool import CallPool
-from job_api.connection_bytes import is_counted, received_bytes
+from job_api.backpressure.call_pool import CallPool
+from job_api.backpressure.connection_bytes import is_counted, received_bytes
+from job_api.backpressure.grpc_executor import GrpcExecutor
+from job_api.backpressure.message_budget import ROOM_SECONDS, MessageBudget
+from job_api.backpressure.pending_requests import Connection, PendingRequest, on_the_wire
+from job_api.backpressure.unread_calls import UnreadCall
 from job_api.errors import ApiError, Overloaded, PayloadTooLarge
-from job_api.interceptors.grpc_executor import GrpcExecutor
-from job_api.interceptors.pending_requests import Connection, PendingRequest, on_the_wire
-from job_api.interceptors.unread_calls import UnreadCall
-from job_api.message_budget import ROOM_SECONDS, MessageBudget
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ SAMPLING_SECONDS = 0.05
 MAX_SAMPLING_SHARE = 0.1
 """The most of a CPU's time that samples take, however many connections there are."""
 ROOM_PATIENCE_SECONDS = 4.0
-"""After this time an upload is read as soon as any room is left, if only slow requests or answers keep it waiting."""
+"""After this time an upload is read as soon as any room is left, if only slow requests or responses keep it waiting."""
 STREAM_THREADS = 8
 STREAM_SECONDS = 20.0
 """How long a call with several requests may take; listing all that reflection knows takes a few milliseconds."""
@@ -232,11 +232,11 @@ class Backpressure:
         return self._budget.used_bytes <= self._budget.limit_bytes
 
     def _lacks(self) -> int:
-        """Return how many bytes are lacking, with those of an answer that has waited for long if refusals free them."""
+        """Return how many bytes are lacking, with those of a response that has waited long if refusals free them."""
         lacks_bytes = self._budget.used_bytes - self._budget.limit_bytes
-        lacks_with_answer = lacks_bytes + self._budget.due_bytes
-        is_arriving = lacks_with_answer <= sum(each.counted_bytes for each in self._connections.values())
-        return lacks_with_answer if is_arriving else lacks_bytes
+        lacks_with_response = lacks_bytes + self._budget.due_bytes
+        is_arriving = lacks_with_response <= sum(each.counted_bytes for each in self._connections.values())
+        return lacks_with_response if is_arriving else lacks_bytes
 
     def _watch(self) -> None:
         pause_seconds = SAMPLING_SECONDS

@@ -1,4 +1,4 @@
-"""The one budget of bytes that all messages in flight come out of, requests and answers."""
+"""The one budget of bytes that all messages in flight come out of, requests and responses."""
 
 import logging
 import threading
@@ -8,26 +8,26 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
+from job_api.backpressure.slow_readers import SlowReaders
 from job_api.errors import Overloaded
-from job_api.slow_readers import SlowReaders
 from shared.process.clock import Clock, monotonic_clock
 
 logger = logging.getLogger(__name__)
 
 ROOM_SECONDS = 30.0
 """How long a call waits for room before it is refused; in that time a few large messages may pass ahead of it."""
-ANSWERS_SHARE = 0.5
-"""The most of the budget that answers take, for their callers may read them slowly: requests always have the rest."""
+RESPONSES_SHARE = 0.5
+"""The most of the budget that responses take, for their callers may read them slowly: requests always have the rest."""
 SMALL_SHARE = 1 / 128
-"""An answer of at most this share of the budget (8 MiB of 1 GiB) needs room in the whole of it alone: status calls and
+"""A response of at most this share of the budget (8 MiB of 1 GiB) needs room in the whole of it alone: status calls and
 parts of videos must not wait for somebody who reads slowly."""
 MAX_WAITING = 16
-"""The most answers that wait for room: each of them holds a thread."""
+"""The most responses that wait for room: each of them holds a thread."""
 OVERTAKEN_SECONDS = 5.0
-"""Answers that need less room may pass one that waits for so long; after that they wait behind it, and requests that
+"""Responses that need less room may pass one that waits for so long; after that they wait behind it, and requests that
 are still arriving make room for it."""
 CHECK_SECONDS = 1.0
-"""Between two looks, by those that wait, for answers that are read too slowly."""
+"""Between two looks, by those that wait, for responses that are read too slowly."""
 
 
 class Call(Protocol):
@@ -37,7 +37,7 @@ class Call(Protocol):
         """Have a function called at the call's end; return False where it has ended already."""
 
     def cancel(self) -> object:
-        """End the call, whose answer is read too slowly."""
+        """End the call, whose response is read too slowly."""
 
     def peer(self) -> str:
         """Return who calls, as gRPC names it."""
@@ -45,7 +45,7 @@ class Call(Protocol):
 
 @dataclass(slots=True, eq=False)
 class _Charge:
-    """What an answer counts for, until it was made and its call has ended."""
+    """What a response counts for, until it was made and its call has ended."""
 
     call: Call
     size_bytes: int = 0
@@ -55,7 +55,7 @@ class _Charge:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Waiting:
-    """An answer that waits for so much more room."""
+    """A response that waits for so much more room."""
 
     charge: _Charge
     more_bytes: int
@@ -66,13 +66,13 @@ class MessageBudget:
     """Counts the bytes of messages.
 
     Requests are counted as they arrive, whether there is room or not: who reads them sees to it that there is, for
-    `due_bytes` too. An answer is charged before it is made, and waits for room. Those that wait have their turn in
-    their order, and end answers that are read too slowly.
+    `due_bytes` too. A response is charged before it is made, and waits for room. Those that wait have their turn in
+    their order, and end responses that are read too slowly.
 
     Args:
         limit_bytes: The most bytes at one time.
         room_seconds: How long a charge waits for room.
-        slow_readers: Finds the answers that are read too slowly.
+        slow_readers: Finds the responses that are read too slowly.
         clock: Seconds that never go back.
     """
 
@@ -84,15 +84,15 @@ class MessageBudget:
         clock: Clock = monotonic_clock,
     ) -> None:
         self.limit_bytes = limit_bytes
-        self._answers_limit_bytes = int(ANSWERS_SHARE * limit_bytes)
+        self._responses_limit_bytes = int(RESPONSES_SHARE * limit_bytes)
         self._room_seconds = room_seconds
         self._slow_readers = slow_readers or SlowReaders()
         self._clock = clock
         self._check_seconds = min(CHECK_SECONDS, room_seconds / 10)
         self._looked_at = clock()
         self._changed = threading.Condition()
-        self._used_bytes = self._answers_bytes = 0
-        self._answers: set[_Charge] = set()
+        self._used_bytes = self._responses_bytes = 0
+        self._responses: set[_Charge] = set()
         self._queue: list[_Waiting] = []
 
     @property
@@ -102,12 +102,12 @@ class MessageBudget:
 
     @property
     def waiting(self) -> int:
-        """How many answers wait for room."""
+        """How many responses wait for room."""
         return len(self._queue)
 
     @property
     def due_bytes(self) -> int:
-        """What the first answer needs that has waited for long, and that other answers leave room for; 0 for none."""
+        """What the first response needs that has waited for long and that others leave room for; 0 for none."""
         with self._changed:
             due = (each.more_bytes for each in self._queue if self._is_due(each) and self._lacks_share(each) <= 0)
             return next(due, 0)
@@ -120,18 +120,18 @@ class MessageBudget:
 
     @contextmanager
     def charged(self, size_bytes: int, call: Call) -> Iterator[Callable[[int], None]]:
-        """Charge an answer: until the block has ended and the call too, with its answer sent.
+        """Charge a response: until the block has ended and the call too, with its response sent.
 
         Args:
-            size_bytes: What the answer takes in memory while it is made; above what answers may take it counts as that.
-            call: The call that it answers.
+            size_bytes: What the response takes in memory while it is made; more than responses may take counts as that.
+            call: The call that it responds to.
 
         Yields:
-            What is called with the size of the answer once it is known: from then on only that is charged. Where it is
-            more than was charged, it waits for room and raises as below.
+            What is called with the size of the response once it is known: from then on only that is charged. Where it
+            is more than was charged, it waits for room and raises as below.
 
         Raises:
-            Overloaded: There was no room in time, too many wait for room, or nobody waits for the answer any more.
+            Overloaded: There was no room in time, too many wait for room, or nobody waits for the response any more.
         """
         charge = _Charge(call)
         if not call.add_callback(partial(self._end, charge, has_ended=True)):
@@ -144,7 +144,7 @@ class MessageBudget:
 
     def _resize(self, charge: _Charge, size_bytes: int) -> None:
         with self._changed:
-            more_bytes = min(size_bytes, self._answers_limit_bytes) - charge.size_bytes
+            more_bytes = min(size_bytes, self._responses_limit_bytes) - charge.size_bytes
             waiting = _Waiting(charge, more_bytes, self._clock())
             if more_bytes <= 0:
                 self._count(charge, more_bytes)
@@ -166,7 +166,7 @@ class MessageBudget:
                     )
                     if has_ended_or_room:
                         return not waiting.charge.has_ended
-                self._end_slow_answers()
+                self._end_slow_responses()
             return False
         finally:
             with self._changed:
@@ -185,7 +185,7 @@ class MessageBudget:
 
     def _is_turn(self, waiting: _Waiting) -> bool:
         first = self._queue[0] if self._queue else waiting
-        # Those ahead may wait for what an answer that grows has already, so it never waits for them.
+        # Those ahead may wait for what a response that grows has already, so it never waits for them.
         may_pass = self._is_small(waiting) or waiting.charge.size_bytes > 0
         return may_pass or waiting is first or not self._is_due(first)
 
@@ -200,15 +200,16 @@ class MessageBudget:
         return self._used_bytes + waiting.more_bytes - self.limit_bytes
 
     def _lacks_share(self, waiting: _Waiting) -> int:
-        """Return by how many bytes what answers may take would be exceeded, to which small ones are not held."""
-        return 0 if self._is_small(waiting) else self._answers_bytes + waiting.more_bytes - self._answers_limit_bytes
+        """Return by how many bytes what responses may take would be exceeded, to which small ones are not held."""
+        lacks_bytes = self._responses_bytes + waiting.more_bytes - self._responses_limit_bytes
+        return 0 if self._is_small(waiting) else lacks_bytes
 
-    def _end_slow_answers(self) -> None:
+    def _end_slow_responses(self) -> None:
         with self._changed:
             if self._clock() - self._looked_at < self._check_seconds / 2:
                 return  # another one that waits has looked
             self._looked_at = self._clock()
-            peers = {charge.call.peer() for charge in self._answers if charge.is_made}
+            peers = {charge.call.peer() for charge in self._responses if charge.is_made}
         slow = self._slow_readers.among(peers)  # without the lock, which gRPC's own thread takes, for it reads files
         with self._changed:
             in_the_way = self._in_the_way(slow)
@@ -217,8 +218,8 @@ class MessageBudget:
             charge.call.cancel()
 
     def _in_the_way(self, slow: Collection[str]) -> list[_Charge]:
-        """Return the largest answers on slow connections whose end gives room to the first that waits; none in vain."""
-        made = [charge for charge in self._answers if charge.is_made and charge.call.peer() in slow]
+        """Return the largest responses on slow connections whose end makes room for the first that waits, or none."""
+        made = [charge for charge in self._responses if charge.is_made and charge.call.peer() in slow]
         first, in_the_way = self._queue[0], list[_Charge]()
         lacks_bytes = max(self._lacks(first), self._lacks_share(first))
         if lacks_bytes > sum(charge.size_bytes for charge in made):
@@ -239,6 +240,6 @@ class MessageBudget:
     def _count(self, charge: _Charge, more_bytes: int) -> None:
         charge.size_bytes += more_bytes
         self._used_bytes += more_bytes
-        self._answers_bytes += more_bytes
-        (self._answers.add if charge.size_bytes else self._answers.discard)(charge)
+        self._responses_bytes += more_bytes
+        (self._responses.add if charge.size_bytes else self._responses.discard)(charge)
         self._changed.notify_all()

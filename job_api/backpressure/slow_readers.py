@@ -1,9 +1,9 @@
-"""Finds the connections whose callers read too slowly, for where others wait for the memory of their answers."""
+"""Finds the connections whose callers read too slowly, for where others wait for the memory of their responses."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
-from job_api.connection_bytes import sent_bytes
+from job_api.backpressure.connection_bytes import sent_bytes
 from shared.contract.channel import SLOWEST_BYTES_PER_SECOND
 from shared.process.clock import Clock, monotonic_clock
 
@@ -26,7 +26,7 @@ class _Mark:
 class SlowReaders:
     """Compares what connections read with what the slowest link carries.
 
-    All answers on a connection share it, so that no single one of them says how fast it is.
+    All responses on a connection share it, so that no single one of them says how fast it is.
 
     Args:
         slowest_bytes_per_second: What the slowest link carries.
@@ -46,7 +46,7 @@ class SlowReaders:
         self._marks: dict[str, _Mark] = {}
 
     def among(self, peers: Collection[str]) -> set[str]:
-        """Look at peers that are sent answers; return those that have read too little since earlier looks."""
+        """Look at peers that are sent responses; return those that have read too little since earlier looks."""
         now, sent_bytes = self._clock(), self._sent_bytes(peers)
         if sent_bytes is None:
             return set()

@@ -6,8 +6,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
-from job_api.call_pool import CallPool
-from job_api.interceptors.unread_calls import UnreadCall, unread_call
+from job_api.backpressure.call_pool import CallPool
+from job_api.backpressure.unread_calls import UnreadCall, unread_call
 
 logger = logging.getLogger(__name__)
 

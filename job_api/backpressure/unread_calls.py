@@ -14,7 +14,7 @@ from typing import Any
 from grpc import _server as grpc_server
 from grpc._cython import cygrpc  # type: ignore[attr-defined]
 
-from job_api.interceptors.error_mapping import answer_to
+from job_api.interceptors.error_mapping import grpc_status
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +98,7 @@ class UnreadCall:
 
     def refuse(self, error: Exception) -> None:
         """Answer the call with an error, whatever has arrived of it; its caller stops sending."""
-        status = answer_to(error)
+        status = grpc_status(error)
         with self._state.condition:
             if not grpc_server._is_rpc_state_active(self._state):
                 return

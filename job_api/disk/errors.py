@@ -4,11 +4,11 @@ import errno
 import os
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 from job_api.errors import ApiError, DiskLow, Overloaded, StorageUnavailable
 
-_LOW = partial(DiskLow, "the server's disk is full; try again later or ask its operator to free space")
+disk_full = partial(DiskLow, "the server's disk is full; try again later or ask its operator to free space")
+"""Makes the error about what a full disk does not take."""
 _BUSY = partial(Overloaded, "the server has reached the limit of its open files; try again in a moment")
 _UNAVAILABLE = partial(
     StorageUnavailable,
@@ -24,7 +24,7 @@ _FAILED = (
 """A disk that fails, refuses or is gone; not every system has all of these."""
 
 _ERRORS: dict[int, Callable[[], ApiError]] = {
-    **dict.fromkeys(FULL_ERRNOS, _LOW),
+    **dict.fromkeys(FULL_ERRNOS, disk_full),
     **dict.fromkeys((errno.EMFILE, errno.ENFILE), _BUSY),
     **{getattr(errno, name): _UNAVAILABLE for name in _FAILED.split() if hasattr(errno, name)},
 }
@@ -49,16 +49,6 @@ def system_reason(text: str) -> str:
     """Return the system's reason that a message holds, as "Read-only file system"; empty where it holds none."""
     number = _number_in(text)
     return os.strerror(number) if number else ""
-
-
-def is_replaced(path: Path, known: os.stat_result) -> bool:
-    """Return whether the file was deleted, moved or replaced since this was known of it."""
-    try:
-        return not os.path.samestat(path.stat(), known)
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except OSError:
-        return False  # a disk that does not answer may come back
 
 
 def _number_in(text: str) -> int | None:

@@ -1,7 +1,7 @@
-"""The answer to GetJobResults, serialized as it is read.
+"""The response to GetJobResults, serialized as it is read.
 
-Results can be so large that memory holds them once and not five times. So the answer's bytes are made chunk by chunk; a
-message would hold the results beside them.
+Results can be so large that memory holds them once and not five times. So the bytes of the response are made chunk by
+chunk; a message would hold the results beside them.
 """
 
 import io
@@ -18,13 +18,13 @@ from shared.results import MAX_FRAME_BYTES
 _LENGTH_DELIMITED = 2
 """The wire type of strings and bytes, see https://protobuf.dev/programming-guides/encoding/."""
 _JSON_COPIES = 2.5
-"""The answer while it grows, and gRPC's copy of it."""
+"""The response while it grows, and gRPC's copy of it."""
 _VALUE_BYTES = 16
 """What a message adds to the JSON of one value: a number has 8 bytes, and it and all around it a tag and a length."""
 _OBJECT_BYTES = 128
 """What one value takes as an object of Python and as one of protobuf, of one frame at a time."""
 _GZIP_SHARE = 0.3
-"""What an answer with gzip is expected to have of its JSON, before more of it is charged."""
+"""What a response with gzip is expected to have of its JSON, before more of it is charged."""
 _GZIP_LEVEL = 1
 """Results shrink to a fifth at 100 MB/s; at the default level to a seventh, at a third of the speed."""
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
@@ -32,7 +32,7 @@ _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 
 
 def memory_of_json(size_bytes: int) -> int:
-    """Return what an answer with so much JSON takes in memory while it is made, in bytes."""
+    """Return what a response with so much JSON takes in memory while it is made, in bytes."""
     return int(_JSON_COPIES * size_bytes)
 
 
@@ -41,29 +41,29 @@ def _expected_in_gzip(size_bytes: int) -> int:
 
 
 def memory_of_gzip(size_bytes: int) -> int:
-    """Return what is expected of an answer with so much JSON in gzip, in bytes; it may be more."""
+    """Return what is expected of a response with so much JSON in gzip, in bytes; it may be more."""
     return memory_of_json(_expected_in_gzip(size_bytes))
 
 
 def memory_of_frames(size_bytes: int, values: int) -> int:
-    """Return the same of an answer with frames, of so much JSON with so many values at most."""
+    """Return the same of a response with frames, of so much JSON with so many values at most."""
     values_in_frame = min(values, MAX_FRAME_BYTES // 2)
     return 2 * (size_bytes + _VALUE_BYTES * values) + _OBJECT_BYTES * values_in_frame
 
 
 def results_as_json(job_id: UUID, size_bytes: int, chunks: Iterable[bytes]) -> bytes:
-    """Return the serialized answer whose `results_json` is made of these chunks of UTF-8."""
-    return _answer(job_id, pb.GetJobResultsResponse.RESULTS_JSON_FIELD_NUMBER, size_bytes, chunks)
+    """Return the serialized response whose `results_json` is made of these chunks of UTF-8."""
+    return _response(job_id, pb.GetJobResultsResponse.RESULTS_JSON_FIELD_NUMBER, size_bytes, chunks)
 
 
 def results_as_gzip(job_id: UUID, size_bytes: int, chunks: Iterable[bytes], on_memory: Callable[[int], None]) -> bytes:
-    """Return the serialized answer whose `results_json_gzip` holds these chunks of UTF-8.
+    """Return the serialized response whose `results_json_gzip` holds these chunks of UTF-8.
 
     Args:
         job_id: The job.
         size_bytes: The size of the chunks together.
         chunks: The results' JSON, in order.
-        on_memory: Called where the answer will take more memory than `memory_of_gzip` says, with how much.
+        on_memory: Called where the response will take more memory than `memory_of_gzip` says, with how much.
     """
     compressed, compressed_bytes, expected_bytes = list[bytes](), 0, _expected_in_gzip(size_bytes)
     for chunk in _compressed(chunks):
@@ -72,7 +72,7 @@ def results_as_gzip(job_id: UUID, size_bytes: int, chunks: Iterable[bytes], on_m
         if compressed_bytes > expected_bytes:
             expected_bytes *= 2
             on_memory(memory_of_json(expected_bytes))
-    return _answer(job_id, pb.GetJobResultsResponse.RESULTS_JSON_GZIP_FIELD_NUMBER, compressed_bytes, compressed)
+    return _response(job_id, pb.GetJobResultsResponse.RESULTS_JSON_GZIP_FIELD_NUMBER, compressed_bytes, compressed)
 
 
 def _compressed(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -81,22 +81,22 @@ def _compressed(chunks: Iterable[bytes]) -> Iterator[bytes]:
     yield compressor.flush()
 
 
-def _answer(job_id: UUID, field_number: int, size_bytes: int, chunks: Iterable[bytes]) -> bytes:
-    """Return the serialized answer with one field of so many bytes."""
-    answer = io.BytesIO()
-    answer.write(pb.GetJobResultsResponse(job_id=str(job_id)).SerializeToString())
-    answer.write(_varint(field_number << 3 | _LENGTH_DELIMITED) + _varint(size_bytes))
-    answer.writelines(chunks)
-    return answer.getvalue()
+def _response(job_id: UUID, field_number: int, size_bytes: int, chunks: Iterable[bytes]) -> bytes:
+    """Return the serialized response with one field of so many bytes."""
+    response = io.BytesIO()
+    response.write(pb.GetJobResultsResponse(job_id=str(job_id)).SerializeToString())
+    response.write(_varint(field_number << 3 | _LENGTH_DELIMITED) + _varint(size_bytes))
+    response.writelines(chunks)
+    return response.getvalue()
 
 
 def results_as_frames(job_id: UUID, frames: Iterable[Mapping[str, Any]]) -> bytes:
-    """Return the serialized answer with one message for each frame: serialized messages in a row are merged."""
-    answer = io.BytesIO()
-    answer.write(pb.GetJobResultsResponse(job_id=str(job_id)).SerializeToString())
+    """Return the serialized response with one message for each frame: serialized messages in a row are merged."""
+    response = io.BytesIO()
+    response.write(pb.GetJobResultsResponse(job_id=str(job_id)).SerializeToString())
     for index, result in enumerate(frames):
-        answer.write(pb.GetJobResultsResponse(results=[frame_message(index, result)]).SerializeToString())
-    return answer.getvalue()
+        response.write(pb.GetJobResultsResponse(results=[frame_message(index, result)]).SerializeToString())
+    return response.getvalue()
 
 
 def frame_message(frame_index: int, result: Mapping[str, Any]) -> pb.FrameResult:

@@ -6,8 +6,8 @@ arithmetic that shares them out; it reads no clock and holds no lock.
 
 from dataclasses import dataclass, field
 
-from job_api.call_pool import CallPool
-from job_api.interceptors.unread_calls import UnreadCall
+from job_api.backpressure.call_pool import CallPool
+from job_api.backpressure.unread_calls import UnreadCall
 
 FULL_WINDOW_BYTES = 48 * 1024
 """The caller of an unread upload can send 64 KiB; one that sent less than this does not fill its window."""

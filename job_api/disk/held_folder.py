@@ -1,11 +1,11 @@
-"""A folder that is held open, so that nothing can take its place unnoticed; and what makes it survive."""
+"""A folder that is held open, so that nothing can take its place unnoticed."""
 
 import os
 import weakref
 from pathlib import Path
 from typing import Self
 
-from job_api.disk_errors import is_replaced
+from job_api.disk.files import is_replaced, sync
 
 
 class HeldFolder:
@@ -15,14 +15,22 @@ class HeldFolder:
     """
 
     def __init__(self, path: Path) -> None:
-        """Hold the folder; raises OSError where there is none."""
+        """Hold the folder.
+
+        Raises:
+            OSError: There is none, or it cannot be read.
+        """
         self._path = path
         self._descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         weakref.finalize(self, os.close, self._descriptor)
 
     @classmethod
     def made(cls, path: Path) -> Self:
-        """Hold the folder, made where there is none so that it survives a loss of power; raises OSError."""
+        """Hold the folder, made where there is none so that it survives a loss of power.
+
+        Raises:
+            OSError: It cannot be made or read.
+        """
         path.mkdir(parents=True, exist_ok=True)
         sync(path.parent)
         return cls(path)
@@ -33,12 +41,3 @@ class HeldFolder:
             return is_replaced(self._path, os.fstat(self._descriptor))
         except OSError:
             return False  # a disk that does not answer may come back
-
-
-def sync(path: Path) -> None:
-    """Make a file, or a folder's renames and new files, survive a loss of power."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -12,8 +12,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from job_api.disk_errors import is_replaced
-from job_api.held_folder import HeldFolder
+from job_api.disk.files import is_replaced
+from job_api.disk.held_folder import HeldFolder
 
 LOCK_NAME = "foregsyte.lock"
 """Holds who has the folder. The file stays when the lock is released; the kernel releases it however a process ends."""
