@@ -111,15 +111,13 @@ class _Selection:
 
     Attributes:
         count: How many of them have been read.
+
+    Raises:
+        typer.BadParameter: The video has frames, and none of the wanted ones.
+        ServiceError: As by `Job.results`.
     """
 
     def __init__(self, found: Iterable[FrameResult], wanted: slice) -> None:
-        """Read up to the first wanted frame.
-
-        Raises:
-            typer.BadParameter: The video has frames, and none of the wanted ones.
-            ServiceError: As by `Job.results`.
-        """
         self.count = 0
         self._passed = 0
         self._wanted = wanted
