@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks.measuring import Rows, command_line, machine, peak_bytes, save, show_table
 from job_client.job import JobInfo
 from job_client.report.page import ReportedVideo, render_report
-from job_client.report.thumbnails import MAX_BYTES
+from job_client.report.thumbnails import MAX_THUMBNAILS_BYTES
 from job_client.timeline import timeline_and_noise
 from shared.contract.job_status import JobStatus
 from shared.results import Box, Detection, FrameResult, Polygon, TextLine
@@ -68,7 +68,8 @@ def row_of(count: int) -> dict[str, object]:
     results = list(frames_of(count))
     gc.freeze()  # what was there before the measurement is none of the report's work
     chance = random.Random(2)
-    images = (b64encode(chance.randbytes(MAX_BYTES * 3 // 4 // THUMBNAILS)).decode() for _ in range(THUMBNAILS))
+    image_bytes = MAX_THUMBNAILS_BYTES * 3 // 4 // THUMBNAILS
+    images = (b64encode(chance.randbytes(image_bytes)).decode() for _ in range(THUMBNAILS))
     thumbnails = {
         count * number // THUMBNAILS: f"data:image/jpeg;base64,{image}" for number, image in enumerate(images)
     }

@@ -13,6 +13,8 @@ ServiceError
 
 What fits none of them (a fault in the server, damaged results) is a plain `ServiceError`.
 
+WaitTimedOut (TimeoutError)  the job has not ended within the time that `Job.wait` was given
+
 UnsuitableFile            a file that the caller names cannot be used; the message says why
 ├── UnsuitableVideo       it is no video, or not the one that the results are of
 └── UnsuitableFont        it is no font
@@ -103,6 +105,10 @@ class ServerBusy(ServiceError):
 
 class Unreachable(ServiceError):
     """The server cannot be reached, is stopping, or did not answer in time."""
+
+
+class WaitTimedOut(TimeoutError):
+    """The job has not ended within the time that the caller gave it."""
 
 
 class UnsuitableFile(Exception):

@@ -13,7 +13,7 @@ _BY_ERROR: dict[type[Exception], ExitCode] = {
     errors.ServerBusy: ExitCode.TRY_LATER,
     errors.JobNotCompleted: ExitCode.TRY_LATER,
     errors.JobNotFinished: ExitCode.TRY_LATER,
-    TimeoutError: ExitCode.TIMEOUT,
+    errors.WaitTimedOut: ExitCode.TIMEOUT,
     errors.UnsuitableFile: ExitCode.USAGE,
     ClusterUnusable: ExitCode.USAGE,
     LibraryMissing: ExitCode.USAGE,

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, TypeVar, cast
 
 import grpc
 
-from job_client.errors import ServerBusy, ServiceError, Unreachable
+from job_client.errors import ServerBusy, ServiceError, Unreachable, WaitTimedOut
 from job_client.retry import CALL_SECONDS, FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS, RESULTS_SECONDS, call
 from job_client.timeline import DEFAULT_SETTINGS, Timeline, TimelineSettings, timeline_of
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
@@ -77,7 +77,7 @@ class Job:
             outage_seconds: How long to go on while the server cannot be reached.
 
         Raises:
-            TimeoutError: The job has not ended in time.
+            WaitTimedOut: The job has not ended in time.
             ServiceError: The server refuses, or could not be reached for so long.
         """
         deadline = math.inf if timeout is None else time.monotonic() + timeout
@@ -97,7 +97,7 @@ class Job:
                     return job
             left = deadline - time.monotonic()
             if left <= 0:
-                raise TimeoutError(f"job {self.job_id} has not ended after {timeout:g} seconds")
+                raise WaitTimedOut(f"job {self.job_id} has not ended after {timeout:g} seconds")
             time.sleep(min(pause, left))
             pause = min(pause * 1.5, MAX_PAUSE_SECONDS)
 

@@ -89,13 +89,13 @@ def ready_process(
         try:
             assert process.stdout is not None  # noqa: S101 (a pipe, see above)
             found = re.search(ready, _first_line(process.stdout, start_seconds))
-            if not found:
-                if not _has_ended(process, stop_seconds):
-                    late = f"{arguments[0]} did not say within {start_seconds:g} seconds that it is ready"
-                    raise ClusterFailed(late)
+            if found:
+                yield found[1]
+            elif _has_ended(process, stop_seconds):
                 kind = ClusterUnusable if process.returncode == ExitCode.USAGE else ClusterFailed
                 raise kind(_last_line(log))
-            yield found[1]
+            else:
+                raise ClusterFailed(f"{arguments[0]} did not say within {start_seconds:g} seconds that it is ready")
         except BaseException:
             stop_seconds = min(stop_seconds, HURRIED_SECONDS)
             raise

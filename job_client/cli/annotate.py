@@ -13,6 +13,7 @@ from job_client.cli.progress import counting_bar
 from job_client.cli.signals import ending_on_signals
 from job_client.client import JobClient
 from job_client.files import written_whole
+from job_client.job import Job
 from job_client.search import forgetting_gone
 from job_client.timeline import labelled
 from shared.contract.endpoint import DEFAULT_ADDRESS
@@ -67,10 +68,7 @@ def annotate(
 
         foregsyte annotate JOB_ID --min-confidence 0.5 --no-text --track-ids --smooth -o annotated.mp4
     """
-    if out.suffix.lower() not in SUFFIXES:
-        raise typer.BadParameter(f"{out.name} must end in {' or '.join(SUFFIXES)}", param_hint="--out")
-    if out.exists() and not out.is_file():
-        raise typer.BadParameter(f"{out} is no regular file, as a video must be", param_hint="--out")
+    _require_video_file(out)
     with needing_extra("client-media"):
         from job_client.media.annotation import annotate_video  # noqa: PLC0415 (a plain client does without)
         from job_client.media.fonts import FontFile  # noqa: PLC0415
@@ -80,16 +78,32 @@ def annotate(
         results = job.results()
     if only:
         _require_labels(only, results)
-    original = video or original_of(job, address)
-    if not original:
-        gone = submitted_from(job, address)
-        known = f"{gone} is not there any more" if gone else "this host knows none"
-        raise typer.BadParameter(f"say which file was submitted: {known}", param_hint="--video")
+    original = video or _required_original(job, address)
     selection = Selection(frozenset(only or ()), min_confidence, text=not no_text, track_ids=track_ids, smooth=smooth)
     fonts = [FontFile(path) for path in font or ()]
     with ending_on_signals(), written_whole(out, original) as copy, counting_bar("drawing", len(results)) as advance:
         annotate_video(original, results, copy, advance, fonts, selection)
     print_message(f"{len(results)} frames written to {out}")
+
+
+def _require_video_file(out: Path) -> None:
+    if out.suffix.lower() not in SUFFIXES:
+        raise typer.BadParameter(f"{out.name} must end in {' or '.join(SUFFIXES)}", param_hint="--out")
+    if out.exists() and not out.is_file():
+        raise typer.BadParameter(f"{out} is no regular file, as a video must be", param_hint="--out")
+
+
+def _required_original(job: Job, address: str) -> Path:
+    """Return the file that the job was submitted from.
+
+    Raises:
+        typer.BadParameter: It was not submitted from this host, or is not there any more.
+    """
+    if original := original_of(job, address):
+        return original
+    gone = submitted_from(job, address)
+    known = f"{gone} is not there any more" if gone else "this host knows none"
+    raise typer.BadParameter(f"say which file was submitted: {known}", param_hint="--video")
 
 
 def _require_labels(labels: Iterable[str], results: Iterable[FrameResult]) -> None:

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class Outcome:
-    """Collects the exit codes of the parts."""
+    """The exit codes of the parts, and which of them is the command's."""
 
     def __init__(self) -> None:
         self._codes: set[ExitCode] = set()

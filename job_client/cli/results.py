@@ -26,6 +26,7 @@ from job_client.cli.videos import reading_video
 from job_client.client import JobClient
 from job_client.exports import ExportFormat, export, write
 from job_client.files import written_whole
+from job_client.job import Job
 from job_client.search import forgetting_gone
 from job_client.timeline import Following, timeline_and_noise
 from shared.contract.endpoint import DEFAULT_ADDRESS
@@ -89,21 +90,11 @@ def results(
     with forgetting_gone(address), JobClient(address, tls_ca_file, timeout) as client:
         job = job_named(client, job_id)
         original = video or original_of(job, address)
-        if video or chosen in SIZED_FORMATS:
-            found = job.results()
-            selected, size = _Selection(found, wanted), _size_of(original, found, must_fit=bool(video))
-        else:
-            selected, size = _Selection(job.iter_results(), wanted), None
+        selected, size = _selected(job, wanted, chosen, original, must_fit=bool(video))
     if file:
         _write(selected, chosen, size, file, original)
-        print_message(f"Results of {selected.count} frames written to {file}")
-    elif chosen.is_binary:
-        if sys.stdout.isatty():
-            raise typer.BadParameter(f"{chosen} is no text: name a file", param_hint="--out")
-        write(selected, chosen, sys.stdout.buffer, following=selected.following)
     elif out or export_format or not wants_tables(as_json=raw):
-        chunks = export(selected, chosen, size, selected.following)
-        sys.stdout.writelines(map(terminal_lines, chunks) if sys.stdout.isatty() else chunks)
+        _print(selected, chosen, size)
     else:
         print_summary(selected, selected.following)
 
@@ -121,15 +112,13 @@ class _Selection:
 
     Attributes:
         count: How many of them have been read.
+
+    Raises:
+        typer.BadParameter: The video has frames, and none of the wanted ones.
+        ServiceError: As by `Job.results`.
     """
 
     def __init__(self, found: Iterable[FrameResult], wanted: slice) -> None:
-        """Read up to the first wanted frame.
-
-        Raises:
-            typer.BadParameter: The video has frames, and none of the wanted ones.
-            ServiceError: As by `Job.results`.
-        """
         self.count = 0
         self._passed = 0
         self._wanted = wanted
@@ -184,6 +173,31 @@ def _size_of(video: Path | None, results: Sequence[FrameResult], *, must_fit: bo
     return None
 
 
+def _selected(
+    job: Job, wanted: slice, chosen: ExportFormat, original: Path | None, *, must_fit: bool
+) -> tuple[_Selection, tuple[int, int] | None]:
+    """Return the wanted frames of a job, and their size where the format states it and it is known."""
+    if not must_fit and chosen not in SIZED_FORMATS:
+        return _Selection(job.iter_results(), wanted), None
+    found = job.results()
+    return _Selection(found, wanted), _size_of(original, found, must_fit=must_fit)
+
+
+def _print(selected: _Selection, export_format: ExportFormat, size: tuple[int, int] | None) -> None:
+    """Print the frames in a format.
+
+    Raises:
+        typer.BadParameter: It is no text, and the output is a terminal.
+    """
+    if not export_format.is_binary:
+        chunks = export(selected, export_format, size, selected.following)
+        sys.stdout.writelines(map(terminal_lines, chunks) if sys.stdout.isatty() else chunks)
+    elif sys.stdout.isatty():
+        raise typer.BadParameter(f"{export_format} is no text: name a file", param_hint="--out")
+    else:
+        write(selected, export_format, sys.stdout.buffer, following=selected.following)
+
+
 def _write(
     selected: _Selection,
     export_format: ExportFormat,
@@ -194,3 +208,4 @@ def _write(
     sources = filter(None, [original])
     with ending_on_signals(), written_whole(out, *sources) as temporary, temporary.open("wb") as file:
         write(selected, export_format, file, size, selected.following)
+    print_message(f"Results of {selected.count} frames written to {out}")

@@ -14,7 +14,7 @@ from shared.results import FrameResult
 FILE_NAME = "frame_{:06}.png"
 """Where the tools find an image; `ffmpeg -i video.mp4 -fps_mode passthrough -start_number 0 frame_%06d.png`."""
 
-MAX_SIDE = 1e9
+MAX_BOX_SIDE = 1e9
 """Beyond it there is no image; plugins may state any number, and JSON has no infinite area."""
 
 
@@ -49,7 +49,7 @@ def _annotations(results: Sequence[FrameResult], categories: dict[str, int]) -> 
     numbers = count(1)
     for frame, found, track_id in tracked(results):
         x1, y1, x2, y2 = found.box
-        width, height = (round(max(-MAX_SIDE, min(side, MAX_SIDE)), 1) for side in (x2 - x1, y2 - y1))
+        width, height = (round(max(-MAX_BOX_SIDE, min(side, MAX_BOX_SIDE)), 1) for side in (x2 - x1, y2 - y1))
         annotation = {
             "id": next(numbers),
             "image_id": frame.frame_index,

@@ -8,7 +8,7 @@ from typing import Any
 from job_client.exports.tables import csv_rows
 from job_client.timeline import CodeSpan, ObjectSpan, TextSpan, Timeline
 
-COLUMNS = (
+EVENT_COLUMNS = (
     "kind", "name", "track_id", "format", "start_ms", "end_ms", "first_frame", "last_frame", "frames", "best_frame",
     "confidence", "x1", "y1", "x2", "y2", "bytes",
 )  # fmt: skip
@@ -28,20 +28,20 @@ def events_json(timeline: Timeline) -> Iterator[str]:
 
 def _object(event: Sequence[Any]) -> dict[str, Any]:
     """Return an event by the names of its columns, with the sides of the box as one value."""
-    named = dict(zip(COLUMNS, event, strict=True))
+    named = dict(zip(EVENT_COLUMNS, event, strict=True))
     box = [named.pop(side) for side in _BOX]
     return named | {"box": box}
 
 
 def events_csv(timeline: Timeline) -> Iterator[str]:
     """Yield the header and a row for each event, in the order of their starts."""
-    return csv_rows(COLUMNS, events_of(timeline))
+    return csv_rows(EVENT_COLUMNS, events_of(timeline))
 
 
 def events_of(timeline: Timeline) -> list[Sequence[Any]]:
-    """Return the events in the order of their starts, each with the values of `COLUMNS`."""
+    """Return the events in the order of their starts, each with the values of `EVENT_COLUMNS`."""
     events = [*map(_event, timeline.objects), *map(_event, timeline.texts), *map(_event, timeline.codes)]
-    return sorted(events, key=itemgetter(COLUMNS.index("start_ms")))
+    return sorted(events, key=itemgetter(EVENT_COLUMNS.index("start_ms")))
 
 
 def _event(span: ObjectSpan | TextSpan | CodeSpan) -> Sequence[Any]:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from pyarrow.parquet import ParquetWriter
 
 from job_client.exports.arrow_types import ArrowStruct
-from job_client.exports.events import COLUMNS, events_of
+from job_client.exports.events import EVENT_COLUMNS, events_of
 from job_client.timeline import Timeline
 from shared.results import Code, Detection, FrameResult, TextLine
 
@@ -39,7 +39,7 @@ FRAMES = pa.schema(
 _EVENT_TYPES = {name: pa.string() for name in ("kind", "name", "format", "bytes")} | {
     name: pa.int64() for name in ("track_id", "first_frame", "last_frame", "frames", "best_frame")
 }
-EVENTS = pa.schema([(name, _EVENT_TYPES.get(name, pa.float64())) for name in COLUMNS])
+EVENTS = pa.schema([(name, _EVENT_TYPES.get(name, pa.float64())) for name in EVENT_COLUMNS])
 
 
 def write_frames(results: Iterable[FrameResult], file: BinaryIO) -> None:
@@ -49,7 +49,7 @@ def write_frames(results: Iterable[FrameResult], file: BinaryIO) -> None:
 
 def write_events(timeline: Timeline, file: BinaryIO) -> None:
     """Write a row for each event, in the order of their starts."""
-    _write((dict(zip(COLUMNS, event, strict=True)) for event in events_of(timeline)), EVENTS, file)
+    _write((dict(zip(EVENT_COLUMNS, event, strict=True)) for event in events_of(timeline)), EVENTS, file)
 
 
 def _write(rows: Iterable[Mapping[str, Any]], schema: pa.Schema, file: BinaryIO) -> None:

@@ -18,7 +18,7 @@ ASS_STEP_MS = 10
 MAX_ASS_TIME = make_time(h=10) - ASS_STEP_MS
 """The largest time of ASS in milliseconds, 9:59:59.99."""
 
-MAX_PIXELS = 1 << 16
+MAX_COORDINATE = 1 << 16
 """Beyond it there is no image; plugins may state any number."""
 
 _ARROW = re.compile(r"-[ -] *>")
@@ -139,7 +139,7 @@ def _extent(texts: Sequence[TextSpan]) -> tuple[int, int]:
 
 
 def _pixels(length: float) -> int:
-    return round(min(max(length, -MAX_PIXELS), MAX_PIXELS))
+    return round(min(max(length, -MAX_COORDINATE), MAX_COORDINATE))
 
 
 def _file(events: list[SSAEvent]) -> SSAFile:

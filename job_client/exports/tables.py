@@ -8,7 +8,7 @@ from typing import Any
 from shared.process.escaping import spreadsheet_text
 from shared.results import FrameResult
 
-COLUMNS = (
+FRAME_COLUMNS = (
     "frame_index", "timestamp_ms", "kind", "name", "class_id", "confidence",
     "x1", "y1", "x2", "y2", "x3", "y3", "x4", "y4", "format", "bytes",
 )  # fmt: skip
@@ -31,7 +31,7 @@ def csv_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[
 
 def table(results: Iterable[FrameResult]) -> Iterator[str]:
     """Yield the header and the rows."""
-    return csv_rows(COLUMNS, _rows(results))
+    return csv_rows(FRAME_COLUMNS, _rows(results))
 
 
 def _rows(results: Iterable[FrameResult]) -> Iterator[Sequence[Any]]:

@@ -1,1 +1,1 @@
-"""Reads the original video's frames, draws results on them and writes them (extra `client-media`)."""
+"""The original video: reading its frames, drawing results on them, writing them (extra `client-media`)."""

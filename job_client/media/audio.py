@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class AudioTracks:
-    """Copies the audio tracks packet by packet; one whose codec the copy's format cannot hold is encoded again (AAC).
+    """The audio tracks, copied packet by packet; one whose codec the copy's format cannot hold is encoded again (AAC).
 
     Args:
         source: The video whose sound it is.

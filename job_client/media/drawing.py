@@ -1,4 +1,4 @@
-"""Draws the results of a frame onto it: boxes with labels, polygons of text and codes with what they say."""
+"""The results of a frame, drawn onto it: boxes with labels, polygons of text and codes with what they say."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -25,7 +25,7 @@ _MAX_PIXELS = 1 << 15
 
 
 class Drawing:
-    """Draws on images of one size.
+    """What draws on images of one size.
 
     Args:
         width: Width of the images in pixels.

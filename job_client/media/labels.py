@@ -31,7 +31,7 @@ _BRIGHT = 140
 
 
 class Labels:
-    """Pastes labels into images.
+    """The labels of a video, pasted into its images.
 
     Args:
         font_pixels: Height of the text in pixels.

@@ -15,7 +15,7 @@ _Boxes = npt.NDArray[np.float64]
 
 
 class Placement:
-    """Finds places for the labels of one image.
+    """The places for the labels of one image.
 
     Args:
         width: Width of the image in pixels.

@@ -1,4 +1,4 @@
-"""Writes frames as a video that keeps the original's size, times, rotation, colours and sound."""
+"""Frames as a video that keeps the original's size, times, rotation, colours and sound."""
 
 import math
 from contextlib import ExitStack
@@ -22,7 +22,7 @@ UNSPECIFIED = 2
 
 
 class VideoWriter:
-    """Writes H.264; used as a context manager.
+    """A writer of H.264, used as a context manager.
 
     Args:
         target: The file; its suffix, `.mp4` or `.mov`, says the container.

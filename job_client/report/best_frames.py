@@ -3,10 +3,10 @@
 from itertools import chain
 from typing import Any
 
-from job_client.exports.events import COLUMNS, events_of
+from job_client.exports.events import EVENT_COLUMNS, events_of
 from job_client.timeline import Timeline
 
-BEST_FRAME, CONFIDENCE = COLUMNS.index("best_frame"), COLUMNS.index("confidence")
+BEST_FRAME, CONFIDENCE = EVENT_COLUMNS.index("best_frame"), EVENT_COLUMNS.index("confidence")
 
 
 def best_frames(timeline: Timeline) -> list[int]:

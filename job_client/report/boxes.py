@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from shared.results import FrameResult
 
-MAX_BYTES = 4_000_000
+MAX_BOXES_BYTES = 4_000_000
 """How much the boxes of one video may take, compressed: a page of two hours stays below 15 MB."""
 
 MAX_NUMBER = (1 << 16) - 1
@@ -30,7 +30,7 @@ class Boxes(NamedTuple):
     packed: str
 
 
-def boxes_of(results: Sequence[FrameResult], wanted: Sequence[int], max_bytes: int = MAX_BYTES) -> Boxes:
+def boxes_of(results: Sequence[FrameResult], wanted: Sequence[int], max_bytes: int = MAX_BOXES_BYTES) -> Boxes:
     """Return the boxes of all frames, or, where those take too much, of every second, third ... and some wanted ones.
 
     A frame is its number (the low 16 bits, then the high ones), how many boxes it has, and for each what it is of and

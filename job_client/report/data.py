@@ -8,14 +8,14 @@ from typing import Any
 
 import msgspec
 
-from job_client.exports.events import COLUMNS, events_of
+from job_client.exports.events import EVENT_COLUMNS, events_of
 from job_client.report.best_frames import best_frames
 from job_client.report.boxes import boxes_of, packed
 from job_client.timeline import Timeline
 from job_client.timeline.spans import timed
 from shared.results import FrameResult
 
-NAME = COLUMNS.index("name")
+NAME = EVENT_COLUMNS.index("name")
 
 
 def page_data(
@@ -42,7 +42,7 @@ def page_data(
         "size": size,
         "start": timeline.start_ms,
         "end": timeline.end_ms,
-        "columns": COLUMNS,
+        "columns": EVENT_COLUMNS,
         "labels": boxes.labels,
         "kept": len(kept),
         "events": [_numbered(event, names) for event in (*kept, *dropped)],

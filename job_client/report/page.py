@@ -1,4 +1,4 @@
-"""Renders the page: one file that holds its style, its script, its data and its thumbnails."""
+"""The page: one file that holds its style, its script, its data and its thumbnails."""
 
 import base64
 import hashlib

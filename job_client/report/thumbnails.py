@@ -17,7 +17,7 @@ Thumbnails = dict[int, str]
 LONGER_SIDE = 480
 JPEG_QUALITY = 72
 
-MAX_BYTES = 5_000_000
+MAX_THUMBNAILS_BYTES = 5_000_000
 """How much the thumbnails of one video may take: a page of two hours stays below 15 MB."""
 
 
@@ -26,7 +26,7 @@ def make_thumbnails(
     results: Sequence[FrameResult],
     wanted: Sequence[int],
     on_thumbnail: Callable[[], None] = lambda: None,
-    max_bytes: int = MAX_BYTES,
+    max_bytes: int = MAX_THUMBNAILS_BYTES,
 ) -> tuple[Thumbnails, tuple[int, int] | None]:
     """Return the thumbnails, and width and height in pixels of the video's first frame.
 

@@ -1,4 +1,4 @@
-"""Forgets what this host knows of a job that the server no longer has."""
+"""Forgetting what this host knows of a job that the server no longer has."""
 
 import contextlib
 from collections.abc import Iterator

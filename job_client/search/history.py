@@ -13,7 +13,7 @@ from job_client.search.servers import folder_of_user, name_of_server
 
 LOCK_SECONDS = 5.0
 """Another process has the history for milliseconds; where one hangs, the history is done without."""
-POLL_SECONDS = 0.01
+LOCK_POLL_SECONDS = 0.01
 
 
 class History:
@@ -28,7 +28,7 @@ class History:
     def __init__(self, address: str, folder: Path | None = None) -> None:
         folder = folder or folder_of_user(user_state_path) / "history"
         self._path = folder / f"{name_of_server(address)}.jsonl"
-        self._lock = FileLock(self._path.with_suffix(".lock"), LOCK_SECONDS, poll_interval=POLL_SECONDS)
+        self._lock = FileLock(self._path.with_suffix(".lock"), LOCK_SECONDS, poll_interval=LOCK_POLL_SECONDS)
 
     def add(self, job_id: str, video: Path) -> None:
         """Note from which file a job was submitted.

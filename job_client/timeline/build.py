@@ -1,4 +1,4 @@
-"""Makes a timeline of results."""
+"""How a timeline is made of results."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace

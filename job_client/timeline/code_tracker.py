@@ -1,4 +1,4 @@
-"""Follows codes from frame to frame: what one says is certain, so that equal ones are one."""
+"""Codes, followed from frame to frame: what one says is certain, so that equal ones are one."""
 
 from collections.abc import Iterator, Sequence
 
@@ -15,7 +15,7 @@ _Content = tuple[str, str, str | None]
 
 
 class CodeTracker:
-    """Follows the codes of one video.
+    """The codes of one video, from frame to frame.
 
     Args:
         settings: For how long a code may be missed.

@@ -1,4 +1,4 @@
-"""Follows objects from frame to frame: one track a thing.
+"""Objects, followed from frame to frame: one track a thing.
 
 As in ByteTrack (Zhang et al., 2022), detections of high confidence are matched with the tracks first, and those of low
 confidence with the tracks that are left: they go on with a track, and never begin one. Where all is to be kept, a
@@ -84,7 +84,7 @@ class _Track:
 
 
 class ObjectTracker:
-    """Follows the objects of one video.
+    """The objects of one video, from frame to frame.
 
     Attributes:
         ended: The tracks that are over and no noise, in the order of their ends; whoever reads them may clear it.

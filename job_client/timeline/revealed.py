@@ -31,7 +31,7 @@ MAX_MISREAD = 0.2
 
 
 class RevealedText:
-    """Joins the lines of one place that are parts of one text.
+    """The lines of one place, of which those that are parts of one text are joined.
 
     Args:
         min_evidence: What the text needs to be no noise, and each line that is part of none.

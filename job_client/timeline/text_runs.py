@@ -8,9 +8,9 @@ from job_client.timeline.geometry import union_of
 from job_client.timeline.readings import Difference, difference, voted
 from job_client.timeline.revealed import RevealedText
 from job_client.timeline.settings import TimelineSettings
-from job_client.timeline.shown_text import shown_texts
 from job_client.timeline.spans import FrameTime, Sighting, TextSpan
 from job_client.timeline.text_run import Reading, TextRun, heaviest
+from job_client.timeline.viterbi import shown_texts
 
 MAX_RUNS = 64
 """How many runs of equal readings are kept before the older ones are settled."""

@@ -1,4 +1,4 @@
-"""Follows lines of text from frame to frame, by where they are and what they say."""
+"""Lines of text, followed from frame to frame by where they are and what they say."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence, Set
@@ -71,7 +71,7 @@ _PlaceIndex: TypeAlias = BoxIndex[tuple[int, _Place]]
 
 
 class TextTracker:
-    """Follows the lines of text of one video.
+    """The lines of text of one video, from frame to frame.
 
     Args:
         settings: When two readings are of one line, and which lines are noise.

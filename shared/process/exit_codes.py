@@ -17,7 +17,7 @@ class ExitCode(IntEnum):
         UNREACHABLE: The server cannot be reached, or did not answer in time.
         TRY_LATER: Not now: the job has not ended yet, the server has no room or its disk fails, or another server has
             the data folder.
-        TIMEOUT: The job has not ended within `--timeout`.
+        TIMEOUT: The job has not ended within the `--timeout` of `submit` or `wait`.
         DATABASE: The database is held by another process, damaged, or newer than the code.
         ADDRESS: The address cannot be listened on.
         MODELS: A model cannot be loaded.

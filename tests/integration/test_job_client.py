@@ -29,6 +29,7 @@ from job_client import (
     ServerBusy,
     ServiceError,
     Unreachable,
+    WaitTimedOut,
 )
 from job_client.__main__ import main
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
@@ -245,7 +246,7 @@ def test_waiting_reports_what_it_sees(client: JobClient, address: str) -> None:
 def test_waiting_gives_up_when_the_time_is_over_and_not_before(seconds: float, client: JobClient) -> None:
     job = client.submit(TINY_MP4)
     began_at = time.monotonic()
-    with pytest.raises(TimeoutError, match=f"job {job} has not ended after {seconds:g} seconds"):
+    with pytest.raises(WaitTimedOut, match=f"job {job} has not ended after {seconds:g} seconds"):
         job.wait(seconds)
     assert seconds <= time.monotonic() - began_at < seconds + 3
 

@@ -26,7 +26,10 @@ def test_every_row_of_a_guarantee_names_a_test() -> None:
     assert set(without) == {"| guarantee | proved by |"}
 
 
-def test_every_exit_code_of_the_services_is_there() -> None:
-    rows = re.findall(r"^\| (\d+) \| ([A-Z_]+) \|", PAGE, re.MULTILINE)
+def test_every_exit_code_of_the_services_is_there_with_the_text_of_the_code() -> None:
+    rows = re.findall(r"^\| (\d+) \| ([A-Z_]+) \| (.*?) \|", PAGE, re.MULTILINE)
     ends = {*API_REFUSALS.values(), *WORKER_REFUSALS.values(), *ANY_SERVICE}
-    assert {name: int(code) for code, name in rows} == {code.name: code.value for code in ends}
+    assert {name: int(code) for code, name, _ in rows} == {code.name: code.value for code in ends}
+    words = " ".join((ExitCode.__doc__ or "").split())
+    for _, name, meaning in rows:
+        assert f"{name}: {meaning}" in words

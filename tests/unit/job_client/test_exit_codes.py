@@ -3,7 +3,7 @@
 import grpc
 import pytest
 
-from job_client.errors import UnsuitableFile, service_error
+from job_client.errors import UnsuitableFile, WaitTimedOut, service_error
 from job_client.exit_codes import COMMAND_CODES, exit_code_of
 from shared.contract.reasons import Reason
 from shared.process.exit_codes import ExitCode
@@ -48,7 +48,8 @@ def test_an_error_of_the_server_has_the_code_that_says_what_to_do(
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        (TimeoutError("not in time"), ExitCode.TIMEOUT),
+        (WaitTimedOut("not in time"), ExitCode.TIMEOUT),
+        (TimeoutError("the disk on the network does not answer"), ExitCode.USAGE),
         (FileNotFoundError("no file"), ExitCode.USAGE),
         (UnsuitableFile("no video"), ExitCode.USAGE),
         (LibraryMissing("typer is not installed"), ExitCode.USAGE),

@@ -1,13 +1,13 @@
 """Which objects a timeline has: one a thing."""
 
 import random
+import sys
 from collections.abc import Callable, Iterable, Sequence
 
 import pytest
 
-from job_client.timeline import ObjectSpan, TimelineSettings, object_tracker, timeline_and_noise, timeline_of
-from job_client.timeline.geometry import overlap
-from shared.results import Box, Detection, FrameResult
+from job_client.timeline import ObjectSpan, TimelineSettings, timeline_and_noise, timeline_of
+from shared.results import Detection, FrameResult
 
 pytestmark = pytest.mark.unit
 
@@ -171,17 +171,28 @@ def test_any_box_that_a_plugin_states_is_taken(box: tuple[float, float, float, f
     assert {span.label for span in objects_of([[strange, found("dog", 0.0)]] * 5)} >= {"dog"}
 
 
-def test_many_things_are_not_compared_each_with_each(monkeypatch: pytest.MonkeyPatch) -> None:
-    compared = []
+def test_many_things_are_not_compared_each_with_each() -> None:
+    few, many = calls_of(200), calls_of(800)
+    assert many < 5 * few  # each with each, it would be 16 times as many
 
-    def counted(one: Box, other: Box) -> float:
-        compared.append(one)
-        return overlap(one, other)
 
-    monkeypatch.setattr(object_tracker, "overlap", counted)
-    many = [found("car", 60.0 * (n % 20), 60.0 * (n // 20)) for n in range(400)]
-    assert len(objects_of([many] * 4)) == 400
-    assert len(compared) < 40 * len(many)
+def calls_of(things: int) -> int:
+    """Return how many calls of functions it takes to follow so many things."""
+    frame = [found("car", 60.0 * (n % 20), 60.0 * (n // 20)) for n in range(things)]
+    calls = 0
+
+    def count(_: object, event: str, argument: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        followed = objects_of([frame] * 4)
+    finally:
+        sys.setprofile(before)
+    assert len(followed) == things
+    return calls
 
 
 def test_a_thing_on_another_one_is_a_thing_of_its_own() -> None:

@@ -1,4 +1,4 @@
-"""Which text was shown while several were read.
+"""Which text was shown while several were read, by the Viterbi algorithm.
 
 A line's readings flicker: DOLLARAMA, DOLLARAMA-E, DOLLARAMA. A subtitle's successor may differ as little: "Line 1",
 "Line 2". Which of the two it is shows only in what comes after it. So the text that was shown is the hidden state of a
