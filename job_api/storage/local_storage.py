@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -29,6 +30,7 @@ class LocalStorage(StorageService):
         root.mkdir(parents=True, exist_ok=True)  # not later: a folder that is gone took the stored files with it
         self._root = root
         self._held = {root: HeldFolder(root)}
+        self._holding = threading.RLock()  # a folder that another thread makes meanwhile looks like a link to none
 
     def save_file(self, src: BinaryIO, dest_path: str) -> str:
         """Store the file under its key, whole or not at all."""
@@ -108,21 +110,27 @@ class LocalStorage(StorageService):
         Raises:
             OSError: It is gone, or no folder: no file is missing by itself then.
         """
-        if folder not in self._held:
-            try:
-                self._held[folder] = HeldFolder(folder)
-            except (FileNotFoundError, NotADirectoryError) as error:
-                if not os.path.lexists(folder):
-                    return False
-                raise OSError(errno.ESTALE, "no folder, or a link to none", str(folder)) from error
+        with self._holding:
+            if folder not in self._held and not self._hold(folder):
+                return False
         if self._held[folder].is_gone():
             raise OSError(errno.ESTALE, "the storage's folder is gone", str(folder))
         return True
 
+    def _hold(self, folder: Path) -> bool:
+        try:
+            self._held[folder] = HeldFolder(folder)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            if not os.path.lexists(folder):
+                return False
+            raise OSError(errno.ESTALE, "no folder, or a link to none", str(folder)) from error
+        return True
+
     def _make_folder(self, folder: Path) -> None:
         self._is_there(self._root)
-        if not self._is_there(folder):
-            self._held[folder] = HeldFolder.made(folder)
+        with self._holding:
+            if not self._is_there(folder):
+                self._held[folder] = HeldFolder.made(folder)
 
     def _path(self, key: str) -> Path:
         return self._root / checked_key(key)
