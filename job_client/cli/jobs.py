@@ -24,6 +24,7 @@ from job_client.cli.options import (
 from job_client.cli.outcome import Outcome
 from job_client.cli.output import (
     console,
+    folded,
     job_record,
     markup_of,
     print_error,
@@ -216,7 +217,7 @@ def pipelines(
     with JobClient(address, tls_ca_file, timeout) as client:
         offered = client.pipelines()
     if wants_tables(as_json=as_json):
-        table = Table("pipeline", "what it finds")
+        table = Table(folded("pipeline"), folded("what it finds"))
         for pipeline in offered:
             table.add_row(markup_of(pipeline.pipeline_id), markup_of(pipeline.description))
         console.print(table)
