@@ -115,6 +115,15 @@ def without_reader(*arguments: str) -> tuple[int, str]:
     return ended.returncode, ended.stderr
 
 
+def with_shell(*arguments: str, closing: str) -> tuple[int, str, str]:
+    """Run the command with a standard stream closed as shells do; return its exit code and what it wrote."""
+    line = f"{shlex.join([sys.executable, '-m', 'job_client', *arguments])} {closing}"
+    ended = subprocess.run(
+        ["/bin/sh", "-c", line], env=environment(), capture_output=True, text=True, timeout=60, check=False
+    )
+    return ended.returncode, ended.stdout, ended.stderr
+
+
 def kept_in(folder: Path) -> list[Path]:
     """Return the files that hold something; locks do not."""
     return [path for path in folder.rglob("*") if path.is_file() and path.stat().st_size]
@@ -1044,6 +1053,15 @@ class TestSurroundings:
     ) -> None:
         arguments = [done(client)] if command == "results" else []
         assert without_reader(command, *arguments, "--address", address) == (ExitCode.OK, "")
+
+    def test_a_standard_stream_that_is_closed_reads_and_writes_nothing(self, address: str, client: JobClient) -> None:
+        assert with_shell("submit", str(TINY_MP4), "--address", address, closing=">&-") == (ExitCode.OK, "", "")
+        assert [job.status for job in client.jobs()] == [JobStatus.pending]
+        assert with_shell("list", "--address", address, closing=">&-") == (ExitCode.OK, "", "")
+        assert with_shell("status", UNKNOWN_JOB, "--address", address, closing="2>&-") == (ExitCode.NOT_FOUND, "", "")
+        code, out, err = with_shell("delete", "--status", "failed", "--address", address, closing="<&-")
+        assert (code, out) == (ExitCode.USAGE, "")
+        assert "nobody can be asked here" in err
 
     def test_ctrl_c_ends_a_wait_with_its_code_and_without_a_trace(
         self, address: str, client: JobClient, folder: Path
