@@ -94,13 +94,23 @@ def shown_on_a_terminal(*arguments: str) -> tuple[int, str]:
 
 def offered_to_a_shell(*words: str, **variables: str) -> list[str]:
     """Return what completes the last word."""
-    line = {"_FOREGSYTE_COMPLETE": "complete_bash", "COMP_WORDS": f"foregsyte {' '.join(words)}"}
+    line = {"COMP_WORDS": f"foregsyte {' '.join(words)}", "COMP_CWORD": str(len(words))}
+    return completed_for("bash", **line, **variables).split()
+
+
+def offered_to_zsh(command: str, **variables: str) -> str:
+    """Return what Zsh evaluates to complete the next word of this command."""
+    return completed_for("zsh", _TYPER_COMPLETE_ARGS=f"foregsyte {command} ", COLUMNS="200", **variables).strip()
+
+
+def completed_for(shell: str, **variables: str) -> str:
+    """Return what the command prints for the completion of a shell."""
     ended = subprocess.run(
         [sys.executable, "-m", "job_client"],
-        env=environment(**line, COMP_CWORD=str(len(words)), **variables),
+        env=environment(_FOREGSYTE_COMPLETE=f"complete_{shell}", **variables),
         capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
-    return ended.stdout.split()
+    return ended.stdout
 
 
 def without_reader(*arguments: str) -> tuple[int, str]:
@@ -1042,6 +1052,13 @@ class TestSurroundings:
         History(address).add(UNKNOWN_JOB, TINY_MP4)
         assert offered_to_a_shell("status", "", FOREGSYTE_ADDRESS=address) == [UNKNOWN_JOB]
         assert offered_to_a_shell("submit", "--pipeline", "", FOREGSYTE_ADDRESS=address) == []
+
+    def test_a_shell_is_offered_nothing_that_it_could_run(self) -> None:
+        address = f"127.0.0.1:{free_port()}"
+        History(address).add(UNKNOWN_JOB, Path(r"""a\$(touch pwned)`b`'c'"d" [hd] é-1.mp4"""))
+        History(address).add(r"\$(touch pwned)", TINY_MP4)
+        offered = offered_to_zsh("status", FOREGSYTE_ADDRESS=address)
+        assert offered == f"""_arguments '*: :(("{UNKNOWN_JOB}":"a___touch pwned__b__c__d_ _hd_ é-1.mp4"))'"""
 
     @pytest.mark.parametrize("words", [("status", ""), ("submit", "--pipeline", "")])
     def test_shells_are_offered_nothing_where_the_address_is_none(self, words: tuple[str, ...]) -> None:
