@@ -30,7 +30,7 @@ from shared.contract.job_status import JobStatus
 
 
 def find(
-    text: Annotated[str, typer.Argument(help="What to look for; what is read nearly so is found too.")],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What to look for; what is read nearly so is found too.")],
     min_score: Annotated[float, typer.Option(min=0, max=100, help="The least score; 100 finds exact text only.")] = 85,
     limit: Annotated[int, typer.Option(min=1, help="At most so many lines.")] = 50,
     as_json: JsonOption = False,  # noqa: FBT002

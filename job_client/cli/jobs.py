@@ -47,7 +47,8 @@ RequestIdOption = Annotated[
     str | None, typer.Option(help="Makes a repeat of this command safe: the same job again; for a single file.")
 ]
 VideosArgument = Annotated[
-    list[Path], typer.Argument(help="MP4 files, and folders of which all videos are meant.", show_default=False)
+    list[Path],
+    typer.Argument(metavar="FILE", help="MP4 files, and folders of which all videos are meant.", show_default=False),
 ]
 
 

@@ -834,6 +834,12 @@ class TestResults:
         assert "say --format" in err
         assert list(folder.iterdir()) == []
 
+    @pytest.mark.parametrize("suffix", ["coco", "events", "events-csv"])
+    def test_the_suffix_of_the_file_may_be_the_name_of_any_format(
+        self, suffix: str, foregsyte: Run, client: JobClient, worker: None, tmp_path: Path
+    ) -> None:
+        assert foregsyte("results", done(client), "--out", tmp_path / f"found.{suffix}")[0] == ExitCode.OK
+
     def test_a_missing_folder_is_reported(
         self, foregsyte: Run, client: JobClient, worker: None, tmp_path: Path
     ) -> None:
@@ -1037,6 +1043,26 @@ class TestSurroundings:
         code, out, _ = run(command, "--help")
         assert code == ExitCode.OK
         assert f"foregsyte {command}" in out.partition("For example:")[2]
+
+    @pytest.mark.parametrize(
+        ("command", "name"),
+        [("status", "JOB_ID"), ("delete", "JOB_ID"), ("submit", "FILE"), ("find", "TEXT"), ("demo", "FILE")],
+    )
+    def test_usage_names_arguments_as_the_documents_do(self, command: str, name: str, run: Run) -> None:
+        out = run(command, "--help")[1]
+        assert re.search(rf"foregsyte {command} \[OPTIONS\] [{{[]?{name}[}}\]]?(\.\.\.)?\s", out)
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (("list", "--status", "nope"), "Invalid value for '--status': 'nope' is not one of"),
+            (("status", ""), "'' is too short: give the id, or its beginning"),
+        ],
+    )
+    def test_wrong_usage_is_said_in_plain_words(self, arguments: tuple[str, ...], message: str, foregsyte: Run) -> None:
+        code, _, err = foregsyte(*arguments)
+        assert code == ExitCode.USAGE
+        assert message in err
 
     def test_shells_are_offered_completion(self) -> None:
         assert offered_to_a_shell("li") == ["list"]
