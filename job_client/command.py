@@ -25,6 +25,7 @@ from shared.process.launcher import drop_output, version_line
 
 _UsageError: Any = typer.BadParameter.__base__
 """What the library raises for wrong usage, and does not export."""
+_PREFIX_OF_PYDANTIC = "Value error, "
 _EXIT_CODES = ", ".join(f"{code.value} {code.name.lower().replace('_', ' ')}" for code in COMMAND_CODES)
 
 app = typer.Typer(
@@ -65,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except _UsageError as error:
         from typer.rich_utils import rich_format_error  # noqa: PLC0415 (takes as long as all else that a command loads)
 
-        error.message = terminal_text(error.message)
+        error.message = terminal_text(error.message.removeprefix(_PREFIX_OF_PYDANTIC))
         rich_format_error(error)
         return ExitCode.USAGE
     except typer.Abort:

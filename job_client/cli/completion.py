@@ -1,6 +1,7 @@
 """What a shell offers for a job or a pipeline when a person presses the tab key."""
 
 import contextlib
+import re
 from collections.abc import Iterator
 from itertools import islice
 
@@ -17,6 +18,9 @@ MAX_JOBS = 50
 ANSWER_SECONDS = 2.0
 """How long a person may wait for a try of a call."""
 
+_OF_SHELLS = re.compile(r"[!-*:-?\[-^`{-~]")
+"""ASCII punctuation but `+ , - . / @ _`: Zsh evaluates what is offered, and Typer takes brackets for markup."""
+
 Offer = tuple[str, str]
 """What may be typed, and what the shell says of it."""
 
@@ -31,10 +35,11 @@ def offered_jobs(context: typer.Context, incomplete: str) -> Iterator[Offer]:
             matching = (job for job in client.jobs() if job.job_id.startswith(incomplete))
             for job in islice(matching, MAX_JOBS):
                 name = files[job.job_id].name if job.job_id in files else job.pipeline_id
-                yield job.job_id, terminal_text(f"{name} {job.status}")
+                yield from _offers(job.job_id, f"{name} {job.status}")
     except (ServiceError, OSError):
         matching_ids = [job_id for job_id in reversed(files) if job_id.startswith(incomplete)]
-        yield from ((job_id, terminal_text(files[job_id].name)) for job_id in matching_ids[:MAX_JOBS])
+        for job_id in matching_ids[:MAX_JOBS]:
+            yield from _offers(job_id, files[job_id].name)
 
 
 def offered_pipelines(context: typer.Context, incomplete: str) -> Iterator[Offer]:
@@ -44,7 +49,13 @@ def offered_pipelines(context: typer.Context, incomplete: str) -> Iterator[Offer
     with contextlib.suppress(ServiceError, OSError), _client(context) as client:
         for pipeline in client.pipelines():
             if pipeline.pipeline_id.startswith(incomplete):
-                yield pipeline.pipeline_id, terminal_text(pipeline.description)
+                yield from _offers(pipeline.pipeline_id, pipeline.description)
+
+
+def _offers(word: str, description: str) -> Iterator[Offer]:
+    """Yield the offer, with `_` for what a shell could interpret in the description; none if it could in the word."""
+    if not _OF_SHELLS.search(terminal_text(word)):
+        yield word, _OF_SHELLS.sub("_", terminal_text(description))
 
 
 def _has_address(context: typer.Context) -> bool:

@@ -45,7 +45,7 @@ What next? In two terminals, and then for any video:
 
 
 def demo(
-    video: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="An MP4 file.")] = SAMPLE,
+    video: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="An MP4 file.")] = SAMPLE,
     yolo_weights: Annotated[str, typer.Option(help="Detector weights; default: the bundled ones.")] = "",
     data_dir: Annotated[Path | None, typer.Option(help="Keep the data here; default: a temporary folder.")] = None,
     out: Annotated[Path, typer.Option("--out", "-o", file_okay=False, help="Where to leave report and video.")] = Path(

@@ -5,19 +5,21 @@ from collections.abc import Iterable
 from typing import Annotated, Any
 
 import typer
-from rich.table import Column, Table
+from rich.table import Table
 
 from job_client.cli.options import AddressOption, JsonOption, TimeoutOption, TlsOption
 from job_client.cli.output import (
+    cell_lines,
     console,
+    folded,
     is_narrow,
-    job_cells,
-    job_columns,
     markup_of,
+    narrow_table,
     print_error,
     print_message,
     print_records,
     wants_tables,
+    whole,
 )
 from job_client.cli.progress import counting_bar
 from job_client.cli.summary import clock, code_cell
@@ -29,7 +31,7 @@ from shared.contract.job_status import JobStatus
 
 
 def find(
-    text: Annotated[str, typer.Argument(help="What to look for; what is read nearly so is found too.")],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What to look for; what is read nearly so is found too.")],
     min_score: Annotated[float, typer.Option(min=0, max=100, help="The least score; 100 finds exact text only.")] = 85,
     limit: Annotated[int, typer.Option(min=1, help="At most so many lines.")] = 50,
     as_json: JsonOption = False,  # noqa: FBT002
@@ -101,12 +103,25 @@ def _read(client: JobClient, index: TextIndex, job_id: str) -> list[IndexedLine]
 
 
 def _table(text: str, found: Iterable[Match], names: dict[str, str]) -> Table:
-    times = [Column(name, no_wrap=True) for name in ("from", "to")]
     title = markup_of(f"{text} in completed jobs")
-    table = Table("text", *times, *job_columns(), "score", title=title, show_lines=is_narrow())
+    return _narrow_table(title, found, names) if is_narrow() else _wide_table(title, found, names)
+
+
+def _wide_table(title: str, found: Iterable[Match], names: dict[str, str]) -> Table:
+    fixed = [whole("from"), whole("to"), whole("job"), folded("video"), whole("score")]
+    table = Table(folded("text"), *fixed, title=title)
     for score, job_id, line in found:
-        cells = (_content(line), clock(line.start_ms), clock(line.end_ms))
-        table.add_row(*cells, *job_cells(job_id, names.get(job_id, "")), f"{score:.0f}")
+        times = (clock(line.start_ms), clock(line.end_ms))
+        names_of_job = (markup_of(job_id), markup_of(names.get(job_id, "")))
+        table.add_row(_content(line), *times, *names_of_job, f"{score:.0f}")
+    return table
+
+
+def _narrow_table(title: str, found: Iterable[Match], names: dict[str, str]) -> Table:
+    table = narrow_table(title)
+    for score, job_id, line in found:
+        when = f"{clock(line.start_ms)} to {clock(line.end_ms)}, score {score:.0f}"
+        table.add_row(cell_lines(_content(line), when, markup_of(names.get(job_id, "")), markup_of(job_id)))
     return table
 
 

@@ -24,6 +24,7 @@ from job_client.cli.options import (
 from job_client.cli.outcome import Outcome
 from job_client.cli.output import (
     console,
+    folded,
     job_record,
     markup_of,
     print_error,
@@ -47,7 +48,8 @@ RequestIdOption = Annotated[
     str | None, typer.Option(help="Makes a repeat of this command safe: the same job again; for a single file.")
 ]
 VideosArgument = Annotated[
-    list[Path], typer.Argument(help="MP4 files, and folders of which all videos are meant.", show_default=False)
+    list[Path],
+    typer.Argument(metavar="FILE", help="MP4 files, and folders of which all videos are meant.", show_default=False),
 ]
 
 
@@ -217,7 +219,7 @@ def pipelines(
     with JobClient(address, tls_ca_file, timeout) as client:
         offered = client.pipelines()
     if wants_tables(as_json=as_json):
-        table = Table("pipeline", "what it finds")
+        table = Table(folded("pipeline"), folded("what it finds"))
         for pipeline in offered:
             table.add_row(markup_of(pipeline.pipeline_id), markup_of(pipeline.description))
         console.print(table)

@@ -32,7 +32,8 @@ def job_named(client: JobClient, text: str, min_length: int = 1) -> Job:
     if len(text) >= ID_LENGTH:
         return client.job(text)
     if len(text) < min_length:
-        raise typer.BadParameter(f"{text!r} is too short: give the id, or {min_length} characters or more of it")
+        least = "its beginning" if min_length == 1 else f"{min_length} characters or more of it"
+        raise typer.BadParameter(f"{text!r} is too short: give the id, or {least}")
     found = [job.job_id for job in client.jobs() if job.job_id.startswith(text)]
     if not found:
         message = f"no job of the server has an id that begins with {text!r}"

@@ -88,7 +88,7 @@ JobIdArgument = Annotated[
     str, typer.Argument(metavar="JOB_ID", help="The job's id, or its beginning.", autocompletion=offered_jobs)
 ]
 _JOB_IDS = typer.Argument(
-    metavar="JOB_ID...", help="The jobs' ids, or their beginnings.", autocompletion=offered_jobs, show_default=False
+    metavar="JOB_ID", help="The jobs' ids, or their beginnings.", autocompletion=offered_jobs, show_default=False
 )
 JobIdsArgument = Annotated[list[str], _JOB_IDS]
 MaybeJobIdsArgument = Annotated[list[str] | None, _JOB_IDS]

@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from job_client.cli.naming import ID_LENGTH
 from job_client.errors import Unreachable
 from job_client.job import JobInfo
 from job_client.search import History
@@ -94,17 +93,25 @@ def job_record(job: JobInfo, video: Path | None) -> dict[str, Any]:
 
 def jobs_table(jobs: Iterable[JobInfo], files: Mapping[str, Path]) -> Table:
     """Return the status of the jobs, one row each."""
-    narrow = is_narrow()
-    fixed: list[Column | str] = [Column("status", no_wrap=True), "pipeline", Column("created", no_wrap=True)]
-    table = Table(*job_columns(), *fixed, *([] if narrow else ["took", "error"]), show_lines=narrow)
-    for job in jobs:
-        table.add_row(
-            *job_cells(job.job_id, files[job.job_id].name if job.job_id in files else "", job.error_message),
-            f"[{STATUS_STYLES[job.status]}]{job.status}",
-            markup_of(job.pipeline_id),
-            f"{job.created_at.astimezone():{'%m-%d %H:%M' if narrow else '%Y-%m-%d %H:%M:%S'}}",
-            *([] if narrow else [_took(job), markup_of(job.error_message)]),
-        )
+    rows = ((job, files[job.job_id].name if job.job_id in files else "") for job in jobs)
+    return _narrow_jobs_table(rows) if is_narrow() else _wide_jobs_table(rows)
+
+
+def _wide_jobs_table(jobs: Iterable[tuple[JobInfo, str]]) -> Table:
+    fixed = [whole("status"), folded("pipeline"), whole("created"), whole("took")]
+    table = Table(whole("job"), folded("video"), *fixed, folded("error"))
+    for job, name in jobs:
+        created = f"{job.created_at.astimezone():%Y-%m-%d %H:%M:%S}"
+        cells = (_status(job), markup_of(job.pipeline_id), created, _took(job), markup_of(job.error_message))
+        table.add_row(markup_of(job.job_id), markup_of(name), *cells)
+    return table
+
+
+def _narrow_jobs_table(jobs: Iterable[tuple[JobInfo, str]]) -> Table:
+    table = narrow_table()
+    for job, name in jobs:
+        first = f"{_status(job)}  {job.created_at.astimezone():%m-%d %H:%M}  {markup_of(job.pipeline_id)}"
+        table.add_row(cell_lines(first, *map(markup_of, (name, job.job_id, job.error_message))))
     return table
 
 
@@ -113,17 +120,28 @@ def is_narrow() -> bool:
     return console.width < WIDE
 
 
-def job_columns() -> list[Column]:
-    """Return the columns for jobs and their files: on a narrow terminal one, with the file above the id."""
-    job = Column("job", no_wrap=not is_narrow(), min_width=ID_LENGTH, overflow="fold")
-    return [job] if is_narrow() else [job, Column("video")]
+def narrow_table(title: str | None = None) -> Table:
+    """Return a table of one column, for rows of several lines; an id is whole in it from 40 characters on."""
+    return Table(Column(overflow="fold"), title=title, show_header=False, show_lines=True)
 
 
-def job_cells(job_id: str, name: str, below: str = "") -> list[str]:
-    """Return what stands in `job_columns`, on a narrow terminal with a line below it for what has no column there."""
-    if is_narrow():
-        return ["\n".join(markup_of(line) for line in (name, job_id, below) if line)]
-    return [markup_of(job_id), markup_of(name)]
+def cell_lines(*markup: str) -> str:
+    """Return the lines of a cell, without those that are empty."""
+    return "\n".join(filter(None, markup))
+
+
+def folded(name: str) -> Column:
+    """Return a column whose words are continued on the next line where they have no room."""
+    return Column(name, overflow="fold")
+
+
+def whole(name: str) -> Column:
+    """Return a column of short words, for which the others make room."""
+    return Column(name, no_wrap=True)
+
+
+def _status(job: JobInfo) -> str:
+    return f"[{STATUS_STYLES[job.status]}]{job.status}[/]"
 
 
 def _took(job: JobInfo) -> str:

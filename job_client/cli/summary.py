@@ -4,15 +4,18 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
-from rich.table import Table
+from rich.table import Column, Table
 
-from job_client.cli.output import markup_of
+from job_client.cli.output import console, folded, markup_of, whole
 from job_client.timeline import CodeSpan, ObjectSpan, TextSpan, Timeline
 from shared.results import FrameResult
 
 T = TypeVar("T")
 
 ROWS_SHOWN = 15
+
+ROOMY = 72
+"""From so many characters on a terminal has room for more than what there is and when."""
 
 CODE_CHARS = 100
 """How much is shown of what a code says, which may be thousands of characters."""
@@ -54,26 +57,28 @@ def _sentence(timeline: Timeline, noise: int) -> str:
 
 def objects_table(objects: tuple[ObjectSpan, ...]) -> Table:
     """Return how many objects of each label there are and when, the most first."""
-    table = Table("what", "how many", "from", "to", "best confidence", title="Objects")
+    table = Table(folded("what"), "how many", *_times(), *_more("best confidence"), title="Objects")
     for label, spans in _shown(table, _by_label(objects)):
         first, last = min(span.start_ms for span in spans), max(span.end_ms for span in spans)
         best = max(span.confidence for span in spans)
-        table.add_row(markup_of(label), str(len(spans)), clock(first), clock(last), f"{best:.2f}")
+        cells = (markup_of(label), str(len(spans)), clock(first), clock(last), f"{best:.2f}")
+        table.add_row(*cells[: len(table.columns)])
     return table
 
 
 def texts_table(texts: tuple[TextSpan, ...]) -> Table:
     """Return the lines of text in the order of their starts."""
-    table = Table("text", "from", "to", "seconds", "best confidence", title="Text")
+    table = Table(folded("text"), *_times(), *_more("seconds", "best confidence"), title="Text")
     for span in _shown(table, texts):
         times = (clock(span.start_ms), clock(span.end_ms), f"{span.seconds:.2f}")
-        table.add_row(markup_of(span.text), *times, f"{span.confidence:.2f}")
+        cells = (markup_of(span.text), *times, f"{span.confidence:.2f}")
+        table.add_row(*cells[: len(table.columns)])
     return table
 
 
 def codes_table(codes: tuple[CodeSpan, ...]) -> Table:
     """Return what the codes say, in the order of their starts."""
-    table = Table("code", "format", "from", "to", title="Codes")
+    table = Table(folded("code"), folded("format"), *_times(), title="Codes")
     for span in _shown(table, codes):
         table.add_row(code_cell(span.text), markup_of(span.format), clock(span.start_ms), clock(span.end_ms))
     return table
@@ -103,7 +108,7 @@ class FieldCounts:
     def tables(self) -> Iterator[Table]:
         """Yield a table of them, where there are any."""
         if self._counts:
-            table = Table("field", "frames", "first value", title="Fields of the pipeline")
+            table = Table(folded("field"), whole("frames"), folded("first value"), title="Fields of the pipeline")
             for name, count in _shown(table, self._counts.most_common(), "--raw"):
                 table.add_row(markup_of(name), str(count), markup_of(self._values[name]))
             yield table
@@ -116,6 +121,15 @@ def clock(time_ms: float) -> str:
     hours, minutes = divmod(minutes, 60)
     lead = f"{hours}:{minutes:02}" if hours else f"{minutes}"
     return f"{lead}:{seconds / 10:04.1f}"
+
+
+def _times() -> list[Column]:
+    return [whole("from"), whole("to")]
+
+
+def _more(*names: str) -> tuple[str, ...]:
+    """Return the last columns, which a small terminal has no room for."""
+    return names if console.width >= ROOMY else ()
 
 
 def _by_label(objects: tuple[ObjectSpan, ...]) -> list[tuple[str, list[ObjectSpan]]]:

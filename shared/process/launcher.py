@@ -31,6 +31,20 @@ def drop_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _open_closed_streams() -> None:
+    """Open the standard streams that the caller closed, as if they were the null device.
+
+    Python has None in their places, and `print` then writes errors to the standard output; their descriptors would
+    become those of a connection or a file.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, os.O_RDWR)  # the lowest that is free
+            os.set_inheritable(descriptor, True)  # noqa: FBT003 (children have the standard streams too)
+            stream = open(descriptor, mode, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+            setattr(sys, name, stream)
+
+
 def _print_version(program: str) -> ExitCode:
     line = version_line(program)
     try:
@@ -56,6 +70,7 @@ def launch(program: str, module: str, extra: str, arguments: Sequence[str] | Non
     Returns:
         The process's exit code, see `shared.process.exit_codes`.
     """
+    _open_closed_streams()
     try:
         if list(sys.argv[1:] if arguments is None else arguments)[:1] == ["--version"]:
             return _print_version(program)

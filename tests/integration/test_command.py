@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
@@ -46,6 +47,10 @@ pytestmark = pytest.mark.integration
 
 CHANGED = 60
 """How far a pixel that was drawn on is from what it was, of 255; encoding alone changes less."""
+
+LONG_LINE = "https://ferries.example.org/departures/from-the-north-pier"
+CHINESE_LINE = "北京市朝阳区建国门外大街甲六号欢迎您来参观展览"
+LONG_CODE = "".join(f"{number:02}" for number in range(43))
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -89,13 +94,23 @@ def shown_on_a_terminal(*arguments: str) -> tuple[int, str]:
 
 def offered_to_a_shell(*words: str, **variables: str) -> list[str]:
     """Return what completes the last word."""
-    line = {"_FOREGSYTE_COMPLETE": "complete_bash", "COMP_WORDS": f"foregsyte {' '.join(words)}"}
+    line = {"COMP_WORDS": f"foregsyte {' '.join(words)}", "COMP_CWORD": str(len(words))}
+    return completed_for("bash", **line, **variables).split()
+
+
+def offered_to_zsh(command: str, **variables: str) -> str:
+    """Return what Zsh evaluates to complete the next word of this command."""
+    return completed_for("zsh", _TYPER_COMPLETE_ARGS=f"foregsyte {command} ", COLUMNS="200", **variables).strip()
+
+
+def completed_for(shell: str, **variables: str) -> str:
+    """Return what the command prints for the completion of a shell."""
     ended = subprocess.run(
         [sys.executable, "-m", "job_client"],
-        env=environment(**line, COMP_CWORD=str(len(words)), **variables),
+        env=environment(_FOREGSYTE_COMPLETE=f"complete_{shell}", **variables),
         capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
-    return ended.stdout.split()
+    return ended.stdout
 
 
 def without_reader(*arguments: str) -> tuple[int, str]:
@@ -108,6 +123,15 @@ def without_reader(*arguments: str) -> tuple[int, str]:
     )  # fmt: skip
     os.close(theirs)
     return ended.returncode, ended.stderr
+
+
+def with_shell(*arguments: str, closing: str) -> tuple[int, str, str]:
+    """Run the command with a standard stream closed as shells do; return its exit code and what it wrote."""
+    line = f"{shlex.join([sys.executable, '-m', 'job_client', *arguments])} {closing}"
+    ended = subprocess.run(
+        ["/bin/sh", "-c", line], env=environment(), capture_output=True, text=True, timeout=60, check=False
+    )
+    return ended.returncode, ended.stdout, ended.stderr
 
 
 def kept_in(folder: Path) -> list[Path]:
@@ -125,6 +149,20 @@ def with_codes(of_frame: dict[str, Any], said: dict[str, str]) -> dict[str, Any]
     corners = [[0, 0], [50, 0], [50, 50], [0, 50]]
     codes = [{"format": kind, "text": text, "polygon": corners} for kind, text in said.items()]
     return of_frame | {"result": of_frame["result"] | {"codes": codes}}
+
+
+LONG_RESULTS = [
+    *(frame(index, {"license_plate": 0.9}, {CHINESE_LINE: 0.99}) for index in range(5)),
+    *(frame(index, {}, {}) for index in range(5, 50)),
+    *(with_codes(frame(index, {}, {LONG_LINE: 0.99}), {"QRCode": LONG_CODE}) for index in range(50, 53)),
+]
+"""Words that are longer than a column."""
+
+
+def unfolded(shown: str) -> str:
+    """Return what each column of tables says from top to bottom, without the line ends inside its words."""
+    rows = (re.split("[│┃]", line) for line in shown.splitlines())
+    return "\n".join("".join(map(str.strip, cells)) for cells in itertools.zip_longest(*rows, fillvalue=""))
 
 
 def done(client: JobClient) -> str:
@@ -402,17 +440,6 @@ class TestFind:
         code, out, err = foregsyte("find", "stop", "--limit", "1")
         assert (code, len(out.splitlines())) == (ExitCode.OK, 1)
         assert "1 more; --limit 2 shows all" in err
-
-    def test_nothing_is_cut_off_on_a_narrow_terminal(self, foregsyte: Run, address: str, worker: None) -> None:
-        job_id = foregsyte("submit", TINY_MP4, "--wait")[1].strip()
-        for arguments, shown_whole in (
-            (("find", "stop"), (job_id, TINY_MP4.name, "STOP", "0:00.0")),
-            (("list",), (job_id, TINY_MP4.name, "completed", "ocr")),
-            (("status", job_id), (job_id, TINY_MP4.name, "completed")),
-        ):
-            _, shown = on_a_terminal(*arguments, "--address", address, columns=80)
-            assert [text for text in shown_whole if text not in without_styles(shown)] == []
-            assert max(map(len, without_styles(shown).splitlines())) <= 80
 
     def test_where_nothing_is_found_it_says_so(self, foregsyte: Run, address: str, worker: None) -> None:
         _, shown = on_a_terminal("find", "nowhere to be read", "--address", address)
@@ -807,6 +834,12 @@ class TestResults:
         assert "say --format" in err
         assert list(folder.iterdir()) == []
 
+    @pytest.mark.parametrize("suffix", ["coco", "events", "events-csv"])
+    def test_the_suffix_of_the_file_may_be_the_name_of_any_format(
+        self, suffix: str, foregsyte: Run, client: JobClient, worker: None, tmp_path: Path
+    ) -> None:
+        assert foregsyte("results", done(client), "--out", tmp_path / f"found.{suffix}")[0] == ExitCode.OK
+
     def test_a_missing_folder_is_reported(
         self, foregsyte: Run, client: JobClient, worker: None, tmp_path: Path
     ) -> None:
@@ -837,6 +870,25 @@ class TestOnATerminal:
             assert code == ExitCode.OK
             for words in expected:
                 assert words in shown
+
+    @pytest.mark.parametrize("columns", [40, 60, 80])
+    def test_no_table_cuts_anything_off(self, columns: int, foregsyte: Run, address: str, tmp_path: Path) -> None:
+        video = tmp_path / f"{'a-long-name' * 4}.mp4"
+        video.write_bytes(TINY_MP4.read_bytes())
+        with working(address, FakeRunner(lambda *_: results_document(LONG_RESULTS))):
+            job_id = foregsyte("submit", video, "--wait")[1].strip()
+        for arguments, at_once, folded in (
+            (("find", LONG_LINE), [job_id, "0:02.0", "0:02.1", "100"], [LONG_LINE, video.name]),
+            (("find", LONG_CODE), [job_id, "QRCode"], [LONG_CODE]),
+            (("list",), [job_id, "completed", "yolo_ocr"], [video.name]),
+            (("status", job_id), [job_id, "completed", "yolo_ocr"], [video.name]),
+            (("results", job_id), ["0:00.0", "0:02.0"], ["license_plate", LONG_LINE, CHINESE_LINE, LONG_CODE]),
+            (("pipelines",), ["yolo_ocr"], []),
+        ):
+            shown = without_styles(on_a_terminal(*arguments, "--address", address, columns=columns)[1])
+            assert [text for text in at_once if text not in shown] == []
+            assert [text for text in folded if text not in unfolded(shown)] == []
+            assert max(map(cell_len, shown.splitlines())) <= columns
 
     @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
     def test_what_the_terminal_cannot_show_is_escaped(
@@ -992,6 +1044,26 @@ class TestSurroundings:
         assert code == ExitCode.OK
         assert f"foregsyte {command}" in out.partition("For example:")[2]
 
+    @pytest.mark.parametrize(
+        ("command", "name"),
+        [("status", "JOB_ID"), ("delete", "JOB_ID"), ("submit", "FILE"), ("find", "TEXT"), ("demo", "FILE")],
+    )
+    def test_usage_names_arguments_as_the_documents_do(self, command: str, name: str, run: Run) -> None:
+        out = run(command, "--help")[1]
+        assert re.search(rf"foregsyte {command} \[OPTIONS\] [{{[]?{name}[}}\]]?(\.\.\.)?\s", out)
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (("list", "--status", "nope"), "Invalid value for '--status': 'nope' is not one of"),
+            (("status", ""), "'' is too short: give the id, or its beginning"),
+        ],
+    )
+    def test_wrong_usage_is_said_in_plain_words(self, arguments: tuple[str, ...], message: str, foregsyte: Run) -> None:
+        code, _, err = foregsyte(*arguments)
+        assert code == ExitCode.USAGE
+        assert message in err
+
     def test_shells_are_offered_completion(self) -> None:
         assert offered_to_a_shell("li") == ["list"]
 
@@ -1007,6 +1079,13 @@ class TestSurroundings:
         assert offered_to_a_shell("status", "", FOREGSYTE_ADDRESS=address) == [UNKNOWN_JOB]
         assert offered_to_a_shell("submit", "--pipeline", "", FOREGSYTE_ADDRESS=address) == []
 
+    def test_a_shell_is_offered_nothing_that_it_could_run(self) -> None:
+        address = f"127.0.0.1:{free_port()}"
+        History(address).add(UNKNOWN_JOB, Path(r"""a\$(touch pwned)`b`'c'"d" [hd] é-1.mp4"""))
+        History(address).add(r"\$(touch pwned)", TINY_MP4)
+        offered = offered_to_zsh("status", FOREGSYTE_ADDRESS=address)
+        assert offered == f"""_arguments '*: :(("{UNKNOWN_JOB}":"a___touch pwned__b__c__d_ _hd_ é-1.mp4"))'"""
+
     @pytest.mark.parametrize("words", [("status", ""), ("submit", "--pipeline", "")])
     def test_shells_are_offered_nothing_where_the_address_is_none(self, words: tuple[str, ...]) -> None:
         assert offered_to_a_shell(*words, FOREGSYTE_ADDRESS="127.0.0.1:99999") == []
@@ -1017,6 +1096,15 @@ class TestSurroundings:
     ) -> None:
         arguments = [done(client)] if command == "results" else []
         assert without_reader(command, *arguments, "--address", address) == (ExitCode.OK, "")
+
+    def test_a_standard_stream_that_is_closed_reads_and_writes_nothing(self, address: str, client: JobClient) -> None:
+        assert with_shell("submit", str(TINY_MP4), "--address", address, closing=">&-") == (ExitCode.OK, "", "")
+        assert [job.status for job in client.jobs()] == [JobStatus.pending]
+        assert with_shell("list", "--address", address, closing=">&-") == (ExitCode.OK, "", "")
+        assert with_shell("status", UNKNOWN_JOB, "--address", address, closing="2>&-") == (ExitCode.NOT_FOUND, "", "")
+        code, out, err = with_shell("delete", "--status", "failed", "--address", address, closing="<&-")
+        assert (code, out) == (ExitCode.USAGE, "")
+        assert "nobody can be asked here" in err
 
     def test_ctrl_c_ends_a_wait_with_its_code_and_without_a_trace(
         self, address: str, client: JobClient, folder: Path
