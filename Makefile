@@ -25,18 +25,22 @@ RUN ?= $(BIN)/python
 .PHONY: setup demo test coverage tests-without-models tests-with-models same-tests test-fast test-corpus test-long \
     test-newest test-oldest smoke governance lint style types format protos protos-check buf-lint api worker wheel lock clean
 
+# venv leaves an interpreter that is there: an environment of another one, or whose own is gone, is emptied first.
+VERSION_OF = "$$($(1) -c 'import sys; print(sys.version)' 2>&1)"
+ENVIRONMENT = $(PYTHON) -m venv $$([ $(call VERSION_OF,$(1)/bin/python) = $(call VERSION_OF,$(PYTHON)) ] || echo --clear) $(1)
+
 setup: $(INSTALLED)
 
 $(INSTALLED): requirements/dev.txt pyproject.toml
 	$(PYTHON) requirements/check_python.py $(MAKECMDGOALS)
-	$(PYTHON) -m venv $(VENV)
+	$(call ENVIRONMENT,$(VENV))
 	$(BIN)/python -m pip install --quiet --requirement requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
 $(LIGHT)/.installed: requirements/light.txt pyproject.toml
 	$(PYTHON) requirements/check_python.py $(MAKECMDGOALS)
-	$(PYTHON) -m venv $(LIGHT)
+	$(call ENVIRONMENT,$(LIGHT))
 	$(LIGHT)/bin/python -m pip install --quiet --requirement requirements/light.txt
 	$(LIGHT)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
