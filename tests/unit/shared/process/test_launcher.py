@@ -105,6 +105,15 @@ def test_a_library_that_drawing_lacks_is_named_before_anything_is_done(arguments
     assert done.stderr == says_missing("foregsyte", library, "'.[client-media]'")
 
 
+def test_all_extras_that_the_demo_lacks_are_named_at_once() -> None:
+    done = ended("foregsyte", ["demo"], missing=["duckdb", "openvino", "fontTools"])
+    assert (done.returncode, done.stdout) == (ExitCode.USAGE, "")
+    libraries = "duckdb, openvino and fontTools are not installed"
+    assert done.stderr.startswith(
+        f"foregsyte: {libraries}: in the project's folder, pip install '.[api,worker-light,client-media]' ("
+    )
+
+
 def test_a_platform_whose_python_lacks_a_module_is_said_to_be_unsuitable() -> None:
     done = ended("foregsyte-worker", [], missing=["resource"])
     assert (done.returncode, done.stdout) == (ExitCode.USAGE, "")
