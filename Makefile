@@ -144,9 +144,11 @@ api: setup  ## A server on this checkout's data folder
 worker: setup  ## A worker for it
 	$(BIN)/foregsyte-worker $(if $(WEIGHTS),--yolo-weights "$(WEIGHTS)")
 
-# The same bytes whenever and wherever a commit is built. What an earlier build left is not taken: the files are copied.
-# They have modes that no umask changes, and the commit's time, which those of a source archive have already.
-COMMITTED = $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2> /dev/null),$(shell date -r pyproject.toml +%s))
+# The same bytes whenever and wherever it builds a commit. What an earlier build left is not taken: the files are copied.
+# They have modes that no umask changes, and the commit's time, which those of a source archive have already; git says
+# another time where an archive lies within another repository.
+COMMIT_TIME = [ -z "$$(git rev-parse --show-prefix 2>&1)" ] && git log -1 --format=%ct 2> /dev/null
+COMMITTED = $(or $(SOURCE_DATE_EPOCH),$(shell $(COMMIT_TIME)),$(shell date -r pyproject.toml +%s))
 SHIPPED = pyproject.toml README.md LICENSE NOTICE job_api job_client job_worker migrations shared
 
 wheel: setup  ## The project as one file, in dist
