@@ -57,8 +57,8 @@ def demo(
 ) -> None:
     """Start a server and a worker, run a video through them, show what is in it, stop both.
 
-    Leaves a report and a copy of the video with everything drawn on it. Needs the extras `api`, `worker` and
-    `client-media` on this host.
+    Leaves a report and a copy of the video with everything drawn on it. Needs the extras `api`, `worker-light`
+    and `client-media` on this host.
 
     For example:
 
