@@ -25,18 +25,22 @@ RUN ?= $(BIN)/python
 .PHONY: setup demo test coverage tests-without-models tests-with-models same-tests test-fast test-corpus test-long \
     test-newest test-oldest smoke governance lint style types format protos protos-check buf-lint api worker wheel lock clean
 
+# venv leaves an interpreter that is there: an environment of another one, or whose own is gone, is emptied first.
+VERSION_OF = "$$($(1) -c 'import sys; print(sys.version)' 2>&1)"
+ENVIRONMENT = $(PYTHON) -m venv $$([ $(call VERSION_OF,$(1)/bin/python) = $(call VERSION_OF,$(PYTHON)) ] || echo --clear) $(1)
+
 setup: $(INSTALLED)
 
 $(INSTALLED): requirements/dev.txt pyproject.toml
 	$(PYTHON) requirements/check_python.py $(MAKECMDGOALS)
-	$(PYTHON) -m venv $(VENV)
+	$(call ENVIRONMENT,$(VENV))
 	$(BIN)/python -m pip install --quiet --requirement requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
 $(LIGHT)/.installed: requirements/light.txt pyproject.toml
 	$(PYTHON) requirements/check_python.py $(MAKECMDGOALS)
-	$(PYTHON) -m venv $(LIGHT)
+	$(call ENVIRONMENT,$(LIGHT))
 	$(LIGHT)/bin/python -m pip install --quiet --requirement requirements/light.txt
 	$(LIGHT)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
@@ -140,9 +144,11 @@ api: setup  ## A server on this checkout's data folder
 worker: setup  ## A worker for it
 	$(BIN)/foregsyte-worker $(if $(WEIGHTS),--yolo-weights "$(WEIGHTS)")
 
-# The same bytes whenever and wherever a commit is built. What an earlier build left is not taken: the files are copied.
-# They have modes that no umask changes, and the commit's time, which those of a source archive have already.
-COMMITTED = $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2> /dev/null),$(shell date -r pyproject.toml +%s))
+# The same bytes whenever and wherever it builds a commit. What an earlier build left is not taken: the files are copied.
+# They have modes that no umask changes, and the commit's time, which those of a source archive have already; git says
+# another time where an archive lies within another repository.
+COMMIT_TIME = [ -z "$$(git rev-parse --show-prefix 2>&1)" ] && git log -1 --format=%ct 2> /dev/null
+COMMITTED = $(or $(SOURCE_DATE_EPOCH),$(shell $(COMMIT_TIME)),$(shell date -r pyproject.toml +%s))
 SHIPPED = pyproject.toml README.md LICENSE NOTICE job_api job_client job_worker migrations shared
 
 wheel: setup  ## The project as one file, in dist

@@ -4,7 +4,7 @@ What is exported is imported when it is used: the command must start, and say wh
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from job_client.client import JobClient as JobClient
@@ -66,8 +66,9 @@ _MODULE_OF = {
 }
 __all__ = list(_MODULE_OF)
 
+if not TYPE_CHECKING:  # a type checker finds what is imported above, and no other name
 
-def __getattr__(name: str) -> Any:
-    if name in _MODULE_OF:
-        return getattr(import_module(_MODULE_OF[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> object:
+        if name in _MODULE_OF:
+            return getattr(import_module(_MODULE_OF[name]), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

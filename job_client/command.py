@@ -21,7 +21,7 @@ from job_client.local_cluster import ClusterFailed
 from shared.process.escaping import terminal_text
 from shared.process.exit_codes import ExitCode
 from shared.process.extras import LibraryMissing
-from shared.process.launcher import drop_output, version_line
+from shared.process.launcher import drop_output, print_version
 
 _UsageError: Any = typer.BadParameter.__base__
 """What the library raises for wrong usage, and does not export."""
@@ -41,8 +41,7 @@ for command in (submit, status, wait, results, find, annotate, report, list_jobs
 
 def _show_version(requested: bool) -> None:  # noqa: FBT001 (Typer calls it so)
     if requested:
-        typer.echo(version_line("foregsyte"))
-        raise typer.Exit
+        raise typer.Exit(print_version("foregsyte"))
 
 
 Version = Annotated[

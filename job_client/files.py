@@ -33,12 +33,8 @@ def written_whole(target: Path, *sources: Path) -> Iterator[Path]:
         yield target
         return
     place = target.resolve()  # behind a link its target is replaced, not the link
-    _require_writable(target, place, sources)
-    temporary = place.with_name(f".{uuid4().hex}{place.suffix[:LONGEST_SUFFIX]}")
-    try:
-        temporary.touch(exist_ok=False)  # with the permissions that the user's mask gives a new file
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(target)) from error  # not a name that nobody knows
+    _require_replaceable(target, place, sources)
+    temporary = _new_file_beside(place, target)
     try:
         if place.exists():
             shutil.copymode(place, temporary)  # before anything is in it
@@ -51,7 +47,30 @@ def written_whole(target: Path, *sources: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def _require_writable(target: Path, place: Path, sources: Iterable[Path]) -> None:
+def require_writable(target: Path) -> None:
+    """Refuse a file that `written_whole` could not write, before work is done for it; write nothing.
+
+    Raises:
+        OSError: It is a folder, or what `written_whole` raises.
+    """
+    if target.is_dir():
+        raise IsADirectoryError(f"{target} cannot be written, as it is a folder: move it, or name another place")
+    place = target.resolve()
+    _require_replaceable(target, place, ())
+    _new_file_beside(place, target).unlink()
+
+
+def _new_file_beside(place: Path, target: Path) -> Path:
+    """Make a file of another name in the target's folder; an error names the target as the user did."""
+    temporary = place.with_name(f".{uuid4().hex}{place.suffix[:LONGEST_SUFFIX]}")
+    try:
+        temporary.touch(exist_ok=False)  # with the permissions that the user's mask gives a new file
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(target)) from error
+    return temporary
+
+
+def _require_replaceable(target: Path, place: Path, sources: Iterable[Path]) -> None:
     """Refuse a target for what can be known before anything is written.
 
     Args:

@@ -12,6 +12,8 @@ from typing import IO
 
 from shared.process.exit_codes import ExitCode
 
+PROJECT = Path(__file__).resolve().parents[1]
+"""The folder of our packages: a checkout that is not installed is run from there."""
 START_SECONDS = 300.0
 """How long a process may take until it prints that it is ready: models load in seconds, on a busy host in minutes."""
 STOP_SECONDS = 30.0
@@ -79,7 +81,7 @@ def ready_process(
     with (
         log.open("wb") as errors,
         subprocess.Popen(  # noqa: S603 (our own modules)
-            [sys.executable, "-m", *arguments],
+            [sys.executable, *_search_path_flags(), "-m", *arguments],
             stdout=subprocess.PIPE,
             stderr=errors,
             env=_environment(),
@@ -105,6 +107,11 @@ def ready_process(
                 _has_ended(process, stop_seconds)
             finally:  # after another Ctrl-C too
                 process.kill()
+
+
+def _search_path_flags() -> list[str]:
+    """Return what keeps Python from importing the user's `random.py` of the current folder, unless it is our own."""
+    return [] if Path.cwd() == PROJECT else ["-P"]
 
 
 def _environment() -> dict[str, str]:

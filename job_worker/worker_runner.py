@@ -1,5 +1,6 @@
 """Entry point of a worker: `foregsyte-worker` or `python -m job_worker.worker_runner`."""
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -15,6 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The process's exit code, see `shared.process.exit_codes`.
     """
+    os.environ["PYTHONSAFEPATH"] = "1"  # the processes that it starts execute no user's pickle.py of the current folder
     return launch("foregsyte-worker", "job_worker.command", "worker-light", arguments)
 
 

@@ -20,19 +20,22 @@ from job_client.cli.report import reported
 from job_client.cli.results import print_summary
 from job_client.cli.signals import ending_on_signals
 from job_client.client import JobClient
-from job_client.files import written_whole
+from job_client.files import require_writable, written_whole
 from job_client.job import Job
 from job_client.local_cluster import local_cluster
 from job_client.report.page import render_report
 from shared.contract.job_status import JobStatus
 from shared.process.escaping import terminal_lines
-from shared.process.extras import needing_extra
+from shared.process.extras import needing_extra, require_extras
 from shared.results import FrameResult
 
 SAMPLE = Path(__file__).parent.parent / "samples" / "road_and_parcel.mp4"
 """A video of our own with objects of every class of the bundled detector."""
 
 PIPELINES = ("yolo_ocr", "codes")
+
+LIBRARIES = {"api": "duckdb", "worker-light": "openvino", "client-media": "fontTools"}
+"""The extras that the demo needs, each with a library that neither the others nor the extra `client` install."""
 
 PROGRAMS = ("foregsyte-api", "foregsyte-worker", "foregsyte")
 
@@ -54,17 +57,19 @@ def demo(
 ) -> None:
     """Start a server and a worker, run a video through them, show what is in it, stop both.
 
-    Leaves a report and a copy of the video with everything drawn on it. Needs the extras `api`, `worker` and
-    `client-media` on this host.
+    Leaves a report and a copy of the video with everything drawn on it. Needs the extras `api`, `worker-light`
+    and `client-media` on this host.
 
     For example:
 
         foregsyte demo
         foregsyte demo video.mp4 --yolo-weights yolo11n.pt
     """
+    require_extras(LIBRARIES)
     with needing_extra("client-media"):
         import job_client.media.annotation  # noqa: PLC0415 (what is missing is named before anything starts)
         import job_client.report.thumbnails  # noqa: F401, PLC0415
+    page, drawn = _places(video, out)
     arguments = ["--yolo-weights", yolo_weights] if yolo_weights else []
     names = ",".join(PIPELINES)
     with ending_on_signals(), ExitStack() as stack:
@@ -73,10 +78,19 @@ def demo(
             address = stack.enter_context(local_cluster(data_dir or Path(temporary), arguments, names))
         client = stack.enter_context(JobClient(address))
         jobs = [_run(client, video, address, pipeline) for pipeline in PIPELINES]
-        left = _leave(jobs, video, out)
-    for what, path in left.items():
-        _print(f"{what}: {path}")
+        _leave(jobs, video, page, drawn)
+    _print(f"Report: {page.absolute()}")
+    _print(f"Annotated video: {drawn.absolute()}")
     _print(NEXT.format_map({name: _as_typed(name) for name in PROGRAMS}))
+
+
+def _places(video: Path, out: Path) -> tuple[Path, Path]:
+    """Return where report and video will be, once it is known that they can be written: the jobs last no longer."""
+    out.mkdir(parents=True, exist_ok=True)
+    page, drawn = out / f"{video.stem}.report.html", out / f"{video.stem}.annotated.mp4"
+    require_writable(page)
+    require_writable(drawn)
+    return page, drawn
 
 
 def _run(client: JobClient, video: Path, address: str, pipeline: str) -> Job:
@@ -91,18 +105,15 @@ def _run(client: JobClient, video: Path, address: str, pipeline: str) -> Job:
     return job
 
 
-def _leave(jobs: list[Job], video: Path, out: Path) -> dict[str, Path]:
-    """Write the report of the jobs and the video with what both found; return where they are."""
+def _leave(jobs: list[Job], video: Path, page: Path, drawn: Path) -> None:
+    """Write the report of the jobs and the video with what both found."""
     from job_client.media.annotation import annotate_video  # noqa: PLC0415 (a plain client does without)
 
-    out.mkdir(parents=True, exist_ok=True)
-    page, drawn = (out / f"{video.stem}.{suffix}" for suffix in ("report.html", "annotated.mp4"))
     with written_whole(page) as temporary:
         temporary.write_text(render_report(reported(job, video, page) for job in jobs), encoding="utf-8")
     results = _with_codes(*(job.results() for job in jobs))
     with written_whole(drawn) as temporary, counting_bar("drawing", len(results)) as advance:
         annotate_video(video, results, temporary, advance)
-    return {"Report": page.absolute(), "Annotated video": drawn.absolute()}
 
 
 def _with_codes(results: Sequence[FrameResult], scanned: Sequence[FrameResult]) -> list[FrameResult]:

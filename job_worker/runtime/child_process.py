@@ -272,7 +272,8 @@ class ProcessRunner:
             return self._start(is_cancelled, self._isolation)
         except ModelLoadError as error:
             raise ModelLoadError(
-                f"{error} Without isolation it works: name what is read in --readable-paths, or choose --isolation off."
+                f"{str(error).removesuffix('.')}. Without isolation it works: name what is read in --readable-paths, "
+                "or choose --isolation off."
             ) from error
 
     def run(self, run: Run, is_cancelled: Callable[[], bool]) -> None:

@@ -1,9 +1,10 @@
 """Libraries that come with an extra of the package or with the system, and what to say where one is missing."""
 
 import contextlib
+import importlib.util
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 _OWN_PACKAGES = frozenset({"job_api", "job_client", "job_worker", "migrations", "shared"})
 _INSTEAD = {"worker-light": ", or '.[worker]' for a GPU"}
@@ -41,6 +42,20 @@ def needing_extra(extra: str) -> Iterator[None]:
         raise
 
 
+def require_extras(libraries: Mapping[str, str]) -> None:
+    """Refuse an environment that lacks extras, and name all that it lacks at once.
+
+    Args:
+        libraries: For each extra a library that is there where it is installed.
+
+    Raises:
+        LibraryMissing: One of these libraries is not installed.
+    """
+    missing = {extra: library for extra, library in libraries.items() if importlib.util.find_spec(library) is None}
+    if missing:
+        raise LibraryMissing(_to_install(list(missing.values()), list(missing)))
+
+
 def _missing(error: ImportError, extra: str) -> LibraryMissing | None:
     if found := _NO_SUCH_FILE.search(str(error)):
         return LibraryMissing(_of_system(found[1]))
@@ -49,8 +64,15 @@ def _missing(error: ImportError, extra: str) -> LibraryMissing | None:
         return None
     if package in sys.stdlib_module_names:
         return LibraryMissing(f"this command does not run on this platform, whose Python has no module {error.name}")
-    install = f"pip install '.[{extra}]'{_INSTEAD.get(extra, '')}"
-    return LibraryMissing(f"{error.name} is not installed: in the project's folder, {install}{_ANEW}")
+    return LibraryMissing(_to_install([str(error.name)], [extra]))
+
+
+def _to_install(libraries: Sequence[str], extras: Sequence[str]) -> str:
+    *others, last = libraries
+    what = f"{', '.join(others)} and {last} are" if others else f"{last} is"
+    names = ",".join(extras)
+    install = f"pip install '.[{names}]'{_INSTEAD.get(names, '')}"
+    return f"{what} not installed: in the project's folder, {install}{_ANEW}"
 
 
 def _of_system(library: str) -> str:

@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.metadata
+import itertools
 import os
 import sys
 from collections.abc import Sequence
@@ -12,12 +13,7 @@ from shared.process.extras import LibraryMissing, needing_extra
 DISTRIBUTION = "foregsyte"
 
 
-def version_line(program: str) -> str:
-    """Return what a command answers to `--version`.
-
-    Raises:
-        LibraryMissing: The checkout that runs is not installed, and has no version.
-    """
+def _version_line(program: str) -> str:
     try:
         return f"{program} {importlib.metadata.version(DISTRIBUTION)}"
     except importlib.metadata.PackageNotFoundError as error:
@@ -45,8 +41,13 @@ def _open_closed_streams() -> None:
             setattr(sys, name, stream)
 
 
-def _print_version(program: str) -> ExitCode:
-    line = version_line(program)
+def print_version(program: str) -> ExitCode:
+    """Answer `--version`, and return the exit code.
+
+    Raises:
+        LibraryMissing: The checkout that runs is not installed, and has no version.
+    """
+    line = _version_line(program)
     try:
         print(line, flush=True)  # noqa: T201 (what was requested)
     except BrokenPipeError:
@@ -56,6 +57,12 @@ def _print_version(program: str) -> ExitCode:
         print(f"{program}: {error}", file=sys.stderr)  # noqa: T201 (there is no log yet)
         return ExitCode.USAGE
     return ExitCode.OK
+
+
+def _requests_version(arguments: Sequence[str]) -> bool:
+    """Return whether `--version` is an option of the command itself: not one of a subcommand, nor behind `--help`."""
+    options = arguments if arguments and arguments[0].startswith("-") else ()
+    return "--version" in itertools.takewhile(lambda word: word not in {"--", "-h", "--help"}, options)
 
 
 def launch(program: str, module: str, extra: str, arguments: Sequence[str] | None) -> int:
@@ -72,8 +79,8 @@ def launch(program: str, module: str, extra: str, arguments: Sequence[str] | Non
     """
     _open_closed_streams()
     try:
-        if list(sys.argv[1:] if arguments is None else arguments)[:1] == ["--version"]:
-            return _print_version(program)
+        if _requests_version(sys.argv[1:] if arguments is None else arguments):
+            return print_version(program)
         with needing_extra(extra):
             command = importlib.import_module(module)
         return int(command.main(arguments))

@@ -28,7 +28,7 @@ from pydantic_settings import (
 )
 
 from shared.contract.endpoint import checked_address
-from shared.process.launcher import version_line
+from shared.process.launcher import print_version
 
 CONFIG_FILE_VARIABLE = "FOREGSYTE_CONFIG"
 DEFAULT_CONFIG_FILE = "foregsyte.toml"
@@ -163,11 +163,10 @@ def _tables_of_file() -> dict[str, dict[str, Any]]:
 
 
 class _ShowVersion(argparse.Action):
-    """The flag `--version`; a checkout that is not installed has no version, so none is needed before it is given."""
+    """The flag `--version`, for `--help` to list it; an installed command answers it before it reads settings."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        print(version_line(parser.prog))  # noqa: T201 (what was requested)
-        parser.exit()
+        parser.exit(print_version(parser.prog))
 
 
 S = TypeVar("S", bound=ProcessSettings)

@@ -1,4 +1,4 @@
-"""The wheel: the same bytes whenever and wherever a commit is built, and all that belongs into it."""
+"""What `make wheel` builds: the same bytes whenever and wherever a commit is built, with all that belongs into it."""
 
 import os
 import subprocess

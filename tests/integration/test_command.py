@@ -968,6 +968,23 @@ class TestExitCodes:
         assert code == ExitCode.OK
         return out.splitlines()
 
+    @pytest.mark.parametrize("in_the_way", ["left", "left/tiny.report.html/", "left/tiny.annotated.mp4/"])
+    def test_the_demo_says_before_it_starts_anything_that_its_files_cannot_be_written(
+        self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_the_way: str
+    ) -> None:
+        path = tmp_path / in_the_way.replace("tiny", TINY_MP4.stem)
+        if in_the_way.endswith("/"):
+            path.mkdir(parents=True)
+        else:
+            path.touch()
+        monkeypatch.delattr("job_client.cli.demo.local_cluster")
+        out = path.parent if path.is_dir() else path / "x"
+        code, printed, err = run("demo", TINY_MP4, "--out", out)
+        assert (code, printed) == (ExitCode.USAGE, "")
+        assert str(path) in err
+        assert len(err.splitlines()) == 1
+        assert list(tmp_path.rglob(".*")) == []
+
     def test_the_demo_says_first_what_was_found(self, demo: list[str]) -> None:
         assert demo[0] == "1.2 s (12 frames): 1 line of text"
 

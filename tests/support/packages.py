@@ -27,7 +27,7 @@ def make_package(site: Path, name: str, group: str, points: Mapping[str, str], s
 
 def copy_template(template: str, folder: Path) -> Path:
     """Copy a template to be changed or installed; return the folder of its project."""
-    copy_of_project(folder, f"{TEMPLATES}/{template}")
+    copy_of_project(folder, f"{TEMPLATES}/{template}", "pyproject.toml")
     return folder / TEMPLATES / template
 
 
@@ -45,8 +45,12 @@ def some_of(bugs: Iterable[str], *some: str) -> list[ParameterSet]:
 
 
 def run_tests_of(project: Path, site: Path) -> "subprocess.CompletedProcess[str]":
-    """Run a template's own tests as its author does, in its folder; what is installed in `site` can be used."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", "tests"]
+    """Run a template's own tests as its author does, in its folder; what is installed in `site` can be used.
+
+    The plugins of pytest are those of the extra `testing`, which has fewer than the project's own tests need.
+    """
+    without = ["-p", "no:cacheprovider", "-p", "no:timeout", "-p", "no:xdist"]
+    command = [sys.executable, "-m", "pytest", "-q", *without, "-W", "error", "tests"]
     environment = {"PYTHONPATH": f"{site}:{ROOT}", "PATH": "/usr/bin:/bin", "HOME": str(project)}
     return subprocess.run(
         command, cwd=project, env=environment, capture_output=True, text=True, timeout=300, check=False

@@ -38,6 +38,26 @@ def test_no_setting_reaches_a_process_from_the_environment_or_a_file(
     assert start(tmp_path, code, monkeypatch) == "none"
 
 
+def test_a_module_of_the_current_folder_is_not_taken_for_one_that_it_imports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "random.py").write_text("raise SystemExit('a file of the user')")
+    monkeypatch.chdir(mine)
+    assert start(tmp_path, "import random\nprint('ready yes')", monkeypatch) == "yes"
+
+
+def test_a_checkout_that_is_not_installed_is_run_from_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "of_the_project.py").write_text("print('ready yes')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("job_client.local_cluster.PROJECT", tmp_path)
+    with ready_process(["of_the_project"], r"ready (\S+)", tmp_path / "log") as name:
+        assert name == "yes"
+
+
 def test_a_process_that_prints_nothing_is_given_up_and_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = psutil.Process().children()
     with pytest.raises(ClusterFailed, match=r"module_of_the_test did not say within 0\.5 seconds that it is ready"):

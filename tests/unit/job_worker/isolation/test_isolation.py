@@ -369,7 +369,8 @@ class TestLoading:
 
     def test_a_process_that_cannot_be_isolated_does_not_start(self, tmp_path: Path) -> None:
         runner = ProcessRunner(Escapes(), RunLimits(60, 1 << 40), Isolation(tmp_path / "absent"))
-        with pytest.raises(ModelLoadError, match=r"cannot be isolated .*absent.*--isolation off"):
+        both = r"cannot be isolated .*absent.*; see --isolation\. Without .*--isolation off"
+        with pytest.raises(ModelLoadError, match=both):
             runner.start(lambda: False)
 
 

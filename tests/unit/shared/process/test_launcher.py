@@ -81,11 +81,16 @@ def test_the_version_is_that_of_the_distribution(program: str) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no device that is always full")
 @pytest.mark.parametrize(
-    ("program", "argument"), [*((program, "--version") for program in COMMANDS), ("foregsyte", "--help")]
+    ("program", "arguments"),
+    [
+        *((program, ["--version"]) for program in COMMANDS),
+        ("foregsyte-api", ["--log-level", "INFO", "--version"]),
+        ("foregsyte", ["--help"]),
+    ],
 )
-def test_an_output_that_cannot_be_written_is_named_in_one_line(program: str, argument: str) -> None:
+def test_an_output_that_cannot_be_written_is_named_in_one_line(program: str, arguments: Sequence[str]) -> None:
     with Path("/dev/full").open("w") as full:
-        done = ended(program, [argument], stdout=full)
+        done = ended(program, arguments, stdout=full)
     assert (done.returncode, done.stderr) == (ExitCode.USAGE, f"{program}: [Errno 28] No space left on device\n")
 
 
@@ -103,6 +108,15 @@ def test_a_library_that_drawing_lacks_is_named_before_anything_is_done(arguments
     done = ended("foregsyte", arguments, missing=[library])
     assert (done.returncode, done.stdout) == (ExitCode.USAGE, "")
     assert done.stderr == says_missing("foregsyte", library, "'.[client-media]'")
+
+
+def test_all_extras_that_the_demo_lacks_are_named_at_once() -> None:
+    done = ended("foregsyte", ["demo"], missing=["duckdb", "openvino", "fontTools"])
+    assert (done.returncode, done.stdout) == (ExitCode.USAGE, "")
+    libraries = "duckdb, openvino and fontTools are not installed"
+    assert done.stderr.startswith(
+        f"foregsyte: {libraries}: in the project's folder, pip install '.[api,worker-light,client-media]' ("
+    )
 
 
 def test_a_platform_whose_python_lacks_a_module_is_said_to_be_unsuitable() -> None:
@@ -159,9 +173,27 @@ class TestACheckoutThatIsNotInstalled:
         assert done.stderr == f"{program}: {line}\n"
 
 
-@of_every_command
-def test_the_version_needs_no_extra(program: str) -> None:
-    assert ended(program, ["--version"], missing=LIBRARIES).returncode == 0
+@pytest.mark.parametrize(
+    ("program", "before"), [*((program, []) for program in COMMANDS), ("foregsyte-api", ["--log-level", "INFO"])]
+)
+def test_the_version_needs_no_extra(program: str, before: Sequence[str]) -> None:
+    done = ended(program, [*before, "--version"], missing=LIBRARIES)
+    assert (done.returncode, done.stdout.split()[0]) == (ExitCode.OK, program)
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments"),
+    [
+        ("foregsyte", ["find", "--", "--version"]),
+        ("foregsyte", ["submit", str(TINY_MP4), "--pipeline", "--version"]),
+        ("foregsyte-api", ["--help", "--version"]),
+        ("foregsyte-api", ["--", "--version"]),
+    ],
+)
+def test_the_version_is_shown_where_a_command_is_asked_for_it_alone(program: str, arguments: Sequence[str]) -> None:
+    done = ended(program, arguments, missing=LIBRARIES)
+    assert done.returncode == ExitCode.USAGE
+    assert "is not installed" in done.stderr
 
 
 @of_every_command
