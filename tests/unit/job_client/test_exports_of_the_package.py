@@ -14,7 +14,7 @@ pytestmark = pytest.mark.unit
 
 def test_a_type_checker_sees_what_is_exported() -> None:
     tree = ast.parse(Path(str(job_client.__file__)).read_text(encoding="utf-8"))
-    [checked] = [node for node in tree.body if isinstance(node, ast.If)]
+    checked, *_ = [node for node in tree.body if isinstance(node, ast.If)]
     seen = {
         name.asname: getattr(sys.modules[str(node.module)], name.name)
         for node in checked.body
