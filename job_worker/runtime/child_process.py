@@ -12,6 +12,7 @@ import pickle
 import signal
 import struct
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -45,6 +46,8 @@ RELOAD_SECONDS = 600.0
 """How long a child that takes the place of another may load models: they are in the cache, and a job waits for them."""
 EXIT_SECONDS = 10.0
 """How long a child that closed its pipe or was killed may take to exit: its memory, also that of a GPU, is freed."""
+EXIT_CHECK_SECONDS = 0.01
+"""How often it is looked at meanwhile."""
 MESSAGE_SECONDS = 10.0
 """How long a message may take from its first byte to its last, which a hostile child may keep back."""
 LAST_LINES_SECONDS = 1.0
@@ -174,8 +177,7 @@ class _Child:
             ProcessUnkillable: It waits in the kernel, where no signal ends it.
         """
         self._process.kill()
-        self._process.join(EXIT_SECONDS)
-        if self.is_alive:
+        if not self._ends_in_time():
             raise ProcessUnkillable(
                 f"the process {self._process.pid} does not end when it is killed: it waits for a disk or a driver"
             )
@@ -190,8 +192,16 @@ class _Child:
                     f"the analysis took more memory than the limit of {self._limits.max_memory_bytes} bytes"
                 )
 
+    def _ends_in_time(self) -> bool:
+        """Wait for the child's end, by its state alone: `join` never returns where a child has closed its pipes."""
+        ends_at = time.monotonic() + EXIT_SECONDS
+        while self.is_alive and time.monotonic() < ends_at:
+            time.sleep(EXIT_CHECK_SECONDS)
+        return not self.is_alive
+
     def _describe_end(self) -> str:
-        self._process.join(EXIT_SECONDS)
+        if not self._ends_in_time():
+            return "the analysis crashed: its process closed its pipe and did not end"
         code = self._process.exitcode
         if code is not None and code < 0:
             hint = ", most likely out of memory" if code == -signal.SIGKILL else ""

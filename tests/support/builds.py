@@ -109,6 +109,11 @@ def _hang(_on_frame: Callable[[], None], video: Path) -> None:
     _sleep_for_ever()
 
 
+def _close_all_and_sleep(*_: object) -> None:
+    os.closerange(3, 1024)
+    _sleep_for_ever()
+
+
 def _take_memory(*_: object) -> None:
     taken = b"x" * MUCH_MEMORY_BYTES
     _sleep_for_ever()
@@ -147,6 +152,7 @@ _WAYS: dict[str, Callable[[Callable[[], None], Path], object]] = {
     "be ended by a real-time signal": lambda *_: os.kill(os.getpid(), signal.SIGRTMIN + 6),
     "exit": lambda *_: os._exit(7),
     "hang": _hang,
+    "close all pipes and stay": _close_all_and_sleep,
     "take memory": _take_memory,
     "take memory with every frame": _take_memory_with_every_frame,
     "slow": _take_many_slow_frames,

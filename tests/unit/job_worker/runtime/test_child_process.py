@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from job_worker.errors import Cancelled, HostFault, HostUnusable, InsufficientSpace, JobCannotBeDone, ModelLoadError
+from job_worker.runtime import child_process
 from job_worker.runtime.child_process import CHECK_SECONDS, RELOAD_SECONDS, ProcessRunner, RunLimits
 from job_worker.runtime.pipeline_child import SEPARATOR, Build, serve
 from job_worker.runtime.pipeline_runner import Run
@@ -170,6 +171,22 @@ def test_the_end_of_the_child_fails_the_job_and_the_next_run_gets_a_fresh_child(
         run(runner, way, video, never)
     assert not is_alive(pid)
     assert result_of(runner, video)["pid"] not in {pid, os.getpid()}
+
+
+def test_a_child_that_closes_its_pipes_and_stays_alive_fails_the_job_in_time(
+    runner: ProcessRunner, video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child_process, "EXIT_SECONDS", 0.5)
+    pid = result_of(runner, video)["pid"]
+    ended = in_thread(lambda: run(runner, "close all pipes and stay", video))
+    try:
+        with pytest.raises(JobCannotBeDone, match=r"closed its pipe and did not end$"):
+            ended.result(LONG_SECONDS / 2)
+        assert not is_alive(pid)
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    assert result_of(runner, video)["pid"] != pid
 
 
 def test_a_child_that_died_between_two_jobs_fails_neither(runner: ProcessRunner, video: Path) -> None:
@@ -337,6 +354,7 @@ def test_the_child_leaves_signals_to_its_parent(runner: ProcessRunner, video: Pa
 PARENT = """
 import sys
 from pathlib import Path
+from job_worker.runtime import child_process
 from job_worker.runtime.child_process import ProcessRunner, RunLimits
 from job_worker.runtime.pipeline_runner import Run
 from tests.support.builds import Anything
@@ -352,6 +370,7 @@ NEVER_ENDING = """
 import os, sys
 from pathlib import Path
 from job_worker.errors import ProcessUnkillable
+from job_worker.runtime import child_process
 from job_worker.runtime.child_process import ProcessRunner, RunLimits
 from job_worker.runtime.pipeline_runner import Run
 from tests.support.builds import Anything
