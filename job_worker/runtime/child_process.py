@@ -52,7 +52,6 @@ MESSAGE_SECONDS = 10.0
 """How long a message may take from its first byte to its last, which a hostile child may keep back."""
 LAST_LINES_SECONDS = 1.0
 """How long the last lines of a child are waited for: a program that it started may still have the pipe."""
-STANDARD_ERROR = 2
 _NONSENSE = "the analysis crashed: its process sent a message that makes no sense"
 _CUT_OFF = "the analysis crashed: its process sent a message that is cut off"
 
@@ -97,7 +96,7 @@ class _Child:
         arguments = (theirs, log, isolation, pickle.dumps(build))
         self._process = context.Process(target=enter, args=arguments, name="pipelines", daemon=True)
         try:
-            self._printer = _start_printing(printed)  # first: without it there must be no process
+            self._printed = _start_logging(printed)  # first: without it there must be no process
             self._process.start()
         finally:
             theirs.close()
@@ -183,7 +182,7 @@ class _Child:
             )
         self._process.close()
         self._connection.close()
-        self._printer.join(LAST_LINES_SECONDS)
+        self._printed.join(LAST_LINES_SECONDS)
 
     def _check_memory(self) -> None:
         with suppress(psutil.NoSuchProcess):  # it has ended: the next read of the pipe says so
@@ -209,21 +208,24 @@ class _Child:
         return f"the analysis crashed: its process ended with exit code {code}"
 
 
-def _start_printing(printed: Connection) -> threading.Thread:
-    printer = threading.Thread(target=_print, args=(printed,), name="child-output", daemon=True)
+def _start_logging(printed: Connection) -> threading.Thread:
+    logging_thread = threading.Thread(target=_log_lines, args=(printed,), name="child-output", daemon=True)
     try:
-        printer.start()
+        logging_thread.start()
     except RuntimeError as error:
         raise HostUnusable("this host has no thread left for the job") from error
-    return printer
+    return logging_thread
 
 
-def _print(printed: Connection) -> None:
-    """Print what an isolated child prints, line by line, until the end of the child."""
+def _log_lines(printed: Connection) -> None:
+    """Log what an isolated child prints, line by line, until the end of the child.
+
+    At the level that is just logged: the child has left out what is below it.
+    """
     with printed, open(printed.fileno(), "rb", closefd=False) as lines:
         while line := lines.readline(MAX_PIPE_MESSAGE_BYTES):
-            with suppress(OSError):  # nobody may read it
-                os.write(STANDARD_ERROR, line)
+            text = line.decode(errors="replace").rstrip()
+            logger.log(logger.getEffectiveLevel(), "printed by the child process", extra={"line": text})
 
 
 def _signal_name(number: int) -> str:

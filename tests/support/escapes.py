@@ -177,6 +177,13 @@ def _change_flags(libc: Any, path: str) -> int:
     return int(libc.ioctl(libc.open(path.encode(), os.O_RDONLY), _FS_IOC_SETFLAGS, ctypes.byref(ctypes.c_int(_NODUMP))))
 
 
+def _read_typed(libc: Any, _argument: None) -> int:
+    """Read from the standard input; return 0 where something is there."""
+    found = libc.read(0, ctypes.create_string_buffer(1), 1)
+    ctypes.set_errno(errno.ENODATA)
+    return 0 if found > 0 else -1
+
+
 _ATTEMPTS: dict[str, Callable[[Any, Any], int]] = {
     "connect": _connect,
     "connect to a path": _connect_to_path,
@@ -212,7 +219,8 @@ _ATTEMPTS: dict[str, Callable[[Any, Any], int]] = {
     "share the terminal": lambda libc, _: _same_session(libc),
     "use io_uring": lambda libc, _: int(libc.syscall(_IO_URING_SETUP, 1, ctypes.create_string_buffer(120))),
     "send to the parent": _send_to_parent,
-    "print": lambda libc, text: int(libc.write(2, text.encode(), len(text))),
+    "print": lambda libc, text: int(libc.write(2, text.encode(), len(text.encode()))),
+    "read what is typed": _read_typed,
     "empty the log": lambda libc, descriptor: int(libc.ftruncate(descriptor, ctypes.c_long(0))),
     "overwrite the log": lambda libc, descriptor: int(libc.pwrite(descriptor, b"x", 1, ctypes.c_long(0))),
     "watch": lambda libc, path: int(libc.inotify_add_watch(libc.inotify_init1(0), path.encode(), 0x20)),

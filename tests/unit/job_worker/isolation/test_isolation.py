@@ -220,15 +220,38 @@ class TestOtherProcesses:
         assert error(free, work, "share the terminal", None) == ""
 
     def test_the_log_of_the_worker_is_added_to_and_not_changed(
-        self, isolated: PipelineRunner, free: PipelineRunner, work: Path, capfd: pytest.CaptureFixture[str]
+        self, isolated: PipelineRunner, free: PipelineRunner, work: Path
     ) -> None:
         for descriptor in (1, 2):
             assert error(isolated, work, "empty the log", descriptor) == "EINVAL"
             assert error(isolated, work, "overwrite the log", descriptor) == "ESPIPE"
         assert error(free, work, "overwrite the log", 2) == ""
-        assert error(isolated, work, "print", "a line of the child\n") == ""
-        printed: list[str] = []
-        eventually(lambda: printed.append(capfd.readouterr().err) or "a line of the child\n" in printed, "the line")
+
+    def test_what_it_prints_reaches_the_log_as_its_own_and_nothing_else(
+        self,
+        isolated: PipelineRunner,
+        work: Path,
+        caplog: pytest.LogCaptureFixture,
+        capfd: pytest.CaptureFixture[str],
+    ) -> None:
+        forged = "\x1b[2J CRITICAL all jobs are lost\u202e"
+        with caplog.at_level("ERROR"):
+            assert error(isolated, work, "print", f"one\n{forged}\n") == ""
+            eventually(lambda: len(caplog.records) > 1, "the lines")
+        found = [(record.levelname, record.getMessage(), vars(record)["line"]) for record in caplog.records]
+        assert found == [("ERROR", "printed by the child process", line) for line in ("one", forged)]
+        assert forged not in capfd.readouterr().err
+
+    def test_what_is_typed_to_the_worker_is_not_read(self, make_runner: MakeRunner, work: Path) -> None:
+        with ExitStack() as stack:
+            stack.callback(os.dup2, stack.enter_context(os.fdopen(os.dup(0))).fileno(), 0)
+            typed, keyboard = os.pipe()
+            os.dup2(typed, 0)
+            os.close(typed)
+            stack.callback(os.close, keyboard)
+            os.write(keyboard, b"typed")
+            assert error(make_runner(), work, "read what is typed", None) == "ENODATA"
+            assert error(make_runner(isolation="off"), work, "read what is typed", None) == ""
 
     def test_no_request_is_sent_to_what_frees_shared_memory(
         self, isolated: PipelineRunner, free: PipelineRunner, work: Path
