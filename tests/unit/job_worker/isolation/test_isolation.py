@@ -171,6 +171,12 @@ class TestProcessesOfItsOwn:
     def test_threads_can_be_started(self, isolated: PipelineRunner, work: Path) -> None:
         assert error(isolated, work, "start a thread", None) == ""
 
+    def test_it_does_not_choose_to_outlive_the_worker(
+        self, isolated: PipelineRunner, make_runner: MakeRunner, work: Path
+    ) -> None:
+        assert error(isolated, work, "outlive its parent", None) == "EPERM"
+        assert error(make_runner(isolation="off"), work, "outlive its parent", None) == ""
+
     def test_models_may_need_them_to_load(self, make_runner: MakeRunner, work: Path) -> None:
         runner = make_runner(ModelsThatRunAProgram())
         assert error(runner, work, "fork", None) == "EPERM"
@@ -259,12 +265,12 @@ class TestOtherProcesses:
         assert error(isolated, work, "find a second pipe", None) == "EBADF"
         assert error(free, work, "find a second pipe", None) == ""
 
-    @needs_seccomp
+    @pytest.mark.parametrize("what", ["watch", "watch all", "be notified"])
     def test_the_use_of_files_is_not_watched(
-        self, isolated: PipelineRunner, free: PipelineRunner, work: Path, home: Path
+        self, what: str, isolated: PipelineRunner, free: PipelineRunner, work: Path
     ) -> None:
-        assert error(isolated, work, "watch", str(home)) == "EPERM"
-        assert error(free, work, "watch", str(home)) == ""
+        assert error(isolated, work, what, str(work)) == "EPERM"
+        assert error(free, work, what, str(work)) == ""
 
     def test_the_modes_of_files_stay_as_they_are(
         self, isolated: PipelineRunner, free: PipelineRunner, work: Path, tmp_path: Path
@@ -276,14 +282,14 @@ class TestOtherProcesses:
         assert error(free, work, "change the mode", str(file)) == ""
         assert file.stat().st_mode & 0o777 == 0
 
-    @needs_seccomp
+    @pytest.mark.parametrize("what", ["change the flags", "change the version", "change the attributes", "get a lease"])
     def test_a_file_that_is_open_for_reading_keeps_its_flags(
-        self, isolated: PipelineRunner, free: PipelineRunner, work: Path
+        self, what: str, isolated: PipelineRunner, free: PipelineRunner, work: Path
     ) -> None:
         file = work / "flagged"
         file.touch()
-        assert error(isolated, work, "change the flags", str(file)) == "EPERM"
-        assert error(free, work, "change the flags", str(file)) != "EPERM"  # not every file system has them
+        assert error(isolated, work, what, str(file)) == "EPERM"
+        assert error(free, work, what, str(file)) != "EPERM"  # not every file system and kernel has them
 
 
 @needs_landlock
