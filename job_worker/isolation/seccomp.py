@@ -90,6 +90,12 @@ _CLONE = {"x86_64": 56, "aarch64": 220}
 _CLONE3 = 435
 """Its flags lie in memory, where no filter can look. Where the filter answers ENOSYS, libc uses `clone`."""
 _CLONE_THREAD = 0x00010000
+_UNNAMED_FILES = {"x86_64": 319, "aarch64": 279}
+_SECRET_MEMORY = 447
+"""memfd_create and memfd_secret: memory that no process need have mapped, and so is counted for none."""
+_MAPPING = {"x86_64": 9, "aarch64": 222}
+_SHARED_AND_UNNAMED = 0x21
+"""MAP_SHARED and MAP_ANONYMOUS of mmap: memory that is kept when it is said not to be needed, and counted no more."""
 _OTHER_INTERFACE = 0x40000000
 """From here on x86_64 has its calls a second time, for programs with short pointers."""
 
@@ -100,7 +106,7 @@ _DOES_NOT_EXIST = 0x00050000 | errno.ENOSYS
 _DO_NOTHING = 0x00050000
 
 _LOAD, _AND, _IF_EQUAL, _IF_AT_LEAST, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x06
-_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT, _SECOND_ARGUMENT = 0, 4, 16, 24
+_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT, _SECOND_ARGUMENT, _FOURTH_ARGUMENT = 0, 4, 16, 24, 40
 """Where the kernel's description of a call has these, in bytes; of an argument the lower half."""
 _TYPE_BITS = 0xF
 """The bits of a socket's type that are no flags."""
@@ -143,6 +149,22 @@ def forbid_network() -> None:
             *_of_this_process_alone(_LIMITING[machine], _REFUSE),
             *_of_this_process_alone(_PINNING[machine], _DO_NOTHING),
             *(step for number in _NUMBERS[machine][2:] for step in _connected_sockets_alone(number)),
+        ]
+    )
+
+
+def forbid_uncounted_memory() -> None:
+    """Give up, for all threads, memory that is not counted as that of the process.
+
+    Raises:
+        OSError: The kernel refuses.
+    """
+    machine = platform.machine()
+    numbers = (_UNNAMED_FILES[machine], _SECRET_MEMORY)
+    _add_filter(
+        [
+            *(step for number in numbers for step in _answered_if(number, _DOES_NOT_EXIST)),
+            *_without(_MAPPING[machine], _FOURTH_ARGUMENT, (_SHARED_AND_UNNAMED,), _SHARED_AND_UNNAMED),
         ]
     )
 

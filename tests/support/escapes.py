@@ -7,6 +7,7 @@ import ctypes
 import errno
 import fcntl
 import json
+import mmap
 import os
 import pickle
 import platform
@@ -39,6 +40,8 @@ _KEY_SPEC_USER_KEYRING = -4
 _FS_IOC_SETFLAGS, _NODUMP = 0x40086602, 0x40
 _EXT4_IOC_SETVERSION = 0x40086604
 _FILE_SETATTR = 469
+_MEMFD_CREATE = {"x86_64": 319, "aarch64": 279}.get(platform.machine(), -1)
+_MEMFD_SECRET = 447
 _F_SETLEASE, _F_NOTIFY = 1024, 1026
 _AS_USER, _AN_EVENT = 0x200, 0x20
 """FAN_REPORT_FID, without which nobody but root may watch; FAN_OPEN, IN_OPEN."""
@@ -206,6 +209,14 @@ def _read_typed(libc: Any, _argument: None) -> int:
     return 0 if found > 0 else -1
 
 
+def _mapped(libc: Any, descriptor: int) -> int:
+    """Map memory that stays after it is unmapped: shared, of a file or, for -1, of none."""
+    libc.mmap.restype = ctypes.c_ssize_t
+    flags = mmap.MAP_SHARED | (mmap.MAP_ANONYMOUS if descriptor < 0 else 0)
+    place = libc.mmap(None, ctypes.c_size_t(mmap.PAGESIZE), mmap.PROT_READ, flags, descriptor, ctypes.c_long(0))
+    return min(int(place), 0)
+
+
 _ATTEMPTS: dict[str, Callable[[Any, Any], int]] = {
     "connect": _connect,
     "connect to a path": _connect_to_path,
@@ -239,6 +250,10 @@ _ATTEMPTS: dict[str, Callable[[Any, Any], int]] = {
     "get a lease": _control(_F_SETLEASE),
     "be notified": _control(_F_NOTIFY),
     "watch all": _watch_all,
+    "make an unnamed file": lambda libc, _: int(libc.syscall(_MEMFD_CREATE, b"", 0)),
+    "make a secret file": lambda libc, _: int(libc.syscall(_MEMFD_SECRET, 0)),
+    "map shared memory": lambda libc, _: _mapped(libc, -1),
+    "map zeros": lambda libc, _: _mapped(libc, libc.open(b"/dev/zero", os.O_RDWR)),
     "outlive its parent": lambda libc, _: int(libc.prctl(_PR_SET_PDEATHSIG, 0)),
     "open shared memory": lambda libc, key: int(libc.shmget(key, 1, 0)),
     "open semaphores": lambda libc, key: int(libc.semget(key, 1, 0)),

@@ -17,7 +17,7 @@ import pytest
 from job_worker.bootstrap import build_runner
 from job_worker.errors import JobCannotBeDone, ModelLoadError, UnconfirmedLackOfSpace
 from job_worker.isolation import landlock, seccomp
-from job_worker.isolation.isolation import Isolation, log_support
+from job_worker.isolation.isolation import MAX_OPEN_FILES, Isolation, log_support
 from job_worker.isolation.readable_paths import readable_paths
 from job_worker.runtime.child_process import ProcessRunner, RunLimits
 from job_worker.runtime.pipeline_child import SEPARATOR, Build
@@ -180,6 +180,26 @@ class TestProcessesOfItsOwn:
     def test_models_may_need_them_to_load(self, make_runner: MakeRunner, work: Path) -> None:
         runner = make_runner(ModelsThatRunAProgram())
         assert error(runner, work, "fork", None) == "EPERM"
+
+
+@needs_seccomp
+@pytest.mark.skipif(bool(Isolation(Path()).gpus()), reason="optional: the drivers of a GPU may need such memory")
+class TestMemoryThatIsNotCounted:
+    @pytest.mark.parametrize(
+        ("what", "answer"),
+        [("make an unnamed file", "ENOSYS"), ("make a secret file", "ENOSYS"), ("map shared memory", "EPERM")],
+    )
+    def test_there_is_none(
+        self, what: str, answer: str, isolated: PipelineRunner, free: PipelineRunner, work: Path
+    ) -> None:
+        assert error(isolated, work, what, None) == answer
+        assert error(free, work, what, None) in ("", "ENOSYS")  # not every kernel has secret memory
+
+    @needs_landlock
+    def test_nor_that_of_a_device(self, isolated: PipelineRunner, free: PipelineRunner, work: Path) -> None:
+        assert error(isolated, work, "write", "/dev/zero") == "EACCES"
+        assert error(isolated, work, "write", "/dev/null") == ""
+        assert error(free, work, "map zeros", None) == ""
 
 
 @needs_seccomp
@@ -455,12 +475,14 @@ import resource
 from pathlib import Path
 from job_worker.isolation.isolation import Isolation
 Isolation(Path({str(work)!r})).apply()
-print(resource.getrlimit(resource.RLIMIT_CORE)[1], resource.getrlimit(resource.RLIMIT_FSIZE)[1])
+limits = (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE)
+print(*(resource.getrlimit(limit)[1] for limit in limits))
 """
     found = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
-    core, file = map(int, found.stdout.split())
+    core, file, files = map(int, found.stdout.split())
     assert core == 0
     assert 0 < file != resource.RLIM_INFINITY
+    assert files <= MAX_OPEN_FILES
 
 
 def test_the_log_says_what_the_kernel_supports(caplog: pytest.LogCaptureFixture) -> None:
