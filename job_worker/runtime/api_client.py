@@ -16,6 +16,7 @@ from job_worker.runtime.chunk_size import TRANSFER_SECONDS, ChunkSize
 from job_worker.runtime.connection import Connection
 from job_worker.runtime.heartbeat import RENEWALS_PER_LEASE
 from job_worker.runtime.job_folder import insufficient_space_explained
+from job_worker.runtime.results_file import ResultsFile
 from job_worker.runtime.results_sender import ResultsSender
 from job_worker.runtime.retry import LAST_CALLS_SECONDS, RETRY_PAUSE, Retry, is_unimplemented, raise_if_about_job
 from job_worker.runtime.stop_signal import StopSignal
@@ -254,7 +255,7 @@ class WorkerApi:
 
         Raises:
             LeaseLost: This worker no longer holds the job.
-            JobCannotBeDone: The server refuses the results; the message says why.
+            JobCannotBeDone: The server refuses the results, or they were changed; the message says why.
             Cancelled: `is_cancelled` was true, or a stop was requested and the server did not answer in time.
         """
 
@@ -262,16 +263,17 @@ class WorkerApi:
             offer = self.offer_for_job(is_cancelled)
             return offer.max_chunk_bytes if offer else None
 
-        sender = ResultsSender(
-            self._stub,
-            self._retry,
-            worker_id=self._worker_id,
-            job_id=job_id,
-            results=results,
-            is_cancelled=is_cancelled,
-            unimplemented_seconds=self._unimplemented_seconds,
-        )
-        sender.complete(ask_chunk_bytes)
+        with ResultsFile(results) as file:
+            sender = ResultsSender(
+                self._stub,
+                self._retry,
+                worker_id=self._worker_id,
+                job_id=job_id,
+                results=file,
+                is_cancelled=is_cancelled,
+                unimplemented_seconds=self._unimplemented_seconds,
+            )
+            sender.complete(ask_chunk_bytes)
 
     def fail(self, job_id: str, error_message: str) -> None:
         """Report that the job cannot be done.

@@ -272,6 +272,44 @@ def test_large_results_are_sent_in_chunks_and_stored_as_they_are(
     assert interferer.calls["PutJobResults"] == math.ceil(len(document) / 100_000)
 
 
+CHANGES: dict[str, Callable[[Path], object]] = {
+    "truncated": lambda results: os.truncate(results, 0),
+    "another byte": lambda results: results.write_bytes(results.read_bytes()[:-1] + b" "),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_results_that_are_changed_while_they_are_sent_fail_the_job(
+    change: Callable[[Path], object],
+    start_server: Callable[..., str],
+    make_settings: MakeSettings,
+    make_api: MakeApi,
+    tiny_mp4: bytes,
+    tmp_path: Path,
+) -> None:
+    def interfere(rpc: str, number: int) -> None:
+        assert number < 50
+        if rpc == "PutJobResults" and number == 1:
+            change(results)
+
+    results = tmp_path / "results.json"
+    results.write_bytes(results_document(LARGE_RESULTS))
+    interferer = Interferer(interfere)
+    api = make_api(address := start_server(make_settings(max_chunk_bytes=100_000)), interceptor=interferer)
+    with JobClient(address) as client:
+        client.submit(tiny_mp4)
+    job_id = dequeued(api)
+    with pytest.raises(JobCannotBeDone, match=r"^the results were changed while they were sent$"):
+        api.complete(job_id, results)
+    assert interferer.calls["CompleteJob"] == 0
+
+
+def test_results_that_are_gone_fail_the_job(make_api: MakeApi, address: str, tmp_path: Path) -> None:
+    for results in (tmp_path / "absent", tmp_path):
+        with pytest.raises(JobCannotBeDone, match="changed while they were sent"):
+            make_api(address).complete("any", results)
+
+
 def test_results_are_sent_from_the_beginning_again_where_the_server_was_restarted_meanwhile(
     settings_on_disk: ApiSettings, make_api: MakeApi, tiny_mp4: bytes
 ) -> None:
