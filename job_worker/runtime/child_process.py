@@ -9,6 +9,7 @@ import math
 import multiprocessing
 import os
 import pickle
+import select
 import signal
 import struct
 import threading
@@ -112,8 +113,12 @@ class _Child:
         """Give the child a job.
 
         Raises:
-            JobCannotBeDone: The child has ended.
+            JobCannotBeDone: The child has ended, or has left so many jobs unread that the pipe is full.
         """
+        room = select.poll()
+        room.register(self._connection.fileno(), select.POLLOUT)
+        if not room.poll(self._message_seconds * 1000):
+            raise JobCannotBeDone("the analysis hung: its process does not read what to do")
         try:
             self._connection.send(run)
         except ConnectionError:
@@ -244,7 +249,8 @@ class ProcessRunner:
         isolation: What the child may use; None for all that its user may.
         clock: Seconds that never go back.
         check_seconds: How often a run is checked.
-        message_seconds: How long a message of the child may take from its first byte to its last.
+        message_seconds: How long a message of the child may take from its first byte to its last, and the child to make
+            room for one.
     """
 
     def __init__(

@@ -20,7 +20,7 @@ import pytest
 
 from job_worker.errors import Cancelled, HostFault, HostUnusable, InsufficientSpace, JobCannotBeDone, ModelLoadError
 from job_worker.runtime import child_process
-from job_worker.runtime.child_process import CHECK_SECONDS, RELOAD_SECONDS, ProcessRunner, RunLimits
+from job_worker.runtime.child_process import CHECK_SECONDS, MESSAGE_SECONDS, RELOAD_SECONDS, ProcessRunner, RunLimits
 from job_worker.runtime.pipeline_child import SEPARATOR, Build, serve
 from job_worker.runtime.pipeline_runner import Run
 from shared.process.clock import Clock, monotonic_clock
@@ -52,9 +52,12 @@ def make_runner() -> Iterator[MakeRunner]:
             max_memory_bytes: int = 1 << 40,
             check_seconds: float = CHECK_SECONDS,
             clock: Clock = monotonic_clock,
+            message_seconds: float = MESSAGE_SECONDS,
         ) -> ProcessRunner:
             limits = RunLimits(max_frame_seconds, max_memory_bytes)
-            runner = ProcessRunner(build, limits, clock=clock, check_seconds=check_seconds)
+            runner = ProcessRunner(
+                build, limits, clock=clock, check_seconds=check_seconds, message_seconds=message_seconds
+            )
             stack.callback(runner.close)
             return runner
 
@@ -187,6 +190,18 @@ def test_a_child_that_closes_its_pipes_and_stays_alive_fails_the_job_in_time(
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     assert result_of(runner, video)["pid"] != pid
+
+
+def test_a_child_that_reads_no_job_does_not_hold_the_worker(make_runner: MakeRunner, video: Path) -> None:
+    runner = make_runner(builds.ModelsThatAnswerUnasked(), message_seconds=0.2)
+    video.with_suffix(".json").touch()
+
+    def run_many() -> None:
+        for _ in range(10_000):
+            run(runner, "succeed", video)
+
+    with pytest.raises(JobCannotBeDone, match="does not read what to do"):
+        in_thread(run_many).result(LONG_SECONDS / 2)
 
 
 def test_a_child_that_died_between_two_jobs_fails_neither(runner: ProcessRunner, video: Path) -> None:
