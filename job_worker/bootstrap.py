@@ -4,6 +4,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from job_worker.analysis.build_pipelines import build_pipelines
@@ -88,14 +89,14 @@ def build_worker(settings: WorkerSettings, runner: PipelineRunner, stop: StopSig
 
     Raises:
         ModelLoadError: A model cannot be loaded; no job was taken.
-        HostUnusable: No process can be started for the models.
+        HostUnusable: No process can be started for the models, or no thread for the calls to the server.
         Cancelled: A stop was requested before they were loaded.
     """
     logger.info("loading the models of %s", ", ".join(settings.pipelines))
     with contextlib.closing(runner):
         runner.start(stop.requested.is_set)
-        channel = open_channel(settings.address, settings.tls_ca_file)
-        with WorkerApi(channel, settings.worker_id, stop) as api:
+        connect = partial(open_channel, settings.address, settings.tls_ca_file)
+        with WorkerApi(connect, settings.worker_id, stop) as api:
             yield Worker(
                 api,
                 runner,

@@ -25,8 +25,11 @@ SYSTEM_PATHS = (
 )
 """What programs and libraries read of the system; nobody's data."""
 
-DEVICES = ("null", "zero", "full", "nvidia*", "dri", "kfd", "nvhost*", "nvmap")
-"""Below /dev: GPUs, and what holds nothing."""
+MAX_OPEN_FILES = 4096
+"""How many files, pipes and sockets it may have open: each may hold some memory of the kernel, which is not counted."""
+
+GPUS = ("nvidia*", "dri", "kfd", "nvhost*", "nvmap")
+"""Below /dev."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class Isolation:
         tempfile.tempdir = None  # found again where it is needed
         _limit(resource.RLIMIT_CORE, 0)  # it would hold images of the video, and may be written anywhere
         _limit(resource.RLIMIT_FSIZE, MAX_FILE_BYTES)
+        _limit(resource.RLIMIT_NOFILE, MAX_OPEN_FILES)
         if kernel.IS_KNOWN:
             kernel.forbid_new_privileges()
             kernel.drop_capabilities()
@@ -61,6 +65,8 @@ class Isolation:
             landlock.restrict(self._rights())
         if seccomp.is_supported():
             seccomp.forbid_network()
+            if not self.gpus():  # their drivers may need it
+                seccomp.forbid_uncounted_memory()
 
     def close_after_loading(self) -> None:
         """Give up to start processes too; call it once the models are loaded and before the first video.
@@ -75,11 +81,17 @@ class Isolation:
         yield self.work_folder.resolve(strict=True), landlock.WRITE
         for path in (*map(Path, SYSTEM_PATHS), *self.readable):
             yield path, landlock.READ
-        devices = [device for pattern in DEVICES for device in self.device_folder.glob(pattern)]
-        for device in devices:
+        for name in ("null", "full"):
+            yield self.device_folder / name, landlock.USE_DEVICE
+        gpus = self.gpus()
+        for device in (*gpus, self.device_folder / "zero") if gpus else ():  # what is mapped of `zero` is not counted
             yield device, landlock.USE_DEVICE
-        if any(device.name.startswith("nv") for device in devices):
+        if any(device.name.startswith("nv") for device in gpus):
             yield self.device_folder / "shm", landlock.WRITE  # where CUDA has memory that is shared
+
+    def gpus(self) -> list[Path]:
+        """Return the devices of GPUs that this host has."""
+        return [device for pattern in GPUS for device in self.device_folder.glob(pattern)]
 
 
 def _limit(kind: int, value: int) -> None:

@@ -30,9 +30,9 @@ _OTHER_VIEWS = {
     "x86_64": (155, 161, 165, 166, 170, 171, 272, 308),
     "aarch64": (41, 51, 40, 39, 161, 162, 97, 268),
 }
-_OTHER_VIEWS_EVERYWHERE = (*range(428, 434), 442)
-"""open_tree, move_mount, fsopen to fspick, mount_setattr. Who has a namespace has all capabilities in it, with which
-much of the kernel is reached that is closed else."""
+_OTHER_VIEWS_EVERYWHERE = (*range(428, 434), 442, 467)
+"""open_tree, move_mount, fsopen to fspick, mount_setattr, open_tree_attr. Who has a namespace has all capabilities in
+it, with which much of the kernel is reached that is closed else."""
 _PRIORITIES = {
     # setpriority, sched_setparam, sched_setscheduler, ioprio_set, sched_setattr
     "x86_64": (141, 142, 144, 251, 314),
@@ -51,10 +51,10 @@ that copy or cache files make them, and need them for nothing."""
 _WITHOUT_EFFECT_EVERYWHERE = (452, 463, 466)
 """fchmodat2, setxattrat, removexattrat."""
 _WATCHING = {
-    # inotify_init, inotify_add_watch, inotify_init1
-    "x86_64": (253, 254, 294),
-    # inotify_init1, inotify_add_watch
-    "aarch64": (26, 27),
+    # inotify_init, inotify_add_watch, inotify_init1, fanotify_init, fanotify_mark
+    "x86_64": (253, 254, 294, 300, 301),
+    # inotify_init1, inotify_add_watch, fanotify_init, fanotify_mark
+    "aarch64": (26, 27, 262, 263),
 }
 """They say when files are used that may not be opened."""
 _LIMITING = {"x86_64": 302, "aarch64": 261}
@@ -63,10 +63,18 @@ _PINNING = {"x86_64": 203, "aarch64": 122}
 """sched_setaffinity, likewise: on one core together they hardly run. Libraries pin their own threads by number, too."""
 _CONTROLLING = {"x86_64": 16, "aarch64": 29}
 """ioctl, of which some requests are refused."""
-_FLAGS_OF_FILES = (0x40086602, 0x40046602, 0x401C5820, 0x40087602)
-"""FS_IOC_SETFLAGS, FS_IOC32_SETFLAGS, FS_IOC_FSSETXATTR, FS_IOC_SETVERSION: with them the owner of a file that is open
-for reading alone has it compressed, never dumped, or, as root, never changed again."""
-_FORBIDDEN_EVERYWHERE = (425, 426, 427, 438)
+_TYPE_OF_REQUEST = 0xFF00
+"""The bits of a request that say what it is for."""
+_TO_FILE_SYSTEMS = tuple(ord(kind) << 8 for kind in "fvX\x94\xf5")
+"""Requests to file systems, those of btrfs and f2fs too. With them the owner of a file that is open for reading alone
+has it compressed, never dumped, or never changed again, and makes folders and deletes them on btrfs."""
+_SETTING_FLAGS = 469
+"""file_setattr, which does the same."""
+_WITH_DESCRIPTORS = {"x86_64": 72, "aarch64": 25}
+"""fcntl, of which two commands are refused."""
+_LEASE_AND_NOTICE = (1024, 1026)
+"""F_SETLEASE, F_NOTIFY: others wait for who has a lease of a file; the second one watches a folder."""
+_FORBIDDEN_EVERYWHERE = (425, 426, 427, 438, _SETTING_FLAGS)
 """io_uring_setup, _enter, _register, which make calls that no filter sees; pidfd_getfd, which takes others' files."""
 _STARTING_PROGRAMS = {
     # fork, vfork, execve, execveat
@@ -74,10 +82,20 @@ _STARTING_PROGRAMS = {
     # execve, execveat
     "aarch64": (221, 281),
 }
+_OF_THIS_PROCESS = {"x86_64": 157, "aarch64": 167}
+"""prctl, of which one option is refused."""
+_PDEATHSIG = 1
+"""PR_SET_PDEATHSIG: the kernel kills this process when its parent ends, unless it chooses another signal."""
 _CLONE = {"x86_64": 56, "aarch64": 220}
 _CLONE3 = 435
 """Its flags lie in memory, where no filter can look. Where the filter answers ENOSYS, libc uses `clone`."""
 _CLONE_THREAD = 0x00010000
+_UNNAMED_FILES = {"x86_64": 319, "aarch64": 279}
+_SECRET_MEMORY = 447
+"""memfd_create and memfd_secret: memory that no process need have mapped, and so is counted for none."""
+_MAPPING = {"x86_64": 9, "aarch64": 222}
+_SHARED_AND_UNNAMED = 0x21
+"""MAP_SHARED and MAP_ANONYMOUS of mmap: memory that is kept when it is said not to be needed, and counted no more."""
 _OTHER_INTERFACE = 0x40000000
 """From here on x86_64 has its calls a second time, for programs with short pointers."""
 
@@ -88,7 +106,7 @@ _DOES_NOT_EXIST = 0x00050000 | errno.ENOSYS
 _DO_NOTHING = 0x00050000
 
 _LOAD, _AND, _IF_EQUAL, _IF_AT_LEAST, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x06
-_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT, _SECOND_ARGUMENT = 0, 4, 16, 24
+_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT, _SECOND_ARGUMENT, _FOURTH_ARGUMENT = 0, 4, 16, 24, 40
 """Where the kernel's description of a call has these, in bytes; of an argument the lower half."""
 _TYPE_BITS = 0xF
 """The bits of a socket's type that are no flags."""
@@ -126,7 +144,8 @@ def forbid_network() -> None:
         [
             *(step for number in forbidden for step in _answered_if(number, _REFUSE)),
             *(step for number in without_effect for step in _answered_if(number, _DO_NOTHING)),
-            *_without_requests(_CONTROLLING[machine], _FLAGS_OF_FILES),
+            *_without(_CONTROLLING[machine], _SECOND_ARGUMENT, _TO_FILE_SYSTEMS, _TYPE_OF_REQUEST),
+            *_without(_WITH_DESCRIPTORS[machine], _SECOND_ARGUMENT, _LEASE_AND_NOTICE),
             *_of_this_process_alone(_LIMITING[machine], _REFUSE),
             *_of_this_process_alone(_PINNING[machine], _DO_NOTHING),
             *(step for number in _NUMBERS[machine][2:] for step in _connected_sockets_alone(number)),
@@ -134,8 +153,26 @@ def forbid_network() -> None:
     )
 
 
+def forbid_uncounted_memory() -> None:
+    """Give up, for all threads, memory that is not counted as that of the process.
+
+    Raises:
+        OSError: The kernel refuses.
+    """
+    machine = platform.machine()
+    numbers = (_UNNAMED_FILES[machine], _SECRET_MEMORY)
+    _add_filter(
+        [
+            *(step for number in numbers for step in _answered_if(number, _DOES_NOT_EXIST)),
+            *_without(_MAPPING[machine], _FOURTH_ARGUMENT, (_SHARED_AND_UNNAMED,), _SHARED_AND_UNNAMED),
+        ]
+    )
+
+
 def forbid_processes() -> None:
-    """Give up, for all threads, to start processes and programs; threads can still be started.
+    """Give up, for all threads, to start processes and programs, and to outlive the parent.
+
+    Threads can still be started.
 
     Raises:
         OSError: The kernel refuses.
@@ -146,6 +183,7 @@ def forbid_processes() -> None:
             *(step for number in _STARTING_PROGRAMS[machine] for step in _answered_if(number, _REFUSE)),
             *_answered_if(_CLONE3, _DOES_NOT_EXIST),
             *_threads_alone(_CLONE[machine]),
+            *_without(_OF_THIS_PROCESS[machine], _FIRST_ARGUMENT, (_PDEATHSIG,)),
         ]
     )
 
@@ -187,9 +225,10 @@ def _of_this_process_alone(number: int, answer: int) -> list[bytes]:
     return [_step(_IF_EQUAL, number, otherwise=len(steps)), *steps]
 
 
-def _without_requests(number: int, requests: tuple[int, ...]) -> list[bytes]:
-    """Refuse a call whose second argument is one of these."""
-    steps = [_step(_LOAD, _SECOND_ARGUMENT), *(step for request in requests for step in _answered_if(request, _REFUSE))]
+def _without(number: int, argument: int, values: tuple[int, ...], bits: int = 0xFFFFFFFF) -> list[bytes]:
+    """Refuse a call of which these bits of an argument have one of these values."""
+    steps = [_step(_LOAD, argument), _step(_AND, bits)]
+    steps += [step for value in values for step in _answered_if(value, _REFUSE)]
     steps.append(_step(_RETURN, _ALLOW))
     return [_step(_IF_EQUAL, number, otherwise=len(steps)), *steps]
 

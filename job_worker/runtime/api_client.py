@@ -13,13 +13,14 @@ from google.protobuf.duration_pb2 import Duration
 
 from job_worker.errors import Cancelled
 from job_worker.runtime.chunk_size import TRANSFER_SECONDS, ChunkSize
+from job_worker.runtime.connection import Connection
 from job_worker.runtime.heartbeat import RENEWALS_PER_LEASE
 from job_worker.runtime.job_folder import insufficient_space_explained
+from job_worker.runtime.results_file import ResultsFile
 from job_worker.runtime.results_sender import ResultsSender
 from job_worker.runtime.retry import LAST_CALLS_SECONDS, RETRY_PAUSE, Retry, is_unimplemented, raise_if_about_job
 from job_worker.runtime.stop_signal import StopSignal
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
-from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import WorkerServiceStub
 
 logger = logging.getLogger(__name__)
 
@@ -57,17 +58,20 @@ class WorkerApi:
     A call that cannot reach the server is repeated with growing, random pauses for as long as the worker runs.
 
     Args:
-        channel: To the server; closed at the end of the `with` block.
+        open_channel: Opens a channel to the server; the last one is closed at the end of the `with` block.
         worker_id: The worker's unique name.
         stop: Its request to stop.
         retry_pause: How long to wait before a call is repeated, in seconds.
         last_calls_seconds: How long the report of a job is still repeated once a stop was requested.
         unimplemented_seconds: How long a call that the server seems not to know, although it did, is repeated.
+
+    Raises:
+        HostUnusable: This host has no thread for the calls.
     """
 
     def __init__(
         self,
-        channel: grpc.Channel,
+        open_channel: Callable[[], grpc.Channel],
         worker_id: str,
         stop: StopSignal,
         *,
@@ -75,10 +79,9 @@ class WorkerApi:
         last_calls_seconds: float = LAST_CALLS_SECONDS,
         unimplemented_seconds: float = UNIMPLEMENTED_SECONDS,
     ) -> None:
-        self._channel = channel
-        self._stub = WorkerServiceStub(channel)
+        self._stub = Connection(open_channel)
         self._worker_id = worker_id
-        self._retry = Retry(stop, retry_pause, last_calls_seconds)
+        self._retry = Retry(self._stub, stop, retry_pause, last_calls_seconds)
         self._unimplemented_seconds = unimplemented_seconds
         self._offered: Offer | None = None
         self._is_known = False
@@ -90,7 +93,7 @@ class WorkerApi:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._channel.close()
+        self._stub.close()
 
     def dequeue(self, wait_seconds: float) -> str | None:
         """Wait for a job.
@@ -108,14 +111,16 @@ class WorkerApi:
         return self._retry.until_stopped(patience_seconds)(self._dequeue_once, request, wait_seconds)
 
     def _dequeue_once(self, request: pb.DequeueRequest, wait_seconds: float) -> str | None:
-        call = self._stub.Dequeue.future(request, timeout=wait_seconds + CALL_SECONDS)
+        call = self._stub.begin(self._stub.Dequeue, request, wait_seconds + CALL_SECONDS)
         if (answer := self._retry.awaited(call)) is not None:
             self._is_known = True
             return answer.job_id or None
-        if call.cancel():
+        self._stub.cancel_calls()
+        try:
+            return call.result().job_id or None  # the answer came together with the stop
+        except (grpc.RpcError, ValueError):  # the latter where the call had not begun
             self._release_crossed_job()
             return None
-        return call.result().job_id or None  # the answer came together with the stop
 
     def _release_crossed_job(self) -> None:
         """Release the job of an answer that the server had sent before the cancellation reached it.
@@ -142,10 +147,11 @@ class WorkerApi:
         return self._unless_older(lambda: self._retry.until_stopped()(self._offered_once))
 
     def _offered_once(self) -> Offer | None:
-        call = self._stub.ListOfferedPipelines.future(pb.ListOfferedPipelinesRequest(), timeout=CALL_SECONDS)
+        method = self._stub.ListOfferedPipelines
+        call = self._stub.begin(method, pb.ListOfferedPipelinesRequest(), CALL_SECONDS)
         if (answer := self._retry.awaited(call)) is not None:
             return _offer_of(answer)
-        call.cancel()
+        self._stub.cancel_calls()
         return None
 
     def offer_for_job(self, is_cancelled: Callable[[], bool]) -> Offer | None:
@@ -249,7 +255,7 @@ class WorkerApi:
 
         Raises:
             LeaseLost: This worker no longer holds the job.
-            JobCannotBeDone: The server refuses the results; the message says why.
+            JobCannotBeDone: The server refuses the results, or they were changed; the message says why.
             Cancelled: `is_cancelled` was true, or a stop was requested and the server did not answer in time.
         """
 
@@ -257,16 +263,17 @@ class WorkerApi:
             offer = self.offer_for_job(is_cancelled)
             return offer.max_chunk_bytes if offer else None
 
-        sender = ResultsSender(
-            self._stub,
-            self._retry,
-            worker_id=self._worker_id,
-            job_id=job_id,
-            results=results,
-            is_cancelled=is_cancelled,
-            unimplemented_seconds=self._unimplemented_seconds,
-        )
-        sender.complete(ask_chunk_bytes)
+        with ResultsFile(results) as file:
+            sender = ResultsSender(
+                self._stub,
+                self._retry,
+                worker_id=self._worker_id,
+                job_id=job_id,
+                results=file,
+                is_cancelled=is_cancelled,
+                unimplemented_seconds=self._unimplemented_seconds,
+            )
+            sender.complete(ask_chunk_bytes)
 
     def fail(self, job_id: str, error_message: str) -> None:
         """Report that the job cannot be done.

@@ -9,9 +9,11 @@ import math
 import multiprocessing
 import os
 import pickle
+import select
 import signal
 import struct
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -45,11 +47,12 @@ RELOAD_SECONDS = 600.0
 """How long a child that takes the place of another may load models: they are in the cache, and a job waits for them."""
 EXIT_SECONDS = 10.0
 """How long a child that closed its pipe or was killed may take to exit: its memory, also that of a GPU, is freed."""
+EXIT_CHECK_SECONDS = 0.01
+"""How often it is looked at meanwhile."""
 MESSAGE_SECONDS = 10.0
 """How long a message may take from its first byte to its last, which a hostile child may keep back."""
 LAST_LINES_SECONDS = 1.0
 """How long the last lines of a child are waited for: a program that it started may still have the pipe."""
-STANDARD_ERROR = 2
 _NONSENSE = "the analysis crashed: its process sent a message that makes no sense"
 _CUT_OFF = "the analysis crashed: its process sent a message that is cut off"
 
@@ -94,7 +97,7 @@ class _Child:
         arguments = (theirs, log, isolation, pickle.dumps(build))
         self._process = context.Process(target=enter, args=arguments, name="pipelines", daemon=True)
         try:
-            self._printer = _start_printing(printed)  # first: without it there must be no process
+            self._printed = _start_logging(printed)  # first: without it there must be no process
             self._process.start()
         finally:
             theirs.close()
@@ -110,8 +113,12 @@ class _Child:
         """Give the child a job.
 
         Raises:
-            JobCannotBeDone: The child has ended.
+            JobCannotBeDone: The child has ended, or has left so many jobs unread that the pipe is full.
         """
+        room = select.poll()
+        room.register(self._connection.fileno(), select.POLLOUT)
+        if not room.poll(self._message_seconds * 1000):
+            raise JobCannotBeDone("the analysis hung: its process does not read what to do")
         try:
             self._connection.send(run)
         except ConnectionError:
@@ -174,14 +181,13 @@ class _Child:
             ProcessUnkillable: It waits in the kernel, where no signal ends it.
         """
         self._process.kill()
-        self._process.join(EXIT_SECONDS)
-        if self.is_alive:
+        if not self._ends_in_time():
             raise ProcessUnkillable(
                 f"the process {self._process.pid} does not end when it is killed: it waits for a disk or a driver"
             )
         self._process.close()
         self._connection.close()
-        self._printer.join(LAST_LINES_SECONDS)
+        self._printed.join(LAST_LINES_SECONDS)
 
     def _check_memory(self) -> None:
         with suppress(psutil.NoSuchProcess):  # it has ended: the next read of the pipe says so
@@ -190,8 +196,16 @@ class _Child:
                     f"the analysis took more memory than the limit of {self._limits.max_memory_bytes} bytes"
                 )
 
+    def _ends_in_time(self) -> bool:
+        """Wait for the child's end, by its state alone: `join` never returns where a child has closed its pipes."""
+        ends_at = time.monotonic() + EXIT_SECONDS
+        while self.is_alive and time.monotonic() < ends_at:
+            time.sleep(EXIT_CHECK_SECONDS)
+        return not self.is_alive
+
     def _describe_end(self) -> str:
-        self._process.join(EXIT_SECONDS)
+        if not self._ends_in_time():
+            return "the analysis crashed: its process closed its pipe and did not end"
         code = self._process.exitcode
         if code is not None and code < 0:
             hint = ", most likely out of memory" if code == -signal.SIGKILL else ""
@@ -199,21 +213,24 @@ class _Child:
         return f"the analysis crashed: its process ended with exit code {code}"
 
 
-def _start_printing(printed: Connection) -> threading.Thread:
-    printer = threading.Thread(target=_print, args=(printed,), name="child-output", daemon=True)
+def _start_logging(printed: Connection) -> threading.Thread:
+    logging_thread = threading.Thread(target=_log_lines, args=(printed,), name="child-output", daemon=True)
     try:
-        printer.start()
+        logging_thread.start()
     except RuntimeError as error:
         raise HostUnusable("this host has no thread left for the job") from error
-    return printer
+    return logging_thread
 
 
-def _print(printed: Connection) -> None:
-    """Print what an isolated child prints, line by line, until the end of the child."""
+def _log_lines(printed: Connection) -> None:
+    """Log what an isolated child prints, line by line, until the end of the child.
+
+    At the level that is just logged: the child has left out what is below it.
+    """
     with printed, open(printed.fileno(), "rb", closefd=False) as lines:
         while line := lines.readline(MAX_PIPE_MESSAGE_BYTES):
-            with suppress(OSError):  # nobody may read it
-                os.write(STANDARD_ERROR, line)
+            text = line.decode(errors="replace").rstrip()
+            logger.log(logger.getEffectiveLevel(), "printed by the child process", extra={"line": text})
 
 
 def _signal_name(number: int) -> str:
@@ -232,7 +249,8 @@ class ProcessRunner:
         isolation: What the child may use; None for all that its user may.
         clock: Seconds that never go back.
         check_seconds: How often a run is checked.
-        message_seconds: How long a message of the child may take from its first byte to its last.
+        message_seconds: How long a message of the child may take from its first byte to its last, and the child to make
+            room for one.
     """
 
     def __init__(

@@ -41,9 +41,16 @@ def enter(connection: Connection, log: Connection, isolation: Isolation | None, 
 
 
 def _print_into(log: Connection) -> None:
-    """Put a pipe in the place of the parent's own output, which may be a file that could be emptied or overwritten."""
+    """Put a pipe in the place of the parent's own output, which may be a file that could be emptied or overwritten.
+
+    Its input may be the terminal, and is nothing.
+    """
     for descriptor in (1, 2):
         os.dup2(log.fileno(), descriptor)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    if nothing:
+        os.close(nothing)
 
 
 def _leave_resource_tracker() -> None:

@@ -1,17 +1,16 @@
 """Sending the results of a job: with the report itself, or before it in chunks."""
 
-import hashlib
 import logging
 import math
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, TypeVar
 
 import grpc
 from google.protobuf.message import Message
 
 from job_worker.errors import Cancelled, MessageTooLarge
 from job_worker.runtime.chunk_size import TRANSFER_SECONDS, ChunkSize
+from job_worker.runtime.results_file import ResultsFile
 from job_worker.runtime.retry import Retry, is_unimplemented
 from shared.contract.errors import reason_of
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
@@ -38,7 +37,7 @@ class ResultsSender:
         retry: Repeats the calls.
         worker_id: The worker's unique name.
         job_id: The job.
-        results: The file of the results document.
+        results: The results document.
         is_cancelled: Polled before every call; once true, the sending ends.
         unimplemented_seconds: How long a chunk is repeated that the server seems not to know, although it did.
     """
@@ -50,7 +49,7 @@ class ResultsSender:
         *,
         worker_id: str,
         job_id: str,
-        results: Path,
+        results: ResultsFile,
         is_cancelled: Callable[[], bool],
         unimplemented_seconds: float,
     ) -> None:
@@ -59,7 +58,7 @@ class ResultsSender:
         self._worker_id = worker_id
         self._job_id = job_id
         self._results = results
-        self._size_bytes = results.stat().st_size
+        self._size_bytes = results.size_bytes
         self._is_cancelled = is_cancelled
         self._unimplemented_seconds = unimplemented_seconds
 
@@ -72,7 +71,7 @@ class ResultsSender:
 
         Raises:
             LeaseLost: This worker no longer holds the job.
-            JobCannotBeDone: The server refuses the results; the message says why.
+            JobCannotBeDone: The server refuses the results, or they were changed; the message says why.
             Cancelled: `is_cancelled` was true, or a stop was requested and the server did not answer in time.
             grpc.RpcError: Any other refusal.
         """
@@ -102,9 +101,8 @@ class ResultsSender:
                 return
 
     def _complete_whole(self, unimplemented_seconds: float = math.inf) -> None:
-        request = pb.CompleteJobRequest(
-            job_id=self._job_id, worker_id=self._worker_id, results_json=self._results.read_bytes()
-        )
+        results = self._results.read(0, self._size_bytes)
+        request = pb.CompleteJobRequest(job_id=self._job_id, worker_id=self._worker_id, results_json=results)
         self._call(self._stub.CompleteJob, request, unimplemented_seconds)
 
     def _has_completed_whole(self) -> bool:
@@ -121,35 +119,31 @@ class ResultsSender:
 
     def _complete_in_chunks(self, max_chunk_bytes: int) -> None:
         """Send the results in chunks, and again from the beginning where the server has lost them."""
-        with self._results.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").digest()
-            request = pb.CompleteJobRequest(
-                job_id=self._job_id,
-                worker_id=self._worker_id,
-                results_size_bytes=self._size_bytes,
-                results_sha256=digest,
-            )
-            for tries_left in reversed(range(MAX_SENDINGS)):
-                self._put_results(file, ChunkSize(max_chunk_bytes))
-                try:
-                    self._call(self._stub.CompleteJob, request)
-                except grpc.RpcError as error:
-                    if reason_of(error) != Reason.RESULTS_INCOMPLETE or not tries_left:
-                        raise
-                    logger.warning("results lost by the server, sending them again", extra={"job_id": self._job_id})
-                else:
-                    return
+        digest = self._results.digest()
+        request = pb.CompleteJobRequest(
+            job_id=self._job_id, worker_id=self._worker_id, results_size_bytes=self._size_bytes, results_sha256=digest
+        )
+        for tries_left in reversed(range(MAX_SENDINGS)):
+            self._put_results(ChunkSize(max_chunk_bytes))
+            self._results.check_sent(digest)
+            try:
+                self._call(self._stub.CompleteJob, request)
+            except grpc.RpcError as error:
+                if reason_of(error) != Reason.RESULTS_INCOMPLETE or not tries_left:
+                    raise
+                logger.warning("results lost by the server, sending them again", extra={"job_id": self._job_id})
+            else:
+                return
 
-    def _put_results(self, file: BinaryIO, size: ChunkSize) -> None:
+    def _put_results(self, size: ChunkSize) -> None:
         """Send the results chunk by chunk, from where the server says that it has them."""
         held_bytes = 0
         while held_bytes < self._size_bytes:
             if self._is_cancelled():
                 raise Cancelled("the sending of the results was cancelled")
-            file.seek(held_bytes)
             try:
                 with size.adapted():
-                    held_bytes = self._put(held_bytes, file.read(size.bytes))
+                    held_bytes = self._put(held_bytes, self._results.read(held_bytes, size.bytes))
             except MessageTooLarge:  # a server that was restarted may take smaller chunks than it said
                 if not size.lower():
                     raise

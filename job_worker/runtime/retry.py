@@ -4,18 +4,22 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
 import tenacity
 from google.protobuf.message import Message
 
 from job_worker.errors import Cancelled, JobCannotBeDone, LeaseLost, MessageTooLarge
+from job_worker.runtime.connection import Connection
 from job_worker.runtime.stop_signal import StopSignal
 from shared.contract.errors import description_of, reason_of, retry_delay_seconds
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.reasons import Reason
 from shared.contract.retry import RetryPause, failure_of
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 logger = logging.getLogger(__name__)
 
@@ -48,24 +52,30 @@ class Retry:
     """Repeats the calls of one worker, with growing, random pauses.
 
     Args:
+        connection: Makes the calls.
         stop: The worker's request to stop.
         pause: How long to wait before a call is repeated, in seconds.
         last_calls_seconds: How long the report of a job is still repeated once a stop was requested.
     """
 
     def __init__(
-        self, stop: StopSignal, pause: Callable[[tenacity.RetryCallState], float], last_calls_seconds: float
+        self,
+        connection: Connection,
+        stop: StopSignal,
+        pause: Callable[[tenacity.RetryCallState], float],
+        last_calls_seconds: float,
     ) -> None:
+        self._connection = connection
         self._stop = stop
         self._pause = pause
         self._last_calls_seconds = last_calls_seconds
 
-    def awaited(self, call: "grpc.Future[T]") -> T | None:
+    def awaited(self, call: "Future[T]") -> T | None:
         """Return the answer of a call, or None where a stop is requested before it comes."""
         while not self._stop.requested.is_set():
             try:
                 return call.result(STOP_CHECK_SECONDS)
-            except grpc.FutureTimeoutError:
+            except TimeoutError:
                 continue
         return None
 
@@ -144,13 +154,13 @@ class Retry:
             Cancelled: A stop was requested and the server did not answer in time.
             grpc.RpcError: Any other refusal.
         """
-        call: grpc.Future[T] = method.future(request, timeout=seconds)
+        call = self._connection.begin(method, request, seconds)
         while True:
             try:
-                answer: T = call.result(STOP_CHECK_SECONDS)
-            except grpc.FutureTimeoutError:
+                answer = call.result(STOP_CHECK_SECONDS)
+            except TimeoutError:
                 if self._has_no_time_left:
-                    call.cancel()
+                    self._connection.cancel_calls()
                     raise Cancelled("the server does not answer") from None
             except grpc.RpcError as error:
                 raise_if_about_job(error)

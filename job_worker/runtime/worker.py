@@ -4,6 +4,7 @@ import logging
 import math
 import random
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from pathlib import Path
 
 import grpc
@@ -246,5 +247,6 @@ class Worker:
             raise
         limit = offer.max_results_bytes if offer else None
         self._runner.run(Run(pipeline_id, video, results, limit), is_cancelled)
-        video.unlink(missing_ok=True)  # what analyses it may have
+        with suppress(OSError):  # what analyses it may have put something else there, which goes with its folder
+            video.unlink()
         self._api.complete(job_id, results, is_cancelled)

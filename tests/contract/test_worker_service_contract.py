@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -63,8 +64,8 @@ class RealServer:
         return self._client.submit(video, pipeline_id).job_id
 
     def worker(self, worker_id: str = "w") -> WorkerApi:
-        channel = open_channel(self._running.addresses[0])
-        return self._stack.enter_context(WorkerApi(channel, worker_id, StopSignal(0)))
+        connect = partial(open_channel, self._running.addresses[0])
+        return self._stack.enter_context(WorkerApi(connect, worker_id, StopSignal(0)))
 
     def expire_leases(self) -> None:
         self._seconds_ahead += LEASE_SECONDS

@@ -41,13 +41,13 @@ def test_workers_keep_their_jobs_although_the_server_was_stopped_for_longer_than
     names = ["a", "b", "c"]
     jobs = [server.jobs.SubmitJob(submit_request()).job_id for _ in names]
     stop = StopSignal(drain_seconds=0)
-    workers = [WorkerApi(open_channel(server.address), name, stop) for name in names]
+    workers = [WorkerApi(partial(open_channel, server.address), name, stop) for name in names]
     assert [worker.dequeue(5) for worker in workers] == jobs
     held = list(zip(workers, jobs, strict=True))
     with ExitStack() as stack:
         beats = [stack.enter_context(Heartbeat(partial(worker.renew, job))) for worker, job in held]
         stop_for_a_while(server)
-        thief = WorkerApi(open_channel(server.address), "thief", stop)
+        thief = WorkerApi(partial(open_channel, server.address), "thief", stop)
         assert thief.dequeue(2 * LEASE_SECONDS) is None
         assert not any(beat.lost.is_set() for beat in beats)
         for worker, job in held:

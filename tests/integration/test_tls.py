@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import grpc
@@ -65,7 +66,7 @@ class TestConnecting:
         with (
             addresses_with_tls(make_settings, own) as [address],
             JobClient(address, tls_ca_file=own[0]) as client,
-            WorkerApi(open_channel(address, own[0]), "w", StopSignal(drain_seconds=0)) as worker,
+            WorkerApi(partial(open_channel, address, own[0]), "w", StopSignal(drain_seconds=0)) as worker,
         ):
             job_id = client.submit(VIDEO, "ocr").job_id
             assert worker.dequeue(5) == job_id
@@ -238,7 +239,7 @@ class TestAnAddressForEachService:
             of_clients, of_workers = server.addresses
             with JobClient(of_clients) as client:
                 job_id = client.submit(VIDEO, "ocr").job_id
-                with WorkerApi(open_channel(of_workers), "w", StopSignal(drain_seconds=0)) as worker:
+                with WorkerApi(partial(open_channel, of_workers), "w", StopSignal(drain_seconds=0)) as worker:
                     assert worker.dequeue(5) == job_id
                     worker.fail(job_id, "why")
                 assert client.job(job_id).status().error_message == "why"

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent import futures
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,14 @@ import pytest
 from job_api.settings import ApiSettings
 from job_api.storage.base import StorageFull
 from job_client import Job, JobClient
-from job_worker.errors import Cancelled, InsufficientSpace, JobCannotBeDone, LeaseLost, UnsupportedPipeline
+from job_worker.errors import (
+    Cancelled,
+    HostUnusable,
+    InsufficientSpace,
+    JobCannotBeDone,
+    LeaseLost,
+    UnsupportedPipeline,
+)
 from job_worker.runtime.api_client import FIRST_RENEWAL_SECONDS, WorkerApi
 from job_worker.runtime.stop_signal import StopSignal
 from shared.contract.channel import open_channel
@@ -73,10 +81,11 @@ def make_api(stop: StopSignal) -> Iterator[MakeApi]:
             interceptor: grpc.UnaryUnaryClientInterceptor | None = None,
             **options: Any,
         ) -> WorkerApi:
-            channel = open_channel(address)
-            if interceptor:
-                channel = grpc.intercept_channel(channel, interceptor)
-            return stack.enter_context(WorkerApi(channel, worker_id, stop, **options))
+            def connect() -> grpc.Channel:
+                channel = open_channel(address)
+                return grpc.intercept_channel(channel, interceptor) if interceptor else channel
+
+            return stack.enter_context(WorkerApi(connect, worker_id, stop, **options))
 
         yield make
 
@@ -261,6 +270,44 @@ def test_large_results_are_sent_in_chunks_and_stored_as_they_are(
         report_results(api, job.job_id, document := results_document(LARGE_RESULTS))
         assert job.results_as_dicts() == LARGE_RESULTS
     assert interferer.calls["PutJobResults"] == math.ceil(len(document) / 100_000)
+
+
+CHANGES: dict[str, Callable[[Path], object]] = {
+    "truncated": lambda results: os.truncate(results, 0),
+    "another byte": lambda results: results.write_bytes(results.read_bytes()[:-1] + b" "),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_results_that_are_changed_while_they_are_sent_fail_the_job(
+    change: Callable[[Path], object],
+    start_server: Callable[..., str],
+    make_settings: MakeSettings,
+    make_api: MakeApi,
+    tiny_mp4: bytes,
+    tmp_path: Path,
+) -> None:
+    def interfere(rpc: str, number: int) -> None:
+        assert number < 50
+        if rpc == "PutJobResults" and number == 1:
+            change(results)
+
+    results = tmp_path / "results.json"
+    results.write_bytes(results_document(LARGE_RESULTS))
+    interferer = Interferer(interfere)
+    api = make_api(address := start_server(make_settings(max_chunk_bytes=100_000)), interceptor=interferer)
+    with JobClient(address) as client:
+        client.submit(tiny_mp4)
+    job_id = dequeued(api)
+    with pytest.raises(JobCannotBeDone, match=r"^the results were changed while they were sent$"):
+        api.complete(job_id, results)
+    assert interferer.calls["CompleteJob"] == 0
+
+
+def test_results_that_are_gone_fail_the_job(make_api: MakeApi, address: str, tmp_path: Path) -> None:
+    for results in (tmp_path / "absent", tmp_path):
+        with pytest.raises(JobCannotBeDone, match="changed while they were sent"):
+            make_api(address).complete("any", results)
 
 
 def test_results_are_sent_from_the_beginning_again_where_the_server_was_restarted_meanwhile(
@@ -628,53 +675,77 @@ def test_a_stop_while_waiting_for_a_job_is_obeyed_at_once_and_loses_none(
     assert make_api(address, "next", stop=StopSignal(0)).dequeue(5) == job_id
 
 
-class AnswersFirst(grpc.UnaryUnaryClientInterceptor):
-    """Returns each call once its answer is there."""
+class AnswersAtTheStop(grpc.UnaryUnaryClientInterceptor):
+    """Has the answer of the first call come together with the stop: while the worker cancels its calls."""
 
-    def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: object) -> grpc.Future:
+    def __init__(self, stop: StopSignal, address: str, is_read: bool) -> None:
+        self._stop = stop
+        self._address = address
+        self._is_read = is_read
+        self._opened = 0
+
+    def connect(self) -> grpc.Channel:
+        self._opened += 1
+        return grpc.intercept_channel(open_channel(self._address), self)
+
+    def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: object) -> Any:
         call = continuation(client_call_details, request)
-        eventually(call.done, "the answer")
+        if not self._stop.requested.is_set():
+            assert call.result()
+            self._stop.request()
+            eventually(lambda: self._opened > 1, "the cancellation")
+            if not self._is_read:
+                raise failed_call(grpc.StatusCode.CANCELLED)
         return call
 
 
 def test_a_job_that_is_answered_together_with_the_stop_is_released_at_once(
-    address: str, client: JobClient, make_api: MakeApi, stop: StopSignal, tiny_mp4: bytes
+    address: str, client: JobClient, stop: StopSignal, tiny_mp4: bytes
 ) -> None:
-    job_id, api = client.submit(tiny_mp4).job_id, make_api(address, interceptor=AnswersFirst())
-    stop.request()
-    assert api.dequeue(5) == job_id
-
-
-class CancelledUnread:
-    """A call whose answer was sent, and that is cancelled before it is read."""
-
-    def cancel(self) -> bool:
-        return True
-
-
-class FirstAnswerUnread(grpc.UnaryUnaryClientInterceptor):
-    """Has the answer of the first call sent and never read."""
-
-    def __init__(self) -> None:
-        self._is_first = True
-
-    def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: object) -> Any:
-        call = continuation(client_call_details, request)
-        if self._is_first:
-            self._is_first = False
-            call.result()
-            return CancelledUnread()
-        return call
+    job_id = client.submit(tiny_mp4).job_id
+    with WorkerApi(AnswersAtTheStop(stop, address, is_read=True).connect, "w", stop) as api:
+        assert api.dequeue(5) == job_id
 
 
 def test_a_job_whose_answer_crosses_the_stop_is_released(
     address: str, client: JobClient, make_api: MakeApi, stop: StopSignal, tiny_mp4: bytes
 ) -> None:
-    job_id, api = client.submit(tiny_mp4).job_id, make_api(address, interceptor=FirstAnswerUnread())
-    stop.request()
-    assert api.dequeue(5) is None
+    job_id = client.submit(tiny_mp4).job_id
+    with WorkerApi(AnswersAtTheStop(stop, address, is_read=False).connect, "w", stop) as api:
+        assert api.dequeue(5) is None
     assert client.job(job_id).status().status is JobStatus.pending
     assert make_api(address, "next", stop=StopSignal(0)).dequeue(1) == job_id
+
+
+def test_a_host_without_threads_calls_its_server_as_before(
+    address: str,
+    client: JobClient,
+    make_api: MakeApi,
+    stop: StopSignal,
+    tiny_mp4: bytes,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    jobs, api = [client.submit(tiny_mp4).job_id for _ in range(3)], make_api(address)
+    monkeypatch.setattr(threading.Thread, "start", raising(RuntimeError("can't start new thread")))
+    assert api.offer()
+    assert dequeued(api) == jobs[0]
+    api.download(jobs[0], tmp_path / "video", 1000, never)
+    report_results(api, jobs[0], results_document(RESULTS))
+    assert dequeued(api) == jobs[1]
+    api.fail(jobs[1], "why")
+    assert dequeued(api) == jobs[2]
+    api.release(jobs[2])
+    stop.request()
+    assert api.dequeue(20) is None
+    monkeypatch.undo()
+    assert [client.job(job).status().status.value for job in jobs] == ["completed", "failed", "pending"]
+
+
+def test_a_host_without_a_thread_for_the_calls_is_named(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threading.Thread, "start", raising(RuntimeError("can't start new thread")))
+    with pytest.raises(HostUnusable, match="no thread left for the calls"):
+        WorkerApi(partial(open_channel, address), "w", StopSignal(0))
 
 
 def test_a_video_that_cannot_be_written_is_no_fault_of_the_job(

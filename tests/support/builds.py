@@ -3,6 +3,7 @@
 They are pickled into the child, so they stand in a module of their own.
 """
 
+import inspect
 import os
 import signal
 import sys
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from job_worker.errors import JobCannotBeDone, ModelLoadError
+from job_worker.runtime.pipeline_child import send
 from job_worker.runtime.pipeline_runner import EncodeFrames
 from shared.results import MAX_FRAME_BYTES, encode_frame
 
@@ -93,6 +95,17 @@ class ModelsThatLoadOnce:
         return Anything()(on_frame)
 
 
+@dataclass(frozen=True)
+class ModelsThatAnswerUnasked:
+    """A process that says again and again that it has done a job, and reads none."""
+
+    def __call__(self, on_frame: Callable[[], None]) -> EncodeFrames:
+        connection = inspect.getclosurevars(on_frame).nonlocals["connection"]
+        send(connection, "ready", b"")
+        while True:
+            send(connection, "done", b"")
+
+
 class OutOfMemoryError(RuntimeError):
     """Named as that of torch for the memory of a GPU."""
 
@@ -106,6 +119,11 @@ def _raise(error: Exception) -> Callable[..., None]:
 
 def _hang(_on_frame: Callable[[], None], video: Path) -> None:
     video.write_text(str(os.getpid()))
+    _sleep_for_ever()
+
+
+def _close_all_and_sleep(*_: object) -> None:
+    os.closerange(3, 1024)
     _sleep_for_ever()
 
 
@@ -147,6 +165,7 @@ _WAYS: dict[str, Callable[[Callable[[], None], Path], object]] = {
     "be ended by a real-time signal": lambda *_: os.kill(os.getpid(), signal.SIGRTMIN + 6),
     "exit": lambda *_: os._exit(7),
     "hang": _hang,
+    "close all pipes and stay": _close_all_and_sleep,
     "take memory": _take_memory,
     "take memory with every frame": _take_memory_with_every_frame,
     "slow": _take_many_slow_frames,

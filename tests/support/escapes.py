@@ -7,6 +7,7 @@ import ctypes
 import errno
 import fcntl
 import json
+import mmap
 import os
 import pickle
 import platform
@@ -30,12 +31,20 @@ _PTRACE_ATTACH = 16
 _IO_URING_SETUP = 425
 _RLIMIT_CPU = 0
 _PRIO_PROCESS = 0
+_PR_SET_PDEATHSIG = 1
 _CLONE = {"x86_64": 56, "aarch64": 220}.get(platform.machine(), -1)
 _CLONE3 = 435
 _KEYCTL = {"x86_64": 250, "aarch64": 219}.get(platform.machine(), -1)
 _KEYCTL_READ = 11
 _KEY_SPEC_USER_KEYRING = -4
 _FS_IOC_SETFLAGS, _NODUMP = 0x40086602, 0x40
+_EXT4_IOC_SETVERSION = 0x40086604
+_FILE_SETATTR = 469
+_MEMFD_CREATE = {"x86_64": 319, "aarch64": 279}.get(platform.machine(), -1)
+_MEMFD_SECRET = 447
+_F_SETLEASE, _F_NOTIFY = 1024, 1026
+_AS_USER, _AN_EVENT = 0x200, 0x20
+"""FAN_REPORT_FID, without which nobody but root may watch; FAN_OPEN, IN_OPEN."""
 
 
 def attempt(what: str, argument: object) -> str:
@@ -172,9 +181,40 @@ def _find_second_pipe(_libc: Any, _argument: None) -> int:
     return 0 if pipes > 1 else -1
 
 
-def _change_flags(libc: Any, path: str) -> int:
-    """Have a file that is open for reading alone left out of dumps."""
-    return int(libc.ioctl(libc.open(path.encode(), os.O_RDONLY), _FS_IOC_SETFLAGS, ctypes.byref(ctypes.c_int(_NODUMP))))
+def _request(number: int) -> Callable[[Any, str], int]:
+    """Return what sends a request about a file that is open for reading alone, as that for no dumps."""
+    value = ctypes.byref(ctypes.c_int(_NODUMP))
+    return lambda libc, path: int(libc.ioctl(libc.open(path.encode(), os.O_RDONLY), ctypes.c_ulong(number), value))
+
+
+def _set_attributes(libc: Any, path: str) -> int:
+    attributes = ctypes.create_string_buffer(24)
+    return int(libc.syscall(_FILE_SETATTR, _AT_FDCWD, path.encode(), attributes, len(attributes), 0))
+
+
+def _control(command: int) -> Callable[[Any, str], int]:
+    return lambda libc, path: int(libc.fcntl(libc.open(path.encode(), os.O_RDONLY), command, 0))
+
+
+def _watch_all(libc: Any, path: str) -> int:
+    watcher = libc.fanotify_init(_AS_USER, os.O_RDONLY)
+    mask = ctypes.c_uint64(_AN_EVENT)
+    return watcher if watcher < 0 else int(libc.fanotify_mark(watcher, 1, mask, _AT_FDCWD, path.encode()))
+
+
+def _read_typed(libc: Any, _argument: None) -> int:
+    """Read from the standard input; return 0 where something is there."""
+    found = libc.read(0, ctypes.create_string_buffer(1), 1)
+    ctypes.set_errno(errno.ENODATA)
+    return 0 if found > 0 else -1
+
+
+def _mapped(libc: Any, descriptor: int) -> int:
+    """Map memory that stays after it is unmapped: shared, of a file or, for -1, of none."""
+    libc.mmap.restype = ctypes.c_ssize_t
+    flags = mmap.MAP_SHARED | (mmap.MAP_ANONYMOUS if descriptor < 0 else 0)
+    place = libc.mmap(None, ctypes.c_size_t(mmap.PAGESIZE), mmap.PROT_READ, flags, descriptor, ctypes.c_long(0))
+    return min(int(place), 0)
 
 
 _ATTEMPTS: dict[str, Callable[[Any, Any], int]] = {
@@ -204,7 +244,17 @@ _ATTEMPTS: dict[str, Callable[[Any, Any], int]] = {
     "enter a namespace": lambda libc, flags: int(libc.unshare(flags)),
     "change the root": lambda libc, path: int(libc.chroot(path.encode())),
     "change the mode": lambda libc, path: int(libc.chmod(path.encode(), 0)),
-    "change the flags": _change_flags,
+    "change the flags": _request(_FS_IOC_SETFLAGS),
+    "change the version": _request(_EXT4_IOC_SETVERSION),
+    "change the attributes": _set_attributes,
+    "get a lease": _control(_F_SETLEASE),
+    "be notified": _control(_F_NOTIFY),
+    "watch all": _watch_all,
+    "make an unnamed file": lambda libc, _: int(libc.syscall(_MEMFD_CREATE, b"", 0)),
+    "make a secret file": lambda libc, _: int(libc.syscall(_MEMFD_SECRET, 0)),
+    "map shared memory": lambda libc, _: _mapped(libc, -1),
+    "map zeros": lambda libc, _: _mapped(libc, libc.open(b"/dev/zero", os.O_RDWR)),
+    "outlive its parent": lambda libc, _: int(libc.prctl(_PR_SET_PDEATHSIG, 0)),
     "open shared memory": lambda libc, key: int(libc.shmget(key, 1, 0)),
     "open semaphores": lambda libc, key: int(libc.semget(key, 1, 0)),
     "open a queue": lambda libc, key: int(libc.msgget(key, 0)),
@@ -212,7 +262,8 @@ _ATTEMPTS: dict[str, Callable[[Any, Any], int]] = {
     "share the terminal": lambda libc, _: _same_session(libc),
     "use io_uring": lambda libc, _: int(libc.syscall(_IO_URING_SETUP, 1, ctypes.create_string_buffer(120))),
     "send to the parent": _send_to_parent,
-    "print": lambda libc, text: int(libc.write(2, text.encode(), len(text))),
+    "print": lambda libc, text: int(libc.write(2, text.encode(), len(text.encode()))),
+    "read what is typed": _read_typed,
     "empty the log": lambda libc, descriptor: int(libc.ftruncate(descriptor, ctypes.c_long(0))),
     "overwrite the log": lambda libc, descriptor: int(libc.pwrite(descriptor, b"x", 1, ctypes.c_long(0))),
     "watch": lambda libc, path: int(libc.inotify_add_watch(libc.inotify_init1(0), path.encode(), 0x20)),

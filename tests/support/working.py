@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import tenacity
@@ -59,7 +60,7 @@ def working(
 ) -> Iterator[StopSignal]:
     """Work in a thread until the block ends; then stop and release the current job."""
     stop = StopSignal(drain_seconds=0)
-    with WorkerApi(open_channel(address), worker_id, stop, retry_pause=retry_pause) as api:
+    with WorkerApi(partial(open_channel, address), worker_id, stop, retry_pause=retry_pause) as api:
         ended = in_thread(make_worker(api, runner, stop, pipelines=pipelines, declined=declined).run_forever)
         try:
             yield stop

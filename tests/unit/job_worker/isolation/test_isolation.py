@@ -17,7 +17,7 @@ import pytest
 from job_worker.bootstrap import build_runner
 from job_worker.errors import JobCannotBeDone, ModelLoadError, UnconfirmedLackOfSpace
 from job_worker.isolation import landlock, seccomp
-from job_worker.isolation.isolation import Isolation, log_support
+from job_worker.isolation.isolation import MAX_OPEN_FILES, Isolation, log_support
 from job_worker.isolation.readable_paths import readable_paths
 from job_worker.runtime.child_process import ProcessRunner, RunLimits
 from job_worker.runtime.pipeline_child import SEPARATOR, Build
@@ -171,9 +171,35 @@ class TestProcessesOfItsOwn:
     def test_threads_can_be_started(self, isolated: PipelineRunner, work: Path) -> None:
         assert error(isolated, work, "start a thread", None) == ""
 
+    def test_it_does_not_choose_to_outlive_the_worker(
+        self, isolated: PipelineRunner, make_runner: MakeRunner, work: Path
+    ) -> None:
+        assert error(isolated, work, "outlive its parent", None) == "EPERM"
+        assert error(make_runner(isolation="off"), work, "outlive its parent", None) == ""
+
     def test_models_may_need_them_to_load(self, make_runner: MakeRunner, work: Path) -> None:
         runner = make_runner(ModelsThatRunAProgram())
         assert error(runner, work, "fork", None) == "EPERM"
+
+
+@needs_seccomp
+@pytest.mark.skipif(bool(Isolation(Path()).gpus()), reason="optional: the drivers of a GPU may need such memory")
+class TestMemoryThatIsNotCounted:
+    @pytest.mark.parametrize(
+        ("what", "answer"),
+        [("make an unnamed file", "ENOSYS"), ("make a secret file", "ENOSYS"), ("map shared memory", "EPERM")],
+    )
+    def test_there_is_none(
+        self, what: str, answer: str, isolated: PipelineRunner, free: PipelineRunner, work: Path
+    ) -> None:
+        assert error(isolated, work, what, None) == answer
+        assert error(free, work, what, None) in ("", "ENOSYS")  # not every kernel has secret memory
+
+    @needs_landlock
+    def test_nor_that_of_a_device(self, isolated: PipelineRunner, free: PipelineRunner, work: Path) -> None:
+        assert error(isolated, work, "write", "/dev/zero") == "EACCES"
+        assert error(isolated, work, "write", "/dev/null") == ""
+        assert error(free, work, "map zeros", None) == ""
 
 
 @needs_seccomp
@@ -220,15 +246,38 @@ class TestOtherProcesses:
         assert error(free, work, "share the terminal", None) == ""
 
     def test_the_log_of_the_worker_is_added_to_and_not_changed(
-        self, isolated: PipelineRunner, free: PipelineRunner, work: Path, capfd: pytest.CaptureFixture[str]
+        self, isolated: PipelineRunner, free: PipelineRunner, work: Path
     ) -> None:
         for descriptor in (1, 2):
             assert error(isolated, work, "empty the log", descriptor) == "EINVAL"
             assert error(isolated, work, "overwrite the log", descriptor) == "ESPIPE"
         assert error(free, work, "overwrite the log", 2) == ""
-        assert error(isolated, work, "print", "a line of the child\n") == ""
-        printed: list[str] = []
-        eventually(lambda: printed.append(capfd.readouterr().err) or "a line of the child\n" in printed, "the line")
+
+    def test_what_it_prints_reaches_the_log_as_its_own_and_nothing_else(
+        self,
+        isolated: PipelineRunner,
+        work: Path,
+        caplog: pytest.LogCaptureFixture,
+        capfd: pytest.CaptureFixture[str],
+    ) -> None:
+        forged = "\x1b[2J CRITICAL all jobs are lost\u202e"
+        with caplog.at_level("ERROR"):
+            assert error(isolated, work, "print", f"one\n{forged}\n") == ""
+            eventually(lambda: len(caplog.records) > 1, "the lines")
+        found = [(record.levelname, record.getMessage(), vars(record)["line"]) for record in caplog.records]
+        assert found == [("ERROR", "printed by the child process", line) for line in ("one", forged)]
+        assert forged not in capfd.readouterr().err
+
+    def test_what_is_typed_to_the_worker_is_not_read(self, make_runner: MakeRunner, work: Path) -> None:
+        with ExitStack() as stack:
+            stack.callback(os.dup2, stack.enter_context(os.fdopen(os.dup(0))).fileno(), 0)
+            typed, keyboard = os.pipe()
+            os.dup2(typed, 0)
+            os.close(typed)
+            stack.callback(os.close, keyboard)
+            os.write(keyboard, b"typed")
+            assert error(make_runner(), work, "read what is typed", None) == "ENODATA"
+            assert error(make_runner(isolation="off"), work, "read what is typed", None) == ""
 
     def test_no_request_is_sent_to_what_frees_shared_memory(
         self, isolated: PipelineRunner, free: PipelineRunner, work: Path
@@ -236,12 +285,12 @@ class TestOtherProcesses:
         assert error(isolated, work, "find a second pipe", None) == "EBADF"
         assert error(free, work, "find a second pipe", None) == ""
 
-    @needs_seccomp
+    @pytest.mark.parametrize("what", ["watch", "watch all", "be notified"])
     def test_the_use_of_files_is_not_watched(
-        self, isolated: PipelineRunner, free: PipelineRunner, work: Path, home: Path
+        self, what: str, isolated: PipelineRunner, free: PipelineRunner, work: Path
     ) -> None:
-        assert error(isolated, work, "watch", str(home)) == "EPERM"
-        assert error(free, work, "watch", str(home)) == ""
+        assert error(isolated, work, what, str(work)) == "EPERM"
+        assert error(free, work, what, str(work)) == ""
 
     def test_the_modes_of_files_stay_as_they_are(
         self, isolated: PipelineRunner, free: PipelineRunner, work: Path, tmp_path: Path
@@ -253,14 +302,14 @@ class TestOtherProcesses:
         assert error(free, work, "change the mode", str(file)) == ""
         assert file.stat().st_mode & 0o777 == 0
 
-    @needs_seccomp
+    @pytest.mark.parametrize("what", ["change the flags", "change the version", "change the attributes", "get a lease"])
     def test_a_file_that_is_open_for_reading_keeps_its_flags(
-        self, isolated: PipelineRunner, free: PipelineRunner, work: Path
+        self, what: str, isolated: PipelineRunner, free: PipelineRunner, work: Path
     ) -> None:
         file = work / "flagged"
         file.touch()
-        assert error(isolated, work, "change the flags", str(file)) == "EPERM"
-        assert error(free, work, "change the flags", str(file)) != "EPERM"  # not every file system has them
+        assert error(isolated, work, what, str(file)) == "EPERM"
+        assert error(free, work, what, str(file)) != "EPERM"  # not every file system and kernel has them
 
 
 @needs_landlock
@@ -427,12 +476,14 @@ import resource
 from pathlib import Path
 from job_worker.isolation.isolation import Isolation
 Isolation(Path({str(work)!r})).apply()
-print(resource.getrlimit(resource.RLIMIT_CORE)[1], resource.getrlimit(resource.RLIMIT_FSIZE)[1])
+limits = (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE)
+print(*(resource.getrlimit(limit)[1] for limit in limits))
 """
     found = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
-    core, file = map(int, found.stdout.split())
+    core, file, files = map(int, found.stdout.split())
     assert core == 0
     assert 0 < file != resource.RLIM_INFINITY
+    assert files <= MAX_OPEN_FILES
 
 
 def test_the_log_says_what_the_kernel_supports(caplog: pytest.LogCaptureFixture) -> None:

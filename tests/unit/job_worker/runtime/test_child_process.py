@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ from typing import Any
 import pytest
 
 from job_worker.errors import Cancelled, HostFault, HostUnusable, InsufficientSpace, JobCannotBeDone, ModelLoadError
-from job_worker.runtime.child_process import CHECK_SECONDS, RELOAD_SECONDS, ProcessRunner, RunLimits
+from job_worker.runtime import child_process
+from job_worker.runtime.child_process import CHECK_SECONDS, MESSAGE_SECONDS, RELOAD_SECONDS, ProcessRunner, RunLimits
 from job_worker.runtime.pipeline_child import SEPARATOR, Build, serve
 from job_worker.runtime.pipeline_runner import Run
 from shared.process.clock import Clock, monotonic_clock
@@ -51,9 +52,12 @@ def make_runner() -> Iterator[MakeRunner]:
             max_memory_bytes: int = 1 << 40,
             check_seconds: float = CHECK_SECONDS,
             clock: Clock = monotonic_clock,
+            message_seconds: float = MESSAGE_SECONDS,
         ) -> ProcessRunner:
             limits = RunLimits(max_frame_seconds, max_memory_bytes)
-            runner = ProcessRunner(build, limits, clock=clock, check_seconds=check_seconds)
+            runner = ProcessRunner(
+                build, limits, clock=clock, check_seconds=check_seconds, message_seconds=message_seconds
+            )
             stack.callback(runner.close)
             return runner
 
@@ -170,6 +174,34 @@ def test_the_end_of_the_child_fails_the_job_and_the_next_run_gets_a_fresh_child(
         run(runner, way, video, never)
     assert not is_alive(pid)
     assert result_of(runner, video)["pid"] not in {pid, os.getpid()}
+
+
+def test_a_child_that_closes_its_pipes_and_stays_alive_fails_the_job_in_time(
+    runner: ProcessRunner, video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child_process, "EXIT_SECONDS", 0.5)
+    pid = result_of(runner, video)["pid"]
+    ended = in_thread(lambda: run(runner, "close all pipes and stay", video))
+    try:
+        with pytest.raises(JobCannotBeDone, match=r"closed its pipe and did not end$"):
+            ended.result(LONG_SECONDS / 2)
+        assert not is_alive(pid)
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    assert result_of(runner, video)["pid"] != pid
+
+
+def test_a_child_that_reads_no_job_does_not_hold_the_worker(make_runner: MakeRunner, video: Path) -> None:
+    runner = make_runner(builds.ModelsThatAnswerUnasked(), message_seconds=0.2)
+    video.with_suffix(".json").touch()
+
+    def run_many() -> None:
+        for _ in range(10_000):
+            run(runner, "succeed", video)
+
+    with pytest.raises(JobCannotBeDone, match="does not read what to do"):
+        in_thread(run_many).result(LONG_SECONDS / 2)
 
 
 def test_a_child_that_died_between_two_jobs_fails_neither(runner: ProcessRunner, video: Path) -> None:
@@ -337,6 +369,7 @@ def test_the_child_leaves_signals_to_its_parent(runner: ProcessRunner, video: Pa
 PARENT = """
 import sys
 from pathlib import Path
+from job_worker.runtime import child_process
 from job_worker.runtime.child_process import ProcessRunner, RunLimits
 from job_worker.runtime.pipeline_runner import Run
 from tests.support.builds import Anything
@@ -352,6 +385,7 @@ NEVER_ENDING = """
 import os, sys
 from pathlib import Path
 from job_worker.errors import ProcessUnkillable
+from job_worker.runtime import child_process
 from job_worker.runtime.child_process import ProcessRunner, RunLimits
 from job_worker.runtime.pipeline_runner import Run
 from tests.support.builds import Anything

@@ -358,6 +358,17 @@ def test_a_worker_that_can_run_no_pipeline_any_more_ends_also_where_it_cannot_re
     assert api.dequeues == 1
 
 
+def test_a_folder_in_the_place_of_the_video_costs_no_job(make_worker: MakeWorker) -> None:
+    def replace_video(_pipeline_id: str, video: Path, _is_cancelled: Callable[[], bool]) -> bytes:
+        video.unlink()
+        (video / "folder").mkdir(parents=True)
+        return EMPTY_DOCUMENT
+
+    api = FakeApi("a")
+    assert make_worker(api, FakeRunner(replace_video)).run_once()
+    assert set(api.completed) == {"a"}
+
+
 def test_a_job_for_which_there_is_no_space_is_released_and_the_worker_pauses_and_goes_on(
     make_worker: MakeWorker, stop: StopSignal, caplog: pytest.LogCaptureFixture
 ) -> None:
