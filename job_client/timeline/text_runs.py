@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import takewhile
 from operator import attrgetter
 
+from job_client.timeline.cursor import Cursor
 from job_client.timeline.geometry import union_of
 from job_client.timeline.readings import Difference, difference, voted
 from job_client.timeline.revealed import RevealedText
@@ -84,6 +85,7 @@ class TextRuns:
         self._gap_ms = settings.gap_ms
         self._runs: list[TextRun] = []
         self._line: _Line | None = None
+        self._cursor = Cursor()
         self._revealed = RevealedText(settings.min_text_evidence)
 
     def add(self, time: FrameTime, reading: Reading) -> Iterator[TextSpan]:
@@ -94,6 +96,7 @@ class TextRuns:
             return
         after_gap = latest is not None and time.index - latest.sighting.last.index > 1
         self._runs.append(TextRun(time, reading, after_gap=after_gap))
+        self._cursor.add(self._runs[-1])
         if len(self._runs) > MAX_RUNS:
             yield from self._settle(len(self._runs) - UNSETTLED_RUNS)
 
@@ -109,6 +112,7 @@ class TextRuns:
 
     def finish(self) -> Iterator[TextSpan]:
         """Yield the lines that are left."""
+        self._cursor.finish()
         yield from self._settle(len(self._runs))
         yield from self._end_line()
         yield from self._revealed.finish()
