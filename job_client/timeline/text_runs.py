@@ -5,6 +5,7 @@ from itertools import takewhile
 from operator import attrgetter
 
 from job_client.timeline.cursor import Cursor
+from job_client.timeline.cut_off import CutOff
 from job_client.timeline.geometry import union_of
 from job_client.timeline.readings import Difference, difference, voted
 from job_client.timeline.revealed import RevealedText
@@ -86,7 +87,8 @@ class TextRuns:
         self._runs: list[TextRun] = []
         self._line: _Line | None = None
         self._cursor = Cursor()
-        self._revealed = RevealedText(settings.min_text_evidence)
+        self._revealed = RevealedText()
+        self._cut_off = CutOff(settings.min_text_evidence)
 
     def add(self, time: FrameTime, reading: Reading) -> Iterator[TextSpan]:
         """Take in the reading of a frame; yield the lines that are known to be over."""
@@ -115,7 +117,9 @@ class TextRuns:
         self._cursor.finish()
         yield from self._settle(len(self._runs))
         yield from self._end_line()
-        yield from self._revealed.finish()
+        for whole in self._revealed.finish():
+            yield from self._cut_off.add(whole)
+        yield from self._cut_off.finish()
 
     def _latest_line(self) -> int | None:
         """Return with which run the line begins that is shown now; None if it began before them."""
@@ -143,7 +147,8 @@ class TextRuns:
 
     def _end_line(self) -> Iterator[TextSpan]:
         if self._line and (span := self._line.span()):
-            yield from self._revealed.add(span, self._line.still_share * (span.end_ms - span.start_ms))
+            for whole in self._revealed.add(span, self._line.still_share * (span.end_ms - span.start_ms)):
+                yield from self._cut_off.add(whole)
 
 
 def _side_by_side(lines: Sequence[Sequence[TextRun]]) -> list[TextRun]:
