@@ -145,4 +145,6 @@ def _extended(whole: TextSpan, line: TextSpan, text: str) -> TextSpan:
         last_box=line.last_box,
         evidence=whole.evidence + line.evidence,
         text=text,
+        polygon=best.polygon,
+        path=(),
     )

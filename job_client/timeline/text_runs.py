@@ -7,6 +7,7 @@ from operator import attrgetter
 from job_client.timeline.cursor import Cursor
 from job_client.timeline.cut_off import CutOff
 from job_client.timeline.geometry import union_of
+from job_client.timeline.path import Path
 from job_client.timeline.readings import Difference, difference, voted
 from job_client.timeline.revealed import RevealedText
 from job_client.timeline.settings import TimelineSettings
@@ -33,6 +34,7 @@ class _Line:
         self._evidence = 0.0
         self._sighting: Sighting | None = None
         self._longest: TextRun | None = None
+        self._path = Path()
 
     def goes_on(self, state: str, time: FrameTime, gap_ms: float) -> bool:
         """Return whether this text, shown in a later frame, is it: other text may have been read there for long."""
@@ -47,6 +49,8 @@ class _Line:
         if kind is not Difference.number:  # of two numbers no third one can be voted
             self._count(run)
         self._evidence += run.evidence
+        for point in run.path.points:
+            self._path.add(point, run.sighting.last_box[3] - run.sighting.last_box[1])
         if self._sighting:
             self._sighting.extend(run.sighting)
         else:
@@ -71,7 +75,10 @@ class _Line:
         """Return the line, or None where nothing was taken in."""
         if not (self._sighting and self._votes):
             return None
-        return TextSpan(*self._sighting.span(), text=voted(self._votes), evidence=self._evidence)
+        seen = self._sighting
+        return TextSpan(
+            *seen.span(), text=voted(self._votes), evidence=self._evidence, polygon=seen.polygon, path=self._path.points
+        )
 
 
 class TextRuns:
@@ -158,7 +165,8 @@ def _side_by_side(lines: Sequence[Sequence[TextRun]]) -> list[TextRun]:
     boxes = [runs[-1].sighting.last_box for runs in lines]
     for run in lines[leading]:
         run.text = " ".join([*texts[:leading], run.text, *texts[leading + 1 :]])
-        seen = run.sighting
+        seen, run.path = run.sighting, Path()
+        seen.polygon = None
         seen.box, seen.first_box, seen.last_box = (
             union_of((box, *boxes)) for box in (seen.box, seen.first_box, seen.last_box)
         )

@@ -328,7 +328,7 @@ class _Matching:
 
 def _reading(line: TextLine) -> Reading:
     confidence = min(max(line.confidence, 0.0), 1.0)  # a plugin may state any number
-    return Reading(line.text, confidence, enclosing_box(line.polygon))
+    return Reading(line.text, confidence, enclosing_box(line.polygon), line.polygon)
 
 
 def _joined(readings: Sequence[Reading]) -> Reading:
