@@ -3,6 +3,7 @@
 "er", "ischer", "Elena Fischer" and then "Dr. Elena Fischer" for two seconds is one line, and so is the way back.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -38,12 +39,17 @@ class CutOff:
         self._min_evidence = min_evidence
         self._whole: TextSpan | None = None
         self._parts: list[TextSpan] = []
-        self._end_ms = 0.0
+        self._end_ms = -math.inf
+        self._may_be_blend = False
 
     def add(self, line: TextSpan) -> Iterator[TextSpan]:
         """Take in the next line at the place; yield those that are known to be over."""
-        if line.start_ms - self._end_ms > MAX_MISSED_MS:
+        follows = line.start_ms - self._end_ms <= MAX_MISSED_MS
+        if not follows:
             yield from self.finish()
+        elif self._parts and self._may_be_blend:
+            self._parts[-1] = replace(self._parts[-1], evidence=0.0)
+        self._may_be_blend = follows and not line.steady
         self._end_ms = line.end_ms
         if line.end_ms - line.start_ms >= STILL_MS and not self._is_leaving(line):
             line = self._with_parts_before(line)

@@ -147,4 +147,5 @@ def _extended(whole: TextSpan, line: TextSpan, text: str) -> TextSpan:
         text=text,
         polygon=best.polygon,
         path=(),
+        steady=True,
     )

@@ -58,11 +58,13 @@ class TextSpan(Span):
         text: The line, voted from all readings.
         polygon: Its corners in its best frame, clockwise from the top left of the text; None if it was read in parts.
         path: Where it was: points between which it moves straight and evenly; empty if it was shown little by little.
+        steady: Whether it was read alike in two frames, or in too few to say.
     """
 
     text: str
     polygon: Polygon | None = field(default=None, kw_only=True, compare=False)
     path: tuple[PathPoint, ...] = field(default=(), kw_only=True, compare=False)
+    steady: bool = field(default=True, kw_only=True, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What was read at one place, frame after frame, and which lines of text were shown there."""
 
 from collections.abc import Iterator, Sequence
-from itertools import takewhile
+from itertools import combinations, takewhile
 from operator import attrgetter
 
 from job_client.timeline.cursor import Cursor
@@ -21,6 +21,9 @@ MAX_RUNS = 64
 UNSETTLED_RUNS = 16
 """How many of them are left, since what comes after them may tell what they were."""
 
+MIN_UNLIKE = 3
+"""In how many frames a line must be read, and in no two alike, for the image to be a blend of two."""
+
 MAX_READINGS = 64
 """How many readings of one line are counted; more are of no use to a vote."""
 
@@ -35,6 +38,7 @@ class _Line:
         self._sighting: Sighting | None = None
         self._longest: TextRun | None = None
         self._path = Path()
+        self._came_again = False
 
     def goes_on(self, state: str, time: FrameTime, gap_ms: float) -> bool:
         """Return whether this text, shown in a later frame, is it: other text may have been read there for long."""
@@ -46,6 +50,7 @@ class _Line:
         kind = difference(run.text, self.state)
         if kind is Difference.other:
             return False
+        self._came_again = self._came_again or run.sighting.frames > 1 or run.text in self._votes
         if kind is not Difference.number:  # of two numbers no third one can be voted
             self._count(run)
         self._evidence += run.evidence
@@ -71,14 +76,22 @@ class _Line:
             return 0.0
         return max(self._votes.values()) / sum(self._votes.values())
 
+    @property
+    def _is_steady(self) -> bool:
+        """Whether two of its readings say the same, or nearly so."""
+        if self._came_again or self._sighting is None or self._sighting.frames < MIN_UNLIKE:
+            return True
+        return any(difference(*pair) < Difference.slight for pair in combinations(self._votes, 2))
+
     def span(self) -> TextSpan | None:
         """Return the line, or None where nothing was taken in."""
         if not (self._sighting and self._votes):
             return None
         seen = self._sighting
         return TextSpan(
-            *seen.span(), text=voted(self._votes), evidence=self._evidence, polygon=seen.polygon, path=self._path.points
-        )
+            *seen.span(), text=voted(self._votes), evidence=self._evidence,
+            polygon=seen.polygon, path=self._path.points, steady=self._is_steady,
+        )  # fmt: skip
 
 
 class TextRuns:

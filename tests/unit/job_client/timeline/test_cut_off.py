@@ -71,3 +71,25 @@ def test_a_word_amid_the_line_before_or_later_is_a_line(left: float, missed: int
 
 def test_a_lone_character_does_not_lengthen_a_line() -> None:
     assert texts_of([line("I", confidence=0.6)] * 3 + [line(TITLE)] * 30) == [(TITLE, 3, 32)]
+
+
+BLENDS = ["Gosts fell oathregions", "Nosts 4elloathregions", "Nosts 4alloathr@ions", "Nosts 44llSouthr@3ions"]
+
+
+def test_what_is_read_in_no_two_frames_alike_as_one_line_dissolves_into_the_next_is_noise() -> None:
+    one, other = [line("Costs fell in all regions")] * 30, [line("North 41 South 33")] * 30
+    assert texts_of([*one, *map(line, BLENDS), *other]) == [
+        ("Costs fell in all regions", 0, 30), ("North 41 South 33", 34, 63),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("between", [["Wait"] * 4, ["Wait here", "Wait her", "Wait here."], ["Wait for", "Wxit for"]])
+def test_what_is_read_alike_or_too_briefly_to_say_between_two_lines_is_a_line(between: Sequence[str]) -> None:
+    one, other = [line("Costs fell in all regions")] * 30, [line("North 41 South 33")] * 30
+    assert len(texts_of([*one, *map(line, between), *other])) == 3
+
+
+@pytest.mark.parametrize("missed", [(5, 0), (0, 5)])
+def test_what_is_not_between_two_lines_is_a_line(missed: Sequence[int]) -> None:
+    one, other = [line("Costs fell in all regions")] * 30, [line("North 41 South 33")] * 30
+    assert len(texts_of([*one, *[None] * missed[0], *map(line, BLENDS), *[None] * missed[1], *other])) == 3
