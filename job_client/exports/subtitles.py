@@ -1,8 +1,9 @@
 """Text as subtitles: SubRip (SRT), WebVTT, and Advanced SubStation Alpha (ASS), which states places too."""
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import NamedTuple
 
 from pysubs2 import SSAEvent, SSAFile
@@ -10,6 +11,7 @@ from pysubs2.formats.subrip import MAX_REPRESENTABLE_TIME
 from pysubs2.time import TIMESTAMP, make_time
 
 from job_client.timeline import TextSpan, Timeline
+from job_client.timeline.path import TOLERANCE, PathPoint, middle_of
 from shared.process.escaping import terminal_text
 from shared.results import Box, one_line
 
@@ -20,6 +22,11 @@ MAX_ASS_TIME = make_time(h=10) - ASS_STEP_MS
 
 MAX_COORDINATE = 1 << 16
 """Beyond it there is no image; plugins may state any number."""
+
+VERTICAL = 1.5
+"""How many times as high as wide the box of an upright line is not: its letters are one below the other, or turned."""
+LEAST_TILT = 3
+"""In degrees; less is how exactly corners are found."""
 
 _ARROW = re.compile(r"-[ -] *>")
 """What readers take for the arrow between the two times of a cue."""
@@ -109,28 +116,51 @@ def vtt(timeline: Timeline) -> str:
 
 
 def ass(timeline: Timeline, size: tuple[int, int] | None = None) -> str:
-    """Return the text in ASS: each line where it is in the video, as high as there, moving as it moves.
+    """Return the text in ASS: each line where it is in the video, as high and as tilted as there, moving as it moves.
 
     Args:
         timeline: What is in the video.
         size: Width and height of the frames in pixels; None takes what encloses all lines.
     """
-    file = _file([_placed(cue.start_ms, cue.end_ms, span) for cue in cues_of(timeline.texts) for span in cue.spans])
+    file = _file([event for cue in cues_of(timeline.texts) for span in cue.spans for event in _placed(span)])
     width, height = size or _extent(timeline.texts)
     file.info |= {"PlayResX": str(width), "PlayResY": str(height), "WrapStyle": "2"}
     return file.to_string("ass")
 
 
-def _placed(start_ms: float, end_ms: float, span: TextSpan) -> SSAEvent:
-    (x1, y1), (x2, y2) = _centre(span.first_box), _centre(span.last_box)
-    place = rf"\pos({x1},{y1})" if (x1, y1) == (x2, y2) else rf"\move({x1},{y1},{x2},{y2})"
-    height = max(1, _pixels(span.box[3] - span.box[1]))
+def _placed(span: TextSpan) -> Iterator[SSAEvent]:
+    """Yield a line as often as it begins to move otherwise: ASS has one straight move for each event."""
+    path = span.path if len(span.path) > 1 else _straight(span)
+    height, tilt = _letters(span)
+    look = rf"\fs{max(1, _pixels(height))}" + (rf"\frz{tilt}" if tilt else "")
     text = _line(span).translate(_ASS_ESCAPES)
-    return SSAEvent(*_times(start_ms, end_ms, MAX_ASS_TIME, ASS_STEP_MS), rf"{{\an5{place}\fs{height}}}{text}")
+    for number, (begin, end) in enumerate(pairwise(path), 1):
+        start_ms = begin.ms if number > 1 else span.start_ms
+        end_ms = end.ms if number < len(path) - 1 else span.end_ms
+        (x1, y1), (x2, y2) = ((_pixels(point.x), _pixels(point.y)) for point in (begin, end))
+        stands = math.dist((x1, y1), (x2, y2)) <= TOLERANCE * height
+        place = rf"\pos({x1},{y1})" if stands else rf"\move({x1},{y1},{x2},{y2})"
+        yield SSAEvent(*_times(start_ms, end_ms, MAX_ASS_TIME, ASS_STEP_MS), rf"{{\an5{place}{look}}}{text}")
 
 
-def _centre(box: Box) -> tuple[int, int]:
-    return _pixels(box[0] / 2 + box[2] / 2), _pixels(box[1] / 2 + box[3] / 2)
+def _straight(span: TextSpan) -> tuple[PathPoint, PathPoint]:
+    """Return where a line begins and ends; one of which an end stays in place comes little by little, from there."""
+    first, last = span.first_box, span.last_box
+    stays = min(abs(first[0] - last[0]), abs(first[2] - last[2])) <= (span.box[3] - span.box[1]) / 2
+    if stays and first[1] < last[3] and last[1] < first[3]:
+        first = last = max(first, span.box, last, key=lambda box: box[2] - box[0])
+    return middle_of(span.start_ms, first), middle_of(span.end_ms, last)
+
+
+def _letters(span: TextSpan) -> tuple[float, int]:
+    """Return how high the letters of a line are, in pixels, and by how many degrees it is turned to the left."""
+    if span.polygon is None:
+        return span.box[3] - span.box[1], 0
+    one, two, three, _ = span.polygon
+    width, height = math.dist(one, two), math.dist(two, three)
+    tilt = -round(math.degrees(math.atan2(two[1] - one[1], two[0] - one[0])))
+    is_vertical = height > VERTICAL * width and len(_line(span)) > 1
+    return width if is_vertical else height, 0 if abs(tilt) < LEAST_TILT else tilt
 
 
 def _extent(texts: Sequence[TextSpan]) -> tuple[int, int]:

@@ -81,10 +81,10 @@ def difference(one: str, other: str) -> Difference:
     if Levenshtein.distance(one, other, score_cutoff=longest // 3) * 3 > longest:
         return Difference.other
     kind = _difference_of_alike(one, other)
-    return max(kind, Difference.similar) if _other_numeral(*lines) else kind
+    return max(kind, Difference.similar) if other_numeral(*lines) else kind
 
 
-def _other_numeral(one: str, other: str) -> bool:
+def other_numeral(one: str, other: str) -> bool:
     """Return whether two texts end in Roman numerals, and not in the same: "Chapter I" and "Chapter II"."""
     numerals = _NUMERAL_AT_END.search(one), _NUMERAL_AT_END.search(other)
     return bool(numerals[0] and numerals[1] and numerals[0][1] != numerals[1][1])

@@ -31,14 +31,9 @@ MAX_MISREAD = 0.2
 
 
 class RevealedText:
-    """The lines of one place, of which those that are parts of one text are joined.
+    """The lines of one place, of which those that are parts of one text are joined."""
 
-    Args:
-        min_evidence: What the text needs to be no noise, and each line that is part of none.
-    """
-
-    def __init__(self, min_evidence: float) -> None:
-        self._min_evidence = min_evidence
+    def __init__(self) -> None:
         self._parts: list[TextSpan] = []
         self._whole: TextSpan | None = None
         self._still_ms = 0.0
@@ -72,7 +67,7 @@ class RevealedText:
             text = _whole_words(self._whole.text, begins_in_word=self._begins_in_word, ends_in_word=is_cut)
             ended = [replace(self._whole, text=text)]
         self._parts, self._whole = [], None
-        yield from (line for line in ended if line.evidence >= self._min_evidence)
+        yield from ended
 
     def _goes_on_too_long(self, line: TextSpan) -> bool:
         if self._whole is None or len(self._whole.text) + len(line.text) <= MAX_COMPARED_CHARS:
@@ -150,4 +145,7 @@ def _extended(whole: TextSpan, line: TextSpan, text: str) -> TextSpan:
         last_box=line.last_box,
         evidence=whole.evidence + line.evidence,
         text=text,
+        polygon=best.polygon,
+        path=(),
+        steady=True,
     )

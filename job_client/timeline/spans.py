@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
 
-from shared.results import Box, FrameResult
+from job_client.timeline.path import PathPoint
+from shared.results import Box, FrameResult, Polygon
 
 DEFAULT_FRAME_MS = 40.0
 """How long a frame is shown where the results state no times: 25 frames a second."""
@@ -55,9 +56,15 @@ class TextSpan(Span):
 
     Attributes:
         text: The line, voted from all readings.
+        polygon: Its corners in its best frame, clockwise from the top left of the text; None if it was read in parts.
+        path: Where it was: points between which it moves straight and evenly; empty if it was shown little by little.
+        steady: Whether it was read alike in two frames, or in too few to say.
     """
 
     text: str
+    polygon: Polygon | None = field(default=None, kw_only=True, compare=False)
+    path: tuple[PathPoint, ...] = field(default=(), kw_only=True, compare=False)
+    steady: bool = field(default=True, kw_only=True, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +151,12 @@ class Sighting:
     box: Box
     first_box: Box
     last_box: Box
+    polygon: Polygon | None = None
 
     @classmethod
-    def at(cls, time: FrameTime, confidence: float, box: Box) -> "Sighting":
+    def at(cls, time: FrameTime, confidence: float, box: Box, polygon: Polygon | None = None) -> "Sighting":
         """Return that of one frame."""
-        return cls(time, time, 1, confidence, time.index, box, box, box)
+        return cls(time, time, 1, confidence, time.index, box, box, box, polygon)
 
     def extend(self, later: "Sighting") -> None:
         """Take in what was seen after it."""
@@ -156,6 +164,7 @@ class Sighting:
         self.frames += later.frames
         if later.confidence > self.confidence:
             self.confidence, self.best_frame, self.box = later.confidence, later.best_frame, later.box
+            self.polygon = later.polygon
 
     def span(self) -> tuple[int, int, float, float, int, float, int, Box, Box, Box]:
         """Return the values of a `Span` in their order."""

@@ -4,9 +4,10 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from job_client.timeline.path import Path, middle_of
 from job_client.timeline.readings import Difference, difference, weight_of
 from job_client.timeline.spans import FrameTime, Sighting, TextSpan
-from shared.results import Box
+from shared.results import Box, Polygon
 
 STEADY_COST = 8.2
 """What a reading costs that is as steady as text that is shown: a change and a change back are cheaper."""
@@ -58,12 +59,13 @@ class Reading(NamedTuple):
     text: str
     confidence: float
     box: Box
+    polygon: Polygon | None = None
 
 
 class TextRun:
     """Equal readings in a row."""
 
-    __slots__ = ("after_gap", "sighting", "sure_votes", "sureness", "text", "votes", "weight")
+    __slots__ = ("after_gap", "path", "sighting", "sure_votes", "sureness", "text", "votes", "weight")
 
     def __init__(self, time: FrameTime, reading: Reading, *, after_gap: bool) -> None:
         self.text = reading.text
@@ -72,12 +74,13 @@ class TextRun:
         self.votes = 0.0
         self.sureness = 0.0
         self.sure_votes = 0.0
-        self.sighting = Sighting.at(time, reading.confidence, reading.box)
+        self.sighting = Sighting.at(time, reading.confidence, reading.box, reading.polygon)
+        self.path = Path()
         self._count(time, reading)
 
     def add(self, time: FrameTime, reading: Reading) -> None:
         """Take in the same reading of a later frame."""
-        self.sighting.extend(Sighting.at(time, reading.confidence, reading.box))
+        self.sighting.extend(Sighting.at(time, reading.confidence, reading.box, reading.polygon))
         self._count(time, reading)
 
     def _count(self, time: FrameTime, reading: Reading) -> None:
@@ -86,6 +89,7 @@ class TextRun:
         self.votes += weight * time.votes
         self.sureness += sureness
         self.sure_votes += sureness * time.votes
+        self.path.add(middle_of(time.start_ms, reading.box), reading.box[3] - reading.box[1])
 
     @property
     def evidence(self) -> float:
@@ -111,7 +115,10 @@ class TextRun:
         """Yield this as a line of its own, where it is none of those that are shown before and after it."""
         evidence = FLASH_SHARE * self.evidence
         if evidence >= min_evidence:
-            yield TextSpan(*self.sighting.span(), text=self.text, evidence=evidence)
+            seen = self.sighting
+            yield TextSpan(
+                *seen.span(), text=self.text, evidence=evidence, polygon=seen.polygon, path=self.path.points
+            )  # fmt: skip
 
     def cost_if_shown(self, text: str) -> float:
         """Return what it costs to take this for readings of another text."""

@@ -1,10 +1,13 @@
 """What was read at one place, frame after frame, and which lines of text were shown there."""
 
 from collections.abc import Iterator, Sequence
-from itertools import takewhile
+from itertools import combinations, takewhile
 from operator import attrgetter
 
+from job_client.timeline.cursor import Cursor
+from job_client.timeline.cut_off import CutOff
 from job_client.timeline.geometry import union_of
+from job_client.timeline.path import Path
 from job_client.timeline.readings import Difference, difference, voted
 from job_client.timeline.revealed import RevealedText
 from job_client.timeline.settings import TimelineSettings
@@ -17,6 +20,9 @@ MAX_RUNS = 64
 
 UNSETTLED_RUNS = 16
 """How many of them are left, since what comes after them may tell what they were."""
+
+MIN_UNLIKE = 3
+"""In how many frames a line must be read, and in no two alike, for the image to be a blend of two."""
 
 MAX_READINGS = 64
 """How many readings of one line are counted; more are of no use to a vote."""
@@ -31,6 +37,8 @@ class _Line:
         self._evidence = 0.0
         self._sighting: Sighting | None = None
         self._longest: TextRun | None = None
+        self._path = Path()
+        self._came_again = False
 
     def goes_on(self, state: str, time: FrameTime, gap_ms: float) -> bool:
         """Return whether this text, shown in a later frame, is it: other text may have been read there for long."""
@@ -42,9 +50,12 @@ class _Line:
         kind = difference(run.text, self.state)
         if kind is Difference.other:
             return False
+        self._came_again = self._came_again or run.sighting.frames > 1 or run.text in self._votes
         if kind is not Difference.number:  # of two numbers no third one can be voted
             self._count(run)
         self._evidence += run.evidence
+        for point in run.path.points:
+            self._path.add(point, run.sighting.last_box[3] - run.sighting.last_box[1])
         if self._sighting:
             self._sighting.extend(run.sighting)
         else:
@@ -65,11 +76,22 @@ class _Line:
             return 0.0
         return max(self._votes.values()) / sum(self._votes.values())
 
+    @property
+    def _is_steady(self) -> bool:
+        """Whether two of its readings say the same, or nearly so."""
+        if self._came_again or self._sighting is None or self._sighting.frames < MIN_UNLIKE:
+            return True
+        return any(difference(*pair) < Difference.slight for pair in combinations(self._votes, 2))
+
     def span(self) -> TextSpan | None:
         """Return the line, or None where nothing was taken in."""
         if not (self._sighting and self._votes):
             return None
-        return TextSpan(*self._sighting.span(), text=voted(self._votes), evidence=self._evidence)
+        seen = self._sighting
+        return TextSpan(
+            *seen.span(), text=voted(self._votes), evidence=self._evidence,
+            polygon=seen.polygon, path=self._path.points, steady=self._is_steady,
+        )  # fmt: skip
 
 
 class TextRuns:
@@ -84,7 +106,9 @@ class TextRuns:
         self._gap_ms = settings.gap_ms
         self._runs: list[TextRun] = []
         self._line: _Line | None = None
-        self._revealed = RevealedText(settings.min_text_evidence)
+        self._cursor = Cursor()
+        self._revealed = RevealedText()
+        self._cut_off = CutOff(settings.min_text_evidence)
 
     def add(self, time: FrameTime, reading: Reading) -> Iterator[TextSpan]:
         """Take in the reading of a frame; yield the lines that are known to be over."""
@@ -94,6 +118,7 @@ class TextRuns:
             return
         after_gap = latest is not None and time.index - latest.sighting.last.index > 1
         self._runs.append(TextRun(time, reading, after_gap=after_gap))
+        self._cursor.add(self._runs[-1])
         if len(self._runs) > MAX_RUNS:
             yield from self._settle(len(self._runs) - UNSETTLED_RUNS)
 
@@ -109,9 +134,12 @@ class TextRuns:
 
     def finish(self) -> Iterator[TextSpan]:
         """Yield the lines that are left."""
+        self._cursor.finish()
         yield from self._settle(len(self._runs))
         yield from self._end_line()
-        yield from self._revealed.finish()
+        for whole in self._revealed.finish():
+            yield from self._cut_off.add(whole)
+        yield from self._cut_off.finish()
 
     def _latest_line(self) -> int | None:
         """Return with which run the line begins that is shown now; None if it began before them."""
@@ -139,7 +167,8 @@ class TextRuns:
 
     def _end_line(self) -> Iterator[TextSpan]:
         if self._line and (span := self._line.span()):
-            yield from self._revealed.add(span, self._line.still_share * (span.end_ms - span.start_ms))
+            for whole in self._revealed.add(span, self._line.still_share * (span.end_ms - span.start_ms)):
+                yield from self._cut_off.add(whole)
 
 
 def _side_by_side(lines: Sequence[Sequence[TextRun]]) -> list[TextRun]:
@@ -149,7 +178,8 @@ def _side_by_side(lines: Sequence[Sequence[TextRun]]) -> list[TextRun]:
     boxes = [runs[-1].sighting.last_box for runs in lines]
     for run in lines[leading]:
         run.text = " ".join([*texts[:leading], run.text, *texts[leading + 1 :]])
-        seen = run.sighting
+        seen, run.path = run.sighting, Path()
+        seen.polygon = None
         seen.box, seen.first_box, seen.last_box = (
             union_of((box, *boxes)) for box in (seen.box, seen.first_box, seen.last_box)
         )

@@ -1,7 +1,7 @@
 """Lines of text, followed from frame to frame by where they are and what they say."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from itertools import chain, product
 from typing import TypeAlias
 
@@ -31,6 +31,13 @@ MAX_HEIGHT_RATIO = 2.0
 
 MAX_JUMP = 2.0
 """How far a line that is known by its text may be from where it is expected, in its own heights."""
+
+MAX_PUSH = 4.0
+"""The same where it is pushed up or down by another that takes its place, as in a chat. Lines that jump together by the
+same distance may jump by any."""
+
+SAME_SHIFT = 0.5
+"""By how much, in their heights, the jumps of lines that jump together may differ."""
 
 MIN_KNOWN_CHARS = 4
 """How long a text must be for a line to be known by it."""
@@ -186,6 +193,7 @@ class _Matching:
         near = self._near_places(rows)
         self._match_joined(near)
         self._match_wholes(near)
+        self._match_jumped()
         self._match_nearest(rows)
         self._match_moved()
 
@@ -233,6 +241,51 @@ class _Matching:
                     within[place].append(reading)
         return within
 
+    def _match_jumped(self) -> None:
+        """Match lines that jump together, as where a page is scrolled, and one that another pushes out of its place."""
+        known = self._known_by_text(MIN_KNOWN_CHARS)
+        shifts = [_shift(self._places[place], reading.box) for place, reading in known]
+        index = BoxIndex((pair, (*shift, *shift)) for pair, shift in zip(known, shifts, strict=True))
+        for (place, reading), shift in zip(known, shifts, strict=True):
+            is_left = place in self._places and reading in self._readings
+            if not is_left or not _jumps(self._places[place], reading.box):
+                continue
+            most = SAME_SHIFT * (reading.box[3] - reading.box[1])
+            together = [one for one, _ in index.near((*shift, *shift), most, most) if one in self._places]
+            if len(together) > 1:
+                self._match_shifted(shift)
+            elif self._is_pushed(place, reading):
+                self._jump(place, reading)
+
+    def _match_shifted(self, shift: tuple[float, float]) -> None:
+        """Match the lines that jump so far; those that say the same elsewhere too are known by where they are."""
+        index = BoxIndex((reading, reading.box) for reading in self._readings)
+        for place, (x1, y1, x2, y2) in list(self._places.items()):
+            box = x1 + shift[0], y1 + shift[1], x2 + shift[0], y2 + shift[1]
+            near = [one for one in index.near(box, y2 - y1) if one in self._readings]
+            alike = [
+                one
+                for one in near
+                if cover(box, one.box) >= MIN_COVER and difference(place.text, one.text) < Difference.number
+            ]
+            if alike:
+                self._jump(place, min(alike, key=lambda one: difference(place.text, one.text)))
+
+    def _jump(self, place: _Place, reading: Reading) -> None:
+        place.motion = Motion(reading.box, self._clock_ms)  # a jump says nothing about motion
+        self._take(place, reading)
+
+    def _is_pushed(self, place: _Place, reading: Reading) -> bool:
+        """Return whether a line is in its column, not far away, where none stayed, and another one is in its place."""
+        box = self._places[place]
+        height = reading.box[3] - reading.box[1]
+        across, down = _shift(box, reading.box)
+        if abs(across) > SAME_SHIFT * height or abs(down) > MAX_PUSH * height:
+            return False
+        read = {one.text for one in self._readings}
+        gone = (of for other, of in self._places.items() if other.text not in read)
+        return not _is_any_at(reading.box, gone) and _is_any_at(box, (one.box for one in self._readings))
+
     def _match_nearest(self, rows: _PlaceIndex) -> None:
         """Match the rest, those first that say the same or share most."""
         scores = []
@@ -247,12 +300,16 @@ class _Matching:
 
     def _match_moved(self) -> None:
         """Match what says the same elsewhere, where no other place and no other reading says so."""
+        for place, reading in self._known_by_text(MIN_MOVING_CHARS):
+            if _is_near(self._places[place], reading.box):
+                self._take(place, reading)
+
+    def _known_by_text(self, min_chars: int) -> list[tuple[_Place, Reading]]:
+        """Return the places and readings of the texts that one place and one reading have."""
         times_read = Counter(reading.text for reading in self._readings)
-        once = {text for text, times in times_read.items() if times == 1 and len(text) >= MIN_MOVING_CHARS}
+        once = {text for text, times in times_read.items() if times == 1 and len(text) >= min_chars}
         alone = {text: places[0] for text, places in self._places_by_text(once).items() if len(places) == 1}
-        for reading in [one for one in self._readings if one.text in alone]:
-            if _is_near(self._places[alone[reading.text]], reading.box):
-                self._take(alone[reading.text], reading)
+        return [(alone[reading.text], reading) for reading in self._readings if reading.text in alone]
 
     def _score(self, place: _Place, reading: Reading) -> float:
         expected, box = self._places[place], reading.box
@@ -271,7 +328,7 @@ class _Matching:
 
 def _reading(line: TextLine) -> Reading:
     confidence = min(max(line.confidence, 0.0), 1.0)  # a plugin may state any number
-    return Reading(line.text, confidence, enclosing_box(line.polygon))
+    return Reading(line.text, confidence, enclosing_box(line.polygon), line.polygon)
 
 
 def _joined(readings: Sequence[Reading]) -> Reading:
@@ -290,6 +347,22 @@ def _is_near(expected: Box, box: Box) -> bool:
     across, down = abs(box[0] - expected[0]), abs(middle(box) - middle(expected))
     reach = MAX_JUMP * max(heights)
     return max(heights) <= MAX_HEIGHT_RATIO * min(heights) and across <= max(reach, box[2] - box[0]) and down <= reach
+
+
+def _is_any_at(box: Box, others: Iterable[Box]) -> bool:
+    return any(cover(box, other) >= MIN_COVER for other in others)
+
+
+def _jumps(expected: Box, box: Box) -> bool:
+    """Return whether a line as high as this one is farther away than it can have moved."""
+    heights = expected[3] - expected[1], box[3] - box[1]
+    return max(heights) <= MAX_HEIGHT_RATIO * min(heights) and _distance(expected, box) > MAX_JUMP * max(heights)
+
+
+def _shift(one: Box, other: Box) -> tuple[float, float]:
+    """Return how far a line has moved: its nearer end, as the other may be cut off or misread, and its middle."""
+    across = min(other[0] - one[0], other[2] - one[2], key=abs)
+    return across, middle(other) - middle(one)
 
 
 def _distance(one: Box, other: Box) -> float:

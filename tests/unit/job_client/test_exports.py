@@ -5,7 +5,7 @@ import html
 import io
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import timedelta
 from fractions import Fraction
@@ -27,7 +27,7 @@ from job_client.exports.parquet import EVENTS, FRAMES, ROWS_IN_GROUP
 from job_client.exports.subtitles import WORD_JOINER, ass, srt, vtt
 from job_client.timeline import CodeSpan, ObjectSpan, TextSpan, Timeline
 from shared.process.escaping import terminal_text
-from shared.results import FrameResult, decode_frame
+from shared.results import FrameResult, TextLine, decode_frame
 from tests.support.found import FRAME_RESULTS, RESULTS, frame, frame_results
 
 pytestmark = [pytest.mark.unit, pytest.mark.thorough]
@@ -233,6 +233,47 @@ class TestSubtitles:
             r"{\an5\pos(200,310)\fs20}still",
             r"{\an5\move(200,510,200,410)\fs20}credits",
         ]
+
+    @pytest.mark.parametrize(
+        ("corners", "look"),
+        [
+            (((100, 50), (490, 133), (483, 168), (93, 85)), r"\fs36\frz-12"),
+            (((620, 100), (620, 300), (580, 300), (580, 100)), r"\fs40\frz-90"),
+            (((580, 100), (620, 100), (620, 300), (580, 300)), r"\fs40"),
+            (((100, 300), (300, 302), (300, 322), (100, 320)), r"\fs20"),
+        ],
+        ids=("tilted", "turned", "vertical", "level"),
+    )
+    def test_the_letters_of_ass_are_as_high_and_as_tilted_as_those_of_the_video(self, corners: Any, look: str) -> None:
+        line = TextLine(text="MILLER AND SONS", confidence=0.98, polygon=corners)
+        read = text_of([FrameResult(0, 0.0, (), (line,), {})], ExportFormat.ass)
+        assert re.findall(r"\\pos\(\d+,\d+\)(.*)\}", read) == [look]
+
+    @staticmethod
+    def places(
+        boxes: Iterable[tuple[float, float]], text: Callable[[int], str] = lambda _: "Good morning"
+    ) -> list[tuple[str, str, str]]:
+        """Return from when on a line with these left ends and tops, one in each frame, is where in ASS."""
+        frames = []
+        for index, (left, top) in enumerate(boxes):
+            right = left + 10 * len(text(index))
+            box = ((left, top), (right, top), (right, top + 20), (left, top + 20))
+            line = TextLine(text=text(index), confidence=0.98, polygon=box)
+            frames.append(FrameResult(index, 40.0 * index, (), (line,), {}))
+        return re.findall(r"0:00:(\d\d\.\d\d),.*\\(pos|move)\(([^)]*)", text_of(frames, ExportFormat.ass))
+
+    def test_a_line_of_ass_that_moves_after_it_stood_stands_and_moves(self) -> None:
+        stood_and_moved = [(100.0, 300.0)] * 50 + [(100.0, 300.0 - 5 * step) for step in range(1, 26)]
+        assert self.places(stood_and_moved) == [("00.00", "pos", "160,310"), ("02.00", "move", "160,305,160,185")]
+
+    def test_a_line_of_ass_that_jumps_is_at_both_places(self) -> None:
+        assert self.places([(100.0, 300.0)] * 25 + [(100.0, 260.0)] * 25) == [
+            ("00.00", "pos", "160,310"), ("00.96", "move", "160,310,160,270"), ("01.00", "pos", "160,270"),
+        ]  # fmt: skip
+
+    def test_a_line_of_ass_that_is_typed_is_where_all_of_it_is(self) -> None:
+        typed = self.places([(100.0, 300.0)] * 80, lambda index: "def area(width, height):"[: 2 + index // 2])
+        assert typed == [("00.00", "pos", "220,310")]
 
     def test_any_place_that_a_plugin_states_is_written(self) -> None:
         far = replace(span("far"), box=(-1e308, -1e308, 1e308, 1e308), last_box=(1e308, 1e308, 1e308, 1e308))

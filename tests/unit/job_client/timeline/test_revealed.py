@@ -85,6 +85,24 @@ def test_text_that_is_typed_is_one_line(frames_each: int, text: str) -> None:
     assert texts_of(shown + shown[-1:] * 10) == [(text, 0, len(text) * frames_each + 9)]
 
 
+@pytest.mark.parametrize("text", ["def area(width, height):", "How to install", "my_variable", HEADLINE])
+@pytest.mark.parametrize("frames_each", [1, 3, 5])
+@pytest.mark.parametrize(("cursor", "blink"), [("|", 13), ("|", 10_000), ("_", 13), ("l", 13), ("█", 10_000)])
+def test_the_cursor_behind_a_text_that_is_typed_is_no_part_of_it(
+    text: str, frames_each: int, cursor: str, blink: int
+) -> None:
+    shown = [each.text for each in typed(text, frames_each)] + [text] * 60
+    read = [each + cursor * (index // blink % 2 == 0) for index, each in enumerate(shown)]
+    assert texts_of(list(map(from_the_left, read))) == [(text, 0, len(read) - 1)]
+
+
+@pytest.mark.parametrize("text", ["Part I", "x = a |", "user_", "Hal"])
+def test_what_looks_like_a_cursor_is_read_where_no_text_is_typed_over_it(text: str) -> None:
+    shown = [text] * 20 + [text[:-1].strip() + " 2"] * 20
+    assert texts_of(list(map(from_the_left, shown)))[0][0] == text
+    assert {each for each, *_ in texts_of(list(typed(text, 3)) + [from_the_left(text)] * 20)} == {text}
+
+
 def test_words_that_are_shown_one_after_another_are_one_line() -> None:
     words = HEADLINE.split()[:8]
     parts = [" ".join(words[:count]) for count in range(1, 9)]

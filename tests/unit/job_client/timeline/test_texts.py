@@ -394,6 +394,39 @@ def test_the_same_results_give_the_same_timeline() -> None:
     assert spans() == spans()
 
 
+ROWS = ["Close the valve", "Remove 4 screws", "5", "Lift the cover", "Press the button", "5", "Clean the filter"]
+
+
+def rows(texts: Iterable[str], top: float, pitch: float = 40.0) -> list[TextLine]:
+    """Return lines one below the other, 20 pixels high."""
+    tops = ((text, top + pitch * number) for number, text in enumerate(texts))
+    return [line(text, box=(100.0, y, 100.0 + 12 * len(text), y + 20.0)) for text, y in tops]
+
+
+@pytest.mark.parametrize("pixels", [45, 80, 200, 330])
+def test_lines_that_jump_together_are_the_same_lines(pixels: int) -> None:
+    scrolled = [rows(ROWS, 600.0 - pixels * step) for step in range(4) for _ in range(10)]
+    assert sorted(texts_of(scrolled)) == sorted((text, 0, 39) for text in ROWS)
+
+
+def test_one_of_the_lines_that_jump_together_may_be_misread_after_it() -> None:
+    before, after = rows(ROWS, 600.0), rows([*ROWS[:-1], "Clean the fiter"], 400.0)
+    assert ("Clean the filter", 0, 29) in texts_of([*[before] * 15, after, *[rows(ROWS, 400.0)] * 14])
+
+
+def test_messages_that_push_each_other_up_are_a_line_each() -> None:
+    messages = ["Ann: hello everyone", "Bob: first!", "Cat: love this song", "Dan: from Brazil"]
+    chat = [rows(messages[: count + 1], 600.0 - 54 * count, 54.0) for count in range(4) for _ in range(25)]
+    assert texts_of(chat) == [(text, 25 * number, 99) for number, text in enumerate(messages)]
+
+
+def test_a_line_far_from_where_one_was_that_said_the_same_is_another_one() -> None:
+    upper, lower = rows(["Tickets"], 100.0), rows(["Tickets"], 300.0)
+    assert texts_of([*[upper] * 20, *[lower] * 20]) == [("Tickets", 0, 19), ("Tickets", 20, 39)]
+    replaced = rows(["Opening hours"], 100.0) + lower
+    assert ("Tickets", 20, 39) in texts_of([*[upper] * 20, *[replaced] * 20])
+
+
 @pytest.mark.parametrize("short", [(100.0, 300.0, 150.0, 330.0), (450.0, 300.0, 500.0, 330.0)])
 def test_a_short_line_after_a_long_one_begins_at_its_own_first_frame(short: Box) -> None:
     seen = [*shown(("The night train to the harbour", 30)), *[[line("Okay.", box=short)]] * 30]
