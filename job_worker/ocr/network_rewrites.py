@@ -55,6 +55,7 @@ def without_zero_channels(network: Any) -> Any:
             continue
         kernel, constants = _constant(node.input_value(1).get_node()), _bias_after(node)
         is_used = np.maximum(np.abs(kernel).max((1, 2, 3)), np.abs(constants)) > NO_WEIGHT
+        is_used[np.flatnonzero(~is_used)[: -is_used.sum() % CHANNELS_STEP]] = True
         if is_used.all():
             continue
         next_kernel = _constant(following.input_value(1).get_node())
@@ -97,6 +98,10 @@ def without_upsampling(network: Any) -> Any:
 
 _TRANSPOSED = "ConvolutionBackpropData"
 
+
+CHANNELS_STEP = 32
+"""Numbers of channels stay multiples of this: with others torch computes an image differently by its place in a
+batch."""
 
 NO_WEIGHT = 1e-30
 """Weights up to this are zero: what they add is lost in the rounding of any other value."""
