@@ -5,12 +5,13 @@ from pathlib import Path
 from job_worker.detection.image_size import ImageSize
 from shared.pipelines.profiles import PROFILES, Profile
 
-_FOLDER = Path(__file__).parent.parent / "bundled"
+BUNDLED_MODELS = Path(__file__).parent.parent / "bundled"
+"""The folder of the detector that ships."""
 
-BUNDLED_CHECKPOINT = _FOLDER / "text_carriers.pt"
+BUNDLED_CHECKPOINT = BUNDLED_MODELS / "text_carriers.pt"
 """The model for Ultralytics, on any device."""
 
-BUNDLED_NETWORK = _FOLDER / "text_carriers_openvino_model"
+BUNDLED_NETWORK = BUNDLED_MODELS / "text_carriers_openvino_model"
 """The same model for OpenVINO."""
 
 BUNDLED_CONFIDENCE = 0.5

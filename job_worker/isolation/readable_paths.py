@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from job_worker.detection.bundled_detector import BUNDLED_MODELS
 from job_worker.inference.vendor_libraries import FOLDERS, user_cache_folder
 from job_worker.settings import WorkerSettings
 from shared.process.plugins import find_plugins
@@ -40,6 +41,7 @@ def _packages() -> Iterator[Path]:
 
 
 def _models(settings: WorkerSettings) -> Iterator[Path]:
+    yield BUNDLED_MODELS  # in a checkout a link that leads out of the package
     for name in settings.pipelines:
         of = settings.of_pipeline(name)
         models = (of.yolo_weights, of.ocr_detection_model, of.ocr_recognition_model)

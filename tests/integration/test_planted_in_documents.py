@@ -23,7 +23,7 @@ PLANTED = [
     ("job_api/settings.py", "    max_page_size: PositiveInt", "    largest_page: PositiveInt", "test_the_readme_lists"),
     ("job_worker/analysis/frame_analysis.py", '"""', '"""For a websocket. ', "test_the_project_keeps_every_rule"),
     ("docs/phase_16/release_notes.md", "`--min-free-bytes`", "`--min-free-byte`", "test_every_flag_and_variable"),
-    ("CONTRIBUTING.md", "`job_api/services/leases.py`", "`job_api/services/none.py`", "test_every_path_is_there"),
+    ("CONTRIBUTING.md", "`job_api/services/lease_expiry.py`", "`job_api/services/none.py`", "test_every_path_is_there"),
     ("CONTRIBUTING.md", "`job_api/settings.py`", "`data/none/model.onnx`", "test_every_path_is_there"),
     ("docs/phase_16/architecture.md", ": CompleteJob\n", ": FinishJob\n", "test_the_drawn_life"),
     (

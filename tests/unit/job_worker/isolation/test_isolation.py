@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from job_worker.bootstrap import build_runner
+from job_worker.detection.bundled_detector import BUNDLED_NETWORK
 from job_worker.errors import JobCannotBeDone, ModelLoadError, UnconfirmedLackOfSpace
 from job_worker.isolation import landlock, seccomp
 from job_worker.isolation.isolation import MAX_OPEN_FILES, Isolation, log_support
@@ -32,6 +33,7 @@ from tests.support.escapes import (
     attempt,
 )
 from tests.support.packages import make_package
+from tests.support.project_copy import ROOT
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.unit, pytest.mark.worker, pytest.mark.thorough]
@@ -506,6 +508,13 @@ class TestReadablePaths:
         paths = readable_paths(WorkerSettings.of(cache_dir=tmp_path / "cache"))
         assert {Path(sys.prefix).resolve(), Path(sys.base_prefix).resolve(), tmp_path / "cache"} <= set(paths)
         assert any(Path(build_runner.__code__.co_filename).is_relative_to(path) for path in paths)
+
+    def test_the_models_that_ship_are_although_the_checkout_is_not_on_the_path(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sys, "path", [entry for entry in sys.path if Path(entry).resolve() != ROOT])
+        models = BUNDLED_NETWORK.resolve()
+        assert any(models.is_relative_to(path) for path in readable_paths(WorkerSettings.of()))
 
     def test_models_are_with_what_lies_beside_them_under_their_name(self, tmp_path: Path) -> None:
         for name in ("signs.xml", "signs.bin", "other.txt"):
