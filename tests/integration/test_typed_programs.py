@@ -9,7 +9,7 @@ import pytest
 from tests.support.documents import blocks_of
 from tests.support.project_copy import ROOT
 
-pytestmark = [pytest.mark.unit, pytest.mark.thorough]
+pytestmark = pytest.mark.integration
 
 EXAMPLES = blocks_of("docs/clients/python.md", "python")
 
