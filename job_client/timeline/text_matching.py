@@ -235,14 +235,12 @@ class Matching:
 
     def _score(self, place: Place, reading: Reading) -> float:
         expected, box = self._places[place], reading.box
-        heights = expected[3] - expected[1], box[3] - box[1]
-        reach = MAX_JUMP * max(heights)
-        is_other_size = max(heights) > MAX_HEIGHT_RATIO * min(heights)
+        is_other_size = not _is_as_high(expected, box)
         shared = cover(expected, box)
         if shared >= MIN_COVER:
             kind = difference(place.text, reading.text)
             return 0.0 if is_other_size and kind >= Difference.number else shared + _SAME_TEXT[kind]
-        if is_other_size or len(reading.text) < MIN_KNOWN_CHARS or _distance(expected, box) > reach:
+        if is_other_size or len(reading.text) < MIN_KNOWN_CHARS or _distance(expected, box) > _reach(expected, box):
             return 0.0
         kind = difference(place.text, reading.text)  # costs most, so it comes last
         return _SAME_TEXT[kind] if kind < Difference.number else 0.0
@@ -258,12 +256,17 @@ def _is_within(box: Box, whole: Box) -> bool:
     return intersection(box, whole) >= WITHIN * area(box)
 
 
+def _is_as_high(one: Box, other: Box) -> bool:
+    """Return whether both may be the same line by their heights."""
+    heights = one[3] - one[1], other[3] - other[1]
+    return max(heights) <= MAX_HEIGHT_RATIO * min(heights)
+
+
 def _is_near(expected: Box, box: Box) -> bool:
     """Return whether a line of this size can have moved so far since the frame before."""
-    heights = expected[3] - expected[1], box[3] - box[1]
     across, down = abs(box[0] - expected[0]), abs(middle(box) - middle(expected))
-    reach = MAX_JUMP * max(heights)
-    return max(heights) <= MAX_HEIGHT_RATIO * min(heights) and across <= max(reach, box[2] - box[0]) and down <= reach
+    reach = _reach(expected, box)
+    return _is_as_high(expected, box) and across <= max(reach, box[2] - box[0]) and down <= reach
 
 
 def _is_any_at(box: Box, others: Iterable[Box]) -> bool:
@@ -272,8 +275,12 @@ def _is_any_at(box: Box, others: Iterable[Box]) -> bool:
 
 def _jumps(expected: Box, box: Box) -> bool:
     """Return whether a line as high as this one is farther away than it can have moved."""
-    heights = expected[3] - expected[1], box[3] - box[1]
-    return max(heights) <= MAX_HEIGHT_RATIO * min(heights) and _distance(expected, box) > MAX_JUMP * max(heights)
+    return _is_as_high(expected, box) and _distance(expected, box) > _reach(expected, box)
+
+
+def _reach(expected: Box, box: Box) -> float:
+    """Return how far from where it is expected a line may be that is known by its text."""
+    return MAX_JUMP * max(expected[3] - expected[1], box[3] - box[1])
 
 
 def _shift(one: Box, other: Box) -> tuple[float, float]:
@@ -284,5 +291,4 @@ def _shift(one: Box, other: Box) -> tuple[float, float]:
 
 def _distance(one: Box, other: Box) -> float:
     """Return how far two lines are apart: the nearer of their left and right ends, or their middles if that is more."""
-    across = min(abs(one[0] - other[0]), abs(one[2] - other[2]))
-    return max(across, abs(middle(one) - middle(other)))
+    return max(map(abs, _shift(one, other)))
