@@ -18,7 +18,7 @@ from job_worker.codes.areas import Area, Matrix, areas_of_bars, areas_of_boxes, 
 from job_worker.codes.base import is_full
 from shared.results import Code, Detection, Polygon
 from shared.results.coordinates import clockwise
-from shared.video.image import Image
+from shared.video.image import MAX_WARP_SIDE_PIXELS, Image
 
 MATRIX_FORMATS = (
     BarcodeFormat.QRCode, BarcodeFormat.MicroQRCode, BarcodeFormat.RMQRCode, BarcodeFormat.DataMatrix,
@@ -39,10 +39,8 @@ CODE_LABELS = ("qr_code", "barcode")
 """Detections of these classes are read enlarged."""
 
 MAX_PIXELS = 3840 * 2160
-"""A larger frame is read shrunk to so many pixels. The most hostile images known take 20 seconds of CPU at this size:
-those full of QR finder patterns at one pixel a module."""
-MAX_WARP_SIDE_PIXELS = 2**15 - 2
-"""So is a longer one to this side in pixels: OpenCV warps none that is larger, for its coordinates have 16 bits."""
+"""A larger frame is read shrunk to so many pixels, and a longer one to `MAX_WARP_SIDE_PIXELS`. The most hostile images
+known take 20 seconds of CPU at this size: those full of QR finder patterns at one pixel a module."""
 MAX_AREAS = 16
 MAX_AREA_PIXELS = MAX_PIXELS
 """The pixels of all enlarged areas of a frame together. An area that would exceed them is read on the frame alone."""

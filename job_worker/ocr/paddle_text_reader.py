@@ -15,9 +15,9 @@ from job_worker.inference.threads import limit_threads
 from job_worker.inference.vendor_libraries import first_line_of, prepare_vendor_libraries
 from job_worker.ocr.base import DEFAULT_MIN_CONFIDENCE, line_of
 from job_worker.ocr.bundled_models import bundled_text_models
-from job_worker.ocr.text_boxes import MAX_WARP_SIDE_PIXELS, line_polygon
+from job_worker.ocr.text_boxes import line_polygon
 from shared.results import TextLine
-from shared.video.image import Image
+from shared.video.image import MAX_WARP_SIDE_PIXELS, Image
 
 
 def load_paddleocr(models: dict[str, str], device: str, threads: int) -> Any:

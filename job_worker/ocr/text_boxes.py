@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shared.results import Polygon
-from shared.video.image import Image
+from shared.video.image import MAX_WARP_SIDE_PIXELS, Image
 
 Logits = npt.NDArray[np.float32]
 """`(H, W)` float32: how likely each pixel is text, before the sigmoid."""
@@ -43,8 +43,6 @@ ARC_TOLERANCE_PIXELS = 0.25
 """The corners of an expanded line are round; their outline's points are at most this far inside of the arc."""
 VERTICAL_FROM_RATIO = 1.5
 """A line at least this much higher than wide is rotated by 90 degrees to the left before it is read."""
-MAX_WARP_SIDE_PIXELS = 2**15 - 2
-"""Largest side of an image that OpenCV warps: its coordinates have 16 bits."""
 WARP_MARGIN_PIXELS = 4
 """Margin around a line that is cut out of a larger image for the warp; cubic interpolation reads 2 pixels beyond it."""
 

@@ -6,7 +6,6 @@ import pyclipper
 import pytest
 
 from job_worker.ocr.text_boxes import (
-    MAX_WARP_SIDE_PIXELS,
     MIN_EXPANDED_SIDE_PIXELS,
     MIN_MEAN_PROBABILITY,
     MIN_SIDE_PIXELS,
@@ -21,6 +20,7 @@ from job_worker.ocr.text_boxes import (
     sliced,
     warped,
 )
+from shared.video.image import MAX_WARP_SIDE_PIXELS
 
 pytestmark = [pytest.mark.unit, pytest.mark.worker, pytest.mark.thorough]
 
