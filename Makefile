@@ -127,7 +127,8 @@ format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-protos: setup  ## Generates the stubs
+protos: setup  ## Generates the stubs, and removes what else has their names
+	find shared/contract/generated -name '*_pb2*' -delete
 	$(BIN)/python -m grpc_tools.protoc -Ishared/contract/generated=protos --python_out=. --grpc_python_out=. \
 	    --mypy_out=. --mypy_grpc_out=. --plugin=protoc-gen-mypy=$(BIN)/protoc-gen-mypy \
 	    --plugin=protoc-gen-mypy_grpc=$(BIN)/protoc-gen-mypy_grpc shared/contract/generated/$(PROTO)
