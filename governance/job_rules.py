@@ -16,7 +16,7 @@ _COMMON_STATES = 2
 
 _PORT = "QueueService"
 _SIGNATURES = {"enqueue": "self, job_id: str -> None", "dequeue": "self -> str | None", "size": "self -> int"}
-_PUTTING = {"enqueue", "put", "put_nowait", "append", "appendleft"}
+_PUTTING = {"enqueue", "put", "put_nowait", "add", "append", "appendleft", "extend", "extendleft", "insert"}
 _JOB_ID = r"([\w.]+\.)?job_id"
 _PAYLOAD = re.compile(rf"{_JOB_ID}|(str|checked_payload)\({_JOB_ID}\)")
 _ID_ALONE = "pass the job's id as a string and nothing else; all else is in its row"
@@ -36,12 +36,25 @@ def wrong_statuses(names: Set[str], rules: Rulebook, *, is_whole: bool) -> str:
 
 
 def status_violations(nodes: Iterable[ast.AST], rules: Rulebook) -> Iterator[FileViolation]:
-    """Yield every set of states of a job that is not the four."""
+    """Yield every set of states of a job that is not the four, and every other state that an object is given."""
+    instead = f"keep to {', '.join(rules.job.statuses)}"
     for node in nodes:
+        if (given := _given_status(node)) in rules.job.other_statuses:
+            yield getattr(node, "lineno", 1), "four-statuses", f"the status {given!r}", instead
         names = set(_names_in_set(node)) | {*_keys(node)} & {*rules.job.statuses, *rules.job.other_statuses}
         is_whole = isinstance(node, ast.Call) and names > {_STATUS_TYPE}
         if wrong := wrong_statuses(names - {_STATUS_TYPE}, rules, is_whole=is_whole):
-            yield getattr(node, "lineno", 1), "four-statuses", wrong, f"keep to {', '.join(rules.job.statuses)}"
+            yield getattr(node, "lineno", 1), "four-statuses", wrong, instead
+
+
+def _given_status(node: ast.AST) -> str:
+    """Return the text that is assigned to an attribute `status`, or passed as `status=`; empty for all else."""
+    match node:
+        case ast.Assign(targets=[ast.Attribute(attr="status")], value=ast.Constant(value=str(text))):
+            return text.lower()
+        case ast.keyword(arg="status", value=ast.Constant(value=str(text))):
+            return text.lower()
+    return ""
 
 
 def _names_in_set(node: ast.AST) -> Iterator[str]:

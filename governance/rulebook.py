@@ -55,7 +55,7 @@ class _ServiceException(_Entry):
 
 
 class _FileException(_Entry):
-    files: Text
+    files: Texts
     reason: Text
 
 
@@ -70,6 +70,7 @@ class Rulebook(_Entry):
 
     functional_folders: Texts
     other_folders: Texts
+    ignored_folders: Texts
     configuration_files: Texts
     forbidden_words: Annotated[tuple[_ForbiddenWord, ...], Field(min_length=1)]
     forbidden_names: Annotated[tuple[_ForbiddenName, ...], Field(min_length=1)]

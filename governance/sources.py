@@ -31,8 +31,15 @@ class Violation(NamedTuple):
 def read_files(root: Path, rules: Rulebook) -> dict[str, str]:
     """Return the text of every file that the rules name or whose folder they name, by its path from the root."""
     places = [root / name for name in (*rules.functional_folders, *rules.configuration_files)]
-    paths = [path for place in places for path in (place, *place.rglob("*")) if path.is_file()]
-    return {path.relative_to(root).as_posix(): _text_of(path) for path in paths if path.parent.name != "__pycache__"}
+    paths = [path for place in places for path in _files_in(place) if path.parent.name != "__pycache__"]
+    return {path.relative_to(root).as_posix(): _text_of(path) for path in paths}
+
+
+def _files_in(place: Path) -> Iterator[Path]:
+    """Yield a file, or the files of a folder and of the folders that are linked in it: all of these are installed."""
+    paths = [place, *place.rglob("*")]
+    linked = [path for link in paths if link.is_symlink() for path in link.rglob("*")]
+    yield from (path for path in (*paths, *linked) if path.is_file())
 
 
 def _text_of(path: Path) -> str:
@@ -45,7 +52,7 @@ def _text_of(path: Path) -> str:
 def checked_files(files: Iterable[str], rules: Rulebook) -> list[str]:
     """Return the files that no exception excuses."""
     exceptions = rules.exceptions.generated_files + rules.exceptions.third_party_files
-    return [path for path in files if not any(fnmatch(path, entry.files) for entry in exceptions)]
+    return [path for path in files if not any(path in entry.files for entry in exceptions)]
 
 
 def place_violations(root: Path, files: Iterable[str], rules: Rulebook) -> Iterator[Violation]:
@@ -53,8 +60,9 @@ def place_violations(root: Path, files: Iterable[str], rules: Rulebook) -> Itera
     for name in (*rules.functional_folders, *rules.configuration_files):
         if not (root / name).exists():
             yield Violation(name, 1, "missing", "this is named in the rules and is not there", "restore it")
-    for module in (module.relative_to(root) for module in (*root.glob("*.py"), *root.glob("*/*.py"))):
-        if module.parts[0] not in (*rules.functional_folders, *rules.other_folders):
+    known = (*rules.functional_folders, *rules.other_folders, *rules.ignored_folders)
+    for place in (place for place in root.iterdir() if not any(fnmatch(place.name, name) for name in known)):
+        for module in (path.relative_to(root) for path in _files_in(place) if path.suffix in PYTHON):
             what = "Python outside the folders that the rules name"
             yield Violation(module.as_posix(), 1, "unknown-folder", what, "move it, or name its folder in the rules")
     for path in (path for path in files if path.endswith(".proto") and not path.startswith("protos/")):
@@ -64,12 +72,12 @@ def place_violations(root: Path, files: Iterable[str], rules: Rulebook) -> Itera
 def exception_violations(files: Mapping[str, str], rules: Rulebook) -> Iterator[Violation]:
     """Yield exceptions that excuse nothing, and files excused as generated that do not say so."""
     generated, others = rules.exceptions.generated_files, rules.exceptions.third_party_files
-    excused = {entry.files: [path for path in files if fnmatch(path, entry.files)] for entry in generated + others}
+    excused = {path: files.keys() & {path} for entry in generated + others for path in entry.files}
     for service in rules.exceptions.grpc_services:
-        excused[service.service] = [path for path, text in files.items() if f"{service.added_by}(" in text]
+        excused[service.service] = {path for path, text in files.items() if f"{service.added_by}(" in text}
     for name in (name for name, paths in excused.items() if not paths):
         yield Violation(name, 1, "exception", "this excuses nothing", "remove it from the rules")
-    for path in (path for entry in generated for path in excused[entry.files]):
+    for path in (path for entry in generated for path in entry.files if path in files):
         if _GENERATED_MARK not in files[path][:_MARK_WITHIN_CHARACTERS].lower():
             what = "excused as generated, but not marked so by a generator"
             yield Violation(path, 1, "exception", what, "move it elsewhere")

@@ -21,7 +21,8 @@ _GAP = r"(?:\s|/\*.*?\*/|--[^\n]*\n)+"
 """What parts the words of SQL: spaces and comments."""
 
 _SCHEMA_CHANGE = re.compile(
-    rf"\b(create|alter){_GAP}(?:or{_GAP}replace{_GAP}|temp(?:orary)?{_GAP})?(table|type)\b", re.IGNORECASE | re.DOTALL
+    rf"\b(create|alter|drop){_GAP}(?:(?:or{_GAP}replace|temp|temporary){_GAP})*(table|type)\b",
+    re.IGNORECASE | re.DOTALL,
 )
 _EXTENSION = re.compile(
     rf"\b(?:install|load|type|attach){_GAP}[\"']?([a-z0-9]+)|\b([a-z0-9]+)_(?:scan|query|execute|attach)\w*\s*\(",
@@ -36,8 +37,8 @@ def word_violations(path: str, text: str, rules: Rulebook) -> Iterator[FileViola
     """Yield every forbidden word of a file and of its path; keywords are read too, for none of them is forbidden."""
     for part in (path, _ESCAPE.sub("  ", text)):
         for rule in (rule for rule in rules.forbidden_words if _holds(part, rule.forms)):
-            for line, names in enumerate(map(_NAME.findall, part.splitlines()), 1):
-                for name in (name for name in names if _holds(name, rule.forms)):
+            for line, text_of_line in enumerate(part.splitlines(), 1):
+                for name in _names_with(text_of_line, rule.forms):
                     yield line, "forbidden-word", f"{rule.word!r} in {name!r}", rule.instead
     for name in (name for name in path.split("/") if _holds(name, (r"phase\d*",))):
         yield (
@@ -48,10 +49,20 @@ def word_violations(path: str, text: str, rules: Rulebook) -> Iterator[FileViola
         )
 
 
+def _names_with(line: str, forms: Iterable[str]) -> Iterator[str]:
+    """Yield every name of a line that holds a form, and every form with blanks between its parts."""
+    yield from (name for name in _NAME.findall(line) if _holds(name, forms))
+    yield from (found for found in re.findall(_words(forms), line, re.IGNORECASE) if " " in found)
+
+
 def _holds(text: str, forms: Iterable[str]) -> bool:
     """Return whether a form is a whole word of the text, as it is or in CamelCase; `sse2` is another than `sse`."""
-    words = rf"(?<![^\W\d_])(?:{'|'.join(forms).replace('_', '[-_]*')})(?![^\W_])"
-    return bool(re.search(words, f"{text}\n{_NEW_WORD.sub('_', text)}".lower()))
+    return bool(re.search(_words(forms), f"{text}\n{_NEW_WORD.sub('_', text)}".lower()))
+
+
+def _words(forms: Iterable[str]) -> str:
+    joined = "|".join(forms).replace("_", "[-_]*").replace(" ", "[-_ ]*")
+    return rf"(?<![^\W\d_])(?:{joined})(?![^\W_])"
 
 
 def name_violations(

@@ -46,7 +46,7 @@ def test_the_rules_are_those_that_are_required() -> None:
         "websocket", "streaming", "gpu_schedule", "distributed", "gpu_worker", "sse", "real_time",
     ]  # fmt: skip
     for rule in rules.forbidden_words:
-        assert rule.word.replace("_", "") in {form.replace("_", "") for form in rule.forms}
+        assert rule.word.replace("_", "") in {form.replace("_", "").replace(" ", "") for form in rule.forms}
     backends = {rule.what for rule in rules.forbidden_names if rule.rule == "forbidden-import"}
     assert {"sqlite", "postgres", "redis", "celery", "rabbitmq", "s3"} <= backends
     assert set(rules.functional_folders) >= {"protos", "job_api", "job_worker", "job_client", "shared", "migrations"}
@@ -59,13 +59,28 @@ def test_nothing_is_excused_but_standard_services_and_generated_files() -> None:
     assert [entry["service"] for entry in exceptions["grpc_services"]] == [
         "grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection",
     ]  # fmt: skip
-    assert [entry["files"] for entry in exceptions["generated_files"]] == ["shared/contract/generated/*_pb2*.py*"]
+    stubs = "shared/contract/generated/foregsyte/jobs/v1/jobs_pb2"
+    files = [[f"{stubs}.py", f"{stubs}.pyi", f"{stubs}_grpc.py", f"{stubs}_grpc.pyi"]]
+    assert [entry["files"] for entry in exceptions["generated_files"]] == files
     assert exceptions["third_party_files"] == []
 
 
 def test_all_folders_but_those_around_the_product_are_checked() -> None:
     others = {"benchmarks", "docs", "governance", "requirements", "tests", "training"}
-    assert set(load_rulebook(ROOT).other_folders) == others
+    rules = load_rulebook(ROOT)
+    assert set(rules.other_folders) == others
+    assert set(rules.ignored_folders) == {".venv*", "build", "node_modules"}
+    ignored_by_git = (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+    assert {f"{folder}/" for folder in rules.ignored_folders} <= set(ignored_by_git)
+
+
+def test_what_a_linked_folder_holds_is_checked(copy: Path) -> None:
+    folder = copy / "data" / "models"
+    folder.mkdir(parents=True)
+    (folder / "hidden.py").write_text("import redis", encoding="utf-8")
+    (copy / "job_worker" / "models").symlink_to(folder)
+    found = {(violation.path, violation.rule) for violation in violations_in(copy)}
+    assert found == {("data/models/hidden.py", "unknown-folder"), ("job_worker/models/hidden.py", "forbidden-import")}
 
 
 @pytest.mark.parametrize(
