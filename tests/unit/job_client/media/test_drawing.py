@@ -202,8 +202,11 @@ def test_what_is_no_font_is_said_to_be_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", " ", "\u200b", "\U0010ffff", "a\tb", "a\nb"])
-def test_odd_text_is_drawn_without_a_fault(text: str) -> None:
-    drawn({"text_lines": [line(text, height=6)], "codes": [code(text)], "detections": [detection(text)]})
+def test_odd_text_is_drawn_where_any_other_is(text: str) -> None:
+    image = drawn({"text_lines": [line(text, height=6)], "codes": [code(text)], "detections": [detection(text)]})
+    left, top, right, bottom = changed(image)
+    assert (left, right, bottom) == (39, 201, 181)
+    assert top < 59  # the label above the polygon
 
 
 @pytest.mark.parametrize("far", [1e5, 1e10, 1e300])
