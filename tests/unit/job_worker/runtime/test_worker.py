@@ -24,7 +24,8 @@ from job_worker.errors import (
     WorkerError,
     WorkFolderGone,
 )
-from job_worker.runtime.job_folder import LOCK_NAME, work_folder
+from job_worker.locked_folders import LOCK_NAME
+from job_worker.runtime.job_folder import work_folder
 from job_worker.runtime.pipeline_runner import PipelineRunner
 from job_worker.runtime.stop_signal import StopSignal
 from job_worker.runtime.worker import (
