@@ -1,6 +1,7 @@
 """The server as the worker sees it: take a job, fetch its video, renew its lease, report how it ended."""
 
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,7 +106,7 @@ class WorkerApi:
             grpc.RpcError: The server refuses this worker for good.
         """
         wait = Duration()
-        wait.FromMilliseconds(int(wait_seconds * 1000))
+        wait.FromMilliseconds(math.ceil(wait_seconds * 1000))  # rounded down, a short wait would be none
         request = pb.DequeueRequest(worker_id=self._worker_id, wait=wait)
         patience_seconds = self._unimplemented_seconds if self._is_known else 0.0
         return self._retry.until_stopped(patience_seconds)(self._dequeue_once, request, wait_seconds)

@@ -129,6 +129,23 @@ def test_no_job_within_the_wait_is_no_job(address: str, make_api: MakeApi) -> No
     assert 0.3 <= time.monotonic() - began_at < 5
 
 
+class Requests(grpc.UnaryUnaryClientInterceptor):
+    """Keeps the requests of calls."""
+
+    def __init__(self) -> None:
+        self.sent: list[Any] = []
+
+    def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: object) -> Any:
+        self.sent.append(request)
+        return continuation(client_call_details, request)
+
+
+def test_a_wait_below_a_millisecond_is_a_wait(address: str, make_api: MakeApi) -> None:
+    requests = Requests()
+    assert make_api(address, interceptor=requests).dequeue(0.0005) is None
+    assert [request.wait.ToMilliseconds() for request in requests.sent] == [1]
+
+
 def test_a_waiting_worker_gets_a_job_as_soon_as_there_is_one(
     address: str, client: JobClient, make_api: MakeApi, tiny_mp4: bytes
 ) -> None:
