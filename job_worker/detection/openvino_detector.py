@@ -15,8 +15,9 @@ from job_worker.detection.image_size import DEFAULT_IMAGE_SIZE, ImageSize
 from job_worker.detection.letterbox import Letterbox, letterbox
 from job_worker.detection.nms import ROW_COLUMNS, non_maximum_suppression
 from job_worker.errors import ModelLoadError
-from job_worker.inference.openvino_models import PerShapeModel, Precision, read_model
+from job_worker.inference.openvino_models import PerShapeModel, read_model
 from job_worker.inference.vendor_libraries import first_line_of
+from shared.pipelines.profiles import Precision
 from shared.results import Detection
 from shared.video.image import Image
 

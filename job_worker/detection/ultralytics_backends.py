@@ -6,7 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from job_worker.inference.openvino_models import Precision, cpu_properties, openvino_core
+from job_worker.inference.openvino_models import cpu_properties, openvino_core
+from shared.pipelines.profiles import Precision
 
 
 def pin_backend(model: Any, path: Path, threads: int) -> None:
