@@ -866,7 +866,7 @@ def test_a_report_that_was_tried_for_long_is_still_repeated_once_the_worker_stop
     settings = settings_on_disk
     with running_server(settings), JobClient(settings.address) as client:
         job_id = client.submit(tiny_mp4, "ocr").job_id
-        api = make_api(settings.address, last_calls_seconds=5.0)
+        api = make_api(settings.address, last_report_seconds=5.0)
         assert dequeued(api) == job_id
     reporting = in_thread(lambda: api.fail(job_id, "no"))
     with pytest.raises(TimeoutError):
@@ -880,7 +880,7 @@ def test_a_report_that_was_tried_for_long_is_still_repeated_once_the_worker_stop
 def test_a_stopping_worker_that_cannot_reach_the_server_ends_within_its_bound(
     make_api: MakeApi, stop: StopSignal
 ) -> None:
-    api = make_api(f"127.0.0.1:{free_port()}", last_calls_seconds=0.3)
+    api = make_api(f"127.0.0.1:{free_port()}", last_report_seconds=0.3)
     stop.request()
     began_at = time.monotonic()
     with pytest.raises(Cancelled):
