@@ -1,4 +1,4 @@
-"""Chooses and loads the engines that run the models, by the settings, the models' format and the host."""
+"""Choose and load the engines that run the models, by the settings, the models' format and the host."""
 
 # ruff: noqa: PLC0415 - an engine that is not chosen is not even imported
 

@@ -1,4 +1,4 @@
-"""Sets the precision and the threads of the runtimes under Ultralytics, which has no settings for them."""
+"""Set the precision and the threads of the runtimes under Ultralytics, which has no settings for them."""
 
 # ruff: noqa: PLC0415 - the heavy libraries are loaded when a model is, not when this module is
 

@@ -1,4 +1,4 @@
-"""Runs models on OpenVINO: precision, a pool of inference requests, one compiled model for each image size.
+"""Run models on OpenVINO: precision, a pool of inference requests, one compiled model for each image size.
 
 OpenVINO chooses the precision by the CPU unless it is set, so the same weights give different numbers on different
 hosts; here it is always set. In 32-bit floats the results are the same bytes for any number of threads, and however

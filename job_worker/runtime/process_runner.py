@@ -1,4 +1,4 @@
-"""Running the pipelines in a child process, so that the worker survives what they do.
+"""Run the pipelines in a child process, so that the worker survives what they do.
 
 Native code that decodes hostile files can crash, hang or be killed for its memory. In a child process that fails one
 job, with a message that says what happened; the next job gets a new child.
