@@ -15,9 +15,9 @@ from job_worker.inference.vendor_libraries import prepare_vendor_libraries
 from job_worker.isolation.isolation import Isolation, log_support
 from job_worker.isolation.readable_paths import readable_paths
 from job_worker.runtime.api_client import WorkerApi
-from job_worker.runtime.child_process import ProcessRunner, RunLimits
 from job_worker.runtime.pipeline_child import Build
 from job_worker.runtime.pipeline_runner import EncodeFrames, PipelineRunner
+from job_worker.runtime.process_runner import ProcessRunner, RunLimits
 from job_worker.runtime.stop_signal import StopSignal
 from job_worker.runtime.worker import Worker
 from job_worker.settings import WorkerSettings

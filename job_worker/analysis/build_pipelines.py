@@ -1,4 +1,4 @@
-"""Builds the pipelines that the settings name."""
+"""Build the pipelines that the settings name."""
 
 from job_worker.analysis.engines import Engines
 from job_worker.analysis.frame_analysis import FrameAnalysis

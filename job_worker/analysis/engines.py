@@ -1,4 +1,4 @@
-"""Chooses and loads the engines that run the models, by the settings, the models' format and the host."""
+"""Choose and load the engines that run the models, by the settings, the models' format and the host."""
 
 # ruff: noqa: PLC0415 - an engine that is not chosen is not even imported
 
@@ -13,7 +13,6 @@ from job_worker.detection.base import Detector
 from job_worker.detection.bundled_detector import BUNDLED_CHECKPOINT, BUNDLED_NETWORK
 from job_worker.errors import ModelLoadError
 from job_worker.inference.host import Host
-from job_worker.inference.openvino_models import Precision
 from job_worker.ocr.base import TextReader
 from job_worker.settings import WorkerSettings
 from shared.pipelines.profiles import PROFILES
@@ -62,8 +61,7 @@ def _load_detector(settings: WorkerSettings, host: Host) -> Detector:
         from job_worker.detection.openvino_export import runnable_weights
 
         weights = runnable_weights(settings.yolo_weights or str(BUNDLED_NETWORK), image_size.most, settings.cache_dir)
-        precision = Precision(PROFILES[settings.profile].precision)
-        return OpenVinoDetector(weights, precision, settings.resolved_threads, image_size)
+        return OpenVinoDetector(weights, PROFILES[settings.profile].precision, settings.resolved_threads, image_size)
     _require(host, "ultralytics", "--detection-engine openvino")
     from job_worker.detection.ultralytics_detector import UltralyticsDetector
 
@@ -98,7 +96,7 @@ def _load_text_reader(settings: WorkerSettings, host: Host) -> TextReader:
                 f"The text model {named} does not run on {engine}, which reads with the bundled models: choose "
                 "--text-engine auto or paddleocr."
             )
-        return _read_bundled_models(settings, host, engine)
+        return _load_bundled_models(settings, host, engine, device)
     instead = "--text-engine openvino" if _uses_bundled_text_models(settings) else "the bundled text models"
     _require(host, "paddleocr", instead)
     from job_worker.ocr.paddle_text_reader import PaddleTextReader
@@ -112,7 +110,7 @@ def _load_text_reader(settings: WorkerSettings, host: Host) -> TextReader:
     )
 
 
-def _read_bundled_models(settings: WorkerSettings, host: Host, engine: str) -> TextReader:
+def _load_bundled_models(settings: WorkerSettings, host: Host, engine: str, device: str) -> TextReader:
     from job_worker.ocr.bundled_models import bundled_text_models
 
     models, numbers, threads = (
@@ -127,7 +125,6 @@ def _read_bundled_models(settings: WorkerSettings, host: Host, engine: str) -> T
     _require(host, "torch", "--text-engine openvino")
     from job_worker.ocr.torch_text_reader import ONE_AT_A_TIME, BatchSizes, TorchTextReader
 
-    device = torch_device(settings, host)
     return TorchTextReader(models, numbers, threads, device, ONE_AT_A_TIME if device == "cpu" else BatchSizes())
 
 

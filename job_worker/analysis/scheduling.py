@@ -1,4 +1,4 @@
-"""Schedules the analysis of a video's frames: concurrent, in batches, in order, with bounded memory.
+"""Schedule the analysis of a video's frames: concurrent, in batches, in order, with bounded memory.
 
 Frames are independent of each other, so analysing whole frames concurrently uses the cores better than threads within
 one frame. A frame whose image equals a recent one takes its result: encoders repeat still images, often a few in turn.

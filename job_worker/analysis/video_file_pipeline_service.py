@@ -1,4 +1,4 @@
-"""Runs a pipeline over a video file."""
+"""Run a pipeline over a video file."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""Reads codes with zxing-cpp: on the frame, and enlarged and upright wherever the image is full of edges."""
+"""Read codes with zxing-cpp: on the frame, and enlarged and upright wherever the image is full of edges."""
 
 import base64
 import math

@@ -1,4 +1,4 @@
-"""Fits an image into a network's input, and maps boxes back into the image.
+"""Fit an image into a network's input, and map boxes back into the image.
 
 The arithmetic is that of Ultralytics' letterbox, so that both give the same boxes for the same network.
 """

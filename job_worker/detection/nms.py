@@ -1,4 +1,4 @@
-"""Selects boxes of a network's output: the best class of each box, then non-maximum suppression (NMS) per class.
+"""Select boxes of a network's output: the best class of each box, then non-maximum suppression (NMS) per class.
 
 The arithmetic is that of Ultralytics' predictor, so that both give the same boxes for the same network.
 """

@@ -15,8 +15,9 @@ from job_worker.detection.image_size import DEFAULT_IMAGE_SIZE, ImageSize
 from job_worker.detection.letterbox import Letterbox, letterbox
 from job_worker.detection.nms import ROW_COLUMNS, non_maximum_suppression
 from job_worker.errors import ModelLoadError
-from job_worker.inference.openvino_models import PerShapeModel, Precision, read_model
+from job_worker.inference.openvino_models import PerShapeModel, read_model
 from job_worker.inference.vendor_libraries import first_line_of
+from shared.pipelines.profiles import Precision
 from shared.results import Detection
 from shared.video.image import Image
 
@@ -77,7 +78,15 @@ class OpenVinoDetector:
         return limits.select(detection_of(row, self._names) for row in rows.tolist())
 
     def detect_batch(self, images: Sequence[Image], limits: DetectionLimits = DEFAULT_LIMITS) -> list[list[Detection]]:
-        """Return what `detect` returns for each of the images."""
+        """Find the objects in several images, one after the other.
+
+        Args:
+            images: Each `(H, W, 3)` uint8 BGR.
+            limits: Which detections are kept.
+
+        Returns:
+            The objects of each image, in their order: the highest confidence first, boxes in pixels of the image.
+        """
         return [self.detect(image, limits) for image in images]
 
     def _check_output(self) -> None:

@@ -1,4 +1,4 @@
-"""Exports a detector's weights to a format that the OpenVINO engine runs; each export is cached."""
+"""Export a detector's weights to a format that the OpenVINO engine runs; each export is cached."""
 
 # ruff: noqa: PLC0415 - the heavy libraries are loaded when a model is, not when this module is
 

@@ -1,4 +1,4 @@
-"""Sets the precision and the threads of the runtimes under Ultralytics, which has no settings for them."""
+"""Set the precision and the threads of the runtimes under Ultralytics, which has no settings for them."""
 
 # ruff: noqa: PLC0415 - the heavy libraries are loaded when a model is, not when this module is
 
@@ -6,7 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from job_worker.inference.openvino_models import Precision, cpu_properties, openvino_core
+from job_worker.inference.openvino_models import cpu_properties, openvino_core
+from shared.pipelines.profiles import Precision
 
 
 def pin_backend(model: Any, path: Path, threads: int) -> None:

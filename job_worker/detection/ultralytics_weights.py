@@ -1,4 +1,4 @@
-"""Finds a detector's weights: a path, or a name that Ultralytics publishes."""
+"""Find a detector's weights: a path, or a name that Ultralytics publishes."""
 
 # ruff: noqa: PLC0415 - the heavy libraries are loaded when a model is, not when this module is
 

@@ -1,4 +1,4 @@
-"""Keeps the captures of CUDA graphs apart from other threads' use of the GPU."""
+"""Keep the captures of CUDA graphs apart from other threads' use of the GPU."""
 
 import threading
 

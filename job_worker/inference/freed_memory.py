@@ -1,9 +1,9 @@
-"""Keeps the memory of images that are freed for the next ones."""
+"""Keep the memory of images that are freed for the next ones."""
 
 import ctypes
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-"""See mallopt(3)."""
+"""The numbers of two options of mallopt(3)."""
 MAX_KEPT_BLOCK_BYTES = 32 << 20
 """The most that glibc keeps; an image of 4K takes 25 MB."""
 MAX_KEPT_BYTES = 128 << 20

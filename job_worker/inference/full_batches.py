@@ -1,4 +1,4 @@
-"""Collects inputs from several threads into batches that are always full, so that none waits for a partner."""
+"""Collect inputs from several threads into batches that are always full, so that none waits for a partner."""
 
 import threading
 from collections import defaultdict, deque

@@ -1,4 +1,4 @@
-"""Runs models on OpenVINO: precision, a pool of inference requests, one compiled model for each image size.
+"""Run models on OpenVINO: precision, a pool of inference requests, one compiled model for each image size.
 
 OpenVINO chooses the precision by the CPU unless it is set, so the same weights give different numbers on different
 hosts; here it is always set. In 32-bit floats the results are the same bytes for any number of threads, and however
@@ -10,7 +10,6 @@ often a model is compiled.
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,19 +17,8 @@ from typing import Any
 from cachetools import LRUCache
 
 from job_worker.inference.vendor_libraries import prepare_vendor_libraries
+from shared.pipelines.profiles import Precision
 from shared.video.image import Image
-
-
-class Precision(StrEnum):
-    """The number type that a model computes in; a quantised detector stays quantised.
-
-    Attributes:
-        f32: 32-bit floats: the same results on every host.
-        bf16: 16-bit floats with the range of 32-bit ones on CPUs that have them (AVX-512 BF16, AMX), else as f32.
-    """
-
-    f32 = "f32"
-    bf16 = "bf16"
 
 
 class CompiledModel:

@@ -1,4 +1,4 @@
-"""Keeps the model libraries quiet, offline and out of the user's home folder.
+"""Keep the model libraries quiet, offline and out of the user's home folder.
 
 Ultralytics, PaddleOCR, OpenVINO and ONNX Runtime install packages, report usage over the network, look for updates and
 write caches when they are imported. Environment variables that they read at import decide all of this, so every adapter

@@ -10,7 +10,7 @@ from pathlib import Path
 from job_worker.detection.bundled_detector import BUNDLED_MODELS
 from job_worker.inference.vendor_libraries import FOLDERS, user_cache_folder
 from job_worker.settings import WorkerSettings
-from shared.process.plugins import find_plugins
+from shared.pipelines.catalogue import pipeline_plugins
 
 _OWN_PACKAGES = ("job_worker", "shared")
 
@@ -34,7 +34,7 @@ def _python() -> Iterator[Path]:
 
 def _packages() -> Iterator[Path]:
     """Yield where the project and the plugins are: packages that are installed in place are not on Python's path."""
-    plugins = (plugin.entry_point.module for plugin in find_plugins("pipeline", "foregsyte.pipelines").values())
+    plugins = (plugin.entry_point.module for plugin in pipeline_plugins().values())
     for name in {module.partition(".")[0] for module in (*_OWN_PACKAGES, *plugins)}:
         if spec := importlib.util.find_spec(name):
             yield from map(Path, spec.submodule_search_locations or filter(None, [spec.origin]))

@@ -19,6 +19,8 @@ from job_worker.errors import ModelLoadError
 from job_worker.inference.build_cache import cached_build
 from job_worker.inference.openvino_models import read_model
 from job_worker.inference.vendor_libraries import prepare_vendor_libraries, user_cache_folder
+from job_worker.ocr.text_detector import DEVIATION, MEAN
+from job_worker.ocr.text_recogniser import LINE_HEIGHT, SCALED_FROM_WIDTH
 
 _LAYOUT_VERSION = 1
 """Incremented when the files beside the model change, so that folders of older versions are not used."""
@@ -33,8 +35,8 @@ _DETECTION_CONFIG = {
             {"DetResizeForTest": None},
             {
                 "NormalizeImage": {
-                    "mean": [0.485, 0.456, 0.406],
-                    "std": [0.229, 0.224, 0.225],
+                    "mean": [*MEAN],
+                    "std": [*DEVIATION],
                     "scale": "1./255.",
                     "order": "hwc",
                 }
@@ -42,6 +44,7 @@ _DETECTION_CONFIG = {
             {"ToCHWImage": None},
         ]
     },
+    # PaddleOCR's pipeline passes thresholds of its own, which count for every engine: those in `text_boxes`.
     "PostProcess": {
         "name": "DBPostProcess",
         "thresh": 0.2,
@@ -136,6 +139,8 @@ def _build(folder: Path, model: Path, config: dict[str, Any]) -> Path:
 def _recognition_config(alphabet: list[str]) -> dict[str, Any]:
     return {
         "Global": {"model_name": "PP-OCRv6_small_rec"},
-        "PreProcess": {"transform_ops": [_DECODE, {"RecResizeImg": {"image_shape": [3, 48, 320]}}]},
+        "PreProcess": {
+            "transform_ops": [_DECODE, {"RecResizeImg": {"image_shape": [3, LINE_HEIGHT, SCALED_FROM_WIDTH]}}]
+        },
         "PostProcess": {"name": "CTCLabelDecode", "character_dict": alphabet},
     }

@@ -1,4 +1,4 @@
-"""Reads the text in images: finds lines at one size or several, and reads each line."""
+"""Read the text in images: find lines at one size or several, and read each line."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

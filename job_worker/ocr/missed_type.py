@@ -1,4 +1,4 @@
-"""Decides by an image's fine detail whether small type may be missing from the lines that were found."""
+"""Decide by an image's fine detail whether small type may be missing from the lines that were found."""
 
 from collections.abc import Iterable
 

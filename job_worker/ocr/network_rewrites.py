@@ -1,4 +1,4 @@
-"""Rewrites PaddleOCR's networks so that a CPU computes the same in less time."""
+"""Rewrite PaddleOCR's networks so that a CPU computes the same in less time."""
 
 # ruff: noqa: PLC0415 - the heavy libraries are loaded when a model is, not when this module is
 

@@ -9,11 +9,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from job_worker.inference.openvino_models import PerShapeModel, Precision, compile_model, read_model
+from job_worker.inference.openvino_models import PerShapeModel, compile_model, read_model
 from job_worker.ocr.network_rewrites import without_concatenations, without_upsampling, without_zero_channels
 from job_worker.ocr.text_boxes import Logits
 from job_worker.ocr.text_detector import DEVIATION, MEAN
 from job_worker.ocr.text_recogniser import MostLikely, PreparedLine
+from shared.pipelines.profiles import Precision
 from shared.video.image import Image
 
 HEAD_STEPS = 32

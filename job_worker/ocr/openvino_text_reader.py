@@ -1,6 +1,5 @@
 """Text reading with PaddleOCR's networks on OpenVINO: the fast engine on a CPU."""
 
-from job_worker.inference.openvino_models import Precision
 from job_worker.ocr.bundled_models import TextModelFolders
 from job_worker.ocr.line_reader import LineReader, loading
 from job_worker.ocr.openvino_text_networks import OpenVinoCharacters, OpenVinoHeatMap
@@ -22,9 +21,8 @@ class OpenVinoTextReader(LineReader):
     """
 
     def __init__(self, models: TextModelFolders, numbers: ProfileNumbers, threads: int) -> None:
-        precision = Precision(numbers.precision)
         with loading(models):
-            detector = TextDetector(OpenVinoHeatMap(models.detection, precision), numbers.text_short_side)
-            characters = OpenVinoCharacters(models.recognition, precision)
+            detector = TextDetector(OpenVinoHeatMap(models.detection, numbers.precision), numbers.text_short_side)
+            characters = OpenVinoCharacters(models.recognition, numbers.precision)
             recogniser = TextRecogniser(characters, models.recognition, numbers)
         super().__init__(detector, recogniser, numbers, threads)

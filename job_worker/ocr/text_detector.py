@@ -1,4 +1,4 @@
-"""Finds lines of text with a detection network of PaddleOCR (DB)."""
+"""Find lines of text with a detection network of PaddleOCR (DB)."""
 
 from collections.abc import Callable, Sequence
 from typing import cast

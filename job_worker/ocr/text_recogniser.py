@@ -1,4 +1,4 @@
-"""Reads one line of text with a recognition network of PaddleOCR (CTC)."""
+"""Read one line of text with a recognition network of PaddleOCR (CTC)."""
 
 import math
 from collections.abc import Callable

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from job_worker.inference.full_batches import FullBatches
-from job_worker.inference.openvino_models import Precision, read_model
+from job_worker.inference.openvino_models import read_model
 from job_worker.inference.torch_calls import TorchModel
 from job_worker.inference.torch_network import TorchNetwork
 from job_worker.ocr.bundled_models import TextModelFolders
@@ -32,7 +32,7 @@ from job_worker.ocr.text_recogniser import (
     PreparedLine,
     TextRecogniser,
 )
-from shared.pipelines.profiles import ProfileNumbers
+from shared.pipelines.profiles import Precision, ProfileNumbers
 from shared.video.image import Image
 
 READERS_A_THREAD = 2
@@ -83,7 +83,7 @@ class TorchTextReader(LineReader):
     ) -> None:
         with loading(models):
             where = torch.device(device)
-            in_half = where.type == "cuda" and Precision(numbers.precision) is Precision.bf16
+            in_half = where.type == "cuda" and numbers.precision is Precision.bf16
             number_type = torch.float16 if in_half else torch.float32
             _compute_exactly()
             executor = ThreadPoolExecutor(1, "text-networks", _use, (where,))

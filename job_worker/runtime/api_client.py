@@ -1,6 +1,7 @@
 """The server as the worker sees it: take a job, fetch its video, renew its lease, report how it ended."""
 
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +14,12 @@ from google.protobuf.duration_pb2 import Duration
 
 from job_worker.errors import Cancelled
 from job_worker.runtime.chunk_size import TRANSFER_SECONDS, ChunkSize
-from job_worker.runtime.connection import Connection
 from job_worker.runtime.heartbeat import RENEWALS_PER_LEASE
 from job_worker.runtime.job_folder import insufficient_space_explained
 from job_worker.runtime.results_file import ResultsFile
 from job_worker.runtime.results_sender import ResultsSender
-from job_worker.runtime.retry import LAST_CALLS_SECONDS, RETRY_PAUSE, Retry, is_unimplemented, raise_if_about_job
+from job_worker.runtime.retry import LAST_REPORT_SECONDS, RETRY_PAUSE, Retry, is_unimplemented, raise_if_about_job
+from job_worker.runtime.server_stub import ServerStub
 from job_worker.runtime.stop_signal import StopSignal
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 
@@ -62,7 +63,7 @@ class WorkerApi:
         worker_id: The worker's unique name.
         stop: Its request to stop.
         retry_pause: How long to wait before a call is repeated, in seconds.
-        last_calls_seconds: How long the report of a job is still repeated once a stop was requested.
+        last_report_seconds: How long the report of a job is still repeated once a stop was requested.
         unimplemented_seconds: How long a call that the server seems not to know, although it did, is repeated.
 
     Raises:
@@ -76,12 +77,12 @@ class WorkerApi:
         stop: StopSignal,
         *,
         retry_pause: Callable[[tenacity.RetryCallState], float] = RETRY_PAUSE,
-        last_calls_seconds: float = LAST_CALLS_SECONDS,
+        last_report_seconds: float = LAST_REPORT_SECONDS,
         unimplemented_seconds: float = UNIMPLEMENTED_SECONDS,
     ) -> None:
-        self._stub = Connection(open_channel)
+        self._stub = ServerStub(open_channel)
         self._worker_id = worker_id
-        self._retry = Retry(self._stub, stop, retry_pause, last_calls_seconds)
+        self._retry = Retry(self._stub, stop, retry_pause, last_report_seconds)
         self._unimplemented_seconds = unimplemented_seconds
         self._offered: Offer | None = None
         self._is_known = False
@@ -105,7 +106,7 @@ class WorkerApi:
             grpc.RpcError: The server refuses this worker for good.
         """
         wait = Duration()
-        wait.FromMilliseconds(int(wait_seconds * 1000))
+        wait.FromMilliseconds(math.ceil(wait_seconds * 1000))  # rounded down, a short wait would be none
         request = pb.DequeueRequest(worker_id=self._worker_id, wait=wait)
         patience_seconds = self._unimplemented_seconds if self._is_known else 0.0
         return self._retry.until_stopped(patience_seconds)(self._dequeue_once, request, wait_seconds)

@@ -1,4 +1,4 @@
-"""Renewing the lease of the current job, whatever the work does."""
+"""Renew the lease of the current job, whatever the work does."""
 
 import logging
 import threading

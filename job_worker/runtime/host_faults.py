@@ -1,4 +1,4 @@
-"""Recognises errors of pipelines that this host is to blame for, by names: the light worker has no torch to import."""
+"""Recognise errors of pipelines that this host is to blame for, by names: the light worker has no torch to import."""
 
 import re
 

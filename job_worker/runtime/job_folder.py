@@ -4,7 +4,6 @@ import logging
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -13,11 +12,11 @@ from uuid import uuid4
 from filelock import FileLock
 
 from job_worker.errors import InsufficientSpace, WorkFolderGone
+from job_worker.locked_folders import LOCK_NAME, is_abandoned
 
 logger = logging.getLogger(__name__)
 
 PREFIX = "foregsyte-work-"
-LOCK_NAME = "in-use"
 OWN_NAME = "files"
 """The worker's own folder lies beside the lock: its child process may write in it, and must not replace the lock."""
 MAX_FOLDERS = 1_000_000
@@ -111,7 +110,7 @@ def clean_work_folders(parent: Path | None) -> int:
         How many were deleted.
     """
     found = Path(parent or tempfile.gettempdir()).glob(f"{PREFIX}*")
-    folders = [folder for folder in found if folder.is_dir() and not folder.is_symlink() and _is_abandoned(folder)]
+    folders = [folder for folder in found if is_abandoned(folder, MIN_AGE_SECONDS)]
     for folder in folders:
         logger.info("folder of a lost worker deleted", extra={"folder": folder.name})
         _delete(folder)
@@ -171,16 +170,3 @@ def _opened(folder: Path | str, dir_fd: int | None = None) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
-
-
-def _is_abandoned(folder: Path) -> bool:
-    lock = folder / LOCK_NAME
-    try:
-        if time.time() - folder.stat().st_mtime < MIN_AGE_SECONDS:
-            return False
-        if not lock.exists():  # its worker was killed before it had one
-            return True
-        with FileLock(lock, blocking=False):
-            return True
-    except OSError:
-        return False  # in use (filelock.Timeout is an OSError), another user's, or deleted meanwhile

@@ -25,7 +25,7 @@ SEPARATOR = ":"
 MAX_PIPE_MESSAGE_BYTES = 64 << 10
 """A message is cut here: far above what a person reads, far below what the parent would feel."""
 _PR_SET_PDEATHSIG = 1
-"""See prctl(2)."""
+"""The option of prctl(2) that chooses the signal which the parent's end sends."""
 
 
 class Build(Protocol):

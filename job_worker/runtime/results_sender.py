@@ -1,4 +1,4 @@
-"""Sending the results of a job: with the report itself, or before it in chunks."""
+"""Send the results of a job: with the report itself, or before it in chunks."""
 
 import logging
 import math

@@ -11,7 +11,7 @@ import tenacity
 from google.protobuf.message import Message
 
 from job_worker.errors import Cancelled, JobCannotBeDone, LeaseLost, MessageTooLarge
-from job_worker.runtime.connection import Connection
+from job_worker.runtime.server_stub import ServerStub
 from job_worker.runtime.stop_signal import StopSignal
 from shared.contract.errors import description_of, reason_of, retry_delay_seconds
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
@@ -27,10 +27,10 @@ T = TypeVar("T")
 
 RETRY_PAUSE = RetryPause(first_seconds=0.2, max_seconds=10.0)
 """Long enough for a server that restarts, and far below a lease."""
-LAST_CALLS_SECONDS = 15.0
+LAST_REPORT_SECONDS = 15.0
 """How long the report of a job is still repeated once a stop was requested."""
-LAST_CALLS_PAUSE_SECONDS = 0.5
-"""Longest pause between them."""
+LAST_REPORT_PAUSE_SECONDS = 0.5
+"""Longest pause between the calls that repeat it."""
 STOP_CHECK_SECONDS = 0.1
 """How soon a waiting call notices that a stop was requested."""
 
@@ -52,23 +52,23 @@ class Retry:
     """Repeats the calls of one worker, with growing, random pauses.
 
     Args:
-        connection: Makes the calls.
+        stub: Makes the calls.
         stop: The worker's request to stop.
         pause: How long to wait before a call is repeated, in seconds.
-        last_calls_seconds: How long the report of a job is still repeated once a stop was requested.
+        last_report_seconds: How long the report of a job is still repeated once a stop was requested.
     """
 
     def __init__(
         self,
-        connection: Connection,
+        stub: ServerStub,
         stop: StopSignal,
         pause: Callable[[tenacity.RetryCallState], float],
-        last_calls_seconds: float,
+        last_report_seconds: float,
     ) -> None:
-        self._connection = connection
+        self._stub = stub
         self._stop = stop
         self._pause = pause
-        self._last_calls_seconds = last_calls_seconds
+        self._last_report_seconds = last_report_seconds
 
     def awaited(self, call: "Future[T]") -> T | None:
         """Return the answer of a call, or None where a stop is requested before it comes."""
@@ -154,13 +154,13 @@ class Retry:
             Cancelled: A stop was requested and the server did not answer in time.
             grpc.RpcError: Any other refusal.
         """
-        call = self._connection.begin(method, request, seconds)
+        call = self._stub.begin(method, request, seconds)
         while True:
             try:
                 answer = call.result(STOP_CHECK_SECONDS)
             except TimeoutError:
                 if self._has_no_time_left:
-                    self._connection.cancel_calls()
+                    self._stub.cancel_calls()
                     raise Cancelled("the server does not answer") from None
             except grpc.RpcError as error:
                 raise_if_about_job(error)
@@ -173,12 +173,12 @@ class Retry:
     @property
     def _has_no_time_left(self) -> bool:
         """Whether a stop was requested so long ago that nothing is repeated any more."""
-        return self._stop.must_release and self._stop.seconds_ago >= self._last_calls_seconds
+        return self._stop.must_release and self._stop.seconds_ago >= self._last_report_seconds
 
     def _sleep(self, seconds: float) -> None:
         """Pause; a stop ends the pause, and later pauses are short, for little time is left."""
         if self._stop.requested.is_set():
-            time.sleep(min(seconds, LAST_CALLS_PAUSE_SECONDS))
+            time.sleep(min(seconds, LAST_REPORT_PAUSE_SECONDS))
         else:
             self._stop.requested.wait(seconds)
 

@@ -31,7 +31,8 @@ from shared.process.clock import Clock, monotonic_clock
 logger = logging.getLogger(__name__)
 
 IDLE_PAUSE_SECONDS = 0.5
-"""Mean pause after an empty answer that came early: the server had no room for one more waiting worker."""
+"""Mean pause after an empty answer that came early: the server had no room for one more waiting worker, or the wait is
+shorter than this."""
 MAX_COUNTED = 1_000
 """Of so many jobs it is known how often they were released."""
 UNUSABLE_PAUSE_SECONDS = 10.0
@@ -110,9 +111,10 @@ class Worker:
             grpc.RpcError: The server refuses this worker for good.
         """
         self._log_unsupported_pipelines()
+        early_seconds = max(self._wait_seconds, IDLE_PAUSE_SECONDS)
         while not self._stop.requested.is_set():
             began_at = self._clock()
-            if not self.run_once() and self._clock() - began_at < self._wait_seconds:
+            if not self.run_once() and self._clock() - began_at < early_seconds:
                 self._stop.requested.wait(self._jitter(IDLE_PAUSE_SECONDS))
 
     def run_once(self) -> bool:

@@ -58,7 +58,7 @@ MakePipeline = Callable[..., Any]
 """What a plugin registers: a class or function with a `description`, called with the options, returns a pipeline."""
 
 
-def _plugins() -> Mapping[str, Plugin]:
+def pipeline_plugins() -> Mapping[str, Plugin]:
     """Return the installed plugins by name.
 
     Raises:
@@ -77,7 +77,7 @@ def load_plugin_pipeline(kind: str, options: Mapping[str, Any]) -> MakePipeline:
     Raises:
         PluginUnusable: It cannot be imported, has no description, or does not take the options.
     """
-    plugin = _plugins()[kind]
+    plugin = pipeline_plugins()[kind]
     make: MakePipeline = plugin.load()
     if not callable(make) or not plugin_description(make):
         raise PluginUnusable(
@@ -234,7 +234,7 @@ class PipelineCatalogue:
         Raises:
             PluginUnusable: Two packages provide one name, or one provides that of a built-in pipeline.
         """
-        return tuple(dict.fromkeys([*BUILT_IN_PIPELINES, *_plugins(), *self._tables]))
+        return tuple(dict.fromkeys([*BUILT_IN_PIPELINES, *pipeline_plugins(), *self._tables]))
 
     def get(self, name: str) -> PipelineDefinition:
         """Return what a name stands for.
@@ -245,7 +245,15 @@ class PipelineCatalogue:
         return self._tables.get(name) or PipelineDefinition(kind=name)
 
     def describe(self, names: Iterable[str], profile: Profile) -> dict[str, str]:
-        """Return what clients read about each of these pipelines; see `PipelineDefinition.describe`."""
+        """Return what clients read about each of these pipelines, by name.
+
+        Args:
+            names: The pipelines.
+            profile: The workers' profile, for those without one of their own.
+
+        Raises:
+            PluginUnusable: The plugin of one cannot be used.
+        """
         return {name: self.get(name).describe(profile) for name in names}
 
 
@@ -256,7 +264,7 @@ def _is_not_built_in(name: str) -> str:
 
 
 def _hide_no_plugin(tables: dict[str, PipelineDefinition]) -> dict[str, PipelineDefinition]:
-    plugins = _plugins()
+    plugins = pipeline_plugins()
     for name, table in tables.items():
         if name in plugins and table.kind != name:
             raise ValueError(

@@ -22,12 +22,24 @@ class Profile(StrEnum):
     fast = "fast"
 
 
+class Precision(StrEnum):
+    """The number type that a model computes in; a quantised detector stays quantised.
+
+    Attributes:
+        f32: 32-bit floats: the same results on every host.
+        bf16: 16-bit floats with the range of 32-bit ones on CPUs that have them (AVX-512 BF16, AMX), else as f32.
+    """
+
+    f32 = "f32"
+    bf16 = "bf16"
+
+
 @dataclass(frozen=True, slots=True)
 class ProfileNumbers:
     """What a profile means for the engines on OpenVINO and torch.
 
     Attributes:
-        precision: Number type that models compute in: `f32` or `bf16`.
+        precision: Number type that models compute in.
         text_long_sides: Long sides in pixels of the images in which text is looked for, the largest first.
         min_line_width: Shorter lines of text are padded to this width before they are read, in pixels; the network was
             trained on 320.
@@ -43,7 +55,7 @@ class ProfileNumbers:
             it finds at 768. Its time grows with the square.
     """
 
-    precision: str
+    precision: Precision
     text_long_sides: tuple[int, ...]
     min_line_width: int
     line_width_step: int = 1
@@ -54,10 +66,10 @@ class ProfileNumbers:
 
 
 PROFILES: Mapping[Profile, ProfileNumbers] = {
-    Profile.exact: ProfileNumbers("f32", (4000,), 320, text_short_side=64),
-    Profile.balanced: ProfileNumbers("bf16", (960, 512), 160, line_width_step=32, small_type_scale=0.5),
+    Profile.exact: ProfileNumbers(Precision.f32, (4000,), 320, text_short_side=64),
+    Profile.balanced: ProfileNumbers(Precision.bf16, (960, 512), 160, line_width_step=32, small_type_scale=0.5),
     Profile.fast: ProfileNumbers(
-        "bf16",
+        Precision.bf16,
         (640,),
         160,
         line_width_step=32,

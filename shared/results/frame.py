@@ -30,7 +30,7 @@ MAX_FRAME_LISTS = 100_000
 """The most lists and objects in a frame, by their brackets: each takes longer than what else a megabyte may hold."""
 
 TIMESTAMP_DIGITS = 1
-BUILT_IN_FIELDS = frozenset({"detections", "text", "text_lines", "codes", "timestamp_ms"})
+BUILT_IN_FIELDS = frozenset({*ImageResult.__struct_fields__, "timestamp_ms"})
 
 _DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _NULL = msgspec.Raw(b"null")

@@ -23,13 +23,12 @@ from job_worker.detection.openvino_export import runnable_weights
 from job_worker.detection.ultralytics_detector import UltralyticsDetector
 from job_worker.errors import ModelLoadError
 from job_worker.inference.host import Host
-from job_worker.inference.openvino_models import Precision
 from job_worker.ocr.bundled_models import TextModelFolders, bundled_text_models
 from job_worker.ocr.openvino_text_reader import OpenVinoTextReader
 from job_worker.ocr.paddle_text_reader import PaddleTextReader
 from job_worker.ocr.torch_text_reader import ONE_AT_A_TIME, TorchTextReader
 from job_worker.settings import WorkerSettings
-from shared.pipelines.profiles import PROFILES, Profile
+from shared.pipelines.profiles import PROFILES, Precision, Profile
 from shared.results import TextLine
 from shared.video.image import Image
 from shared.video.reader import VideoReader
@@ -197,7 +196,7 @@ def test_an_image_gives_the_same_bytes_on_any_number_of_threads(
     first, second = (images[name] for name in ("car_num_plate_uz.mp4 130", "cricket_ball_tracking.mp4 2"))
 
     def answers(threads: int) -> list[object]:
-        finder = OpenVinoDetector(yolo_weights, Precision(numbers.precision), threads)
+        finder = OpenVinoDetector(yolo_weights, numbers.precision, threads)
         reader = OpenVinoTextReader(models, numbers, threads)
         with ThreadPoolExecutor(threads) as pool:
             return list(pool.map(lambda image: (finder.detect(image), reader.read(image)), (first, second, first)))

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from openvino import Model, Type, opset13
 
-from job_worker.inference.openvino_models import Precision, compile_model, read_model
+from job_worker.inference.openvino_models import compile_model, read_model
 from job_worker.ocr.bundled_models import TextModelFolders, bundled_text_models
 from job_worker.ocr.network_rewrites import without_concatenations, without_upsampling, without_zero_channels
+from shared.pipelines.profiles import Precision
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks.text_clip import WORDS
-from job_worker.inference.openvino_models import CompiledModel, Precision
+from job_worker.inference.openvino_models import CompiledModel
 from job_worker.ocr.bundled_models import bundled_text_models
 from job_worker.ocr.openvino_text_networks import HEAD_STEPS, OpenVinoCharacters
 from job_worker.ocr.text_recogniser import ReadLine, TextRecogniser
@@ -39,7 +39,7 @@ def folder() -> Path:
 
 def recogniser(folder: Path, profile: Profile, head_steps: int = HEAD_STEPS) -> TextRecogniser:
     numbers = PROFILES[profile]
-    return TextRecogniser(OpenVinoCharacters(folder, Precision(numbers.precision), head_steps), folder, numbers)
+    return TextRecogniser(OpenVinoCharacters(folder, numbers.precision, head_steps), folder, numbers)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from job_worker.detection.base import DetectionLimits
 from job_worker.detection.image_size import DEFAULT_IMAGE_SIZE
 from job_worker.detection.openvino_detector import OpenVinoDetector
 from job_worker.detection.ultralytics_detector import UltralyticsDetector
-from job_worker.inference.openvino_models import Precision
+from shared.pipelines.profiles import Precision
 from shared.video.reader import VideoReader
 from tests.conftest import ROOT
 from training.average import averaged

@@ -129,6 +129,23 @@ def test_no_job_within_the_wait_is_no_job(address: str, make_api: MakeApi) -> No
     assert 0.3 <= time.monotonic() - began_at < 5
 
 
+class Requests(grpc.UnaryUnaryClientInterceptor):
+    """Keeps the requests of calls."""
+
+    def __init__(self) -> None:
+        self.sent: list[Any] = []
+
+    def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: object) -> Any:
+        self.sent.append(request)
+        return continuation(client_call_details, request)
+
+
+def test_a_wait_below_a_millisecond_is_a_wait(address: str, make_api: MakeApi) -> None:
+    requests = Requests()
+    assert make_api(address, interceptor=requests).dequeue(0.0005) is None
+    assert [request.wait.ToMilliseconds() for request in requests.sent] == [1]
+
+
 def test_a_waiting_worker_gets_a_job_as_soon_as_there_is_one(
     address: str, client: JobClient, make_api: MakeApi, tiny_mp4: bytes
 ) -> None:
@@ -849,7 +866,7 @@ def test_a_report_that_was_tried_for_long_is_still_repeated_once_the_worker_stop
     settings = settings_on_disk
     with running_server(settings), JobClient(settings.address) as client:
         job_id = client.submit(tiny_mp4, "ocr").job_id
-        api = make_api(settings.address, last_calls_seconds=5.0)
+        api = make_api(settings.address, last_report_seconds=5.0)
         assert dequeued(api) == job_id
     reporting = in_thread(lambda: api.fail(job_id, "no"))
     with pytest.raises(TimeoutError):
@@ -863,7 +880,7 @@ def test_a_report_that_was_tried_for_long_is_still_repeated_once_the_worker_stop
 def test_a_stopping_worker_that_cannot_reach_the_server_ends_within_its_bound(
     make_api: MakeApi, stop: StopSignal
 ) -> None:
-    api = make_api(f"127.0.0.1:{free_port()}", last_calls_seconds=0.3)
+    api = make_api(f"127.0.0.1:{free_port()}", last_report_seconds=0.3)
     stop.request()
     began_at = time.monotonic()
     with pytest.raises(Cancelled):

@@ -5,7 +5,8 @@ import openvino
 import pytest
 from openvino import opset13
 
-from job_worker.inference.openvino_models import PerShapeModel, Precision
+from job_worker.inference.openvino_models import PerShapeModel
+from shared.pipelines.profiles import Precision
 
 pytestmark = [pytest.mark.unit, pytest.mark.worker]
 

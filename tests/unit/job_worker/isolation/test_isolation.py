@@ -20,9 +20,9 @@ from job_worker.errors import JobCannotBeDone, ModelLoadError, UnconfirmedLackOf
 from job_worker.isolation import landlock, seccomp
 from job_worker.isolation.isolation import MAX_OPEN_FILES, Isolation, log_support
 from job_worker.isolation.readable_paths import readable_paths
-from job_worker.runtime.child_process import ProcessRunner, RunLimits
 from job_worker.runtime.pipeline_child import SEPARATOR, Build
 from job_worker.runtime.pipeline_runner import PipelineRunner, Run
+from job_worker.runtime.process_runner import ProcessRunner, RunLimits
 from job_worker.settings import WorkerSettings
 from tests.support.escapes import (
     Escapes,

@@ -20,9 +20,9 @@ import pytest
 
 from job_worker.errors import Cancelled, HostFault, HostUnusable, InsufficientSpace, JobCannotBeDone, ModelLoadError
 from job_worker.runtime import child_process
-from job_worker.runtime.child_process import CHECK_SECONDS, MESSAGE_SECONDS, RELOAD_SECONDS, ProcessRunner, RunLimits
 from job_worker.runtime.pipeline_child import SEPARATOR, Build, serve
 from job_worker.runtime.pipeline_runner import Run
+from job_worker.runtime.process_runner import CHECK_SECONDS, MESSAGE_SECONDS, RELOAD_SECONDS, ProcessRunner, RunLimits
 from shared.process.clock import Clock, monotonic_clock
 from tests.support import builds
 from tests.support.clock import FakeClock
@@ -369,8 +369,7 @@ def test_the_child_leaves_signals_to_its_parent(runner: ProcessRunner, video: Pa
 PARENT = """
 import sys
 from pathlib import Path
-from job_worker.runtime import child_process
-from job_worker.runtime.child_process import ProcessRunner, RunLimits
+from job_worker.runtime.process_runner import ProcessRunner, RunLimits
 from job_worker.runtime.pipeline_runner import Run
 from tests.support.builds import Anything
 
@@ -385,8 +384,7 @@ NEVER_ENDING = """
 import os, sys
 from pathlib import Path
 from job_worker.errors import ProcessUnkillable
-from job_worker.runtime import child_process
-from job_worker.runtime.child_process import ProcessRunner, RunLimits
+from job_worker.runtime.process_runner import ProcessRunner, RunLimits
 from job_worker.runtime.pipeline_runner import Run
 from tests.support.builds import Anything
 

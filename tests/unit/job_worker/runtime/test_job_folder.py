@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from job_worker.errors import InsufficientSpace
+from job_worker.locked_folders import LOCK_NAME
 from job_worker.runtime.job_folder import (
-    LOCK_NAME,
     MIN_AGE_SECONDS,
     clean_work_folders,
     job_folder,

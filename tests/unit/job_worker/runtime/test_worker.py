@@ -24,7 +24,8 @@ from job_worker.errors import (
     WorkerError,
     WorkFolderGone,
 )
-from job_worker.runtime.job_folder import LOCK_NAME, work_folder
+from job_worker.locked_folders import LOCK_NAME
+from job_worker.runtime.job_folder import work_folder
 from job_worker.runtime.pipeline_runner import PipelineRunner
 from job_worker.runtime.stop_signal import StopSignal
 from job_worker.runtime.worker import (
@@ -94,10 +95,9 @@ def make_worker(stop: StopSignal, clock: FakeClock, work_dir: Path) -> Callable[
             stop,
             pipelines=("ocr", "yolo"),
             work_dir=work_dir,
-            wait_seconds=WAIT_SECONDS,
             chunk_bytes=100,
             clock=clock,
-            **({"jitter": lambda mean: mean} | options),
+            **({"jitter": lambda mean: mean, "wait_seconds": WAIT_SECONDS} | options),
         )
 
     return make
@@ -517,6 +517,14 @@ def test_an_empty_answer_after_the_whole_wait_is_followed_by_the_next_question(
     api.on_empty = whole_wait
     make_worker(api, FakeRunner()).run_forever()
     assert (api.dequeues, pauses.pauses) == (3, [])
+
+
+def test_a_short_wait_is_followed_by_a_pause(make_worker: MakeWorker, stop: StopSignal, clock: FakeClock) -> None:
+    stop.requested = pauses = CountedPauses(last=3)
+    api, wait_seconds = FakeApi(), 0.25
+    api.on_empty = lambda: clock.advance(wait_seconds) if api.dequeues <= 3 else pauses.set()
+    make_worker(api, FakeRunner(), wait_seconds=wait_seconds).run_forever()
+    assert (api.dequeues, pauses.pauses) == (3, [IDLE_PAUSE_SECONDS] * 3)
 
 
 def test_the_next_job_is_requested_without_a_pause(make_worker: MakeWorker, stop: StopSignal) -> None:

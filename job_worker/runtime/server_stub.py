@@ -1,4 +1,4 @@
-"""The connection of a worker to its server, whose calls need no new thread."""
+"""The stub through which a worker calls its server, without a new thread for a call."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,7 +13,7 @@ from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import WorkerServ
 T = TypeVar("T")
 
 
-class Connection(WorkerServiceStub):
+class ServerStub(WorkerServiceStub):
     """Calls WorkerService in a thread that is there from the start.
 
     gRPC starts a thread for each call that is not waited for. Where none can be started, its channel answers none of
