@@ -79,6 +79,26 @@ def test_a_folder_has_one_holder_and_the_next_learns_who(folder: DataFolder, tmp
     DataFolder(tmp_path / "data").lock(0.0, NEVER)
 
 
+DAMAGED = [b"\xff\xfe", b"\0" * 8, b"5", b"[]", b'{"shutdown_seconds": "5"}', b"not JSON", b"{", b""]
+
+
+@pytest.mark.parametrize("record", DAMAGED)
+def test_a_lock_file_that_a_loss_of_power_damaged_is_written_anew(tmp_path: Path, record: bytes) -> None:
+    (tmp_path / LOCK_NAME).write_bytes(record)
+    folder = DataFolder(tmp_path)
+    folder.lock(0.0, NEVER)
+    with pytest.raises(DataFolderHeld, match=rf"\(PID {os.getpid()}\)"):
+        DataFolder(tmp_path).lock(0.0, NEVER)
+    folder.unlock()
+
+
+@pytest.mark.parametrize("record", DAMAGED)
+def test_a_holder_whose_lock_file_is_damaged_is_unknown(folder: DataFolder, tmp_path: Path, record: bytes) -> None:
+    (tmp_path / "data" / LOCK_NAME).write_bytes(record)
+    with pytest.raises(DataFolderHeld, match=r"\(PID unknown\)"):
+        DataFolder(tmp_path / "data").lock(0.0, NEVER)
+
+
 def test_a_wait_for_a_folder_ends_with_a_request_to_stop(tmp_path: Path) -> None:
     held = DataFolder(tmp_path)
     held.lock(600.0, NEVER)
