@@ -15,7 +15,8 @@ from typing import Any, cast
 import numpy as np
 
 from benchmarks.measuring import command_line, save, show_table
-from job_worker.detection.bundled_detector import BUNDLED_CONFIDENCE, bundled_image_size
+from job_worker.detection.base import DEFAULT_IOU
+from job_worker.detection.bundled_detector import BUNDLED_CHECKPOINT, BUNDLED_CONFIDENCE, bundled_image_size
 from job_worker.detection.image_size import ImageSize
 from training.arguments import folder_with
 from training.boxes import CLASSES, Box, overlap_of_union
@@ -107,7 +108,7 @@ class Finder:
 
         self._model = YOLO(str(weights), task="detect")
         self._image_size = image_size
-        self._settings: dict[str, Any] = {"device": device, "conf": MIN_CONFIDENCE, "iou": 0.7}
+        self._settings: dict[str, Any] = {"device": device, "conf": MIN_CONFIDENCE, "iou": DEFAULT_IOU}
 
     def __call__(self, frame: LabelledFrame) -> list[Found]:
         """Return what is found, the highest confidence first."""
@@ -144,7 +145,7 @@ def show(title: str, report: dict[str, Any]) -> None:
 def main() -> None:
     """Run the command."""
     parser = command_line(__doc__)
-    parser.add_argument("--weights", type=Path, default=Path("data/models/text_carriers.pt"))
+    parser.add_argument("--weights", type=Path, default=BUNDLED_CHECKPOINT)
     dataset = folder_with("images/test/*.jpg")
     parser.add_argument("--dataset", type=dataset, help="a dataset; its parts test and validate are used")
     videos = folder_with("*.mp4")
