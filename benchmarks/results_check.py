@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from benchmarks.measuring import command_line
+from shared.process.settings import MIB
 from shared.results import (
     MAX_FRAME_LISTS,
     Detection,
@@ -28,7 +29,6 @@ from shared.results import (
     encode_frame,
 )
 
-MIB = 1 << 20
 TICK_SECONDS = 0.001
 MAX_HOLD_MS = 20.0
 """The longest wait of another thread: no call that is answered meanwhile is slowed down noticeably."""

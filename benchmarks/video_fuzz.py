@@ -24,6 +24,7 @@ import numpy as np
 from benchmarks.measuring import command_line, peak_bytes
 from benchmarks.small_videos import OUTSIDE, ROOT, small_videos
 from benchmarks.video_mutations import mutant
+from shared.process.settings import MIB
 from shared.video.errors import VideoError
 from shared.video.frame import Frame
 from shared.video.reader import VideoReader
@@ -32,7 +33,6 @@ MAX_SOURCE_BYTES = 70_000
 """Only small files are broken: thousands an hour instead of hundreds, and every bit counts."""
 BATCH = 500
 """Files that one child reads, so that what leaks a little every time adds up to something seen."""
-MEBIBYTE = 1 << 20
 
 Make = Callable[[int], bytes]
 """Makes the file of a seed, the same one every time."""
@@ -47,7 +47,7 @@ class FuzzLimits(NamedTuple):
     """
 
     file_seconds: float = 60.0
-    memory_bytes: int = 512 * MEBIBYTE
+    memory_bytes: int = 512 * MIB
 
 
 class HarmfulFile(NamedTuple):
@@ -162,7 +162,7 @@ def _result_of(seed: int, child: Connection, limits: FuzzLimits, report: FuzzRep
     if outcome == "exception":
         return HarmfulFile(seed, outcome, detail)
     if peak_bytes > limits.memory_bytes:
-        return HarmfulFile(seed, "memory", f"{peak_bytes // MEBIBYTE} MiB")
+        return HarmfulFile(seed, "memory", f"{peak_bytes // MIB} MiB")
     report.outcomes[outcome] += 1
     return None
 
@@ -186,11 +186,11 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=20_000, help="how many broken videos")
     parser.add_argument("--seed", type=int, default=1, help="the first of them")
     parser.add_argument("--file-seconds", type=float, default=usual.file_seconds)
-    parser.add_argument("--memory-mib", type=int, default=usual.memory_bytes // MEBIBYTE)
+    parser.add_argument("--memory-mib", type=int, default=usual.memory_bytes // MIB)
     parser.add_argument("--keep", type=Path, default=ROOT / "build" / "video_fuzz", help="where harmful files are kept")
     chosen = parser.parse_args()
     sources = [path.read_bytes() for path in default_sources()]
-    limits = FuzzLimits(chosen.file_seconds, chosen.memory_mib * MEBIBYTE)
+    limits = FuzzLimits(chosen.file_seconds, chosen.memory_mib * MIB)
     print(f"{chosen.count} mutants of {len(sources)} files from seed {chosen.seed}", flush=True)
     report = fuzz(partial(mutant, sources=sources), range(chosen.seed, chosen.seed + chosen.count), limits, chosen.keep)
     for outcome, count in report.outcomes.most_common():
