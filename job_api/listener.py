@@ -15,7 +15,7 @@ MESSAGE_HEADROOM_BYTES = 16 * MIB
 PARALLEL_CALLS = 512
 """How many calls one connection may have at a time, waiting workers apart; its further calls wait on the caller's side.
 Responses that are not charged take up to 16 KiB each, and a client may well submit hundreds of videos at once."""
-KEEPALIVE_SECONDS = 60
+PING_SECONDS = 60
 """How often a connection with calls and without traffic is probed. A caller that vanished in the middle of an upload
 would hold its bytes for hours otherwise."""
 PING_TIMEOUT_SECONDS = 300
@@ -104,7 +104,7 @@ def server_options(settings: ApiSettings) -> list[tuple[str, int]]:
         ("grpc.compression_enabled_algorithms_bitset", 1),  # none
         # Workers wait without sending anything; their keepalive pings are welcome.
         ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
-        ("grpc.keepalive_time_ms", KEEPALIVE_SECONDS * 1000),
+        ("grpc.keepalive_time_ms", PING_SECONDS * 1000),
         ("grpc.http2.ping_timeout_ms", PING_TIMEOUT_SECONDS * 1000),
         ("grpc.keepalive_timeout_ms", UNACKNOWLEDGED_SECONDS * 1000),
         # A proxy may bring all workers on one connection.

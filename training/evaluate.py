@@ -19,7 +19,7 @@ from job_worker.detection.base import DEFAULT_IOU
 from job_worker.detection.bundled_detector import BUNDLED_CHECKPOINT, BUNDLED_CONFIDENCE, bundled_image_size
 from job_worker.detection.image_size import ImageSize
 from training.arguments import folder_with
-from training.boxes import CLASSES, Box, overlap_of_union
+from training.boxes import CLASSES, LabelledBox, overlap_of_union
 from training.labelled import LabelledFrame, real_frames, rendered_frames
 from training.photographs import SOURCES
 
@@ -32,7 +32,7 @@ NEAR_HALF = 0.05
 IOU = 0.5
 """Two boxes whose overlap over union is at least this are at the same place."""
 
-Found = tuple[Box, float]
+Found = tuple[LabelledBox, float]
 """A box and its confidence."""
 
 Find = Callable[[LabelledFrame], list[Found]]
@@ -115,14 +115,16 @@ class Finder:
         side = self._image_size.of(*frame.image.shape[:2])
         (result,) = cast("list[Any]", self._model.predict(frame.image, imgsz=side, verbose=False, **self._settings))
         rows = result.boxes.data.cpu().numpy().tolist()
-        return sorted(((Box(CLASSES[int(row[5])], *row[:4]), row[4]) for row in rows), key=lambda found: -found[1])
+        return sorted(
+            ((LabelledBox(CLASSES[int(row[5])], *row[:4]), row[4]) for row in rows), key=lambda found: -found[1]
+        )
 
 
-def _is_ignored(box: Box, frame: LabelledFrame) -> bool:
+def _is_ignored(box: LabelledBox, frame: LabelledFrame) -> bool:
     return any(area.label in ("", box.label) and box.overlap(area) > 0.5 * box.area for area in frame.ignored)
 
 
-def _matched(found: list[Found], truth: list[Box]) -> list[bool]:
+def _matched(found: list[Found], truth: list[LabelledBox]) -> list[bool]:
     """Return which of the boxes found match one of the truth that none with a higher confidence matches."""
     free = list(truth)
     hits = []

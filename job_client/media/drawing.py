@@ -15,8 +15,8 @@ from job_client.timeline.geometry import area, enclosing_box
 from shared.results import Box, Detection, Polygon
 from shared.video.image import Image
 
-_FONT_SHARE = 40
-"""A label is this fraction of the image's shorter side high."""
+_SIDE_PER_FONT = 40
+"""How many times the image's shorter side is as long as a label is high."""
 _MIN_FONT_PIXELS = 11
 _THIN, _THICK, _LARGE = 2, 4, 1080
 """Lines are thick where the shorter side has so many pixels."""
@@ -36,7 +36,7 @@ class Drawing:
     def __init__(self, width: int, height: int, fonts: Sequence[FontFile] = ()) -> None:
         shorter = min(width, height)
         self._thickness = _THIN if shorter < _LARGE else _THICK
-        self._font_pixels = max(_MIN_FONT_PIXELS, shorter // _FONT_SHARE)
+        self._font_pixels = max(_MIN_FONT_PIXELS, shorter // _SIDE_PER_FONT)
         self._labels = Labels(self._font_pixels, fonts)
 
     def draw(self, image: Image, frame: DrawnFrame) -> None:
