@@ -121,17 +121,17 @@ def fuzz(make: Make, seeds: range, limits: FuzzLimits, keep: Path) -> FuzzReport
     report = FuzzReport()
     left = seeds
     while left:
-        batch, finding = left[:BATCH], None
+        batch, harmful = left[:BATCH], None
         with _child(make, batch) as child:
-            while batch and not finding:
-                finding = _result_of(batch[0], child, limits, report)
+            while batch and not harmful:
+                harmful = _result_of(batch[0], child, limits, report)
                 batch, left = batch[1:], left[1:]
-        print(f"{len(seeds) - len(left)} of {len(seeds)} {finding or ''}", flush=True)
-        if finding:
-            report.outcomes[finding.what] += 1
-            report.harmful.append(finding)
+        print(f"{len(seeds) - len(left)} of {len(seeds)} {harmful or ''}", flush=True)
+        if harmful:
+            report.outcomes[harmful.what] += 1
+            report.harmful.append(harmful)
             keep.mkdir(parents=True, exist_ok=True)
-            (keep / f"{finding.what}-{finding.seed}.mp4").write_bytes(make(finding.seed))
+            (keep / f"{harmful.what}-{harmful.seed}.mp4").write_bytes(make(harmful.seed))
     return report
 
 
@@ -195,8 +195,8 @@ def main() -> int:
     report = fuzz(partial(mutant, sources=sources), range(chosen.seed, chosen.seed + chosen.count), limits, chosen.keep)
     for outcome, count in report.outcomes.most_common():
         print(f"{count:8} {outcome}")
-    for finding in report.harmful:
-        print(json.dumps(finding._asdict()))
+    for harmful in report.harmful:
+        print(json.dumps(harmful._asdict()))
     return 1 if report.harmful else 0
 
 

@@ -64,7 +64,7 @@ class ErrorMappingInterceptor(grpc.ServerInterceptor):
     ) -> Any:
         """Wrap the handler of an RPC of this project; health and reflection keep theirs.
 
-        gRPC asks for it when a call comes, long before all of its request is there.
+        gRPC requests it when a call comes, long before all of its request is there.
         """
         is_late = self._is_stopping
         handler = continuation(handler_call_details)
