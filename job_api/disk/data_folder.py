@@ -101,6 +101,8 @@ class DataFolder:
 
     def unlock(self) -> None:
         """Leave the folder to the next server."""
+        for folder in self._held.values():
+            folder.close()
         self._lock.release()
 
     def is_gone(self) -> bool:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from filelock import SoftFileLock
 
@@ -139,6 +140,15 @@ def test_a_folder_that_was_deleted_is_gone_also_where_another_has_its_place(
         (tmp_path / "data").mkdir()
         (tmp_path / "data" / LOCK_NAME).touch()
     assert folder.is_gone()
+
+
+def test_an_unlocked_folder_holds_nothing_open(tmp_path: Path) -> None:
+    before, folder = psutil.Process().num_fds(), DataFolder(tmp_path, JOB_FOLDERS)
+    folder.lock(0.0, NEVER)
+    folder.hold_folders()
+    folder.unlock()
+    assert psutil.Process().num_fds() == before
+    assert folder.lost_folder() is None
 
 
 @pytest.mark.parametrize("name", JOB_FOLDERS)
