@@ -2,7 +2,7 @@
 
 from job_worker.inference.openvino_models import Precision
 from job_worker.ocr.bundled_models import TextModelFolders
-from job_worker.ocr.line_reader import LineReader, loading
+from job_worker.ocr.line_reader import LineReader, model_errors_translated
 from job_worker.ocr.openvino_text_networks import OpenVinoCharacters, OpenVinoHeatMap
 from job_worker.ocr.text_detector import TextDetector
 from job_worker.ocr.text_recogniser import TextRecogniser
@@ -23,7 +23,7 @@ class OpenVinoTextReader(LineReader):
 
     def __init__(self, models: TextModelFolders, numbers: ProfileNumbers, threads: int) -> None:
         precision = Precision(numbers.precision)
-        with loading(models):
+        with model_errors_translated(models):
             detector = TextDetector(OpenVinoHeatMap(models.detection, precision), numbers.text_short_side)
             characters = OpenVinoCharacters(models.recognition, precision)
             recogniser = TextRecogniser(characters, models.recognition, numbers)
