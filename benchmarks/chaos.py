@@ -1,4 +1,4 @@
-"""Kills the service again and again while clients use it: `python -m benchmarks.chaos --minutes 30 --seed 1`.
+"""Kill the service again and again while clients use it: `python -m benchmarks.chaos --minutes 30 --seed 1`.
 
 One server and several workers run as processes of their own. Clients submit real small videos, those among them that
 hold no frame, and long ones with tens of MB of results, and read the results. All the while each process is killed

@@ -1,4 +1,4 @@
-"""Feeds broken videos to the reader and sees what comes out: `python -m benchmarks.video_fuzz --count 20000 --seed 1`.
+"""Feed broken videos to the reader and see what comes out: `python -m benchmarks.video_fuzz --count 20000 --seed 1`.
 
 Each video is read to its end by the worker's own `VideoReader`, in a child process. What may come out is frames or
 `VideoError`. What must not: another exception, a crash of the process, a file that takes longer than `--file-seconds`,

@@ -1,4 +1,4 @@
-"""Builds an API server from its settings: the one place where its parts meet. Tests build theirs here too."""
+"""Build an API server from its settings: the one place where its parts meet. Tests build theirs here too."""
 
 from collections.abc import Callable
 from contextlib import ExitStack

@@ -1,4 +1,4 @@
-"""Measures a detector on rendered frames and on labelled frames of real videos: `python -m training.evaluate`.
+"""Measure a detector on rendered frames and on labelled frames of real videos: `python -m training.evaluate`.
 
 Average precision is Ultralytics' own (101 points, IoU 0.5). Precision, recall and false alarms are those of the
 confidence at which a worker runs the detector.

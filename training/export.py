@@ -1,4 +1,4 @@
-"""Turns a training run's checkpoint into the files that are shipped: `python -m training.export RUN/weights/best.pt`.
+"""Turn a training run's checkpoint into the files that are shipped: `python -m training.export RUN/weights/best.pt`.
 
 Writes, into `data/models`, `text_carriers.pt` (16-bit weights, for Ultralytics on any device) and
 `text_carriers_openvino_model` (the same for OpenVINO, which the light worker runs), and prints their hashes. What only

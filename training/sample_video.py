@@ -1,4 +1,4 @@
-"""Renders the sample video, `data/samples/road_and_parcel.mp4`, and what is in it, `road_and_parcel.json`.
+"""Render the sample video, `data/samples/road_and_parcel.mp4`, and what is in it, `road_and_parcel.json`.
 
 `python -m training.sample_video`. Twelve seconds in three acts: a car ahead and two signs, a guide sign over the road,
 a desk with a parcel and a poster. A clock and subtitles lie over all of it, so that every class and the text reader

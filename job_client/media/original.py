@@ -35,7 +35,11 @@ class OriginalVideo:
             yield from self._reader.decoded_frames()
 
     def some_frames(self, wanted: Iterable[int], times_ms: Sequence[float]) -> Iterator[Frame]:
-        """Yield the first frame, the wanted ones and the last one; see `VideoReader.some_frames`.
+        """Yield the first frame, the wanted ones and the last one, in display order.
+
+        Args:
+            wanted: The indices of the wanted frames.
+            times_ms: When each frame of the video is shown, as its results say.
 
         Raises:
             UnsuitableVideo: The timestamps are not those of the video, or two frames have the same.

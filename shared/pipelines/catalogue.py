@@ -245,7 +245,7 @@ class PipelineCatalogue:
         return self._tables.get(name) or PipelineDefinition(kind=name)
 
     def describe(self, names: Iterable[str], profile: Profile) -> dict[str, str]:
-        """Return what clients read about each of these pipelines; see `PipelineDefinition.describe`."""
+        """Return, by name, what clients read about each of these pipelines in this profile."""
         return {name: self.get(name).describe(profile) for name in names}
 
 

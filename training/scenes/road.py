@@ -60,7 +60,7 @@ class _Road(NamedTuple):
         return x, self.horizon + (self.eye - up) * self.metre(near)
 
     def pixel(self, aside: float, up: float, near: float) -> tuple[int, int]:
-        """Return the same in whole pixels."""
+        """Return the whole pixel of a point so many metres right of the road's middle and above it."""
         x, y = self.point(aside, up, near)
         return int(x), int(y)
 
