@@ -48,7 +48,7 @@ $(LIGHT)/.installed: requirements/light.txt pyproject.toml
 # Weights may need Ultralytics, which only the full environment has.
 FOR_DEMO := $(if $(WEIGHTS),$(VENV),$(LIGHT))
 
-demo: $(FOR_DEMO)/.installed  ## Runs the pair on VIDEO and shows what was found; without WEIGHTS it needs no torch
+demo: $(FOR_DEMO)/.installed  ## Runs the service on VIDEO and shows what was found; without WEIGHTS it needs no torch
 	$(FOR_DEMO)/bin/foregsyte demo "$(VIDEO)" --out build/demo $(if $(WEIGHTS),--yolo-weights "$(WEIGHTS)")
 
 # Tests that wait for nobody else's run in so many processes: one more than two cores, because many of them wait for a clock
@@ -166,7 +166,7 @@ wheel: setup  ## The project as one file, in dist
 UNTIL := $(or $(UNTIL),$(shell date -u +%Y-%m-%dT%H:%M:%SZ))
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-header \
     --no-annotate --exclude-newer $(UNTIL) --group build pyproject.toml
-# PaddleX asks for one version of PyYAML, which has no wheel for Python 3.14: what has no PaddleX need not follow.
+# PaddleX requires one version of PyYAML, which has no wheel for Python 3.14: what has no PaddleX need not follow.
 NO_PADDLE = --upgrade-package pyyaml
 
 lock: setup  ## Resolves the dependencies anew, keeping the versions that still fit

@@ -1,1 +1,1 @@
-"""Commands behind the claims of speed and robustness: each prints its numbers and fails when a claim does not hold."""
+"""Commands that measure speed and try robustness; those that check a claim fail where it does not hold."""

@@ -1,4 +1,4 @@
-"""Measures the server: `python -m benchmarks.api`.
+"""Measure the server: `python -m benchmarks.api`.
 
 Six tables: whole lives of jobs a second; what waiting workers cost a client; large uploads and the server's memory;
 long results in both formats; status calls while the largest results arrive and are answered; rows of the database.

@@ -11,10 +11,11 @@ from functools import cache, partial
 from pathlib import Path
 
 from benchmarks.api_load import submit, video
-from benchmarks.api_server import MIB, Caller, MeasuredServer, serving
+from benchmarks.api_server import Caller, MeasuredServer, serving
 from benchmarks.measuring import Rows, percentile, spread, timed_ms
 from benchmarks.results_check import document_of
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
+from shared.process.settings import MIB
 
 CHUNK_BYTES = 4 * MIB
 """The server's own limit, which our worker uses up where the link is fast."""

@@ -12,10 +12,11 @@ from typing import Any
 from google.protobuf.struct_pb2 import ListValue, Struct
 
 from benchmarks.api_load import complete, idle_workers, lifecycles, no_op_workers, submit, video
-from benchmarks.api_server import MIB, Caller, MeasuredServer, serving
+from benchmarks.api_server import Caller, MeasuredServer, serving
 from benchmarks.measuring import Rows, percentile, spread, timed_ms
 from benchmarks.results_check import document_of
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
+from shared.process.settings import MIB
 
 SMALL_VIDEO_BYTES = 20_000
 SETTLE_SECONDS = 0.5

@@ -12,9 +12,9 @@ import psutil
 from benchmarks.measuring import peak_bytes
 from shared.contract.channel import CHANNEL_OPTIONS
 from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub, WorkerServiceStub
+from shared.process.settings import MIB
 from tests.support.processes import ready
 
-MIB = 1 << 20
 CONNECT_SECONDS = 60.0
 OWN_CONNECTION = [("grpc.use_local_subchannel_pool", 1)]
 """Else all channels of a process share one connection."""

@@ -1,4 +1,4 @@
-"""Kills the service again and again while clients use it: `python -m benchmarks.chaos --minutes 30 --seed 1`.
+"""Kill the service again and again while clients use it: `python -m benchmarks.chaos --minutes 30 --seed 1`.
 
 One server and several workers run as processes of their own. Clients submit real small videos, those among them that
 hold no frame, and long ones with tens of MB of results, and read the results. All the while each process is killed
@@ -42,9 +42,9 @@ from typing import Any
 
 import grpc
 
-from benchmarks.chaos_clients import Client, Promise, Truth, truths
+from benchmarks.chaos_clients import Client, ExpectedOutcome, SubmittedJob, expected_outcomes
 from benchmarks.chaos_links import Link
-from benchmarks.chaos_processes import BrokenPromise, Victim, faults
+from benchmarks.chaos_processes import FaultTarget, Violation, faults
 from benchmarks.cheap_pipelines import LARGE_PIPELINE, PIPELINE, build_cheap_runner
 from benchmarks.growth import make_video
 from benchmarks.measuring import command_line, save
@@ -71,19 +71,19 @@ OUT_OF_REACH = 1_000_000
 NEVER_WAITS = [("grpc.initial_reconnect_backoff_ms", 50), ("grpc.max_reconnect_backoff_ms", 100)]
 
 
-class Storm:
-    """One server, its workers and clients, and all that happens to them."""
+class ChaosRun:
+    """One server, its workers and clients, and the faults that are injected."""
 
     def __init__(self, chosen: argparse.Namespace, folder: Path, videos: Sequence[Path]) -> None:
         self._chosen = chosen
         self._folder = folder
         self._over = threading.Event()
         self._address = f"127.0.0.1:{free_port()}"
-        self._truths = self._undisturbed(videos)
-        self._api = Victim("api", self._api_command, folder, _faults_of_the_disk(folder))
+        self._expected_outcomes = self._undisturbed(videos)
+        self._api = FaultTarget("api", self._api_command, folder, _faults_of_the_disk(folder))
         self._links = [Link(f"link-{number}", self._address) for number in range(chosen.workers)]
         self._workers = [
-            Victim(f"worker-{number}", partial(self._worker_command, link.address), folder)
+            FaultTarget(f"worker-{number}", partial(self._worker_command, link.address), folder)
             for number, link in enumerate(self._links)
         ]
         self._clients: list[Client] = []
@@ -94,24 +94,27 @@ class Storm:
         """Run the faults against the service; return the report, whose `violations` must be empty."""
         try:
             with ExitStack() as stack:
-                for victim in (self._api, *self._workers):
-                    stack.callback(victim.kill)
-                self._rage(stack)
+                for target in (self._api, *self._workers):
+                    stack.callback(target.kill)
+                self._run_faults(stack)
                 deadline = time.monotonic() + SETTLE_SECONDS
                 for client in self._clients:
                     client.settle(deadline)
                 self._prove()
-        except (BrokenPromise, AssertionError) as violation:
+        except (Violation, AssertionError) as violation:
             self._violations.append(str(violation))
         return self._report()
 
-    def _undisturbed(self, videos: Sequence[Path]) -> list[Truth]:
+    def _undisturbed(self, videos: Sequence[Path]) -> list[ExpectedOutcome]:
         long = [self._folder / f"{frames}_frames.mp4" for frames in LONG_FRAMES]
         for path, frames in zip(long, LONG_FRAMES, strict=True):
             make_video(path, frames)
         settings = WorkerSettings.of(pipelines=PIPELINES, log_level="ERROR")
         with closing(build_cheap_runner(settings)) as runner:
-            small, large = list(truths(runner, PIPELINE, videos)), list(truths(runner, LARGE_PIPELINE, long))
+            small, large = (
+                list(expected_outcomes(runner, PIPELINE, videos)),
+                list(expected_outcomes(runner, LARGE_PIPELINE, long)),
+            )
         return small + large * math.ceil(LONG_SHARE * len(small) / len(large))
 
     def _api_command(self, _life: str) -> list[str]:
@@ -123,34 +126,34 @@ class Storm:
         names = ("--address", address, "--worker-id", life, "--pipelines", PIPELINES)
         return ["benchmarks.cheap_worker", *names, "--threads", "1", "--work-dir", "."]
 
-    def _rage(self, stack: ExitStack) -> None:
+    def _run_faults(self, stack: ExitStack) -> None:
         """Run clients and faults until the time is over or something is wrong; then every process runs."""
-        for victim in (self._api, *self._workers):
-            victim.start()
+        for target in (self._api, *self._workers):
+            target.start()
         for number in range(self._chosen.clients):
             rng = Random(f"{self._chosen.seed}-client-{number}")
             connection = stack.enter_context(JobClient(self._address))
-            self._clients.append(Client(f"client-{number}", rng, connection, self._truths))
-        victims: list[Victim | Link] = [self._api, *self._workers, *self._links]
-        with ThreadPoolExecutor(len(victims) + len(self._clients)) as pool:
+            self._clients.append(Client(f"client-{number}", rng, connection, self._expected_outcomes))
+        targets: list[FaultTarget | Link] = [self._api, *self._workers, *self._links]
+        with ThreadPoolExecutor(len(targets) + len(self._clients)) as pool:
             try:
                 running = [pool.submit(client.run, self._over) for client in self._clients]
-                running += [pool.submit(self._torment, victim) for victim in victims]
+                running += [pool.submit(self._inject, target) for target in targets]
                 wait(running, self._chosen.minutes * 60, FIRST_EXCEPTION)
             finally:
                 self._over.set()
         for error in filter(None, (future.exception() for future in running)):
             self._violations.append(f"{type(error).__name__}: {error}")
 
-    def _torment(self, victim: Victim | Link) -> None:
+    def _inject(self, target: FaultTarget | Link) -> None:
         chosen = self._chosen
-        seed = f"{chosen.seed}-{victim.name}"
-        for fault in faults(seed, victim.kinds, chosen.fault_seconds, chosen.lease_seconds):
+        seed = f"{chosen.seed}-{target.name}"
+        for fault in faults(seed, target.kinds, chosen.fault_seconds, chosen.lease_seconds):
             if self._over.wait(fault.after_seconds):
                 return
-            self._faults.append(f"{victim.name} {fault.kind}")
-            victim.suffer(fault, self._over)
-            if victim is self._api:
+            self._faults.append(f"{target.name} {fault.kind}")
+            target.inject(fault, self._over)
+            if target is self._api:
                 self._wait_for_answer()
 
     def _wait_for_answer(self) -> None:
@@ -160,38 +163,41 @@ class Storm:
 
     def _prove(self) -> None:
         """Check every job once more, then stop everything and check the files."""
-        promises = [promise for client in self._clients for promise in client.promises]
+        submitted_jobs = [submitted for client in self._clients for submitted in client.submitted_jobs]
         for client in self._clients:
             client.confirm()
-        for victim in (*self._workers, self._api):
-            victim.terminate()
-        self._prove_files(promises)
+        for target in (*self._workers, self._api):
+            target.terminate()
+        self._prove_files(submitted_jobs)
 
-    def _prove_files(self, promises: list[Promise]) -> None:
-        completed = [promise for promise in promises if promise.truth.status is JobStatus.completed]
-        expected = {f"{promise.job_id}.mp4": promise.truth.video for promise in promises}
-        expected |= {f"{promise.job_id}_results.json": promise.truth.outcome for promise in completed}
+    def _prove_files(self, submitted_jobs: list[SubmittedJob]) -> None:
+        completed = [submitted for submitted in submitted_jobs if submitted.expected.status is JobStatus.completed]
+        expected = {f"{submitted.job_id}.mp4": submitted.expected.video for submitted in submitted_jobs}
+        expected |= {f"{submitted.job_id}_results.json": submitted.expected.outcome for submitted in completed}
         there = {path.name: path for path in (self._folder / "data" / "video_jobs").iterdir()}
         if odd := there.keys() ^ expected.keys():
-            raise BrokenPromise(f"files lost or left behind: {', '.join(sorted(odd)[:10])}")
+            raise Violation(f"files lost or left behind: {', '.join(sorted(odd)[:10])}")
         if wrong := [name for name, content in expected.items() if there[name].read_bytes() != content]:
-            raise BrokenPromise(f"files with other bytes than they must have: {', '.join(sorted(wrong)[:10])}")
+            raise Violation(f"files with other bytes than they must have: {', '.join(sorted(wrong)[:10])}")
 
     def _report(self) -> dict[str, Any]:
         chosen = self._chosen
-        promises = [promise for client in self._clients for promise in client.promises]
-        ends = Counter(str(promise.ended.status) if promise.ended else "not ended" for promise in promises)
+        submitted_jobs = [submitted for client in self._clients for submitted in client.submitted_jobs]
+        ends = Counter(str(submitted.ended.status) if submitted.ended else "not ended" for submitted in submitted_jobs)
         refusals = sum((client.refusals for client in self._clients), Counter())
         repeats = {"submits repeated after their answer": sum(client.repeats for client in self._clients)}
         deleted = sum(client.deletions for client in self._clients)
-        large = {"kept with large results": sum(promise.truth.is_large for promise in promises), "deleted": deleted}
+        large = {
+            "kept with large results": sum(submitted.expected.is_large for submitted in submitted_jobs),
+            "deleted": deleted,
+        }
         sizes = {"workers": chosen.workers, "clients": chosen.clients, "lease seconds": chosen.lease_seconds}
         return {
             "seed": chosen.seed,
             "minutes of faults": chosen.minutes,
-            "processes": sizes | {"videos": len(set(self._truths))},
+            "processes": sizes | {"videos": len(set(self._expected_outcomes))},
             "faults": dict(sorted(Counter(self._faults).items())),
-            "jobs": {"acknowledged": len(promises) + deleted, **dict(sorted(ends.items())), **large},
+            "jobs": {"acknowledged": len(submitted_jobs) + deleted, **dict(sorted(ends.items())), **large},
             "clients": repeats | {f"calls repeated after {code}": count for code, count in refusals.items()},
             "violations": self._violations,
         }
@@ -219,7 +225,7 @@ def main() -> int:
     chosen = parser.parse_args()
     print(f"seed {chosen.seed}: {chosen.minutes:g} minutes of faults", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="foregsyte-chaos-"))
-    report = Storm(chosen, folder, small_videos(chosen.videos, MAX_VIDEO_BYTES)).run()
+    report = ChaosRun(chosen, folder, small_videos(chosen.videos, MAX_VIDEO_BYTES)).run()
     print(json.dumps(report, indent=2))
     save(chosen.json, report)
     if report["violations"]:

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 
 import grpc
 
-from benchmarks.chaos_processes import BrokenPromise
+from benchmarks.chaos_processes import Violation
 from job_client import FrameResult, JobClient, JobInfo, JobNotFound, ServiceError
 from job_worker.errors import JobCannotBeDone
 from job_worker.runtime.pipeline_runner import PipelineRunner, Run
@@ -38,7 +38,7 @@ LARGE_KEPT = 3
 TRY_AGAIN = STOPPED_SERVER_CODES | {grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.RESOURCE_EXHAUSTED}
 
 
-class Truth(NamedTuple):
+class ExpectedOutcome(NamedTuple):
     """How the job of a video ends when nothing disturbs the work.
 
     Attributes:
@@ -62,21 +62,21 @@ class Truth(NamedTuple):
 
 
 @dataclass(slots=True)
-class Promise:
+class SubmittedJob:
     """A job whose id the server has answered.
 
     Attributes:
         job_id: The job.
-        truth: How it must end.
+        expected: How it must end.
         ended: What the server said when it first said that the job had ended.
     """
 
     job_id: str
-    truth: Truth
+    expected: ExpectedOutcome
     ended: JobInfo | None = None
 
 
-def truths(runner: PipelineRunner, pipeline: str, videos: Iterable[Path]) -> Iterator[Truth]:
+def expected_outcomes(runner: PipelineRunner, pipeline: str, videos: Iterable[Path]) -> Iterator[ExpectedOutcome]:
     """Run each video through the pipeline, with no server and no faults."""
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder, "results.json")
@@ -86,7 +86,7 @@ def truths(runner: PipelineRunner, pipeline: str, videos: Iterable[Path]) -> Ite
                 status, outcome = JobStatus.completed, results.read_bytes()
             except JobCannotBeDone as failure:
                 status, outcome = JobStatus.failed, str(failure).encode()
-            yield Truth(path.name, path.read_bytes(), pipeline, status, outcome)
+            yield ExpectedOutcome(path.name, path.read_bytes(), pipeline, status, outcome)
 
 
 class Client:
@@ -96,31 +96,31 @@ class Client:
         name: Part of its request ids; unique.
         rng: Chooses what it does next.
         client: Its connection.
-        truths: What it submits.
+        expected_outcomes: What it submits.
 
     Attributes:
-        promises: The jobs that it was promised.
+        submitted_jobs: Its jobs whose ids the server has answered.
         refusals: Calls that it had to repeat, by the code of the refusal.
         repeats: Submits that it repeated after their answer, which gave the same job.
-        deletions: Jobs that it deleted, which are no promises any more.
+        deletions: Jobs that it deleted, which are no longer among them.
     """
 
-    def __init__(self, name: str, rng: Random, client: JobClient, truths: list[Truth]) -> None:
-        self.promises: list[Promise] = []
+    def __init__(self, name: str, rng: Random, client: JobClient, expected_outcomes: list[ExpectedOutcome]) -> None:
+        self.submitted_jobs: list[SubmittedJob] = []
         self.refusals: Counter[str] = Counter()
         self.repeats = self.deletions = 0
         self._name = name
         self._rng = rng
         self._client = client
-        self._truths = truths
-        self._open: list[Promise] = []
-        self._large: deque[Promise] = deque()
+        self._expected_outcomes = expected_outcomes
+        self._open: list[SubmittedJob] = []
+        self._large: deque[SubmittedJob] = deque()
 
     def run(self, over: threading.Event) -> None:
         """Submit and look at its jobs until it is over; every submit under way is seen through.
 
         Raises:
-            BrokenPromise: A job ended otherwise than it must, or a call was refused for good.
+            Violation: A job ended otherwise than it must, or a call was refused for good.
         """
         number = 0
         while not over.wait(self._rng.uniform(0, 2 * PAUSE_SECONDS)):
@@ -133,73 +133,73 @@ class Client:
         """Wait until all its jobs have ended.
 
         Raises:
-            BrokenPromise: One has not by the deadline, of the monotonic clock.
+            Violation: One has not by the deadline, of the monotonic clock.
         """
         while self._open and time.monotonic() < deadline:
             self._look()
             time.sleep(PAUSE_SECONDS)
         if self._open:
-            raise BrokenPromise(f"jobs never ended: {', '.join(promise.job_id for promise in self._open)}")
+            raise Violation(f"jobs never ended: {', '.join(submitted.job_id for submitted in self._open)}")
 
     def confirm(self) -> None:
         """Check that no job changed after it had ended.
 
         Raises:
-            BrokenPromise: One did.
+            Violation: One did.
         """
-        for promise in self.promises:
-            if self._insist(self._client.job(promise.job_id).status) != promise.ended:
-                raise BrokenPromise(f"job {promise.job_id} changed after it had ended: {promise.ended}")
+        for submitted in self.submitted_jobs:
+            if self._insist(self._client.job(submitted.job_id).status) != submitted.ended:
+                raise Violation(f"job {submitted.job_id} changed after it had ended: {submitted.ended}")
 
-    def _submit(self, request_id: str) -> Promise:
-        truth = self._rng.choice(self._truths)
+    def _submit(self, request_id: str) -> SubmittedJob:
+        expected = self._rng.choice(self._expected_outcomes)
 
-        def submitted() -> str:
-            return self._client.submit(truth.video, truth.pipeline, request_id).job_id
+        def submit() -> str:
+            return self._client.submit(expected.video, expected.pipeline, request_id).job_id
 
-        job_id = self._insist(submitted)
-        promise = Promise(job_id, truth)
-        self.promises.append(promise)
+        job_id = self._insist(submit)
+        submitted = SubmittedJob(job_id, expected)
+        self.submitted_jobs.append(submitted)
         if self._rng.random() < REPEATS:
-            if (again := self._insist(submitted)) != job_id:
-                raise BrokenPromise(f"request {request_id} was answered with {job_id}, then with {again}")
+            if (again := self._insist(submit)) != job_id:
+                raise Violation(f"request {request_id} was answered with {job_id}, then with {again}")
             self.repeats += 1
-        return promise
+        return submitted
 
     def _look(self) -> None:
-        for promise in [*self._open]:
-            job = self._insist(self._client.job(promise.job_id).status)
+        for submitted in [*self._open]:
+            job = self._insist(self._client.job(submitted.job_id).status)
             if job.status.is_final:
-                promise.ended = job
-                self._open.remove(promise)
-                self._check(promise.truth, job)
-                if promise.truth.is_large:
-                    self._large.append(promise)
+                submitted.ended = job
+                self._open.remove(submitted)
+                self._check(submitted.expected, job)
+                if submitted.expected.is_large:
+                    self._large.append(submitted)
         if len(self._large) > LARGE_KEPT:
             self._delete(self._large.popleft())
 
-    def _delete(self, promise: Promise) -> None:
+    def _delete(self, submitted: SubmittedJob) -> None:
         """Delete a job that is still there; the answer may be lost."""
-        job = self._client.job(promise.job_id)
-        if self._insist(job.status) != promise.ended:
-            raise BrokenPromise(f"job {promise.job_id} changed after it had ended: {promise.ended}")
+        job = self._client.job(submitted.job_id)
+        if self._insist(job.status) != submitted.ended:
+            raise Violation(f"job {submitted.job_id} changed after it had ended: {submitted.ended}")
         with suppress(JobNotFound):
             self._insist(job.delete)
-        self.promises.remove(promise)
+        self.submitted_jobs.remove(submitted)
         self.deletions += 1
 
-    def _check(self, truth: Truth, job: JobInfo) -> None:
+    def _check(self, expected: ExpectedOutcome, job: JobInfo) -> None:
         outcome = job.error_message.encode()
         if job.status is JobStatus.completed:
             outcome = _document_of(self._insist(lambda: self._client.job(job.job_id).results()))
-        if (job.status, outcome) != (truth.status, truth.outcome):
-            raise BrokenPromise(f"job {job.job_id} of {truth.name} must not come to: {job.status} {outcome[:200]!r}")
+        if (job.status, outcome) != (expected.status, expected.outcome):
+            raise Violation(f"job {job.job_id} of {expected.name} must not come to: {job.status} {outcome[:200]!r}")
 
     def _insist(self, call: Callable[[], T]) -> T:
         """Make a call again and again until the server answers.
 
         Raises:
-            BrokenPromise: It refuses, or does not answer for far longer than any fault lasts.
+            Violation: It refuses, or does not answer for far longer than any fault lasts.
         """
         deadline = time.monotonic() + CALL_PATIENCE_SECONDS
         while True:
@@ -207,7 +207,7 @@ class Client:
                 return call()
             except ServiceError as error:
                 if error.code not in TRY_AGAIN or time.monotonic() > deadline:
-                    raise BrokenPromise(f"a call was refused: {error}") from error
+                    raise Violation(f"a call was refused: {error}") from error
                 self.refusals[error.code.name] += 1
             time.sleep(PAUSE_SECONDS)
 

@@ -39,7 +39,7 @@ class Link:
         self._bytes_a_second = math.inf
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def suffer(self, fault: Fault, over: threading.Event) -> None:
+    def inject(self, fault: Fault, over: threading.Event) -> None:
         """Let the fault happen; at its end the link is as good as before."""
         match fault.kind:
             case FaultKind.cut:

@@ -23,7 +23,7 @@ GROUP_END_SECONDS = 10.0
 MAX_DOWN_SECONDS = 2.0
 
 
-class BrokenPromise(Exception):
+class Violation(Exception):
     """Something that must never happen did; the message says what."""
 
 
@@ -96,7 +96,7 @@ def faults(seed: str, kinds: Sequence[FaultKind], mean_seconds: float, lease_sec
             yield Fault(rng.expovariate(1 / mean_seconds), kind, down)
 
 
-class Victim:
+class FaultTarget:
     """One process of the service, in one life after the other, each with a log of its own.
 
     Args:
@@ -138,15 +138,15 @@ class Victim:
         running = ready(log, "listens on|takes jobs from", *self._command(self.life), variables=variables)
         self._process = self._life.enter_context(running)
 
-    def suffer(self, fault: Fault, over: threading.Event) -> None:
-        """Let the fault happen; at its end the process runs.
+    def inject(self, fault: Fault, over: threading.Event) -> None:
+        """Inject the fault; at its end the process runs.
 
         Args:
             fault: What happens.
             over: Ends the time that the process is down early.
 
         Raises:
-            BrokenPromise: It did not end as it must.
+            Violation: It did not end as it must.
             AssertionError: It did not start.
         """
         if fault.kind is FaultKind.stop:
@@ -173,7 +173,7 @@ class Victim:
         except subprocess.TimeoutExpired:
             return
         if code != ExitCode.DISK_FAILED:
-            raise BrokenPromise(f"{self.life} ended with exit code {code} when its disk failed: {self._last_line()}")
+            raise Violation(f"{self.life} ended with exit code {code} when its disk failed: {self._last_line()}")
         self._leave_nothing()
         self.start()
 
@@ -181,7 +181,7 @@ class Victim:
         """End it as an operator does.
 
         Raises:
-            BrokenPromise: It does not end in time, or with an error.
+            Violation: It does not end in time, or with an error.
         """
         if self._process is None:
             return
@@ -190,17 +190,17 @@ class Victim:
             code = self._process.exit_code(END_SECONDS)
         except subprocess.TimeoutExpired:
             self.kill()
-            raise BrokenPromise(f"{self.life} did not end within {END_SECONDS:g} s of SIGTERM") from None
+            raise Violation(f"{self.life} did not end within {END_SECONDS:g} s of SIGTERM") from None
         last_line = self._last_line()
         self._leave_nothing()
         if code != 0:
-            raise BrokenPromise(f"{self.life} ended with exit code {code} after SIGTERM: {last_line}")
+            raise Violation(f"{self.life} ended with exit code {code} after SIGTERM: {last_line}")
 
     def kill(self) -> None:
         """End it at once; its children must end by themselves.
 
         Raises:
-            BrokenPromise: They do not.
+            Violation: They do not.
         """
         if self._process:
             self._process.send(signal.SIGKILL)
@@ -211,7 +211,7 @@ class Victim:
         assert self._process
         code = self._process.popen.poll()
         if code is not None:
-            raise BrokenPromise(f"{self.life} had ended by itself, with exit code {code}: {self._last_line()}")
+            raise Violation(f"{self.life} had ended by itself, with exit code {code}: {self._last_line()}")
         self._process.send(number)
 
     def _leave_nothing(self) -> None:
@@ -221,7 +221,7 @@ class Victim:
         with self._life:  # whatever is left is killed
             while members_of_group(group):
                 if time.monotonic() > deadline:
-                    raise BrokenPromise(f"children of {self.life} outlived it by {GROUP_END_SECONDS:g} s")
+                    raise Violation(f"children of {self.life} outlived it by {GROUP_END_SECONDS:g} s")
                 time.sleep(0.05)
 
     def _last_line(self) -> str:

@@ -1,24 +1,21 @@
 """What `benchmarks.cheap_worker` is made of: the real worker with other pipelines."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import cv2
 
 from job_worker.analysis.frame_analysis import FrameAnalysis
 from job_worker.analysis.video_file_pipeline_service import VideoFilePipelineService
-from job_worker.bootstrap import build_runner
+from job_worker.bootstrap import build_runner, read_video
 from job_worker.command import REFUSALS, run_worker
 from job_worker.runtime.pipeline_runner import EncodeFrames, PipelineRunner
 from job_worker.settings import WorkerSettings
 from shared.process.entry_point import run_service
 from shared.process.logging_setup import configure_logging
 from shared.results import TextLine
-from shared.video.frame import Frame
 from shared.video.image import Image
-from shared.video.reader import ReaderLimits, VideoReader
 
 PROGRAM = "cheap-worker"
 PIPELINE = "ocr"
@@ -49,14 +46,9 @@ def build_cheap_pipelines(settings: WorkerSettings, on_frame: Callable[[], None]
     """Build the pipelines on the real video reader, in the child process."""
     configure_logging(settings.log_level, settings.log_format)
 
-    def open_video(path: Path) -> Iterator[Frame]:
-        for frame in VideoReader(path, ReaderLimits(max_frame_pixels=settings.max_frame_pixels)):
-            on_frame()
-            yield frame
-
     repeats = {PIPELINE: 1, LARGE_PIPELINE: LARGE_REPEATS}
     pipelines = {name: FrameAnalysis(text_reader=FrameStamp(times)) for name, times in repeats.items()}
-    return VideoFilePipelineService(pipelines, open_video).encoded_frames
+    return VideoFilePipelineService(pipelines, partial(read_video, settings, on_frame)).encoded_frames
 
 
 def build_cheap_runner(settings: WorkerSettings) -> PipelineRunner:

@@ -13,10 +13,11 @@ import av
 import numpy as np
 import psutil
 
-from benchmarks.api_server import MIB, serving
+from benchmarks.api_server import serving
 from benchmarks.cheap_pipelines import PIPELINE
 from benchmarks.measuring import Rows, command_line, machine, peak_bytes, save, show_table
 from job_client import JobClient, JobStatus
+from shared.process.settings import MIB
 from tests.support.processes import ready
 
 LENGTHS = (100, 21_600, 216_000)

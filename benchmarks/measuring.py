@@ -15,6 +15,7 @@ from typing import Any
 
 from benchmarks.small_videos import ROOT
 from shared.process.cores import usable_cores
+from shared.process.settings import GIB
 
 Rows = list[dict[str, Any]]
 """A table: one dictionary a row, by the names of the columns."""
@@ -40,7 +41,7 @@ def machine() -> dict[str, Any]:
     return {
         "processor": found[1] if found else platform.machine(),
         "cores": usable_cores(),
-        "memory GiB": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30), 1),
+        "memory GiB": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB, 1),
         "load before": round(os.getloadavg()[0], 1),
         "system": f"{platform.system()} {platform.release()}",
         "Python": platform.python_version(),

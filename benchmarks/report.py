@@ -19,6 +19,7 @@ from job_client.report.page import ReportedVideo, render_report
 from job_client.report.thumbnails import MAX_THUMBNAILS_BYTES
 from job_client.timeline import timeline_and_noise
 from shared.contract.job_status import JobStatus
+from shared.process.settings import MIB
 from shared.results import Box, Detection, FrameResult, Polygon, TextLine
 
 FRAMES = 216_000
@@ -88,7 +89,7 @@ def row_of(count: int) -> dict[str, object]:
         "seconds for the timeline": round(timed - began, 1),
         "for the page": round(ended - timed, 1),
         "MB": round(PAGE.stat().st_size / 1e6, 1),
-        "MiB at most, with the results": round(peak_bytes() / (1 << 20)),
+        "MiB at most, with the results": round(peak_bytes() / MIB),
     }
 
 

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from shared.contract.mp4_signature import mp4_problem
+
 ROOT = Path(__file__).parents[1]
 OUTSIDE = Path(os.environ.get("FOREGSYTE_TEST_VIDEOS", ROOT.parent / "shared" / "videos"))
 """The folder of videos that are not part of the project."""
@@ -14,5 +16,5 @@ SLOW = frozenset({"editlist_positive_shift.mp4"})
 def small_videos(folder: Path, max_bytes: int) -> list[Path]:
     """Return the project's own video and those of the folder that a server accepts, in a fixed order."""
     small = [path for path in sorted(folder.glob("*.*")) if path.stat().st_size <= max_bytes and path.name not in SLOW]
-    accepted = [path for path in small if b"ftyp" in path.read_bytes()[:64]]
+    accepted = [path for path in small if not mp4_problem(path.read_bytes())]
     return [ROOT / "tests" / "fixtures" / "tiny.mp4", *accepted]

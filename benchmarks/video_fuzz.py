@@ -1,4 +1,4 @@
-"""Feeds broken videos to the reader and sees what comes out: `python -m benchmarks.video_fuzz --count 20000 --seed 1`.
+"""Feed broken videos to the reader and see what comes out: `python -m benchmarks.video_fuzz --count 20000 --seed 1`.
 
 Each video is read to its end by the worker's own `VideoReader`, in a child process. What may come out is frames or
 `VideoError`. What must not: another exception, a crash of the process, a file that takes longer than `--file-seconds`,
@@ -24,6 +24,7 @@ import numpy as np
 from benchmarks.measuring import command_line, peak_bytes
 from benchmarks.small_videos import OUTSIDE, ROOT, small_videos
 from benchmarks.video_mutations import mutant
+from shared.process.settings import MIB
 from shared.video.errors import VideoError
 from shared.video.frame import Frame
 from shared.video.reader import VideoReader
@@ -32,7 +33,6 @@ MAX_SOURCE_BYTES = 70_000
 """Only small files are broken: thousands an hour instead of hundreds, and every bit counts."""
 BATCH = 500
 """Files that one child reads, so that what leaks a little every time adds up to something seen."""
-MEBIBYTE = 1 << 20
 
 Make = Callable[[int], bytes]
 """Makes the file of a seed, the same one every time."""
@@ -47,7 +47,7 @@ class FuzzLimits(NamedTuple):
     """
 
     file_seconds: float = 60.0
-    memory_bytes: int = 512 * MEBIBYTE
+    memory_bytes: int = 512 * MIB
 
 
 class HarmfulFile(NamedTuple):
@@ -121,17 +121,17 @@ def fuzz(make: Make, seeds: range, limits: FuzzLimits, keep: Path) -> FuzzReport
     report = FuzzReport()
     left = seeds
     while left:
-        batch, finding = left[:BATCH], None
+        batch, harmful = left[:BATCH], None
         with _child(make, batch) as child:
-            while batch and not finding:
-                finding = _result_of(batch[0], child, limits, report)
+            while batch and not harmful:
+                harmful = _result_of(batch[0], child, limits, report)
                 batch, left = batch[1:], left[1:]
-        print(f"{len(seeds) - len(left)} of {len(seeds)} {finding or ''}", flush=True)
-        if finding:
-            report.outcomes[finding.what] += 1
-            report.harmful.append(finding)
+        print(f"{len(seeds) - len(left)} of {len(seeds)} {harmful or ''}", flush=True)
+        if harmful:
+            report.outcomes[harmful.what] += 1
+            report.harmful.append(harmful)
             keep.mkdir(parents=True, exist_ok=True)
-            (keep / f"{finding.what}-{finding.seed}.mp4").write_bytes(make(finding.seed))
+            (keep / f"{harmful.what}-{harmful.seed}.mp4").write_bytes(make(harmful.seed))
     return report
 
 
@@ -162,7 +162,7 @@ def _result_of(seed: int, child: Connection, limits: FuzzLimits, report: FuzzRep
     if outcome == "exception":
         return HarmfulFile(seed, outcome, detail)
     if peak_bytes > limits.memory_bytes:
-        return HarmfulFile(seed, "memory", f"{peak_bytes // MEBIBYTE} MiB")
+        return HarmfulFile(seed, "memory", f"{peak_bytes // MIB} MiB")
     report.outcomes[outcome] += 1
     return None
 
@@ -186,17 +186,17 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=20_000, help="how many broken videos")
     parser.add_argument("--seed", type=int, default=1, help="the first of them")
     parser.add_argument("--file-seconds", type=float, default=usual.file_seconds)
-    parser.add_argument("--memory-mib", type=int, default=usual.memory_bytes // MEBIBYTE)
+    parser.add_argument("--memory-mib", type=int, default=usual.memory_bytes // MIB)
     parser.add_argument("--keep", type=Path, default=ROOT / "build" / "video_fuzz", help="where harmful files are kept")
     chosen = parser.parse_args()
     sources = [path.read_bytes() for path in default_sources()]
-    limits = FuzzLimits(chosen.file_seconds, chosen.memory_mib * MEBIBYTE)
+    limits = FuzzLimits(chosen.file_seconds, chosen.memory_mib * MIB)
     print(f"{chosen.count} mutants of {len(sources)} files from seed {chosen.seed}", flush=True)
     report = fuzz(partial(mutant, sources=sources), range(chosen.seed, chosen.seed + chosen.count), limits, chosen.keep)
     for outcome, count in report.outcomes.most_common():
         print(f"{count:8} {outcome}")
-    for finding in report.harmful:
-        print(json.dumps(finding._asdict()))
+    for harmful in report.harmful:
+        print(json.dumps(harmful._asdict()))
     return 1 if report.harmful else 0
 
 

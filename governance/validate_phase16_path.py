@@ -1,4 +1,4 @@
-"""Checks a checkout against the rules of Phase 16: `make governance`, or this file run by itself.
+"""Check a checkout against the rules of Phase 16: `make governance`, or this file run by itself.
 
 It takes no arguments and reads no variables: there is no way to switch a rule off. What the rules are, and the few
 files and services they do not hold for, is in `forbidden_vocabulary_phase16.yaml` beside it.

@@ -1,4 +1,4 @@
-"""Builds an API server from its settings: the one place where its parts meet. Tests build theirs here too."""
+"""Build an API server from its settings: the one place where its parts meet. Tests build theirs here too."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -104,22 +104,22 @@ def build_services(
         DatabaseUnavailable: The database is held by another process, damaged or newer than this code.
         StorageUnusable: The storage cannot be read or written.
     """
-    with ExitStack() as unless_recovered:
+    with ExitStack() as unless_started:
         storage = storage or _chosen_storage(settings)
-        unless_recovered.callback(storage.close)
+        unless_started.callback(storage.close)
         queue = queue or _chosen_queue(settings)
-        unless_recovered.callback(queue.close)
+        unless_started.callback(queue.close)
         database = Database(settings.resolved_database_url)
         database.open()
-        unless_recovered.callback(database.close)
+        unless_started.callback(database.close)
         writer = GroupWriter(database)
         jobs = make_jobs(database, writer)
         job_queue = JobQueue(queue, settings.max_waiting_workers, poll_seconds)
         leases = LeaseTable(settings.lease_seconds, clock)
         staging = ResultsStaging(settings.data_dir / STAGING_FOLDER, settings.min_free_bytes // RESULTS_FLOOR, clock)
         _recover(settings, database, RecoveryService(jobs, storage, staging, job_queue, leases))
-        unless_recovered.pop_all()
-    writer.start()
+        writer.start()
+        unless_started.pop_all()
     locks = JobLocks()
     running = RunningJobs(jobs, job_queue, leases, locks, staging)
     expiry = LeaseExpiry(leases, running, settings.max_lost_workers)

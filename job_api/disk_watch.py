@@ -83,11 +83,11 @@ class DiskWatch:
             self._was_writable = is_writable
 
     def _is_writable(self) -> bool:
-        if self._database.is_stuck():
+        if self._database.health.is_stuck():
             return False  # nor can anything be tried: it would wait behind that write
-        if self._database.is_refused():
+        if self._database.health.is_refused():
             self._database.try_to_write()
-        return self._folder.is_writable() and not self._database.is_refused()
+        return self._folder.is_writable() and not self._database.health.is_refused()
 
     def _failure(self) -> str | None:
         if self._database.failed.wait(self._interval_seconds):

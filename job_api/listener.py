@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import grpc
 
 from job_api.backpressure.call_pool import CallPool
-from job_api.settings import MIB, ApiSettings
+from job_api.settings import ApiSettings
+from shared.process.settings import MIB
 
 MESSAGE_HEADROOM_BYTES = 16 * MIB
 """How far gRPC's message limit lies above ours, so that a payload just over ours gets our error, with a reason."""

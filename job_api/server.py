@@ -18,7 +18,7 @@ from job_api.services.job_queue import JobQueue
 from job_api.settings import ApiSettings
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2, jobs_pb2_grpc
 
-LAST_CALLS_SECONDS = 1.0
+THREAD_END_SECONDS = 1.0
 """How long a call that was answered or cut off may take to end its thread's work."""
 
 JOB_SERVICE = jobs_pb2.DESCRIPTOR.services_by_name["JobService"].full_name
@@ -112,8 +112,8 @@ class ApiServer:
         self._job_queue.close()
         stopping = [listener.stop(seconds) for listener in self._listeners]
         for stopped in stopping:
-            stopped.wait(seconds + LAST_CALLS_SECONDS)
+            stopped.wait(seconds + THREAD_END_SECONDS)
         self._housekeeper.stop()
         self._backpressure.stop()
         ends = [*(listener.pool.is_done for listener in self._listeners), self._backpressure.is_done]
-        return all(is_done(LAST_CALLS_SECONDS) for is_done in ends)
+        return all(is_done(THREAD_END_SECONDS) for is_done in ends)

@@ -15,10 +15,7 @@ from shared.contract.endpoint import DEFAULT_ADDRESS
 from shared.pipelines.catalogue import BUILT_IN_PIPELINES
 from shared.pipelines.profiles import Profile
 from shared.pipelines.settings import PipelineNames, PipelineSettings
-from shared.process.settings import Address, Seconds, Tables, from_file
-
-MIB = 1 << 20
-GIB = 1 << 30
+from shared.process.settings import GIB, MIB, Address, Seconds, Tables, from_file
 
 
 class ApiSettings(PipelineSettings):

@@ -24,20 +24,11 @@ from typing import TypeVar
 
 import grpc
 from google.protobuf.message import Message
-from google.rpc import error_details_pb2
-from grpc_status import rpc_status
 
-from shared.contract.errors import STOPPED_SERVER_CODES, reason_of, retry_delay_seconds
+from shared.contract.errors import STOPPED_SERVER_CODES, details_of, first_of, reason_in, retry_delay_in
 from shared.contract.reasons import Reason
 
 M = TypeVar("M", bound=Message)
-
-_DETAIL_KINDS: tuple[type[Message], ...] = (
-    error_details_pb2.ErrorInfo,
-    error_details_pb2.BadRequest,
-    error_details_pb2.ResourceInfo,
-    error_details_pb2.RetryInfo,
-)
 
 
 class ServiceError(Exception):
@@ -68,7 +59,7 @@ class ServiceError(Exception):
 
     def detail(self, kind: type[M]) -> M | None:
         """Return the detail of this kind, or None where the server sent none."""
-        return next((detail for detail in self.details if isinstance(detail, kind)), None)
+        return first_of(kind, self.details)
 
 
 class InvalidRequest(ServiceError):
@@ -143,16 +134,7 @@ _BY_CODE: dict[grpc.StatusCode, type[ServiceError]] = {
 
 def service_error(error: grpc.RpcError) -> ServiceError:
     """Return the exception that stands for what gRPC raised."""
-    reason = reason_of(error) or ""
+    details = details_of(error)
+    reason = reason_in(details) or ""
     kind = _BY_REASON.get(reason) or _BY_CODE.get(error.code(), ServiceError)
-    return kind(error.code(), error.details() or "", reason, _details_of(error), retry_delay_seconds(error))
-
-
-def _details_of(error: grpc.RpcError) -> tuple[Message, ...]:
-    status = rpc_status.from_call(error)
-    return tuple(
-        message
-        for packed in (status.details if status else ())
-        for message in (kind() for kind in _DETAIL_KINDS)
-        if packed.Unpack(message)
-    )
+    return kind(error.code(), error.details() or "", reason, details, retry_delay_in(details))

@@ -49,13 +49,18 @@ class BuildPipelines:
         pipelines = build_pipelines(settings)
         # Again: a plugin may have loaded a library that takes all cores.
         limit_threads(settings.resolved_threads)
+        return VideoFilePipelineService(pipelines, partial(read_video, settings, on_frame)).encoded_frames
 
-        def open_video(path: Path) -> Iterator[Frame]:
-            for frame in VideoReader(path, ReaderLimits(max_frame_pixels=settings.max_frame_pixels)):
-                on_frame()
-                yield frame
 
-        return VideoFilePipelineService(pipelines, open_video).encoded_frames
+def read_video(settings: WorkerSettings, on_frame: Callable[[], None], path: Path) -> Iterator[Frame]:
+    """Yield the frames of a video within the settings' limits; call `on_frame` at each of them.
+
+    Raises:
+        VideoError: The video cannot be read.
+    """
+    for frame in VideoReader(path, ReaderLimits(max_frame_pixels=settings.max_frame_pixels)):
+        on_frame()
+        yield frame
 
 
 def build_runner(settings: WorkerSettings, build: Build | None = None) -> PipelineRunner:

@@ -28,11 +28,8 @@ from shared.pipelines.catalogue import BUILT_IN_PIPELINES
 from shared.pipelines.profiles import Profile
 from shared.pipelines.settings import PipelineNames, PipelineSettings
 from shared.process.cores import usable_cores
-from shared.process.settings import Address, Seconds, SecondsOrZero
+from shared.process.settings import GIB, MIB, Address, Seconds, SecondsOrZero
 from shared.video.image import MAX_FRAME_PIXELS
-
-MIB = 1 << 20
-GIB = 1 << 30
 
 
 def _split_paths(value: object) -> object:

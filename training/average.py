@@ -1,4 +1,4 @@
-"""Averages a detector with the one that its training started from: `python -m training.average A.pt B.pt --to C.pt`.
+"""Average a detector with the one that its training started from: `python -m training.average A.pt B.pt --to C.pt`.
 
 What is trained on learns what is new and forgets some of what it knew. The average of both networks' weights keeps most
 of either (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022); it costs nothing when it runs.

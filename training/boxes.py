@@ -14,7 +14,7 @@ NUMBERED = CLASSES + UNKNOWN
 
 
 @dataclass(frozen=True)
-class Box:
+class LabelledBox:
     """A labelled box in a frame: `x1, y1, x2, y2` in pixels."""
 
     label: str
@@ -28,23 +28,23 @@ class Box:
         """The area in pixels; 0 where the corners are in the wrong order."""
         return max(0.0, self.x2 - self.x1) * max(0.0, self.y2 - self.y1)
 
-    def overlap(self, other: "Box") -> float:
+    def overlap(self, other: "LabelledBox") -> float:
         """Return the area that both boxes cover."""
         x2, y2 = min(self.x2, other.x2), min(self.y2, other.y2)
-        return Box("", max(self.x1, other.x1), max(self.y1, other.y1), x2, y2).area
+        return LabelledBox("", max(self.x1, other.x1), max(self.y1, other.y1), x2, y2).area
 
-    def cut_to(self, width: int, height: int) -> "Box":
+    def cut_to(self, width: int, height: int) -> "LabelledBox":
         """Return the part of the box inside the frame."""
-        return Box(self.label, max(self.x1, 0), max(self.y1, 0), min(self.x2, width), min(self.y2, height))
+        return LabelledBox(self.label, max(self.x1, 0), max(self.y1, 0), min(self.x2, width), min(self.y2, height))
 
 
-def overlap_of_union(one: Box, other: Box) -> float:
+def overlap_of_union(one: LabelledBox, other: LabelledBox) -> float:
     """Return the area that both boxes cover over the area that either covers (IoU)."""
     shared = one.overlap(other)
     return shared / (one.area + other.area - shared) if shared else 0.0
 
 
-def label_lines(boxes: list[Box], width: int, height: int) -> str:
+def label_lines(boxes: list[LabelledBox], width: int, height: int) -> str:
     """Return the boxes as a label file: class number, middle x and y, width, height as shares of the frame's size."""
     return "".join(
         f"{NUMBERED.index(box.label)} {(box.x1 + box.x2) / 2 / width:.5f} {(box.y1 + box.y2) / 2 / height:.5f} "
@@ -53,11 +53,11 @@ def label_lines(boxes: list[Box], width: int, height: int) -> str:
     )
 
 
-def read_boxes(file: Path, width: int, height: int) -> list[Box]:
+def read_boxes(file: Path, width: int, height: int) -> list[LabelledBox]:
     """Return the boxes of a label file that `label_lines` made, in pixels of a frame of that size."""
     boxes = []
     for line in file.read_text().splitlines():
         number, x, y, w, h = map(float, line.split())
         corners = (x - w / 2) * width, (y - h / 2) * height, (x + w / 2) * width, (y + h / 2) * height
-        boxes.append(Box(NUMBERED[int(number)], *corners))
+        boxes.append(LabelledBox(NUMBERED[int(number)], *corners))
     return boxes

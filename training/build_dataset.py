@@ -1,4 +1,4 @@
-"""Builds a dataset in the form that Ultralytics trains on: images, label files, `data.yaml`.
+"""Build a dataset in the form that Ultralytics trains on: images, label files, `data.yaml`.
 
 Rendered frames are its parts `train`, `val` and `test`. With `--real` labelled photographs join them: variants of some
 are trained on as well, and the others are the parts `calibrate` and `validate`. The folder `ignored` holds, in the

@@ -1,4 +1,4 @@
-"""Makes a confidence of 0.5 mean the same for all classes: `python -m training.calibrate BEST.pt --to OUT.pt`.
+"""Make a confidence of 0.5 mean the same for all classes: `python -m training.calibrate BEST.pt --to OUT.pt`.
 
 Some classes are easily seen where nothing is (a window is square and bright as a sign is), others hardly ever, and a
 worker has one least confidence for all. Of a class that is labelled in photographs, half of what is found in the

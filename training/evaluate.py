@@ -1,4 +1,4 @@
-"""Measures a detector on rendered frames and on labelled frames of real videos: `python -m training.evaluate`.
+"""Measure a detector on rendered frames and on labelled frames of real videos: `python -m training.evaluate`.
 
 Average precision is Ultralytics' own (101 points, IoU 0.5). Precision, recall and false alarms are those of the
 confidence at which a worker runs the detector.
@@ -15,10 +15,11 @@ from typing import Any, cast
 import numpy as np
 
 from benchmarks.measuring import command_line, save, show_table
-from job_worker.detection.bundled_detector import BUNDLED_CONFIDENCE, bundled_image_size
+from job_worker.detection.base import DEFAULT_IOU
+from job_worker.detection.bundled_detector import BUNDLED_CHECKPOINT, BUNDLED_CONFIDENCE, bundled_image_size
 from job_worker.detection.image_size import ImageSize
 from training.arguments import folder_with
-from training.boxes import CLASSES, Box, overlap_of_union
+from training.boxes import CLASSES, LabelledBox, overlap_of_union
 from training.labelled import LabelledFrame, real_frames, rendered_frames
 from training.photographs import SOURCES
 
@@ -31,7 +32,7 @@ NEAR_HALF = 0.05
 IOU = 0.5
 """Two boxes whose overlap over union is at least this are at the same place."""
 
-Found = tuple[Box, float]
+Found = tuple[LabelledBox, float]
 """A box and its confidence."""
 
 Find = Callable[[LabelledFrame], list[Found]]
@@ -107,21 +108,23 @@ class Finder:
 
         self._model = YOLO(str(weights), task="detect")
         self._image_size = image_size
-        self._settings: dict[str, Any] = {"device": device, "conf": MIN_CONFIDENCE, "iou": 0.7}
+        self._settings: dict[str, Any] = {"device": device, "conf": MIN_CONFIDENCE, "iou": DEFAULT_IOU}
 
     def __call__(self, frame: LabelledFrame) -> list[Found]:
         """Return what is found, the highest confidence first."""
         side = self._image_size.of(*frame.image.shape[:2])
         (result,) = cast("list[Any]", self._model.predict(frame.image, imgsz=side, verbose=False, **self._settings))
         rows = result.boxes.data.cpu().numpy().tolist()
-        return sorted(((Box(CLASSES[int(row[5])], *row[:4]), row[4]) for row in rows), key=lambda found: -found[1])
+        return sorted(
+            ((LabelledBox(CLASSES[int(row[5])], *row[:4]), row[4]) for row in rows), key=lambda found: -found[1]
+        )
 
 
-def _is_ignored(box: Box, frame: LabelledFrame) -> bool:
+def _is_ignored(box: LabelledBox, frame: LabelledFrame) -> bool:
     return any(area.label in ("", box.label) and box.overlap(area) > 0.5 * box.area for area in frame.ignored)
 
 
-def _matched(found: list[Found], truth: list[Box]) -> list[bool]:
+def _matched(found: list[Found], truth: list[LabelledBox]) -> list[bool]:
     """Return which of the boxes found match one of the truth that none with a higher confidence matches."""
     free = list(truth)
     hits = []
@@ -144,7 +147,7 @@ def show(title: str, report: dict[str, Any]) -> None:
 def main() -> None:
     """Run the command."""
     parser = command_line(__doc__)
-    parser.add_argument("--weights", type=Path, default=Path("data/models/text_carriers.pt"))
+    parser.add_argument("--weights", type=Path, default=BUNDLED_CHECKPOINT)
     dataset = folder_with("images/test/*.jpg")
     parser.add_argument("--dataset", type=dataset, help="a dataset; its parts test and validate are used")
     videos = folder_with("*.mp4")

@@ -1,4 +1,4 @@
-"""Turns a training run's checkpoint into the files that are shipped: `python -m training.export RUN/weights/best.pt`.
+"""Turn a training run's checkpoint into the files that are shipped: `python -m training.export RUN/weights/best.pt`.
 
 Writes, into `data/models`, `text_carriers.pt` (16-bit weights, for Ultralytics on any device) and
 `text_carriers_openvino_model` (the same for OpenVINO, which the light worker runs), and prints their hashes. What only
@@ -16,10 +16,10 @@ from typing import Any
 
 import yaml
 
-from job_worker.detection.bundled_detector import bundled_image_size
+from job_worker.detection.bundled_detector import BUNDLED_CHECKPOINT, BUNDLED_NETWORK, bundled_image_size
 from training.boxes import CLASSES
 
-NAME = "text_carriers"
+NAME = BUNDLED_CHECKPOINT.stem
 LICENSE = "AGPL-3.0-or-later"
 
 KEPT_METADATA = ("stride", "task", "batch", "imgsz", "names", "channels")
@@ -39,7 +39,7 @@ def export(checkpoint: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     shipped = folder / f"{NAME}.pt"
     _write_checkpoint(checkpoint, shipped)
-    _write_openvino(shipped, folder / f"{NAME}_openvino_model")
+    _write_openvino(shipped, folder / BUNDLED_NETWORK.name)
 
 
 def _write_checkpoint(checkpoint: Path, shipped: Path) -> None:
@@ -81,7 +81,7 @@ def _write_openvino(shipped: Path, target: Path) -> None:
 
 def hashes(folder: Path) -> dict[str, str]:
     """Return the SHA-256 of each file of the model, by its path within the folder."""
-    files = [folder / f"{NAME}.pt", *sorted((folder / f"{NAME}_openvino_model").iterdir())]
+    files = [folder / f"{NAME}.pt", *sorted((folder / BUNDLED_NETWORK.name).iterdir())]
     return {str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 

@@ -12,7 +12,7 @@ import cv2
 
 from shared.video.image import Image
 from shared.video.reader import VideoReader
-from training.boxes import CLASSES, Box, read_boxes
+from training.boxes import CLASSES, LabelledBox, read_boxes
 
 PHOTOGRAPH_PARTS = ("calibrate", "validate")
 """The parts of a dataset that are photographs, in which only some classes are labelled."""
@@ -33,8 +33,8 @@ class LabelledFrame(NamedTuple):
 
     name: str
     image: Image
-    boxes: list[Box]
-    ignored: Sequence[Box] = ()
+    boxes: list[LabelledBox]
+    ignored: Sequence[LabelledBox] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -85,8 +85,8 @@ def real_frames(videos: Path, labels: Path = REAL_FRAMES) -> Iterator[LabelledFr
                 continue
             if frame.image.shape[:2] != (entry["height"], entry["width"]):
                 raise ValueError(f"{video} frame {frame.index} is {frame.image.shape}, not as it was labelled")
-            boxes = [Box(box["label"], *box["box"]) for box in entry["boxes"]]
-            ignored = [Box("", *area) for area in entry.get("ignore", ())]
+            boxes = [LabelledBox(box["label"], *box["box"]) for box in entry["boxes"]]
+            ignored = [LabelledBox("", *area) for area in entry.get("ignore", ())]
             yield LabelledFrame(f"{video} {frame.index}", frame.image, boxes, ignored)
             if not missing:
                 break

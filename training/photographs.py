@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from training.boxes import Box, read_boxes
+from training.boxes import LabelledBox, read_boxes
 from training.labelled import LabelledFrame, read_image
 from training.scenes.chance import Rng, choose, log_uniform
 from training.scenes.compose import SHAPES, Painter, RenderedFrame
@@ -52,7 +52,7 @@ def photographs(folder: Path, part: str) -> Iterator[LabelledFrame]:
             image = read_image(file)
             height, width = image.shape[:2]
             boxes = read_boxes(file.with_suffix(".txt"), width, height)
-            yield LabelledFrame(f"{source}_{file.stem}", image, boxes, [Box(unknown, 0, 0, width, height)])
+            yield LabelledFrame(f"{source}_{file.stem}", image, boxes, [LabelledBox(unknown, 0, 0, width, height)])
 
 
 def in_turn(frames: Sequence[LabelledFrame]) -> list[LabelledFrame]:
@@ -84,20 +84,23 @@ def varied(number: int, frame: LabelledFrame, painter: Painter, cutouts: Cutouts
     return RenderedFrame(shot.pixels, shot.boxes, shot.ignored + ignored)
 
 
-def _whole(frame: LabelledFrame) -> tuple[Pixels, list[Box], list[Box]]:
+def _whole(frame: LabelledFrame) -> tuple[Pixels, list[LabelledBox], list[LabelledBox]]:
     """Return all of a photograph in the size in which the detector sees it."""
     height, width = frame.image.shape[:2]
     scale = TRAINED_SIZE / max(width, height)
     size = round(width * scale), round(height * scale)
     pixels = cv2.resize(frame.image[..., ::-1], size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
     boxes, ignored = (
-        [Box(box.label, box.x1 * scale, box.y1 * scale, box.x2 * scale, box.y2 * scale).cut_to(*size) for box in part]
+        [
+            LabelledBox(box.label, box.x1 * scale, box.y1 * scale, box.x2 * scale, box.y2 * scale).cut_to(*size)
+            for box in part
+        ]
         for part in (frame.boxes, frame.ignored)
     )
     return pixels, boxes, ignored
 
 
-def _window(rng: Rng, frame: LabelledFrame) -> tuple[Pixels, list[Box], list[Box]]:
+def _window(rng: Rng, frame: LabelledFrame) -> tuple[Pixels, list[LabelledBox], list[LabelledBox]]:
     """Return a part of a photograph, enlarged, with what is labelled and what is unknown in it."""
     full_height, full_width = frame.image.shape[:2]
     shape = choose(rng, SHAPES)
@@ -117,7 +120,7 @@ def _window(rng: Rng, frame: LabelledFrame) -> tuple[Pixels, list[Box], list[Box
     for box in (*frame.boxes, *frame.ignored):
         x1, x2 = ((value - x) * scale for value in (box.x1, box.x2))
         y1, y2 = ((value - y) * scale for value in (box.y1, box.y2))
-        moved = Box(box.label, x1, y1, x2, y2)
+        moved = LabelledBox(box.label, x1, y1, x2, y2)
         shown = moved.cut_to(*size)
         if box in frame.boxes and shown.area >= MIN_SHOWN * moved.area:
             boxes.append(shown)
@@ -133,6 +136,6 @@ def _balanced(pixels: Pixels) -> Pixels:
     return balanced
 
 
-def unknown(box: Box) -> Box:
+def unknown(box: LabelledBox) -> LabelledBox:
     """Return the area as one where its class is unknown, for a label file."""
     return replace(box, label=f"{box.label}?")

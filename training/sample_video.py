@@ -1,4 +1,4 @@
-"""Renders the sample video, `data/samples/road_and_parcel.mp4`, and what is in it, `road_and_parcel.json`.
+"""Render the sample video, `data/samples/road_and_parcel.mp4`, and what is in it, `road_and_parcel.json`.
 
 `python -m training.sample_video`. Twelve seconds in three acts: a car ahead and two signs, a guide sign over the road,
 a desk with a parcel and a poster. A clock and subtitles lie over all of it, so that every class and the text reader
@@ -15,7 +15,7 @@ import av
 import cv2
 import numpy as np
 
-from training.boxes import Box
+from training.boxes import LabelledBox
 from training.materials import DEJAVU
 from training.scenes.chance import Colour, noise
 from training.scenes.codes import bars, qr_code
@@ -44,7 +44,7 @@ class Shown:
     """One frame: its pixels, what it shows, and the text of each of those things."""
 
     pixels: Pixels
-    things: list[tuple[Box, str]] = field(default_factory=list)
+    things: list[tuple[LabelledBox, str]] = field(default_factory=list)
 
     def put(self, patch: Patch, centre: tuple[float, float], width: float, text: str, skew: float = 0.0) -> None:
         """Draw a patch so wide about a point; `skew` is how much higher its right edge is than its left."""
@@ -57,7 +57,7 @@ class Shown:
     def overlay(self, text: Pixels, x: int, y: int, content: str) -> None:
         """Draw a caption with its upper left corner at a point."""
         paste(self.pixels, text, x, y)
-        self.things.append((Box("caption", x, y, x + text.shape[1], y + text.shape[0]), content))
+        self.things.append((LabelledBox("caption", x, y, x + text.shape[1], y + text.shape[0]), content))
 
 
 def draw_frame(index: int) -> Shown:

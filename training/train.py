@@ -1,4 +1,4 @@
-"""Trains the detector with Ultralytics, from nothing or from an earlier checkpoint.
+"""Train the detector with Ultralytics, from nothing or from an earlier checkpoint.
 
 Example: `python -m training.train --data build/dataset/data.yaml --to build/runs --epochs 60`. On a CPU that computes
 in bfloat16 the network does so, over channels-last memory, which makes an epoch half as long as Ultralytics' defaults.

@@ -25,7 +25,7 @@ from job_api.backpressure.call_pool import CallPool
 from job_api.backpressure.connection_bytes import is_counted, received_bytes
 from job_api.backpressure.grpc_executor import GrpcExecutor
 from job_api.backpressure.message_budget import ROOM_SECONDS, MessageBudget
-from job_api.backpressure.pending_requests import Connection, PendingRequest, on_the_wire
+from job_api.backpressure.pending_requests import PeerConnection, PendingRequest, on_the_wire
 from job_api.backpressure.unread_calls import UnreadCall
 from job_api.errors import ApiError, Overloaded, PayloadTooLarge
 
@@ -79,7 +79,7 @@ class Backpressure:
         self._stream_seconds = stream_seconds
         self._streams = CallPool(STREAM_THREADS, "stream")
         self._lock = threading.RLock()
-        self._connections: dict[str, Connection] = {}
+        self._connections: dict[str, PeerConnection] = {}
         self._waiting: list[PendingRequest] = []
         self._handling_bytes = 0
         self._has_come, self._is_stopping = threading.Event(), threading.Event()
@@ -110,7 +110,7 @@ class Backpressure:
             return
         now = time.monotonic()
         with self._lock:
-            connection = self._connections.setdefault(call.peer, Connection(is_counted(call.peer)))
+            connection = self._connections.setdefault(call.peer, PeerConnection(is_counted(call.peer)))
             max_bytes = self._max_bytes.get(call.method, SMALL_BYTES)
             request = PendingRequest(call, max_bytes, self._uploads.get(call.method, pool), now)
             connection.requests.append(request)
@@ -214,7 +214,7 @@ class Backpressure:
         self._forget(request)
         request.call.refuse(error)
 
-    def _count(self, connection: Connection) -> None:
+    def _count(self, connection: PeerConnection) -> None:
         pending = connection.pending
         self._budget.add(pending - connection.counted_bytes)
         connection.counted_bytes = pending

@@ -33,7 +33,10 @@ def received_bytes(peers: Collection[str]) -> dict[str, int] | None:
 
 
 def sent_bytes(peers: Collection[str]) -> dict[str, int] | None:
-    """Return the bytes that each peer has acknowledged since it connected, or None, as `received_bytes` does."""
+    """Return the bytes that each peer has acknowledged since it connected, without those that are gone.
+
+    None means that nothing can be known now, as no descriptor is free to read the list of descriptors with.
+    """
     return _counted(peers, _BYTES_ACKED)
 
 

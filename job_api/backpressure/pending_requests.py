@@ -56,7 +56,7 @@ class PendingRequest:
 
 
 @dataclass(slots=True, eq=False)
-class Connection:
+class PeerConnection:
     """What has come from one peer.
 
     Which request a byte belongs to is not known before the request has arrived. Until then the bytes are shared out

@@ -1,4 +1,4 @@
-"""Finds the connections whose callers read too slowly, for where others wait for the memory of their responses."""
+"""Find the connections whose callers read too slowly, for where others wait for the memory of their responses."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass

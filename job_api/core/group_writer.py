@@ -74,7 +74,7 @@ class GroupWriter:
 
     def _run(self) -> None:
         while group := self._next_group():
-            with self._database.writing():
+            with self._database.health.writing():
                 self._commit(group)
                 self._checkpoint()
 
@@ -111,13 +111,13 @@ class GroupWriter:
                 if refusal:
                     refusal.__cause__ = error
                 if isinstance(refusal, StorageUnavailable):
-                    self._database.note_write(is_refused=True)
+                    self._database.health.note(is_refused=True)
                 group[0][1].set_exception(refusal or error)
                 return
             logger.warning("group of writes failed, running them one by one", extra={"writes": len(group)})
             for write in group:
                 self._commit([write])
         else:
-            self._database.note_write(is_refused=False)
+            self._database.health.note(is_refused=False)
             for (_, done), result in zip(group, results, strict=True):
                 done.set_result(result)

@@ -1,6 +1,5 @@
 """The data folder, which belongs to one server: locked for as long as the process lives, whatever its database is."""
 
-import json
 import logging
 import os
 import threading
@@ -8,8 +7,8 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
+import msgspec
 from filelock import FileLock, Timeout
 
 from job_api.disk.files import is_replaced
@@ -40,6 +39,13 @@ def note_database(folder: Path, database: str) -> None:
     """Note whose jobs the folder holds from now on, unless its disk is full."""
     with suppress(OSError):
         (folder / DATABASE_NAME).write_text(database, encoding="utf-8")
+
+
+class _Holder(msgspec.Struct):
+    """What the lock file says of the server that has the folder."""
+
+    pid: int | None = None
+    shutdown_seconds: float = 0.0
 
 
 class DataFolderHeld(Exception):
@@ -87,15 +93,16 @@ class DataFolder:
             self._locked = self._lock_file.stat()
         except OSError as error:
             raise DataFolderUnusable(f"the data folder {self._path} cannot be written: {error.strerror}") from error
-        holder = json.dumps({"pid": os.getpid(), "shutdown_seconds": shutdown_seconds})
         with suppress(OSError):  # it only tells who has the folder, which may be on a full disk
             # Without locks of the file system, filelock finds by what it writes there that a holder has died.
-            if self._lock_file.read_text(encoding="utf-8")[:1] in {"", "{"}:
-                self._lock_file.write_text(holder, encoding="utf-8")
+            if not self._lock_file.read_bytes().startswith(b"%d\n" % os.getpid()):
+                self._lock_file.write_bytes(msgspec.json.encode(_Holder(os.getpid(), shutdown_seconds)))
         return True
 
     def unlock(self) -> None:
         """Leave the folder to the next server."""
+        for folder in self._held.values():
+            folder.close()
         self._lock.release()
 
     def is_gone(self) -> bool:
@@ -130,21 +137,22 @@ class DataFolder:
             except Timeout:
                 holder = self._holder()
                 if deadline is None:
-                    deadline = time.monotonic() + holder.get("shutdown_seconds", 0.0)
-                    logger.warning("data folder held by another server, waiting for its end", extra=holder)
+                    deadline = time.monotonic() + holder.shutdown_seconds
+                    logger.warning(
+                        "data folder held by another server, waiting for its end", extra=msgspec.structs.asdict(holder)
+                    )
             else:
                 return True
             if stopping.wait(POLL_SECONDS):
                 return False
             if time.monotonic() >= deadline:
                 raise DataFolderHeld(
-                    f"the data folder {self._path} is held by another server (PID {holder.get('pid', 'unknown')}): "
+                    f"the data folder {self._path} is held by another server (PID {holder.pid or 'unknown'}): "
                     "stop that one, or name another --data-dir"
                 )
 
-    def _holder(self) -> dict[str, Any]:
+    def _holder(self) -> _Holder:
         try:
-            holder: dict[str, Any] = json.loads(self._lock_file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return holder
+            return msgspec.json.decode(self._lock_file.read_bytes(), type=_Holder)
+        except (OSError, ValueError, msgspec.DecodeError):
+            return _Holder()

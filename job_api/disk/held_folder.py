@@ -11,7 +11,7 @@ from job_api.disk.files import is_replaced, sync
 class HeldFolder:
     """A folder that can be told from every later one at its path: while it is open none gets its number.
 
-    It is closed with the last reference.
+    It is closed by `close`, or with the last reference.
     """
 
     def __init__(self, path: Path) -> None:
@@ -22,7 +22,7 @@ class HeldFolder:
         """
         self._path = path
         self._descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-        weakref.finalize(self, os.close, self._descriptor)
+        self._closing = weakref.finalize(self, os.close, self._descriptor)
 
     @classmethod
     def made(cls, path: Path) -> Self:
@@ -38,6 +38,10 @@ class HeldFolder:
     def is_gone(self) -> bool:
         """Return whether the folder was deleted, moved or replaced, or another disk is mounted in its place."""
         try:
-            return is_replaced(self._path, os.fstat(self._descriptor))
+            return self._closing.alive and is_replaced(self._path, os.fstat(self._descriptor))
         except OSError:
             return False  # a disk that does not answer may come back
+
+    def close(self) -> None:
+        """Release the folder; whether it is gone is not known from then on."""
+        self._closing()

@@ -8,7 +8,6 @@ from uuid import uuid4
 
 import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
-from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2 as details
 from google.rpc import status_pb2
@@ -27,6 +26,7 @@ from job_api.errors import (
     Unavailable,
     WrongState,
 )
+from shared.contract.durations import duration_of_seconds
 from shared.contract.reasons import ERROR_DOMAIN, Reason
 
 logger = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ class ErrorMappingInterceptor(grpc.ServerInterceptor):
     ) -> Any:
         """Wrap the handler of an RPC of this project; health and reflection keep theirs.
 
-        gRPC asks for it when a call comes, long before all of its request is there.
+        gRPC requests it when a call comes, long before all of its request is there.
         """
         is_late = self._is_stopping
         handler = continuation(handler_call_details)
@@ -160,7 +160,5 @@ def _details_of(error: ApiError, message: str) -> list[Message]:
             details.ResourceInfo(resource_type="foregsyte.jobs.v1.Job", resource_name=error.job_id, description=message)
         )
     if error.retry_after_seconds is not None:
-        delay = Duration(nanos=0)
-        delay.FromMilliseconds(int(error.retry_after_seconds * 1000))
-        more.append(details.RetryInfo(retry_delay=delay))
+        more.append(details.RetryInfo(retry_delay=duration_of_seconds(error.retry_after_seconds)))
     return more

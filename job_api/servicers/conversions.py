@@ -96,10 +96,3 @@ def digest_of(request: pb.CompleteJobRequest) -> ResultsDigest | None:
     if (length := len(request.results_sha256)) != SHA256_BYTES:
         raise InvalidResults(f"results_sha256 must have {SHA256_BYTES} bytes, not {length}", "results_sha256")
     return ResultsDigest(request.results_size_bytes, request.results_sha256)
-
-
-def duration_of_seconds(seconds: float) -> Duration:
-    """Return the seconds as a message."""
-    duration = Duration()
-    duration.FromNanoseconds(round(seconds * 1e9))
-    return duration

@@ -46,7 +46,7 @@ def memory_of_gzip(size_bytes: int) -> int:
 
 
 def memory_of_frames(size_bytes: int, values: int) -> int:
-    """Return the same of a response with frames, of so much JSON with so many values at most."""
+    """Return the most memory of a response with frames, of so much JSON with so many values at most, in bytes."""
     values_in_frame = min(values, MAX_FRAME_BYTES // 2)
     return 2 * (size_bytes + _VALUE_BYTES * values) + _OBJECT_BYTES * values_in_frame
 

@@ -5,11 +5,12 @@ from collections.abc import Iterable
 import grpc
 
 from job_api.backpressure.message_budget import MessageBudget
-from job_api.servicers.conversions import digest_of, duration_of_seconds, seconds_of_wait
+from job_api.servicers.conversions import digest_of, seconds_of_wait
 from job_api.services.dispatch import DispatchService
 from job_api.services.job_queue import Waiter
 from job_api.services.reports import ReportService
 from job_api.services.request_ids import checked_worker_id, parse_job_id
+from shared.contract.durations import duration_of_seconds
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2_grpc
 

@@ -27,7 +27,7 @@ DEFAULT_CHUNK_BYTES = (4 << 20) - (64 << 10)
 
 @dataclass(frozen=True, slots=True)
 class DispatchLimits:
-    """The limits of what workers request and send.
+    """The limits of what workers request.
 
     Attributes:
         max_wait_seconds: The longest a Dequeue waits.

@@ -21,7 +21,7 @@ KEPT_SECONDS = 3600.0
 class RunningJobs:
     """Starts, checks and ends a worker's hold on a job.
 
-    The caller of every method behind `use` holds the job's lock.
+    The caller of `check_held`, `is_held`, `take`, `end` and `requeue` holds the job's lock.
     """
 
     def __init__(

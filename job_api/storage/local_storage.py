@@ -35,7 +35,7 @@ class LocalStorage(StorageService):
     def save_file(self, src: BinaryIO, dest_path: str) -> str:
         """Store the file under its key, whole or not at all."""
         target = self._path(dest_path)
-        with full_disk_as_storage_full():
+        with full_disk_errors_translated():
             self._make_folder(target.parent)
             unfinished = target.with_name(f".{target.name}.{uuid4().hex}{_UNFINISHED_SUFFIX}")
             try:
@@ -50,7 +50,7 @@ class LocalStorage(StorageService):
     def adopt_file(self, source: Path, dest_path: str) -> str:
         """Rename the file to its key where that is possible, and copy it where not."""
         target = self._path(dest_path)
-        with full_disk_as_storage_full():
+        with full_disk_errors_translated():
             self._make_folder(target.parent)
             _sync_or_delete(source)
             try:
@@ -103,6 +103,11 @@ class LocalStorage(StorageService):
         """Return the free bytes of the root's file system."""
         self._is_there(self._root)
         return shutil.disk_usage(self._root).free
+
+    def close(self) -> None:
+        """Release the folders."""
+        for folder in self._held.values():
+            folder.close()
 
     def _is_there(self, folder: Path) -> bool:
         """Return whether the folder is there, and hold it from then on.
@@ -158,8 +163,12 @@ def _sync_or_delete(file: Path) -> None:
 
 
 @contextmanager
-def full_disk_as_storage_full() -> Iterator[None]:
-    """Turn the errors of a full disk or quota into `StorageFull`."""
+def full_disk_errors_translated() -> Iterator[None]:
+    """Translate the errors of a full disk or quota.
+
+    Raises:
+        StorageFull: The block met one.
+    """
     try:
         yield
     except OSError as error:

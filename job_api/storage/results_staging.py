@@ -6,7 +6,7 @@ from pathlib import Path
 from uuid import UUID
 
 from job_api.storage.base import StorageFull
-from job_api.storage.local_storage import full_disk_as_storage_full
+from job_api.storage.local_storage import full_disk_errors_translated
 from shared.process.clock import Clock, monotonic_clock
 
 logger = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ class ResultsStaging:
         if grows_by > 0 and shutil.disk_usage(self._folder).free - grows_by < self._min_free_bytes:
             raise StorageFull("too little space is left")
         self._changed_at[job_id] = self._clock()
-        with full_disk_as_storage_full(), path.open("r+b" if size_bytes else "w+b") as file:
+        with full_disk_errors_translated(), path.open("r+b" if size_bytes else "w+b") as file:
             file.seek(offset)
             file.write(data)
         return self.size_bytes(job_id)

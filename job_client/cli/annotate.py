@@ -17,7 +17,7 @@ from job_client.job import Job
 from job_client.search import forgetting_gone
 from job_client.timeline import labelled
 from shared.contract.endpoint import DEFAULT_ADDRESS
-from shared.process.extras import needing_extra
+from shared.process.extras import import_errors_translated
 from shared.results import FrameResult
 
 SUFFIXES = (".mp4", ".mov")
@@ -69,7 +69,7 @@ def annotate(
         foregsyte annotate JOB_ID --min-confidence 0.5 --no-text --track-ids --smooth -o annotated.mp4
     """
     _require_video_file(out)
-    with needing_extra("client-media"):
+    with import_errors_translated("client-media"):
         from job_client.media.annotation import annotate_video  # noqa: PLC0415 (a plain client does without)
         from job_client.media.fonts import FontFile  # noqa: PLC0415
         from job_client.media.selection import Selection  # noqa: PLC0415

@@ -21,11 +21,11 @@ ANSWER_SECONDS = 2.0
 _OF_SHELLS = re.compile(r"[!-*:-?\[-^`{-~]")
 """ASCII punctuation but `+ , - . / @ _`: Zsh evaluates what is offered, and Typer takes brackets for markup."""
 
-Offer = tuple[str, str]
+Completion = tuple[str, str]
 """What may be typed, and what the shell says of it."""
 
 
-def offered_jobs(context: typer.Context, incomplete: str) -> Iterator[Offer]:
+def offered_jobs(context: typer.Context, incomplete: str) -> Iterator[Completion]:
     """Yield the newest jobs whose ids begin so, with file and status; without a server those of the history."""
     if not _has_address(context):
         return
@@ -35,25 +35,25 @@ def offered_jobs(context: typer.Context, incomplete: str) -> Iterator[Offer]:
             matching = (job for job in client.jobs() if job.job_id.startswith(incomplete))
             for job in islice(matching, MAX_JOBS):
                 name = files[job.job_id].name if job.job_id in files else job.pipeline_id
-                yield from _offers(job.job_id, f"{name} {job.status}")
+                yield from _completions(job.job_id, f"{name} {job.status}")
     except (ServiceError, OSError):
         matching_ids = [job_id for job_id in reversed(files) if job_id.startswith(incomplete)]
         for job_id in matching_ids[:MAX_JOBS]:
-            yield from _offers(job_id, files[job_id].name)
+            yield from _completions(job_id, files[job_id].name)
 
 
-def offered_pipelines(context: typer.Context, incomplete: str) -> Iterator[Offer]:
+def offered_pipelines(context: typer.Context, incomplete: str) -> Iterator[Completion]:
     """Yield the server's pipelines whose names begin so, each with its description."""
     if not _has_address(context):
         return
     with contextlib.suppress(ServiceError, OSError), _client(context) as client:
         for pipeline in client.pipelines():
             if pipeline.pipeline_id.startswith(incomplete):
-                yield from _offers(pipeline.pipeline_id, pipeline.description)
+                yield from _completions(pipeline.pipeline_id, pipeline.description)
 
 
-def _offers(word: str, description: str) -> Iterator[Offer]:
-    """Yield the offer, with `_` for what a shell could interpret in the description; none if it could in the word."""
+def _completions(word: str, description: str) -> Iterator[Completion]:
+    """Yield the completion, `_` for what a shell could interpret in the description; none if it could in the word."""
     if not _OF_SHELLS.search(terminal_text(word)):
         yield word, _OF_SHELLS.sub("_", terminal_text(description))
 

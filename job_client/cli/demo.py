@@ -26,7 +26,7 @@ from job_client.local_cluster import local_cluster
 from job_client.report.page import render_report
 from shared.contract.job_status import JobStatus
 from shared.process.escaping import terminal_lines
-from shared.process.extras import needing_extra, require_extras
+from shared.process.extras import import_errors_translated, require_extras
 from shared.results import FrameResult
 
 SAMPLE = Path(__file__).parent.parent / "samples" / "road_and_parcel.mp4"
@@ -66,7 +66,7 @@ def demo(
         foregsyte demo video.mp4 --yolo-weights yolo11n.pt
     """
     require_extras(LIBRARIES)
-    with needing_extra("client-media"):
+    with import_errors_translated("client-media"):
         import job_client.media.annotation  # noqa: PLC0415 (what is missing is named before anything starts)
         import job_client.report.thumbnails  # noqa: F401, PLC0415
     page, drawn = _places(video, out)

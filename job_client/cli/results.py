@@ -107,7 +107,7 @@ def print_summary(frames: Iterable[FrameResult], following: Following | None = N
         console.print(part, highlight=False)
 
 
-class _Selection:
+class _WantedFrames:
     """The wanted frames of results, to be read once; the first is read at once, and the others as they are needed.
 
     Attributes:
@@ -175,15 +175,15 @@ def _size_of(video: Path | None, results: Sequence[FrameResult], *, must_fit: bo
 
 def _selected(
     job: Job, wanted: slice, chosen: ExportFormat, original: Path | None, *, must_fit: bool
-) -> tuple[_Selection, tuple[int, int] | None]:
+) -> tuple[_WantedFrames, tuple[int, int] | None]:
     """Return the wanted frames of a job, and their size where the format states it and it is known."""
     if not must_fit and chosen not in SIZED_FORMATS:
-        return _Selection(job.iter_results(), wanted), None
+        return _WantedFrames(job.iter_results(), wanted), None
     found = job.results()
-    return _Selection(found, wanted), _size_of(original, found, must_fit=must_fit)
+    return _WantedFrames(found, wanted), _size_of(original, found, must_fit=must_fit)
 
 
-def _print(selected: _Selection, export_format: ExportFormat, size: tuple[int, int] | None) -> None:
+def _print(selected: _WantedFrames, export_format: ExportFormat, size: tuple[int, int] | None) -> None:
     """Print the frames in a format.
 
     Raises:
@@ -199,7 +199,7 @@ def _print(selected: _Selection, export_format: ExportFormat, size: tuple[int, i
 
 
 def _write(
-    selected: _Selection,
+    selected: _WantedFrames,
     export_format: ExportFormat,
     size: tuple[int, int] | None,
     out: Path,

@@ -9,7 +9,7 @@ import typer
 from job_client.cli.output import print_message
 from job_client.errors import UnsuitableFile, UnsuitableVideo
 from shared.contract.mp4_signature import SEARCHED_BYTES, mp4_problem
-from shared.process.extras import LibraryMissing, needing_extra
+from shared.process.extras import LibraryMissing, import_errors_translated
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov")
 """Of the files of a folder that are meant: other files may lie beside them."""
@@ -62,7 +62,7 @@ def reading_video(video: Path, *, must_fit: bool) -> Iterator[None]:
         OSError: It cannot be opened, and it must be read.
     """
     try:
-        with needing_extra("client-media"):
+        with import_errors_translated("client-media"):
             yield
     except (LibraryMissing, UnsuitableFile, OSError) as error:
         if must_fit:

@@ -8,7 +8,7 @@ from job_client.exports.coco import coco
 from job_client.exports.events import events_csv, events_json
 from job_client.exports.tables import table
 from job_client.timeline import Following, Timeline, timeline_of
-from shared.process.extras import needing_extra
+from shared.process.extras import import_errors_translated
 from shared.results import FrameResult
 
 
@@ -69,7 +69,7 @@ def write(
     if not export_format.is_binary:
         file.writelines(chunk.encode() for chunk in export(results, export_format, size, following))
         return
-    with needing_extra("client-data"):
+    with import_errors_translated("client-data"):
         from job_client.exports.parquet import write_events, write_frames  # noqa: PLC0415 (a plain client does without)
     if export_format is ExportFormat.parquet:
         write_frames(results, file)

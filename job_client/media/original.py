@@ -31,17 +31,21 @@ class OriginalVideo:
             UnsuitableVideo: No frame of the file can be decoded.
             OSError: The file cannot be read.
         """
-        with self._naming_the_file():
+        with self._video_errors_translated():
             yield from self._reader.decoded_frames()
 
     def some_frames(self, wanted: Iterable[int], times_ms: Sequence[float]) -> Iterator[Frame]:
-        """Yield the first frame, the wanted ones and the last one; see `VideoReader.some_frames`.
+        """Yield the first frame, the wanted ones and the last one, in display order.
+
+        Args:
+            wanted: The indices of the wanted frames.
+            times_ms: When each frame of the video is shown, as its results say.
 
         Raises:
             UnsuitableVideo: The timestamps are not those of the video, or two frames have the same.
             OSError: The file cannot be read.
         """
-        with self._naming_the_file():
+        with self._video_errors_translated():
             yield from self._reader.some_frames(wanted, times_ms)
 
     def format(self) -> VideoFormat:
@@ -51,11 +55,11 @@ class OriginalVideo:
             UnsuitableVideo: It is no video.
             OSError: The file cannot be read.
         """
-        with self._naming_the_file():
+        with self._video_errors_translated():
             return self._reader.format()
 
     @contextmanager
-    def _naming_the_file(self) -> Iterator[None]:
+    def _video_errors_translated(self) -> Iterator[None]:
         try:
             yield
         except VideoError as error:

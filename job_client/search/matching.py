@@ -41,8 +41,8 @@ def matches(text: str, lines_of: Mapping[str, Sequence[IndexedLine]], min_score:
     """
     places = [(job_id, line) for job_id, lines in lines_of.items() for line in lines]
     # What holds the text holds what looks like it too, so the rest need not be looked at again.
-    looks = {number: _look(line.text) for number, (_, line) in enumerate(places)}
-    alike = _scores(_look(text), looks, min_score)
+    looks = {number: _folded_look(line.text) for number, (_, line) in enumerate(places)}
+    alike = _scores(_folded_look(text), looks, min_score)
     exact = _scores(_folded(text), {number: _folded(places[number][1].text) for number in alike}, min_score)
     scores = {number: max(exact.get(number, 0.0), ALIKE_SHARE * score) for number, score in alike.items()}
     ordered = sorted((-score, number) for number, score in scores.items() if score >= min_score)
@@ -62,7 +62,7 @@ def _scores(wanted: str, lines: Mapping[int, str], min_score: float) -> dict[int
     return found
 
 
-def _look(text: str) -> str:
+def _folded_look(text: str) -> str:
     return look_of(_folded(text))
 
 

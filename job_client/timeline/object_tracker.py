@@ -87,7 +87,7 @@ class ObjectTracker:
     """The objects of one video, from frame to frame.
 
     Attributes:
-        ended: The tracks that are over and no noise, in the order of their ends; whoever reads them may clear it.
+        ended: The tracks that are over and no noise, in the order of their ends.
 
     Args:
         settings: For how long an object may be missed, and which tracks are noise.

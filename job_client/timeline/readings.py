@@ -97,7 +97,7 @@ def _difference_of_alike(one: str, other: str) -> Difference:
         return Difference.number
     ends = (0, len(pairs) - 1)
     whole = (pairs[number] for number in edits if number not in ends or all(pairs[number]))
-    if all(_look(a) == _look(b) for a, b in whole):
+    if all(_look_of_char(a) == _look_of_char(b) for a, b in whole):
         return Difference.misreading
     return Difference.slight if len(edits) == 1 and max(len(one), len(other)) >= LONG_CHARS else Difference.similar
 
@@ -121,7 +121,7 @@ def _digits(text: str) -> str:
     return "".join(filter(str.isdigit, text))
 
 
-def _look(char: str) -> str:
+def _look_of_char(char: str) -> str:
     """Return what stands for all characters that look like it; punctuation looks like nothing at all."""
     if char in _UNLIKE_CAPITALS:
         return char

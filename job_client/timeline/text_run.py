@@ -93,7 +93,7 @@ class TextRun:
 
     @property
     def evidence(self) -> float:
-        """How surely there was text at all: the longer, the surer; textures look like lone characters."""
+        """The confidence that there was text at all: the longer, the higher; textures look like lone characters."""
         characters = sum(map(str.isalnum, self.text))
         if characters > 1:
             return self.sureness * (characters - 0.5)

@@ -8,7 +8,7 @@ from job_worker.detection.base import DetectionLimits, Detector
 from job_worker.errors import ModelLoadError
 from job_worker.settings import WorkerSettings
 from shared.pipelines.catalogue import BuiltInPipeline, PipelineDefinition
-from shared.process.extras import LibraryMissing, needing_extra
+from shared.process.extras import LibraryMissing, import_errors_translated
 
 
 def build_pipelines(settings: WorkerSettings, engines: Engines | None = None) -> dict[str, Pipeline]:
@@ -34,7 +34,7 @@ def _build(settings: WorkerSettings, name: str, engines: Engines) -> Pipeline:
     if definition.built_in is None:
         return plugin_pipeline(name, definition.kind, definition.options)
     try:
-        with needing_extra("worker-light"):  # an engine imports its libraries when it is loaded
+        with import_errors_translated("worker-light"):  # an engine imports its libraries when it is loaded
             return _frame_analysis(definition.built_in, definition, settings.of_pipeline(name), engines)
     except (ModelLoadError, LibraryMissing) as error:
         of_file = name != definition.kind

@@ -17,7 +17,7 @@ from shared.video.image import Image
 
 
 @contextmanager
-def loading(models: TextModelFolders) -> Iterator[None]:
+def model_errors_translated(models: TextModelFolders) -> Iterator[None]:
     """Name the models in the error when one of them cannot be loaded.
 
     Raises:

@@ -1,7 +1,7 @@
 """Text reading with PaddleOCR's networks on OpenVINO: the fast engine on a CPU."""
 
 from job_worker.ocr.bundled_models import TextModelFolders
-from job_worker.ocr.line_reader import LineReader, loading
+from job_worker.ocr.line_reader import LineReader, model_errors_translated
 from job_worker.ocr.openvino_text_networks import OpenVinoCharacters, OpenVinoHeatMap
 from job_worker.ocr.text_detector import TextDetector
 from job_worker.ocr.text_recogniser import TextRecogniser
@@ -21,7 +21,7 @@ class OpenVinoTextReader(LineReader):
     """
 
     def __init__(self, models: TextModelFolders, numbers: ProfileNumbers, threads: int) -> None:
-        with loading(models):
+        with model_errors_translated(models):
             detector = TextDetector(OpenVinoHeatMap(models.detection, numbers.precision), numbers.text_short_side)
             characters = OpenVinoCharacters(models.recognition, numbers.precision)
             recogniser = TextRecogniser(characters, models.recognition, numbers)

@@ -20,7 +20,7 @@ from job_worker.inference.openvino_models import read_model
 from job_worker.inference.torch_calls import TorchModel
 from job_worker.inference.torch_network import TorchNetwork
 from job_worker.ocr.bundled_models import TextModelFolders
-from job_worker.ocr.line_reader import LineReader, loading
+from job_worker.ocr.line_reader import LineReader, model_errors_translated
 from job_worker.ocr.network_rewrites import without_upsampling, without_zero_channels
 from job_worker.ocr.text_boxes import Logits
 from job_worker.ocr.text_detector import DEVIATION, MAX_LONG_SIDE, MEAN, SIDE_STEP, TextDetector
@@ -81,7 +81,7 @@ class TorchTextReader(LineReader):
     def __init__(
         self, models: TextModelFolders, numbers: ProfileNumbers, threads: int, device: str, sizes: BatchSizes
     ) -> None:
-        with loading(models):
+        with model_errors_translated(models):
             where = torch.device(device)
             in_half = where.type == "cuda" and numbers.precision is Precision.bf16
             number_type = torch.float16 if in_half else torch.float32

@@ -15,7 +15,7 @@ from google.protobuf.duration_pb2 import Duration
 from job_worker.errors import Cancelled
 from job_worker.runtime.chunk_size import TRANSFER_SECONDS, ChunkSize
 from job_worker.runtime.heartbeat import RENEWALS_PER_LEASE
-from job_worker.runtime.job_folder import insufficient_space_explained
+from job_worker.runtime.job_folder import space_errors_translated
 from job_worker.runtime.results_file import ResultsFile
 from job_worker.runtime.results_sender import ResultsSender
 from job_worker.runtime.retry import LAST_REPORT_SECONDS, RETRY_PAUSE, Retry, is_unimplemented, raise_if_about_job
@@ -215,7 +215,7 @@ class WorkerApi:
             Cancelled: `is_cancelled` was true, or a stop was requested and the server did not answer in time.
         """
         size = ChunkSize(chunk_bytes)
-        with insufficient_space_explained(), target.open("wb") as file:
+        with space_errors_translated(), target.open("wb") as file:
             while not is_cancelled():
                 request = pb.GetJobInputRequest(
                     job_id=job_id, worker_id=self._worker_id, offset=file.tell(), length=size.bytes

@@ -36,7 +36,7 @@ def work_folder(parent: Path | None) -> Iterator[Path]:
         InsufficientSpace: It cannot be made.
     """
     with ExitStack() as stack:
-        with insufficient_space_explained("the worker's own folder cannot be made"):
+        with space_errors_translated("the worker's own folder cannot be made"):
             folder = _made(stack, parent, PREFIX)
             stack.enter_context(FileLock(folder / LOCK_NAME))  # released however this process ends
             own = folder.resolve() / OWN_NAME
@@ -70,7 +70,7 @@ def job_folder(parent: Path | None) -> Iterator[Path]:
         InsufficientSpace: It cannot be made.
     """
     with ExitStack() as stack:
-        with insufficient_space_explained():
+        with space_errors_translated():
             folder = _made(stack, parent)
         yield folder
 
@@ -82,8 +82,12 @@ def _made(stack: ExitStack, parent: Path | None, prefix: str | None = None) -> P
 
 
 @contextmanager
-def insufficient_space_explained(problem: str = "the job's files cannot be kept on this host") -> Iterator[None]:
-    """Turn an error in writing a file into `InsufficientSpace`, with what cannot be done for it."""
+def space_errors_translated(problem: str = "the job's files cannot be kept on this host") -> Iterator[None]:
+    """Translate the errors of writing a file, with what cannot be done for it.
+
+    Raises:
+        InsufficientSpace: The block met one.
+    """
     try:
         yield
     except OSError as error:
@@ -96,7 +100,7 @@ def check_space(folder: Path, size_bytes: int) -> None:
     Raises:
         InsufficientSpace: It cannot be written.
     """
-    with insufficient_space_explained(), tempfile.TemporaryFile(dir=folder) as file:
+    with space_errors_translated(), tempfile.TemporaryFile(dir=folder) as file:
         file.write(os.urandom(size_bytes))  # zeros would take no space on some file systems
 
 

@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 
 from job_worker.errors import InsufficientSpace, JobCannotBeDone, ModelLoadError
 from job_worker.runtime.host_faults import host_fault
-from job_worker.runtime.job_folder import insufficient_space_explained
+from job_worker.runtime.job_folder import space_errors_translated
 from job_worker.runtime.pipeline_runner import EncodeFrames, Run
 from shared.results import InvalidDocument, encode_document
 from shared.video.errors import VideoError
@@ -98,7 +98,7 @@ def _write_results(run: Run, frames: Iterable[bytes]) -> None:
         InvalidDocument: A frame is.
         InsufficientSpace: This host has no room for it.
     """
-    with insufficient_space_explained():
+    with space_errors_translated():
         file = run.results.open("wb")
     size_bytes = 0
     try:
@@ -108,10 +108,10 @@ def _write_results(run: Run, frames: Iterable[bytes]) -> None:
                 raise JobCannotBeDone(
                     f"the results are larger than {run.max_results_bytes} bytes, the limit of the server"
                 )
-            with insufficient_space_explained():
+            with space_errors_translated():
                 file.write(chunk)
     finally:
-        with insufficient_space_explained():
+        with space_errors_translated():
             file.close()
 
 

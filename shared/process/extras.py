@@ -23,7 +23,7 @@ class LibraryMissing(Exception):
 
 
 @contextlib.contextmanager
-def needing_extra(extra: str) -> Iterator[None]:
+def import_errors_translated(extra: str) -> Iterator[None]:
     """Turn the lack of a library that the block imports into what it takes to have it.
 
     A module of the project itself that cannot be found is an error of the project, and stays as it is.

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from shared.process.exit_codes import ExitCode
-from shared.process.extras import LibraryMissing, needing_extra
+from shared.process.extras import LibraryMissing, import_errors_translated
 
 DISTRIBUTION = "foregsyte"
 
@@ -81,7 +81,7 @@ def launch(program: str, module: str, extra: str, arguments: Sequence[str] | Non
     try:
         if _requests_version(sys.argv[1:] if arguments is None else arguments):
             return print_version(program)
-        with needing_extra(extra):
+        with import_errors_translated(extra):
             command = importlib.import_module(module)
         return int(command.main(arguments))
     except KeyboardInterrupt:  # before the command has set what a signal does, or after

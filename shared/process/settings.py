@@ -35,6 +35,9 @@ DEFAULT_CONFIG_FILE = "foregsyte.toml"
 FILE_TABLES = ("api", "worker", "pipelines", "storage", "queue")
 """The tables that the file may hold; each process reads its own, and both may share one file."""
 
+MIB = 1 << 20
+GIB = 1 << 30
+"""What sizes are given in, in bytes."""
 
 Address = Annotated[str, AfterValidator(checked_address)]
 """`host:port`; an IPv6 host stands in brackets."""

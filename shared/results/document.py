@@ -56,7 +56,12 @@ def iter_document(source: Readable, decode: Callable[[bytes, int], T]) -> Iterat
 
 
 def iter_list(source: Readable, decode: Callable[[bytes, int], T]) -> Iterator[T]:
-    """Yield the same of the list that a document holds, without what stands around it."""
+    """Yield the decoded frames of a list alone, as a document holds it under `results`.
+
+    Raises:
+        InvalidDocument: It is no such list.
+        OSError: It cannot be read.
+    """
     return _iter_frames(Scanner(source, *_LIST), decode)
 
 

@@ -166,10 +166,13 @@ def decode_values(encoded: bytes, index: int) -> dict[str, Any]:
 
 
 def check_frame(encoded: bytes, index: int) -> None:
-    """Check an encoded frame as `decode_values` does.
+    """Check that an encoded frame can be stored: its shape, its index and the number of its lists and objects.
 
     To look for cycles among its lists, while they are made, would take ten times as long as to make them, and no other
     thread could run meanwhile.
+
+    Raises:
+        InvalidDocument: It has not the frozen shape, or not this index.
     """
     was_enabled = gc.isenabled()
     gc.disable()

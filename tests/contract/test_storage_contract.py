@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -242,3 +243,12 @@ def test_a_listing_shows_no_hidden_files_and_no_folders(local: LocalStorage, roo
 
 def test_the_root_is_made_when_free_space_is_requested(tmp_path: Path) -> None:
     assert LocalStorage(tmp_path / "not" / "yet").free_bytes() > 0
+
+
+def test_a_closed_storage_holds_no_folder_open(tmp_path: Path) -> None:
+    before = psutil.Process().num_fds()
+    storage = LocalStorage(tmp_path)
+    storage.save_file(io.BytesIO(b"video"), "video_jobs/1.mp4")
+    storage.close()
+    assert psutil.Process().num_fds() == before
+    storage.close()

@@ -18,8 +18,8 @@ LINKS = {"CUT", "STALL", "SLOW"}
 DISK = {"WRITE", "SYNC", "READ_ONLY"} if shutil.which("cc") else set()
 
 
-def faults_of(report: dict[str, dict[str, int]], victim: str) -> set[str]:
-    return {fault.partition(" ")[2] for fault in report["faults"] if fault.startswith(victim)}
+def faults_of(report: dict[str, dict[str, int]], target: str) -> set[str]:
+    return {fault.partition(" ")[2] for fault in report["faults"] if fault.startswith(target)}
 
 
 @pytest.mark.timeout(600)

@@ -9,7 +9,7 @@ from secrets import token_hex
 import grpc
 import pytest
 
-from job_api.core.database import CHECKPOINT_BYTES
+from job_api.core.write_ahead_log import CHECKPOINT_BYTES
 from shared.contract.errors import reason_of
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.reasons import Reason

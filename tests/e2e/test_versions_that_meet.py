@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.chaos_clients import Truth, truths
+from benchmarks.chaos_clients import ExpectedOutcome, expected_outcomes
 from benchmarks.cheap_pipelines import PIPELINE, build_cheap_runner
 from benchmarks.growth import make_video
 from job_client import JobClient, JobStatus
@@ -45,14 +45,14 @@ def code_of(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str
 
 
 @pytest.fixture(scope="module")
-def expected(tmp_path_factory: pytest.TempPathFactory) -> list[Truth]:
+def expected(tmp_path_factory: pytest.TempPathFactory) -> list[ExpectedOutcome]:
     """How the jobs of a short video, a long one and one without frames end."""
     folder = tmp_path_factory.mktemp("videos")
     make_video(folder / "long.mp4", LONG_FRAMES)
     (folder / "empty.mp4").write_bytes(VIDEO)
     with closing(build_cheap_runner(WorkerSettings.of(pipelines=PIPELINE, log_level="ERROR"))) as runner:
-        found = list(truths(runner, PIPELINE, [TINY_MP4, folder / "long.mp4", folder / "empty.mp4"]))
-    assert [truth.status for truth in found] == [JobStatus.completed, JobStatus.completed, JobStatus.failed]
+        found = list(expected_outcomes(runner, PIPELINE, [TINY_MP4, folder / "long.mp4", folder / "empty.mp4"]))
+    assert [outcome.status for outcome in found] == [JobStatus.completed, JobStatus.completed, JobStatus.failed]
     assert len(found[1].outcome) > INLINE_BYTES
     return found
 
@@ -64,26 +64,26 @@ def working(folder: Path, address: str, code: dict[str, str]) -> Iterator[None]:
         yield
 
 
-def submit_all(client: JobClient, expected: list[Truth]) -> dict[str, Truth]:
-    return {client.submit(truth.video, PIPELINE, truth.name).job_id: truth for truth in expected}
+def submit_all(client: JobClient, expected: list[ExpectedOutcome]) -> dict[str, ExpectedOutcome]:
+    return {client.submit(outcome.video, PIPELINE, outcome.name).job_id: outcome for outcome in expected}
 
 
-def must_end_as_expected(client: JobClient, jobs: dict[str, Truth], data: Path) -> None:
-    for job_id, truth in jobs.items():
+def must_end_as_expected(client: JobClient, jobs: dict[str, ExpectedOutcome], data: Path) -> None:
+    for job_id, outcome in jobs.items():
         job = client.job(job_id).wait(JOB_SECONDS)
-        assert job.status is truth.status, job
+        assert job.status is outcome.status, job
         if job.status is JobStatus.failed:
-            assert job.error_message == truth.outcome.decode()
+            assert job.error_message == outcome.outcome.decode()
         else:
-            assert stored(data)[f"{job_id}_results.json"].read_bytes() == truth.outcome
-            assert len(client.job(job_id).results()) == truth.outcome.count(b'"frame_index"')
+            assert stored(data)[f"{job_id}_results.json"].read_bytes() == outcome.outcome
+            assert len(client.job(job_id).results()) == outcome.outcome.count(b'"frame_index"')
 
 
 @pytest.mark.parametrize(
     ("server_of", "worker_of"), [("today", "earlier"), ("earlier", "today")], ids=lambda version: version
 )
 def test_a_worker_does_the_jobs_of_the_other_versions_server(
-    code_of: dict[str, dict[str, str]], expected: list[Truth], tmp_path: Path, server_of: str, worker_of: str
+    code_of: dict[str, dict[str, str]], expected: list[ExpectedOutcome], tmp_path: Path, server_of: str, worker_of: str
 ) -> None:
     data = tmp_path / "data"
     with (
@@ -102,7 +102,7 @@ def take(server: Served, worker_id: str) -> str:
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL], ids=lambda end: end.name)
 def test_a_server_goes_on_with_the_data_folder_of_an_earlier_one(
-    code_of: dict[str, dict[str, str]], expected: list[Truth], tmp_path: Path, end: signal.Signals
+    code_of: dict[str, dict[str, str]], expected: list[ExpectedOutcome], tmp_path: Path, end: signal.Signals
 ) -> None:
     data = tmp_path / "data"
     with ExitStack() as stack:

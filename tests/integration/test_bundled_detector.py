@@ -15,7 +15,7 @@ from job_worker.settings import WorkerSettings
 from shared.video.frame import Frame
 from shared.video.reader import VideoReader
 from tests.conftest import ROOT
-from training.boxes import CLASSES, Box, overlap_of_union
+from training.boxes import CLASSES, LabelledBox, overlap_of_union
 from training.export import hashes
 
 pytestmark = [pytest.mark.integration, pytest.mark.models, pytest.mark.timeout(300)]
@@ -45,8 +45,8 @@ def frames(every: int = EVERY) -> Iterator[Frame]:
     return (frame for frame in VideoReader(SAMPLE) if frame.index % every == 0)
 
 
-def boxes(things: list[dict[str, object]]) -> list[Box]:
-    return [Box(str(thing["label"]), *thing["box"]) for thing in things]  # type: ignore[misc]
+def boxes(things: list[dict[str, object]]) -> list[LabelledBox]:
+    return [LabelledBox(str(thing["label"]), *thing["box"]) for thing in things]  # type: ignore[misc]
 
 
 def test_the_card_has_the_hashes_of_the_files_and_the_numbers_of_the_evaluation() -> None:
@@ -93,7 +93,7 @@ def test_a_worker_without_settings_finds_what_is_in_the_sample(
     alarms = looked_at = 0
     for frame in frames():
         looked_at += 1
-        found = [Box(one.label, *one.box) for one in detector.detect(frame.image)]
+        found = [LabelledBox(one.label, *one.box) for one in detector.detect(frame.image)]
         wanted = boxes(truth[frame.index])
         for label in {box.label for box in wanted}:
             whole[label].append(
@@ -135,8 +135,8 @@ def test_both_forms_find_the_same(settings: WorkerSettings, tmp_path: Path) -> N
         # The forms differ in rounding alone: what one finds with a high confidence the other finds at the same place.
         for these, rest in ((one, other), (other, one)):
             for found in (found for found in these if found.confidence > 0.35):
-                places = [Box(box.label, *box.box) for box in rest if box.label == found.label]
-                assert max(overlap_of_union(Box("", *found.box), place) for place in places) > 0.9
+                places = [LabelledBox(box.label, *box.box) for box in rest if box.label == found.label]
+                assert max(overlap_of_union(LabelledBox("", *found.box), place) for place in places) > 0.9
                 compared += 1
     assert compared > 15
 

@@ -42,7 +42,7 @@ Numbered = list[tuple[int, Box]]
 
 @dataclass(frozen=True)
 class Scene:
-    """Things that cross a picture.
+    """Objects that cross an image.
 
     Attributes:
         things: How many.

@@ -21,7 +21,7 @@ from shared.pipelines.profiles import Precision
 from shared.video.reader import VideoReader
 from tests.conftest import ROOT
 from training.average import averaged
-from training.boxes import CLASSES, Box
+from training.boxes import CLASSES, LabelledBox
 from training.calibrate import UNCHANGED, calibrated, fitted, least_confidence, lines_of, shifted
 from training.evaluate import Finder, Found, evaluate
 from training.labelled import LabelledFrame, rendered_frames
@@ -82,7 +82,7 @@ def test_an_average_lies_between_two_detectors(tmp_path: Path) -> None:
 
 
 def test_the_least_confidence_of_a_class_leaves_three_false_alarms_in_two_hundred_frames() -> None:
-    box = Box("caption", 0, 0, 9, 9)
+    box = LabelledBox("caption", 0, 0, 9, 9)
     found: list[list[Found]] = [[] for _ in range(200)]
     for number, sure in enumerate((0.33, 0.42, 0.52, 0.61, 0.72)):
         found[number] = [(box, sure)]
@@ -105,7 +105,7 @@ def test_half_of_what_has_a_fitted_confidence_of_a_half_is_right() -> None:
 def test_a_class_that_is_found_with_too_little_confidence_to_be_fitted_is_left_as_it_is(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    plate = Box("license_plate", 0, 0, 9, 9)
+    plate = LabelledBox("license_plate", 0, 0, 9, 9)
     said = "license_plate is left as it is: none of it is found with a confidence of 0.02 or more\n"
     for others in ([], [((plate, 0.3), False)]):
         assert lines_of([[]], [[((plate, 0.01), True), *others]])["license_plate"] == UNCHANGED
@@ -113,7 +113,7 @@ def test_a_class_that_is_found_with_too_little_confidence_to_be_fitted_is_left_a
 
 
 def test_classes_that_photographs_label_are_fitted_and_the_others_raise_no_alarms_there() -> None:
-    plate, caption = Box("license_plate", 0, 0, 9, 9), Box("caption", 0, 0, 9, 9)
+    plate, caption = LabelledBox("license_plate", 0, 0, 9, 9), LabelledBox("caption", 0, 0, 9, 9)
     stills: list[list[tuple[Found, bool]]] = [[((plate, 0.3), True), ((caption, 0.8), False)] for _ in range(100)]
     stills += [[((plate, 0.99), True)] for _ in range(100)]  # what is right is no false alarm, however sure it is
     lines = lines_of([[] for _ in range(200)], stills)
@@ -122,7 +122,7 @@ def test_classes_that_photographs_label_are_fitted_and_the_others_raise_no_alarm
 
 
 def test_frames_without_any_class_make_a_class_less_sure_where_they_count() -> None:
-    plate = Box("license_plate", 0, 0, 9, 9)
+    plate = LabelledBox("license_plate", 0, 0, 9, 9)
     empty: list[list[Found]] = [[(plate, 0.5)] for _ in range(100)]
     stills: list[list[tuple[Found, bool]]] = [[((plate, 0.5), True)] for _ in range(100)]
     assert lines_of(empty, stills)["license_plate"][1] > 1
@@ -191,18 +191,18 @@ def test_the_evaluation_runs_what_was_trained(models: Path, dataset: Path, tmp_p
 
 def test_the_evaluation_counts_what_is_found_missed_and_imagined() -> None:
     nothing = np.zeros((100, 100, 3), np.uint8)
-    sign, caption = Box("traffic_sign", 0, 0, 20, 20), Box("caption", 50, 50, 90, 60)
+    sign, caption = LabelledBox("traffic_sign", 0, 0, 20, 20), LabelledBox("caption", 50, 50, 90, 60)
     frames = [
         LabelledFrame("both", nothing, [sign, caption]),
         LabelledFrame("mistaken", nothing, [sign]),
-        LabelledFrame("ignored", nothing, [], [Box("", 0, 0, 50, 50)]),
+        LabelledFrame("ignored", nothing, [], [LabelledBox("", 0, 0, 50, 50)]),
         LabelledFrame("empty", nothing, []),
     ]
     answers = {
-        "both": [(Box("traffic_sign", 1, 0, 20, 20), 0.9), (Box("caption", 50, 50, 60, 60), 0.6)],
-        "mistaken": [(Box("license_plate", 0, 0, 20, 20), 0.8)],
-        "ignored": [(Box("qr_code", 5, 5, 25, 25), 0.9)],
-        "empty": [(Box("barcode", 5, 5, 25, 25), 0.5), (Box("barcode", 60, 5, 85, 25), 0.1)],
+        "both": [(LabelledBox("traffic_sign", 1, 0, 20, 20), 0.9), (LabelledBox("caption", 50, 50, 60, 60), 0.6)],
+        "mistaken": [(LabelledBox("license_plate", 0, 0, 20, 20), 0.8)],
+        "ignored": [(LabelledBox("qr_code", 5, 5, 25, 25), 0.9)],
+        "empty": [(LabelledBox("barcode", 5, 5, 25, 25), 0.5), (LabelledBox("barcode", 60, 5, 85, 25), 0.1)],
     }
     report = evaluate(lambda frame: answers[frame.name], frames)  # type: ignore[arg-type]
     assert report["frames"] == 4

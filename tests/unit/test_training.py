@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from training.boxes import CLASSES, NUMBERED, Box, label_lines
+from training.boxes import CLASSES, NUMBERED, LabelledBox, label_lines
 from training.build_dataset import JPEG_QUALITY, SEEDS, build_dataset
 from training.labelled import REAL_FRAMES, rendered_frames
 from training.materials import Materials, find_materials
@@ -108,7 +108,7 @@ def test_captions_change_the_image_inside_their_boxes_and_nowhere_else(fonts: Fo
 def test_a_caption_that_reaches_out_of_the_frame_is_labelled_where_it_shows(top: float, shown: int) -> None:
     frame = np.zeros((360, 640, 3), np.uint8)
     boxes = put_caption(frame, blank(100, 40, (255, 255, 255)), 0.0, top, [])
-    assert boxes == ([Box("caption", 0, 0, 100, shown)] if shown else [])
+    assert boxes == ([LabelledBox("caption", 0, 0, 100, shown)] if shown else [])
     assert int(frame[..., 0].any(axis=1).sum()) == shown
 
 
@@ -225,7 +225,7 @@ def photos(tmp_path: Path) -> Path:
             cv2.circle(image, (80, 40), 12, (250, 200, 150), -1)
             file = tmp_path / "photos" / source / f"{number:05}.webp"
             cv2.imwrite(str(file), image)
-            file.with_suffix(".txt").write_text(label_lines([Box(label, 68, 28, 93, 53)], 160, 80))
+            file.with_suffix(".txt").write_text(label_lines([LabelledBox(label, 68, 28, 93, 53)], 160, 80))
     return tmp_path / "photos"
 
 
@@ -236,7 +236,7 @@ def test_photographs_of_one_scene_are_in_one_part_and_say_which_class_is_unknown
     for frame in photographs(photos, "validate"):
         known, unknown = SOURCES[frame.name.split("_")[0]]
         assert [box.label for box in frame.boxes] == [known]
-        assert frame.ignored == [Box(unknown, 0, 0, 160, 80)]
+        assert frame.ignored == [LabelledBox(unknown, 0, 0, 160, 80)]
 
 
 def test_a_photograph_is_varied_and_its_labels_go_with_it(photos: Path, painter: Painter) -> None:
@@ -258,8 +258,8 @@ def test_a_photograph_is_varied_and_its_labels_go_with_it(photos: Path, painter:
 def test_a_cutout_is_labelled_where_it_is_pasted_and_covers_no_label() -> None:
     photo = np.zeros((100, 100, 3), np.uint8)
     photo[40:60, 30:70] = 255
-    cutouts = Cutouts([(photo, [Box("license_plate", 30, 40, 70, 60)])])
-    taken = Box("caption", 0, 0, 150, 300)
+    cutouts = Cutouts([(photo, [LabelledBox("license_plate", 30, 40, 70, 60)])])
+    taken = LabelledBox("caption", 0, 0, 150, 300)
     for seed in range(20):
         frame = np.zeros((300, 300, 3), np.uint8)
         boxes = [taken]

@@ -6,7 +6,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from training.boxes import Box
+from training.boxes import LabelledBox
 from training.scenes.chance import Colour, Rng, a_colour, a_contrast, choose
 from training.scenes.drawing import fill, paste, paste_centred, resized, rounded_rectangle, stack
 from training.scenes.patch import MIN_SHOWN, Pixels, blank
@@ -51,7 +51,7 @@ class Captions:
     def __init__(self, fonts: Fonts) -> None:
         self._fonts = fonts
 
-    def draw(self, rng: Rng, frame: Pixels, taken: list[Box]) -> list[Box]:
+    def draw(self, rng: Rng, frame: Pixels, taken: list[LabelledBox]) -> list[LabelledBox]:
         """Draw some captions where nothing labelled is yet.
 
         Args:
@@ -67,7 +67,7 @@ class Captions:
             self._clock, self._watermark, self._watermark, self._title, self._badge, self._badge,
             self._values, self._ticker, self._credits, self._emblem, self._emblem, self._counter, self._counter,
         )  # fmt: skip
-        boxes: list[Box] = []
+        boxes: list[LabelledBox] = []
         for _ in range(int(rng.choice([1, 2, 3, 4, 6], p=[0.4, 0.27, 0.18, 0.1, 0.05]))):
             boxes += put_caption(frame, *choose(rng, kinds)(rng, frame), [*taken, *boxes])
         return boxes
@@ -222,7 +222,7 @@ class Captions:
         return block, rng.uniform(0.1, 0.9), rng.uniform(0.1, 0.9)
 
 
-def put_caption(frame: Pixels, pixels: Pixels, x: float, y: float, taken: list[Box]) -> list[Box]:
+def put_caption(frame: Pixels, pixels: Pixels, x: float, y: float, taken: list[LabelledBox]) -> list[LabelledBox]:
     """Draw a caption, made smaller where it does not fit, unless it would touch what is there or be hardly seen."""
     height, width = frame.shape[:2]
     scale = min(1.0, (width * 0.98) / pixels.shape[1], (height * 0.9) / pixels.shape[0])
@@ -232,9 +232,9 @@ def put_caption(frame: Pixels, pixels: Pixels, x: float, y: float, taken: list[B
     if not len(visible):
         return []
     (y1, x1), (y2, x2) = visible.min(axis=0), visible.max(axis=0) + 1
-    whole = Box("caption", left + x1, top + y1, left + x2, top + y2)
+    whole = LabelledBox("caption", left + x1, top + y1, left + x2, top + y2)
     box = whole.cut_to(width, height)
-    near = Box("", box.x1 - APART, box.y1 - APART, box.x2 + APART, box.y2 + APART)
+    near = LabelledBox("", box.x1 - APART, box.y1 - APART, box.x2 + APART, box.y2 + APART)
     hardly_seen = box.area < MIN_SHOWN * whole.area or box.y2 - box.y1 < MIN_HEIGHT
     if hardly_seen or any(near.overlap(other) for other in taken):
         return []

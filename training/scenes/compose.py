@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from training.boxes import Box
+from training.boxes import LabelledBox
 from training.materials import Materials
 from training.scenes.backgrounds import Backgrounds
 from training.scenes.camera import compressed, filmed
@@ -52,8 +52,8 @@ class RenderedFrame(NamedTuple):
     """
 
     pixels: Pixels
-    boxes: list[Box]
-    ignored: list[Box]
+    boxes: list[LabelledBox]
+    ignored: list[LabelledBox]
 
 
 class Painter:
@@ -84,7 +84,7 @@ class Painter:
         return self.shot(rng, pixels, boxes, empty=empty)
 
     def shot(
-        self, rng: Rng, pixels: Pixels, boxes: list[Box], *, empty: bool, filmed_share: float = 0.85
+        self, rng: Rng, pixels: Pixels, boxes: list[LabelledBox], *, empty: bool, filmed_share: float = 0.85
     ) -> RenderedFrame:
         """Return a scene after camera, captions and compression.
 
@@ -111,7 +111,7 @@ class Painter:
             return self._screens.screen(rng, width, height)[..., :3].copy()
         return self._backgrounds.draw(rng, width, height)
 
-    def _things(self, rng: Rng, pixels: Pixels, boxes: list[Box], *, empty: bool) -> None:
+    def _things(self, rng: Rng, pixels: Pixels, boxes: list[LabelledBox], *, empty: bool) -> None:
         """Draw things here and there, in front of anything."""
         for _ in range(int(rng.integers(0, 5))):
             _put(rng, pixels, self._clutter.thing(rng), boxes, log_uniform(rng, 20, 420))
@@ -119,7 +119,7 @@ class Painter:
             for _ in range(int(rng.choice([1, 2, 3, 5, 8], p=[0.15, 0.25, 0.25, 0.2, 0.15]))):
                 self._labelled(rng, pixels, boxes)
 
-    def _labelled(self, rng: Rng, pixels: Pixels, boxes: list[Box]) -> None:
+    def _labelled(self, rng: Rng, pixels: Pixels, boxes: list[LabelledBox]) -> None:
         kind = rng.random()
         if kind < 0.2:
             _put(rng, pixels, vehicle(rng, self._fonts), boxes, log_uniform(rng, 50, 520), turn=4.0)
@@ -133,17 +133,19 @@ class Painter:
             _put(rng, pixels, barcode_label(rng, self._fonts), boxes, log_uniform(rng, 40, 400))
 
 
-def _is_large_enough(box: Box, spot: float) -> bool:
+def _is_large_enough(box: LabelledBox, spot: float) -> bool:
     """Return whether a thing is large enough, where a point of it was smeared over so many pixels."""
     return box.y2 - box.y1 >= SMALLEST[box.label] * (0.75 + spot / 4)
 
 
-def _stands_out(box: Box, frame: Pixels) -> bool:
+def _stands_out(box: LabelledBox, frame: Pixels) -> bool:
     part = frame[int(box.y1) : int(np.ceil(box.y2)), int(box.x1) : int(np.ceil(box.x2))]
     return float(part.mean(axis=2).std()) >= FAINTEST
 
 
-def _put(rng: Rng, pixels: Pixels, patch: Patch, boxes: list[Box], long_side: float, turn: float = 14.0) -> None:
+def _put(
+    rng: Rng, pixels: Pixels, patch: Patch, boxes: list[LabelledBox], long_side: float, turn: float = 14.0
+) -> None:
     """Put a patch somewhere in the frame."""
     height, width = pixels.shape[:2]
     scale = long_side / max(patch.size)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from training.boxes import Box
+from training.boxes import LabelledBox
 from training.scenes.chance import Rng, choose, log_uniform
 from training.scenes.patch import Pixels
 
@@ -34,10 +34,10 @@ class Cutout(NamedTuple):
 class Cutouts:
     """Pastes things that were cut out of photographs."""
 
-    def __init__(self, photographs: Iterable[tuple[Pixels, list[Box]]]) -> None:
+    def __init__(self, photographs: Iterable[tuple[Pixels, list[LabelledBox]]]) -> None:
         self._all = [cut for pixels, boxes in photographs for box in boxes if (cut := _cut(pixels, box))]
 
-    def paste(self, rng: Rng, frame: Pixels, boxes: list[Box]) -> None:
+    def paste(self, rng: Rng, frame: Pixels, boxes: list[LabelledBox]) -> None:
         """Paste one to five of them where nothing is labelled, and add their boxes."""
         height, width = frame.shape[:2]
         for _ in range(int(rng.integers(1, 6))):
@@ -48,7 +48,7 @@ class Cutouts:
             if high >= height or wide >= width:
                 continue
             x, y = int(rng.integers(width - wide)), int(rng.integers(height - high))
-            around = Box("", x, y, x + wide, y + high)
+            around = LabelledBox("", x, y, x + wide, y + high)
             if any(around.overlap(box) for box in boxes):
                 continue
             alpha = pixels[..., 3:].astype(np.float32) / 255
@@ -56,10 +56,10 @@ class Cutouts:
             part = frame[y : y + high, x : x + wide]
             part[:] = np.clip(part * (1 - alpha) + pixels[..., :3] * light * alpha, 0, 255).astype(np.uint8)
             left, top = cut.edge[0] * scale, cut.edge[1] * scale
-            boxes.append(Box(cut.label, x + left, y + top, x + wide - left, y + high - top))
+            boxes.append(LabelledBox(cut.label, x + left, y + top, x + wide - left, y + high - top))
 
 
-def _cut(pixels: Pixels, box: Box) -> Cutout | None:
+def _cut(pixels: Pixels, box: LabelledBox) -> Cutout | None:
     """Cut out a thing and its margin; None where it is too small, or at the edge of the photograph."""
     x1, y1, x2, y2 = (round(value) for value in (box.x1, box.y1, box.x2, box.y2))
     across, down = int(MARGIN * (x2 - x1)) + 2, int(MARGIN * (y2 - y1)) + 2

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from training.boxes import Box
+from training.boxes import LabelledBox
 from training.scenes.chance import Colour, Rng
 
 Pixels = npt.NDArray[Any]
@@ -86,10 +86,10 @@ def view(rng: Rng, width: float, height: float, turn: float, lean: float = 1.0) 
     return np.asarray(seen @ rotation.T, np.float32)
 
 
-def put(frame: Pixels, patch: Patch, corners: Points, boxes: list[Box]) -> None:
+def put(frame: Pixels, patch: Patch, corners: Points, boxes: list[LabelledBox]) -> None:
     """Place a patch unless it would hide what is labelled or hardly be seen, and add the boxes inside the frame."""
     height, width = frame.shape[:2]
-    around = Box("", *corners.min(axis=0).tolist(), *corners.max(axis=0).tolist())
+    around = LabelledBox("", *corners.min(axis=0).tolist(), *corners.max(axis=0).tolist())
     if around.cut_to(width, height).area < MIN_SHOWN * around.area:
         return
     if any(around.overlap(box) > MAX_HIDDEN * box.area for box in boxes):
@@ -98,7 +98,7 @@ def put(frame: Pixels, patch: Patch, corners: Points, boxes: list[Box]) -> None:
     boxes += [shown for box, shown in placed if shown.area >= MIN_SHOWN * box.area]
 
 
-def place(frame: Pixels, patch: Patch, corners: Points) -> list[Box]:
+def place(frame: Pixels, patch: Patch, corners: Points) -> list[LabelledBox]:
     """Draw the patch into the frame, its corners onto the four given ones.
 
     Returns:
@@ -116,7 +116,7 @@ def place(frame: Pixels, patch: Patch, corners: Points) -> list[Box]:
     boxes = []
     for thing in patch.things:
         outline = cv2.perspectiveTransform(thing.outline[None], to_frame)[0]
-        boxes.append(Box(thing.label, *outline.min(axis=0).tolist(), *outline.max(axis=0).tolist()))
+        boxes.append(LabelledBox(thing.label, *outline.min(axis=0).tolist(), *outline.max(axis=0).tolist()))
     return boxes
 
 

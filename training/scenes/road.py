@@ -7,7 +7,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from training.boxes import Box
+from training.boxes import LabelledBox
 from training.scenes.backgrounds import Backgrounds
 from training.scenes.chance import Rng, a_colour, choose, log_uniform, noise
 from training.scenes.drawing import read_rgba
@@ -60,7 +60,7 @@ class _Road(NamedTuple):
         return x, self.horizon + (self.eye - up) * self.metre(near)
 
     def pixel(self, aside: float, up: float, near: float) -> tuple[int, int]:
-        """Return the same in whole pixels."""
+        """Return the whole pixel of a point so many metres right of the road's middle and above it."""
         x, y = self.point(aside, up, near)
         return int(x), int(y)
 
@@ -79,7 +79,7 @@ class _Scene:
     rng: Rng
     road: _Road
     pixels: Pixels
-    boxes: list[Box] = field(default_factory=list)
+    boxes: list[LabelledBox] = field(default_factory=list)
 
     def stand(self, patch: Patch, wide: float, foot: tuple[float, float], *, turn: float, lean: float) -> None:
         """Put up a patch, so many pixels wide, on the point of its lower edge's middle; turned as `view` says."""
@@ -97,7 +97,7 @@ class Roads:
         self._signs = signs
         self._backgrounds = backgrounds
 
-    def draw(self, rng: Rng, width: int, height: int, *, empty: bool) -> tuple[Pixels, list[Box]]:
+    def draw(self, rng: Rng, width: int, height: int, *, empty: bool) -> tuple[Pixels, list[LabelledBox]]:
         """Draw a road of the given size; return it and the boxes of its plates and signs; an empty one has neither."""
         horizon, vanish = int(height * rng.uniform(0.35, 0.62)), width * rng.uniform(0.3, 0.7)
         middle, eye, lanes = width * rng.uniform(0.2, 0.8), rng.uniform(1.1, 2.4), int(rng.integers(1, 5))

@@ -1,8 +1,10 @@
 """Storage and queue are chosen by name, and what is wrong with the choice is said before anything is opened."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from job_api.__main__ import main
@@ -153,6 +155,19 @@ def test_the_adapters_are_closed_where_the_database_cannot_be_used(
         build_services(make_settings(database_url=f"duckdb:///{tmp_path / 'no.duckdb'}"), storage=storage, queue=queue)
     assert storage.closed
     assert queue.closed
+
+
+def test_all_is_closed_where_the_thread_that_writes_cannot_start(
+    make_settings: Callable[..., ApiSettings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage, queue = ClosableStorage(), ClosableQueue()
+    settings = make_settings(database_url=f"duckdb:///{tmp_path / 'jobs.duckdb'}")
+    monkeypatch.setattr(threading.Thread, "start", raises(RuntimeError("can't start new thread")))
+    with pytest.raises(RuntimeError, match="can't start"):
+        build_services(settings, storage=storage, queue=queue)
+    assert storage.closed
+    assert queue.closed
+    assert str(tmp_path / "jobs.duckdb") not in {file.path for file in psutil.Process().open_files()}
 
 
 def test_a_storage_that_cannot_be_reached_is_not_taken_for_a_broken_database(

@@ -16,6 +16,7 @@ from job_api.errors import InvalidFormat, InvalidStatus, InvalidWait
 from job_api.repositories.jobs import JobRecord
 from job_api.servicers import conversions
 from job_api.servicers.results_response import frame_message, memory_of_frames, results_as_frames
+from shared.contract.durations import duration_of_seconds
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.job_status import JobStatus
 from shared.results import decode_values, iter_document, most_values
@@ -135,7 +136,7 @@ def test_any_other_wait_is_refused(seconds: int, nanos: int) -> None:
 
 @pytest.mark.parametrize("seconds", [0.0, 0.25, 60.0, 86_400.5])
 def test_seconds_become_a_duration_and_back(seconds: float) -> None:
-    assert conversions.seconds_of_wait(conversions.duration_of_seconds(seconds)) == seconds
+    assert conversions.seconds_of_wait(duration_of_seconds(seconds)) == seconds
 
 
 def test_a_record_holds_exactly_the_columns() -> None:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from filelock import SoftFileLock
 
@@ -79,6 +80,26 @@ def test_a_folder_has_one_holder_and_the_next_learns_who(folder: DataFolder, tmp
     DataFolder(tmp_path / "data").lock(0.0, NEVER)
 
 
+DAMAGED = [b"\xff\xfe", b"\0" * 8, b"5", b"[]", b'{"shutdown_seconds": "5"}', b"not JSON", b"{", b""]
+
+
+@pytest.mark.parametrize("record", DAMAGED)
+def test_a_lock_file_that_a_loss_of_power_damaged_is_written_anew(tmp_path: Path, record: bytes) -> None:
+    (tmp_path / LOCK_NAME).write_bytes(record)
+    folder = DataFolder(tmp_path)
+    folder.lock(0.0, NEVER)
+    with pytest.raises(DataFolderHeld, match=rf"\(PID {os.getpid()}\)"):
+        DataFolder(tmp_path).lock(0.0, NEVER)
+    folder.unlock()
+
+
+@pytest.mark.parametrize("record", DAMAGED)
+def test_a_holder_whose_lock_file_is_damaged_is_unknown(folder: DataFolder, tmp_path: Path, record: bytes) -> None:
+    (tmp_path / "data" / LOCK_NAME).write_bytes(record)
+    with pytest.raises(DataFolderHeld, match=r"\(PID unknown\)"):
+        DataFolder(tmp_path / "data").lock(0.0, NEVER)
+
+
 def test_a_wait_for_a_folder_ends_with_a_request_to_stop(tmp_path: Path) -> None:
     held = DataFolder(tmp_path)
     held.lock(600.0, NEVER)
@@ -119,6 +140,15 @@ def test_a_folder_that_was_deleted_is_gone_also_where_another_has_its_place(
         (tmp_path / "data").mkdir()
         (tmp_path / "data" / LOCK_NAME).touch()
     assert folder.is_gone()
+
+
+def test_an_unlocked_folder_holds_nothing_open(tmp_path: Path) -> None:
+    before, folder = psutil.Process().num_fds(), DataFolder(tmp_path, JOB_FOLDERS)
+    folder.lock(0.0, NEVER)
+    folder.hold_folders()
+    folder.unlock()
+    assert psutil.Process().num_fds() == before
+    assert folder.lost_folder() is None
 
 
 @pytest.mark.parametrize("name", JOB_FOLDERS)

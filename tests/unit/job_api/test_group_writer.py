@@ -12,9 +12,10 @@ from sqlalchemy import event, func, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from job_api.core.database import CHECKPOINT_BYTES, Database
+from job_api.core.database import Database
 from job_api.core.group_writer import GroupWriter
 from job_api.core.migrations import migrate
+from job_api.core.write_ahead_log import CHECKPOINT_BYTES
 from job_api.errors import DiskLow, StorageUnavailable
 from job_api.models.job import Job
 from tests.support.failed_disks import FAILED_DISKS
@@ -151,9 +152,9 @@ def test_a_disk_that_refuses_a_write_is_noted_until_it_takes_one(
 
     with pytest.raises(StorageUnavailable):
         writer.run(refuse)
-    assert database.is_refused()
+    assert database.health.is_refused()
     writer.run(insert)
-    assert not database.is_refused()
+    assert not database.health.is_refused()
 
 
 def test_a_log_that_cannot_be_looked_at_for_a_while_stops_no_write(
