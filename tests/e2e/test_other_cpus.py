@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.corpus, pytest.ma
 CPU = "Nehalem"
 """One of QEMU's names: 64 bits and SSE4.2, no AVX, no AVX2, no fused multiply-add."""
 SAMPLE = ROOT / "data" / "samples" / "road_and_parcel.mp4"
-FRAMES = (10, 130)
+FRAMES = (10, 100)
 """The road and the parcel."""
 
 RUN = """
