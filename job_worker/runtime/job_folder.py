@@ -164,9 +164,19 @@ def _emptied(inner: int, top: int) -> list[str]:
 @contextmanager
 def _opened(folder: Path | str, dir_fd: int | None = None) -> Iterator[int]:
     """Open a folder, with the permission to change what is in it."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=dir_fd)
+    descriptor = _open(folder, dir_fd)
     try:
         os.fchmod(descriptor, 0o700)
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _open(folder: Path | str, dir_fd: int | None) -> int:
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+    try:
+        return os.open(folder, flags, dir_fd=dir_fd)
+    except PermissionError:  # it may not be read
+        with suppress(NotImplementedError, ValueError):  # it is a link by now, or the C library is old
+            os.chmod(folder, 0o700, dir_fd=dir_fd, follow_symlinks=False)
+    return os.open(folder, flags, dir_fd=dir_fd)

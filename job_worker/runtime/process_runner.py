@@ -8,6 +8,7 @@ import logging
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from job_worker.errors import HostFault, HostUnusable, JobCannotBeDone, ModelLoadError, UnconfirmedLackOfSpace
 from job_worker.isolation.isolation import Isolation
@@ -100,14 +101,13 @@ class ProcessRunner:
         kind, content = self._answer(run, is_cancelled)
         if kind == "failure":
             raise JobCannotBeDone(content)
+        if kind == "done" and _is_file(run.results):
+            return
+        self.close()  # its GPU or its libraries may be unusable from now on, or it is hostile
         if kind == "no_space":
-            check_space(run.results.parent, MAX_FRAME_BYTES)  # a false message would have the job done again for ever
-        if kind == "done" and not run.results.is_file():
-            self.close()
-            raise JobCannotBeDone("the process that analyses the video has removed its results")
-        if kind != "done":
-            self.close()  # its GPU or its libraries may be unusable from now on, or it is hostile
-            raise _error_of(kind, content)
+            folder = self._isolation.work_folder if self._isolation else run.results.parent
+            check_space(folder, MAX_FRAME_BYTES)  # a false message would have the job done again for ever
+        raise _error_of(kind, content)
 
     def _answer(self, run: Run, is_cancelled: Callable[[], bool]) -> tuple[Kind, str]:
         child = self._take_idle() or self._start(is_cancelled, self._isolation, RELOAD_SECONDS, HostUnusable)
@@ -166,8 +166,17 @@ class ProcessRunner:
         return child
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a folder that nobody may enter is in the way
+        return False
+
+
 def _error_of(kind: Kind, content: str) -> Exception:
     """Return the error for a message after which a child is ended."""
     if kind == "no_space":
         return UnconfirmedLackOfSpace("the analysis found no room for the results on this host, where there is room")
+    if kind == "done":
+        return JobCannotBeDone("the process that analyses the video has removed its results")
     return HostFault(content) if kind == "host_fault" else RuntimeError(content)
