@@ -119,20 +119,19 @@ def clean_work_folders(parent: Path | None) -> int:
 
 def _delete(folder: Path) -> None:
     """Delete a folder in which hostile code may have made folders in folders, deeper than recursion or a path goes."""
-    with suppress(OSError):  # it is gone already
-        _empty(folder)
+    empty_folder(folder)
     with suppress(RecursionError):
         shutil.rmtree(folder, ignore_errors=True)
     if folder.exists():
         logger.warning("folder not deleted; delete it by hand", extra={"folder": str(folder)})
 
 
-def _empty(folder: Path) -> None:
-    """Delete what is in a folder, each file once, and each folder once all in it lies beside it.
+def empty_folder(folder: Path) -> None:
+    """Delete what is in a folder, where there is one: each file once, and each folder once all in it lies beside it.
 
     All of it by descriptors: hostile code may put a link in the place of a folder meanwhile.
     """
-    with _opened(folder) as top:
+    with suppress(OSError), _opened(folder) as top:
         pending = _emptied(top, top)
         for _ in range(MAX_FOLDERS):
             if not pending:
