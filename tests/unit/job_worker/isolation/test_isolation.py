@@ -270,6 +270,13 @@ class TestOtherProcesses:
         assert found == [("ERROR", "printed by the child process", line) for line in ("one", forged)]
         assert forged not in capfd.readouterr().err
 
+    def test_what_it_prints_without_end_is_left_out_of_the_log_which_says_so_at_the_end_of_the_job(
+        self, isolated: PipelineRunner, work: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with caplog.at_level("ERROR"):
+            assert error(isolated, work, "print", f"{'x' * 1000}\n" * 500) == ""
+            eventually(lambda: any(hasattr(record, "left_out_bytes") for record in caplog.records), "the record")
+
     def test_what_is_typed_to_the_worker_is_not_read(self, make_runner: MakeRunner, work: Path) -> None:
         with ExitStack() as stack:
             stack.callback(os.dup2, stack.enter_context(os.fdopen(os.dup(0))).fileno(), 0)
