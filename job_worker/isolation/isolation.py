@@ -37,7 +37,7 @@ class Isolation:
     """What the process that decodes videos may use.
 
     Attributes:
-        work_folder: The only folder in which it may write.
+        work_folder: The worker's own folder. The process may change the files in it, and not which there are.
         readable: Further files and folders that it may read; those that do not exist are left out.
         device_folder: Where the devices of this host are.
     """
@@ -46,13 +46,19 @@ class Isolation:
     readable: tuple[Path, ...] = ()
     device_folder: Path = Path("/dev")
 
+    @property
+    def temporary_folder(self) -> Path:
+        """The only folder in which it may make, rename and delete files and folders."""
+        return self.work_folder / "temporary"
+
     def apply(self) -> None:
         """Give up all else in this process, as far as the kernel supports it; call it before any thread is started.
 
         Raises:
             OSError: The kernel supports a protection, and refuses it.
         """
-        os.environ["TMPDIR"] = str(self.work_folder)
+        self.temporary_folder.mkdir(exist_ok=True)
+        os.environ["TMPDIR"] = str(self.temporary_folder)
         tempfile.tempdir = None  # found again where it is needed
         _limit(resource.RLIMIT_CORE, 0)  # it would hold images of the video, and may be written anywhere
         _limit(resource.RLIMIT_FSIZE, MAX_FILE_BYTES)
@@ -78,7 +84,8 @@ class Isolation:
             seccomp.forbid_processes()
 
     def _rights(self) -> Iterator[tuple[Path, int]]:
-        yield self.work_folder.resolve(strict=True), landlock.WRITE
+        yield self.work_folder.resolve(strict=True), landlock.CHANGE
+        yield self.temporary_folder, landlock.WRITE
         for path in (*map(Path, SYSTEM_PATHS), *self.readable):
             yield path, landlock.READ
         for name in ("null", "full"):

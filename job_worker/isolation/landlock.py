@@ -29,9 +29,9 @@ _ABSTRACT_SOCKETS_AND_SIGNALS = 0b11
 
 READ = _EXECUTE | _READ_FILE | _READ_DIR
 USE_DEVICE = _READ_FILE | _READ_DIR | _WRITE_FILE | _DEVICE_IOCTL
-WRITE = (
-    _READ_FILE | _READ_DIR | _WRITE_FILE | _TRUNCATE | _RENAME | _REMOVE_DIR | _REMOVE_FILE | _MAKE_DIR | _MAKE_REGULAR
-)
+CHANGE = _READ_FILE | _READ_DIR | _WRITE_FILE | _TRUNCATE
+"""The content of files, but not which files and folders there are."""
+WRITE = CHANGE | _RENAME | _REMOVE_DIR | _REMOVE_FILE | _MAKE_DIR | _MAKE_REGULAR
 """Without symbolic links, pipes and sockets: whoever opens a file of this folder must not be led elsewhere or wait."""
 _FOR_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _DEVICE_IOCTL
 

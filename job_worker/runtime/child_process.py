@@ -1,34 +1,25 @@
 """The child process in which the pipelines run: what it is sent, what it answers, its memory and its end."""
 
-import logging
 import multiprocessing
 import os
 import pickle
 import select
 import signal
 import struct
-import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from multiprocessing.connection import Connection
 from typing import cast, get_args
 
 import psutil
 
-from job_worker.errors import (
-    Cancelled,
-    HostUnusable,
-    JobCannotBeDone,
-    ProcessUnkillable,
-)
+from job_worker.errors import Cancelled, JobCannotBeDone, ProcessUnkillable
 from job_worker.isolation.isolation import Isolation
+from job_worker.runtime.child_output import ChildOutput
 from job_worker.runtime.isolated_child import enter
 from job_worker.runtime.pipeline_child import MAX_PIPE_MESSAGE_BYTES, SEPARATOR, Build, Kind
 from job_worker.runtime.pipeline_runner import Run
 from shared.process.clock import Clock
-
-logger = logging.getLogger(__name__)
 
 EXIT_SECONDS = 10.0
 """How long a child that closed its pipe or was killed may take to exit: its memory, also that of a GPU, is freed."""
@@ -77,7 +68,7 @@ class ChildProcess:
         arguments = (theirs, log, isolation, pickle.dumps(build))
         self._process = context.Process(target=enter, args=arguments, name="pipelines", daemon=True)
         try:
-            self._printed = _start_logging(printed)  # first: without it there must be no process
+            self._output = ChildOutput(printed, clock)  # first: without it there must be no process
             self._process.start()
         finally:
             theirs.close()
@@ -122,6 +113,7 @@ class ChildProcess:
                 if kind not in get_args(Kind):
                     raise JobCannotBeDone(_NONSENSE)
                 if kind != "frame":
+                    self._output.end_job()
                     return cast("Kind", kind), content
                 last_message_at = self._clock()
             elif self._clock() - last_message_at > max_silence_seconds:
@@ -167,7 +159,7 @@ class ChildProcess:
             )
         self._process.close()
         self._connection.close()
-        self._printed.join(LAST_LINES_SECONDS)
+        self._output.join(LAST_LINES_SECONDS)
 
     def _check_memory(self) -> None:
         with suppress(psutil.NoSuchProcess):  # it has ended: the next read of the pipe says so
@@ -189,26 +181,6 @@ class ChildProcess:
             hint = ", most likely out of memory" if code == -signal.SIGKILL else ""
             return f"the analysis crashed: its process was ended by {_signal_name(-code)}{hint}"
         return f"the analysis crashed: its process ended with exit code {code}"
-
-
-def _start_logging(printed: Connection) -> threading.Thread:
-    logging_thread = threading.Thread(target=_log_lines, args=(printed,), name="child-output", daemon=True)
-    try:
-        logging_thread.start()
-    except RuntimeError as error:
-        raise HostUnusable("this host has no thread left for the job") from error
-    return logging_thread
-
-
-def _log_lines(printed: Connection) -> None:
-    """Log what an isolated child prints, line by line, until the end of the child.
-
-    At the level that is just logged: the child has left out what is below it.
-    """
-    with printed, open(printed.fileno(), "rb", closefd=False) as lines:
-        while line := lines.readline(MAX_PIPE_MESSAGE_BYTES):
-            text = line.decode(errors="replace").rstrip()
-            logger.log(logger.getEffectiveLevel(), "printed by the child process", extra={"line": text})
 
 
 def _signal_name(number: int) -> str:

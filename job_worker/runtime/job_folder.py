@@ -123,20 +123,19 @@ def clean_work_folders(parent: Path | None) -> int:
 
 def _delete(folder: Path) -> None:
     """Delete a folder in which hostile code may have made folders in folders, deeper than recursion or a path goes."""
-    with suppress(OSError):  # it is gone already
-        _empty(folder)
+    empty_folder(folder)
     with suppress(RecursionError):
         shutil.rmtree(folder, ignore_errors=True)
     if folder.exists():
         logger.warning("folder not deleted; delete it by hand", extra={"folder": str(folder)})
 
 
-def _empty(folder: Path) -> None:
-    """Delete what is in a folder, each file once, and each folder once all in it lies beside it.
+def empty_folder(folder: Path) -> None:
+    """Delete what is in a folder, where there is one: each file once, and each folder once all in it lies beside it.
 
     All of it by descriptors: hostile code may put a link in the place of a folder meanwhile.
     """
-    with _opened(folder) as top:
+    with suppress(OSError), _opened(folder) as top:
         pending = _emptied(top, top)
         for _ in range(MAX_FOLDERS):
             if not pending:
@@ -168,9 +167,19 @@ def _emptied(inner: int, top: int) -> list[str]:
 @contextmanager
 def _opened(folder: Path | str, dir_fd: int | None = None) -> Iterator[int]:
     """Open a folder, with the permission to change what is in it."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=dir_fd)
+    descriptor = _open(folder, dir_fd)
     try:
         os.fchmod(descriptor, 0o700)
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _open(folder: Path | str, dir_fd: int | None) -> int:
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+    try:
+        return os.open(folder, flags, dir_fd=dir_fd)
+    except PermissionError:  # it may not be read
+        with suppress(NotImplementedError, ValueError):  # it is a link by now, or the C library is old
+            os.chmod(folder, 0o700, dir_fd=dir_fd, follow_symlinks=False)
+    return os.open(folder, flags, dir_fd=dir_fd)

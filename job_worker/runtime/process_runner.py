@@ -8,11 +8,12 @@ import logging
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from job_worker.errors import HostFault, HostUnusable, JobCannotBeDone, ModelLoadError, UnconfirmedLackOfSpace
 from job_worker.isolation.isolation import Isolation
 from job_worker.runtime.child_process import ChildProcess
-from job_worker.runtime.job_folder import check_space
+from job_worker.runtime.job_folder import check_space, empty_folder, insufficient_space_explained
 from job_worker.runtime.pipeline_child import Build, Kind
 from job_worker.runtime.pipeline_runner import Run
 from shared.process.clock import Clock, monotonic_clock
@@ -97,17 +98,18 @@ class ProcessRunner:
 
     def run(self, run: Run, is_cancelled: Callable[[], bool]) -> None:
         """Run the pipeline in the child, in a new one where there is none."""
+        with insufficient_space_explained():
+            run.results.touch()  # an isolated child may write it, and make no file there
         kind, content = self._answer(run, is_cancelled)
         if kind == "failure":
             raise JobCannotBeDone(content)
+        if kind == "done" and _is_file(run.results):
+            return
+        self.close()  # its GPU or its libraries may be unusable from now on, or it is hostile
         if kind == "no_space":
-            check_space(run.results.parent, MAX_FRAME_BYTES)  # a false message would have the job done again for ever
-        if kind == "done" and not run.results.is_file():
-            self.close()
-            raise JobCannotBeDone("the process that analyses the video has removed its results")
-        if kind != "done":
-            self.close()  # its GPU or its libraries may be unusable from now on, or it is hostile
-            raise _error_of(kind, content)
+            folder = self._isolation.work_folder if self._isolation else run.results.parent
+            check_space(folder, MAX_FRAME_BYTES)  # a false message would have the job done again for ever
+        raise _error_of(kind, content)
 
     def _answer(self, run: Run, is_cancelled: Callable[[], bool]) -> tuple[Kind, str]:
         child = self._take_idle() or self._start(is_cancelled, self._isolation, RELOAD_SECONDS, HostUnusable)
@@ -141,6 +143,8 @@ class ProcessRunner:
         crash: type[ModelLoadError | HostUnusable] = ModelLoadError,
     ) -> ChildProcess:
         """Start a child and wait for its models; raise a `crash` where it ends or takes too much before that."""
+        if isolation:
+            empty_folder(isolation.temporary_folder)  # the child before may have filled it
         try:
             child = ChildProcess(
                 self._build,
@@ -166,8 +170,17 @@ class ProcessRunner:
         return child
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a folder that nobody may enter is in the way
+        return False
+
+
 def _error_of(kind: Kind, content: str) -> Exception:
     """Return the error for a message after which a child is ended."""
     if kind == "no_space":
         return UnconfirmedLackOfSpace("the analysis found no room for the results on this host, where there is room")
+    if kind == "done":
+        return JobCannotBeDone("the process that analyses the video has removed its results")
     return HostFault(content) if kind == "host_fault" else RuntimeError(content)

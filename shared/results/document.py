@@ -1,7 +1,6 @@
 """A results document, `{"results": [...]}`, in steps of one frame: no step takes long, whatever the document's size."""
 
 import io
-import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import BinaryIO, TypeVar
@@ -11,10 +10,9 @@ from shared.results.scanner import READ_BYTES, Readable, Scanner
 
 T = TypeVar("T")
 
-_DOCUMENT = (re.compile(rb'\{[ \t\r\n]*"results"[ \t\r\n]*:[ \t\r\n]*\['), re.compile(rb"\][ \t\r\n]*\}[ \t\r\n]*"))
-_LIST = (re.compile(rb"\["), re.compile(rb"\][ \t\r\n]*"))
+_DOCUMENT = ((b"{", b'"results"', b":", b"["), (b"]", b"}"))
+_LIST = ((b"[",), (b"]",))
 """What stands before the first frame and after the last one, in a document and in its list alone."""
-_COMMA = re.compile(rb",")
 
 
 def encode_document(frames: Iterable[bytes]) -> Iterator[bytes]:
@@ -70,7 +68,7 @@ def _iter_frames(scanner: Scanner, decode: Callable[[bytes, int], T]) -> Iterato
     index = 0
     while not scanner.at_end():
         if index:
-            scanner.expect(_COMMA, f"must have a comma or ] after results[{index - 1}]")
+            scanner.expect(b",", f"must have a comma or ] after results[{index - 1}]")
         yield scanner.frame(partial(_decoded_at, decode, index))
         index += 1
 
@@ -100,11 +98,19 @@ def stored_list(document: BinaryIO) -> tuple[int, Iterator[bytes]]:
     while (at := (block := document.read(READ_BYTES)).find(b"[")) < 0 and block:
         begin += len(block)
     begin += max(at, 0)
-    tail = max(0, document.seek(0, io.SEEK_END) - READ_BYTES)
-    document.seek(tail)
-    end = max(tail + document.read().rfind(b"]") + 1, begin)
+    end = max(_after_last_bracket(document), begin)
     document.seek(0)
     return end - begin, _checked_chunks(document, begin, end)
+
+
+def _after_last_bracket(document: BinaryIO) -> int:
+    end = document.seek(0, io.SEEK_END)
+    while end:
+        begin = document.seek(max(0, end - READ_BYTES))
+        if (at := document.read(end - begin).rfind(b"]")) >= 0:
+            return begin + at + 1
+        end = begin
+    return end
 
 
 def _checked_chunks(document: BinaryIO, begin: int, end: int) -> Iterator[bytes]:

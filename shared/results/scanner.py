@@ -5,7 +5,7 @@ frame, the document is scanned for the bracket that ends it.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
 from shared.results.frame import MAX_FRAME_BYTES, InvalidDocument
@@ -24,6 +24,7 @@ _INDEX_KEY = b'"frame_index"'
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|["{}\[\]]', re.DOTALL)
 """A string, the beginning of one that is cut off, or a bracket: all that matters for where a value ends."""
 _TOO_LARGE = f"results must hold no frame of more than {MAX_FRAME_BYTES} bytes"
+_NOT_ALONE = "must hold nothing after the list of results"
 _DEPTH = {b"{": 1, b"[": 1, b"}": -1, b"]": -1}
 
 
@@ -39,17 +40,16 @@ class Scanner:
 
     Args:
         source: The document.
-        beginning: What stands before the first frame.
-        end: What stands after the last one.
+        beginning: The tokens before the first frame.
+        end: Those after the last one; a bracket that ends the list is the first.
     """
 
-    def __init__(self, source: Readable, beginning: re.Pattern[bytes], end: re.Pattern[bytes]) -> None:
+    def __init__(self, source: Readable, beginning: Sequence[bytes], end: Sequence[bytes]) -> None:
         self._source = source
         self._beginning = beginning
         self._end = end
         self._left = b""
         self._at = 0
-        self._is_read = False
         self._has_index_first = True
 
     def begin(self) -> None:
@@ -58,19 +58,21 @@ class Scanner:
         Raises:
             InvalidDocument: No list of results begins here.
         """
-        self.expect(self._beginning, 'must be {"results": [{"frame_index", "result"}, ...]}')
+        for token in self._beginning:
+            self.expect(token, 'must be {"results": [{"frame_index", "result"}, ...]}')
 
-    def expect(self, pattern: re.Pattern[bytes], problem: str) -> None:
-        """Skip blanks and what matches the pattern.
+    def expect(self, token: bytes, problem: str) -> None:
+        """Skip blanks and the token.
 
         Raises:
             InvalidDocument: Something else stands there.
         """
         self._skip_blanks()
-        found = pattern.match(self._left, self._at)
-        if found is None:
+        if len(self._left) - self._at < len(token):
+            self._read()
+        if not self._left.startswith(token, self._at):
             raise InvalidDocument(problem)
-        self._at = found.end()
+        self._at += len(token)
 
     def at_end(self) -> bool:
         """Return whether the list ends here.
@@ -79,12 +81,13 @@ class Scanner:
             InvalidDocument: It does, and is not all that the document holds.
         """
         self._skip_blanks()
-        if self._left[self._at : self._at + 1] != b"]":
+        if not self._left.startswith(self._end[0], self._at):
             return False
-        while len(self._left) - self._at < READ_BYTES and self._read():
-            pass
-        if not (self._is_read and self._end.fullmatch(self._left, self._at)):
-            raise InvalidDocument("must hold nothing after the list of results")
+        for token in self._end:
+            self.expect(token, _NOT_ALONE)
+        self._skip_blanks()
+        if self._at < len(self._left):
+            raise InvalidDocument(_NOT_ALONE)
         return True
 
     def frame(self, decode: Callable[[bytes], T]) -> T:
@@ -156,5 +159,4 @@ class Scanner:
         while len(block) < READ_BYTES and (more := self._source.read(READ_BYTES - len(block))):
             block += more
         self._left, self._at = self._left[self._at :] + block, 0
-        self._is_read = not block
         return bool(block)

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from job_worker.errors import JobCannotBeDone, ModelLoadError
+from job_worker.errors import InsufficientSpace, JobCannotBeDone, ModelLoadError
+from job_worker.isolation.isolation import Isolation
 from job_worker.runtime.pipeline_child import send
 from job_worker.runtime.pipeline_runner import EncodeFrames
 from shared.results import MAX_FRAME_BYTES, encode_frame
@@ -50,6 +51,17 @@ class Anything:
                 video.with_suffix(".json").unlink()
 
         return run
+
+
+@dataclass(frozen=True, slots=True)
+class NoProtection(Isolation):
+    """The isolation where the kernel supports none of it."""
+
+    def apply(self) -> None:
+        pass
+
+    def close_after_loading(self) -> None:
+        pass
 
 
 @dataclass(frozen=True)
@@ -146,11 +158,23 @@ def _take_many_slow_frames(on_frame: Callable[[], None], _video: Path) -> None:
         on_frame()
 
 
+def _move_the_folder_and_find_no_space(_on_frame: Callable[[], None], video: Path) -> None:
+    video.parent.rename(video.parent.with_name("moved"))
+    raise InsufficientSpace("no space left on device")
+
+
+def _shut_the_results_away(_on_frame: Callable[[], None], video: Path) -> None:
+    video.parent.rename(video.parent.with_name("moved"))
+    video.parent.mkdir(0)
+
+
 _WAYS: dict[str, Callable[[Callable[[], None], Path], object]] = {
     "succeed": lambda *_: None,
     "many frames": lambda *_: None,
     "huge frame": lambda *_: None,
     "remove the results": lambda *_: None,
+    "move the folder and find no space": _move_the_folder_and_find_no_space,
+    "shut the results away": _shut_the_results_away,
     "time out": _raise(TimeoutError("the model's server did not answer")),
     "fail with a surrogate": _raise(JobCannotBeDone("no such name: \udc80")),
     "fail": _raise(JobCannotBeDone(f"no frame can be decoded: {NOT_ENGLISH}")),

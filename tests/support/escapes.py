@@ -226,6 +226,7 @@ _ATTEMPTS: dict[str, Callable[[Any, Any], int]] = {
     "write": _open(os.O_WRONLY | os.O_CREAT),
     "truncate": lambda libc, path: int(libc.truncate(path.encode(), ctypes.c_long(0))),
     "delete": lambda libc, path: int(libc.unlink(path.encode())),
+    "move": lambda libc, paths: int(libc.rename(*(path.encode() for path in paths))),
     "make a folder": lambda libc, path: int(libc.mkdir(path.encode(), 0o700)),
     "link": lambda libc, path: int(libc.symlink(b"/", path.encode())),
     "make a pipe": lambda libc, path: int(libc.mkfifo(path.encode(), 0o600)),

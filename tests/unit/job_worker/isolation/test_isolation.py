@@ -270,6 +270,13 @@ class TestOtherProcesses:
         assert found == [("ERROR", "printed by the child process", line) for line in ("one", forged)]
         assert forged not in capfd.readouterr().err
 
+    def test_what_it_prints_without_end_is_left_out_of_the_log_which_says_so_at_the_end_of_the_job(
+        self, isolated: PipelineRunner, work: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with caplog.at_level("ERROR"):
+            assert error(isolated, work, "print", f"{'x' * 1000}\n" * 500) == ""
+            eventually(lambda: any(hasattr(record, "left_out_bytes") for record in caplog.records), "the record")
+
     def test_what_is_typed_to_the_worker_is_not_read(self, make_runner: MakeRunner, work: Path) -> None:
         with ExitStack() as stack:
             stack.callback(os.dup2, stack.enter_context(os.fdopen(os.dup(0))).fileno(), 0)
@@ -344,13 +351,33 @@ class TestFiles:
         assert error(isolated, work, "read", __file__) == ""
         assert error(isolated, work, "write", __file__) == "EACCES"
 
-    def test_in_the_work_folder_there_are_files_and_folders_alone(self, isolated: PipelineRunner, work: Path) -> None:
-        assert error(isolated, work, "write", str(work / "file")) == ""
-        assert error(isolated, work, "make a folder", str(work / "folder")) == ""
-        assert error(isolated, work, "delete", str(work / "file")) == ""
+    def test_among_temporary_files_are_files_and_folders_alone(self, isolated: PipelineRunner, work: Path) -> None:
+        temporary = work / "temporary"
+        assert error(isolated, work, "write", str(temporary / "file")) == ""
+        assert error(isolated, work, "make a folder", str(temporary / "folder")) == ""
+        assert error(isolated, work, "move", [str(temporary / "file"), str(temporary / "folder" / "file")]) == ""
+        assert error(isolated, work, "delete", str(temporary / "folder" / "file")) == ""
         # The worker itself would follow a link, and wait at a pipe.
-        assert error(isolated, work, "link", str(work / "link")) == "EACCES"
-        assert error(isolated, work, "make a pipe", str(work / "pipe")) == "EACCES"
+        assert error(isolated, work, "link", str(temporary / "link")) == "EACCES"
+        assert error(isolated, work, "make a pipe", str(temporary / "pipe")) == "EACCES"
+
+    def test_the_files_and_folders_of_jobs_are_not_moved_deleted_or_joined_by_others(
+        self, isolated: PipelineRunner, free: PipelineRunner, work: Path
+    ) -> None:
+        (job := work / "job").mkdir()
+        (video := job / "video.mp4").write_text("content")
+        attempts: list[tuple[str, object]] = [
+            ("write", str(job / "new")),
+            ("make a folder", str(job / "folder")),
+            ("make a folder", str(work / "folder")),
+            ("move", [str(video), str(job / "moved")]),
+            ("move", [str(job), str(work / "moved")]),
+            ("delete", str(work / "moved" / "moved")),
+        ]
+        assert {error(isolated, work, *attempt) for attempt in attempts[:-1]} == {"EACCES"}
+        assert error(isolated, work, "move", [str(job), str(work / "temporary" / "job")]) == "EACCES"
+        assert error(isolated, work, "delete", str(video)) == "EACCES"
+        assert {error(free, work, *attempt) for attempt in attempts} == {""}
 
     def test_the_worker_cannot_be_looked_into(self, isolated: PipelineRunner, free: PipelineRunner, work: Path) -> None:
         for name in ("environ", "mem", "maps"):
@@ -381,7 +408,7 @@ except PermissionError:
         found = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
         assert found.strip() == written
 
-    def test_temporary_files_are_made_in_the_work_folder(self, work: Path) -> None:
+    def test_temporary_files_are_made_in_a_folder_of_their_own(self, work: Path) -> None:
         program = f"""
 from pathlib import Path
 import tempfile
@@ -390,7 +417,7 @@ Isolation(Path({str(work)!r}), (Path({sys.prefix!r}), Path({sys.base_prefix!r}))
 print(tempfile.mkdtemp())
 """
         made = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
-        assert Path(made.strip()).parent == work
+        assert Path(made.strip()).parent == work / "temporary"
 
 
 @needs_landlock
@@ -436,6 +463,14 @@ def test_the_worker_looks_itself_whether_there_is_space(free: PipelineRunner, wo
     message = f"no_space{SEPARATOR}free space".encode()
     with pytest.raises(UnconfirmedLackOfSpace, match="there is room"):
         error(free, work, "send to the parent", (struct.pack("!i", len(message)) + message).hex())
+
+
+def test_a_new_process_begins_without_the_temporary_files_of_the_last_one(make_runner: MakeRunner, work: Path) -> None:
+    runner = make_runner()
+    assert error(runner, work, "write", str(work / "temporary" / "left")) == ""
+    runner.close()
+    assert error(runner, work, "start a thread", None) == ""
+    assert list((work / "temporary").iterdir()) == []
 
 
 def test_a_message_that_would_fill_the_memory_of_the_worker_fails_the_job(free: PipelineRunner, work: Path) -> None:

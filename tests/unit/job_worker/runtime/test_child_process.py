@@ -11,20 +11,29 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from job_worker.errors import Cancelled, HostFault, HostUnusable, InsufficientSpace, JobCannotBeDone, ModelLoadError
+from job_worker.errors import (
+    Cancelled,
+    HostFault,
+    HostUnusable,
+    InsufficientSpace,
+    JobCannotBeDone,
+    ModelLoadError,
+    UnconfirmedLackOfSpace,
+)
 from job_worker.runtime import child_process
 from job_worker.runtime.pipeline_child import SEPARATOR, Build, serve
 from job_worker.runtime.pipeline_runner import Run
 from job_worker.runtime.process_runner import CHECK_SECONDS, MESSAGE_SECONDS, RELOAD_SECONDS, ProcessRunner, RunLimits
 from shared.process.clock import Clock, monotonic_clock
 from tests.support import builds
+from tests.support.capabilities import permissions_hold
 from tests.support.clock import FakeClock
 from tests.support.faults import Faults, faults
 from tests.support.samples import results_document
@@ -174,6 +183,25 @@ def test_the_end_of_the_child_fails_the_job_and_the_next_run_gets_a_fresh_child(
         run(runner, way, video, never)
     assert not is_alive(pid)
     assert result_of(runner, video)["pid"] not in {pid, os.getpid()}
+
+
+@pytest.mark.parametrize(
+    ("way", "error", "words"),
+    [
+        ("move the folder and find no space", UnconfirmedLackOfSpace, "where there is room$"),
+        ("shut the results away", JobCannotBeDone, "has removed its results$"),
+    ],
+)
+def test_a_child_that_has_moved_the_folder_of_its_job_is_ended_and_not_believed(
+    way: str, error: type[Exception], words: str, tmp_path: Path
+) -> None:
+    (job := tmp_path / "own" / "job").mkdir(parents=True)
+    runner = ProcessRunner(builds.Anything(), RunLimits(LONG_SECONDS, 1 << 40), builds.NoProtection(job.parent))
+    with closing(runner):
+        runner.start(never)
+        with permissions_hold(), pytest.raises(error, match=words):
+            run(runner, way, job / "video.mp4")
+        assert not multiprocessing.active_children()
 
 
 def test_a_child_that_closes_its_pipes_and_stays_alive_fails_the_job_in_time(

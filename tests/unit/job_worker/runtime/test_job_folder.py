@@ -18,6 +18,7 @@ from job_worker.runtime.job_folder import (
     mark_as_used,
     work_folder,
 )
+from tests.support.capabilities import permissions_hold
 
 pytestmark = [pytest.mark.unit, pytest.mark.worker, pytest.mark.thorough]
 
@@ -79,6 +80,19 @@ def test_folders_are_deleted_however_deep_a_hostile_video_made_them(
             Path("file").touch()
     assert list(tmp_path.iterdir()) == []
     assert (others / "file").exists()
+
+
+@pytest.mark.parametrize("mode", [0, 0o300])
+def test_folders_that_nobody_may_read_are_deleted(mode: int, tmp_path: Path) -> None:
+    with permissions_hold():
+        with work_folder(tmp_path) as own, job_folder(own) as folder:
+            for top in (own, folder):
+                (inner := top / "f" / "f").mkdir(parents=True)
+                (inner / "file").touch()
+                for shut in (inner, inner.parent):
+                    shut.chmod(mode)
+            folder.chmod(mode)
+        assert list(tmp_path.iterdir()) == []
 
 
 def seconds_to_delete(parent: Path, files: int, depth: int) -> float:

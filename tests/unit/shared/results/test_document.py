@@ -90,6 +90,21 @@ def test_a_list_that_begins_behind_what_is_read_at_once_is_found() -> None:
     assert list_of(b" " * 600_000 + document_of([{}]) + b" ") == b'[{"frame_index": 0, "result": {}}]'
 
 
+@pytest.mark.parametrize("token", range(8))
+def test_white_space_may_be_as_long_as_it_likes_before_each_token_and_at_the_end(token: int) -> None:
+    frame = b'{"frame_index": 0, "result": {}}'
+    tokens = [b"{", b'"results"', b":", b"[", frame, b"]", b"}", b""]
+    tokens[token] = b" " * (MAX_FRAME_BYTES + READ_BYTES) + tokens[token]
+    document = b"".join(tokens)
+    assert check(document) == 1
+    assert list_of(document).replace(b" ", b"") == b"[" + frame.replace(b" ", b"") + b"]"
+
+
+def test_a_token_may_stand_across_what_is_read_at_once() -> None:
+    for blanks in range(READ_BYTES - 12, READ_BYTES):
+        assert check(b" " * blanks + document_of([{}])) == 1
+
+
 TRAPS = [
     {"a": ',{"frame_index":1,"result":{}}'},
     {"a": [{"frame_index": 0}, {"frame_index": 1, "result": {}}]},
