@@ -13,7 +13,7 @@ from pathlib import Path
 from job_worker.errors import HostFault, HostUnusable, JobCannotBeDone, ModelLoadError, UnconfirmedLackOfSpace
 from job_worker.isolation.isolation import Isolation
 from job_worker.runtime.child_process import ChildProcess
-from job_worker.runtime.job_folder import check_space, empty_folder, insufficient_space_explained
+from job_worker.runtime.job_folder import check_space, empty_folder, space_errors_translated
 from job_worker.runtime.pipeline_child import Build, Kind
 from job_worker.runtime.pipeline_runner import Run
 from shared.process.clock import Clock, monotonic_clock
@@ -98,7 +98,7 @@ class ProcessRunner:
 
     def run(self, run: Run, is_cancelled: Callable[[], bool]) -> None:
         """Run the pipeline in the child, in a new one where there is none."""
-        with insufficient_space_explained():
+        with space_errors_translated():
             run.results.touch()  # an isolated child may write it, and make no file there
         kind, content = self._answer(run, is_cancelled)
         if kind == "failure":
