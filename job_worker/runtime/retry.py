@@ -28,7 +28,7 @@ T = TypeVar("T")
 RETRY_PAUSE = RetryPause(first_seconds=0.2, max_seconds=10.0)
 """Long enough for a server that restarts, and far below a lease."""
 LAST_CALLS_SECONDS = 15.0
-"""How long the report of a job is still repeated once a stop was requested."""
+"""How long the report of a job is still repeated once a stop no longer waits for the job."""
 LAST_CALLS_PAUSE_SECONDS = 0.5
 """Longest pause between them."""
 STOP_CHECK_SECONDS = 0.1
@@ -55,7 +55,7 @@ class Retry:
         connection: Makes the calls.
         stop: The worker's request to stop.
         pause: How long to wait before a call is repeated, in seconds.
-        last_calls_seconds: How long the report of a job is still repeated once a stop was requested.
+        last_calls_seconds: How long the report of a job is still repeated once a stop no longer waits for the job.
     """
 
     def __init__(
@@ -172,8 +172,8 @@ class Retry:
 
     @property
     def _has_no_time_left(self) -> bool:
-        """Whether a stop was requested so long ago that nothing is repeated any more."""
-        return self._stop.must_release and self._stop.seconds_ago >= self._last_calls_seconds
+        """Whether a stop waits no longer for the job, for so long that nothing is repeated any more."""
+        return self._stop.overdue_seconds >= self._last_calls_seconds
 
     def _sleep(self, seconds: float) -> None:
         """Pause; a stop ends the pause, and later pauses are short, for little time is left."""
