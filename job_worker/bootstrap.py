@@ -4,7 +4,6 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from job_worker.analysis.build_pipelines import build_pipelines
@@ -21,7 +20,7 @@ from job_worker.runtime.process_runner import ProcessRunner, RunLimits
 from job_worker.runtime.stop_signal import StopSignal
 from job_worker.runtime.worker import Worker
 from job_worker.settings import WorkerSettings
-from shared.contract.channel import open_channel
+from shared.contract.channel import channel_opener
 from shared.process.logging_setup import configure_logging
 from shared.video.frame import Frame
 from shared.video.reader import ReaderLimits, VideoReader
@@ -100,7 +99,7 @@ def build_worker(settings: WorkerSettings, runner: PipelineRunner, stop: StopSig
     logger.info("loading the models of %s", ", ".join(settings.pipelines))
     with contextlib.closing(runner):
         runner.start(stop.requested.is_set)
-        connect = partial(open_channel, settings.address, settings.tls_ca_file)
+        connect = channel_opener(settings.address, settings.tls_ca_file)
         with WorkerApi(connect, settings.worker_id, stop) as api:
             yield Worker(
                 api,

@@ -13,7 +13,7 @@ import tenacity
 from google.protobuf.duration_pb2 import Duration
 
 from job_worker.errors import Cancelled
-from job_worker.runtime.chunk_size import TRANSFER_SECONDS, ChunkSize
+from job_worker.runtime.chunk_size import ChunkSize
 from job_worker.runtime.heartbeat import RENEWALS_PER_LEASE
 from job_worker.runtime.job_folder import space_errors_translated
 from job_worker.runtime.results_file import ResultsFile
@@ -30,7 +30,8 @@ CALL_SECONDS = 60.0
 FIRST_RENEWAL_SECONDS = 20.0
 """Deadline of a renewal before the length of the lease is known: a third of what a server gives by default."""
 MIN_RENEWAL_SECONDS = 5.0
-"""Shortest deadline of one: a large upload elsewhere can stall the server for that long."""
+"""Shortest deadline of one: a large upload elsewhere can stall the server for that long. A chunk has the same deadline,
+so that a renewal that waits behind it has failed at most once."""
 CROSSED_CALL_SECONDS = 2.0
 """Deadline of the calls that release a job whose answer crossed the cancelled Dequeue."""
 UNIMPLEMENTED_SECONDS = 60.0
@@ -63,7 +64,7 @@ class WorkerApi:
         worker_id: The worker's unique name.
         stop: Its request to stop.
         retry_pause: How long to wait before a call is repeated, in seconds.
-        last_report_seconds: How long the report of a job is still repeated once a stop was requested.
+        last_report_seconds: How long the report of a job is still repeated once a stop no longer waits for the job.
         unimplemented_seconds: How long a call that the server seems not to know, although it did, is repeated.
 
     Raises:
@@ -202,7 +203,7 @@ class WorkerApi:
             job_id: The job.
             target: The file.
             chunk_bytes: The size of the largest chunk to request.
-            is_cancelled: Polled before every chunk; once true, the download ends.
+            is_cancelled: Polled all the time; once true, the download ends.
             accept: Called with the pipeline once the first chunk is there; what it raises ends the download.
 
         Returns:
@@ -217,11 +218,15 @@ class WorkerApi:
         size = ChunkSize(chunk_bytes)
         with space_errors_translated(), target.open("wb") as file:
             while not is_cancelled():
-                request = pb.GetJobInputRequest(
-                    job_id=job_id, worker_id=self._worker_id, offset=file.tell(), length=size.bytes
+                chunk = self._retry.transfer(
+                    lambda: self._stub.GetJobInput,
+                    lambda size_bytes: pb.GetJobInputRequest(
+                        job_id=job_id, worker_id=self._worker_id, offset=file.tell(), length=size_bytes
+                    ),
+                    size,
+                    self._renewal_seconds,
+                    is_cancelled,
                 )
-                with size.adapted():
-                    chunk = self._retry.call(self._stub.GetJobInput, request, TRANSFER_SECONDS, is_cancelled)
                 if not file.tell():
                     accept(chunk.pipeline_id)
                 file.write(chunk.data)
@@ -252,7 +257,7 @@ class WorkerApi:
         Args:
             job_id: The job.
             results: The file of the results document.
-            is_cancelled: Polled before every call; once true, the sending ends.
+            is_cancelled: Polled all the time; once true, the sending ends.
 
         Raises:
             LeaseLost: This worker no longer holds the job.
@@ -272,6 +277,7 @@ class WorkerApi:
                 job_id=job_id,
                 results=file,
                 is_cancelled=is_cancelled,
+                chunk_seconds=self._renewal_seconds,
                 unimplemented_seconds=self._unimplemented_seconds,
             )
             sender.complete(ask_chunk_bytes)

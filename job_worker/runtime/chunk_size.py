@@ -1,22 +1,20 @@
-"""How large the chunks of a transfer are, and how long one may take."""
+"""How large the chunks of a transfer are."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import grpc
+
 from shared.process.clock import Clock, monotonic_clock
 
-FIRST_BYTES = 256 << 10
-"""Takes 8 s at 256 kbit/s, and is a tenth of a second's worth of a good line."""
 MIN_BYTES = 16 << 10
-FAST_SECONDS = 0.5
-SLOW_SECONDS = 4.0
-"""A renewal of the lease waits behind the chunk that is on its way, so one chunk takes far less than a lease."""
-TRANSFER_SECONDS = 600.0
-"""Deadline of a call that carries a chunk."""
+"""The first chunk, and the next one after a failure: takes half a second at 256 kbit/s."""
+CHUNK_SECONDS = 2.0
+"""How long a chunk may take: a renewal of the lease waits behind it, and a link may be cut every few seconds."""
 
 
 class ChunkSize:
-    """The size of the next chunk: grows on a fast line and shrinks on a slow one.
+    """The size of the next chunk, by how long the last one took; the smallest one after a failure.
 
     Args:
         max_bytes: The largest size.
@@ -27,7 +25,7 @@ class ChunkSize:
     """
 
     def __init__(self, max_bytes: int, clock: Clock = monotonic_clock) -> None:
-        self.bytes = min(FIRST_BYTES, max_bytes)
+        self.bytes = min(MIN_BYTES, max_bytes)
         self._max_bytes = max_bytes
         self._clock = clock
 
@@ -39,11 +37,13 @@ class ChunkSize:
 
     @contextmanager
     def adapted(self) -> Iterator[None]:
-        """Adapt the size to how long the block takes, in which a chunk is transferred."""
+        """Adapt the size to how long the block takes, in which a chunk is transferred; at most double it."""
         began_at = self._clock()
-        yield
+        try:
+            yield
+        except grpc.RpcError:
+            self.bytes = min(MIN_BYTES, self._max_bytes)
+            raise
         seconds = self._clock() - began_at
-        if seconds < FAST_SECONDS:
-            self.bytes = min(2 * self.bytes, self._max_bytes)
-        elif seconds > SLOW_SECONDS:
-            self.bytes = max(self.bytes // 2, min(MIN_BYTES, self._max_bytes))
+        fitting_bytes = int(self.bytes * CHUNK_SECONDS / max(seconds, CHUNK_SECONDS / 2))
+        self.bytes = min(max(fitting_bytes, MIN_BYTES), self._max_bytes)

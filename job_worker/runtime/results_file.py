@@ -63,9 +63,9 @@ class ResultsFile:
         data = self._read(offset, size_bytes)
         if offset == 0:
             self._sent, self._sent_bytes = hashlib.sha256(), 0
-        if offset == self._sent_bytes:
-            self._sent.update(data)
-            self._sent_bytes += len(data)
+        if offset <= self._sent_bytes < offset + len(data):
+            self._sent.update(data[self._sent_bytes - offset :])
+            self._sent_bytes = offset + len(data)
         return data
 
     def check_sent(self, digest: bytes) -> None:

@@ -3,13 +3,11 @@
 import logging
 import math
 from collections.abc import Callable
-from typing import Any, TypeVar
 
 import grpc
-from google.protobuf.message import Message
 
 from job_worker.errors import Cancelled, MessageTooLarge
-from job_worker.runtime.chunk_size import TRANSFER_SECONDS, ChunkSize
+from job_worker.runtime.chunk_size import ChunkSize
 from job_worker.runtime.results_file import ResultsFile
 from job_worker.runtime.retry import Retry, is_unimplemented
 from shared.contract.errors import reason_of
@@ -19,12 +17,12 @@ from shared.contract.reasons import Reason
 
 logger = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
-INLINE_BYTES = 256 << 10
-"""Results up to this size are sent with the report itself, which saves two calls."""
+INLINE_BYTES = 64 << 10
+"""Results up to this size are sent with the report itself, which saves two calls. It takes 2 s at 256 kbit/s."""
 WHOLE_BYTES = 16 << 20
 """Results up to this size are also tried in one message where no chunk gets through: by default a server takes them."""
+COMPLETE_SECONDS = 600.0
+"""Deadline of a CompleteJob: it may carry all results, and the server checks them."""
 MAX_SENDINGS = 5
 """How often results are sent that the server loses each time."""
 
@@ -38,7 +36,8 @@ class ResultsSender:
         worker_id: The worker's unique name.
         job_id: The job.
         results: The results document.
-        is_cancelled: Polled before every call; once true, the sending ends.
+        is_cancelled: Polled all the time; once true, the sending ends.
+        chunk_seconds: The deadline of a call that carries a chunk.
         unimplemented_seconds: How long a chunk is repeated that the server seems not to know, although it did.
     """
 
@@ -51,6 +50,7 @@ class ResultsSender:
         job_id: str,
         results: ResultsFile,
         is_cancelled: Callable[[], bool],
+        chunk_seconds: float,
         unimplemented_seconds: float,
     ) -> None:
         self._stub = stub
@@ -60,6 +60,7 @@ class ResultsSender:
         self._results = results
         self._size_bytes = results.size_bytes
         self._is_cancelled = is_cancelled
+        self._chunk_seconds = chunk_seconds
         self._unimplemented_seconds = unimplemented_seconds
 
     def complete(self, ask_chunk_bytes: Callable[[], int | None]) -> None:
@@ -103,7 +104,7 @@ class ResultsSender:
     def _complete_whole(self, unimplemented_seconds: float = math.inf) -> None:
         results = self._results.read(0, self._size_bytes)
         request = pb.CompleteJobRequest(job_id=self._job_id, worker_id=self._worker_id, results_json=results)
-        self._call(self._stub.CompleteJob, request, unimplemented_seconds)
+        self._report(request, unimplemented_seconds)
 
     def _has_completed_whole(self) -> bool:
         """Try once to send the results in one message, as a proxy may let no chunk through; return whether it did."""
@@ -127,7 +128,7 @@ class ResultsSender:
             self._put_results(ChunkSize(max_chunk_bytes))
             self._results.check_sent(digest)
             try:
-                self._call(self._stub.CompleteJob, request)
+                self._report(request)
             except grpc.RpcError as error:
                 if reason_of(error) != Reason.RESULTS_INCOMPLETE or not tries_left:
                     raise
@@ -142,28 +143,40 @@ class ResultsSender:
             if self._is_cancelled():
                 raise Cancelled("the sending of the results was cancelled")
             try:
-                with size.adapted():
-                    held_bytes = self._put(held_bytes, self._results.read(held_bytes, size.bytes))
+                held_bytes = self._put(held_bytes, size)
             except MessageTooLarge:  # a server that was restarted may take smaller chunks than it said
                 if not size.lower():
                     raise
 
-    def _put(self, offset: int, data: bytes) -> int:
+    def _put(self, offset: int, size: ChunkSize) -> int:
         """Send one chunk; return how many bytes the server holds, which are fewer where it was restarted."""
-        request = pb.PutJobResultsRequest(job_id=self._job_id, worker_id=self._worker_id, offset=offset, data=data)
         try:
-            return self._call(self._stub.PutJobResults, request, self._unimplemented_seconds).size_bytes
+            return self._put_chunk(lambda size_bytes: self._chunk(offset, size_bytes), size)
         except grpc.RpcError as error:
             if reason_of(error) != Reason.INVALID_RANGE or not offset:
                 raise
-        return self._put(0, b"")
+        return self._put_chunk(lambda _: self._chunk(0, 0), size)
 
-    def _call(
-        self,
-        method: "grpc.UnaryUnaryMultiCallable[Any, T]",
-        request: Message,
-        unimplemented_seconds: float = math.inf,
-    ) -> T:
-        return self._retry.call(
-            method, request, TRANSFER_SECONDS, self._is_cancelled, unimplemented_seconds=unimplemented_seconds
+    def _chunk(self, offset: int, size_bytes: int) -> pb.PutJobResultsRequest:
+        data = self._results.read(offset, size_bytes) if size_bytes else b""
+        return pb.PutJobResultsRequest(job_id=self._job_id, worker_id=self._worker_id, offset=offset, data=data)
+
+    def _put_chunk(self, chunk_of: Callable[[int], pb.PutJobResultsRequest], size: ChunkSize) -> int:
+        answer = self._retry.transfer(
+            lambda: self._stub.PutJobResults,
+            chunk_of,
+            size,
+            self._chunk_seconds,
+            self._is_cancelled,
+            unimplemented_seconds=self._unimplemented_seconds,
+        )
+        return answer.size_bytes
+
+    def _report(self, request: pb.CompleteJobRequest, unimplemented_seconds: float = math.inf) -> None:
+        self._retry.call(
+            self._stub.CompleteJob,
+            request,
+            COMPLETE_SECONDS,
+            self._is_cancelled,
+            unimplemented_seconds=unimplemented_seconds,
         )

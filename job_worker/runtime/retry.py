@@ -4,6 +4,7 @@ import logging
 import math
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
@@ -11,6 +12,7 @@ import tenacity
 from google.protobuf.message import Message
 
 from job_worker.errors import Cancelled, JobCannotBeDone, LeaseLost, MessageTooLarge
+from job_worker.runtime.chunk_size import ChunkSize
 from job_worker.runtime.server_stub import ServerStub
 from job_worker.runtime.stop_signal import StopSignal
 from shared.contract.errors import description_of, reason_of, retry_delay_seconds
@@ -28,9 +30,12 @@ T = TypeVar("T")
 RETRY_PAUSE = RetryPause(first_seconds=0.2, max_seconds=10.0)
 """Long enough for a server that restarts, and far below a lease."""
 LAST_REPORT_SECONDS = 15.0
-"""How long the report of a job is still repeated once a stop was requested."""
+"""How long the report of a job is still repeated once a stop no longer waits for the job."""
+LAST_ANSWER_SHARE = 1 / 3
+"""For how much of that the answer to a call that is under way is awaited: it may store the results. The rest is for the
+release of the job."""
 LAST_REPORT_PAUSE_SECONDS = 0.5
-"""Longest pause between the calls that repeat it."""
+"""Longest pause between them."""
 STOP_CHECK_SECONDS = 0.1
 """How soon a waiting call notices that a stop was requested."""
 
@@ -55,7 +60,7 @@ class Retry:
         stub: Makes the calls.
         stop: The worker's request to stop.
         pause: How long to wait before a call is repeated, in seconds.
-        last_report_seconds: How long the report of a job is still repeated once a stop was requested.
+        last_report_seconds: How long the report of a job is still repeated once a stop no longer waits for the job.
     """
 
     def __init__(
@@ -114,7 +119,7 @@ class Retry:
             method: What to call.
             request: With what.
             seconds: The deadline of each call.
-            is_cancelled: Polled before every call.
+            is_cancelled: Polled before every repeat.
             unimplemented_seconds: After how long the server's UNIMPLEMENTED is final; never for a call that every
                 server knows.
 
@@ -125,33 +130,90 @@ class Retry:
             grpc.RpcError: Any other refusal.
         """
 
-        def is_ended() -> bool:
-            return is_cancelled() or self._has_no_time_left
+        def is_given_up() -> bool:
+            share = LAST_ANSWER_SHARE if is_cancelled() else 1.0
+            return self._stop.overdue_seconds >= share * self._last_report_seconds
 
+        def attempt() -> T:
+            return self._attempt(method, request, seconds, is_given_up)
+
+        return self._repeated(attempt, is_cancelled, unimplemented_seconds)
+
+    def transfer(
+        self,
+        method: "Callable[[], grpc.UnaryUnaryMultiCallable[Any, T]]",
+        request_of: Callable[[int], Message],
+        size: ChunkSize,
+        seconds: float,
+        is_cancelled: Callable[[], bool],
+        *,
+        unimplemented_seconds: float = math.inf,
+    ) -> T:
+        """Repeat a call that transfers a chunk, each time with a chunk of the size that suits the link then.
+
+        Args:
+            method: Returns what to call, on the channel that is open then.
+            request_of: Makes the request for a chunk of a size in bytes.
+            size: The size, which is adapted.
+            seconds: The deadline of each call. What waits behind a chunk that reaches it gets another channel.
+            is_cancelled: Polled all the time; once true, the call ends.
+            unimplemented_seconds: After how long the server's UNIMPLEMENTED is final.
+
+        Raises:
+            LeaseLost: The server says that this worker no longer holds the job.
+            JobCannotBeDone: The server does not have the video, or refuses the results.
+            Cancelled: `is_cancelled` was true, or a stop was requested and the server did not answer in time.
+            grpc.RpcError: Any other refusal.
+        """
+
+        def attempt() -> T:
+            try:
+                with size.adapted():
+                    return self._attempt(
+                        method(), request_of(size.bytes), seconds, partial(self._is_ended, is_cancelled)
+                    )
+            except grpc.RpcError as error:
+                if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+                    self._stub.cancel_calls()  # what the network still holds of the chunk delays only itself
+                raise
+
+        return self._repeated(attempt, is_cancelled, unimplemented_seconds)
+
+    def _is_ended(self, is_cancelled: Callable[[], bool]) -> bool:
+        return is_cancelled() or self._stop.overdue_seconds >= self._last_report_seconds
+
+    def _repeated(self, attempt: Callable[[], T], is_cancelled: Callable[[], bool], unimplemented_seconds: float) -> T:
+        """Repeat an attempt until it is an answer about the job, see `call`."""
         is_unknown = _is_unimplemented_for(unimplemented_seconds)
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(_is_repeatable),
             wait=self._pause,
-            stop=lambda state: is_ended() or is_unknown(state),
+            stop=lambda state: self._is_ended(is_cancelled) or is_unknown(state),
             sleep=self._sleep,
             before_sleep=_log_retry,
             reraise=True,
         )
         try:
-            answer: T = retrying(self._attempt, method, request, seconds)
+            answer: T = retrying(attempt)
         except grpc.RpcError as error:
-            if _is_repeatable(error) and is_ended():
+            if _is_repeatable(error) and self._is_ended(is_cancelled):
                 raise Cancelled("the server cannot be reached") from error
             raise
         return answer
 
-    def _attempt(self, method: "grpc.UnaryUnaryMultiCallable[Any, T]", request: Message, seconds: float) -> T:
-        """Call once; a stop does not wait for a server that has stopped answering.
+    def _attempt(
+        self,
+        method: "grpc.UnaryUnaryMultiCallable[Any, T]",
+        request: Message,
+        seconds: float,
+        is_given_up: Callable[[], bool],
+    ) -> T:
+        """Call once, and wait for the answer until it is given up.
 
         Raises:
             LeaseLost: The server says that this worker no longer holds the job.
             JobCannotBeDone: The server does not have the video, or refuses the results.
-            Cancelled: A stop was requested and the server did not answer in time.
+            Cancelled: `is_given_up` was true.
             grpc.RpcError: Any other refusal.
         """
         call = self._stub.begin(method, request, seconds)
@@ -159,7 +221,7 @@ class Retry:
             try:
                 answer = call.result(STOP_CHECK_SECONDS)
             except TimeoutError:
-                if self._has_no_time_left:
+                if is_given_up():
                     self._stub.cancel_calls()
                     raise Cancelled("the server does not answer") from None
             except grpc.RpcError as error:
@@ -169,11 +231,6 @@ class Retry:
                 raise
             else:
                 return answer
-
-    @property
-    def _has_no_time_left(self) -> bool:
-        """Whether a stop was requested so long ago that nothing is repeated any more."""
-        return self._stop.must_release and self._stop.seconds_ago >= self._last_report_seconds
 
     def _sleep(self, seconds: float) -> None:
         """Pause; a stop ends the pause, and later pauses are short, for little time is left."""

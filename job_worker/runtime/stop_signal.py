@@ -20,7 +20,6 @@ class StopSignal:
     def __init__(self, drain_seconds: float, clock: Clock = monotonic_clock) -> None:
         self._drain_seconds = drain_seconds
         self._clock = clock
-        self._first_request_at = math.inf
         self._deadline = math.inf
         self.requested = threading.Event()
 
@@ -28,15 +27,14 @@ class StopSignal:
         """Request a stop: take no more jobs and finish the current one. A second time: release it at once."""
         now = self._clock()
         self._deadline = min(self._deadline, now + (0.0 if self.requested.is_set() else self._drain_seconds))
-        self._first_request_at = min(self._first_request_at, now)
         self.requested.set()
 
     @property
     def must_release(self) -> bool:
         """Whether the time to finish the current job is over."""
-        return self._clock() >= self._deadline
+        return self.overdue_seconds >= 0
 
     @property
-    def seconds_ago(self) -> float:
-        """How long ago the stop was first requested; negative infinity where it was not."""
-        return self._clock() - self._first_request_at
+    def overdue_seconds(self) -> float:
+        """How long the time to finish the current job is over; negative before that and where no stop was requested."""
+        return self._clock() - self._deadline

@@ -1,5 +1,7 @@
 """Open a connection to the server."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import grpc
@@ -32,6 +34,16 @@ def open_channel(
 ) -> grpc.Channel:
     """Open a connection; the server need not be there yet.
 
+    See `channel_opener`.
+    """
+    return channel_opener(address, tls_ca_file, keepalive_timeout_seconds)()
+
+
+def channel_opener(
+    address: str, tls_ca_file: Path | None = None, keepalive_timeout_seconds: float = KEEPALIVE_TIMEOUT_SECONDS
+) -> Callable[[], grpc.Channel]:
+    """Return what opens a connection, and another one in its place, with the certificates that are read now.
+
     Args:
         address: The server, host:port.
         tls_ca_file: Certificates to trust (PEM): connect with TLS. None connects without.
@@ -43,6 +55,6 @@ def open_channel(
     """
     options = [*CHANNEL_OPTIONS, ("grpc.keepalive_timeout_ms", int(keepalive_timeout_seconds * 1000))]
     if tls_ca_file is None:
-        return grpc.insecure_channel(address, options=options)
-    trusted = checked_ca_file(tls_ca_file).read_bytes()
-    return grpc.secure_channel(address, grpc.ssl_channel_credentials(trusted), options=options)
+        return partial(grpc.insecure_channel, address, options)
+    credentials = grpc.ssl_channel_credentials(checked_ca_file(tls_ca_file).read_bytes())
+    return partial(grpc.secure_channel, address, credentials, options)

@@ -1,5 +1,6 @@
 """TLS on the server, its worker and its client, and the two services on an address each."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,8 +17,10 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 from job_api.listener import CertificateUnusable
 from job_api.settings import ApiSettings
 from job_client import JobClient, ServiceError
+from job_worker.bootstrap import build_worker
 from job_worker.runtime.api_client import WorkerApi
 from job_worker.runtime.stop_signal import StopSignal
+from job_worker.settings import WorkerSettings
 from shared.contract.channel import open_channel
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub, WorkerServiceStub
@@ -29,7 +32,8 @@ from tests.support.errors import refusal_of
 from tests.support.processes import environment
 from tests.support.running import running_server
 from tests.support.samples import DOCUMENT, UNKNOWN_JOB, VIDEO
-from tests.support.worker_fakes import report_results
+from tests.support.waiting import in_thread
+from tests.support.worker_fakes import FakeRunner, report_results
 
 pytestmark = pytest.mark.integration
 
@@ -75,6 +79,23 @@ class TestConnecting:
             report_results(worker, job_id, DOCUMENT)
             assert client.job(job_id).status().status is JobStatus.completed
             assert client.job(job_id).results_as_dicts()[0]["result"] == {"text": "one"}
+
+    def test_a_worker_whose_file_of_certificates_is_gone_stops_as_always(
+        self, make_settings: MakeSettings, own: tuple[Path, Path], tmp_path: Path
+    ) -> None:
+        trusted, stop = Path(shutil.copy(own[0], tmp_path)), StopSignal(drain_seconds=0)
+        with (
+            addresses_with_tls(make_settings, own) as [address],
+            JobClient(address, tls_ca_file=own[0]) as client,
+            build_worker(WorkerSettings.of(address=address, tls_ca_file=trusted), FakeRunner(), stop) as worker,
+        ):
+            working = in_thread(worker.run_forever)
+            assert client.submit(VIDEO, "ocr").wait(20).status is JobStatus.completed
+            with pytest.raises(TimeoutError):
+                working.result(0.3)
+            trusted.unlink()
+            stop.request()
+            working.result(5)
 
     def test_a_caller_without_tls_or_with_another_authority_is_refused(
         self, make_settings: MakeSettings, own: tuple[Path, Path], other: tuple[Path, Path]

@@ -18,21 +18,23 @@ class SlowLink:
 
     Attributes:
         address: Where to call.
+        bytes_a_second: How fast what callers send is passed on; it may be changed at any time.
         passed: What each connection has passed on to the server, in bytes.
         passed_back: What all of them have passed back, in bytes.
     """
 
     address: str
+    bytes_a_second: int
     passed: dict[int, int] = field(default_factory=dict)
     passed_back: int = 0
 
-    def relay(self, caller: socket.socket, server: socket.socket, bytes_a_second: int, done: threading.Event) -> None:
+    def relay(self, caller: socket.socket, server: socket.socket, done: threading.Event) -> None:
         """Pass on what the caller sends, slowly."""
         with suppress(OSError), server:
-            while chunk := caller.recv(max(bytes_a_second // _CHUNKS_A_SECOND, 1)):
+            while chunk := caller.recv(max(self.bytes_a_second // _CHUNKS_A_SECOND, 1)):
                 server.sendall(chunk)
                 self.passed[id(caller)] = self.passed.get(id(caller), 0) + len(chunk)
-                if done.wait(len(chunk) / bytes_a_second):
+                if done.wait(len(chunk) / self.bytes_a_second):
                     return
 
     def relay_back(
@@ -54,7 +56,7 @@ def slow_link(address: str, bytes_a_second: int, answer_bytes_a_second: int | No
     done = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
-        link = SlowLink(f"127.0.0.1:{listening.getsockname()[1]}")
+        link = SlowLink(f"127.0.0.1:{listening.getsockname()[1]}", bytes_a_second)
 
         def accept() -> None:
             with suppress(OSError):
@@ -63,7 +65,7 @@ def slow_link(address: str, bytes_a_second: int, answer_bytes_a_second: int | No
                     server = socket.socket()
                     server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
                     server.connect((host, int(port)))
-                    _in_thread(partial(link.relay, caller, server, bytes_a_second, done))
+                    _in_thread(partial(link.relay, caller, server, done))
                     _in_thread(partial(link.relay_back, server, caller, answer_bytes_a_second or 0, done))
 
         _in_thread(accept)

@@ -50,11 +50,18 @@ def test_no_drain_time_releases_at_once(clock: FakeClock) -> None:
     assert stop.must_release
 
 
-def test_the_time_counts_from_the_first_request(clock: FakeClock) -> None:
+def test_the_time_after_which_nothing_is_repeated_counts_from_the_drain_deadline(clock: FakeClock) -> None:
     stop = StopSignal(drain_seconds=30, clock=clock)
-    assert stop.seconds_ago < 0
+    assert stop.overdue_seconds < 0
     stop.request()
-    clock.advance(2)
+    clock.advance(33)
+    assert stop.overdue_seconds == 3
+
+
+def test_after_a_second_request_it_counts_from_that(clock: FakeClock) -> None:
+    stop = StopSignal(drain_seconds=30, clock=clock)
+    stop.request()
+    clock.advance(20)
     stop.request()
     clock.advance(1)
-    assert stop.seconds_ago == 3
+    assert stop.overdue_seconds == 1

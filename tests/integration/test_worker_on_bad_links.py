@@ -1,0 +1,177 @@
+"""A worker whose link to its server is slow, becomes slow, or is cut again and again."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from job_api.settings import ApiSettings
+from job_client import Job, JobClient
+from job_worker.errors import Cancelled
+from job_worker.runtime import api_client, chunk_size
+from job_worker.runtime.api_client import WorkerApi
+from job_worker.runtime.heartbeat import Heartbeat
+from job_worker.runtime.stop_signal import StopSignal
+from shared.contract.channel import open_channel
+from shared.contract.job_status import JobStatus
+from tests.support.clock import FakeClock
+from tests.support.failed_calls import failed_call
+from tests.support.samples import results_document
+from tests.support.slow_link import slow_link
+from tests.support.waiting import eventually, in_thread
+from tests.support.worker_fakes import report_results
+
+pytestmark = [pytest.mark.integration, pytest.mark.worker]
+
+MakeSettings = Callable[..., ApiSettings]
+Interfere = Callable[[str, Any], None]
+
+RESULTS = [{"frame_index": index, "result": {"text": "Кадр " * 1000}} for index in range(500)]
+LARGE_BYTES = 200_000
+SMALL_BYTES = 50_000
+FAST = 50_000_000
+SLOWEST = 32_000
+STANDSTILL = 100
+SOON_SECONDS = 2.0
+
+
+class Interferer(grpc.UnaryUnaryClientInterceptor):
+    """Lets something happen before each call."""
+
+    def __init__(self, interfere: Interfere) -> None:
+        self._interfere = interfere
+
+    def intercept_unary_unary(self, continuation: Callable[..., Any], details: Any, request: Any) -> Any:
+        self._interfere(details.method.rpartition("/")[2], request)
+        return continuation(details, request)
+
+
+@contextmanager
+def worker_api(address: str, interfere: Interfere, stop: StopSignal | None = None) -> Iterator[WorkerApi]:
+    def connect() -> grpc.Channel:
+        return grpc.intercept_channel(open_channel(address), Interferer(interfere))
+
+    with WorkerApi(connect, "w", stop or StopSignal(0), retry_pause=lambda _: 0.05) as api:
+        yield api
+
+
+@pytest.fixture
+def take_job(tiny_mp4: bytes) -> Iterator[Callable[[str, WorkerApi], Job]]:
+    """Submit a job to a server, and have a worker take it."""
+    with ExitStack() as stack:
+
+        def take(address: str, api: WorkerApi, video: bytes = tiny_mp4) -> Job:
+            job = stack.enter_context(JobClient(address)).submit(video)
+            assert api.dequeue(10) == job.job_id
+            return job
+
+        yield take
+
+
+def chunk_bytes(rpc: str, request: Any) -> int:
+    if rpc == "PutJobResults":
+        return len(request.data)
+    return int(request.length) if rpc == "GetJobInput" else 0
+
+
+def test_a_chunk_that_never_gets_through_is_followed_by_smaller_ones(
+    address: str, take_job: Callable[..., Job], tiny_mp4: bytes, tmp_path: Path
+) -> None:
+    cut: list[str] = []
+
+    def cut_connection(rpc: str, request: Any) -> None:
+        size_bytes = chunk_bytes(rpc, request)
+        if size_bytes > LARGE_BYTES or (rpc in cut and size_bytes > SMALL_BYTES):  # slower from the first cut on
+            cut.append(rpc)
+            raise failed_call(grpc.StatusCode.UNAVAILABLE)
+
+    video = tiny_mp4 + bytes(1_000_000)
+    with worker_api(address, cut_connection) as api:
+        job = take_job(address, api, video)
+        api.download(job.job_id, tmp_path / "video", 4 << 20, lambda: False)
+        report_results(api, job.job_id, results_document(RESULTS[:50]))
+    assert (tmp_path / "video").read_bytes() == video
+    assert job.results_as_dicts() == RESULTS[:50]
+    assert set(cut) == {"GetJobInput", "PutJobResults"}
+
+
+def test_a_link_that_becomes_slow_while_a_large_chunk_is_sent_costs_no_lease(
+    start_server: Callable[..., str],
+    make_settings: MakeSettings,
+    take_job: Callable[..., Job],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(api_client, "MIN_RENEWAL_SECONDS", 0.1)
+    monkeypatch.setattr(chunk_size, "CHUNK_SECONDS", 0.4)
+    address = start_server(make_settings(lease_seconds=3))
+    renewed: list[bool] = []
+
+    def become_slow(rpc: str, request: Any) -> None:
+        if chunk_bytes(rpc, request) > 1_000_000 and True not in renewed:
+            link.bytes_a_second = SLOWEST
+
+    def renew() -> float:
+        seconds = api.renew(job.job_id)
+        renewed.append(link.bytes_a_second == SLOWEST)
+        if renewed.count(True) == 3:
+            link.bytes_a_second = FAST
+        return seconds
+
+    with slow_link(address, FAST) as link, worker_api(link.address, become_slow) as api:
+        job = take_job(address, api)
+        with caplog.at_level(logging.INFO), Heartbeat(renew, retry_seconds=0.2):
+            eventually(lambda: renewed, "the first renewal")
+            report_results(api, job.job_id, results_document(RESULTS))
+    assert job.status().status is JobStatus.completed
+    assert renewed.count(True) >= 3
+    assert "worker lost" not in caplog.messages
+
+
+def test_a_chunk_that_is_under_way_when_the_job_must_be_released_is_given_up(
+    address: str, take_job: Callable[..., Job], tmp_path: Path
+) -> None:
+    results, stop = tmp_path / "results", StopSignal(drain_seconds=1000)
+    results.write_bytes(results_document(RESULTS))
+
+    def stand_still(rpc: str, _: Any) -> None:
+        if rpc == "PutJobResults":
+            link.bytes_a_second = STANDSTILL
+
+    with slow_link(address, FAST) as link, worker_api(link.address, stand_still, stop) as api:
+        job = take_job(address, api)
+        sending = in_thread(lambda: api.complete(job.job_id, results, lambda: stop.must_release))
+        eventually(lambda: link.bytes_a_second == STANDSTILL, "a chunk under way")
+        stop.request()
+        with pytest.raises(TimeoutError):
+            sending.result(0.3)
+        stop.request()
+        with pytest.raises(Cancelled):
+            sending.result(SOON_SECONDS)
+        link.bytes_a_second = FAST
+        api.release(job.job_id)
+    assert job.status().status is JobStatus.pending
+
+
+def test_a_release_at_the_end_of_a_long_drain_time_is_repeated(
+    address: str, take_job: Callable[..., Job], clock: FakeClock
+) -> None:
+    tries: list[str] = []
+
+    def fail_first_ones(rpc: str, _: Any) -> None:
+        if rpc == "ReleaseJob":
+            tries.append(rpc)
+            if len(tries) < 3:
+                raise failed_call(grpc.StatusCode.UNAVAILABLE)
+
+    stop = StopSignal(drain_seconds=30, clock=clock)
+    with worker_api(address, fail_first_ones, stop) as api:
+        job = take_job(address, api)
+        stop.request()
+        clock.advance(30)
+        api.release(job.job_id)
+    assert job.status().status is JobStatus.pending
