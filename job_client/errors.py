@@ -27,7 +27,7 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
-from shared.contract.errors import STOPPED_SERVER_CODES, reason_of, retry_delay_seconds
+from shared.contract.errors import STOPPED_SERVER_CODES, is_above_grpc_limit, reason_of, retry_delay_seconds
 from shared.contract.reasons import Reason
 
 M = TypeVar("M", bound=Message)
@@ -143,7 +143,7 @@ _BY_CODE: dict[grpc.StatusCode, type[ServiceError]] = {
 
 def service_error(error: grpc.RpcError) -> ServiceError:
     """Return the exception that stands for what gRPC raised."""
-    reason = reason_of(error) or ""
+    reason = reason_of(error) or (Reason.PAYLOAD_TOO_LARGE if is_above_grpc_limit(error) else "")
     kind = _BY_REASON.get(reason) or _BY_CODE.get(error.code(), ServiceError)
     return kind(error.code(), error.details() or "", reason, _details_of(error), retry_delay_seconds(error))
 

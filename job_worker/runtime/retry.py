@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 from job_worker.errors import Cancelled, JobCannotBeDone, LeaseLost, MessageTooLarge
 from job_worker.runtime.server_stub import ServerStub
 from job_worker.runtime.stop_signal import StopSignal
-from shared.contract.errors import description_of, reason_of, retry_delay_seconds
+from shared.contract.errors import description_of, is_above_grpc_limit, reason_of, retry_delay_seconds
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.reasons import Reason
 from shared.contract.retry import RetryPause, failure_of
@@ -44,8 +44,6 @@ _PERMANENT = frozenset(
 _LOST = frozenset({Reason.LEASE_LOST, Reason.JOB_NOT_FOUND})
 _WITH_RESULTS = (pb.CompleteJobRequest, pb.PutJobResultsRequest)
 """Requests that may be larger than gRPC lets a server receive."""
-_ABOVE_GRPC_LIMIT = "larger than max"
-"""What gRPC's own refusal of them says, with the sizes behind it."""
 
 
 class Retry:
@@ -164,8 +162,8 @@ class Retry:
                     raise Cancelled("the server does not answer") from None
             except grpc.RpcError as error:
                 raise_if_about_job(error)
-                if isinstance(request, _WITH_RESULTS):
-                    _raise_if_above_grpc_limit(error)
+                if isinstance(request, _WITH_RESULTS) and is_above_grpc_limit(error):
+                    raise MessageTooLarge("the results are far larger than the server takes") from error
                 raise
             else:
                 return answer
@@ -235,9 +233,3 @@ def raise_if_about_job(error: grpc.RpcError) -> None:
         raise MessageTooLarge(error.details()) from error
     if reason in {Reason.INPUT_UNREADABLE, Reason.INVALID_RESULTS}:
         raise JobCannotBeDone(error.details()) from error
-
-
-def _raise_if_above_grpc_limit(error: grpc.RpcError) -> None:
-    """Raise `MessageTooLarge` for what gRPC itself refuses; a busy proxy answers with the same code."""
-    if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and _ABOVE_GRPC_LIMIT in (error.details() or ""):
-        raise MessageTooLarge("the results are far larger than the server takes") from error
