@@ -16,8 +16,8 @@ gRPC itself may cancel a call that reaches the server at the moment when it stop
 """
 
 from collections import abc as _abc
-from grpc import aio as _aio
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as _jobs_pb2
+from grpc import aio as _aio
 import abc as _abc_1
 import grpc as _grpc
 import sys
