@@ -120,10 +120,8 @@ def _errors(answers: list[object]) -> list[str]:
     rows = [_error_row(reason, classes.get(reason)) for reason in Reason]
     table = ["| reason | code | what happened | more details |", "|---|---|---|---|", *rows]
     said = "Every error that the service makes carries a `google.rpc.ErrorInfo` with the domain `foregsyte` and one of"
-    said += (
-        " these reasons. The top of the contract names those that can answer any RPC, and the errors of gRPC itself,"
-    )
-    said += " which carry no details: a compressed request is one, UNIMPLEMENTED."
+    said += " these reasons. The top of the contract names those that can answer any RPC, and the errors of gRPC"
+    said += " itself, which carry no details: a compressed request is one, UNIMPLEMENTED."
     example = "A refused call, with its `google.rpc.Status` as JSON:"
     return [said, "\n".join(table), example, f"```sh\n{REFUSED_CALL}\n```", _as_block(answers[-1])]
 
