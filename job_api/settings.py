@@ -40,7 +40,7 @@ class ApiSettings(PipelineSettings):
     database_url: str = Field(
         "",
         pattern="^(duckdb:///.+)?$",
-        description="The database; default: foregsyte.duckdb in data_dir.",
+        description="The database; default: foregsyte.duckdb in data_dir. One in memory keeps no job beyond a stop.",
     )
     pipelines: PipelineNames = Field(
         tuple(BUILT_IN_PIPELINES),

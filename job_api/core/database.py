@@ -131,6 +131,8 @@ class Database:
             if self.file:
                 _check_name(self.file)
                 self.file.parent.mkdir(parents=True, exist_ok=True)
+            else:
+                logger.warning("the database is in memory: all jobs are lost when this process ends")
             self._open_connection = self.engine.raw_connection()
             self._execute("PRAGMA disable_checkpoint_on_shutdown")
             self._opened = self.file.stat() if self.file else None
