@@ -127,14 +127,21 @@ format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# The stubs register the contract under its own name, as those that others generate do: two names in one process clash.
+# protoc takes the name for the package as well, so the imports are changed to the package in which the stubs lie.
+GENERATED := shared/contract/generated
+IN_OUR_PACKAGE = "s/(from |')foregsyte\.jobs\.v1(\.jobs_pb2'| import)/\1shared.contract.generated.foregsyte.jobs.v1\2/"
+
 protos: setup  ## Generates the stubs, and removes what else has their names
-	find shared/contract/generated -name '*_pb2*' -delete
-	$(BIN)/python -m grpc_tools.protoc -Ishared/contract/generated=protos --python_out=. --grpc_python_out=. \
-	    --mypy_out=. --mypy_grpc_out=. --plugin=protoc-gen-mypy=$(BIN)/protoc-gen-mypy \
-	    --plugin=protoc-gen-mypy_grpc=$(BIN)/protoc-gen-mypy_grpc shared/contract/generated/$(PROTO)
+	find $(GENERATED) -name '*_pb2*' -delete
+	$(BIN)/python -m grpc_tools.protoc -Iprotos --python_out=$(GENERATED) --grpc_python_out=$(GENERATED) \
+	    --mypy_out=$(GENERATED) --mypy_grpc_out=$(GENERATED) --plugin=protoc-gen-mypy=$(BIN)/protoc-gen-mypy \
+	    --plugin=protoc-gen-mypy_grpc=$(BIN)/protoc-gen-mypy_grpc $(PROTO)
+	find $(GENERATED) -name '*_pb2*.py*' -exec sed -E -i.old -e $(IN_OUR_PACKAGE) {} +
+	find $(GENERATED) -name '*_pb2*.old' -delete
 
 protos-check: protos  ## Fails when the committed stubs are not those of the contract
-	git diff --exit-code -- shared/contract/generated
+	git diff --exit-code -- $(GENERATED)
 
 buf-lint:  ## Lints the contract; needs npm
 	cd protos && npx --yes @bufbuild/buf@1.75.0 lint

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 
 import grpc
 
+from job_api.backpressure.admission import refuses_arriving_requests
 from job_api.backpressure.call_pool import CallPool
 from job_api.settings import ApiSettings
+from shared.contract.channel import MAX_MESSAGE_BYTES
 from shared.process.settings import MIB
 
 MESSAGE_HEADROOM_BYTES = 16 * MIB
-"""How far gRPC's message limit lies above ours, so that a payload just over ours gets our error, with a reason."""
+"""How far gRPC's message limit lies above ours where nothing else refuses what is still arriving, so that a payload
+just over ours gets our error, with a reason."""
 PARALLEL_CALLS = 512
 """How many calls one connection may have at a time, waiting workers apart; its further calls wait on the caller's side.
 Responses that are not charged take up to 16 KiB each, and a client may well submit hundreds of videos at once."""
@@ -92,10 +95,21 @@ def server_credentials(settings: ApiSettings) -> grpc.ServerCredentials | None:
         ) from error
 
 
+def _receive_limit(settings: ApiSettings) -> int:
+    """Return the size from which gRPC refuses a message itself, without a reason.
+
+    Back-pressure refuses requests of any size with one, as soon as more of them has come than their RPC takes. Where it
+    does not see them arrive, memory needs gRPC's limit.
+    """
+    if refuses_arriving_requests():
+        return MAX_MESSAGE_BYTES
+    return min(settings.largest_payload_bytes + MESSAGE_HEADROOM_BYTES, MAX_MESSAGE_BYTES)
+
+
 def server_options(settings: ApiSettings) -> list[tuple[str, int]]:
     """Return the options of a gRPC server with these settings."""
     return [
-        ("grpc.max_receive_message_length", min(settings.largest_payload_bytes + MESSAGE_HEADROOM_BYTES, 2**31 - 1)),
+        ("grpc.max_receive_message_length", _receive_limit(settings)),
         ("grpc.max_send_message_length", -1),
         ("grpc.so_reuseport", 0),  # else a second server could take half of the calls of the first
         # Callers of unread requests are stopped after 64 KiB; else the library lets fast ones send some MiB.

@@ -10,7 +10,7 @@ from job_api.services.dispatch import DispatchLimits
 from job_api.services.queries import QueryLimits
 from job_api.services.reports import ReportLimits
 from job_api.services.submission import SubmissionLimits
-from shared.contract.channel import SLOWEST_BYTES_PER_SECOND
+from shared.contract.channel import MAX_PAYLOAD_BYTES, SLOWEST_BYTES_PER_SECOND
 from shared.contract.endpoint import DEFAULT_ADDRESS
 from shared.pipelines.catalogue import BUILT_IN_PIPELINES
 from shared.pipelines.profiles import Profile
@@ -37,7 +37,7 @@ class ApiSettings(PipelineSettings):
     database_url: str = Field(
         "",
         pattern="^(duckdb:///.+)?$",
-        description="The database; default: foregsyte.duckdb in data_dir.",
+        description="The database; default: foregsyte.duckdb in data_dir. One in memory keeps no job beyond a stop.",
     )
     pipelines: PipelineNames = Field(
         tuple(BUILT_IN_PIPELINES),
@@ -47,8 +47,12 @@ class ApiSettings(PipelineSettings):
         Profile.balanced, description="The workers' --profile, reported to clients: exact, balanced or fast."
     )
 
-    max_video_bytes: PositiveInt = Field(512 * MIB, description="Largest video.")
-    max_results_bytes: PositiveInt = Field(256 * MIB, description="Largest results of one job.")
+    max_video_bytes: PositiveInt = Field(
+        512 * MIB, le=MAX_PAYLOAD_BYTES, description=f"Largest video; at most {MAX_PAYLOAD_BYTES} (64 KiB below 2 GiB)."
+    )
+    max_results_bytes: PositiveInt = Field(
+        256 * MIB, le=MAX_PAYLOAD_BYTES, description=f"Largest results of one job; at most {MAX_PAYLOAD_BYTES} too."
+    )
     max_inline_results_bytes: PositiveInt = Field(
         16 * MIB, description="Largest results in one CompleteJob; larger ones come in chunks."
     )

@@ -13,7 +13,7 @@ import grpc
 from job_client.errors import PayloadTooLarge, Unreachable
 from job_client.job import Job, JobInfo, job_info
 from job_client.retry import CALL_SECONDS, call, checked_timeout, upload_seconds
-from shared.contract.channel import open_channel
+from shared.contract.channel import MAX_PAYLOAD_BYTES, open_channel
 from shared.contract.endpoint import DEFAULT_ADDRESS
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub
@@ -22,8 +22,6 @@ from shared.contract.reasons import Reason
 from shared.contract.status_numbers import number_of_status
 
 DEFAULT_PIPELINE = "yolo_ocr"
-MAX_VIDEO_BYTES = 2**31 - 2**16
-"""Protobuf has no message above 2 GiB; the last 64 KiB are for the other fields."""
 CLIENT_KEEPALIVE_TIMEOUT_SECONDS = 180.0
 """How long the server may be silent: on a link of 256 kbit/s, 4 MiB of an upload in the network's buffers take 130."""
 
@@ -138,6 +136,9 @@ def no_answer_of(address: str) -> str:
 
 
 def _require_size(video_bytes: int) -> None:
-    if video_bytes > MAX_VIDEO_BYTES:
-        message = f"the video has {video_bytes} bytes, and no server takes more than {MAX_VIDEO_BYTES}"
+    if video_bytes > MAX_PAYLOAD_BYTES:
+        message = (
+            f"the video has {video_bytes} bytes, and no server takes more than {MAX_PAYLOAD_BYTES}; "
+            "cut it into several files, or encode it at a lower bitrate"
+        )
         raise PayloadTooLarge(grpc.StatusCode.RESOURCE_EXHAUSTED, message, Reason.PAYLOAD_TOO_LARGE)

@@ -25,7 +25,14 @@ from typing import TypeVar
 import grpc
 from google.protobuf.message import Message
 
-from shared.contract.errors import STOPPED_SERVER_CODES, details_of, first_of, reason_in, retry_delay_in
+from shared.contract.errors import (
+    STOPPED_SERVER_CODES,
+    details_of,
+    first_of,
+    is_above_grpc_limit,
+    reason_in,
+    retry_delay_in,
+)
 from shared.contract.reasons import Reason
 
 M = TypeVar("M", bound=Message)
@@ -135,6 +142,6 @@ _BY_CODE: dict[grpc.StatusCode, type[ServiceError]] = {
 def service_error(error: grpc.RpcError) -> ServiceError:
     """Return the exception that stands for what gRPC raised."""
     details = details_of(error)
-    reason = reason_in(details) or ""
+    reason = reason_in(details) or (Reason.PAYLOAD_TOO_LARGE if is_above_grpc_limit(error) else "")
     kind = _BY_REASON.get(reason) or _BY_CODE.get(error.code(), ServiceError)
     return kind(error.code(), error.details() or "", reason, details, retry_delay_in(details))

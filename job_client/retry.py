@@ -9,7 +9,7 @@ import tenacity
 
 from job_client.errors import service_error
 from shared.contract.channel import SLOWEST_BYTES_PER_SECOND
-from shared.contract.errors import STOPPED_SERVER_CODES, description_of, reason_of
+from shared.contract.errors import STOPPED_SERVER_CODES, description_of, is_above_grpc_limit, reason_of
 from shared.contract.reasons import Reason
 from shared.contract.retry import RetryPause, failure_of
 from shared.process.clock import Clock, monotonic_clock
@@ -105,7 +105,7 @@ def call(
 
 def _patience(error: BaseException | None) -> float:
     """Return for how many seconds a call that fails so is tried again; 0 where trying again is of no use."""
-    if not isinstance(error, grpc.RpcError):
+    if not isinstance(error, grpc.RpcError) or is_above_grpc_limit(error):
         return 0.0
     reason = reason_of(error)
     # Without a reason it is an answer that was cut off, which takes none.

@@ -22,11 +22,11 @@ from functools import partial
 from types import MappingProxyType
 
 from job_api.backpressure.call_pool import CallPool
-from job_api.backpressure.connection_bytes import is_counted, received_bytes
+from job_api.backpressure.connection_bytes import IS_COUNTING_SYSTEM, is_counted, received_bytes
 from job_api.backpressure.grpc_executor import GrpcExecutor
 from job_api.backpressure.message_budget import ROOM_SECONDS, MessageBudget
 from job_api.backpressure.pending_requests import PeerConnection, PendingRequest, on_the_wire
-from job_api.backpressure.unread_calls import UnreadCall
+from job_api.backpressure.unread_calls import IS_KNOWN_GRPC, UnreadCall
 from job_api.errors import ApiError, Overloaded, PayloadTooLarge
 
 logger = logging.getLogger(__name__)
@@ -289,6 +289,11 @@ class Backpressure:
         message = f"the request is larger than this call takes, the limit is {request.max_bytes} bytes"
         advice = self._advice.get(request.call.method)
         return PayloadTooLarge(f"{message}; {advice}" if advice else message)
+
+
+def refuses_arriving_requests() -> bool:
+    """Return whether requests are refused here as soon as more of them has come than their RPC takes."""
+    return IS_COUNTING_SYSTEM and IS_KNOWN_GRPC
 
 
 def _overloaded() -> Overloaded:

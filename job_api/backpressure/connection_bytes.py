@@ -16,12 +16,15 @@ _BYTES_ACKED, _BYTES_RECEIVED = slice(120, 128), slice(128, 136)
 
 _DESCRIPTORS = Path("/proc/self/fd")
 
+IS_COUNTING_SYSTEM = sys.platform == "linux"
+"""Whether the system says what its connections have received and sent."""
+
 _Address = tuple[str, int]
 
 
 def is_counted(peer: str) -> bool:
     """Return whether the bytes from a peer, as gRPC names it, can be known: over TCP, on Linux."""
-    return sys.platform == "linux" and peer.startswith(("ipv4:", "ipv6:"))
+    return IS_COUNTING_SYSTEM and peer.startswith(("ipv4:", "ipv6:"))
 
 
 def received_bytes(peers: Collection[str]) -> dict[str, int] | None:

@@ -26,7 +26,9 @@ _MISSING = [name for name in _NAMES if not hasattr(grpc_server, name)]
 _ARGUMENTS = 8
 """Of what gRPC has run: in which context, what serves the call, its event, its state, its handler, what reads its
 request, and what deserializes and serializes."""
-if _MISSING:
+IS_KNOWN_GRPC = not _MISSING
+"""Whether this gRPC has all of them."""
+if not IS_KNOWN_GRPC:
     logger.warning("this grpcio is not known: slow callers hold threads, and memory is not bounded")
 
 
@@ -112,5 +114,5 @@ class UnreadCall:
 
 def unread_call(arguments: tuple[Any, ...]) -> UnreadCall | None:
     """Return the call that gRPC handed to its thread pool, or None where this gRPC's private names are not known."""
-    is_known = not _MISSING and len(arguments) == _ARGUMENTS and isinstance(arguments[3], grpc_server._RPCState)
+    is_known = IS_KNOWN_GRPC and len(arguments) == _ARGUMENTS and isinstance(arguments[3], grpc_server._RPCState)
     return UnreadCall(arguments) if is_known else None

@@ -4,6 +4,7 @@
 `Database` from its settings.
 """
 
+import logging
 import os
 import re
 import threading
@@ -33,6 +34,8 @@ r"""DuckDB would put its log into another folder (what follows `?` are options f
 
 # Else every start reads what all installed packages register.
 dialects.registry.register("duckdb", "duckdb_engine", "Dialect")
+
+logger = logging.getLogger(__name__)
 
 engine: Engine
 SessionLocal: sessionmaker[Session]
@@ -106,6 +109,8 @@ class Database:
             if self.file:
                 _check_name(self.file)
                 self.file.parent.mkdir(parents=True, exist_ok=True)
+            else:
+                logger.warning("the database is in memory: all jobs are lost when this process ends")
             self._open_connection = self.engine.raw_connection()
             with self.engine.connect() as connection:
                 connection.exec_driver_sql("PRAGMA disable_checkpoint_on_shutdown")

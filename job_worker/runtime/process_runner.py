@@ -10,7 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from job_worker.errors import HostFault, HostUnusable, JobCannotBeDone, ModelLoadError, UnconfirmedLackOfSpace
+from job_worker.errors import (
+    Cancelled,
+    HostFault,
+    HostUnusable,
+    JobCannotBeDone,
+    ModelLoadError,
+    UnconfirmedLackOfSpace,
+)
 from job_worker.isolation.isolation import Isolation
 from job_worker.runtime.child_process import ChildProcess
 from job_worker.runtime.job_folder import check_space, empty_folder, space_errors_translated
@@ -142,7 +149,11 @@ class ProcessRunner:
         max_seconds: float = math.inf,
         crash: type[ModelLoadError | HostUnusable] = ModelLoadError,
     ) -> ChildProcess:
-        """Start a child and wait for its models; raise a `crash` where it ends or takes too much before that."""
+        """Start a child and wait for its models; raise a `crash` where it ends or takes too much before that.
+
+        Raises:
+            Cancelled: `is_cancelled` was true, also where the child had ended before.
+        """
         if isolation:
             empty_folder(isolation.temporary_folder)  # the child before may have filled it
         try:
@@ -160,6 +171,8 @@ class ProcessRunner:
             kind, content = child.next_message(is_cancelled, max_seconds)
         except JobCannotBeDone as error:
             child.kill()
+            if is_cancelled():  # a signal that stops the worker may have gone to its processes as well
+                raise Cancelled("the run was cancelled") from error
             raise crash(f"the models could not be loaded: {error}") from error
         except BaseException:
             child.kill()  # it ignores SIGTERM, so this process would wait for it at exit

@@ -15,7 +15,7 @@ from job_worker.errors import Cancelled, JobCannotBeDone, LeaseLost, MessageTooL
 from job_worker.runtime.chunk_size import ChunkSize
 from job_worker.runtime.server_stub import ServerStub
 from job_worker.runtime.stop_signal import StopSignal
-from shared.contract.errors import description_of, reason_of, retry_delay_seconds
+from shared.contract.errors import description_of, is_above_grpc_limit, reason_of, retry_delay_seconds
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.reasons import Reason
 from shared.contract.retry import RetryPause, failure_of
@@ -49,8 +49,6 @@ _PERMANENT = frozenset(
 _LOST = frozenset({Reason.LEASE_LOST, Reason.JOB_NOT_FOUND})
 _WITH_RESULTS = (pb.CompleteJobRequest, pb.PutJobResultsRequest)
 """Requests that may be larger than gRPC lets a server receive."""
-_ABOVE_GRPC_LIMIT = "larger than max"
-"""What gRPC's own refusal of them says, with the sizes behind it."""
 
 
 class Retry:
@@ -226,8 +224,8 @@ class Retry:
                     raise Cancelled("the server does not answer") from None
             except grpc.RpcError as error:
                 raise_if_about_job(error)
-                if isinstance(request, _WITH_RESULTS):
-                    _raise_if_above_grpc_limit(error)
+                if isinstance(request, _WITH_RESULTS) and is_above_grpc_limit(error):
+                    raise MessageTooLarge("the results are far larger than the server takes") from error
                 raise
             else:
                 return answer
@@ -292,9 +290,3 @@ def raise_if_about_job(error: grpc.RpcError) -> None:
         raise MessageTooLarge(error.details()) from error
     if reason in {Reason.INPUT_UNREADABLE, Reason.INVALID_RESULTS}:
         raise JobCannotBeDone(error.details()) from error
-
-
-def _raise_if_above_grpc_limit(error: grpc.RpcError) -> None:
-    """Raise `MessageTooLarge` for what gRPC itself refuses; a busy proxy answers with the same code."""
-    if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and _ABOVE_GRPC_LIMIT in (error.details() or ""):
-        raise MessageTooLarge("the results are far larger than the server takes") from error

@@ -18,6 +18,12 @@ SLOWEST_BYTES_PER_SECOND = 32_000
 """The slowest link on which calls make progress: 256 kbit/s. Deadlines allow for it, and the server cuts off no faster
 one."""
 
+MAX_MESSAGE_BYTES = 2**31 - 1
+"""Protobuf and gRPC carry no larger message."""
+
+MAX_PAYLOAD_BYTES = 2**31 - 2**16
+"""The largest video or results in one message: the last 64 KiB are for the other fields."""
+
 CHANNEL_OPTIONS: list[tuple[str, int]] = [
     # The server states the limits and answers with its own error; a client takes what it is sent.
     ("grpc.max_send_message_length", -1),

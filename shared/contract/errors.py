@@ -22,6 +22,9 @@ _DETAIL_KINDS: tuple[type[Message], ...] = (
 STOPPED_SERVER_CODES = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED})
 """How a call ends that met no server, or one in the instant in which it stopped: gRPC cancels the call itself then."""
 
+_ABOVE_GRPC_LIMIT = "larger than max"
+"""What gRPC's own refusal of a message says, with the sizes behind it."""
+
 
 def details_of(error: grpc.RpcError) -> tuple[Message, ...]:
     """Return the `google.rpc` messages that came with an error, of the kinds that this service sends."""
@@ -64,3 +67,8 @@ def retry_delay_seconds(error: grpc.RpcError) -> float | None:
 def description_of(error: grpc.RpcError) -> str:
     """Return the details of a failed call, or the error itself as text where it has none."""
     return (isinstance(error, grpc.Call) and error.details()) or repr(error)
+
+
+def is_above_grpc_limit(error: grpc.RpcError) -> bool:
+    """Return whether gRPC itself refused the message as too large; a busy proxy answers with the same code."""
+    return error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and _ABOVE_GRPC_LIMIT in description_of(error)

@@ -102,6 +102,32 @@ def test_a_python_client_made_from_the_protos_submits_polls_and_reads_results(ru
     assert refused([*command, "nonsense"], address).startswith("INVALID_ARGUMENT: ")
 
 
+STUBS = "from foregsyte.jobs.v1 import jobs_pb2, jobs_pb2_grpc"
+OURS = "from job_client import JobClient"
+
+
+@pytest.mark.parametrize("imports", [(STUBS, OURS), (OURS, STUBS)])
+def test_stubs_made_from_the_protos_share_a_process_with_our_client(
+    imports: tuple[str, str], address: str, tmp_path: Path
+) -> None:
+    protoc = [sys.executable, "-m", "grpc_tools.protoc", "-I", ROOT / "protos", "foregsyte/jobs/v1/jobs.proto"]
+    subprocess.run([*protoc, f"--python_out={tmp_path}", f"--grpc_python_out={tmp_path}"], check=True, timeout=60)
+    names = "[pipeline.pipeline_id for pipeline in {}]"
+    theirs = "jobs_pb2_grpc.JobServiceStub(channel).ListPipelines(jobs_pb2.ListPipelinesRequest()).pipelines"
+    program = f"""
+import sys, grpc
+{imports[0]}
+{imports[1]}
+with grpc.insecure_channel(sys.argv[1]) as channel, JobClient(sys.argv[1]) as client:
+    assert {names.format(theirs)} == {names.format("client.pipelines()")} != []
+"""
+    variables = environment(PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
+    done = subprocess.run(
+        [sys.executable, "-c", program, address], env=variables, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_go_client_made_from_the_protos_submits_polls_and_reads_results(
     go_client: Path, run: Run, address: str
 ) -> None:

@@ -557,6 +557,14 @@ def test_every_rpc_gives_just_the_errors_that_its_comment_names() -> None:
     assert {(case.rpc, str(case.reason)) for case in CASES if case.reason not in of_any_rpc} == named
 
 
+@pytest.mark.parametrize("rpc", ["SubmitJob", "ListJobs"])
+def test_a_compressed_request_is_refused_by_grpc_itself_without_details(shared_server: Running, rpc: str) -> None:
+    call = getattr(shared_server.jobs, rpc)
+    request = submit_request() if rpc == "SubmitJob" else pb.ListJobsRequest(page_token="p" * 1000)
+    refusal = refusal_of(lambda: call(request, compression=grpc.Compression.Gzip))
+    assert (refusal.code, refusal.details) == (Code.UNIMPLEMENTED, {})
+
+
 def test_an_unforeseen_error_is_found_in_the_log_by_its_reference(
     refused: Callable[[Case], Refusal], caplog: pytest.LogCaptureFixture
 ) -> None:

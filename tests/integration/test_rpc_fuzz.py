@@ -40,7 +40,7 @@ CHECK_EVERY = 500
 CHECKED_JOBS = 100
 """How many jobs are checked each time; at the end all of them are."""
 MAX_BYTES = 100_000
-"""The server's limit for videos and results; the library's own lies 16 MiB above it."""
+"""The server's limit for videos and results; on other systems than Linux the library's own lies 16 MiB above it."""
 OVERSIZED_BYTES = 17 << 20
 QUICK_SECONDS = 0.001
 CALL_SECONDS = 60.0
@@ -275,7 +275,7 @@ class Fuzzer:
         what = f"{method.name} {content[:200]!r} ({len(content)} bytes): {code} {reason} {message}"
         assert code in CODES_OF_THE_CONTRACT or (is_hurried and code in CODES_OF_THE_CALLER), what
         if len(content) > OVERSIZED_BYTES:
-            assert code is Code.RESOURCE_EXHAUSTED, what  # the library's own: it has no reason
+            assert code is Code.RESOURCE_EXHAUSTED, what  # the library's own has no reason
         elif code in CODES_OF_THE_CONTRACT:
             assert reason in set(Reason), what
             assert message, what

@@ -21,3 +21,11 @@ def test_every_service_is_unary_but_the_standard_ones_that_are_named(channel: gr
         for method in pool.FindServiceByName(name).methods:
             assert (method.client_streaming, method.server_streaming) == (False, False), method.full_name
     assert services - excused == {"foregsyte.jobs.v1.JobService", "foregsyte.jobs.v1.WorkerService"}
+
+
+def test_reflection_serves_the_contract_under_the_name_of_its_file(channel: grpc.Channel) -> None:
+    contract = "foregsyte/jobs/v1/jobs.proto"
+    assert (ROOT / "protos" / contract).is_file()
+    database = ProtoReflectionDescriptorDatabase(channel)
+    assert database.FindFileByName(contract).name == contract
+    assert database.FindFileContainingSymbol("foregsyte.jobs.v1.JobService").name == contract

@@ -1,6 +1,7 @@
 """Slow callers, and requests larger than there is room for: nobody else notices, and memory has its bound."""
 
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -10,14 +11,20 @@ from typing import Any
 from uuid import uuid4
 
 import grpc
+import psutil
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
+from job_api import listener
 from job_api.settings import ApiSettings
+from job_client import JobClient, PayloadTooLarge
+from job_client.exit_codes import exit_code_of
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import JobServiceStub, WorkerServiceStub
 from shared.contract.reasons import Reason
+from shared.process.exit_codes import ExitCode
+from tests.conftest import OPTIONAL
 from tests.support.errors import refusal_of
 from tests.support.grpcurl import Grpcurl, Line
 from tests.support.running import Running, running_server
@@ -155,6 +162,32 @@ class TestRequestsLargerThanTheirCallTakes:
         refusal = refusal_of(lambda: jobs.GetJobStatus(pb.GetJobStatusRequest(job_id="j" * 2 * MIB)))
         assert (refusal.code, refusal.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, Reason.PAYLOAD_TOO_LARGE)
         assert jobs.ListPipelines(pb.ListPipelinesRequest()).pipelines
+
+    @pytest.mark.skipif(sys.platform != "linux", reason=f"{OPTIONAL} only Linux says how much has arrived")
+    def test_a_video_far_above_the_limit_is_refused_with_the_limit_and_its_memory_has_a_bound(
+        self, tmp_path: Path
+    ) -> None:
+        limits = ("--max-video-bytes", str(MIB), "--max-results-bytes", str(MIB), "--max-inflight-bytes", str(2 * MIB))
+        with serving(tmp_path / "data", *limits) as server, JobClient(server.address) as client:
+            process = psutil.Process(server.process.popen.pid)
+            most = process.memory_info().data + 3 * 2 * MIB + 512 * MIB
+            process.rlimit(psutil.RLIMIT_DATA, (most, most))
+            with pytest.raises(PayloadTooLarge, match=f"the limit is {MIB} bytes") as refused:
+                client.submit(VIDEO + bytes(200 * MIB))
+            assert refused.value.reason == Reason.PAYLOAD_TOO_LARGE
+            assert client.pipelines()
+
+    def test_one_that_grpc_itself_refuses_is_too_large_for_the_client_as_well(
+        self, make_settings: Callable[..., ApiSettings], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(listener, "refuses_arriving_requests", lambda: False)  # as on another system than Linux
+        with (
+            running_server(make_settings(max_video_bytes=MIB, max_results_bytes=MIB)) as server,
+            JobClient(server.addresses[0]) as client,
+        ):
+            with pytest.raises(PayloadTooLarge, match="larger than max") as refused:
+                client.submit(VIDEO + bytes(20 * MIB))
+            assert exit_code_of(refused.value) == ExitCode.USAGE
 
     def test_health_and_reflection_take_no_more(self, address: str) -> None:
         with slow_link(address, 8000 * KB) as link, callers() as from_:

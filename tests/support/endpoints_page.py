@@ -119,8 +119,9 @@ def _errors(answers: list[object]) -> list[str]:
     classes = {kind.reason: kind for kind in _kinds(errors.ApiError) if "reason" in vars(kind)}
     rows = [_error_row(reason, classes.get(reason)) for reason in Reason]
     table = ["| reason | code | what happened | more details |", "|---|---|---|---|", *rows]
-    said = "Every error carries a `google.rpc.ErrorInfo` with the domain `foregsyte` and one of these reasons. Those"
-    said += " that can answer any RPC are named at the top of the contract."
+    said = "Every error that the service makes carries a `google.rpc.ErrorInfo` with the domain `foregsyte` and one of"
+    said += " these reasons. The top of the contract names those that can answer any RPC, and the errors of gRPC"
+    said += " itself, which carry no details: a compressed request is one, UNIMPLEMENTED."
     example = "A refused call, with its `google.rpc.Status` as JSON:"
     return [said, "\n".join(table), example, f"```sh\n{REFUSED_CALL}\n```", _as_block(answers[-1])]
 

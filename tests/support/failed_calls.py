@@ -25,10 +25,13 @@ class _FailedCall(grpc.RpcError):
 
 
 def failed_call(
-    code: grpc.StatusCode, reason: Reason | None = None, retry_after_seconds: float | None = None
+    code: grpc.StatusCode,
+    reason: Reason | None = None,
+    retry_after_seconds: float | None = None,
+    message: str = "no",
 ) -> grpc.RpcError:
     """Return the error of a call, with the details that the server sends for this reason and this RetryInfo."""
-    status = status_pb2.Status(code=code.value[0], message="no")
+    status = status_pb2.Status(code=code.value[0], message=message)
     if reason:
         status.details.add().Pack(error_details_pb2.ErrorInfo(reason=reason, domain=ERROR_DOMAIN))
     if retry_after_seconds is not None:

@@ -206,6 +206,13 @@ def test_the_limits_reach_the_services() -> None:
     assert settings.largest_payload_bytes == 14
 
 
+@pytest.mark.parametrize("flag", ["--max-video-bytes", "--max-results-bytes"])
+def test_a_limit_above_what_one_message_carries_is_refused(flag: str) -> None:
+    load(f"{flag}=2147418112", "--max-inflight-bytes=4294967296")
+    with pytest.raises(InvalidSettings, match=rf"{flag} / .* less than or equal to 2147418112"):
+        load(f"{flag}=2147418113", "--max-inflight-bytes=4294967296")
+
+
 @pytest.mark.parametrize("flag", ["--max-chunk-bytes", "--max-inline-results-bytes", "--max-error-message-bytes"])
 def test_a_limit_above_that_of_all_messages_is_refused_and_no_default_has_to_be_lowered(flag: str) -> None:
     largest = ("--max-video-bytes=1000", "--max-results-bytes=2000")

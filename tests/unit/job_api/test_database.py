@@ -1,10 +1,11 @@
 """The database: what a call costs beside DuckDB's own work."""
 
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, make_url
 from sqlalchemy.engine.interfaces import CacheStats
 
 from job_api.core.database import Database
@@ -27,3 +28,14 @@ def test_a_query_is_turned_into_sql_once(database: Database, writer: GroupWriter
     assert len(made) == 1
     assert [repository.newest(None, None, count) for count in (1, 2, 3)] == [[], [], []]
     assert len(made) == 2
+
+
+@pytest.mark.parametrize("is_in_memory", [True, False])
+def test_a_database_that_keeps_no_job_beyond_a_stop_says_so(
+    caplog: pytest.LogCaptureFixture, tmp_path: Path, is_in_memory: bool
+) -> None:
+    name = f":memory:{uuid4().hex}" if is_in_memory else str(tmp_path / "jobs.duckdb")
+    database = Database(make_url(f"duckdb:///{name}"))
+    database.open()
+    database.close()
+    assert ("all jobs are lost" in caplog.text) is is_in_memory

@@ -4,7 +4,7 @@ import grpc
 import pytest
 
 from job_client import retry
-from job_client.errors import InvalidRequest, ServerBusy, ServiceError, Unreachable
+from job_client.errors import InvalidRequest, PayloadTooLarge, ServerBusy, ServiceError, Unreachable
 from job_client.retry import call
 from shared.contract.reasons import Reason
 from tests.support.failed_calls import failed_call
@@ -20,6 +20,9 @@ CUT_OFF = failed_call(grpc.StatusCode.RESOURCE_EXHAUSTED)
 RESET = failed_call(grpc.StatusCode.UNKNOWN)
 PROXY = failed_call(grpc.StatusCode.INTERNAL)
 OUR_INTERNAL = failed_call(grpc.StatusCode.INTERNAL, Reason.INTERNAL)
+ABOVE_GRPC_LIMIT = failed_call(
+    grpc.StatusCode.RESOURCE_EXHAUSTED, message="SERVER: Received message larger than max (629145651 vs. 553648128)"
+)
 DISK_LOW = failed_call(grpc.StatusCode.RESOURCE_EXHAUSTED, Reason.DISK_LOW, REQUESTED_SECONDS)
 STORAGE_UNAVAILABLE = failed_call(grpc.StatusCode.UNAVAILABLE, Reason.STORAGE_UNAVAILABLE)
 INVALID = failed_call(grpc.StatusCode.INVALID_ARGUMENT, Reason.INVALID_MP4)
@@ -79,7 +82,13 @@ def test_retries_end(error: grpc.RpcError, raised: type[ServiceError], patience:
 
 
 @pytest.mark.parametrize(
-    ("error", "raised"), [(DISK_LOW, ServerBusy), (INVALID, InvalidRequest), (OUR_INTERNAL, ServiceError)]
+    ("error", "raised"),
+    [
+        (DISK_LOW, ServerBusy),
+        (INVALID, InvalidRequest),
+        (OUR_INTERNAL, ServiceError),
+        (ABOVE_GRPC_LIMIT, PayloadTooLarge),
+    ],
 )
 def test_a_refusal_that_will_not_pass_soon_is_not_tried_again(error: grpc.RpcError, raised: type[ServiceError]) -> None:
     server = Server(error, 10_000)

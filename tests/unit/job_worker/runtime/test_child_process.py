@@ -315,6 +315,13 @@ def test_a_start_can_be_cancelled(make_runner: MakeRunner, tmp_path: Path) -> No
     assert not multiprocessing.active_children()
 
 
+def test_a_start_whose_child_is_ended_by_the_signal_that_stops_the_worker_is_cancelled(make_runner: MakeRunner) -> None:
+    answers = iter([False])  # the stop comes while the first message is waited for
+    with pytest.raises(Cancelled):
+        make_runner(builds.CrashingModels(), check_seconds=LONG_SECONDS).start(lambda: next(answers, True))
+    assert not multiprocessing.active_children()
+
+
 def test_models_that_do_not_load_a_second_time_are_reported(
     make_runner: MakeRunner, tmp_path: Path, video: Path
 ) -> None:

@@ -3,7 +3,7 @@
 import grpc
 import warnings
 
-from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2
+from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as foregsyte_dot_jobs_dot_v1_dot_jobs__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -18,7 +18,7 @@ except ImportError:
 if _version_not_supported:
     raise RuntimeError(
         f'The grpc package installed is at version {GRPC_VERSION},'
-        + ' but the generated code in shared/contract/generated/foregsyte/jobs/v1/jobs_pb2_grpc.py depends on'
+        + ' but the generated code in foregsyte/jobs/v1/jobs_pb2_grpc.py depends on'
         + f' grpcio>={GRPC_GENERATED_VERSION}.'
         + f' Please upgrade your grpc module to grpcio>={GRPC_GENERATED_VERSION}'
         + f' or downgrade your generated code using grpcio-tools<={GRPC_VERSION}.'
@@ -37,33 +37,33 @@ class JobServiceStub:
         """
         self.SubmitJob = channel.unary_unary(
                 '/foregsyte.jobs.v1.JobService/SubmitJob',
-                request_serializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.SubmitJobRequest.SerializeToString,
-                response_deserializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.SubmitJobResponse.FromString,
+                request_serializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.SubmitJobRequest.SerializeToString,
+                response_deserializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.SubmitJobResponse.FromString,
                 _registered_method=True)
         self.GetJobStatus = channel.unary_unary(
                 '/foregsyte.jobs.v1.JobService/GetJobStatus',
-                request_serializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.GetJobStatusRequest.SerializeToString,
-                response_deserializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.GetJobStatusResponse.FromString,
+                request_serializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.GetJobStatusRequest.SerializeToString,
+                response_deserializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.GetJobStatusResponse.FromString,
                 _registered_method=True)
         self.GetJobResults = channel.unary_unary(
                 '/foregsyte.jobs.v1.JobService/GetJobResults',
-                request_serializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.GetJobResultsRequest.SerializeToString,
-                response_deserializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.GetJobResultsResponse.FromString,
+                request_serializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.GetJobResultsRequest.SerializeToString,
+                response_deserializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.GetJobResultsResponse.FromString,
                 _registered_method=True)
         self.ListJobs = channel.unary_unary(
                 '/foregsyte.jobs.v1.JobService/ListJobs',
-                request_serializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ListJobsRequest.SerializeToString,
-                response_deserializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ListJobsResponse.FromString,
+                request_serializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ListJobsRequest.SerializeToString,
+                response_deserializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ListJobsResponse.FromString,
                 _registered_method=True)
         self.DeleteJob = channel.unary_unary(
                 '/foregsyte.jobs.v1.JobService/DeleteJob',
-                request_serializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.DeleteJobRequest.SerializeToString,
-                response_deserializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.DeleteJobResponse.FromString,
+                request_serializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.DeleteJobRequest.SerializeToString,
+                response_deserializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.DeleteJobResponse.FromString,
                 _registered_method=True)
         self.ListPipelines = channel.unary_unary(
                 '/foregsyte.jobs.v1.JobService/ListPipelines',
-                request_serializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ListPipelinesRequest.SerializeToString,
-                response_deserializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ListPipelinesResponse.FromString,
+                request_serializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ListPipelinesRequest.SerializeToString,
+                response_deserializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ListPipelinesResponse.FromString,
                 _registered_method=True)
 
 
@@ -150,33 +150,33 @@ def add_JobServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
             'SubmitJob': grpc.unary_unary_rpc_method_handler(
                     servicer.SubmitJob,
-                    request_deserializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.SubmitJobRequest.FromString,
-                    response_serializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.SubmitJobResponse.SerializeToString,
+                    request_deserializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.SubmitJobRequest.FromString,
+                    response_serializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.SubmitJobResponse.SerializeToString,
             ),
             'GetJobStatus': grpc.unary_unary_rpc_method_handler(
                     servicer.GetJobStatus,
-                    request_deserializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.GetJobStatusRequest.FromString,
-                    response_serializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.GetJobStatusResponse.SerializeToString,
+                    request_deserializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.GetJobStatusRequest.FromString,
+                    response_serializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.GetJobStatusResponse.SerializeToString,
             ),
             'GetJobResults': grpc.unary_unary_rpc_method_handler(
                     servicer.GetJobResults,
-                    request_deserializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.GetJobResultsRequest.FromString,
-                    response_serializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.GetJobResultsResponse.SerializeToString,
+                    request_deserializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.GetJobResultsRequest.FromString,
+                    response_serializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.GetJobResultsResponse.SerializeToString,
             ),
             'ListJobs': grpc.unary_unary_rpc_method_handler(
                     servicer.ListJobs,
-                    request_deserializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ListJobsRequest.FromString,
-                    response_serializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ListJobsResponse.SerializeToString,
+                    request_deserializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ListJobsRequest.FromString,
+                    response_serializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ListJobsResponse.SerializeToString,
             ),
             'DeleteJob': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteJob,
-                    request_deserializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.DeleteJobRequest.FromString,
-                    response_serializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.DeleteJobResponse.SerializeToString,
+                    request_deserializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.DeleteJobRequest.FromString,
+                    response_serializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.DeleteJobResponse.SerializeToString,
             ),
             'ListPipelines': grpc.unary_unary_rpc_method_handler(
                     servicer.ListPipelines,
-                    request_deserializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ListPipelinesRequest.FromString,
-                    response_serializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ListPipelinesResponse.SerializeToString,
+                    request_deserializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ListPipelinesRequest.FromString,
+                    response_serializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ListPipelinesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -205,8 +205,8 @@ class JobService:
             request,
             target,
             '/foregsyte.jobs.v1.JobService/SubmitJob',
-            shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.SubmitJobRequest.SerializeToString,
-            shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.SubmitJobResponse.FromString,
+            foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.SubmitJobRequest.SerializeToString,
+            foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.SubmitJobResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -232,8 +232,8 @@ class JobService:
             request,
             target,
             '/foregsyte.jobs.v1.JobService/GetJobStatus',
-            shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.GetJobStatusRequest.SerializeToString,
-            shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.GetJobStatusResponse.FromString,
+            foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.GetJobStatusRequest.SerializeToString,
+            foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.GetJobStatusResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -259,8 +259,8 @@ class JobService:
             request,
             target,
             '/foregsyte.jobs.v1.JobService/GetJobResults',
-            shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.GetJobResultsRequest.SerializeToString,
-            shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.GetJobResultsResponse.FromString,
+            foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.GetJobResultsRequest.SerializeToString,
+            foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.GetJobResultsResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -286,8 +286,8 @@ class JobService:
             request,
             target,
             '/foregsyte.jobs.v1.JobService/ListJobs',
-            shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ListJobsRequest.SerializeToString,
-            shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ListJobsResponse.FromString,
+            foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ListJobsRequest.SerializeToString,
+            foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ListJobsResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -313,8 +313,8 @@ class JobService:
             request,
             target,
             '/foregsyte.jobs.v1.JobService/DeleteJob',
-            shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.DeleteJobRequest.SerializeToString,
-            shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.DeleteJobResponse.FromString,
+            foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.DeleteJobRequest.SerializeToString,
+            foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.DeleteJobResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -340,8 +340,8 @@ class JobService:
             request,
             target,
             '/foregsyte.jobs.v1.JobService/ListPipelines',
-            shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ListPipelinesRequest.SerializeToString,
-            shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ListPipelinesResponse.FromString,
+            foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ListPipelinesRequest.SerializeToString,
+            foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ListPipelinesResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -365,43 +365,43 @@ class WorkerServiceStub:
         """
         self.Dequeue = channel.unary_unary(
                 '/foregsyte.jobs.v1.WorkerService/Dequeue',
-                request_serializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.DequeueRequest.SerializeToString,
-                response_deserializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.DequeueResponse.FromString,
+                request_serializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.DequeueRequest.SerializeToString,
+                response_deserializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.DequeueResponse.FromString,
                 _registered_method=True)
         self.GetJobInput = channel.unary_unary(
                 '/foregsyte.jobs.v1.WorkerService/GetJobInput',
-                request_serializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.GetJobInputRequest.SerializeToString,
-                response_deserializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.GetJobInputResponse.FromString,
+                request_serializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.GetJobInputRequest.SerializeToString,
+                response_deserializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.GetJobInputResponse.FromString,
                 _registered_method=True)
         self.RenewLease = channel.unary_unary(
                 '/foregsyte.jobs.v1.WorkerService/RenewLease',
-                request_serializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.RenewLeaseRequest.SerializeToString,
-                response_deserializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.RenewLeaseResponse.FromString,
+                request_serializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.RenewLeaseRequest.SerializeToString,
+                response_deserializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.RenewLeaseResponse.FromString,
                 _registered_method=True)
         self.PutJobResults = channel.unary_unary(
                 '/foregsyte.jobs.v1.WorkerService/PutJobResults',
-                request_serializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.PutJobResultsRequest.SerializeToString,
-                response_deserializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.PutJobResultsResponse.FromString,
+                request_serializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.PutJobResultsRequest.SerializeToString,
+                response_deserializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.PutJobResultsResponse.FromString,
                 _registered_method=True)
         self.CompleteJob = channel.unary_unary(
                 '/foregsyte.jobs.v1.WorkerService/CompleteJob',
-                request_serializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.CompleteJobRequest.SerializeToString,
-                response_deserializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.CompleteJobResponse.FromString,
+                request_serializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.CompleteJobRequest.SerializeToString,
+                response_deserializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.CompleteJobResponse.FromString,
                 _registered_method=True)
         self.FailJob = channel.unary_unary(
                 '/foregsyte.jobs.v1.WorkerService/FailJob',
-                request_serializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.FailJobRequest.SerializeToString,
-                response_deserializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.FailJobResponse.FromString,
+                request_serializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.FailJobRequest.SerializeToString,
+                response_deserializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.FailJobResponse.FromString,
                 _registered_method=True)
         self.ReleaseJob = channel.unary_unary(
                 '/foregsyte.jobs.v1.WorkerService/ReleaseJob',
-                request_serializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ReleaseJobRequest.SerializeToString,
-                response_deserializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ReleaseJobResponse.FromString,
+                request_serializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ReleaseJobRequest.SerializeToString,
+                response_deserializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ReleaseJobResponse.FromString,
                 _registered_method=True)
         self.ListOfferedPipelines = channel.unary_unary(
                 '/foregsyte.jobs.v1.WorkerService/ListOfferedPipelines',
-                request_serializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ListOfferedPipelinesRequest.SerializeToString,
-                response_deserializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ListOfferedPipelinesResponse.FromString,
+                request_serializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ListOfferedPipelinesRequest.SerializeToString,
+                response_deserializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ListOfferedPipelinesResponse.FromString,
                 _registered_method=True)
 
 
@@ -524,43 +524,43 @@ def add_WorkerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
             'Dequeue': grpc.unary_unary_rpc_method_handler(
                     servicer.Dequeue,
-                    request_deserializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.DequeueRequest.FromString,
-                    response_serializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.DequeueResponse.SerializeToString,
+                    request_deserializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.DequeueRequest.FromString,
+                    response_serializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.DequeueResponse.SerializeToString,
             ),
             'GetJobInput': grpc.unary_unary_rpc_method_handler(
                     servicer.GetJobInput,
-                    request_deserializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.GetJobInputRequest.FromString,
-                    response_serializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.GetJobInputResponse.SerializeToString,
+                    request_deserializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.GetJobInputRequest.FromString,
+                    response_serializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.GetJobInputResponse.SerializeToString,
             ),
             'RenewLease': grpc.unary_unary_rpc_method_handler(
                     servicer.RenewLease,
-                    request_deserializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.RenewLeaseRequest.FromString,
-                    response_serializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.RenewLeaseResponse.SerializeToString,
+                    request_deserializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.RenewLeaseRequest.FromString,
+                    response_serializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.RenewLeaseResponse.SerializeToString,
             ),
             'PutJobResults': grpc.unary_unary_rpc_method_handler(
                     servicer.PutJobResults,
-                    request_deserializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.PutJobResultsRequest.FromString,
-                    response_serializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.PutJobResultsResponse.SerializeToString,
+                    request_deserializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.PutJobResultsRequest.FromString,
+                    response_serializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.PutJobResultsResponse.SerializeToString,
             ),
             'CompleteJob': grpc.unary_unary_rpc_method_handler(
                     servicer.CompleteJob,
-                    request_deserializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.CompleteJobRequest.FromString,
-                    response_serializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.CompleteJobResponse.SerializeToString,
+                    request_deserializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.CompleteJobRequest.FromString,
+                    response_serializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.CompleteJobResponse.SerializeToString,
             ),
             'FailJob': grpc.unary_unary_rpc_method_handler(
                     servicer.FailJob,
-                    request_deserializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.FailJobRequest.FromString,
-                    response_serializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.FailJobResponse.SerializeToString,
+                    request_deserializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.FailJobRequest.FromString,
+                    response_serializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.FailJobResponse.SerializeToString,
             ),
             'ReleaseJob': grpc.unary_unary_rpc_method_handler(
                     servicer.ReleaseJob,
-                    request_deserializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ReleaseJobRequest.FromString,
-                    response_serializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ReleaseJobResponse.SerializeToString,
+                    request_deserializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ReleaseJobRequest.FromString,
+                    response_serializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ReleaseJobResponse.SerializeToString,
             ),
             'ListOfferedPipelines': grpc.unary_unary_rpc_method_handler(
                     servicer.ListOfferedPipelines,
-                    request_deserializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ListOfferedPipelinesRequest.FromString,
-                    response_serializer=shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ListOfferedPipelinesResponse.SerializeToString,
+                    request_deserializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ListOfferedPipelinesRequest.FromString,
+                    response_serializer=foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ListOfferedPipelinesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -589,8 +589,8 @@ class WorkerService:
             request,
             target,
             '/foregsyte.jobs.v1.WorkerService/Dequeue',
-            shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.DequeueRequest.SerializeToString,
-            shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.DequeueResponse.FromString,
+            foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.DequeueRequest.SerializeToString,
+            foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.DequeueResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -616,8 +616,8 @@ class WorkerService:
             request,
             target,
             '/foregsyte.jobs.v1.WorkerService/GetJobInput',
-            shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.GetJobInputRequest.SerializeToString,
-            shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.GetJobInputResponse.FromString,
+            foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.GetJobInputRequest.SerializeToString,
+            foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.GetJobInputResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -643,8 +643,8 @@ class WorkerService:
             request,
             target,
             '/foregsyte.jobs.v1.WorkerService/RenewLease',
-            shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.RenewLeaseRequest.SerializeToString,
-            shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.RenewLeaseResponse.FromString,
+            foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.RenewLeaseRequest.SerializeToString,
+            foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.RenewLeaseResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -670,8 +670,8 @@ class WorkerService:
             request,
             target,
             '/foregsyte.jobs.v1.WorkerService/PutJobResults',
-            shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.PutJobResultsRequest.SerializeToString,
-            shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.PutJobResultsResponse.FromString,
+            foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.PutJobResultsRequest.SerializeToString,
+            foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.PutJobResultsResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -697,8 +697,8 @@ class WorkerService:
             request,
             target,
             '/foregsyte.jobs.v1.WorkerService/CompleteJob',
-            shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.CompleteJobRequest.SerializeToString,
-            shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.CompleteJobResponse.FromString,
+            foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.CompleteJobRequest.SerializeToString,
+            foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.CompleteJobResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -724,8 +724,8 @@ class WorkerService:
             request,
             target,
             '/foregsyte.jobs.v1.WorkerService/FailJob',
-            shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.FailJobRequest.SerializeToString,
-            shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.FailJobResponse.FromString,
+            foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.FailJobRequest.SerializeToString,
+            foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.FailJobResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -751,8 +751,8 @@ class WorkerService:
             request,
             target,
             '/foregsyte.jobs.v1.WorkerService/ReleaseJob',
-            shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ReleaseJobRequest.SerializeToString,
-            shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ReleaseJobResponse.FromString,
+            foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ReleaseJobRequest.SerializeToString,
+            foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ReleaseJobResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -778,8 +778,8 @@ class WorkerService:
             request,
             target,
             '/foregsyte.jobs.v1.WorkerService/ListOfferedPipelines',
-            shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ListOfferedPipelinesRequest.SerializeToString,
-            shared_dot_contract_dot_generated_dot_foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ListOfferedPipelinesResponse.FromString,
+            foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ListOfferedPipelinesRequest.SerializeToString,
+            foregsyte_dot_jobs_dot_v1_dot_jobs__pb2.ListOfferedPipelinesResponse.FromString,
             options,
             channel_credentials,
             insecure,

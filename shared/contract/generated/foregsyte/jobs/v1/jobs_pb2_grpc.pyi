@@ -6,18 +6,19 @@ The whole contract of the Foregsyte job service.
 Two services, so that each can be exposed on its own: JobService for the clients that submit videos and read
 results, WorkerService for the worker processes that do the work. Every RPC is unary.
 
-Errors are canonical gRPC codes. Each carries a google.rpc.ErrorInfo detail with domain "foregsyte" and the
-reason named below, and where it fits a BadRequest, ResourceInfo or RetryInfo detail. These can answer any RPC:
-INVALID_ARGUMENT (MALFORMED_REQUEST; the bytes are not such a message), UNAVAILABLE (SHUTTING_DOWN; try again, or
-STORAGE_UNAVAILABLE; the server's disk fails, try again), RESOURCE_EXHAUSTED (OVERLOADED; try again),
+Errors are canonical gRPC codes. Each that the service makes carries a google.rpc.ErrorInfo detail with domain
+"foregsyte" and the reason named below, and where it fits a BadRequest, ResourceInfo or RetryInfo detail. These can
+answer any RPC: INVALID_ARGUMENT (MALFORMED_REQUEST; the bytes are not such a message), UNAVAILABLE (SHUTTING_DOWN;
+try again, or STORAGE_UNAVAILABLE; the server's disk fails, try again), RESOURCE_EXHAUSTED (OVERLOADED; try again),
 DEADLINE_EXCEEDED (the caller's own deadline), INTERNAL (INTERNAL; the message holds a reference that the server's
 log has too), and, where the RPC changes a job, RESOURCE_EXHAUSTED (DISK_LOW; nothing was changed, try again).
-gRPC itself may cancel a call that reaches the server at the moment when it stops (CANCELLED); try it again.
+Errors of gRPC itself carry no details: it may cancel a call that reaches the server at the moment when it stops
+(CANCELLED; try again), and refuses a compressed request (UNIMPLEMENTED; send it without compression).
 """
 
 from collections import abc as _abc
-from grpc import aio as _aio
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as _jobs_pb2
+from grpc import aio as _aio
 import abc as _abc_1
 import grpc as _grpc
 import sys
