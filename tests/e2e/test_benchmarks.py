@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.gpu import gpu_index
+from benchmarks.gpu import card_of
 from tests.conftest import ROOT
 
 pytestmark = [pytest.mark.e2e, pytest.mark.corpus]
@@ -68,8 +68,17 @@ NVIDIA_SMI = """#!/bin/sh
 echo "$@" >> "$0.calls"
 case "$1" in
 *index*) echo "0, NVIDIA T4, 550.54" ;;
-*) echo "7, 100"; exec sleep 60 ;;
+*) printf '[N/A], 100\\n7, [N/A]\\n45, '; exec sleep 60 ;;
 esac
+"""
+STREET_ALONE = '[{"file": "people_walking_1080p.mp4"}]'
+JUDGE = """
+def pick(frames, first, last):
+    return frames[first : last + 1]
+
+
+def run(videos, folder):
+    return {"totals": {"text": {"recall_any": 0.5}}}
 """
 
 
@@ -79,6 +88,8 @@ def test_without_other_videos_a_gpu_is_compared_on_the_sample_and_a_variant_that
     file, tool = tmp_path / "report.json", tmp_path / "nvidia-smi"
     tool.write_text(NVIDIA_SMI)
     tool.chmod(0o755)
+    (tmp_path / "TRUTH.json").write_text(STREET_ALONE)
+    (tmp_path / "judge.py").write_text(JUDGE)
     environment = os.environ | {"FOREGSYTE_TEST_VIDEOS": str(tmp_path), "PATH": f"{tmp_path}:{os.environ['PATH']}"}
     small = ("--seconds", "1", "--profiles", "fast", "--devices", "cuda:77", "--clip-frames", "6")
     command = [sys.executable, "-m", "benchmarks.gpu", *small, "--json", str(file)]
@@ -93,12 +104,29 @@ def test_without_other_videos_a_gpu_is_compared_on_the_sample_and_a_variant_that
     assert ended.stderr.splitlines()[-1] == f"error: {failed}"
     assert report["machine"]["GPUs"] == {"0": {"name": "NVIDIA T4", "driver": "550.54"}}
     assert {(row["GPU %"], row["GPU MiB"]) for row in report["rows"]} == {(7, 100)}
+    assert [row["text any"] for row in report["rows"]] == [0.5, None]
     assert "-i=0" in (tmp_path / "nvidia-smi.calls").read_text()
 
 
-@pytest.mark.parametrize(("device", "index"), [("auto", 0), ("cpu", 0), ("cuda", 0), ("cuda:1", 1), ("2", 2)])
-def test_the_gpu_that_is_sampled_is_that_of_the_device(device: str, index: int) -> None:
-    assert gpu_index(device) == index
+@pytest.mark.parametrize(
+    ("visible", "device", "card"),
+    [
+        ("", "auto", "0"),
+        ("", "cpu", "0"),
+        ("", "cuda", "0"),
+        ("", "cuda:1", "1"),
+        ("", "2", "2"),
+        ("3", "auto", "3"),
+        ("3, 1", "cuda:1", "1"),
+        ("3", "cuda:1", "1"),
+        ("GPU-7d8a", "cuda:0", "GPU-7d8a"),
+    ],
+)
+def test_the_gpu_that_is_sampled_is_that_of_the_device(
+    monkeypatch: pytest.MonkeyPatch, visible: str, device: str, card: str
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert card_of(device) == card
 
 
 def test_a_variant_whose_process_dies_is_named_in_one_line(tmp_path: Path) -> None:
