@@ -2,9 +2,14 @@
 
 Each profile with `--device cpu` and `--device auto`, on a street and on a clip full of text: frames a second, the share
 of the cores and of the GPU that is busy, memory, seconds until the models are loaded, agreement with the CPU's lines
-and boxes, and what the videos' judge counts. It needs neither network, nor server, nor PaddleOCR, nor videos: where the
-street of `../shared/videos` is absent, the bundled sample takes its place. A variant that fails does not end it.
+and boxes, and what the videos' judge counts. It needs neither network, nor server, nor videos: where the street of
+`../shared/videos` is absent, the bundled sample takes its place. A variant that fails does not end it.
+
+Beside torch, ultralytics, av and openvino it needs these packages of a worker: cachetools, msgspec, platformdirs,
+pydantic, pydantic-settings, threadpoolctl, xxhash, and rapidocr for its model files alone (`pip install --no-deps`).
 """
+
+# ruff: noqa: E402 - what is not installed is named before it is imported
 
 import itertools
 import json
@@ -18,11 +23,21 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
 from shutil import which
 from statistics import mean
 from typing import Any
+
+NEEDED = (
+    "cachetools", "msgspec", "platformdirs", "pydantic", "pydantic_settings", "threadpoolctl", "xxhash", "rapidocr",
+)  # fmt: skip
+"""The packages that it needs beside torch, ultralytics, av and openvino, as they are imported."""
+if absent := [name.replace("_", "-") for name in NEEDED if not find_spec(name)]:
+    raise SystemExit(
+        f"error: not installed: {' '.join(absent)}; install them with pip, of rapidocr the models alone (--no-deps)"
+    )
 
 from benchmarks.known_text import Content
 from benchmarks.measuring import Rows, command_line, machine, peak_bytes, show_table, write_report

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks.gpu import card_of
+from benchmarks.gpu import NEEDED, card_of
 from tests.conftest import ROOT
+from tests.support.hidden import hiding_all_but, with_what_they_need
 
 pytestmark = [pytest.mark.e2e, pytest.mark.corpus]
 
@@ -47,12 +48,13 @@ def test_each_table_of_the_server_is_made(tmp_path: Path, table: str) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_a_gpu_is_compared_with_the_cpu_without_grpc_and_paddleocr(tmp_path: Path, corpus: Path) -> None:
+def test_a_gpu_is_compared_with_the_cpu_where_nothing_is_installed_but_what_the_benchmark_names(
+    tmp_path: Path, corpus: Path
+) -> None:
     file = tmp_path / "report.json"
-    for library in ("grpc", "paddleocr"):
-        (tmp_path / f"{library}.py").write_text("raise ImportError")
+    installed = with_what_they_need("torch", "ultralytics", "av", "openvino", *NEEDED[:-1]) | {NEEDED[-1]}
     small = ("--seconds", "1", "--profiles", "fast", "--clip-frames", "6", "--json", str(file))
-    environment = os.environ | {"FOREGSYTE_TEST_VIDEOS": str(corpus), "PYTHONPATH": str(tmp_path)}
+    environment = hiding_all_but(installed, tmp_path) | {"FOREGSYTE_TEST_VIDEOS": str(corpus)}
     command = [sys.executable, "-m", "benchmarks.gpu", *small]
     ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
@@ -62,6 +64,17 @@ def test_a_gpu_is_compared_with_the_cpu_without_grpc_and_paddleocr(tmp_path: Pat
     ]
     assert all(row["frames/s"] > 0 and row["cores"] > 0 for row in rows)
     assert [row["same lines"] for row in rows if row["video"] == "text_720p.mp4"] == [1.0, 1.0]
+
+
+def test_packages_that_the_benchmark_of_a_gpu_misses_are_named_in_one_line(tmp_path: Path) -> None:
+    environment = hiding_all_but({"pydantic", "rapidocr"}, tmp_path)
+    command = [sys.executable, "-m", "benchmarks.gpu", "--help"]
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == (
+        "error: not installed: cachetools msgspec platformdirs pydantic-settings threadpoolctl xxhash; "
+        "install them with pip, of rapidocr the models alone (--no-deps)\n"
+    )
 
 
 NVIDIA_SMI = """#!/bin/sh
