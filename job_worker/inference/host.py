@@ -6,7 +6,7 @@ import importlib.util
 from pathlib import Path
 
 from job_worker.errors import ModelLoadError
-from job_worker.inference.vendor_libraries import first_line_of
+from job_worker.inference.vendor_libraries import first_line_of, prepare_vendor_libraries
 
 NVIDIA_DEVICE = Path("/dev/nvidiactl")
 """Exists where an NVIDIA driver is loaded."""
@@ -26,6 +26,19 @@ class Host:
         import torch
 
         return bool(torch.cuda.is_available())
+
+    def has_cuda_for_onnxruntime(self, cache_folder: Path | None) -> bool:
+        """Return whether ONNX Runtime is installed with what runs networks on a GPU.
+
+        Args:
+            cache_folder: Folder that it may write to; None for `user_cache_folder`.
+        """
+        if not self.has_library("onnxruntime"):
+            return False
+        prepare_vendor_libraries(cache_folder)
+        import onnxruntime
+
+        return "CUDAExecutionProvider" in onnxruntime.get_available_providers()
 
     def gpu_memory_bytes(self, device: str) -> int:
         """Return how much memory a GPU of torch has in all.
