@@ -152,6 +152,15 @@ def test_a_variant_whose_process_dies_is_named_in_one_line(tmp_path: Path) -> No
     assert ended.stderr.splitlines()[-1] == "error: the process of the variant plain died, perhaps for lack of memory"
 
 
+def test_a_video_without_frames_is_named_in_one_line(tmp_path: Path) -> None:
+    video = tmp_path / "none.mp4"
+    command = [sys.executable, "-m", "benchmarks.pipeline", str(video), "--variants", "plain", "--frames", "1"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stderr
+    assert ended.stderr.splitlines()[-1] == f"error: the variant plain found no frame in {video}"
+
+
 @pytest.mark.long
 def test_speed_and_recall_are_measured_against_the_plain_script(tmp_path: Path, corpus: Path) -> None:
     file = tmp_path / "report.json"
