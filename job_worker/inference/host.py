@@ -8,8 +8,8 @@ from pathlib import Path
 from job_worker.errors import ModelLoadError
 from job_worker.inference.vendor_libraries import first_line_of, prepare_vendor_libraries
 
-NVIDIA_DEVICE = Path("/dev/nvidiactl")
-"""Exists where an NVIDIA driver is loaded."""
+NVIDIA_DEVICES = (Path("/dev/nvidiactl"), Path("/dev/dxg"))
+"""One of them exists where an NVIDIA driver is loaded; the second is that of WSL2."""
 
 
 class Host:
@@ -21,7 +21,7 @@ class Host:
 
     def has_gpu_for_torch(self) -> bool:
         """Return whether torch is installed and can use a GPU."""
-        if not NVIDIA_DEVICE.exists() or not self.has_library("torch"):
+        if not any(device.exists() for device in NVIDIA_DEVICES) or not self.has_library("torch"):
             return False  # without the import, which takes seconds
         import torch
 
