@@ -55,18 +55,23 @@ def noise(*shape: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("which", "data"),
-    [("detection", noise(2, 3, 64, 96)), ("recognition", noise(2, 3, 48, 200)), ("recognition", noise(1, 3, 48, 328))],
+    ("which", "data", "most_away"),
+    [
+        ("detection", noise(2, 3, 64, 96), 1e-5),
+        ("recognition", noise(2, 3, 48, 200), 1e-5),
+        ("recognition", noise(1, 3, 48, 328), 1e-5),
+        ("recognition", noise(1, 3, 48, 3199), 1e-4),
+    ],
 )
 def test_a_network_on_torch_computes_what_onnx_runtime_does(
-    which: str, data: np.ndarray, models: TextModelFolders
+    which: str, data: np.ndarray, most_away: float, models: TextModelFolders
 ) -> None:
     file: Path = getattr(models, which) / "inference.onnx"
     session = onnxruntime.InferenceSession(file)
     [expected] = session.run(None, {session.get_inputs()[0].name: data})
     with torch.inference_mode():
         found = TorchNetwork(read_model(file))(torch.from_numpy(data)).numpy()
-    assert np.abs(found - expected).max() < 1e-5
+    assert np.abs(found - expected).max() < most_away
 
 
 def test_what_is_kept_for_a_shape_is_far_less_than_the_network(models: TextModelFolders) -> None:
