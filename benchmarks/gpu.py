@@ -2,13 +2,19 @@
 
 Each profile with `--device cpu` and `--device auto`, on a street and on a clip full of text: frames a second, the share
 of the cores and of the GPU that is busy, memory, seconds until the models are loaded, agreement with the CPU's lines
-and boxes, and what the videos' judge counts. It needs neither network, nor server, nor PaddleOCR, nor videos: where the
-street of `../shared/videos` is absent, the bundled sample takes its place. A variant that fails does not end it.
+and boxes, and what the videos' judge counts. It needs neither network, nor server, nor videos: where the street of
+`../shared/videos` is absent, the bundled sample takes its place. A variant that fails does not end it.
+
+Beside torch, ultralytics, av and openvino it needs these packages of a worker: cachetools, msgspec, platformdirs,
+pydantic, pydantic-settings, threadpoolctl, xxhash, and rapidocr for its model files alone (`pip install --no-deps`).
 """
+
+# ruff: noqa: E402 - what is not installed is named before it is imported
 
 import itertools
 import json
 import multiprocessing
+import os
 import subprocess
 import sys
 import tempfile
@@ -17,11 +23,21 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
 from shutil import which
 from statistics import mean
 from typing import Any
+
+NEEDED = (
+    "cachetools", "msgspec", "platformdirs", "pydantic", "pydantic_settings", "threadpoolctl", "xxhash", "rapidocr",
+)  # fmt: skip
+"""The packages that it needs beside torch, ultralytics, av and openvino, as they are imported."""
+if absent := [name.replace("_", "-") for name in NEEDED if not find_spec(name)]:
+    raise SystemExit(
+        f"error: not installed: {' '.join(absent)}; install them with pip, of rapidocr the models alone (--no-deps)"
+    )
 
 from benchmarks.known_text import Content
 from benchmarks.measuring import Rows, command_line, machine, peak_bytes, show_table, write_report
@@ -64,6 +80,7 @@ def main() -> int:
     parser.add_argument("--devices", nargs="+", default=DEVICES, help="as --device of a worker, compared with cpu")
     parser.add_argument("--clip-frames", type=int, default=CLIP_FRAMES, help="frames of the clip of text")
     chosen = parser.parse_args()
+    os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"  # as `nvidia-smi` counts; CUDA's own order begins with the fastest
     report: dict[str, Any] = {"machine": machine() | gpus(), "rows": [], "failed": []}
     references: dict[str, Found] = {}
     with tempfile.TemporaryDirectory(prefix="foregsyte-gpu-") as name:
@@ -94,9 +111,10 @@ def _videos(folder: Path, frames: int) -> dict[Path, Content | None]:
     known = known_videos()
     content = {clip: text_clip_content(clip, frames) if known else None}
     street = (OUTSIDE / STREET).resolve()
-    if street not in known:
-        return content | {street if street.exists() else SAMPLE: None}
-    return content | {street: known[street] | {"labels": []}}  # the bundled detector does not know their labels
+    if not street.exists():
+        return content | {SAMPLE: None}
+    # The bundled detector does not know the labels of the judge.
+    return content | {street: known[street] | {"labels": []} if street in known else None}
 
 
 def gpus() -> dict[str, Any]:
@@ -109,10 +127,15 @@ def gpus() -> dict[str, Any]:
     return {"GPUs": {values[0]: {"name": values[1], "driver": values[2]} for values in lines if len(values) == 3}}
 
 
-def gpu_index(device: str) -> int:
-    """Return the number of the GPU that `--device` names; of `auto` and `cpu` the first."""
+def card_of(device: str) -> str:
+    """Return the GPU that `--device` names, as `nvidia-smi` takes it; of `auto` and `cpu` the first.
+
+    CUDA counts the GPUs that `CUDA_VISIBLE_DEVICES` names, and `nvidia-smi` all.
+    """
     number = device.rpartition(":")[2]
-    return int(number) if number.isdecimal() else 0
+    index = int(number) if number.isdecimal() else 0
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    return visible[index].strip() if any(visible) and index < len(visible) else str(index)
 
 
 def _in_a_process(setup: Setup, videos: dict[Path, Content | None], seconds: float, folder: Path) -> tuple[Rows, Found]:
@@ -128,12 +151,11 @@ def _measured(setup: Setup, videos: dict[Path, Content | None], seconds: float, 
     rows: Rows = []
     for video in videos:
         _pass(pipeline, video, seconds / 2)
-        with _gpu_samples(gpu_index(setup.device)) as samples:
+        with _gpu_samples(card_of(setup.device)) as (busy, memory):
             row = _pass(pipeline, video, seconds)
         rows.append(
             {"video": video.name, "profile": str(setup.name), "device": setup.device, "ready s": round(ready, 1), **row}
-            | {"GPU %": round(mean(busy for busy, _ in samples)) if samples else None}
-            | {"GPU MiB": max(memory for _, memory in samples) if samples else None}
+            | {"GPU %": round(mean(busy)) if busy else None, "GPU MiB": max(memory, default=None)}
         )
     found_in = {video.name: _sampled(pipeline, video) for video in videos}
     # At last: the judge loads the models once more, whose memory does not count.
@@ -173,19 +195,22 @@ def _pass(pipeline: Any, video: Path, seconds: float) -> dict[str, Any]:
 
 
 @contextmanager
-def _gpu_samples(index: int) -> Iterator[list[tuple[int, int]]]:
-    """Collect the busy share of a GPU in per cent, and its memory in use in MiB, until the block ends."""
-    samples: list[tuple[int, int]] = []
+def _gpu_samples(card: str) -> Iterator[tuple[list[int], list[int]]]:
+    """Collect the busy shares of a GPU in per cent, and its memory in use in MiB, until the block ends."""
+    columns: tuple[list[int], list[int]] = ([], [])
     if not which("nvidia-smi"):
-        yield samples
+        yield columns
         return
     query = ("--query-gpu=utilization.gpu,memory.used", "--format=csv,noheader,nounits", f"-lms={SAMPLES_MS}")
-    with subprocess.Popen(["nvidia-smi", *query, f"-i={index}"], stdout=subprocess.PIPE, text=True) as process:
-        yield samples
+    with subprocess.Popen(["nvidia-smi", *query, f"-i={card}"], stdout=subprocess.PIPE, text=True) as process:
+        yield columns
         process.terminate()
-        lines = process.communicate()[0].splitlines()
-    whole = (line.split(", ") for line in lines)
-    samples += [(int(values[0]), int(values[1])) for values in whole if len(values) == 2]
+        lines = process.communicate()[0].splitlines(keepends=True)
+    whole = (line.strip().split(", ") for line in lines if line.endswith("\n"))  # the last one may be cut off
+    for values in whole:
+        for column, value in zip(columns, values, strict=False):
+            if value.isdecimal():  # it is [N/A] where a GPU is shared, and for some boards
+                column.append(int(value))
 
 
 def agreement(reference: Found | None, found_in: Found, video: str) -> dict[str, float | None]:

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from job_client.timeline import timeline_of
 from shared.results import FrameResult
 
 Content = dict[str, Any]
@@ -21,6 +20,8 @@ def counted(content: Content, frames: Sequence[FrameResult], sampled: Collection
     touches its own. Text of no truth is what is read in a video that has no text: by frames each line that the frame
     before has not, which frame-by-frame subtitles show as one of their own; in the timeline each line.
     """
+    from job_client.timeline import timeline_of  # it needs libraries that single frames do not
+
     spans = timeline_of(frames).texts
     read = {frame.frame_index: [line.text for line in frame.text_lines] for frame in frames}
     joined = {index: [span.text for span in spans if span.first_frame <= index <= span.last_frame] for index in read}

@@ -55,7 +55,8 @@ def _measure(videos: list[Path], setups: list[Setup], frames: int, rounds: int) 
     with ExitStack() as stack:
         variants = [stack.enter_context(running(setup)) for setup in setups]
         for variant, video in product(variants, videos):
-            variant.run(video, frames)  # warms caches, and is not counted
+            if not variant.run(video, frames).frames:  # warms caches, and is not counted
+                raise VariantError(f"the variant {variant.name} found no frame in {video}")
         started = {variant.name: variant.started_seconds for variant in variants}
         peaks = {variant.name: variant.peak_bytes() for variant in variants}  # before what measuring floors takes
         passes = {video.name: _turns(variants, video, frames, rounds) for video in videos}

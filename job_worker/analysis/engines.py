@@ -67,7 +67,7 @@ def _load_detector(settings: WorkerSettings, host: Host) -> Detector:
 
     return UltralyticsDetector(
         settings.yolo_weights or str(BUNDLED_CHECKPOINT),
-        device=settings.device,
+        device="cpu" if device == "cpu" else settings.device,
         image_size=image_size,
         threads=settings.resolved_threads,
         batch_size=detection_batch_size(settings, host),
@@ -178,13 +178,18 @@ def torch_device(settings: WorkerSettings, host: Host = THIS_HOST) -> str:
 
 
 def _detects_on_gpu(settings: WorkerSettings, host: Host) -> bool:
-    from job_worker.detection.openvino_export import runs_on_openvino_alone
-
-    if settings.device != "auto":
-        return settings.device != "cpu"
-    if settings.yolo_weights and runs_on_openvino_alone(settings.yolo_weights):
+    if settings.device == "cpu" or (settings.device == "auto" and not host.has_gpu_for_torch()):
         return False
-    return host.has_gpu_for_torch()
+    return _run_on_gpu(settings.yolo_weights, settings, host)
+
+
+def _run_on_gpu(weights: str, settings: WorkerSettings, host: Host) -> bool:
+    """Return whether the runtime of these weights can use a GPU, judged by their file format."""
+    from job_worker.detection.openvino_export import is_onnx, runs_on_openvino_alone
+
+    if is_onnx(weights):
+        return host.has_cuda_for_onnxruntime(settings.cache_dir)
+    return not runs_on_openvino_alone(weights)
 
 
 def _uses_bundled_text_models(settings: WorkerSettings) -> bool:

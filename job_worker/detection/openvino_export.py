@@ -30,6 +30,11 @@ def runs_on_openvino_alone(weights: str) -> bool:
     return Path(weights).is_dir() and is_runnable(Path(weights))
 
 
+def is_onnx(weights: str) -> bool:
+    """Return whether these weights are an ONNX file, which OpenVINO and ONNX Runtime take."""
+    return Path(weights).suffix == ".onnx"
+
+
 def runnable_weights(weights: str, image_size: int, cache_folder: Path | None = None) -> Path:
     """Return weights that the OpenVINO engine runs; a torch checkpoint is exported at the first call.
 

@@ -32,8 +32,8 @@ class UltralyticsDetector:
     """Finds objects with a YOLO model.
 
     Ultralytics fits the image into the model's input (a letterbox) and returns boxes in pixels of the image. The model
-    runs in 32-bit floats: on OpenVINO every host gives the same results; on a GPU every run does, for one kind of GPU
-    and one batch size. Not thread-safe.
+    runs in 32-bit floats: on OpenVINO every host gives the same results but for roundings; on a GPU every run gives the
+    same, for one kind of GPU and one batch size. Not thread-safe.
 
     Args:
         weights: A model file or folder (`.pt`, `.onnx`, `*_openvino_model`, `.engine`, ...), or the bare name of one

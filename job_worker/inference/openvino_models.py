@@ -1,8 +1,8 @@
 """Run models on OpenVINO: precision, a pool of inference requests, one compiled model for each image size.
 
 OpenVINO chooses the precision by the CPU unless it is set, so the same weights give different numbers on different
-hosts; here it is always set. In 32-bit floats the results are the same bytes for any number of threads, and however
-often a model is compiled.
+hosts; here it is always set. In 32-bit floats the results of one kind of CPU are the same bytes for any number of
+threads, and however often a model is compiled; kinds of CPU round differently.
 """
 
 # ruff: noqa: PLC0415 - the heavy libraries are loaded when a model is, not when this module is

@@ -14,8 +14,9 @@ _Compute = Callable[[Tensor], Sequence[Tensor]]
 
 WARM_UP_CALLS = 3
 """Calls before a capture, in which libraries choose kernels and allocate, as PyTorch's documentation requires."""
-MAX_CALLS = 128
-"""Shapes of which the calls are kept: a video has two sizes of images, and lines about a hundred widths."""
+MAX_CAPTURED_BYTES = 256 << 20
+"""Memory of a GPU that the inputs and outputs of a module's captures take: those of eight shapes of images, of which a
+video has two, and of some dozens of widths of lines."""
 
 
 class PlainCall:
@@ -64,9 +65,44 @@ class CapturedCall:
         self._graph.replay()
         return self._outputs
 
+    @property
+    def kept_bytes(self) -> int:
+        """The memory of the GPU that is its own."""
+        return sum(tensor.nbytes for tensor in (self._batch, *self._outputs))
+
+
+class CapturedCalls:
+    """Captures a module for each shape of batch, and keeps the captures that were used last.
+
+    Args:
+        compute: The module.
+        device: Where it is.
+        cuda: `torch.cuda`, or what stands in for it.
+        max_bytes: Memory that the captures take; a larger one is kept alone.
+    """
+
+    def __init__(
+        self, compute: _Compute, device: torch.device, cuda: Any = torch.cuda, max_bytes: int = MAX_CAPTURED_BYTES
+    ) -> None:
+        self._compute = compute
+        self._device = device
+        self._cuda = cuda
+        self._pool = cuda.graph_pool_handle()
+        self._calls: LRUCache[tuple[int, ...], CapturedCall] = LRUCache(
+            max_bytes, lambda call: min(call.kept_bytes, max_bytes)
+        )
+
+    def __call__(self, batch: Tensor) -> Sequence[Tensor]:
+        """Return the outputs for a batch that is in the CPU's memory; the next call may overwrite them."""
+        shape = tuple(batch.shape)
+        call = self._calls.get(shape)
+        if call is None:
+            call = self._calls[shape] = CapturedCall(self._compute, batch.to(self._device), self._pool, self._cuda)
+        return call(batch)
+
 
 class TorchModel:
-    """A module for batches of several shapes, with a call for each of them. For one thread.
+    """A module for batches of several shapes. For one thread.
 
     Args:
         module: Takes one tensor and returns several.
@@ -75,22 +111,10 @@ class TorchModel:
     """
 
     def __init__(self, module: torch.nn.Module, device: torch.device, *, is_captured: bool = True) -> None:
-        self._module = module.eval().to(device)
-        self._device = device
-        self._is_captured = is_captured and device.type == "cuda"
-        self._pool = torch.cuda.graph_pool_handle() if self._is_captured else None
-        self._calls: LRUCache[tuple[int, ...], Callable[[Tensor], Sequence[Tensor]]] = LRUCache(MAX_CALLS)
+        module = module.eval().to(device)
+        self._call = (CapturedCalls if is_captured and device.type == "cuda" else PlainCall)(module, device)
 
     @torch.inference_mode()
     def __call__(self, batch: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
         """Return the outputs for a batch, in the CPU's memory."""
-        data = torch.from_numpy(batch)
-        call = self._calls.get(batch.shape)
-        if call is None:
-            call = self._calls[batch.shape] = self._call_for(data)
-        return [output.cpu().numpy() for output in call(data)]
-
-    def _call_for(self, data: Tensor) -> Callable[[Tensor], Sequence[Tensor]]:
-        if self._is_captured:
-            return CapturedCall(self._module, data.to(self._device), self._pool)
-        return PlainCall(self._module, self._device)
+        return [output.cpu().numpy() for output in self._call(torch.from_numpy(batch))]

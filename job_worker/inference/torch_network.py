@@ -15,7 +15,7 @@ _Step = tuple[str, _Layer, list[str], list[str]]
 """An output's name, what computes it, the names of its inputs, and which values nothing needs after it."""
 
 MAX_PLANS = 128
-"""Shapes of which the plans are kept, as of calls in `torch_calls`: a plan takes a quarter of a megabyte."""
+"""Shapes of which the plans are kept: lines have about a hundred widths. A plan takes a quarter of a megabyte."""
 
 
 class TorchNetwork(nn.Module):

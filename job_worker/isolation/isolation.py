@@ -28,8 +28,8 @@ SYSTEM_PATHS = (
 MAX_OPEN_FILES = 4096
 """How many files, pipes and sockets it may have open: each may hold some memory of the kernel, which is not counted."""
 
-GPUS = ("nvidia*", "dri", "kfd", "nvhost*", "nvmap")
-"""Below /dev."""
+GPUS = ("nvidia*", "dri", "kfd", "nvhost*", "nvmap", "dxg")
+"""Below /dev; `dxg` is that of WSL2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class Isolation:
         gpus = self.gpus()
         for device in (*gpus, self.device_folder / "zero") if gpus else ():  # what is mapped of `zero` is not counted
             yield device, landlock.USE_DEVICE
-        if any(device.name.startswith("nv") for device in gpus):
+        if any(device.name.startswith(("nv", "dxg")) for device in gpus):
             yield self.device_folder / "shm", landlock.WRITE  # where CUDA has memory that is shared
 
     def gpus(self) -> list[Path]:

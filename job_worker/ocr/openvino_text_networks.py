@@ -10,7 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from job_worker.inference.openvino_models import PerShapeModel, compile_model, read_model
-from job_worker.ocr.network_rewrites import without_concatenations, without_upsampling, without_zero_channels
+from job_worker.ocr.network_rewrites import (
+    without_concatenations,
+    without_fused_convolutions,
+    without_upsampling,
+    without_zero_channels,
+)
 from job_worker.ocr.text_boxes import Logits
 from job_worker.ocr.text_detector import DEVIATION, MEAN
 from job_worker.ocr.text_recogniser import MostLikely, PreparedLine
@@ -30,9 +35,8 @@ class OpenVinoHeatMap:
     """
 
     def __init__(self, folder: Path, precision: Precision) -> None:
-        self._network = without_concatenations(
-            without_upsampling(without_zero_channels(read_model(folder / "inference.onnx")))
-        )
+        network = without_upsampling(without_zero_channels(read_model(folder / "inference.onnx")))
+        self._network = without_fused_convolutions(without_concatenations(network))
         self._model = PerShapeModel(self._with_input_size, precision)
 
     def __call__(self, image: Image) -> Logits:

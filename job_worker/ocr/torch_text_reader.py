@@ -86,7 +86,8 @@ class TorchTextReader(LineReader):
             in_half = where.type == "cuda" and numbers.precision is Precision.bf16
             number_type = torch.float16 if in_half else torch.float32
             _compute_exactly()
-            executor = ThreadPoolExecutor(1, "text-networks", _use, (where,))
+            executor = ThreadPoolExecutor(1, "text-networks")
+            executor.submit(_use, where).result()  # its one thread stays
             detection = TorchModel(HeatMap(models.detection).to(number_type), where)
             has_few_widths = numbers.line_width_step > 1
             recognition = TorchModel(Characters(models.recognition).to(number_type), where, is_captured=has_few_widths)

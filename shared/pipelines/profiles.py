@@ -10,7 +10,7 @@ class Profile(StrEnum):
     """What is given up for speed.
 
     Attributes:
-        exact: Nothing: the results of the reference engines, the same on every CPU.
+        exact: Nothing: the results of the reference engines, on every CPU, but for roundings.
         balanced: What hardly changes the results: 16-bit floats, and text is looked for in two smaller images, above
             1080p once more at half of the size.
         fast: Some small text: it is looked for in a smaller image still, above 1080p once more at a third of the size.
@@ -26,7 +26,7 @@ class Precision(StrEnum):
     """The number type that a model computes in; a quantised detector stays quantised.
 
     Attributes:
-        f32: 32-bit floats: the same results on every host.
+        f32: 32-bit floats: the same results on every host, but for roundings.
         bf16: 16-bit floats with the range of 32-bit ones on CPUs that have them (AVX-512 BF16, AMX), else as f32.
     """
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks.gpu import gpu_index
+from benchmarks.gpu import NEEDED, card_of
 from tests.conftest import ROOT
+from tests.support.hidden import hiding_all_but, with_what_they_need
 
 pytestmark = [pytest.mark.e2e, pytest.mark.corpus]
 
@@ -47,12 +48,13 @@ def test_each_table_of_the_server_is_made(tmp_path: Path, table: str) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_a_gpu_is_compared_with_the_cpu_without_grpc_and_paddleocr(tmp_path: Path, corpus: Path) -> None:
+def test_a_gpu_is_compared_with_the_cpu_where_nothing_is_installed_but_what_the_benchmark_names(
+    tmp_path: Path, corpus: Path
+) -> None:
     file = tmp_path / "report.json"
-    for library in ("grpc", "paddleocr"):
-        (tmp_path / f"{library}.py").write_text("raise ImportError")
+    installed = with_what_they_need("torch", "ultralytics", "av", "openvino", *NEEDED[:-1]) | {NEEDED[-1]}
     small = ("--seconds", "1", "--profiles", "fast", "--clip-frames", "6", "--json", str(file))
-    environment = os.environ | {"FOREGSYTE_TEST_VIDEOS": str(corpus), "PYTHONPATH": str(tmp_path)}
+    environment = hiding_all_but(installed, tmp_path) | {"FOREGSYTE_TEST_VIDEOS": str(corpus)}
     command = [sys.executable, "-m", "benchmarks.gpu", *small]
     ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
@@ -64,12 +66,32 @@ def test_a_gpu_is_compared_with_the_cpu_without_grpc_and_paddleocr(tmp_path: Pat
     assert [row["same lines"] for row in rows if row["video"] == "text_720p.mp4"] == [1.0, 1.0]
 
 
+def test_packages_that_the_benchmark_of_a_gpu_misses_are_named_in_one_line(tmp_path: Path) -> None:
+    environment = hiding_all_but({"pydantic", "rapidocr"}, tmp_path)
+    command = [sys.executable, "-m", "benchmarks.gpu", "--help"]
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == (
+        "error: not installed: cachetools msgspec platformdirs pydantic-settings threadpoolctl xxhash; "
+        "install them with pip, of rapidocr the models alone (--no-deps)\n"
+    )
+
+
 NVIDIA_SMI = """#!/bin/sh
 echo "$@" >> "$0.calls"
 case "$1" in
 *index*) echo "0, NVIDIA T4, 550.54" ;;
-*) echo "7, 100"; exec sleep 60 ;;
+*) printf '[N/A], 100\\n7, [N/A]\\n45, '; exec sleep 60 ;;
 esac
+"""
+STREET_ALONE = '[{"file": "people_walking_1080p.mp4"}]'
+JUDGE = """
+def pick(frames, first, last):
+    return frames[first : last + 1]
+
+
+def run(videos, folder):
+    return {"totals": {"text": {"recall_any": 0.5}}}
 """
 
 
@@ -79,6 +101,8 @@ def test_without_other_videos_a_gpu_is_compared_on_the_sample_and_a_variant_that
     file, tool = tmp_path / "report.json", tmp_path / "nvidia-smi"
     tool.write_text(NVIDIA_SMI)
     tool.chmod(0o755)
+    (tmp_path / "TRUTH.json").write_text(STREET_ALONE)
+    (tmp_path / "judge.py").write_text(JUDGE)
     environment = os.environ | {"FOREGSYTE_TEST_VIDEOS": str(tmp_path), "PATH": f"{tmp_path}:{os.environ['PATH']}"}
     small = ("--seconds", "1", "--profiles", "fast", "--devices", "cuda:77", "--clip-frames", "6")
     command = [sys.executable, "-m", "benchmarks.gpu", *small, "--json", str(file)]
@@ -93,12 +117,29 @@ def test_without_other_videos_a_gpu_is_compared_on_the_sample_and_a_variant_that
     assert ended.stderr.splitlines()[-1] == f"error: {failed}"
     assert report["machine"]["GPUs"] == {"0": {"name": "NVIDIA T4", "driver": "550.54"}}
     assert {(row["GPU %"], row["GPU MiB"]) for row in report["rows"]} == {(7, 100)}
+    assert [row["text any"] for row in report["rows"]] == [0.5, None]
     assert "-i=0" in (tmp_path / "nvidia-smi.calls").read_text()
 
 
-@pytest.mark.parametrize(("device", "index"), [("auto", 0), ("cpu", 0), ("cuda", 0), ("cuda:1", 1), ("2", 2)])
-def test_the_gpu_that_is_sampled_is_that_of_the_device(device: str, index: int) -> None:
-    assert gpu_index(device) == index
+@pytest.mark.parametrize(
+    ("visible", "device", "card"),
+    [
+        ("", "auto", "0"),
+        ("", "cpu", "0"),
+        ("", "cuda", "0"),
+        ("", "cuda:1", "1"),
+        ("", "2", "2"),
+        ("3", "auto", "3"),
+        ("3, 1", "cuda:1", "1"),
+        ("3", "cuda:1", "1"),
+        ("GPU-7d8a", "cuda:0", "GPU-7d8a"),
+    ],
+)
+def test_the_gpu_that_is_sampled_is_that_of_the_device(
+    monkeypatch: pytest.MonkeyPatch, visible: str, device: str, card: str
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert card_of(device) == card
 
 
 def test_a_variant_whose_process_dies_is_named_in_one_line(tmp_path: Path) -> None:
@@ -109,6 +150,15 @@ def test_a_variant_whose_process_dies_is_named_in_one_line(tmp_path: Path) -> No
     assert ended.returncode == 1
     assert "Traceback" not in ended.stderr
     assert ended.stderr.splitlines()[-1] == "error: the process of the variant plain died, perhaps for lack of memory"
+
+
+def test_a_video_without_frames_is_named_in_one_line(tmp_path: Path) -> None:
+    video = tmp_path / "none.mp4"
+    command = [sys.executable, "-m", "benchmarks.pipeline", str(video), "--variants", "plain", "--frames", "1"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stderr
+    assert ended.stderr.splitlines()[-1] == f"error: the variant plain found no frame in {video}"
 
 
 @pytest.mark.long

@@ -1,4 +1,4 @@
-"""Profile `exact` gives the same bytes on other CPUs: here and on an emulated one without AVX.
+"""Profile `exact` gives the same bytes for small frames on other CPUs: here and on an emulated one without AVX.
 
 It takes minutes, since an emulator runs both networks.
 """
@@ -51,7 +51,7 @@ def frames_on(*emulator: str) -> list[str]:
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="optional: emulates x86-64 on x86-64")
-def test_exact_gives_the_same_bytes_on_a_cpu_without_avx() -> None:
+def test_exact_gives_the_same_bytes_for_small_frames_on_a_cpu_without_avx() -> None:
     emulator = shutil.which("qemu-x86_64")
     if not emulator:
         pytest.skip("optional: qemu-x86_64 is absent; Debian has it in qemu-user")

@@ -4,12 +4,18 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import onnxruntime
 import pytest
 from openvino import Model, Type, opset13
 
 from job_worker.inference.openvino_models import compile_model, read_model
 from job_worker.ocr.bundled_models import TextModelFolders, bundled_text_models
-from job_worker.ocr.network_rewrites import without_concatenations, without_upsampling, without_zero_channels
+from job_worker.ocr.network_rewrites import (
+    without_concatenations,
+    without_fused_convolutions,
+    without_upsampling,
+    without_zero_channels,
+)
 from shared.pipelines.profiles import Precision
 
 if TYPE_CHECKING:
@@ -73,6 +79,16 @@ def test_channels_without_weights_are_left_out_and_the_same_is_computed(folders:
     expected = output_of(without_upsampling(as_it_was), noise(96, 160))
     assert np.ptp(expected) > 0.5
     assert output_of(without_upsampling(rewritten), noise(96, 160)) == pytest.approx(expected, abs=1e-5)
+
+
+def test_the_heat_map_of_a_large_image_is_as_precise_as_that_of_onnx_runtime(folders: TextModelFolders) -> None:
+    file, data = folders.detection / "inference.onnx", 2 * noise(1088, 1920)
+    session = onnxruntime.InferenceSession(file)
+    [expected] = session.run(None, {session.get_inputs()[0].name: data})
+    assert np.ptp(expected) > 0.5
+    network = without_fused_convolutions(read_model(file))
+    network.reshape([*data.shape])
+    assert np.abs(output_of(network, data) - expected).max() < 1e-4
 
 
 @pytest.mark.parametrize("which", ["activation", "sum"])

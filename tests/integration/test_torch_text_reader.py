@@ -32,8 +32,8 @@ EXACT, FAST = PROFILES[Profile.exact], PROFILES[Profile.fast]
 SAMPLES = (("car_num_plate_uz.mp4", 130), ("screen_recording_mikochi.mp4", 30))
 """A street with a plate; a screen, of which a part is enough."""
 PART = np.s_[:464, :848]
-CLIPS = ("cricket_ball_tracking.mp4", "people_walking_1080p.mp4")  # on a screen corners can differ by one pixel
-FRAMES_A_CLIP = 20
+FRAMES_A_CLIP = {"cricket_ball_tracking.mp4": 20, "people_walking_1080p.mp4": 20, "screen_recording_mikochi.mp4": 4}
+"""How many frames of a clip are compared; one of the screen takes half a minute."""
 CLIP_FRAMES = 2
 """Frames of the rendered clip; all are looked at."""
 SHAPES = 12
@@ -55,18 +55,23 @@ def noise(*shape: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("which", "data"),
-    [("detection", noise(2, 3, 64, 96)), ("recognition", noise(2, 3, 48, 200)), ("recognition", noise(1, 3, 48, 328))],
+    ("which", "data", "most_away"),
+    [
+        ("detection", noise(2, 3, 64, 96), 1e-5),
+        ("recognition", noise(2, 3, 48, 200), 1e-5),
+        ("recognition", noise(1, 3, 48, 328), 1e-5),
+        ("recognition", noise(1, 3, 48, 3199), 1e-4),
+    ],
 )
 def test_a_network_on_torch_computes_what_onnx_runtime_does(
-    which: str, data: np.ndarray, models: TextModelFolders
+    which: str, data: np.ndarray, most_away: float, models: TextModelFolders
 ) -> None:
     file: Path = getattr(models, which) / "inference.onnx"
     session = onnxruntime.InferenceSession(file)
     [expected] = session.run(None, {session.get_inputs()[0].name: data})
     with torch.inference_mode():
         found = TorchNetwork(read_model(file))(torch.from_numpy(data)).numpy()
-    assert np.abs(found - expected).max() < 1e-5
+    assert np.abs(found - expected).max() < most_away
 
 
 def test_what_is_kept_for_a_shape_is_far_less_than_the_network(models: TextModelFolders) -> None:
@@ -157,12 +162,13 @@ def test_exact_lines_of_a_rendered_clip_are_those_of_openvino(models: TextModelF
 @pytest.mark.corpus
 @pytest.mark.long
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("clip", CLIPS)
+@pytest.mark.parametrize("clip", FRAMES_A_CLIP)
 def test_exact_lines_of_whole_clips_are_those_of_openvino(clip: str, models: TextModelFolders, corpus: Path) -> None:
     ours = TorchTextReader(models, EXACT, 1, "cpu", ONE_AT_A_TIME)
     reference = OpenVinoTextReader(models, EXACT, 1)
     frames = sum(1 for _ in VideoReader(corpus / clip))
-    wanted = {*np.linspace(0, frames - 1, FRAMES_A_CLIP).astype(int).tolist()}
+    # In the sixth frame of the screen a line is as likely as the least that is kept.
+    wanted = {*np.linspace(5, frames - 1, FRAMES_A_CLIP[clip]).astype(int).tolist()}
     for one in VideoReader(corpus / clip):
         if one.index in wanted:
             compare(ours.read(one.image), reference.read(one.image))

@@ -1,5 +1,6 @@
 """Which engine finds objects and which reads text, and in what batches: by the settings and by what the host has."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from job_worker.analysis.engines import (
     torch_device,
 )
 from job_worker.errors import ModelLoadError
+from job_worker.inference.host import Host
 from job_worker.settings import WorkerSettings
 from tests.support.hosts import FakeHost
 
@@ -57,6 +59,29 @@ def test_weights_that_openvino_does_not_run_are_run_by_ultralytics() -> None:
 def test_a_network_that_runs_on_no_gpu_is_run_by_the_fast_engine(network: str) -> None:
     assert detection_engine(settings(network), WITH_GPU) == "openvino"
     assert detection_batch_size(settings(network, detection_engine="ultralytics"), WITH_GPU) == 1
+
+
+@pytest.mark.parametrize("device", ["auto", "cuda:0"])
+def test_an_onnx_file_is_run_by_the_fast_engine_unless_onnx_runtime_can_use_the_gpu(device: str) -> None:
+    chosen, able = settings("signs.onnx", device=device), FakeHost(has_gpu=True, has_cuda_for_onnxruntime=True)
+    assert (detection_engine(chosen, WITH_GPU), detection_batch_size(chosen, WITH_GPU)) == ("openvino", 1)
+    assert (detection_engine(chosen, able), detection_batch_size(chosen, able)) == ("ultralytics", 16)
+
+
+def test_the_log_says_that_an_onnx_file_runs_on_the_cpu(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    for engine in ("auto", "ultralytics"):
+        chosen = settings(str(tmp_path / "signs.onnx"), cache_dir=tmp_path, detection_engine=engine)
+        with caplog.at_level("INFO"), pytest.raises(ModelLoadError):
+            load_detector(chosen, WITH_GPU)
+    assert caplog.messages == ["objects are found by openvino on cpu", "objects are found by ultralytics on cpu"]
+
+
+def test_the_onnx_runtime_of_the_worker_uses_no_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    assert not Host().has_cuda_for_onnxruntime(tmp_path)
 
 
 def test_an_engine_that_is_named_is_taken() -> None:

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from job_worker.detection.ultralytics_detector import UltralyticsDetector
-from job_worker.inference.torch_calls import WARM_UP_CALLS, CapturedCall, PlainCall, TorchModel
+from job_worker.inference.torch_calls import WARM_UP_CALLS, CapturedCall, CapturedCalls, PlainCall, TorchModel
 
 pytestmark = [pytest.mark.unit, pytest.mark.worker]
 
@@ -43,6 +43,9 @@ class RecordedCuda:
 
     def current_stream(self) -> Any:
         return self._stream("current")
+
+    def graph_pool_handle(self) -> str:
+        return "a pool"
 
     def CUDAGraph(self) -> Any:  # noqa: N802 - the name that torch gives it
         return type("Graph", (), {"replay": lambda _: self._replay()})()
@@ -88,6 +91,23 @@ def test_a_call_is_captured_after_a_warm_up_on_a_stream_of_its_own_and_then_repl
         (found,) = call(torch.full((2, 3), value))
         assert found.tolist() == [[2 * value] * 3] * 2
     assert cuda.log == ["replay", "replay"]
+
+
+def test_the_captures_that_were_used_last_are_kept_as_far_as_their_memory_allows() -> None:
+    cuda = RecordedCuda(lambda: None)
+    bytes_of_one = 8  # a float of the input, and one of the output
+    calls = CapturedCalls(Doubling(), torch.device("cpu"), cuda, max_bytes=6 * bytes_of_one)
+
+    def is_captured(size: int) -> bool:
+        cuda.log.clear()
+        assert len(calls(torch.zeros(size))[0]) == size
+        return "captured" in cuda.log
+
+    assert [is_captured(size) for size in (1, 2, 3)] == [True, True, True]
+    assert [is_captured(size) for size in (2, 3, 1)] == [False, False, False]
+    assert [is_captured(size) for size in (4, 1, 4)] == [True, False, False]
+    assert [is_captured(size) for size in (3, 4)] == [True, True]
+    assert [is_captured(size) for size in (100, 100, 1)] == [True, False, True]
 
 
 class LoggingYolo:

@@ -388,7 +388,9 @@ class TestFiles:
         assert error(isolated, work, "signal", os.getpid()) == "EPERM"
         assert error(free, work, "signal", os.getpid()) == ""
 
-    @pytest.mark.parametrize(("device", "written"), [("nvidia0", "True"), ("dri", "False"), ("kfd", "False")])
+    @pytest.mark.parametrize(
+        ("device", "written"), [("nvidia0", "True"), ("dxg", "True"), ("dri", "False"), ("kfd", "False")]
+    )
     def test_shared_memory_is_changed_only_where_cuda_may_need_it(
         self, device: str, written: str, work: Path, tmp_path: Path
     ) -> None:
