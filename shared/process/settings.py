@@ -11,7 +11,7 @@ processes' tables.
 import argparse
 import os
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, cast
 
@@ -21,6 +21,7 @@ from pydantic_settings import (
     BaseSettings,
     CliSettingsSource,
     CliSuppress,
+    EnvSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
@@ -189,22 +190,31 @@ def load_settings(settings_class: type[S], arguments: Sequence[str], program: st
         command_line.root_parser.add_argument(
             "--version", action=_ShowVersion, nargs=0, dest=argparse.SUPPRESS, help="show the version and exit"
         )
-        return settings_class(_cli_settings_source=command_line(args=list(arguments)))
+        command_line(args=list(arguments))
+        return settings_class(_cli_settings_source=command_line)
     except ValidationError as error:
-        raise InvalidSettings("\n".join(_explain(mistake, settings_class) for mistake in error.errors())) from error
+        outside_file = command_line() | EnvSettingsSource(settings_class)()
+        raise InvalidSettings(
+            "\n".join(_explain(mistake, settings_class, outside_file) for mistake in error.errors())
+        ) from error
     except SettingsError as error:
         raise InvalidSettings(str(error)) from error
 
 
-def _explain(mistake: Any, settings_class: type[ProcessSettings]) -> str:
+def _explain(mistake: Any, settings_class: type[ProcessSettings], outside_file: Container[str]) -> str:
+    """Return the line about a mistake; what is not among the settings given outside the file is in the file."""
     what = mistake["msg"].removeprefix("Value error, ")
     if not mistake["loc"]:  # of several settings together: the message names them
         return str(what)
+    got = "" if isinstance(mistake["input"], dict) else f" (got {mistake['input']!r})"
     name, *within = map(str, mistake["loc"])
     field = settings_class.model_fields.get(name)
     if table := field and file_table(field):
-        where = " ".join([f"[{'.'.join([table, *within[:1]])}]", ".".join(within[1:])]).strip()
-        got = "" if isinstance(mistake["input"], dict) else f" (got {mistake['input']!r})"
-        return f"{config_file()} {where}: {what}{got}"
-    flag, variable = "--" + name.replace("_", "-"), "FOREGSYTE_" + name.upper()
-    return f"{flag} / {variable}: {what} (got {mistake['input']!r})"
+        return f"{_place(table, *within[:1], keys=within[1:])}: {what}{got}"
+    if name not in outside_file:
+        return f"{_place(settings_class.table, keys=[name, *within])}: {what}{got}"
+    return f"--{name.replace('_', '-')} / FOREGSYTE_{name.upper()}: {what}{got}"
+
+
+def _place(*tables: str, keys: Sequence[str]) -> str:
+    return f"{config_file()} [{'.'.join(tables)}] {'.'.join(keys)}".strip()

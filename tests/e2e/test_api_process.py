@@ -183,8 +183,10 @@ class TestRefusing:
         (tmp_path / "foregsyte.toml").write_text("[api]\nmax_uploads = 0\nunknown_setting = 1\n")
         code, printed, message = start("--lease-seconds", "-1", FOREGSYTE_LOG_LEVEL="LOUD").ended()
         assert (code, printed, "Traceback" in message) == (ExitCode.USAGE, "", False)
-        for name in ("lease-seconds", "log-level", "max-uploads", "unknown-setting"):
+        for name in ("lease-seconds", "log-level"):
             assert f"--{name} / FOREGSYTE_{name.upper().replace('-', '_')}" in message
+        for key in ("max_uploads", "unknown_setting"):
+            assert f"foregsyte.toml [api] {key}: " in message
         assert not (tmp_path / "data").exists()
 
     def test_an_unknown_flag_is_a_wrong_setting(self, refused: Refused) -> None:

@@ -88,10 +88,22 @@ def test_a_file_that_cannot_be_read_is_named(content: bytes) -> None:
         load()
 
 
-def test_an_unknown_key_in_the_file_is_refused_by_its_name() -> None:
-    write_file("[api]\nlease_secnds = 7\n")
-    with pytest.raises(InvalidSettings, match="LEASE_SECNDS"):
+@pytest.mark.parametrize("line", ["lease_secnds = 7", "lease_seconds = 'abc'", "lease-seconds = 'abc'"])
+def test_a_mistake_in_the_file_is_named_by_file_table_and_key(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOREGSYTE_CONFIG", str(write_file(f"[api]\n{line}\n", "other.toml")))
+    key, value = line.replace("-", "_").split(" = ")
+    with pytest.raises(InvalidSettings, match=rf"^other\.toml \[api\] {key}: .* \(got {value}\)$"):
         load()
+
+
+def test_what_overrides_the_file_is_blamed_for_its_own_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    write_file("[api]\nlease_seconds = -1\nmax_uploads = -1\n")
+    monkeypatch.setenv("FOREGSYTE_LEASE_SECONDS", "-1")
+    with pytest.raises(InvalidSettings) as raised:
+        load("--max-uploads=-1")
+    assert {line.split(": ")[0] for line in str(raised.value).splitlines()} == {
+        "--lease-seconds / FOREGSYTE_LEASE_SECONDS", "--max-uploads / FOREGSYTE_MAX_UPLOADS"
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -137,6 +149,7 @@ def test_a_wrong_value_is_refused_from_the_command_line(name: str) -> None:
 
 
 def test_all_mistakes_are_reported_together_from_wherever_they_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    in_file, outside_file = ("max_uploads", "unknown_setting"), WRONG.keys() - {"max_uploads"}
     write_file("[api]\nmax_uploads = 0\nunknown_setting = 1\n")
     for name, value in list(WRONG.items())[4:]:
         monkeypatch.setenv(f"FOREGSYTE_{name.upper()}", value)
@@ -145,9 +158,10 @@ def test_all_mistakes_are_reported_together_from_wherever_they_come(monkeypatch:
         load(*arguments)
     lines = str(raised.value).splitlines()
     assert len(lines) == len(WRONG) + 1
-    for name in (*WRONG, "unknown_setting"):
-        flag, variable = "--" + name.replace("_", "-"), "FOREGSYTE_" + name.upper()
-        assert [line for line in lines if line.startswith(f"{flag} / {variable}: ")], name
+    places = [f"--{name.replace('_', '-')} / FOREGSYTE_{name.upper()}" for name in outside_file]
+    places += [f"foregsyte.toml [api] {name}" for name in in_file]
+    for place in places:
+        assert [line for line in lines if line.startswith(f"{place}: ")], place
 
 
 @pytest.mark.parametrize("given", ["tls-cert-file", "tls-key-file"])
