@@ -1,8 +1,8 @@
 """Settings of a process: one typed object, read once at start.
 
 A setting comes from, first found wins: a command line flag (`--lease-seconds 30`), the environment
-(`FOREGSYTE_LEASE_SECONDS=30`), the process's table in a TOML file (`foregsyte.toml` in the working folder, or the file
-that `FOREGSYTE_CONFIG` names), the default. All mistakes are reported together.
+(`FOREGSYTE_LEASE_SECONDS=30`; an empty variable is not set), the process's table in a TOML file (`foregsyte.toml` in
+the working folder, or the file that `FOREGSYTE_CONFIG` names), the default. All mistakes are reported together.
 
 A setting that is itself a table (`[storage.my_disks]`) is read from the file only, where it stands beside the
 processes' tables.
@@ -15,7 +15,7 @@ from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, cast
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, DirectoryPath, Field, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -48,6 +48,17 @@ SecondsOrZero = Annotated[float, Field(ge=0, le=MAX_SECONDS, allow_inf_nan=False
 
 Seconds = Annotated[SecondsOrZero, Field(gt=0)]
 """Such a time above 0."""
+
+
+def _not_empty(path: object) -> object:
+    if path == "":
+        raise ValueError("must not be empty")  # it would be the working folder
+    return path
+
+
+NonEmptyPath = Annotated[Path, BeforeValidator(_not_empty)]
+"""A path; the working folder is `.`."""
+ExistingFolder = Annotated[DirectoryPath, BeforeValidator(_not_empty)]
 
 
 def _split_names(value: object) -> object:
@@ -113,17 +124,22 @@ class ProcessSettings(BaseSettings):
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 (the library's signature)
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 (the library's signature)
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Return the sources, first found wins; the library puts the command line in front."""
-        return init_settings, env_settings, _TomlTable(settings_cls)
+        return init_settings, _environment(settings_cls), _TomlTable(settings_cls)
 
     @classmethod
     def of(cls, **values: Any) -> Self:
         """Return settings of these values and the defaults, without reading a file or the environment."""
         return cls.model_validate(values)
+
+
+def _environment(settings_class: type[BaseSettings]) -> EnvSettingsSource:
+    """Return the environment as a source of settings, in which an empty variable is not set: `X=${X}` leaves such."""
+    return EnvSettingsSource(settings_class, env_ignore_empty=True)  # of the model, it would drop empty flags too
 
 
 class _TomlTable(PydanticBaseSettingsSource):
@@ -193,7 +209,7 @@ def load_settings(settings_class: type[S], arguments: Sequence[str], program: st
         command_line(args=list(arguments))
         return settings_class(_cli_settings_source=command_line)
     except ValidationError as error:
-        outside_file = command_line() | EnvSettingsSource(settings_class)()
+        outside_file = command_line() | _environment(settings_class)()
         raise InvalidSettings(
             "\n".join(_explain(mistake, settings_class, outside_file) for mistake in error.errors())
         ) from error

@@ -69,6 +69,22 @@ def test_each_source_adds_what_the_others_do_not_say(monkeypatch: pytest.MonkeyP
     assert (settings.max_uploads, settings.max_page_size, settings.log_format) == (3, 5, "json")
 
 
+def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    write_file("[api]\ndata_dir = 'videos'\n")
+    settings = load()
+    for name in [*ApiSettings.model_fields, "config"]:
+        monkeypatch.setenv(f"FOREGSYTE_{name.upper()}", "")
+    assert load() == settings
+
+
+def test_an_empty_folder_is_a_mistake_where_it_is_meant() -> None:
+    with pytest.raises(InvalidSettings, match=r"--data-dir / FOREGSYTE_DATA_DIR: must not be empty"):
+        load("--data-dir=")
+    write_file("[api]\ndata_dir = ''\n")
+    with pytest.raises(InvalidSettings, match=r"\[api\] data_dir: must not be empty"):
+        load()
+
+
 def test_the_file_can_be_named_by_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     write_file("[api]\nmax_uploads = 1\n")
     monkeypatch.setenv("FOREGSYTE_CONFIG", str(write_file("[api]\nmax_uploads = 2\n", "other.toml").resolve()))
