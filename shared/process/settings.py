@@ -2,7 +2,8 @@
 
 A setting comes from, first found wins: a command line flag (`--lease-seconds 30`), the environment
 (`FOREGSYTE_LEASE_SECONDS=30`; an empty variable is not set), the process's table in a TOML file (`foregsyte.toml` in
-the working folder, or the file that `FOREGSYTE_CONFIG` names), the default. All mistakes are reported together.
+the working folder, or the file that `FOREGSYTE_CONFIG` names), the default. Wrong values and unknown names are
+reported together.
 
 A setting that is itself a table (`[storage.my_disks]`) is read from the file only, where it stands beside the
 processes' tables.
@@ -10,8 +11,10 @@ processes' tables.
 
 import argparse
 import os
+import shlex
 import tomllib
 from collections.abc import Container, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, cast
 
@@ -31,11 +34,15 @@ from pydantic_settings import (
 from shared.contract.endpoint import checked_address
 from shared.process.launcher import print_version
 
+PREFIX = "FOREGSYTE_"
+"""Of the variables that are settings."""
 CONFIG_FILE_VARIABLE = "FOREGSYTE_CONFIG"
 DEFAULT_CONFIG_FILE = "foregsyte.toml"
 FILE_TABLES = ("api", "worker", "pipelines", "storage", "queue")
 """The tables that the file may hold; each process reads its own, and both may share one file."""
-
+_SETTINGS_OF_THE_CLIENT_ALONE = frozenset({"PIPELINE"})
+_LEAST_LIKENESS = 0.9
+"""Of a misspelt setting, as `difflib` measures it: the server's and the worker's own differ by more."""
 
 Address = Annotated[str, AfterValidator(checked_address)]
 """`host:port`; an IPv6 host stands in brackets."""
@@ -74,7 +81,14 @@ Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_names)]
 
 
 def snake_case(table: dict[str, Any]) -> dict[str, Any]:
-    """Return a table of the file with its keys as the code writes them: `image-size` becomes `image_size`."""
+    """Return a table of the file with its keys as the code writes them: `image-size` becomes `image_size`.
+
+    Raises:
+        ValueError: It holds a key in both spellings.
+    """
+    for name in table:
+        if (other := name.replace("-", "_")) != name and other in table:
+            raise ValueError(f"{name} and {other} are one key")
     return {name.replace("-", "_"): value for name, value in table.items()}
 
 
@@ -107,7 +121,7 @@ class ProcessSettings(BaseSettings):
     table: ClassVar[str]
 
     model_config = SettingsConfigDict(
-        env_prefix="FOREGSYTE_",
+        env_prefix=PREFIX,
         extra="forbid",
         frozen=True,
         cli_kebab_case=True,
@@ -153,7 +167,10 @@ class _TomlTable(PydanticBaseSettingsSource):
         tables = _tables_of_file()
         table_of = {name: file_table(field) for name, field in settings_class.model_fields.items()}
         others = {name: tables[table] for name, table in table_of.items() if table in tables}
-        return snake_case(tables.get(settings_class.table, {})) | others
+        try:
+            return snake_case(tables.get(settings_class.table, {})) | others
+        except ValueError as error:
+            raise InvalidSettings(f"{_place(settings_class.table)}: {error}") from error
 
 
 def config_file() -> Path:
@@ -198,23 +215,53 @@ def load_settings(settings_class: type[S], arguments: Sequence[str], program: st
         program: The program's name, for `--help`.
 
     Raises:
-        InvalidSettings: A setting is wrong; the message names every one that is.
-        SystemExit: With code 0 after `--help` or `--version`, with code 2 for an unknown flag.
+        InvalidSettings: A setting is wrong or unknown; the message names every one that is.
+        SystemExit: With code 0 after `--help` or `--version`, with code 2 for a flag without its value.
     """
+    unknown: list[str] = []
+
+    def parse(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
+        known, others = parser.parse_known_args(words)
+        unknown.extend(others)
+        return known
+
     try:
-        command_line: CliSettingsSource[Any] = CliSettingsSource(settings_class, cli_prog_name=program)
+        command_line: CliSettingsSource[Any] = CliSettingsSource(
+            settings_class, cli_prog_name=program, parse_args_method=parse
+        )
         command_line.root_parser.add_argument(
             "--version", action=_ShowVersion, nargs=0, dest=argparse.SUPPRESS, help="show the version and exit"
         )
         command_line(args=list(arguments))
-        return settings_class(_cli_settings_source=command_line)
-    except ValidationError as error:
-        outside_file = command_line() | _environment(settings_class)()
-        raise InvalidSettings(
-            "\n".join(_explain(mistake, settings_class, outside_file) for mistake in error.errors())
-        ) from error
+        settings, mistakes = _validated(settings_class, command_line)
     except SettingsError as error:
         raise InvalidSettings(str(error)) from error
+    if unknown:
+        mistakes.append(f"unrecognized arguments: {shlex.join(unknown)} (--help lists the settings)")
+    if settings is None or mistakes:
+        raise InvalidSettings("\n".join(mistakes))
+    return settings
+
+
+def _validated(settings_class: type[S], command_line: CliSettingsSource[Any]) -> tuple[S | None, list[str]]:
+    """Return the settings, or None and a line about each mistake."""
+    try:
+        return settings_class(_cli_settings_source=command_line), []
+    except ValidationError as error:
+        outside_file = command_line() | _environment(settings_class)()
+        return None, [_explain(mistake, settings_class, outside_file) for mistake in error.errors()]
+
+
+def misspelt_variables(settings_class: type[ProcessSettings]) -> dict[str, str]:
+    """Return the variables of the environment that are no setting but nearly one, each with that setting's variable.
+
+    One that is like no setting may belong to another program: the environment can serve them all.
+    """
+    settings = {name.upper() for name, field in settings_class.model_fields.items() if not file_table(field)}
+    given = {name.upper().removeprefix(PREFIX) for name in os.environ if name.upper().startswith(PREFIX)}
+    others = given - settings - _SETTINGS_OF_THE_CLIENT_ALONE
+    nearest = {name: get_close_matches(name, settings, 1, _LEAST_LIKENESS) for name in sorted(others)}
+    return {PREFIX + name: PREFIX + found[0] for name, found in nearest.items() if found}
 
 
 def _explain(mistake: Any, settings_class: type[ProcessSettings], outside_file: Container[str]) -> str:
@@ -232,5 +279,5 @@ def _explain(mistake: Any, settings_class: type[ProcessSettings], outside_file: 
     return f"--{name.replace('_', '-')} / FOREGSYTE_{name.upper()}: {what}{got}"
 
 
-def _place(*tables: str, keys: Sequence[str]) -> str:
+def _place(*tables: str, keys: Sequence[str] = ()) -> str:
     return f"{config_file()} [{'.'.join(tables)}] {'.'.join(keys)}".strip()

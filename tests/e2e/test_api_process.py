@@ -167,10 +167,11 @@ class TestRunning:
     def test_the_log_can_be_json(self, start: Start) -> None:
         import json
 
-        process = start(FOREGSYTE_LOG_FORMAT="json").is_ready()
+        process = start(FOREGSYTE_LOG_FORMAT="json", FOREGSYTE_LEASE_SECOND="3").is_ready()
         _, _, logged = process.signalled(signal.SIGTERM)
-        actions = [json.loads(line)["action"] for line in logged.splitlines()]
-        assert actions == ["jobs recovered", "server stopping"]
+        events = [json.loads(line) for line in logged.splitlines()]
+        assert [event["action"] for event in events] == ["variable is no setting", "jobs recovered", "server stopping"]
+        assert (events[0]["variable"], events[0]["nearest"]) == ("FOREGSYTE_LEASE_SECOND", "FOREGSYTE_LEASE_SECONDS")
 
     def test_help_is_shown(self, start: Start) -> None:
         code, printed, _ = start("--help").ended()

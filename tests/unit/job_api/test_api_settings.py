@@ -187,11 +187,25 @@ def test_half_of_a_certificate_is_a_mistake_that_names_both_settings(given: str)
     assert "FOREGSYTE_SETTINGS" not in str(raised.value)
 
 
-def test_an_unknown_flag_ends_the_process_as_a_wrong_setting(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as raised:
-        load("--lease-secnds", "7")
-    assert raised.value.code == 2
-    assert "--lease-secnds" in capsys.readouterr().err
+def test_unknown_flags_are_reported_with_the_other_mistakes() -> None:
+    with pytest.raises(InvalidSettings) as raised:
+        load("--lease-secnds", "7", "--lease-seconds", "abc", "word")
+    [wrong, unknown] = str(raised.value).splitlines()
+    assert wrong.startswith("--lease-seconds / FOREGSYTE_LEASE_SECONDS: ")
+    assert unknown == "unrecognized arguments: --lease-secnds 7 word (--help lists the settings)"
+
+
+def test_an_unknown_flag_is_a_mistake_by_itself() -> None:
+    with pytest.raises(InvalidSettings, match=r"^unrecognized arguments: --port=1 "):
+        load("--port=1")
+
+
+@pytest.mark.parametrize("table", ["api", "storage.disks"])
+def test_a_key_in_both_spellings_is_refused(table: str) -> None:
+    write_file(f"[{table}]\nthe-size = 3\nthe_size = 4\n")
+    with pytest.raises(InvalidSettings) as raised:
+        load()
+    assert str(raised.value) == f"foregsyte.toml [{table}]: the-size and the_size are one key"
 
 
 def test_help_names_every_setting_and_ends_well(capsys: pytest.CaptureFixture[str]) -> None:
@@ -262,6 +276,12 @@ def test_the_longest_time_of_a_setting_is_one_that_every_wait_takes() -> None:
     assert load(f"--shutdown-seconds={MAX_SECONDS}").shutdown_seconds + LAST_STEPS_SECONDS < longest_of_poll
     with pytest.raises(InvalidSettings, match=f"less than or equal to {MAX_SECONDS}"):
         load(f"--shutdown-seconds={MAX_SECONDS + 1}")
+
+
+def test_an_ipv6_host_stands_in_brackets() -> None:
+    assert load("--address=[::1]:50051").address == "[::1]:50051"
+    with pytest.raises(InvalidSettings, match=r"must have its IPv6 host in brackets: \[::1\]:50051"):
+        load("--address=::1:50051")
 
 
 def test_a_port_that_does_not_exist_is_refused() -> None:
