@@ -107,7 +107,7 @@ class WorkerSettings(PipelineSettings):
     )
     threads: NonNegativeInt = Field(0, description="Threads of every library; 0 takes all cores.")
     yolo_weights: str = Field(
-        "", description="Detector: any file or folder that Ultralytics loads; default: the bundled one."
+        "", description="Detector: a detection model that Ultralytics loads, file or folder; default: the bundled one."
     )
     yolo_confidence: float | None = Field(
         None, ge=0, le=1, description="Least confidence of a detection; default: 0.25, with the bundled detector 0.5."

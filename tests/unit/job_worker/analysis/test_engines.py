@@ -59,6 +59,13 @@ def test_a_network_that_runs_on_no_gpu_is_run_by_the_fast_engine(network: str) -
     assert detection_batch_size(settings(network, detection_engine="ultralytics"), WITH_GPU) == 1
 
 
+@pytest.mark.parametrize("engine", ["auto", "openvino", "ultralytics"])
+def test_a_file_of_a_network_for_openvino_is_refused_with_its_folder(engine: str) -> None:
+    settings = WorkerSettings.of(yolo_weights="mine_openvino_model/mine.xml", detection_engine=engine)
+    with pytest.raises(ModelLoadError, match=r"mine\.xml are one file .*: give its folder, mine_openvino_model\.$"):
+        load_detector(settings, FakeHost())
+
+
 def test_an_engine_that_is_named_is_taken() -> None:
     chosen = settings(detection_engine="openvino", text_engine="openvino")
     assert (detection_engine(chosen, WITH_GPU), text_engine(chosen, WITH_GPU)) == ("openvino", "openvino")
