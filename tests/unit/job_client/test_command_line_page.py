@@ -14,6 +14,7 @@ from job_client.exit_codes import COMMAND_CODES
 from job_client.exports import ExportFormat
 from shared.process.exit_codes import ExitCode
 from tests.conftest import ROOT
+from tests.support.other_systems import not_on_windows
 
 pytestmark = pytest.mark.unit
 
@@ -38,6 +39,7 @@ def test_every_exit_code_is_there_with_the_text_of_the_code() -> None:
         assert f"{name}: {sentence}" in words
 
 
+@not_on_windows
 def test_to_delete_jobs_by_a_list_is_no_mistake_where_the_list_is_empty(tmp_path: Path) -> None:
     (tmp_path / "foregsyte").write_text("#!/bin/sh\nexit 2\n")
     (tmp_path / "foregsyte").chmod(0o755)
