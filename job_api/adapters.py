@@ -43,7 +43,7 @@ class Port(Generic[P]):
             raise AdapterUnusable(f"{table} is not what the {self.name} {name!r} takes: {problem}")
         try:
             adapter: Any = make(**options)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise AdapterUnusable(
                 f"the {self.name} {name!r} cannot be made from {table}: {type(error).__name__}: {error}"
             ) from error

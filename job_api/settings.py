@@ -15,7 +15,7 @@ from shared.contract.endpoint import DEFAULT_ADDRESS
 from shared.pipelines.catalogue import BUILT_IN_PIPELINES
 from shared.pipelines.profiles import Profile
 from shared.pipelines.settings import PipelineNames, PipelineSettings
-from shared.process.settings import GIB, MIB, Address, Seconds, Tables, from_file
+from shared.process.settings import GIB, MIB, Address, NonEmptyPath, Seconds, Tables, from_file
 
 
 class ApiSettings(PipelineSettings):
@@ -29,7 +29,7 @@ class ApiSettings(PipelineSettings):
     )
     tls_cert_file: FilePath | None = Field(None, description="Certificate chain (PEM): listen with TLS.")
     tls_key_file: FilePath | None = Field(None, description="The certificate's private key (PEM).")
-    data_dir: Path = Field(Path("data"), description="Folder of videos and results.")
+    data_dir: NonEmptyPath = Field(Path("data"), description="Folder of videos and results.")
     storage: str = Field("local", description="Where files are kept: local (in data_dir), or a plugin.")
     queue: str = Field("memory", description="Where ids of jobs wait: memory, or a plugin.")
     storage_tables: Tables = from_file("storage", "The options of each storage plugin.")

@@ -10,7 +10,6 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import (
     AfterValidator,
     BeforeValidator,
-    DirectoryPath,
     Field,
     FilePath,
     NonNegativeInt,
@@ -28,7 +27,7 @@ from shared.pipelines.catalogue import BUILT_IN_PIPELINES
 from shared.pipelines.profiles import Profile
 from shared.pipelines.settings import PipelineNames, PipelineSettings
 from shared.process.cores import usable_cores
-from shared.process.settings import GIB, MIB, Address, Seconds, SecondsOrZero
+from shared.process.settings import GIB, MIB, Address, ExistingFolder, NonEmptyPath, Seconds, SecondsOrZero
 from shared.video.image import MAX_FRAME_PIXELS
 
 
@@ -74,10 +73,10 @@ class WorkerSettings(PipelineSettings):
     worker_id: str = Field(
         default_factory=_own_id, max_length=256, min_length=1, description="Name of this worker; must be unique."
     )
-    work_dir: DirectoryPath | None = Field(
+    work_dir: ExistingFolder | None = Field(
         None, description="Folder for the current video; default: the system's temporary one."
     )
-    cache_dir: Path | None = Field(None, description="Folder for prepared models; default: the user's cache.")
+    cache_dir: NonEmptyPath | None = Field(None, description="Folder for prepared models; default: the user's cache.")
 
     isolation: Literal["on", "off"] = Field(
         "on", description="Whether the process that decodes videos has no network and few files (Linux)."
@@ -105,7 +104,7 @@ class WorkerSettings(PipelineSettings):
     )
     threads: NonNegativeInt = Field(0, description="Threads of every library; 0 takes all cores.")
     yolo_weights: str = Field(
-        "", description="Detector: any file or folder that Ultralytics loads; default: the bundled one."
+        "", description="Detector: a detection model that Ultralytics loads, file or folder; default: the bundled one."
     )
     yolo_confidence: float | None = Field(
         None, ge=0, le=1, description="Least confidence of a detection; default: 0.25, with the bundled detector 0.5."

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import pwd
 import signal
 import tempfile
 from collections.abc import Callable, Iterator
@@ -126,6 +125,8 @@ def tiny_mp4() -> bytes:
 @pytest.fixture
 def without_home(monkeypatch: pytest.MonkeyPatch) -> None:
     """A user whom nothing says where the home is, as in a container with a bare user id."""
+
+    pwd = pytest.importorskip("pwd", reason="optional: on Windows a user's folders follow from variables alone")
 
     def unknown(_: int) -> NoReturn:
         raise KeyError("no such user")

@@ -163,8 +163,8 @@ class Database:
 
 
 def database_url() -> str:
-    """Return the URL that `FOREGSYTE_DATABASE_URL` names, or the default."""
-    return os.environ.get("FOREGSYTE_DATABASE_URL", DEFAULT_DATABASE_URL)
+    """Return the URL that `FOREGSYTE_DATABASE_URL` names, or the default; an empty variable is not set."""
+    return os.environ.get("FOREGSYTE_DATABASE_URL") or DEFAULT_DATABASE_URL
 
 
 def _exact(url: URL) -> URL:

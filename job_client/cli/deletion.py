@@ -74,7 +74,7 @@ def delete(
 
         foregsyte delete --older-than 30d --status completed --dry-run
 
-        foregsyte list --status failed | jq -r .job_id | xargs foregsyte delete
+        foregsyte list --status failed | jq -r .job_id | xargs -r foregsyte delete
     """
     if bool(job_ids) == (older_than is not None or status is not None):
         raise typer.BadParameter("name either jobs, or which ones by --older-than and --status")

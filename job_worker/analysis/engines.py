@@ -4,6 +4,7 @@
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 from cachetools import cached
@@ -53,6 +54,10 @@ def _loaded(
 
 
 def _load_detector(settings: WorkerSettings, host: Host) -> Detector:
+    if (network := Path(settings.yolo_weights)).suffix == ".xml":
+        raise ModelLoadError(
+            f"The detector's weights {network} are one file of a model for OpenVINO: give its folder, {network.parent}."
+        )
     image_size, engine = settings.resolved_image_size, detection_engine(settings, host)
     device = torch_device(settings, host) if engine == "ultralytics" and _detects_on_gpu(settings, host) else "cpu"
     logger.info("objects are found by %s on %s", engine, device)
@@ -60,8 +65,10 @@ def _load_detector(settings: WorkerSettings, host: Host) -> Detector:
         from job_worker.detection.openvino_detector import OpenVinoDetector
         from job_worker.detection.openvino_export import runnable_weights
 
-        weights = runnable_weights(settings.yolo_weights or str(BUNDLED_NETWORK), image_size.most, settings.cache_dir)
-        return OpenVinoDetector(weights, PROFILES[settings.profile].precision, settings.resolved_threads, image_size)
+        given = settings.yolo_weights or str(BUNDLED_NETWORK)
+        weights = runnable_weights(given, image_size.most, settings.cache_dir)
+        precision = PROFILES[settings.profile].precision
+        return OpenVinoDetector(weights, precision, settings.resolved_threads, image_size, given)
     _require(host, "ultralytics", "--detection-engine openvino")
     from job_worker.detection.ultralytics_detector import UltralyticsDetector
 

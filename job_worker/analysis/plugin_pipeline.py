@@ -40,7 +40,7 @@ def plugin_pipeline(name: str, kind: str, options: Mapping[str, Any]) -> Pipelin
         raise
     except PluginUnusable as error:
         raise ModelLoadError(f"{error}.") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ModelLoadError(f"The pipeline {name!r} cannot be made: {type(error).__name__}: {error}") from error
 
 

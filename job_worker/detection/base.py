@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from shared.results import Detection
 from shared.video.image import Image
@@ -37,6 +37,19 @@ class DetectionLimits:
 
 
 DEFAULT_LIMITS = DetectionLimits()
+
+
+def class_names(stated: Any) -> dict[int, str]:
+    """Return the labels of a network's classes by number, from such a mapping or from a list of them.
+
+    Raises:
+        ValueError: A class has no label.
+    """
+    numbered = stated.items() if isinstance(stated, Mapping) else enumerate(stated)
+    names = {int(number): str(name) for number, name in numbered}
+    if unlabelled := [number for number, name in names.items() if not name]:
+        raise ValueError(f"the label of its class {unlabelled[0]} is empty")
+    return names
 
 
 def detection_of(row: list[float], names: Mapping[int, str]) -> Detection:

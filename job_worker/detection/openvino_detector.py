@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from job_worker.detection.base import DEFAULT_LIMITS, DetectionLimits, detection_of
+from job_worker.detection.base import DEFAULT_LIMITS, DetectionLimits, class_names, detection_of
 from job_worker.detection.image_size import DEFAULT_IMAGE_SIZE, ImageSize
 from job_worker.detection.letterbox import Letterbox, letterbox
 from job_worker.detection.nms import ROW_COLUMNS, non_maximum_suppression
@@ -22,6 +22,8 @@ from shared.results import Detection
 from shared.video.image import Image
 
 METADATA_FILE = "metadata.yaml"
+_TASKS_WITH_BOXES = ("segment", "pose")
+"""The tasks, beside detection, of which Ultralytics gives boxes."""
 
 
 class OpenVinoDetector:
@@ -33,6 +35,7 @@ class OpenVinoDetector:
         threads: CPU threads, at least 1. Each computes an image of its own, which is faster than several for one image.
         image_size: Long side of the network's input, rounded up to a multiple of its stride; a network exported for one
             size keeps that size.
+        given: The weights as the user named them, for messages; None for `weights`.
 
     Raises:
         ModelLoadError: The network cannot be loaded or does not find objects.
@@ -41,7 +44,12 @@ class OpenVinoDetector:
     batch_size = 1  # one image for each core is faster than several images in one request
 
     def __init__(
-        self, weights: Path, precision: Precision, threads: int, image_size: ImageSize = DEFAULT_IMAGE_SIZE
+        self,
+        weights: Path,
+        precision: Precision,
+        threads: int,
+        image_size: ImageSize = DEFAULT_IMAGE_SIZE,
+        given: str | None = None,
     ) -> None:
         self.concurrency = threads
         try:
@@ -53,8 +61,8 @@ class OpenVinoDetector:
             self._check_output()
         except Exception as error:
             raise ModelLoadError(
-                f"The detector's weights {weights} cannot be loaded: {first_line_of(error)}. Give a whole detection "
-                "model as Ultralytics exports it."
+                f"The detector's weights {given or weights} cannot be loaded: {first_line_of(error)}. Give a whole "
+                "detection model as Ultralytics exports it."
             ) from error
 
     @property
@@ -140,5 +148,6 @@ def _described(weights: Path, network: Any) -> tuple[dict[int, str], int]:
         stated["names"] = ast.literal_eval(stated["names"])
     task, names, stride = stated["task"], stated["names"], stated["stride"]
     if task != "detect":
-        raise ValueError(f"it is a model for the task {task}, not for detection")
-    return {int(number): str(name) for number, name in dict(names).items()}, int(stride)
+        instead = "; --detection-engine ultralytics of the full worker runs it" if task in _TASKS_WITH_BOXES else ""
+        raise ValueError(f"it is a model for the task {task}, not for detection{instead}")
+    return class_names(names), int(stride)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from job_worker.detection.base import DEFAULT_LIMITS, DetectionLimits, detection_of
+from job_worker.detection.base import DEFAULT_LIMITS, DetectionLimits, class_names, detection_of
 from job_worker.detection.image_size import DEFAULT_IMAGE_SIZE, ImageSize
 from job_worker.detection.ultralytics_backends import pin_backend
 from job_worker.detection.ultralytics_batches import use_full_batches
@@ -77,6 +77,7 @@ class UltralyticsDetector:
         try:
             self._model = load(path)
             self.detect(blank)
+            self._labels = class_names(self._model.names).values()
             pin_backend(self._model.predictor.model, path, threads)
             self.batch_size = batch_size if self._model.task == "detect" else 1
             use_full_batches(self._model.predictor, self.batch_size)
@@ -92,8 +93,7 @@ class UltralyticsDetector:
     @property
     def labels(self) -> Collection[str]:
         """The labels that its detections can have."""
-        names: dict[int, str] = self._model.names
-        return names.values()
+        return self._labels
 
     def detect(self, image: Image, limits: DetectionLimits = DEFAULT_LIMITS) -> list[Detection]:
         """Find the objects in one image.

@@ -2,11 +2,12 @@
 
 import re
 import ssl
+from ipaddress import IPv6Address
 from pathlib import Path
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 MAX_PORT = 65535
-_ADDRESS = re.compile(r"\S+:([0-9]{1,5})")
+_ADDRESS = re.compile(r"(?P<host>\S+):(?P<port>[0-9]{1,5})")
 
 
 def checked_address(address: str) -> str:
@@ -16,9 +17,19 @@ def checked_address(address: str) -> str:
         ValueError: It is not of the form host:port.
     """
     found = _ADDRESS.fullmatch(address)
-    if not found or int(found[1]) > MAX_PORT:
+    if not found or int(found["port"]) > MAX_PORT:
         raise ValueError(f"must be host:port, the port at most {MAX_PORT}")
+    if _is_ipv6(found["host"]):
+        raise ValueError(f"must have its IPv6 host in brackets: [{found['host']}]:{found['port']}")
     return address
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        IPv6Address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def checked_ca_file(file: Path) -> Path:

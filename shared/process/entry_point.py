@@ -9,9 +9,11 @@ from typing import NoReturn, TypeVar
 from shared.process.escaping import terminal_lines
 from shared.process.exit_codes import ExitCode
 from shared.process.logging_setup import configure_logging
-from shared.process.settings import InvalidSettings, ProcessSettings, load_settings
+from shared.process.settings import InvalidSettings, ProcessSettings, load_settings, misspelt_variables
 
 S = TypeVar("S", bound=ProcessSettings)
+
+logger = logging.getLogger(__name__)
 
 
 def run_service(
@@ -38,6 +40,8 @@ def run_service(
     except InvalidSettings as error:
         return _refuse(program, error, ExitCode.USAGE)
     configure_logging(settings.log_level, settings.log_format)
+    for variable, nearest in misspelt_variables(settings_class).items():
+        logger.warning("variable is no setting", extra={"variable": variable, "nearest": nearest})
     try:
         serve(settings)
     except tuple(refusals) as error:

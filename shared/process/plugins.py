@@ -42,7 +42,7 @@ class Plugin:
         """
         try:
             return self.entry_point.load()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise PluginUnusable(
                 f"{self} cannot be loaded from {self.entry_point.value}: {type(error).__name__}: {error}"
             ) from error

@@ -1,8 +1,9 @@
 """Settings of a process: one typed object, read once at start.
 
 A setting comes from, first found wins: a command line flag (`--lease-seconds 30`), the environment
-(`FOREGSYTE_LEASE_SECONDS=30`), the process's table in a TOML file (`foregsyte.toml` in the working folder, or the file
-that `FOREGSYTE_CONFIG` names), the default. All mistakes are reported together.
+(`FOREGSYTE_LEASE_SECONDS=30`; an empty variable is not set), the process's table in a TOML file (`foregsyte.toml` in
+the working folder, or the file that `FOREGSYTE_CONFIG` names), the default. Wrong values and unknown names are
+reported together.
 
 A setting that is itself a table (`[storage.my_disks]`) is read from the file only, where it stands beside the
 processes' tables.
@@ -10,17 +11,20 @@ processes' tables.
 
 import argparse
 import os
+import shlex
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, cast
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, DirectoryPath, Field, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     CliSettingsSource,
     CliSuppress,
+    EnvSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
@@ -30,10 +34,15 @@ from pydantic_settings import (
 from shared.contract.endpoint import checked_address
 from shared.process.launcher import print_version
 
+PREFIX = "FOREGSYTE_"
+"""Of the variables that are settings."""
 CONFIG_FILE_VARIABLE = "FOREGSYTE_CONFIG"
 DEFAULT_CONFIG_FILE = "foregsyte.toml"
 FILE_TABLES = ("api", "worker", "pipelines", "storage", "queue")
 """The tables that the file may hold; each process reads its own, and both may share one file."""
+_SETTINGS_OF_THE_CLIENT_ALONE = frozenset({"PIPELINE"})
+_LEAST_LIKENESS = 0.9
+"""Of a misspelt setting, as `difflib` measures it: the server's and the worker's own differ by more."""
 
 MIB = 1 << 20
 GIB = 1 << 30
@@ -52,6 +61,17 @@ Seconds = Annotated[SecondsOrZero, Field(gt=0)]
 """Such a time above 0."""
 
 
+def _not_empty(path: object) -> object:
+    if path == "":
+        raise ValueError("must not be empty")  # it would be the working folder
+    return path
+
+
+NonEmptyPath = Annotated[Path, BeforeValidator(_not_empty)]
+"""A path; the working folder is `.`."""
+ExistingFolder = Annotated[DirectoryPath, BeforeValidator(_not_empty)]
+
+
 def _split_names(value: object) -> object:
     """Return `("a", "b")` for `a,b`, or for a list of such, as the command line gives it."""
     parts = [value] if isinstance(value, str) else value
@@ -65,7 +85,14 @@ Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_names)]
 
 
 def snake_case(table: dict[str, Any]) -> dict[str, Any]:
-    """Return a table of the file with its keys as the code writes them: `image-size` becomes `image_size`."""
+    """Return a table of the file with its keys as the code writes them: `image-size` becomes `image_size`.
+
+    Raises:
+        ValueError: It holds a key in both spellings.
+    """
+    for name in table:
+        if (other := name.replace("-", "_")) != name and other in table:
+            raise ValueError(f"{name} and {other} are one key")
     return {name.replace("-", "_"): value for name, value in table.items()}
 
 
@@ -98,7 +125,7 @@ class ProcessSettings(BaseSettings):
     table: ClassVar[str]
 
     model_config = SettingsConfigDict(
-        env_prefix="FOREGSYTE_",
+        env_prefix=PREFIX,
         extra="forbid",
         frozen=True,
         cli_kebab_case=True,
@@ -115,17 +142,22 @@ class ProcessSettings(BaseSettings):
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 (the library's signature)
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 (the library's signature)
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Return the sources, first found wins; the library puts the command line in front."""
-        return init_settings, env_settings, _TomlTable(settings_cls)
+        return init_settings, _environment(settings_cls), _TomlTable(settings_cls)
 
     @classmethod
     def of(cls, **values: Any) -> Self:
         """Return settings of these values and the defaults, without reading a file or the environment."""
         return cls.model_validate(values)
+
+
+def _environment(settings_class: type[BaseSettings]) -> EnvSettingsSource:
+    """Return the environment as a source of settings, in which an empty variable is not set: `X=${X}` leaves such."""
+    return EnvSettingsSource(settings_class, env_ignore_empty=True)  # of the model, it would drop empty flags too
 
 
 class _TomlTable(PydanticBaseSettingsSource):
@@ -139,7 +171,10 @@ class _TomlTable(PydanticBaseSettingsSource):
         tables = _tables_of_file()
         table_of = {name: file_table(field) for name, field in settings_class.model_fields.items()}
         others = {name: tables[table] for name, table in table_of.items() if table in tables}
-        return snake_case(tables.get(settings_class.table, {})) | others
+        try:
+            return snake_case(tables.get(settings_class.table, {})) | others
+        except ValueError as error:
+            raise InvalidSettings(f"{_place(settings_class.table)}: {error}") from error
 
 
 def config_file() -> Path:
@@ -184,30 +219,69 @@ def load_settings(settings_class: type[S], arguments: Sequence[str], program: st
         program: The program's name, for `--help`.
 
     Raises:
-        InvalidSettings: A setting is wrong; the message names every one that is.
-        SystemExit: With code 0 after `--help` or `--version`, with code 2 for an unknown flag.
+        InvalidSettings: A setting is wrong or unknown; the message names every one that is.
+        SystemExit: With code 0 after `--help` or `--version`, with code 2 for a flag without its value.
     """
+    unknown: list[str] = []
+
+    def parse(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
+        known, others = parser.parse_known_args(words)
+        unknown.extend(others)
+        return known
+
     try:
-        command_line: CliSettingsSource[Any] = CliSettingsSource(settings_class, cli_prog_name=program)
+        command_line: CliSettingsSource[Any] = CliSettingsSource(
+            settings_class, cli_prog_name=program, parse_args_method=parse
+        )
         command_line.root_parser.add_argument(
             "--version", action=_ShowVersion, nargs=0, dest=argparse.SUPPRESS, help="show the version and exit"
         )
-        return settings_class(_cli_settings_source=command_line(args=list(arguments)))
-    except ValidationError as error:
-        raise InvalidSettings("\n".join(_explain(mistake, settings_class) for mistake in error.errors())) from error
+        command_line(args=list(arguments))
+        settings, mistakes = _validated(settings_class, command_line)
     except SettingsError as error:
         raise InvalidSettings(str(error)) from error
+    if unknown:
+        mistakes.append(f"unrecognized arguments: {shlex.join(unknown)} (--help lists the settings)")
+    if settings is None or mistakes:
+        raise InvalidSettings("\n".join(mistakes))
+    return settings
 
 
-def _explain(mistake: Any, settings_class: type[ProcessSettings]) -> str:
+def _validated(settings_class: type[S], command_line: CliSettingsSource[Any]) -> tuple[S | None, list[str]]:
+    """Return the settings, or None and a line about each mistake."""
+    try:
+        return settings_class(_cli_settings_source=command_line), []
+    except ValidationError as error:
+        outside_file = command_line() | _environment(settings_class)()
+        return None, [_explain(mistake, settings_class, outside_file) for mistake in error.errors()]
+
+
+def misspelt_variables(settings_class: type[ProcessSettings]) -> dict[str, str]:
+    """Return the variables of the environment that are no setting but nearly one, each with that setting's variable.
+
+    One that is like no setting may belong to another program: the environment can serve them all.
+    """
+    settings = {name.upper() for name, field in settings_class.model_fields.items() if not file_table(field)}
+    given = {name.upper().removeprefix(PREFIX) for name in os.environ if name.upper().startswith(PREFIX)}
+    others = given - settings - _SETTINGS_OF_THE_CLIENT_ALONE
+    nearest = {name: get_close_matches(name, settings, 1, _LEAST_LIKENESS) for name in sorted(others)}
+    return {PREFIX + name: PREFIX + found[0] for name, found in nearest.items() if found}
+
+
+def _explain(mistake: Any, settings_class: type[ProcessSettings], outside_file: Container[str]) -> str:
+    """Return the line about a mistake; what is not among the settings given outside the file is in the file."""
     what = mistake["msg"].removeprefix("Value error, ")
     if not mistake["loc"]:  # of several settings together: the message names them
         return str(what)
+    got = "" if isinstance(mistake["input"], dict) else f" (got {mistake['input']!r})"
     name, *within = map(str, mistake["loc"])
     field = settings_class.model_fields.get(name)
     if table := field and file_table(field):
-        where = " ".join([f"[{'.'.join([table, *within[:1]])}]", ".".join(within[1:])]).strip()
-        got = "" if isinstance(mistake["input"], dict) else f" (got {mistake['input']!r})"
-        return f"{config_file()} {where}: {what}{got}"
-    flag, variable = "--" + name.replace("_", "-"), "FOREGSYTE_" + name.upper()
-    return f"{flag} / {variable}: {what} (got {mistake['input']!r})"
+        return f"{_place(table, *within[:1], keys=within[1:])}: {what}{got}"
+    if name not in outside_file:
+        return f"{_place(settings_class.table, keys=[name, *within])}: {what}{got}"
+    return f"--{name.replace('_', '-')} / FOREGSYTE_{name.upper()}: {what}{got}"
+
+
+def _place(*tables: str, keys: Sequence[str] = ()) -> str:
+    return f"{config_file()} [{'.'.join(tables)}] {'.'.join(keys)}".strip()

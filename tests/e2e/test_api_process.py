@@ -167,10 +167,11 @@ class TestRunning:
     def test_the_log_can_be_json(self, start: Start) -> None:
         import json
 
-        process = start(FOREGSYTE_LOG_FORMAT="json").is_ready()
+        process = start(FOREGSYTE_LOG_FORMAT="json", FOREGSYTE_LEASE_SECOND="3").is_ready()
         _, _, logged = process.signalled(signal.SIGTERM)
-        actions = [json.loads(line)["action"] for line in logged.splitlines()]
-        assert actions == ["jobs recovered", "server stopping"]
+        events = [json.loads(line) for line in logged.splitlines()]
+        assert [event["action"] for event in events] == ["variable is no setting", "jobs recovered", "server stopping"]
+        assert (events[0]["variable"], events[0]["nearest"]) == ("FOREGSYTE_LEASE_SECOND", "FOREGSYTE_LEASE_SECONDS")
 
     def test_help_is_shown(self, start: Start) -> None:
         code, printed, _ = start("--help").ended()
@@ -183,8 +184,10 @@ class TestRefusing:
         (tmp_path / "foregsyte.toml").write_text("[api]\nmax_uploads = 0\nunknown_setting = 1\n")
         code, printed, message = start("--lease-seconds", "-1", FOREGSYTE_LOG_LEVEL="LOUD").ended()
         assert (code, printed, "Traceback" in message) == (ExitCode.USAGE, "", False)
-        for name in ("lease-seconds", "log-level", "max-uploads", "unknown-setting"):
+        for name in ("lease-seconds", "log-level"):
             assert f"--{name} / FOREGSYTE_{name.upper().replace('-', '_')}" in message
+        for key in ("max_uploads", "unknown_setting"):
+            assert f"foregsyte.toml [api] {key}: " in message
         assert not (tmp_path / "data").exists()
 
     def test_an_unknown_flag_is_a_wrong_setting(self, refused: Refused) -> None:

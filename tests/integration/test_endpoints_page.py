@@ -21,6 +21,12 @@ def test_the_page_is_what_is_made_of_the_contract_and_a_server() -> None:
     assert page() == TEXT, "regenerate it: python -m tests.support.endpoints_page"
 
 
+def test_every_field_has_a_type() -> None:
+    fields = [line for line in TEXT.splitlines() if re.match(r"\| `[a-z_]+` \|", line)]
+    assert len(fields) > 30
+    assert [line for line in fields if not line.split("|")[2].strip()] == []
+
+
 def test_every_rpc_has_a_call_on_the_page() -> None:
     services = jobs_pb2.DESCRIPTOR.services_by_name.values()
     rpcs = {f"{service.full_name}/{method.name}" for service in services for method in service.methods}

@@ -12,10 +12,12 @@ from typing import cast
 import cv2
 import numpy as np
 import pytest
+import yaml
 
 from job_worker.analysis.build_pipelines import build_pipelines
 from job_worker.analysis.engines import load_detector, load_text_reader
 from job_worker.analysis.video_file_pipeline_service import VideoFilePipelineService
+from job_worker.detection import openvino_export
 from job_worker.detection.base import DetectionLimits
 from job_worker.detection.image_size import ImageSize
 from job_worker.detection.openvino_detector import OpenVinoDetector
@@ -301,10 +303,22 @@ def test_damaged_weights_are_named(broken: Path) -> None:
         OpenVinoDetector(broken, Precision.f32, THREADS)
 
 
+def test_weights_that_were_exported_are_named_as_they_were_given(broken: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openvino_export, "runnable_weights", lambda *_: broken)
+    with pytest.raises(ModelLoadError, match=r"weights mine\.pt cannot be loaded"):
+        load_detector(WorkerSettings.of(yolo_weights="mine.pt", detection_engine="openvino", device="cpu"))
+
+
 @pytest.mark.parametrize(
     ("said", "instead", "wrong"),
     [
-        (b"task: detect", b"task: segment", "a model for the task segment"),
+        (
+            b"task: detect",
+            b"task: segment",
+            r"mine\.pt cannot be loaded: .* task segment, .*; --detection-engine ultralytics .* runs it\. Give a whole",
+        ),
+        (b"task: detect", b"task: obb", "it is a model for the task obb, not for detection. Give a whole"),
+        (b"  79: toothbrush", b"  79: ''", "the label of its class 79 is empty"),
         (b"  79: toothbrush", b"", "it gives 80 scores a box, and it names 79 classes"),
     ],
 )
@@ -314,7 +328,16 @@ def test_weights_that_do_not_fit_their_description_are_named(
     for path in yolo_weights.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes().replace(said, instead))
     with pytest.raises(ModelLoadError, match=wrong):
-        OpenVinoDetector(tmp_path, Precision.f32, THREADS)
+        OpenVinoDetector(tmp_path, Precision.f32, THREADS, given="mine.pt")
+
+
+def test_labels_may_be_a_list(yolo_weights: Path, detector: OpenVinoDetector, tmp_path: Path) -> None:
+    for path in yolo_weights.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    described = yaml.safe_load((tmp_path / "metadata.yaml").read_text(encoding="utf-8"))
+    described["names"] = list(described["names"].values())
+    (tmp_path / "metadata.yaml").write_text(yaml.safe_dump(described), encoding="utf-8")
+    assert list(OpenVinoDetector(tmp_path, Precision.f32, THREADS).labels) == list(detector.labels)
 
 
 def test_a_damaged_text_model_is_named(models: TextModelFolders, broken: Path) -> None:

@@ -319,10 +319,10 @@ class TestSessions:
         assert isinstance(Database("duckdb:///:memory:x").engine.pool, NullPool)
         assert database_module.DEFAULT_DATABASE_URL == "duckdb:///data/foregsyte.duckdb"
 
-    @pytest.mark.parametrize("given", ["", "duckdb:///elsewhere.duckdb"])
-    def test_the_environment_names_the_database(self, monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    @pytest.mark.parametrize("given", [None, "", "duckdb:///elsewhere.duckdb"])
+    def test_the_environment_names_the_database(self, monkeypatch: pytest.MonkeyPatch, given: str | None) -> None:
         monkeypatch.delenv("FOREGSYTE_DATABASE_URL", raising=False)
-        if given:
+        if given is not None:
             monkeypatch.setenv("FOREGSYTE_DATABASE_URL", given)
         assert database_module.database_url() == (given or database_module.DEFAULT_DATABASE_URL)
 

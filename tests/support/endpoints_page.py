@@ -30,7 +30,7 @@ _MESSAGE, _ENUM, _SERVICE, _PART = 4, 5, 6, 2
 _TYPES = {
     FieldDescriptorProto.TYPE_DOUBLE: "double", FieldDescriptorProto.TYPE_INT64: "int64",
     FieldDescriptorProto.TYPE_INT32: "int32", FieldDescriptorProto.TYPE_STRING: "string",
-    FieldDescriptorProto.TYPE_BYTES: "bytes",
+    FieldDescriptorProto.TYPE_BYTES: "bytes", FieldDescriptorProto.TYPE_BOOL: "bool",
 }  # fmt: skip
 
 

@@ -1,8 +1,14 @@
 """Other systems, as far as Python shows them: processes in which what they lack is taken away."""
 
+import sys
 from pathlib import Path
 
-__all__ = ["MACOS", "WINDOWS", "site_of"]
+import pytest
+
+__all__ = ["MACOS", "WINDOWS", "not_on_windows", "site_of"]
+
+not_on_windows = pytest.mark.skipif(sys.platform == "win32", reason="optional: it is about what Windows does not have")
+"""A test of the client, whose other unit tests run on Windows too."""
 
 MACOS = {
     "os": (

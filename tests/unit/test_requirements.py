@@ -3,6 +3,7 @@
 import re
 import runpy
 import tomllib
+from typing import Any
 
 import pytest
 import yaml
@@ -22,6 +23,12 @@ OF_PADDLE = "pyyaml"
 """PaddleX requires a version that has no wheel for Python 3.14, and only what comes with PaddleX has to follow."""
 
 problem_of = runpy.run_path(str(ROOT / "requirements" / "check_python.py"))["problem_of"]
+
+
+def jobs_of_the_public_workflow() -> dict[str, Any]:
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
+    jobs: dict[str, Any] = workflow["jobs"]
+    return jobs
 
 
 def version_in(file: str, package: str) -> str:
@@ -89,9 +96,23 @@ class TestPythons:
         named = re.findall(r"Windows(?: \((\w+)\))?", text_of("README.md"))
         assert {f"Windows {processor}" for processor in named} == {windows}
 
+    def test_the_public_workflow_runs_the_unit_tests_of_the_client_on_windows(self) -> None:
+        (windows,) = [job for job in jobs_of_the_public_workflow().values() if job["runs-on"].startswith("windows")]
+        install, version, tests = [step["run"] for step in windows["steps"] if "run" in step]
+        extras = set(re.findall(r"[\w-]+", install.partition("[")[2]))
+        assert (
+            {"client", "client-media", "client-data", "test"}
+            <= extras
+            < PROJECT["project"]["optional-dependencies"].keys()
+        )
+        assert not {extra for extra in extras if extra.startswith("worker")}
+        assert version.split()[0] in PROJECT["project"]["scripts"]
+        folder, ignored = re.findall(r"tests/[\w/.]+", tests)
+        assert folder == "tests/unit/job_client"
+        assert (ROOT / ignored).is_file()
+
     def test_the_public_workflow_sets_up_all_of_them(self) -> None:
-        workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
-        steps = workflow["jobs"]["check"]["steps"]
+        steps = jobs_of_the_public_workflow()["check"]["steps"]
         (chosen,) = [step["with"]["python-version"].split() for step in steps if "setup-python" in step.get("uses", "")]
         assert chosen == tried_pythons()[::-1]
         assert steps[-1]["run"] == ".ci/run"

@@ -23,6 +23,8 @@ from tests.support.packages import make_package
 pytestmark = [pytest.mark.unit, pytest.mark.thorough]
 
 SOURCE = """
+    import sys
+
     from job_api.queue.memory_queue import MemoryQueue
     from job_api.testing.memory_storage import MemoryStorage
 
@@ -30,6 +32,8 @@ SOURCE = """
         def __init__(self, capacity_bytes: int = 1 << 40) -> None:
             if capacity_bytes < 0:
                 raise ValueError("capacity_bytes must not be negative")
+            if capacity_bytes == 0:
+                sys.exit(0)
             super().__init__(capacity_bytes)
 
     def nothing() -> None:
@@ -82,6 +86,10 @@ REFUSED = {
     "a wrong option": (
         {"storage": "sized", "storage_tables": {"sized": {"capacity_bytes": -1}}},
         r"\[storage\.sized\] .*ValueError: capacity_bytes must not be negative",
+    ),
+    "an option that ends the process": (
+        {"storage": "sized", "storage_tables": {"sized": {"capacity_bytes": 0}}},
+        r"the storage 'sized' cannot be made from \[storage\.sized\] of the settings file: SystemExit: 0",
     ),
     "an option of what takes none": (
         {"storage_tables": {"local": {"root": "/"}}},

@@ -69,6 +69,22 @@ def test_each_source_adds_what_the_others_do_not_say(monkeypatch: pytest.MonkeyP
     assert (settings.max_uploads, settings.max_page_size, settings.log_format) == (3, 5, "json")
 
 
+def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    write_file("[api]\ndata_dir = 'videos'\n")
+    settings = load()
+    for name in [*ApiSettings.model_fields, "config"]:
+        monkeypatch.setenv(f"FOREGSYTE_{name.upper()}", "")
+    assert load() == settings
+
+
+def test_an_empty_folder_is_a_mistake_where_it_is_meant() -> None:
+    with pytest.raises(InvalidSettings, match=r"--data-dir / FOREGSYTE_DATA_DIR: must not be empty"):
+        load("--data-dir=")
+    write_file("[api]\ndata_dir = ''\n")
+    with pytest.raises(InvalidSettings, match=r"\[api\] data_dir: must not be empty"):
+        load()
+
+
 def test_the_file_can_be_named_by_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     write_file("[api]\nmax_uploads = 1\n")
     monkeypatch.setenv("FOREGSYTE_CONFIG", str(write_file("[api]\nmax_uploads = 2\n", "other.toml").resolve()))
@@ -88,10 +104,22 @@ def test_a_file_that_cannot_be_read_is_named(content: bytes) -> None:
         load()
 
 
-def test_an_unknown_key_in_the_file_is_refused_by_its_name() -> None:
-    write_file("[api]\nlease_secnds = 7\n")
-    with pytest.raises(InvalidSettings, match="LEASE_SECNDS"):
+@pytest.mark.parametrize("line", ["lease_secnds = 7", "lease_seconds = 'abc'", "lease-seconds = 'abc'"])
+def test_a_mistake_in_the_file_is_named_by_file_table_and_key(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOREGSYTE_CONFIG", str(write_file(f"[api]\n{line}\n", "other.toml")))
+    key, value = line.replace("-", "_").split(" = ")
+    with pytest.raises(InvalidSettings, match=rf"^other\.toml \[api\] {key}: .* \(got {value}\)$"):
         load()
+
+
+def test_what_overrides_the_file_is_blamed_for_its_own_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    write_file("[api]\nlease_seconds = -1\nmax_uploads = -1\n")
+    monkeypatch.setenv("FOREGSYTE_LEASE_SECONDS", "-1")
+    with pytest.raises(InvalidSettings) as raised:
+        load("--max-uploads=-1")
+    assert {line.split(": ")[0] for line in str(raised.value).splitlines()} == {
+        "--lease-seconds / FOREGSYTE_LEASE_SECONDS", "--max-uploads / FOREGSYTE_MAX_UPLOADS"
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -137,6 +165,7 @@ def test_a_wrong_value_is_refused_from_the_command_line(name: str) -> None:
 
 
 def test_all_mistakes_are_reported_together_from_wherever_they_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    in_file, outside_file = ("max_uploads", "unknown_setting"), WRONG.keys() - {"max_uploads"}
     write_file("[api]\nmax_uploads = 0\nunknown_setting = 1\n")
     for name, value in list(WRONG.items())[4:]:
         monkeypatch.setenv(f"FOREGSYTE_{name.upper()}", value)
@@ -145,9 +174,10 @@ def test_all_mistakes_are_reported_together_from_wherever_they_come(monkeypatch:
         load(*arguments)
     lines = str(raised.value).splitlines()
     assert len(lines) == len(WRONG) + 1
-    for name in (*WRONG, "unknown_setting"):
-        flag, variable = "--" + name.replace("_", "-"), "FOREGSYTE_" + name.upper()
-        assert [line for line in lines if line.startswith(f"{flag} / {variable}: ")], name
+    places = [f"--{name.replace('_', '-')} / FOREGSYTE_{name.upper()}" for name in outside_file]
+    places += [f"foregsyte.toml [api] {name}" for name in in_file]
+    for place in places:
+        assert [line for line in lines if line.startswith(f"{place}: ")], place
 
 
 @pytest.mark.parametrize("given", ["tls-cert-file", "tls-key-file"])
@@ -157,11 +187,25 @@ def test_half_of_a_certificate_is_a_mistake_that_names_both_settings(given: str)
     assert "FOREGSYTE_SETTINGS" not in str(raised.value)
 
 
-def test_an_unknown_flag_ends_the_process_as_a_wrong_setting(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as raised:
-        load("--lease-secnds", "7")
-    assert raised.value.code == 2
-    assert "--lease-secnds" in capsys.readouterr().err
+def test_unknown_flags_are_reported_with_the_other_mistakes() -> None:
+    with pytest.raises(InvalidSettings) as raised:
+        load("--lease-secnds", "7", "--lease-seconds", "abc", "word")
+    [wrong, unknown] = str(raised.value).splitlines()
+    assert wrong.startswith("--lease-seconds / FOREGSYTE_LEASE_SECONDS: ")
+    assert unknown == "unrecognized arguments: --lease-secnds 7 word (--help lists the settings)"
+
+
+def test_an_unknown_flag_is_a_mistake_by_itself() -> None:
+    with pytest.raises(InvalidSettings, match=r"^unrecognized arguments: --port=1 "):
+        load("--port=1")
+
+
+@pytest.mark.parametrize("table", ["api", "storage.disks"])
+def test_a_key_in_both_spellings_is_refused(table: str) -> None:
+    write_file(f"[{table}]\nthe-size = 3\nthe_size = 4\n")
+    with pytest.raises(InvalidSettings) as raised:
+        load()
+    assert str(raised.value) == f"foregsyte.toml [{table}]: the-size and the_size are one key"
 
 
 def test_help_names_every_setting_and_ends_well(capsys: pytest.CaptureFixture[str]) -> None:
@@ -239,6 +283,12 @@ def test_the_longest_time_of_a_setting_is_one_that_every_wait_takes() -> None:
     assert load(f"--shutdown-seconds={MAX_SECONDS}").shutdown_seconds + LAST_STEPS_SECONDS < longest_of_poll
     with pytest.raises(InvalidSettings, match=f"less than or equal to {MAX_SECONDS}"):
         load(f"--shutdown-seconds={MAX_SECONDS + 1}")
+
+
+def test_an_ipv6_host_stands_in_brackets() -> None:
+    assert load("--address=[::1]:50051").address == "[::1]:50051"
+    with pytest.raises(InvalidSettings, match=r"must have its IPv6 host in brackets: \[::1\]:50051"):
+        load("--address=::1:50051")
 
 
 def test_a_port_that_does_not_exist_is_refused() -> None:

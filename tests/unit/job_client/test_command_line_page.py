@@ -1,15 +1,20 @@
 """docs/clients/command-line.md is true."""
 
+import os
 import re
+import subprocess
 from inspect import signature
+from pathlib import Path
 
 import pytest
 
+from job_client.cli import deletion
 from job_client.command import app
 from job_client.exit_codes import COMMAND_CODES
 from job_client.exports import ExportFormat
 from shared.process.exit_codes import ExitCode
 from tests.conftest import ROOT
+from tests.support.other_systems import not_on_windows
 
 pytestmark = pytest.mark.unit
 
@@ -32,6 +37,16 @@ def test_every_exit_code_is_there_with_the_text_of_the_code() -> None:
     words = " ".join((ExitCode.__doc__ or "").split())
     for _, name, sentence in rows:
         assert f"{name}: {sentence}" in words
+
+
+@not_on_windows
+def test_to_delete_jobs_by_a_list_is_no_mistake_where_the_list_is_empty(tmp_path: Path) -> None:
+    (tmp_path / "foregsyte").write_text("#!/bin/sh\nexit 2\n")
+    (tmp_path / "foregsyte").chmod(0o755)
+    from_lists = re.findall(r"(\| xargs .*foregsyte delete)$", PAGE + (deletion.delete.__doc__ or ""), re.MULTILINE)
+    assert len(from_lists) == 2
+    for deleting in from_lists:
+        subprocess.run(["sh", "-c", f": {deleting}"], env={"PATH": f"{tmp_path}:{os.defpath}"}, check=True)
 
 
 def test_every_command_whose_timeout_is_not_that_of_a_call_is_there() -> None:

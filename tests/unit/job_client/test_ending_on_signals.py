@@ -5,10 +5,12 @@ import signal
 import pytest
 
 from job_client.cli.signals import ending_on_signals
+from tests.support.other_systems import not_on_windows
 
 pytestmark = pytest.mark.unit
 
 
+@not_on_windows
 def test_a_signal_that_the_command_was_started_to_ignore_stays_ignored() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
     try:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from job_client.files import written_whole
+from tests.support.other_systems import not_on_windows
 
 pytestmark = pytest.mark.unit
 
@@ -49,6 +50,7 @@ def test_whatever_ends_the_block_leaves_the_old_file_and_nothing_else(
     assert list(tmp_path.iterdir()) == [target]
 
 
+@not_on_windows
 def test_the_file_has_the_permissions_of_the_umask(tmp_path: Path) -> None:
     mask = os.umask(0o027)
     try:
@@ -69,6 +71,7 @@ def test_behind_a_link_its_target_is_written_and_the_link_stays(tmp_path: Path) 
     assert (tmp_path / "elsewhere" / "out.txt").read_text() == "whole"
 
 
+@not_on_windows
 def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path: Path) -> None:
     target = tmp_path / "out.txt"
     target.write_text("old")
@@ -106,6 +109,7 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
         pass
 
 
+@not_on_windows
 def test_a_pipe_is_written_directly(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)

@@ -110,6 +110,13 @@ def test_a_model_that_does_more_than_find_objects_gets_one_image_at_a_time(tmp_p
     assert detector(tmp_path, model, batch_size=4).batch_size == 1
 
 
+def test_a_model_with_an_empty_label_is_refused_when_it_is_loaded(tmp_path: Path) -> None:
+    model = FakeYolo(boxes())
+    model.names = {0: "person", 1: ""}
+    with pytest.raises(ModelLoadError, match="the label of its class 1 is empty"):
+        detector(tmp_path, model)
+
+
 def test_each_call_has_a_least_confidence_of_its_own(tmp_path: Path) -> None:
     reader = text_reader(tmp_path, page(("low", 0.4, WIDE), ("high", 0.9, TALL)))
     assert [line.text for line in reader.read(IMAGE, min_confidence=0.4)] == ["low", "high"]

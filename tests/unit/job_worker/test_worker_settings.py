@@ -121,6 +121,16 @@ def test_a_work_folder_that_is_not_there_is_a_mistake(tmp_path: Path) -> None:
     assert load("--pipelines", "ocr", "--work-dir", str(tmp_path)).work_dir == tmp_path
 
 
+@pytest.mark.parametrize("name", ["work-dir", "cache-dir"])
+def test_an_empty_folder_is_a_mistake_as_a_flag_and_not_set_as_a_variable(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert f"--{name} / FOREGSYTE_{name.upper().replace('-', '_')}: must not be empty" in mistake_in(f"--{name}=")
+    for setting in WorkerSettings.model_fields:
+        monkeypatch.setenv(f"FOREGSYTE_{setting.upper()}", "")
+    assert load("--worker-id=w") == WorkerSettings.of(worker_id="w")
+
+
 def test_a_flag_wins_over_the_environment_and_the_environment_over_the_file(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -14,6 +14,7 @@ from job_client.search import History, IndexedLine, TextIndex, matches
 from job_client.search.text_index import VERSION
 from job_client.timeline import CodeSpan, TextSpan, timeline_of
 from shared.results import FrameResult, TextLine
+from tests.support.other_systems import not_on_windows
 
 pytestmark = pytest.mark.unit
 
@@ -92,6 +93,7 @@ class TestHistory:
         history.forget({"a"})
         assert kept.read_bytes() == b'{"of a later version": "\xff"}\n'
 
+    @not_on_windows
     def test_a_history_that_cannot_be_read_is_left_alone(self, history: History, tmp_path: Path) -> None:
         history.add("a", tmp_path / "a.mp4")
         (kept,) = tmp_path.glob("*.jsonl")
@@ -116,6 +118,7 @@ class TestHistory:
                 done.result()
         assert set(history.files()) == {*jobs, *(f"old {number}" for number in range(30, 100))}
 
+    @not_on_windows
     @pytest.mark.thorough
     def test_a_process_that_keeps_the_history_to_itself_is_not_waited_for_for_ever(
         self, history: History, tmp_path: Path

@@ -84,6 +84,13 @@ def test_the_onnx_runtime_of_the_worker_uses_no_gpu(tmp_path: Path, monkeypatch:
     assert not Host().has_cuda_for_onnxruntime(tmp_path)
 
 
+@pytest.mark.parametrize("engine", ["auto", "openvino", "ultralytics"])
+def test_a_file_of_a_network_for_openvino_is_refused_with_its_folder(engine: str) -> None:
+    chosen = WorkerSettings.of(yolo_weights="mine_openvino_model/mine.xml", detection_engine=engine)
+    with pytest.raises(ModelLoadError, match=r"mine\.xml are one file .*: give its folder, mine_openvino_model\.$"):
+        load_detector(chosen, FakeHost())
+
+
 def test_an_engine_that_is_named_is_taken() -> None:
     chosen = settings(detection_engine="openvino", text_engine="openvino")
     assert (detection_engine(chosen, WITH_GPU), text_engine(chosen, WITH_GPU)) == ("openvino", "openvino")

@@ -29,6 +29,8 @@ SOURCE = """
     class Fine:
         description = "  What is there.  "
         def __init__(self, weight=1):
+            if weight == -2:
+                raise SystemExit("usage: fine WEIGHT")
             if weight < 0:
                 raise ValueError("weight must not be negative")
             if weight == 0:
@@ -113,6 +115,7 @@ class TestAtStart:
         ("weight", "message"),
         [
             (-1, r"^The pipeline 'own' cannot be made: ValueError: weight must not be negative$"),
+            (-2, r"^The pipeline 'own' cannot be made: SystemExit: usage: fine WEIGHT$"),
             (0, r"^the model of no weight is not there$"),
         ],
     )

@@ -31,7 +31,12 @@ def test_it_is_loaded_when_requested(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize(
     ("source", "why"),
-    [("import absent_module", "No module named 'absent_module'"), ("1 / 0", "ZeroDivisionError"), ("", "attribute")],
+    [
+        ("import absent_module", "No module named 'absent_module'"),
+        ("1 / 0", "ZeroDivisionError"),
+        ("import sys; sys.exit('usage: a command')", "SystemExit: usage: a command"),
+        ("", "attribute"),
+    ],
 )
 def test_what_cannot_be_imported_is_named_with_its_package_and_the_reason(
     source: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
