@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from itertools import chain, product
 from typing import TypeAlias
 
-from job_client.timeline.geometry import BoxIndex, Motion, area, cover, grown, intersection, middle, union_of
-from job_client.timeline.readings import Difference, difference
+from job_client.timeline.geometry import BoxIndex, Motion, cover, grown, is_within, middle, shifted, union_of
+from job_client.timeline.readings import Difference, difference, is_part
 from job_client.timeline.spans import FrameTime
 from job_client.timeline.text_place import Place
 from job_client.timeline.text_run import Reading
@@ -34,9 +34,6 @@ MIN_KNOWN_CHARS = 4
 MIN_MOVING_CHARS = 2
 """How long it must be where nothing else in view says the same: lone characters are read in textures, now here now
 there."""
-
-WITHIN = 0.7
-"""How much of a fragment must be within the line that it is of."""
 
 _SAME_TEXT = {
     Difference.none: 3.0, Difference.misreading: 2.5, Difference.slight: 2.5, Difference.similar: 2.0,
@@ -75,7 +72,7 @@ class Matching:
         return [
             reading
             for reading in self._readings
-            if not any(_is_within(reading.box, whole.box) and reading.text in whole.text for whole in self._known())
+            if not any(is_within(reading.box, whole.box) and reading.text in whole.text for whole in self._known())
         ]
 
     def _known(self) -> Iterator[Reading]:
@@ -125,14 +122,15 @@ class Matching:
         for place in [place for place in self._places if len(within.get(place, ())) > 1]:
             fragments = [reading for reading in within[place] if reading in self._readings]
             fragments.sort(key=lambda reading: reading.box)
-            if len(fragments) > 1 and difference(_joined(fragments).text, place.text) < Difference.other:
+            text = " ".join(reading.text for reading in fragments)
+            if len(fragments) > 1 and (difference(text, place.text) < Difference.other or is_part(text, place.text)):
                 self._take(place, *fragments)
 
     def _match_wholes(self, near: Mapping[Reading, Sequence[Place]]) -> None:
         """Match what says together what was read side by side until now, and began at one time."""
         for reading in [one for one in self._readings if len(near[one]) > 1]:
             box = grown(reading.box, 0.1)
-            parts = [place for place in near[reading] if place in self._places and _is_within(self._places[place], box)]
+            parts = [place for place in near[reading] if place in self._places and is_within(self._places[place], box)]
             parts.sort(key=self._places.__getitem__)
             text = " ".join(place.text for place in parts)
             if len(parts) > 1 and difference(text, reading.text) < Difference.other and self._began_together(parts):
@@ -159,32 +157,32 @@ class Matching:
         within: dict[Place, list[Reading]] = defaultdict(list)
         for reading, places in near.items():
             for place in places:
-                if _is_within(reading.box, grown(self._places[place], 0.1)):
+                if is_within(reading.box, grown(self._places[place], 0.1)):
                     within[place].append(reading)
         return within
 
     def _match_jumped(self) -> None:
         """Match lines that jump together, as where a page is scrolled, and one that another pushes out of its place."""
         known = self._known_by_text(MIN_KNOWN_CHARS)
-        shifts = [_shift(self._places[place], reading.box) for place, reading in known]
-        index = BoxIndex((pair, (*shift, *shift)) for pair, shift in zip(known, shifts, strict=True))
-        for (place, reading), shift in zip(known, shifts, strict=True):
+        jumps = [_shift(self._places[place], reading.box) for place, reading in known]
+        index = BoxIndex((pair, (*jump, *jump)) for pair, jump in zip(known, jumps, strict=True))
+        for (place, reading), jump in zip(known, jumps, strict=True):
             is_left = place in self._places and reading in self._readings
             if not is_left or not _jumps(self._places[place], reading.box):
                 continue
             most = SAME_SHIFT * (reading.box[3] - reading.box[1])
-            together = [one for one, _ in index.near((*shift, *shift), most, most) if one in self._places]
+            together = [one for one, _ in index.near((*jump, *jump), most, most) if one in self._places]
             if len(together) > 1:
-                self._match_shifted(shift)
+                self._match_shifted(jump)
             elif self._is_pushed(place, reading):
                 self._jump(place, reading)
 
-    def _match_shifted(self, shift: tuple[float, float]) -> None:
+    def _match_shifted(self, jump: tuple[float, float]) -> None:
         """Match the lines that jump so far; those that say the same elsewhere too are known by where they are."""
         index = BoxIndex((reading, reading.box) for reading in self._readings)
-        for place, (x1, y1, x2, y2) in list(self._places.items()):
-            box = x1 + shift[0], y1 + shift[1], x2 + shift[0], y2 + shift[1]
-            near = [one for one in index.near(box, y2 - y1) if one in self._readings]
+        for place, before in list(self._places.items()):
+            box = shifted(before, *jump)
+            near = [one for one in index.near(box, box[3] - box[1]) if one in self._readings]
             alike = [
                 one
                 for one in near
@@ -250,10 +248,6 @@ def _joined(readings: Sequence[Reading]) -> Reading:
     """Return fragments, from left to right, as one reading."""
     text = " ".join(reading.text for reading in readings)
     return Reading(text, min(reading.confidence for reading in readings), union_of(reading.box for reading in readings))
-
-
-def _is_within(box: Box, whole: Box) -> bool:
-    return intersection(box, whole) >= WITHIN * area(box)
 
 
 def _is_as_high(one: Box, other: Box) -> bool:
