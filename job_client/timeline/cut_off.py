@@ -19,7 +19,7 @@ from job_client.timeline.text_run import MIN_MOVE
 from shared.results import Box
 
 MAX_CUT_MS = 1000.0
-"""For how long a line may come or go."""
+"""For how long a line may come; it may go for longer, if none of its parts stands."""
 
 MAX_MISSED_MS = 100.0
 """For how long nothing may be read between a part and what it is a part of."""
@@ -58,7 +58,8 @@ class CutOff:
             return
         self._parts.append(line)
         while self._parts and line.end_ms - self._parts[0].start_ms > MAX_CUT_MS:
-            yield from self._end_whole() if self._whole else self._sure([self._parts.pop(0)])
+            if not self._take_parts_behind():
+                yield from self._end_whole() if self._whole else self._sure([self._parts.pop(0)])
 
     def finish(self) -> Iterator[TextSpan]:
         """Yield what is left."""
@@ -82,15 +83,18 @@ class CutOff:
         return _with(parts, whole, first_frame=first.first_frame, start_ms=first.start_ms, first_box=first.first_box)
 
     def _end_whole(self) -> Iterator[TextSpan]:
+        self._take_parts_behind()
         whole, self._whole = self._whole, None
-        if whole is None:
-            return
-        parts = list(takewhile(partial(_is_part, whole), self._parts))
-        del self._parts[: len(parts)]
-        if parts:
-            last = parts[-1]
-            whole = _with(parts, whole, last_frame=last.last_frame, end_ms=last.end_ms, last_box=last.last_box)
-        yield from self._sure([whole])
+        yield from self._sure([whole] if whole else [])
+
+    def _take_parts_behind(self) -> bool:
+        """Take the parts that follow a line for it; return whether there are any."""
+        parts = list(takewhile(partial(_is_part, self._whole), self._parts)) if self._whole else []
+        if self._whole and parts:
+            last, ends = parts[-1], self._whole
+            self._whole = _with(parts, ends, last_frame=last.last_frame, end_ms=last.end_ms, last_box=last.last_box)
+            del self._parts[: len(parts)]
+        return bool(parts)
 
     def _sure(self, lines: list[TextSpan]) -> Iterator[TextSpan]:
         yield from (line for line in lines if line.evidence >= self._min_evidence)

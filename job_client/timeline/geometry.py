@@ -8,6 +8,9 @@ from shared.results import Box, Polygon
 
 T = TypeVar("T")
 
+WITHIN = 0.7
+"""How much of a box must be in another one for it to be a part of it."""
+
 VELOCITY_WEIGHT = 0.3
 """How much the latest step counts in the velocity: boxes jitter by some pixels a frame, motion goes on for many."""
 
@@ -44,6 +47,11 @@ def overlap(one: Box, other: Box) -> float:
     return shared / (area(one) + area(other) - shared) if shared else 0.0
 
 
+def is_within(box: Box, whole: Box) -> bool:
+    """Return whether most of a box is in another one."""
+    return intersection(box, whole) >= WITHIN * area(box)
+
+
 def cover(one: Box, other: Box) -> float:
     """Return the shared area over that of the smaller box, 0 to 1."""
     shared = intersection(one, other)
@@ -60,6 +68,12 @@ def grown(box: Box, share: float) -> Box:
 def middle(box: Box) -> float:
     """Return how far down the middle of a box is."""
     return (box[1] + box[3]) / 2
+
+
+def shifted(box: Box, across: float, down: float) -> Box:
+    """Return the box that far away."""
+    x1, y1, x2, y2 = box
+    return x1 + across, y1 + down, x2 + across, y2 + down
 
 
 class BoxIndex(Generic[T]):
@@ -108,8 +122,7 @@ class Motion:
             return self.box
         passed_ms = clock_ms - self._clock_ms
         dx, dy = vx * passed_ms, vy * passed_ms
-        x1, y1, x2, y2 = self.box
-        return x1 + dx, y1 + dy, x2 + dx, y2 + dy
+        return shifted(self.box, dx, dy)
 
     def moved_to(self, box: Box, clocks_ms: Sequence[float]) -> None:
         """Take in where it is seen later, and that one of these times has passed for it: the one that fits best."""

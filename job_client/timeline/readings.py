@@ -7,7 +7,7 @@ from enum import IntEnum
 from functools import lru_cache
 from itertools import zip_longest
 
-from rapidfuzz.distance import Levenshtein
+from rapidfuzz.distance import LCSseq, Levenshtein
 
 CONFIDENCE_POWER = 4
 """A reading weighs its confidence to this power: of two that disagree, 0.98 against 0.85 is nearly two to one."""
@@ -17,6 +17,9 @@ MAX_COMPARED_CHARS = 500
 
 LONG_CHARS = 12
 """From which length on one edit is sooner a misreading than the next line, which hardly ever is so alike."""
+
+MIN_OF_WHOLE = 0.8
+"""How many of the characters of a part must be in its whole, in their order; the others are misread."""
 
 CACHED_PAIRS = 1 << 14
 """The same few readings are compared again in every frame."""
@@ -88,6 +91,14 @@ def other_numeral(one: str, other: str) -> bool:
     """Return whether two texts end in Roman numerals, and not in the same: "Chapter I" and "Chapter II"."""
     numerals = _NUMERAL_AT_END.search(one), _NUMERAL_AT_END.search(other)
     return bool(numerals[0] and numerals[1] and numerals[0][1] != numerals[1][1])
+
+
+def is_part(text: str, whole: str) -> bool:
+    """Return whether a text is what is left of a longer one while something covers the rest; numbers are never."""
+    if len(text) >= len(whole) or difference(text, whole) is Difference.number:
+        return False
+    part, all_of_it = ("".join(look_of(each).split()) for each in (text, whole))
+    return LCSseq.similarity(part, all_of_it) >= MIN_OF_WHOLE * len(part)
 
 
 def _difference_of_alike(one: str, other: str) -> Difference:

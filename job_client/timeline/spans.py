@@ -166,6 +166,11 @@ class Sighting:
             self.confidence, self.best_frame, self.box = later.confidence, later.best_frame, later.box
             self.polygon = later.polygon
 
+    def extend_by_part(self, later: "Sighting") -> None:
+        """Take in that only a part was seen after it, which says nothing about where it is."""
+        self.last = later.last
+        self.frames += later.frames
+
     def span(self) -> tuple[int, int, float, float, int, float, int, Box, Box, Box]:
         """Return the values of a `Span` in their order."""
         return (

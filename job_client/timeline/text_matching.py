@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from itertools import chain, product
 from typing import TypeAlias
 
-from job_client.timeline.geometry import BoxIndex, Motion, area, cover, grown, intersection, middle, union_of
-from job_client.timeline.readings import Difference, difference
+from job_client.timeline.geometry import BoxIndex, Motion, cover, grown, is_within, middle, shifted, union_of
+from job_client.timeline.readings import Difference, difference, is_part
 from job_client.timeline.spans import FrameTime
 from job_client.timeline.text_place import Place
 from job_client.timeline.text_run import Reading
@@ -29,14 +29,13 @@ SAME_SHIFT = 0.5
 """By how much, in their heights, the jumps of lines that jump together may differ."""
 
 MIN_KNOWN_CHARS = 4
-"""How long a text must be for a line to be known by it."""
+MIN_KNOWN_LETTERS = 2
+"""How many characters, or how many of them letters, a line must have to be known by what it says: the short numbers of
+a table come and go."""
 
 MIN_MOVING_CHARS = 2
 """How long it must be where nothing else in view says the same: lone characters are read in textures, now here now
 there."""
-
-WITHIN = 0.7
-"""How much of a fragment must be within the line that it is of."""
 
 _SAME_TEXT = {
     Difference.none: 3.0, Difference.misreading: 2.5, Difference.slight: 2.5, Difference.similar: 2.0,
@@ -75,7 +74,7 @@ class Matching:
         return [
             reading
             for reading in self._readings
-            if not any(_is_within(reading.box, whole.box) and reading.text in whole.text for whole in self._known())
+            if not any(is_within(reading.box, whole.box) and reading.text in whole.text for whole in self._known())
         ]
 
     def _known(self) -> Iterator[Reading]:
@@ -125,14 +124,15 @@ class Matching:
         for place in [place for place in self._places if len(within.get(place, ())) > 1]:
             fragments = [reading for reading in within[place] if reading in self._readings]
             fragments.sort(key=lambda reading: reading.box)
-            if len(fragments) > 1 and difference(_joined(fragments).text, place.text) < Difference.other:
+            text = " ".join(reading.text for reading in fragments)
+            if len(fragments) > 1 and (difference(text, place.text) < Difference.other or is_part(text, place.text)):
                 self._take(place, *fragments)
 
     def _match_wholes(self, near: Mapping[Reading, Sequence[Place]]) -> None:
         """Match what says together what was read side by side until now, and began at one time."""
         for reading in [one for one in self._readings if len(near[one]) > 1]:
             box = grown(reading.box, 0.1)
-            parts = [place for place in near[reading] if place in self._places and _is_within(self._places[place], box)]
+            parts = [place for place in near[reading] if place in self._places and is_within(self._places[place], box)]
             parts.sort(key=self._places.__getitem__)
             text = " ".join(place.text for place in parts)
             if len(parts) > 1 and difference(text, reading.text) < Difference.other and self._began_together(parts):
@@ -159,32 +159,32 @@ class Matching:
         within: dict[Place, list[Reading]] = defaultdict(list)
         for reading, places in near.items():
             for place in places:
-                if _is_within(reading.box, grown(self._places[place], 0.1)):
+                if is_within(reading.box, grown(self._places[place], 0.1)):
                     within[place].append(reading)
         return within
 
     def _match_jumped(self) -> None:
-        """Match lines that jump together, as where a page is scrolled, and one that another pushes out of its place."""
-        known = self._known_by_text(MIN_KNOWN_CHARS)
-        shifts = [_shift(self._places[place], reading.box) for place, reading in known]
-        index = BoxIndex((pair, (*shift, *shift)) for pair, shift in zip(known, shifts, strict=True))
-        for (place, reading), shift in zip(known, shifts, strict=True):
+        """Match lines that jump together, as where a page is scrolled, and one that jumps not far or is pushed away."""
+        known = [pair for pair in self._known_by_text() if _is_known(pair[1].text)]
+        jumps = [_shift(self._places[place], reading.box) for place, reading in known]
+        index = BoxIndex((pair, (*jump, *jump)) for pair, jump in zip(known, jumps, strict=True))
+        for (place, reading), jump in zip(known, jumps, strict=True):
             is_left = place in self._places and reading in self._readings
-            if not is_left or not _jumps(self._places[place], reading.box):
+            if not is_left or not _is_as_high(self._places[place], reading.box):
                 continue
             most = SAME_SHIFT * (reading.box[3] - reading.box[1])
-            together = [one for one, _ in index.near((*shift, *shift), most, most) if one in self._places]
+            together = [one for one, _ in index.near((*jump, *jump), most, most) if one in self._places]
             if len(together) > 1:
-                self._match_shifted(shift)
-            elif self._is_pushed(place, reading):
+                self._match_shifted(jump)
+            elif not _is_far(self._places[place], reading.box) or self._is_pushed(place, reading):
                 self._jump(place, reading)
 
-    def _match_shifted(self, shift: tuple[float, float]) -> None:
+    def _match_shifted(self, jump: tuple[float, float]) -> None:
         """Match the lines that jump so far; those that say the same elsewhere too are known by where they are."""
         index = BoxIndex((reading, reading.box) for reading in self._readings)
-        for place, (x1, y1, x2, y2) in list(self._places.items()):
-            box = x1 + shift[0], y1 + shift[1], x2 + shift[0], y2 + shift[1]
-            near = [one for one in index.near(box, y2 - y1) if one in self._readings]
+        for place, before in list(self._places.items()):
+            box = shifted(before, *jump)
+            near = [one for one in index.near(box, box[3] - box[1]) if one in self._readings]
             alike = [
                 one
                 for one in near
@@ -194,7 +194,8 @@ class Matching:
                 self._jump(place, min(alike, key=lambda one: difference(place.text, one.text)))
 
     def _jump(self, place: Place, reading: Reading) -> None:
-        place.motion = Motion(reading.box, self._clock_ms)  # a jump says nothing about motion
+        if _is_far(self._places[place], reading.box):
+            place.motion = Motion(reading.box, self._clock_ms)  # which says nothing about motion
         self._take(place, reading)
 
     def _is_pushed(self, place: Place, reading: Reading) -> bool:
@@ -222,14 +223,14 @@ class Matching:
 
     def _match_moved(self) -> None:
         """Match what says the same elsewhere, where no other place and no other reading says so."""
-        for place, reading in self._known_by_text(MIN_MOVING_CHARS):
+        for place, reading in self._known_by_text():
             if _is_near(self._places[place], reading.box):
                 self._take(place, reading)
 
-    def _known_by_text(self, min_chars: int) -> list[tuple[Place, Reading]]:
+    def _known_by_text(self) -> list[tuple[Place, Reading]]:
         """Return the places and readings of the texts that one place and one reading have."""
         times_read = Counter(reading.text for reading in self._readings)
-        once = {text for text, times in times_read.items() if times == 1 and len(text) >= min_chars}
+        once = {text for text, times in times_read.items() if times == 1 and len(text) >= MIN_MOVING_CHARS}
         alone = {text: places[0] for text, places in self._places_by_text(once).items() if len(places) == 1}
         return [(alone[reading.text], reading) for reading in self._readings if reading.text in alone]
 
@@ -240,7 +241,7 @@ class Matching:
         if shared >= MIN_COVER:
             kind = difference(place.text, reading.text)
             return 0.0 if is_other_size and kind >= Difference.number else shared + _SAME_TEXT[kind]
-        if is_other_size or len(reading.text) < MIN_KNOWN_CHARS or _distance(expected, box) > _reach(expected, box):
+        if is_other_size or len(reading.text) < MIN_KNOWN_CHARS or _is_far(expected, box):
             return 0.0
         kind = difference(place.text, reading.text)  # costs most, so it comes last
         return _SAME_TEXT[kind] if kind < Difference.number else 0.0
@@ -252,8 +253,8 @@ def _joined(readings: Sequence[Reading]) -> Reading:
     return Reading(text, min(reading.confidence for reading in readings), union_of(reading.box for reading in readings))
 
 
-def _is_within(box: Box, whole: Box) -> bool:
-    return intersection(box, whole) >= WITHIN * area(box)
+def _is_known(text: str) -> bool:
+    return len(text) >= MIN_KNOWN_CHARS or sum(map(str.isalpha, text)) >= MIN_KNOWN_LETTERS
 
 
 def _is_as_high(one: Box, other: Box) -> bool:
@@ -273,9 +274,9 @@ def _is_any_at(box: Box, others: Iterable[Box]) -> bool:
     return any(cover(box, other) >= MIN_COVER for other in others)
 
 
-def _jumps(expected: Box, box: Box) -> bool:
-    """Return whether a line as high as this one is farther away than it can have moved."""
-    return _is_as_high(expected, box) and _distance(expected, box) > _reach(expected, box)
+def _is_far(expected: Box, box: Box) -> bool:
+    """Return whether a line is farther away than it can have moved."""
+    return _distance(expected, box) > _reach(expected, box)
 
 
 def _reach(expected: Box, box: Box) -> float:

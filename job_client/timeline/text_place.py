@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator
 
-from job_client.timeline.geometry import Motion
-from job_client.timeline.readings import Difference, difference
+from job_client.timeline.geometry import Motion, grown, is_within, middle, shifted
+from job_client.timeline.readings import Difference, difference, is_part
 from job_client.timeline.settings import TimelineSettings
 from job_client.timeline.spans import FrameTime, TextSpan
-from job_client.timeline.text_run import Reading
+from job_client.timeline.text_run import MIN_MOVE, Reading
 from job_client.timeline.text_runs import TextRuns
+from shared.results import Box
+
+MAX_COVERED_MS = 3000.0
+"""For how long only parts of a line may be read."""
 
 
 class Place:
@@ -19,9 +23,9 @@ class Place:
         settings: When two readings are of one line, and which lines are noise.
 
     Attributes:
-        motion: Where it is expected.
+        motion: Where it is expected; the whole line, while something covers a part of it.
         last: The latest frame in which it was read.
-        text: What was read there.
+        text: What was read there; likewise.
         runs: The readings until now.
     """
 
@@ -30,12 +34,41 @@ class Place:
         self.last = time
         self.text = reading.text
         self.runs = TextRuns(settings)
+        self._whole_ms = time.end_ms
 
     def add(self, time: FrameTime, reading: Reading) -> Iterator[TextSpan]:
         """Take in the next reading at the place; yield the lines that are over."""
+        expected = self.motion.expected(time.clocks_ms[0])
+        is_part = self._reads_part(time, reading, expected)
+        if not is_part and difference(self.text, reading.text) < Difference.similar:
+            self.runs.take_parts()
+        if is_part:  # which says nothing about motion
+            self.motion = Motion(_whole_box(expected, reading.box), time.clocks_ms[0])
+        else:
+            self._move(time, reading)
+        self.last = time
+        return self.runs.add(time, reading, is_part=is_part)
+
+    def _reads_part(self, time: FrameTime, reading: Reading, expected: Box) -> bool:
+        """Return whether a reading is what is left of the line while something covers the rest."""
+        if len(reading.text) >= len(self.text) or time.start_ms - self._whole_ms > MAX_COVERED_MS:
+            return False
+        box, is_joined = reading.box, reading.polygon is None
+        is_narrower = box[2] - box[0] < expected[2] - expected[0] - MIN_MOVE * (box[3] - box[1])
+        if not (is_joined or is_narrower) or not is_within(box, grown(expected, 0.1)):
+            return False
+        return is_part(reading.text, self.text) and not self.runs.stands(time, reading.text)
+
+    def _move(self, time: FrameTime, reading: Reading) -> None:
+        """Take in where the line is now, and what it says."""
         if difference(self.text, reading.text) is Difference.other:
             self.motion = Motion(reading.box, time.clocks_ms[0])  # another line: its place says nothing about motion
         elif self.last is not time:
             self.motion.moved_to(reading.box, time.clocks_ms)
-        self.last, self.text = time, reading.text
-        return self.runs.add(time, reading)
+        self.text, self._whole_ms = reading.text, time.end_ms
+
+
+def _whole_box(expected: Box, part: Box) -> Box:
+    """Return where a line is of which a part is seen: where it is expected, or so far away that the part is in it."""
+    left, right = part[0] - expected[0], part[2] - expected[2]
+    return shifted(expected, min(left, 0.0) or max(right, 0.0), middle(part) - middle(expected))

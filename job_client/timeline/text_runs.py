@@ -106,14 +106,23 @@ class TextRuns:
         self._gap_ms = settings.gap_ms
         self._runs: list[TextRun] = []
         self._line: _Line | None = None
+        self._parts = 0
         self._cursor = Cursor()
         self._revealed = RevealedText()
         self._cut_off = CutOff(settings.min_text_evidence)
 
-    def add(self, time: FrameTime, reading: Reading) -> Iterator[TextSpan]:
-        """Take in the reading of a frame; yield the lines that are known to be over."""
+    def add(self, time: FrameTime, reading: Reading, *, is_part: bool = False) -> Iterator[TextSpan]:
+        """Take in the reading of a frame; yield the lines that are known to be over.
+
+        Args:
+            time: The frame.
+            reading: What was read in it.
+            is_part: Whether that may be what is left of the line while something covers the rest.
+        """
         latest = self._runs[-1] if self._runs else None
-        if latest and latest.text == reading.text:
+        is_new = latest is None or latest.text != reading.text
+        self._parts = self._parts + is_new if is_part else 0
+        if latest and not is_new:
             latest.add(time, reading)
             return
         after_gap = latest is not None and time.index - latest.sighting.last.index > 1
@@ -134,12 +143,34 @@ class TextRuns:
 
     def finish(self) -> Iterator[TextSpan]:
         """Yield the lines that are left."""
+        covered = self._covered()
+        if covered and difference(covered.text, self._runs[-1].text) < Difference.number:  # it is nearly all read again
+            self.take_parts()
         self._cursor.finish()
         yield from self._settle(len(self._runs))
         yield from self._end_line()
         for whole in self._revealed.finish():
             yield from self._cut_off.add(whole)
         yield from self._cut_off.finish()
+
+    def stands(self, time: FrameTime, text: str) -> bool:
+        """Return whether a text has been read until now, for longer than a line may be missed."""
+        run = self._runs[-1]
+        since = run.sighting.first if run.text == text else time
+        return time.end_ms - since.start_ms > self._gap_ms
+
+    def take_parts(self) -> None:
+        """Count the latest runs, which were of parts of the line before them, for it: it is read again."""
+        whole = self._covered()
+        if whole:
+            for part in self._runs[-self._parts :]:
+                whole.sighting.extend_by_part(part.sighting)
+            del self._runs[-self._parts :]
+        self._parts = 0
+
+    def _covered(self) -> TextRun | None:
+        """Return the run of which only parts are read now; None if there is none, or no more."""
+        return self._runs[-self._parts - 1] if 0 < self._parts < len(self._runs) else None
 
     def _latest_line(self) -> int | None:
         """Return with which run the line begins that is shown now; None if it began before them."""

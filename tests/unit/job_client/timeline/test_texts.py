@@ -414,10 +414,43 @@ def test_one_of_the_lines_that_jump_together_may_be_misread_after_it() -> None:
     assert ("Clean the filter", 0, 29) in texts_of([*[before] * 15, after, *[rows(ROWS, 400.0)] * 14])
 
 
-def test_messages_that_push_each_other_up_are_a_line_each() -> None:
-    messages = ["Ann: hello everyone", "Bob: first!", "Cat: love this song", "Dan: from Brazil"]
-    chat = [rows(messages[: count + 1], 600.0 - 54 * count, 54.0) for count in range(4) for _ in range(25)]
-    assert texts_of(chat) == [(text, 25 * number, 99) for number, text in enumerate(messages)]
+@pytest.mark.parametrize("pixels", [-40, 15, 40, 60])
+def test_the_short_rows_of_a_table_that_jump_together_are_the_same_lines(pixels: int) -> None:
+    names, prices = ["Tea", "Gin", "Ale", "Rum", "Mix"], ["2.50", "8.00", "4", "6", "12"]
+    shown = []
+    for step in range(4):
+        tops = [(row, 300.0 + 40 * row - pixels * step) for row in range(5)]
+        cells = [line(names[row], box=(60.0, y, 96.0, y + 20.0)) for row, y in tops]
+        shown += [cells + [line(prices[row], box=(300.0, y, 348.0, y + 20.0)) for row, y in tops]] * 10
+    assert sorted(texts_of(shown)) == sorted((text, 0, 39) for text in (*names, *prices))
+
+
+def test_the_numbers_in_the_cells_of_a_table_do_not_move_to_where_others_said_the_same() -> None:
+    shown = [rows(numbers, 300.0) for numbers in (["12", "15", "20"], ["15", "12", "20"]) for _ in range(20)]
+    assert sorted(texts_of(shown)) == [("12", 0, 19), ("12", 20, 39), ("15", 0, 19), ("15", 20, 39), ("20", 0, 39)]
+
+
+@pytest.mark.parametrize("pitch", [30.0, 40.0, 54.0])
+@pytest.mark.parametrize(
+    "messages",
+    [
+        ["Ann: hello everyone", "Bob: first!", "Cat: love this song", "Dan: from Brazil"],
+        ["Hi", "Hey", "You ok?", "Yes", "lol", "See you at 8", "ok", "bye"],
+        ["你好", "在吗", "明天见面吗", "好的", "几点", "下午三点", "可以", "谢谢"],
+    ],
+)
+def test_messages_that_push_each_other_up_are_a_line_each(messages: Sequence[str], pitch: float) -> None:
+    counts = range(len(messages))
+    chat = [rows(messages[: count + 1], 600.0 - pitch * count, pitch) for count in counts for _ in range(25)]
+    assert texts_of(chat) == [(text, 25 * number, len(chat) - 1) for number, text in enumerate(messages)]
+
+
+def test_captions_that_roll_up_in_two_rows_are_a_line_each() -> None:
+    captions = ["And how much was it?", "No.", "Seven dollars", "Hm", "Oh", "That is a good price"]
+    shown = [
+        rows(captions[max(at - 1, 0) : at + 1], 300.0 if at else 330.0, 30.0) for at in range(6) for _ in range(25)
+    ]
+    assert texts_of(shown) == [(text, 25 * at, min(25 * at + 49, 149)) for at, text in enumerate(captions)]
 
 
 def test_a_line_far_from_where_one_was_that_said_the_same_is_another_one() -> None:
