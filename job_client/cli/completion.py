@@ -26,20 +26,23 @@ Completion = tuple[str, str]
 
 
 def offered_jobs(context: typer.Context, incomplete: str) -> Iterator[Completion]:
-    """Yield the newest jobs whose ids begin so, with file and status; without a server those of the history."""
+    """Yield the newest jobs whose ids begin so, with file and status; without a server those of the history.
+
+    Capitals that were typed stay, as shells take only what begins as it was typed.
+    """
     if not _has_address(context):
         return
-    files = History(context.params["address"]).files()
+    files, beginning = History(context.params["address"]).files(), incomplete.lower()  # as the server writes ids
     try:
         with _client(context) as client:
-            matching = (job for job in client.jobs() if job.job_id.startswith(incomplete))
+            matching = (job for job in client.jobs() if job.job_id.startswith(beginning))
             for job in islice(matching, MAX_JOBS):
                 name = files[job.job_id].name if job.job_id in files else job.pipeline_id
-                yield from _completions(job.job_id, f"{name} {job.status}")
+                yield from _completions(incomplete + job.job_id[len(incomplete) :], f"{name} {job.status}")
     except (ServiceError, OSError):
-        matching_ids = [job_id for job_id in reversed(files) if job_id.startswith(incomplete)]
+        matching_ids = [job_id for job_id in reversed(files) if job_id.startswith(beginning)]
         for job_id in matching_ids[:MAX_JOBS]:
-            yield from _completions(job_id, files[job_id].name)
+            yield from _completions(incomplete + job_id[len(incomplete) :], files[job_id].name)
 
 
 def offered_pipelines(context: typer.Context, incomplete: str) -> Iterator[Completion]:

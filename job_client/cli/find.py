@@ -8,6 +8,7 @@ import typer
 from rich.table import Table
 
 from job_client.cli.options import AddressOption, JsonOption, TimeoutOption, TlsOption
+from job_client.cli.outcome import Outcome
 from job_client.cli.output import (
     cell_lines,
     console,
@@ -25,6 +26,7 @@ from job_client.cli.progress import counting_bar
 from job_client.cli.summary import clock, code_cell
 from job_client.client import JobClient
 from job_client.errors import JobNotFound, ServerBusy, ServiceError, Unreachable
+from job_client.exit_codes import exit_code_of
 from job_client.search import History, IndexedLine, Match, TextIndex, matches
 from shared.contract.endpoint import DEFAULT_ADDRESS
 from shared.contract.job_status import JobStatus
@@ -53,8 +55,9 @@ def find(
     """
     if not text.strip():
         raise typer.BadParameter("is empty", param_hint="TEXT")
+    outcome = Outcome()
     with JobClient(address, tls_ca_file, timeout) as client:
-        lines_of = _indexed(client, address)
+        lines_of = _indexed(client, address, outcome)
     files = History(address).files()
     found = matches(text, lines_of, min_score)
     shown = found[:limit]
@@ -66,9 +69,10 @@ def find(
         print_records(_record(match, str(files.get(match.job_id, ""))) for match in shown)
     if more := len(found) - len(shown):
         print_message(f"{more} more; --limit {len(found)} shows all")
+    raise outcome.exit()
 
 
-def _indexed(client: JobClient, address: str) -> dict[str, list[IndexedLine]]:
+def _indexed(client: JobClient, address: str, outcome: Outcome) -> dict[str, list[IndexedLine]]:
     """Return the lines of each completed job, newest first, after the index was brought up to date."""
     index = TextIndex(address)
     files, known = History(address).files(), index.jobs()  # before the jobs are listed: more may be submitted meanwhile
@@ -84,12 +88,12 @@ def _indexed(client: JobClient, address: str) -> dict[str, list[IndexedLine]]:
     missing = [job_id for job_id, lines in lines_of.items() if lines is None]
     with counting_bar("reading new results", len(missing)) as advance:
         for job_id in missing:
-            lines_of[job_id] = _read(client, index, job_id)
+            lines_of[job_id] = _read(client, index, job_id, outcome)
             advance()
     return {job_id: lines for job_id, lines in lines_of.items() if lines}
 
 
-def _read(client: JobClient, index: TextIndex, job_id: str) -> list[IndexedLine]:
+def _read(client: JobClient, index: TextIndex, job_id: str, outcome: Outcome) -> list[IndexedLine]:
     try:
         timeline = client.job(job_id).timeline()
         return index.add(job_id, [*timeline.texts, *timeline.codes])
@@ -99,6 +103,7 @@ def _read(client: JobClient, index: TextIndex, job_id: str) -> list[IndexedLine]
         return []  # deleted since it was listed
     except ServiceError as error:
         print_error(f"job {job_id} is left out: {error}")
+        outcome.add(exit_code_of(error))
         return []
 
 

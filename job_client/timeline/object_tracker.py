@@ -4,15 +4,17 @@ As in ByteTrack (Zhang et al., 2022), detections of high confidence are matched 
 confidence with the tracks that are left: they go on with a track, and never begin one. Where all is to be kept, a
 second tracker follows what is left then, so that the tracks of the first are the same with and without it. As in C-BIoU
 (Yang et al., 2023), boxes are grown before their overlap is measured, so that small and fast things overlap from frame
-to frame. Matches are made greedily, the largest overlap first, which is deterministic.
+to frame. Detections that are left may be parts of things that were covered, see `ObjectMotion`. Matches are made
+greedily, the largest overlap first, which is deterministic.
 """
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from itertools import product
 
-from job_client.timeline.geometry import BoxIndex, Motion, grown, middle, overlap
+from job_client.timeline.geometry import BoxIndex, grown, middle, overlap
+from job_client.timeline.object_motion import ObjectMotion
 from job_client.timeline.settings import TimelineSettings
 from job_client.timeline.spans import FrameTime, ObjectSpan, Sighting
 from shared.results import Box, Detection
@@ -25,6 +27,9 @@ MIN_OVERLAP = 0.2
 
 MIN_OVERLAP_OF_LOW = 0.4
 """The same for a detection of low confidence, which may be of something else."""
+
+MIN_OVERLAP_OF_PART = 0.1
+"""The same for a detection, and a thing as it was before others covered it: what comes into view again is a part."""
 
 OVERLAP_OF_LABEL = 0.3
 """What the same label counts as, against overlap: a car is sooner the car beside it than the person in front."""
@@ -46,7 +51,7 @@ TWO_LABELS_OVERLAP = 0.8
 class _Track:
     def __init__(self, time: FrameTime, found: Detection, track_id: int) -> None:
         self.track_id = track_id
-        self.motion = Motion(found.box, time.clocks_ms[0])
+        self.motion = ObjectMotion(found.box, time.clocks_ms[0])
         self.label = found.label
         self.evidence = 0.0
         self._sighting = Sighting.at(time, found.confidence, found.box)
@@ -144,9 +149,14 @@ class ObjectTracker:
         left = {track.track_id: track for track in self._tracks}
         for (numbers, least), clock_ms in product(((high, MIN_OVERLAP), (low, MIN_OVERLAP_OF_LOW)), time.clocks_ms):
             sought = [(number, detections[number]) for number in numbers if number not in matched]
-            for track_id, number in _pairs(left.values(), sought, clock_ms, least):
-                if track_id in left and number not in matched:
-                    matched[number] = left.pop(track_id)
+            _take(_pairs(left.values(), sought, clock_ms, least), left, matched)
+        if covered := [track for track in left.values() if track.motion.is_covered]:
+            known = _Known(detections[number] for number in matched)
+            unknown = [(number, detections[number]) for number in high if number not in matched]
+            sought = [(number, found) for number, found in unknown if known.lacks(found)]
+            pairs = _pairs(covered, sought, time.clocks_ms[0], MIN_OVERLAP_OF_PART, ObjectMotion.expected_whole)
+            for track in _take(pairs, left, matched):
+                track.motion.uncover()
         return matched
 
     def _begin(self, time: FrameTime, found: Detection) -> _Track:
@@ -167,8 +177,22 @@ class ObjectTracker:
         self.ended += [track.span() for track in tracks if track.evidence >= self._settings.min_object_evidence]
 
 
+def _take(pairs: Iterable[tuple[int, int]], left: dict[int, _Track], matched: dict[int, _Track]) -> list[_Track]:
+    """Match the pairs of which neither is matched yet; return the tracks of these."""
+    taken = []
+    for track_id, number in pairs:
+        if track_id in left and number not in matched:
+            matched[number] = left.pop(track_id)
+            taken.append(matched[number])
+    return taken
+
+
 def _pairs(
-    tracks: Collection[_Track], detections: Sequence[tuple[int, Detection]], clock_ms: float, least: float
+    tracks: Collection[_Track],
+    detections: Sequence[tuple[int, Detection]],
+    clock_ms: float,
+    least: float,
+    place: Callable[[ObjectMotion, float], Box] = ObjectMotion.expected,
 ) -> list[tuple[int, int]]:
     """Return the numbers of tracks, and of detections that may go on with them, the best pair first.
 
@@ -177,10 +201,11 @@ def _pairs(
         detections: Numbers of detections that have no track, and these themselves.
         clock_ms: The time for which the tracks are expected.
         least: What a track and a detection must share.
+        place: Returns where a track is expected then.
     """
     if not (tracks and detections):
         return []
-    places = [grown(track.motion.expected(clock_ms), GROWTH) for track in tracks]
+    places = [grown(place(track.motion, clock_ms), GROWTH) for track in tracks]
     highest = max(expected[3] - expected[1] for expected in places)
     rows = BoxIndex((place, place[1]) for place in zip(tracks, places, strict=True))
     scores = []

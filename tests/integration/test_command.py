@@ -380,6 +380,15 @@ class TestFind:
         index.write_text(index.read_text().replace("STOP", "GIVE WAY"))
         assert json.loads(foregsyte("find", "give way")[1])["text"] == "GIVE WAY"
 
+    def test_it_says_by_its_exit_code_that_a_job_could_not_be_read(
+        self, foregsyte: Run, client: JobClient, worker: None, tmp_path: Path
+    ) -> None:
+        readable, damaged = done(client), done(client)
+        (tmp_path / "data" / "video_jobs" / f"{damaged}_results.json").unlink()
+        code, out, err = foregsyte("find", "stop")
+        assert (code, json.loads(out)["job_id"]) == (ExitCode.FAILURE, readable)
+        assert f"job {damaged} is left out" in err
+
     def test_a_job_that_another_has_deleted_is_found_no_more(
         self, foregsyte: Run, client: JobClient, worker: None, cache: Path
     ) -> None:
@@ -1089,11 +1098,15 @@ class TestSurroundings:
         assert offered_to_a_shell("status", "", FOREGSYTE_ADDRESS=address) == [second, first]
         assert offered_to_a_shell("results", first[:30], FOREGSYTE_ADDRESS=address) == [first]
         assert offered_to_a_shell("submit", "--pipeline", "yolo", FOREGSYTE_ADDRESS=address) == ["yolo_ocr", "yolo"]
+        typed = first[:30].upper()
+        assert offered_to_a_shell("status", typed, FOREGSYTE_ADDRESS=address) == [typed + first[30:]]
 
     def test_shells_are_offered_the_jobs_submitted_from_here_while_the_server_is_down(self) -> None:
         address = f"127.0.0.1:{free_port()}"
-        History(address).add(UNKNOWN_JOB, TINY_MP4)
-        assert offered_to_a_shell("status", "", FOREGSYTE_ADDRESS=address) == [UNKNOWN_JOB]
+        job_id = UNKNOWN_JOB.replace("0", "a")
+        History(address).add(job_id, TINY_MP4)
+        assert offered_to_a_shell("status", "", FOREGSYTE_ADDRESS=address) == [job_id]
+        assert offered_to_a_shell("status", "AAA", FOREGSYTE_ADDRESS=address) == [f"AAA{job_id[3:]}"]
         assert offered_to_a_shell("submit", "--pipeline", "", FOREGSYTE_ADDRESS=address) == []
 
     def test_a_shell_is_offered_nothing_that_it_could_run(self) -> None:

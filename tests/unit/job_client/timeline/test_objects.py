@@ -76,6 +76,66 @@ def test_a_thing_that_is_hidden_for_a_second_is_one() -> None:
     assert len(objects_of(frames, object_gap_ms=500.0)) == 2
 
 
+def seen_behind(cover: tuple[float, float], car: tuple[float, float]) -> tuple[float, float] | None:
+    """Return from where to where a detector sees a car behind a cover: at least a third of it, and all between ends."""
+    left, right = (car[0], min(car[1], cover[0])), (max(car[0], cover[1]), car[1])
+    if left[0] < left[1] and right[0] < right[1]:
+        return car
+    seen = max(left, right, key=lambda part: part[1] - part[0])
+    return seen if seen[1] - seen[0] >= (car[1] - car[0]) / 3 else None
+
+
+def passing(car_speed: float, cover_width: float, cover_speed: float, jitter: float) -> list[list[Detection]]:
+    """Return frames of a car of 100 pixels that is covered from the left, or drives to the right behind a cover."""
+    chance, frames = random.Random(1), []
+    for n in range(300):
+        car = (200.0 + car_speed * n, 300.0 + car_speed * n)
+        end = (150.0 if cover_speed else 400.0 + cover_width) + cover_speed * n
+        seen = seen_behind((end - cover_width, end), car)
+        sides = (seen[0], 100.0, seen[1], 180.0) if seen else ()
+        box = [side + chance.uniform(-jitter, jitter) for side in sides]
+        frames.append([Detection(label="car", confidence=0.8, box=(box[0], box[1], box[2], box[3]))] if box else [])
+    return frames
+
+
+@pytest.mark.parametrize("is_turned", [False, True])
+@pytest.mark.parametrize("jitter", [0.0, 1.0, 2.0])
+@pytest.mark.parametrize(
+    ("car_speed", "cover_width", "cover_speed"),
+    [
+        (0.0, 40.0, 5.0),
+        (0.0, 160.0, 10.0),
+        (0.0, 300.0, 15.0),
+        (0.0, 250.0, 9.0),
+        (10.0, 120.0, 0.0),
+        (10.0, 200.0, 0.0),
+        (5.0, 150.0, 0.0),
+        (6.0, 60.0, 12.0),
+    ],
+)
+def test_a_thing_that_is_covered_from_one_side_is_one(
+    car_speed: float, cover_width: float, cover_speed: float, jitter: float, is_turned: bool
+) -> None:
+    frames = passing(car_speed, cover_width, cover_speed, jitter)
+    if is_turned:
+        frames = [[turned(found) for found in frame] for frame in frames]
+    assert spans(objects_of(frames)) == [("car", 0, 299)]
+
+
+def turned(found: Detection) -> Detection:
+    """Return a detection in the frame turned by a quarter, so that right is up."""
+    x1, y1, x2, y2 = found.box
+    return Detection(label=found.label, confidence=found.confidence, box=(y1, -x2, y2, -x1))
+
+
+def test_another_thing_beside_one_that_is_covered_is_another() -> None:
+    parts = [found("car", 0.0, size=100.0)] * 20 + [
+        Detection(label="car", confidence=0.8, box=(5.0 * n, 100.0, 100.0, 200.0)) for n in range(15)
+    ]
+    beside = [found("car", -180.0, size=100.0)] * 30
+    assert spans(objects_of([[each] for each in parts + beside])) == [("car", 0, 34), ("car", 35, 64)]
+
+
 def test_a_weak_detection_goes_on_with_a_track_and_begins_none() -> None:
     weak = [found("car", 0.0, confidence=0.3)]
     assert spans(objects_of([[found("car", 0.0)]] * 5 + [weak] * 5)) == [("car", 0, 9)]
