@@ -114,6 +114,7 @@ class LoggingYolo:
     """Stands in for a model of Ultralytics, whose `predict` waits for the whole device."""
 
     task = "detect"
+    names = ("car",)
 
     def __init__(self, log: list[str]) -> None:
         self._log = log
