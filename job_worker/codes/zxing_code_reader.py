@@ -35,17 +35,14 @@ MATRIX_NAMES = frozenset(matrix.name for matrix in MATRIX_FORMATS)
 UNCHECKED_MODULES = {"ITF": (8, 8), "Codabar": (11, 0), "Code39": (14, 28), "UPCE": (0, 51)}
 """About how many modules the linear codes have whose length nothing checks: for each character, and besides."""
 
-UNREADABLE = "\ufffd"
-"""Stands in a text for bytes that are none in its encoding; where the encoding is unknown, the text is empty."""
-
 CODE_LABELS = ("qr_code", "barcode")
 """Detections of these classes are read enlarged."""
 
 MAX_PIXELS = 3840 * 2160
 """A larger frame is read shrunk to so many pixels, and a longer one to `MAX_WARP_SIDE_PIXELS`. The most hostile images
 known take 20 seconds of CPU at this size: those full of QR finder patterns at one pixel a module."""
-MAX_AREAS = 16
-MAX_AREA_PIXELS = MAX_PIXELS
+MAX_AREAS = 64
+MAX_AREA_PIXELS = 2 * MAX_PIXELS
 """The pixels of all enlarged areas of a frame together. An area that would exceed them is read on the frame alone."""
 MIN_BAND = 8
 """A linear code read along a lower band of pixels may be a part of a longer one, read aslant."""
@@ -163,10 +160,11 @@ def _codes(barcodes: Iterable[zxingcpp.Barcode], to_frame: Matrix) -> Iterator[C
         if barcode.bytes and (is_matrix or _is_whole(barcode.format, on_frame)):
             first, second, third, fourth = ((float(x), float(y)) for x, y in on_frame)
             polygon = (first, second, third, fourth)
+            text, binary = _text_and_bytes(barcode)
             yield Code(
                 format=barcode.format.name.removesuffix("Std"),
-                text=barcode.text,
-                bytes=_binary(barcode),
+                text=text,
+                bytes=binary,
                 polygon=polygon if is_matrix else _from_its_top(polygon),
             )
 
@@ -191,11 +189,23 @@ def _from_its_top(polygon: Polygon) -> Polygon:
     return polygon if clockwise(polygon) == polygon else (fourth, third, second, first)
 
 
-def _binary(barcode: zxingcpp.Barcode) -> str | None:
-    """Return the content as base64 where it is no text, or the text does not say all of it."""
-    is_text = barcode.content_type in (zxingcpp.ContentType.Text, zxingcpp.ContentType.GS1)
-    is_complete = bool(barcode.text) and UNREADABLE not in barcode.text
-    return None if is_text and is_complete else base64.b64encode(barcode.bytes).decode()
+def _text_and_bytes(barcode: zxingcpp.Barcode) -> tuple[str, str | None]:
+    """Return the content as text, and as base64 unless it is plainly that text.
+
+    Whether a matrix code names its encoding, zxing-cpp does not tell: all but ASCII and UTF-8 may be a guess.
+    """
+    text, content = barcode.text, barcode.bytes
+    if text and (barcode.format not in MATRIX_FORMATS or text.encode(errors="surrogatepass") == content):
+        return text, None
+    if _is_mistaken_for_japanese(text):
+        text = content.decode("cp1252", errors="replace")
+    return text, base64.b64encode(content).decode()
+
+
+def _is_mistaken_for_japanese(text: str) -> bool:
+    """Return whether the only characters of a text beyond ASCII are half-width katakana: it is a Western one."""
+    beyond = [char for char in text if not char.isascii()]
+    return bool(beyond) and all("\uff61" <= char <= "\uff9f" for char in beyond)
 
 
 def _place_and_content(code: Code) -> tuple[Any, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import segno
 import zxingcpp
 from zxingcpp import BarcodeFormat
 
@@ -243,6 +244,24 @@ def test_content_that_its_encoding_does_not_read_stands_there_in_base64(encoding
     image = cv2.cvtColor(np.array(code.to_image(scale=4)), cv2.COLOR_GRAY2BGR)
     [found] = read(on_grey((image, 100, 100)))
     assert base64.b64decode(found.bytes or "") == content
+
+
+def of_segno(content: bytes) -> Image:
+    """Return a QR code of bytes without an ECI, which zxing-cpp does not write."""
+    modules = np.array(segno.make_qr(content, mode="byte").matrix, np.uint8)
+    return cv2.cvtColor(np.kron(np.pad(255 - 255 * modules, 4, constant_values=255), np.ones((4, 4), np.uint8)), 8)
+
+
+@pytest.mark.parametrize("text", ["10 £", "±5°", "«ok»", "¡Hola!"])
+def test_western_text_whose_encoding_is_guessed_is_not_read_as_katakana_and_keeps_its_bytes(text: str) -> None:
+    [code] = read(on_grey((of_segno(text.encode("latin-1")), 60, 60)))
+    assert (code.text, base64.b64decode(code.bytes or "")) == (text, text.encode("latin-1"))
+
+
+@pytest.mark.parametrize("text", ["テスト", "plain", "line\x01end", "Größe"])
+def test_a_text_in_utf_8_says_all_and_has_no_bytes_beside_it(text: str) -> None:
+    [code] = read(on_grey((of_segno(text.encode()), 60, 60)))
+    assert (code.text, code.bytes) == (text, None)
 
 
 def test_a_code_that_a_detector_sees_is_read_enlarged() -> None:
