@@ -246,6 +246,16 @@ def test_content_that_its_encoding_does_not_read_stands_there_in_base64(encoding
     assert base64.b64decode(found.bytes or "") == content
 
 
+def test_each_of_thirty_codes_that_are_read_only_enlarged_is_read() -> None:
+    image = np.full((1080, 1920, 3), 128, np.uint8)
+    for number in range(30):
+        code = cv2.GaussianBlur(drawn(f"{number:05d}", 2), (0, 0), 1.0)
+        row, column = divmod(number, 6)
+        image[40 + 200 * row :, 60 + 300 * column :][: len(code), : len(code)] = code
+    assert len(zxingcpp.read_barcodes(image)) < 14
+    assert sorted(code.text for code in read(image)) == [f"{number:05d}" for number in range(30)]
+
+
 def of_segno(content: bytes) -> Image:
     """Return a QR code of bytes without an ECI, which zxing-cpp does not write."""
     modules = np.array(segno.make_qr(content, mode="byte").matrix, np.uint8)
