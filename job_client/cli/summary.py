@@ -80,7 +80,12 @@ def codes_table(codes: tuple[CodeSpan, ...]) -> Table:
     """Return what the codes say, in the order of their starts."""
     table = Table(folded("code"), folded("format"), *_times(), title="Codes")
     for span in _shown(table, codes):
-        table.add_row(code_cell(span.text), markup_of(span.format), clock(span.start_ms), clock(span.end_ms))
+        table.add_row(
+            code_cell(span.text or f"base64 {span.bytes}"),
+            markup_of(span.format),
+            clock(span.start_ms),
+            clock(span.end_ms),
+        )
     return table
 
 

@@ -91,8 +91,9 @@ function rowsOf(made) {
   const rows = new Map();
   const numbers = new Map(made.labels.map((label, number) => [label, number]));
   made.events.forEach((event, number) => {
-    const [kind, name, noise] = [event[at.kind], event[at.name], number >= made.kept];
-    const key = `${kind} ${event[at.format] ?? ""} ${noise} ${name}`;
+    const [kind, noise, bytes] = [event[at.kind], number >= made.kept, event[at.bytes] ?? ""];
+    const name = event[at.name] || (bytes && `base64 ${bytes}`);
+    const key = `${kind} ${event[at.format] ?? ""} ${noise} ${bytes} ${name}`;
     let row = rows.get(key);
     if (!row) {
       const style = kind === "object" ? styleOf(FIRST_LABEL + numbers.get(name)) : kind;

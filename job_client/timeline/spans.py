@@ -87,7 +87,7 @@ class CodeSpan(Span):
     Attributes:
         format: Its kind, such as `QRCode`.
         text: What it says.
-        bytes: The content in base64 where it is no text; else None.
+        bytes: The content in base64 where it is no text, or one whose encoding may be a guess; else None.
     """
 
     format: str

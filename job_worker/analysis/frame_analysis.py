@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from job_worker.analysis.pipeline import Analysis
 from job_worker.codes.base import CodeReader
-from job_worker.detection.base import DEFAULT_LIMITS, DetectionLimits, Detector
+from job_worker.detection.base import DEFAULT_CONFIDENCE, DEFAULT_LIMITS, DetectionLimits, Detector
 from job_worker.ocr.base import DEFAULT_MIN_CONFIDENCE, TextReader
 from shared.results import Code, Detection, ImageResult, TextLine
 from shared.video.image import Image
@@ -42,6 +43,7 @@ class FrameAnalysis:
         self._detector = detector
         self._text_reader = text_reader
         self._limits = limits
+        self._detected = limits if code_reader is None else _with_codes(limits)
         self._min_text_confidence = min_text_confidence
         self._code_reader = code_reader
         self._readers = max((reader.concurrency for reader in (text_reader, code_reader) if reader), default=0)
@@ -86,16 +88,29 @@ class FrameAnalysis:
         codes: Iterable[list[Code] | None],
     ) -> list[Analysis]:
         sizes = [image.shape[1::-1] for image in images]
-        return [ImageResult.of(*size, *of_one) for size, *of_one in zip(sizes, found, lines, codes, strict=True)]
+        kept = map(self._kept, found)
+        return [ImageResult.of(*size, *of_one) for size, *of_one in zip(sizes, kept, lines, codes, strict=True)]
+
+    def _kept(self, found: list[Detection] | None) -> list[Detection] | None:
+        """Return those of the detections that the code reader gets which are in the result."""
+        if found is None or self._detected is self._limits:
+            return found
+        least = 0.0 if self._detected.confidence == self._limits.confidence else self._limits.confidence
+        return self._limits.select(one for one in found if one.confidence > least)
 
     def _detect(self, images: Sequence[Image]) -> Objects:
-        return self._detector.detect_batch(images, self._limits) if self._detector else [None] * len(images)
+        return self._detector.detect_batch(images, self._detected) if self._detector else [None] * len(images)
 
     def _read(self, image: Image) -> list[TextLine] | None:
         return self._text_reader.read(image, self._min_text_confidence) if self._text_reader else None
 
     def _read_codes(self, image: Image, found: list[Detection] | None) -> list[Code] | None:
         return self._code_reader.read(image, found or ()) if self._code_reader else None
+
+
+def _with_codes(limits: DetectionLimits) -> DetectionLimits:
+    """Return limits that also keep what the code reader may look at enlarged, whatever a result holds."""
+    return replace(limits, confidence=min(limits.confidence, DEFAULT_CONFIDENCE), classes=frozenset())
 
 
 def _pool(engine: Detector | TextReader | CodeReader | None) -> ThreadPoolExecutor:

@@ -10,12 +10,13 @@ from typing import Any
 import cv2
 import msgspec
 import numpy as np
-import numpy.typing as npt
 import zxingcpp
 from zxingcpp import BarcodeFormat
 
 from job_worker.codes.areas import Area, Matrix, areas_of_bars, areas_of_boxes, areas_of_edges
 from job_worker.codes.base import is_full
+from job_worker.codes.ends import bars_behind
+from job_worker.codes.found import FoundCodes
 from shared.results import Code, Detection, Polygon
 from shared.results.coordinates import clockwise
 from shared.video.image import MAX_WARP_SIDE_PIXELS, Image
@@ -31,9 +32,8 @@ LINEAR_FORMATS = (
 FORMATS = zxingcpp.BarcodeFormats([*MATRIX_FORMATS, *LINEAR_FORMATS])
 BAR_FORMATS = zxingcpp.BarcodeFormats([BarcodeFormat.PDF417, *LINEAR_FORMATS])
 MATRIX_NAMES = frozenset(matrix.name for matrix in MATRIX_FORMATS)
-
-UNREADABLE = "\ufffd"
-"""Stands in a text for bytes that are none in its encoding; where the encoding is unknown, the text is empty."""
+UNCHECKED_MODULES = {"ITF": (8, 8), "Codabar": (11, 0), "Code39": (14, 28), "UPCE": (0, 51)}
+"""About how many modules the linear codes have whose length nothing checks: for each character, and besides."""
 
 CODE_LABELS = ("qr_code", "barcode")
 """Detections of these classes are read enlarged."""
@@ -41,17 +41,14 @@ CODE_LABELS = ("qr_code", "barcode")
 MAX_PIXELS = 3840 * 2160
 """A larger frame is read shrunk to so many pixels, and a longer one to `MAX_WARP_SIDE_PIXELS`. The most hostile images
 known take 20 seconds of CPU at this size: those full of QR finder patterns at one pixel a module."""
-MAX_AREAS = 16
-MAX_AREA_PIXELS = MAX_PIXELS
+MAX_AREAS = 64
+MAX_AREA_PIXELS = 2 * MAX_PIXELS
 """The pixels of all enlarged areas of a frame together. An area that would exceed them is read on the frame alone."""
 MIN_BAND = 8
 """A linear code read along a lower band of pixels may be a part of a longer one, read aslant."""
 MIN_ITF_BAND = 1 / 12
 """So may an ITF code along a band lower than so much of its length, for its ends look like bars within and it has no
 checksum: a part of four digits is read along up to 0.06 of it."""
-
-LONGER = 1.25
-"""A linear code so many times as long as another one at its place is the whole, the other a part of it."""
 
 MANY_CODES = 128
 """From so many codes on an image is read again in parts: zxing-cpp reads at most 255 in one call, older versions fewer,
@@ -87,44 +84,13 @@ class ZxingCodeReader:
             return []  # nothing would be left of its few rows or columns
         if shrunk < 1:
             grey = cv2.resize(grey, None, fx=shrunk, fy=shrunk, interpolation=cv2.INTER_AREA)
-        found = _Found()
+        found = FoundCodes()
         for code in _candidates(grey, _detected(detections, shrunk)):
-            if found.add(code) and is_full(found.codes):
+            behind = _bars_behind(grey, code)
+            is_new = behind is not None and found.add(code, behind, is_linear=code.format not in MATRIX_NAMES)
+            if is_new and is_full(found.all):
                 break
-        return sorted((_scaled(code, 1 / shrunk) for code in found.codes), key=_place_and_content)
-
-
-class _Found:
-    """The codes found so far in one image, each once.
-
-    Attributes:
-        codes: The codes.
-    """
-
-    def __init__(self) -> None:
-        self.codes: list[Code] = []
-        self._corners: Matrix = np.empty((0, 4, 2))
-
-    def add(self, code: Code) -> bool:
-        """Add a code unless it was found before; return whether it was added.
-
-        A linear code takes the place of those that were read of parts of it.
-        """
-        corners = np.array(code.polygon)[None]
-        same = [index for index in self._at(corners) if _are_one(self.codes[index], code)]
-        if not all(_is_part(self.codes[index], code) for index in same):
-            return False
-        for index in reversed(same):
-            del self.codes[index]
-        self.codes.append(code)
-        self._corners = np.concatenate([np.delete(self._corners, same, axis=0), corners])
-        return True
-
-    def _at(self, corners: Matrix) -> list[int]:
-        """Return the indexes of the codes whose middle lies within these corners, or theirs within them."""
-        middles, middle = self._corners.mean(axis=1), corners.mean(axis=1)
-        shares: list[int] = np.flatnonzero(_contain(self._corners, middle) | _contain(corners, middles)).tolist()
-        return shares
+        return sorted((_scaled(code, 1 / shrunk) for code in found.whole()), key=_place_and_content)
 
 
 def _candidates(grey: Image, detected: list[Area]) -> Iterator[Code]:
@@ -194,10 +160,11 @@ def _codes(barcodes: Iterable[zxingcpp.Barcode], to_frame: Matrix) -> Iterator[C
         if barcode.bytes and (is_matrix or _is_whole(barcode.format, on_frame)):
             first, second, third, fourth = ((float(x), float(y)) for x, y in on_frame)
             polygon = (first, second, third, fourth)
+            text, binary = _text_and_bytes(barcode)
             yield Code(
                 format=barcode.format.name.removesuffix("Std"),
-                text=barcode.text,
-                bytes=_binary(barcode),
+                text=text,
+                bytes=binary,
                 polygon=polygon if is_matrix else _from_its_top(polygon),
             )
 
@@ -208,43 +175,37 @@ def _is_whole(linear: BarcodeFormat, corners: Matrix) -> bool:
     return band >= max(MIN_BAND, length * MIN_ITF_BAND if linear == BarcodeFormat.ITF else 0)
 
 
+def _bars_behind(grey: Image, code: Code) -> list[Matrix] | None:
+    """Return where bars follow behind a code whose length nothing checks; None where it does not end there."""
+    if code.format not in UNCHECKED_MODULES:
+        return []
+    a_character, besides = UNCHECKED_MODULES[code.format]
+    return bars_behind(grey, np.array(code.polygon), a_character * len(code.text) + besides)
+
+
 def _from_its_top(polygon: Polygon) -> Polygon:
     """Return the corners of a linear code from its own top left; its first two lie in reading direction."""
     first, second, third, fourth = polygon
     return polygon if clockwise(polygon) == polygon else (fourth, third, second, first)
 
 
-def _binary(barcode: zxingcpp.Barcode) -> str | None:
-    """Return the content as base64 where it is no text, or the text does not say all of it."""
-    is_text = barcode.content_type in (zxingcpp.ContentType.Text, zxingcpp.ContentType.GS1)
-    is_complete = bool(barcode.text) and UNREADABLE not in barcode.text
-    return None if is_text and is_complete else base64.b64encode(barcode.bytes).decode()
+def _text_and_bytes(barcode: zxingcpp.Barcode) -> tuple[str, str | None]:
+    """Return the content as text, and as base64 unless it is plainly that text.
+
+    Whether a matrix code names its encoding, zxing-cpp does not tell: all but ASCII and UTF-8 may be a guess.
+    """
+    text, content = barcode.text, barcode.bytes
+    if text and (barcode.format not in MATRIX_FORMATS or text.encode(errors="surrogatepass") == content):
+        return text, None
+    if _is_mistaken_for_japanese(text):
+        text = content.decode("cp1252", errors="replace")
+    return text, base64.b64encode(content).decode()
 
 
-def _contain(corners: Matrix, points: Matrix) -> npt.NDArray[np.bool_]:
-    """Return whether each polygon `(N, 4, 2)` contains its point `(N, 2)`; either may be a single one for all."""
-    edges, offsets = np.roll(corners, -1, axis=1) - corners, points[:, None] - corners
-    turns = edges[..., 0] * offsets[..., 1] - edges[..., 1] * offsets[..., 0]
-    is_in_box = ((corners.min(axis=1) <= points) & (points <= corners.max(axis=1))).all(axis=1)
-    is_on_one_side = (turns >= 0).all(axis=1) | (turns <= 0).all(axis=1)
-    return is_in_box & is_on_one_side  # type: ignore[no-any-return]
-
-
-def _are_one(one: Code, other: Code) -> bool:
-    """Return whether two codes at one place are one: they say the same, or are linear, for those cannot be nested."""
-    return _content(one) == _content(other) or not {one.format, other.format} & MATRIX_NAMES
-
-
-def _is_part(one: Code, whole: Code) -> bool:
-    return _content(one) != _content(whole) and _length(whole) >= LONGER * _length(one)
-
-
-def _content(code: Code) -> tuple[str, str, str | None]:
-    return code.format, code.text, code.bytes
-
-
-def _length(code: Code) -> float:
-    return math.dist(code.polygon[0], code.polygon[1])
+def _is_mistaken_for_japanese(text: str) -> bool:
+    """Return whether the only characters of a text beyond ASCII are half-width katakana: it is a Western one."""
+    beyond = [char for char in text if not char.isascii()]
+    return bool(beyond) and all("\uff61" <= char <= "\uff9f" for char in beyond)
 
 
 def _place_and_content(code: Code) -> tuple[Any, ...]:

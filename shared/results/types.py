@@ -51,7 +51,7 @@ class Code(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     Attributes:
         format: Its kind, as zxing-cpp names it: `QRCode`, `EAN13`.
         text: The content, which may hold line ends; of a binary one what its bytes are in ISO 8859-1.
-        bytes: The content in base64 where it is no text; else None.
+        bytes: The content in base64 where it is no text, or one whose encoding may be a guess; else None.
         polygon: Its four corners, clockwise, in pixels of the frame.
     """
 

@@ -15,6 +15,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -1170,6 +1171,19 @@ def test_a_table_shows_the_beginning_of_what_a_long_code_says() -> None:
     shown = screen.export_text()
     assert f"│ {'x' * CODE_CHARS}… (1900 characters) " in shown
     assert f"│ {'y' * CODE_CHARS} " in shown
+
+
+def test_a_table_shows_the_bytes_of_codes_that_are_no_text() -> None:
+    binary = with_codes(frame(0, {}, {}), {"QRCode": "", "Aztec": ""})
+    results = frame_results([binary])
+    codes = [
+        msgspec.structs.replace(code, bytes=of) for code, of in zip(results[0].codes, ("AAE=", "AAI="), strict=True)
+    ]
+    screen = Console(width=120, record=True, file=io.StringIO())
+    screen.print(codes_table(timeline_of([msgspec.structs.replace(results[0], codes=codes)]).codes))
+    shown = screen.export_text()
+    assert "base64 AAE=" in shown
+    assert "base64 AAI=" in shown
 
 
 def fields_of(frames: list[dict[str, Any]]) -> list[Table]:

@@ -131,3 +131,25 @@ def test_an_error_of_either_engine_ends_the_run_with_it() -> None:
     ):
         with pytest.raises(RuntimeError, match="broken"):
             list(analyse_frames(frames(20), pipeline))
+
+
+@pytest.mark.parametrize("limits", [DetectionLimits(confidence=0.9), DetectionLimits(classes=frozenset({"other"}))])
+def test_codes_are_looked_for_in_detections_that_the_result_does_not_hold(limits: DetectionLimits) -> None:
+    seen: list[Detection] = []
+
+    class Limited(Detector):
+        def detect_batch(
+            self, images: Sequence[Image], limits: DetectionLimits = DEFAULT_LIMITS
+        ) -> list[list[Detection]]:
+            found = super().detect_batch(images, limits)
+            return [limits.select(one for one in of_image if one.confidence > limits.confidence) for of_image in found]
+
+    class Looking(CodeReader):
+        def read(self, image: Image, detections: Iterable[Detection] = ()) -> list[Code]:
+            seen.extend(detections)
+            return []
+
+    pipeline = FrameAnalysis(Limited(1), limits=limits, code_reader=Looking(1))
+    [analysis] = pipeline.analyse_batch([frames(1)[0].image])
+    assert isinstance(analysis, ImageResult)
+    assert (analysis.detections, [one.label for one in seen]) == ((), ["0"])

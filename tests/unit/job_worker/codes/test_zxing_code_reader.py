@@ -9,6 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import segno
 import zxingcpp
 from zxingcpp import BarcodeFormat
 
@@ -77,8 +78,8 @@ def test_of_codes_of_ten_kinds_turned_and_blurred_nearly_all_are_read_and_none_w
 ) -> None:
     right = 0
     for frame in map(draw, range(frames)):
-        found = {(code.format, code.text) for code in read(frame.image)}
-        assert found <= {(frame.format, frame.text)}
+        found = [(code.format, code.text) for code in read(frame.image)]
+        assert found in ([], [(frame.format, frame.text)])
         right += len(found)
     assert len(FORMATS) == 10
     assert right >= LEAST_READ * frames
@@ -132,6 +133,78 @@ def test_no_part_of_the_digits_of_a_turned_code_is_taken_for_a_code(content: str
     assert [code.text for code in found] == [content]
 
 
+@pytest.mark.parametrize("degrees", [0, 15, 75])
+def test_a_code_that_slides_into_the_frame_is_read_once_it_is_whole_and_never_in_part(degrees: int) -> None:
+    code = drawn("12345678901231", 4, BarcodeFormat.ITF)
+    height, width = code.shape[:2]
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1)
+    found = []
+    for step in range(26):
+        moved = turn.copy()
+        slid = width * (step / 20 - 0.5)
+        middle = (640, slid) if degrees > 45 else (slid, 360)
+        moved[:, 2] += np.array(middle) - (width / 2, height / 2)
+        frame = on_grey(size=(720, 1280))
+        cv2.warpAffine(code, moved, (1280, 720), frame, borderMode=cv2.BORDER_TRANSPARENT)
+        found += [one.text for one in read(cv2.GaussianBlur(frame, (0, 0), 0.7).astype(np.uint8))]
+    assert len(found) >= 3
+    assert set(found) == {"12345678901231"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"), [(BarcodeFormat.ITF, "8356395943"), (BarcodeFormat.Codabar, "A5871870217B")]
+)
+@pytest.mark.parametrize("colour", [255, 170])
+def test_a_code_whose_middle_is_hidden_is_not_read_as_what_is_left_of_it(
+    kind: BarcodeFormat, content: str, colour: int
+) -> None:
+    whole = drawn(content, 3, kind)
+    width = whole.shape[1]
+    for begin in range(60, width // 2, 12):
+        for hidden in (width // 8, width // 5):
+            code = whole.copy()
+            code[:, begin : begin + hidden] = colour
+            assert [one.text for one in read(on_grey((code, 60, 60), size=(360, width + 120)))] in ([], [content])
+
+
+def test_a_code_that_the_border_cuts_is_not_taken_for_one_of_another_kind() -> None:
+    code = drawn("201568772522", 3, BarcodeFormat.EAN13)
+    image = on_grey((code, 40, 40), size=(360, code.shape[1] + 80))
+    for width in range(40 + code.shape[1] // 3, 40 + code.shape[1], 3):
+        assert {one.text for one in read(np.ascontiguousarray(image[:, :width]))} <= {"2015687725229"}
+
+
+def test_codes_side_by_side_are_all_read() -> None:
+    codes = [drawn(content, 3, BarcodeFormat.ITF) for content in ("12345678", "87654321", "20304050")]
+    places = [(code, 30 + 330 * place, 60) for place, code in enumerate(codes)]
+    found = sorted(code.text for code in read(on_grey(*places, size=(300, 1060))))
+    assert found == ["12345678", "20304050", "87654321"]
+
+
+@pytest.mark.parametrize(
+    ("content", "degrees"), [("266812127152", 94), ("558883943051", 23), ("251825939756", 23), ("118523537132", 66)]
+)
+def test_of_two_readings_of_a_linear_code_the_one_along_more_rows_is_kept(content: str, degrees: int) -> None:
+    code = zxingcpp.create_barcode(content, BarcodeFormat.EAN13)
+    bars = np.array(code.to_image(scale=2))
+    height, width = bars.shape
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1)
+    turn[:, 2] += (150 - width / 2, 150 - height / 2)
+    turned = cv2.warpAffine(bars, turn, (300, 300), borderValue=(200,))
+    image = cv2.cvtColor(cv2.GaussianBlur(turned, (0, 0), 0.6), cv2.COLOR_GRAY2BGR)
+    assert [one.text for one in read(image.astype(np.uint8))] in ([], [code.text])
+
+
+@pytest.mark.parametrize("shear", [0.25, 0.35, 0.45])
+def test_a_sheared_linear_code_is_read_once(shear: float) -> None:
+    code = drawn("0123456", 3, BarcodeFormat.UPCE)
+    height, width = code.shape[:2]
+    size = int(width + shear * height), height
+    sheared = cv2.warpAffine(code, np.array([[1, shear, 0], [0, 1, 0]]), size, borderValue=(255, 255, 255))
+    image = on_grey((sheared.astype(np.uint8), 60, 60), size=(height + 120, size[0] + 120))
+    assert [one.text for one in read(image)] == ["0012345000065"]
+
+
 @pytest.mark.parametrize(
     ("kind", "content", "pixels"),
     [
@@ -171,6 +244,34 @@ def test_content_that_its_encoding_does_not_read_stands_there_in_base64(encoding
     image = cv2.cvtColor(np.array(code.to_image(scale=4)), cv2.COLOR_GRAY2BGR)
     [found] = read(on_grey((image, 100, 100)))
     assert base64.b64decode(found.bytes or "") == content
+
+
+def test_each_of_thirty_codes_that_are_read_only_enlarged_is_read() -> None:
+    image = np.full((1080, 1920, 3), 128, np.uint8)
+    for number in range(30):
+        code = cv2.GaussianBlur(drawn(f"{number:05d}", 2), (0, 0), 1.0)
+        row, column = divmod(number, 6)
+        image[40 + 200 * row :, 60 + 300 * column :][: len(code), : len(code)] = code
+    assert len(zxingcpp.read_barcodes(image)) < 14
+    assert sorted(code.text for code in read(image)) == [f"{number:05d}" for number in range(30)]
+
+
+def of_segno(content: bytes) -> Image:
+    """Return a QR code of bytes without an ECI, which zxing-cpp does not write."""
+    modules = np.array(segno.make_qr(content, mode="byte").matrix, np.uint8)
+    return cv2.cvtColor(np.kron(np.pad(255 - 255 * modules, 4, constant_values=255), np.ones((4, 4), np.uint8)), 8)
+
+
+@pytest.mark.parametrize("text", ["10 £", "±5°", "«ok»", "¡Hola!"])
+def test_western_text_whose_encoding_is_guessed_is_not_read_as_katakana_and_keeps_its_bytes(text: str) -> None:
+    [code] = read(on_grey((of_segno(text.encode("latin-1")), 60, 60)))
+    assert (code.text, base64.b64decode(code.bytes or "")) == (text, text.encode("latin-1"))
+
+
+@pytest.mark.parametrize("text", ["テスト", "plain", "line\x01end", "Größe"])
+def test_a_text_in_utf_8_says_all_and_has_no_bytes_beside_it(text: str) -> None:
+    [code] = read(on_grey((of_segno(text.encode()), 60, 60)))
+    assert (code.text, code.bytes) == (text, None)
 
 
 def test_a_code_that_a_detector_sees_is_read_enlarged() -> None:
