@@ -28,6 +28,8 @@ MIN_SLOPES = 0.5
 """The bars reach as far as rows have at least this share of the slopes of those that were read."""
 MAX_REACH = 2000
 """What is beside a code is shrunk to so many pixels."""
+MIN_MODULE = 0.25
+"""Of a code that is really there a module has more pixels than this."""
 HEIGHTS = np.array([[1 / 8], [1 / 2], [7 / 8]])
 """The lines along which a gap is looked for, from the top of what was read to its bottom."""
 ROWS_BESIDE = 0.25
@@ -44,11 +46,13 @@ def bars_behind(grey: Image, corners: Matrix, modules: int) -> list[Matrix] | No
         corners: Those of what was read, `(4, 2)` in pixels, from its top left in reading direction.
         modules: About how many modules wide the code is.
     """
+    if not ((corners.max(axis=0) >= 1) & (corners.min(axis=0) <= np.array(grey.shape[::-1]) - 2)).all():
+        return None  # it is read in what continues the frame beyond its edge
     across = _across_bars(grey, corners)
     if across @ (corners[1] + corners[2] - corners[0] - corners[3]) < 0:
         across = -across
     module = float((corners[[1, 2]] - corners[[0, 3]]).mean(axis=0) @ across) / modules
-    if _has_gap(grey, corners, module):
+    if module < MIN_MODULE or _has_gap(grey, corners, module):
         return None
     found: list[Matrix] = []
     for side, outwards in ((corners[[0, 3]], -across), (corners[[1, 2]], across)):
