@@ -31,9 +31,10 @@ from statistics import mean
 from typing import Any
 
 NEEDED = (
-    "cachetools", "msgspec", "platformdirs", "pydantic", "pydantic_settings", "threadpoolctl", "xxhash", "rapidocr",
+    "torch", "ultralytics", "av", "openvino", "cachetools", "msgspec", "platformdirs", "pydantic", "pydantic_settings",
+    "threadpoolctl", "xxhash", "rapidocr",
 )  # fmt: skip
-"""The packages that it needs beside torch, ultralytics, av and openvino, as they are imported."""
+"""The packages that it needs, as they are imported."""
 if absent := [name.replace("_", "-") for name in NEEDED if not find_spec(name)]:
     raise SystemExit(
         f"error: not installed: {' '.join(absent)}; install them with pip, of rapidocr the models alone (--no-deps)"

@@ -81,7 +81,7 @@ def codes_table(codes: tuple[CodeSpan, ...]) -> Table:
     table = Table(folded("code"), folded("format"), *_times(), title="Codes")
     for span in _shown(table, codes):
         table.add_row(
-            code_cell(span.text or f"base64 {span.bytes}"),
+            code_cell(span.text or (f"base64 {span.bytes}" if span.bytes else "")),
             markup_of(span.format),
             clock(span.start_ms),
             clock(span.end_ms),

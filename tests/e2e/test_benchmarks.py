@@ -52,7 +52,7 @@ def test_a_gpu_is_compared_with_the_cpu_where_nothing_is_installed_but_what_the_
     tmp_path: Path, corpus: Path
 ) -> None:
     file = tmp_path / "report.json"
-    installed = with_what_they_need("torch", "ultralytics", "av", "openvino", *NEEDED[:-1]) | {NEEDED[-1]}
+    installed = with_what_they_need(*NEEDED[:-1]) | {NEEDED[-1]}
     small = ("--seconds", "1", "--profiles", "fast", "--clip-frames", "6", "--json", str(file))
     environment = hiding_all_but(installed, tmp_path) | {"FOREGSYTE_TEST_VIDEOS": str(corpus)}
     command = [sys.executable, "-m", "benchmarks.gpu", *small]

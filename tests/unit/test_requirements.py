@@ -98,15 +98,11 @@ class TestPythons:
 
     def test_the_public_workflow_runs_the_unit_tests_of_the_client_on_windows(self) -> None:
         (windows,) = [job for job in jobs_of_the_public_workflow().values() if job["runs-on"].startswith("windows")]
-        install, version, tests = [step["run"] for step in windows["steps"] if "run" in step]
-        extras = set(re.findall(r"[\w-]+", install.partition("[")[2]))
-        assert (
-            {"client", "client-media", "client-data", "test"}
-            <= extras
-            < PROJECT["project"]["optional-dependencies"].keys()
-        )
-        assert not {extra for extra in extras if extra.startswith("worker")}
-        assert version.split()[0] in PROJECT["project"]["scripts"]
+        commands = [step["run"] for step in windows["steps"] if "run" in step]
+        (installed,) = [re.findall(r"[\w-]+", text.partition("[")[2]) for text in commands if "install" in text]
+        assert {"client", "client-media", "client-data", "test"} <= set(installed)
+        assert not {extra for extra in installed if extra.startswith("worker")}
+        (tests,) = [text for text in commands if "pytest" in text]
         folder, ignored = re.findall(r"tests/[\w/.]+", tests)
         assert folder == "tests/unit/job_client"
         assert (ROOT / ignored).is_file()

@@ -21,4 +21,5 @@ def test_a_check_that_holds_other_threads_for_longer_than_allowed_is_exit_code_1
 
 def test_a_hold_is_the_time_for_which_no_other_thread_runs() -> None:
     hold_ms, _ = results_check.longest_hold_ms(lambda: sum(range(5_000_000)))  # one call, in which nothing else runs
-    assert hold_ms > 10 * results_check.longest_hold_ms(lambda: time.sleep(0.1))[0]
+    assert hold_ms > 20
+    assert max(results_check.longest_hold_ms(lambda: time.sleep(0.1))) < 20
