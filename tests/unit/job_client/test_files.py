@@ -106,7 +106,10 @@ def test_a_file_that_may_not_be_written_is_kept(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     absent = tmp_path / "absent"
-    with pytest.raises(FileNotFoundError, match=re.escape(f"there is no folder {absent}; make it")), written_whole(absent / "out"):
+    with (
+        pytest.raises(FileNotFoundError, match=re.escape(f"there is no folder {absent}; make it")),
+        written_whole(absent / "out"),
+    ):
         pass
 
 
