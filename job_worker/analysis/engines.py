@@ -196,7 +196,7 @@ def _run_on_gpu(weights: str, settings: WorkerSettings, host: Host) -> bool:
 
     if is_onnx(weights):
         return host.has_cuda_for_onnxruntime(settings.cache_dir)
-    return not runs_on_openvino_alone(weights)
+    return not (weights and runs_on_openvino_alone(weights))  # none are the bundled ones
 
 
 def _uses_bundled_text_models(settings: WorkerSettings) -> bool:

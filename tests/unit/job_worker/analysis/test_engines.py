@@ -61,6 +61,14 @@ def test_a_network_that_runs_on_no_gpu_is_run_by_the_fast_engine(network: str) -
     assert detection_batch_size(settings(network, detection_engine="ultralytics"), WITH_GPU) == 1
 
 
+def test_the_bundled_detector_runs_on_the_gpu_whatever_is_in_the_current_folder(
+    network: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(network)
+    assert detection_engine(settings(""), WITH_GPU) == "ultralytics"
+    assert detection_batch_size(settings(""), WITH_GPU) == 16
+
+
 @pytest.mark.parametrize("device", ["auto", "cuda:0"])
 def test_an_onnx_file_is_run_by_the_fast_engine_unless_onnx_runtime_can_use_the_gpu(device: str) -> None:
     chosen, able = settings("signs.onnx", device=device), FakeHost(has_gpu=True, has_cuda_for_onnxruntime=True)
