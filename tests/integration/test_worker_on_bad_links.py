@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,15 @@ from job_worker.errors import Cancelled
 from job_worker.runtime import api_client, chunk_size
 from job_worker.runtime.api_client import WorkerApi
 from job_worker.runtime.heartbeat import Heartbeat
+from job_worker.runtime.server_stub import ServerStub
 from job_worker.runtime.stop_signal import StopSignal
 from shared.contract.channel import open_channel
+from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
+from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import WorkerServiceStub
 from shared.contract.job_status import JobStatus
 from tests.support.clock import FakeClock
 from tests.support.failed_calls import failed_call
-from tests.support.samples import results_document
+from tests.support.samples import VIDEO, results_document
 from tests.support.slow_link import slow_link
 from tests.support.waiting import eventually, in_thread
 from tests.support.worker_fakes import report_results
@@ -155,6 +158,47 @@ def test_a_chunk_that_is_under_way_when_the_job_must_be_released_is_given_up(
         link.bytes_a_second = FAST
         api.release(job.job_id)
     assert job.status().status is JobStatus.pending
+
+
+def test_calls_that_are_cancelled_do_not_fail_a_renewal_of_the_same_instant(address: str, client: JobClient) -> None:
+    renewed: list[pb.RenewLeaseResponse] = []
+    opened: list[grpc.Channel] = []
+
+    def connect() -> grpc.Channel:
+        if opened:  # and is being replaced
+            renewed.append(stub.RenewLease(renewal, timeout=30))
+        opened.append(open_channel(address))
+        return opened[-1]
+
+    with closing(ServerStub(connect)) as stub:
+        renewal = pb.RenewLeaseRequest(job_id=client.submit(VIDEO).job_id, worker_id="w")
+        stub.Dequeue(pb.DequeueRequest(worker_id="w"))
+        stub.cancel_calls()
+    assert len(renewed) == 1
+
+
+def test_a_renewal_on_the_channel_after_a_cancelled_chunk_does_not_wait_behind_it(
+    address: str, client: JobClient
+) -> None:
+    opened: list[grpc.Channel] = []
+
+    def connect() -> grpc.Channel:
+        opened.append(open_channel(link.address))
+        if len(opened) == 2:  # and the first one is still open
+            WorkerServiceStub(opened[-1]).RenewLease(renewal, timeout=SOON_SECONDS)
+        return opened[-1]
+
+    with slow_link(address, FAST) as link, closing(ServerStub(connect)) as stub:
+        renewal = pb.RenewLeaseRequest(job_id=client.submit(VIDEO).job_id, worker_id="w")
+        stub.Dequeue(pb.DequeueRequest(worker_id="w"))
+        link.bytes_a_second = SLOWEST
+        chunk = pb.PutJobResultsRequest(job_id=renewal.job_id, worker_id="w", data=bytes(1_000_000))
+        sending = stub.begin(stub.PutJobResults, chunk, 60)
+        eventually(lambda: max(link.passed.values()) > SMALL_BYTES, "a chunk under way")
+        stub.cancel_calls()
+        with pytest.raises(grpc.RpcError, match="CANCELLED"):
+            sending.result(SOON_SECONDS)
+        stub.RenewLease(renewal, timeout=SOON_SECONDS)
 
 
 def test_a_release_at_the_end_of_a_long_drain_time_is_repeated(
