@@ -159,7 +159,7 @@ class WorkerApi:
         One that has offered before is not older: where a proxy says for long that it is, its last offer holds.
 
         Args:
-            is_cancelled: Polled before every call; once true, the question ends.
+            is_cancelled: Polled all the time; once true, the call ends.
 
         Raises:
             Cancelled: `is_cancelled` was true, or a stop was requested and the server did not answer in time.

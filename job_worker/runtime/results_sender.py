@@ -178,5 +178,6 @@ class ResultsSender:
             request,
             COMPLETE_SECONDS,
             self._is_cancelled,
+            stores_results=True,
             unimplemented_seconds=unimplemented_seconds,
         )

@@ -1,8 +1,11 @@
 """A worker whose link to its server is slow, becomes slow, or is cut again and again."""
 
 import logging
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +22,17 @@ from job_worker.runtime.server_stub import ServerStub
 from job_worker.runtime.stop_signal import StopSignal
 from shared.contract.channel import open_channel
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
-from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import WorkerServiceStub
+from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import (
+    WorkerServiceServicer,
+    WorkerServiceStub,
+    add_WorkerServiceServicer_to_server,
+)
 from shared.contract.job_status import JobStatus
 from tests.support.clock import FakeClock
 from tests.support.failed_calls import failed_call
 from tests.support.samples import VIDEO, results_document
 from tests.support.slow_link import slow_link
-from tests.support.waiting import eventually, in_thread
+from tests.support.waiting import eventually, in_thread, opened_at_the_end
 from tests.support.worker_fakes import report_results
 
 pytestmark = [pytest.mark.integration, pytest.mark.worker]
@@ -199,6 +206,77 @@ def test_a_renewal_on_the_channel_after_a_cancelled_chunk_does_not_wait_behind_i
         with pytest.raises(grpc.RpcError, match="CANCELLED"):
             sending.result(SOON_SECONDS)
         stub.RenewLease(renewal, timeout=SOON_SECONDS)
+
+
+class Silent(WorkerServiceServicer):
+    """Knows how to release a job, and answers nothing else until its end."""
+
+    def __init__(self) -> None:
+        self.called = threading.Event()
+        self.ended = threading.Event()
+        self.released: list[str] = []
+
+    def ReleaseJob(self, request: pb.ReleaseJobRequest, context: object) -> pb.ReleaseJobResponse:
+        self.released.append(request.job_id)
+        return pb.ReleaseJobResponse()
+
+    def CompleteJob(self, request: pb.CompleteJobRequest, context: object) -> pb.CompleteJobResponse:
+        self.called.set()
+        self.ended.wait()
+        return pb.CompleteJobResponse()
+
+    def ListOfferedPipelines(
+        self, request: pb.ListOfferedPipelinesRequest, context: object
+    ) -> pb.ListOfferedPipelinesResponse:
+        self.called.set()
+        self.ended.wait()
+        return pb.ListOfferedPipelinesResponse()
+
+
+@dataclass(frozen=True)
+class WithSilentServer:
+    """A worker that must release its job at once, and its server."""
+
+    server: Silent
+    api: WorkerApi
+    stop: StopSignal
+
+
+@pytest.fixture
+def stopping(clock: FakeClock) -> Iterator[WithSilentServer]:
+    servicer, stop = Silent(), StopSignal(0, clock)
+    with ThreadPoolExecutor(2) as pool, opened_at_the_end(servicer.ended):
+        server = grpc.server(pool)
+        add_WorkerServiceServicer_to_server(servicer, server)
+        address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+        server.start()
+        stop.request()
+        with WorkerApi(lambda: open_channel(address), "w", stop, last_report_seconds=30) as api:
+            yield WithSilentServer(servicer, api, stop)
+        server.stop(0)
+
+
+def test_a_worker_that_must_release_its_job_awaits_the_answer_to_its_results_for_a_third_of_the_time(
+    stopping: WithSilentServer, clock: FakeClock, tmp_path: Path
+) -> None:
+    (tmp_path / "results").write_bytes(results_document([]))
+    sending = in_thread(lambda: stopping.api.complete("job", tmp_path / "results", lambda: stopping.stop.must_release))
+    assert stopping.server.called.wait(SOON_SECONDS)
+    clock.advance(9.9)
+    with pytest.raises(TimeoutError):
+        sending.result(0.3)
+    clock.advance(0.2)
+    with pytest.raises(Cancelled):
+        sending.result(SOON_SECONDS)
+    stopping.api.release("job")
+    assert stopping.server.released == ["job"]
+
+
+def test_a_worker_that_must_release_its_job_does_not_wait_for_an_offer(stopping: WithSilentServer) -> None:
+    asking = in_thread(lambda: stopping.api.offer_for_job(lambda: stopping.stop.must_release))
+    assert stopping.server.called.wait(SOON_SECONDS)
+    with pytest.raises(Cancelled):
+        asking.result(SOON_SECONDS)
 
 
 def test_a_release_at_the_end_of_a_long_drain_time_is_repeated(
