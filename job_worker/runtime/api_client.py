@@ -262,7 +262,7 @@ class WorkerApi:
             Cancelled: `is_cancelled` was true, or a stop was requested and the server did not answer in time.
         """
 
-        def ask_chunk_bytes() -> int | None:
+        def request_chunk_bytes() -> int | None:
             offer = self.offer_for_job(is_cancelled)
             return offer.max_chunk_bytes if offer else None
 
@@ -277,7 +277,7 @@ class WorkerApi:
                 chunk_seconds=self._renewal_seconds,
                 unimplemented_seconds=self._unimplemented_seconds,
             )
-            sender.complete(ask_chunk_bytes)
+            sender.complete(request_chunk_bytes)
 
     def fail(self, job_id: str, error_message: str) -> None:
         """Report that the job cannot be done.

@@ -28,6 +28,7 @@ from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import (
     add_WorkerServiceServicer_to_server,
 )
 from shared.contract.job_status import JobStatus
+from shared.contract.reasons import Reason
 from tests.support.clock import FakeClock
 from tests.support.failed_calls import failed_call
 from tests.support.samples import VIDEO, results_document
@@ -107,6 +108,24 @@ def test_a_chunk_that_never_gets_through_is_followed_by_smaller_ones(
     assert (tmp_path / "video").read_bytes() == video
     assert job.results_as_dicts() == RESULTS[:50]
     assert set(cut) == {"GetJobInput", "PutJobResults"}
+
+
+def test_results_that_the_server_has_lost_are_sent_again_in_chunks_as_large_as_before(
+    address: str, take_job: Callable[..., Job]
+) -> None:
+    sizes: list[int] = []
+
+    def lose(rpc: str, request: Any) -> None:
+        if rpc == "PutJobResults":
+            sizes.append(len(request.data))
+            if len(sizes) == 3:
+                raise failed_call(grpc.StatusCode.INVALID_ARGUMENT, Reason.INVALID_RANGE)
+
+    with worker_api(address, lose) as api:
+        job = take_job(address, api)
+        report_results(api, job.job_id, results_document(RESULTS[:50]))
+    assert job.results_as_dicts() == RESULTS[:50]
+    assert [size // chunk_size.MIN_BYTES for size in sizes[:5]] == [1, 2, 4, 0, 4]
 
 
 def test_a_link_that_becomes_slow_while_a_large_chunk_is_sent_costs_no_lease(
@@ -216,16 +235,16 @@ class Silent(WorkerServiceServicer):
         self.ended = threading.Event()
         self.released: list[str] = []
 
-    def ReleaseJob(self, request: pb.ReleaseJobRequest, context: object) -> pb.ReleaseJobResponse:
+    def ReleaseJob(self, request: pb.ReleaseJobRequest, context: object) -> pb.ReleaseJobResponse:  # noqa: N802 (gRPC's name)
         self.released.append(request.job_id)
         return pb.ReleaseJobResponse()
 
-    def CompleteJob(self, request: pb.CompleteJobRequest, context: object) -> pb.CompleteJobResponse:
+    def CompleteJob(self, request: pb.CompleteJobRequest, context: object) -> pb.CompleteJobResponse:  # noqa: N802 (gRPC's name)
         self.called.set()
         self.ended.wait()
         return pb.CompleteJobResponse()
 
-    def ListOfferedPipelines(
+    def ListOfferedPipelines(  # noqa: N802 (gRPC's name)
         self, request: pb.ListOfferedPipelinesRequest, context: object
     ) -> pb.ListOfferedPipelinesResponse:
         self.called.set()
