@@ -235,16 +235,16 @@ class Silent(WorkerServiceServicer):
         self.ended = threading.Event()
         self.released: list[str] = []
 
-    def ReleaseJob(self, request: pb.ReleaseJobRequest, context: object) -> pb.ReleaseJobResponse:  # noqa: N802 (gRPC's name)
+    def ReleaseJob(self, request: pb.ReleaseJobRequest, context: object) -> pb.ReleaseJobResponse:  # noqa: N802
         self.released.append(request.job_id)
         return pb.ReleaseJobResponse()
 
-    def CompleteJob(self, request: pb.CompleteJobRequest, context: object) -> pb.CompleteJobResponse:  # noqa: N802 (gRPC's name)
+    def CompleteJob(self, request: pb.CompleteJobRequest, context: object) -> pb.CompleteJobResponse:  # noqa: N802
         self.called.set()
         self.ended.wait()
         return pb.CompleteJobResponse()
 
-    def ListOfferedPipelines(  # noqa: N802 (gRPC's name)
+    def ListOfferedPipelines(  # noqa: N802
         self, request: pb.ListOfferedPipelinesRequest, context: object
     ) -> pb.ListOfferedPipelinesResponse:
         self.called.set()
