@@ -1,4 +1,4 @@
-"""Temporary folders that are locked while they are used, so that what a killed process left behind can be told."""
+"""Temporary folders that are locked while they are used, so that those of killed processes can be recognised."""
 
 import time
 from pathlib import Path

@@ -9,7 +9,7 @@ from job_api.disk.files import is_replaced, sync
 
 
 class HeldFolder:
-    """A folder that can be told from every later one at its path: while it is open none gets its number.
+    """A folder that can be distinguished from every later one at its path: while it is open none gets its number.
 
     It is closed by `close`, or with the last reference.
     """

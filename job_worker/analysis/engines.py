@@ -58,6 +58,7 @@ def _load_detector(settings: WorkerSettings, host: Host) -> Detector:
         raise ModelLoadError(
             f"The detector's weights {network} are one file of a model for OpenVINO: give its folder, {network.parent}."
         )
+    _check_named_gpu(settings, host)
     image_size, engine = settings.resolved_image_size, detection_engine(settings, host)
     device = torch_device(settings, host) if engine == "ultralytics" and _detects_on_gpu(settings, host) else "cpu"
     logger.info("objects are found by %s on %s", engine, device)
@@ -80,6 +81,20 @@ def _load_detector(settings: WorkerSettings, host: Host) -> Detector:
         batch_size=detection_batch_size(settings, host),
         cache_folder=settings.cache_dir,
     )
+
+
+def _check_named_gpu(settings: WorkerSettings, host: Host) -> None:
+    """Warn where weights that run on no GPU are to run on one that a setting names.
+
+    Raises:
+        ModelLoadError: This host does not have that GPU.
+    """
+    is_named = settings.device not in {"auto", "cpu"} and settings.detection_engine != "openvino"
+    if not is_named or _detects_on_gpu(settings, host):
+        return
+    _require(host, "torch", "--device auto or cpu")
+    host.gpu_memory_bytes(torch_device(settings, host))
+    logger.warning("objects are found on the CPU and not on %s, which does not run these weights", settings.device)
 
 
 def load_text_reader(settings: WorkerSettings, host: Host = THIS_HOST) -> TextReader:
@@ -196,7 +211,7 @@ def _run_on_gpu(weights: str, settings: WorkerSettings, host: Host) -> bool:
 
     if is_onnx(weights):
         return host.has_cuda_for_onnxruntime(settings.cache_dir)
-    return not runs_on_openvino_alone(weights)
+    return not (weights and runs_on_openvino_alone(weights))  # none are the bundled ones
 
 
 def _uses_bundled_text_models(settings: WorkerSettings) -> bool:

@@ -4,7 +4,6 @@ import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -40,7 +39,7 @@ class FullBatches:
         result: Future[list[_Array]] = Future()
         with self._lock:
             self._waiting[data.shape].append((data, result))
-        self._executor.submit(self._run, data.shape).add_done_callback(partial(_pass_on_error, result))
+        self._executor.submit(self._run, data.shape)
         return result.result()
 
     def _run(self, shape: _Shape) -> None:
@@ -60,9 +59,3 @@ class FullBatches:
             return
         for index, (_, result) in enumerate(taken):
             result.set_result([output[index] for output in outputs])
-
-
-def _pass_on_error(result: Future[list[_Array]], running: Future[None]) -> None:
-    """Give an error of the executor itself, whose thread cannot begin, to the thread that waits."""
-    if error := running.exception():
-        result.set_exception(error)

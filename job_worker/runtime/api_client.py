@@ -1,7 +1,6 @@
 """The server as the worker sees it: take a job, fetch its video, renew its lease, report how it ended."""
 
 import logging
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Self
 
 import grpc
 import tenacity
-from google.protobuf.duration_pb2 import Duration
 
 from job_worker.errors import Cancelled
 from job_worker.runtime.chunk_size import ChunkSize
@@ -21,6 +19,7 @@ from job_worker.runtime.results_sender import ResultsSender
 from job_worker.runtime.retry import LAST_REPORT_SECONDS, RETRY_PAUSE, Retry, is_unimplemented, raise_if_about_job
 from job_worker.runtime.server_stub import ServerStub
 from job_worker.runtime.stop_signal import StopSignal
+from shared.contract.durations import duration_of_seconds
 from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 
 logger = logging.getLogger(__name__)
@@ -106,9 +105,7 @@ class WorkerApi:
         Raises:
             grpc.RpcError: The server refuses this worker for good.
         """
-        wait = Duration()
-        wait.FromMilliseconds(math.ceil(wait_seconds * 1000))  # rounded down, a short wait would be none
-        request = pb.DequeueRequest(worker_id=self._worker_id, wait=wait)
+        request = pb.DequeueRequest(worker_id=self._worker_id, wait=duration_of_seconds(wait_seconds))
         patience_seconds = self._unimplemented_seconds if self._is_known else 0.0
         return self._retry.until_stopped(patience_seconds)(self._dequeue_once, request, wait_seconds)
 
@@ -162,7 +159,7 @@ class WorkerApi:
         One that has offered before is not older: where a proxy says for long that it is, its last offer holds.
 
         Args:
-            is_cancelled: Polled before every call; once true, the question ends.
+            is_cancelled: Polled all the time; once true, the call ends.
 
         Raises:
             Cancelled: `is_cancelled` was true, or a stop was requested and the server did not answer in time.
@@ -265,7 +262,7 @@ class WorkerApi:
             Cancelled: `is_cancelled` was true, or a stop was requested and the server did not answer in time.
         """
 
-        def ask_chunk_bytes() -> int | None:
+        def request_chunk_bytes() -> int | None:
             offer = self.offer_for_job(is_cancelled)
             return offer.max_chunk_bytes if offer else None
 
@@ -280,7 +277,7 @@ class WorkerApi:
                 chunk_seconds=self._renewal_seconds,
                 unimplemented_seconds=self._unimplemented_seconds,
             )
-            sender.complete(ask_chunk_bytes)
+            sender.complete(request_chunk_bytes)
 
     def fail(self, job_id: str, error_message: str) -> None:
         """Report that the job cannot be done.

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import grpc
 
+from shared.contract.errors import reason_of
 from shared.process.clock import Clock, monotonic_clock
 
 MIN_BYTES = 16 << 10
@@ -14,7 +15,7 @@ CHUNK_SECONDS = 2.0
 
 
 class ChunkSize:
-    """The size of the next chunk, by how long the last one took; the smallest one after a failure.
+    """The size of the next chunk, by how long the last one took; the smallest one after a failure on the way.
 
     Args:
         max_bytes: The largest size.
@@ -41,8 +42,9 @@ class ChunkSize:
         began_at = self._clock()
         try:
             yield
-        except grpc.RpcError:
-            self.bytes = min(MIN_BYTES, self._max_bytes)
+        except grpc.RpcError as error:
+            if reason_of(error) is None:  # else the server answered
+                self.bytes = min(MIN_BYTES, self._max_bytes)
             raise
         seconds = self._clock() - began_at
         fitting_bytes = int(self.bytes * CHUNK_SECONDS / max(seconds, CHUNK_SECONDS / 2))

@@ -71,6 +71,8 @@ class ResultsFile:
     def check_sent(self, digest: bytes) -> None:
         """Compare what was read from the beginning to the end with the digest.
 
+        Of a chunk that was read again, the first bytes count; where the second ones differ, the server notices it.
+
         Raises:
             JobCannotBeDone: They differ.
         """

@@ -63,12 +63,12 @@ class ResultsSender:
         self._chunk_seconds = chunk_seconds
         self._unimplemented_seconds = unimplemented_seconds
 
-    def complete(self, ask_chunk_bytes: Callable[[], int | None]) -> None:
+    def complete(self, request_chunk_bytes: Callable[[], int | None]) -> None:
         """Send the results in as few calls as the server lets through, and report the job as completed.
 
         Args:
-            ask_chunk_bytes: Asks the server for the largest chunk that it takes; None where it takes none. It is asked
-                when it matters, as a server may be updated during a long job.
+            request_chunk_bytes: Requests the largest chunk that the server takes; None where it takes none. It is
+                called when it matters, as a server may be updated during a long job.
 
         Raises:
             LeaseLost: This worker no longer holds the job.
@@ -76,12 +76,12 @@ class ResultsSender:
             Cancelled: `is_cancelled` was true, or a stop was requested and the server did not answer in time.
             grpc.RpcError: Any other refusal.
         """
-        max_chunk_bytes = None if self._size_bytes <= INLINE_BYTES else ask_chunk_bytes()
+        max_chunk_bytes = None if self._size_bytes <= INLINE_BYTES else request_chunk_bytes()
         if not max_chunk_bytes:
             try:
                 self._complete_whole()
             except MessageTooLarge:
-                max_chunk_bytes = ask_chunk_bytes()
+                max_chunk_bytes = request_chunk_bytes()
                 if not max_chunk_bytes:
                     raise
             else:
@@ -151,26 +151,28 @@ class ResultsSender:
     def _put(self, offset: int, size: ChunkSize) -> int:
         """Send one chunk; return how many bytes the server holds, which are fewer where it was restarted."""
         try:
-            return self._put_chunk(lambda size_bytes: self._chunk(offset, size_bytes), size)
+            answer = self._retry.transfer(
+                lambda: self._stub.PutJobResults,
+                lambda size_bytes: self._chunk(offset, self._results.read(offset, size_bytes)),
+                size,
+                self._chunk_seconds,
+                self._is_cancelled,
+                unimplemented_seconds=self._unimplemented_seconds,
+            )
         except grpc.RpcError as error:
             if reason_of(error) != Reason.INVALID_RANGE or not offset:
                 raise
-        return self._put_chunk(lambda _: self._chunk(0, 0), size)
-
-    def _chunk(self, offset: int, size_bytes: int) -> pb.PutJobResultsRequest:
-        data = self._results.read(offset, size_bytes) if size_bytes else b""
-        return pb.PutJobResultsRequest(job_id=self._job_id, worker_id=self._worker_id, offset=offset, data=data)
-
-    def _put_chunk(self, chunk_of: Callable[[int], pb.PutJobResultsRequest], size: ChunkSize) -> int:
-        answer = self._retry.transfer(
-            lambda: self._stub.PutJobResults,
-            chunk_of,
-            size,
-            self._chunk_seconds,
-            self._is_cancelled,
-            unimplemented_seconds=self._unimplemented_seconds,
-        )
+            answer = self._retry.call(
+                self._stub.PutJobResults,
+                self._chunk(0, b""),
+                self._chunk_seconds,
+                self._is_cancelled,
+                unimplemented_seconds=self._unimplemented_seconds,
+            )
         return answer.size_bytes
+
+    def _chunk(self, offset: int, data: bytes) -> pb.PutJobResultsRequest:
+        return pb.PutJobResultsRequest(job_id=self._job_id, worker_id=self._worker_id, offset=offset, data=data)
 
     def _report(self, request: pb.CompleteJobRequest, unimplemented_seconds: float = math.inf) -> None:
         self._retry.call(
@@ -178,5 +180,6 @@ class ResultsSender:
             request,
             COMPLETE_SECONDS,
             self._is_cancelled,
+            stores_results=True,
             unimplemented_seconds=unimplemented_seconds,
         )

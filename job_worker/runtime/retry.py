@@ -32,8 +32,8 @@ RETRY_PAUSE = RetryPause(first_seconds=0.2, max_seconds=10.0)
 LAST_REPORT_SECONDS = 15.0
 """How long the report of a job is still repeated once a stop no longer waits for the job."""
 LAST_ANSWER_SHARE = 1 / 3
-"""For how much of that the answer to a call that is under way is awaited: it may store the results. The rest is for the
-release of the job."""
+"""For how much of that the answer to a call that stores the results is awaited. The rest is for the release of the
+job."""
 LAST_REPORT_PAUSE_SECONDS = 0.5
 """Longest pause between them."""
 STOP_CHECK_SECONDS = 0.1
@@ -109,6 +109,7 @@ class Retry:
         seconds: float,
         is_cancelled: Callable[[], bool] = lambda: False,
         *,
+        stores_results: bool = False,
         unimplemented_seconds: float = math.inf,
     ) -> T:
         """Repeat a call until the server answers about the job, or the work is cancelled.
@@ -117,7 +118,8 @@ class Retry:
             method: What to call.
             request: With what.
             seconds: The deadline of each call.
-            is_cancelled: Polled before every repeat.
+            is_cancelled: Polled all the time; once true, the call ends.
+            stores_results: The answer to a call that is under way is then still awaited for a while.
             unimplemented_seconds: After how long the server's UNIMPLEMENTED is final; never for a call that every
                 server knows.
 
@@ -129,8 +131,9 @@ class Retry:
         """
 
         def is_given_up() -> bool:
-            share = LAST_ANSWER_SHARE if is_cancelled() else 1.0
-            return self._stop.overdue_seconds >= share * self._last_report_seconds
+            if stores_results and is_cancelled():
+                return self._stop.overdue_seconds >= LAST_ANSWER_SHARE * self._last_report_seconds
+            return self._is_ended(is_cancelled)
 
         def attempt() -> T:
             return self._attempt(method, request, seconds, is_given_up)

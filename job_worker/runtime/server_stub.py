@@ -51,8 +51,9 @@ class ServerStub(WorkerServiceStub):
 
     def cancel_calls(self) -> None:
         """End all calls that have no answer yet, by another channel."""
-        self._channel.close()  # first: channels that are open at the same time share a connection
-        self._connect()
+        cancelled = self._channel
+        self._connect()  # first: another thread may call at any time
+        cancelled.close()
 
     def close(self) -> None:
         """End all calls; none can be made after this."""

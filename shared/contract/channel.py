@@ -59,7 +59,11 @@ def channel_opener(
     Raises:
         ValueError: The file of certificates cannot be used.
     """
-    options = [*CHANNEL_OPTIONS, ("grpc.keepalive_timeout_ms", int(keepalive_timeout_seconds * 1000))]
+    options = [
+        *CHANNEL_OPTIONS,
+        ("grpc.keepalive_timeout_ms", int(keepalive_timeout_seconds * 1000)),
+        ("grpc.use_local_subchannel_pool", 1),  # else it shares the connection of the channel that it replaces
+    ]
     if tls_ca_file is None:
         return partial(grpc.insecure_channel, address, options)
     credentials = grpc.ssl_channel_credentials(checked_ca_file(tls_ca_file).read_bytes())

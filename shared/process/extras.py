@@ -24,7 +24,7 @@ class LibraryMissing(Exception):
 
 @contextlib.contextmanager
 def import_errors_translated(extra: str) -> Iterator[None]:
-    """Turn the lack of a library that the block imports into what it takes to have it.
+    """Translate the import errors of missing libraries, with what installs them.
 
     A module of the project itself that cannot be found is an error of the project, and stays as it is.
 

@@ -142,7 +142,7 @@ class Requests(grpc.UnaryUnaryClientInterceptor):
 def test_a_wait_below_a_millisecond_is_a_wait(address: str, make_api: MakeApi) -> None:
     requests = Requests()
     assert make_api(address, interceptor=requests).dequeue(0.0005) is None
-    assert [request.wait.ToMilliseconds() for request in requests.sent] == [1]
+    assert [request.wait.ToNanoseconds() for request in requests.sent] == [500_000]
 
 
 def test_a_waiting_worker_gets_a_job_as_soon_as_there_is_one(

@@ -61,6 +61,14 @@ def test_a_network_that_runs_on_no_gpu_is_run_by_the_fast_engine(network: str) -
     assert detection_batch_size(settings(network, detection_engine="ultralytics"), WITH_GPU) == 1
 
 
+def test_the_bundled_detector_runs_on_the_gpu_whatever_is_in_the_current_folder(
+    network: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(network)
+    assert detection_engine(settings(""), WITH_GPU) == "ultralytics"
+    assert detection_batch_size(settings(""), WITH_GPU) == 16
+
+
 @pytest.mark.parametrize("device", ["auto", "cuda:0"])
 def test_an_onnx_file_is_run_by_the_fast_engine_unless_onnx_runtime_can_use_the_gpu(device: str) -> None:
     chosen, able = settings("signs.onnx", device=device), FakeHost(has_gpu=True, has_cuda_for_onnxruntime=True)
@@ -77,6 +85,26 @@ def test_the_log_says_that_an_onnx_file_runs_on_the_cpu(
         with caplog.at_level("INFO"), pytest.raises(ModelLoadError):
             load_detector(chosen, WITH_GPU)
     assert caplog.messages == ["objects are found by openvino on cpu", "objects are found by ultralytics on cpu"]
+
+
+def test_weights_that_a_named_gpu_does_not_run_are_warned_of(network: str, caplog: pytest.LogCaptureFixture) -> None:
+    chosen = settings(network, cache_dir=Path(network), device="cuda:0")
+    with caplog.at_level("WARNING"), pytest.raises(ModelLoadError):
+        load_detector(chosen, WITH_GPU)
+    with pytest.raises(ModelLoadError):  # it names the engine that uses no GPU
+        load_detector(chosen.model_copy(update={"detection_engine": "openvino"}), WITH_GPU)
+    assert caplog.messages == ["objects are found on the CPU and not on cuda:0, which does not run these weights"]
+
+
+def test_a_named_gpu_that_is_not_there_is_refused_also_with_weights_that_no_gpu_runs(network: str) -> None:
+    class OneGpu(FakeHost):
+        def gpu_memory_bytes(self, device: str) -> int:
+            raise ModelLoadError(f"no {device}")
+
+    with pytest.raises(ModelLoadError, match=r"^no cuda:99$"):
+        load_detector(settings(network, device="cuda:99"), OneGpu(has_gpu=True))
+    with pytest.raises(ModelLoadError, match=r"^torch is not installed: .*, or choose --device auto or cpu\.$"):
+        load_detector(settings(network, device="cuda:99"), FakeHost(has_libraries=False))
 
 
 def test_the_onnx_runtime_of_the_worker_uses_no_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 """Inputs of several threads in batches that are always full."""
 
 import threading
-from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -58,14 +58,3 @@ def test_an_error_reaches_whoever_waits_and_the_next_batch_runs() -> None:
         with pytest.raises(ValueError, match="unlucky"):
             batches(np.full(3, 13))
         assert batches(np.full(3, 4))[0].tolist() == [8, 8, 8]
-
-
-def test_whoever_waits_gets_an_error_where_the_thread_of_the_model_cannot_begin() -> None:
-    def fail() -> None:
-        raise OSError("no such GPU")
-
-    with ThreadPoolExecutor(1, initializer=fail) as one_thread:
-        batches = FullBatches(Doubling(), lambda _: 2, one_thread)
-        for _ in range(2):
-            with pytest.raises(BrokenExecutor):
-                batches(np.full(3, 4))

@@ -4,6 +4,7 @@ import grpc
 import pytest
 
 from job_worker.runtime.chunk_size import CHUNK_SECONDS, MIN_BYTES, ChunkSize
+from shared.contract.reasons import Reason
 from tests.support.clock import FakeClock
 from tests.support.failed_calls import failed_call
 
@@ -57,6 +58,13 @@ def test_after_a_failure_the_next_chunk_is_the_smallest(size: ChunkSize, clock: 
     with pytest.raises(grpc.RpcError), size.adapted():
         raise failed_call(grpc.StatusCode.UNAVAILABLE)
     assert size.bytes == MIN_BYTES
+
+
+def test_after_an_answer_of_the_server_the_size_is_kept(size: ChunkSize, clock: FakeClock) -> None:
+    transfer(size, clock, 1e9)
+    with pytest.raises(grpc.RpcError), size.adapted():
+        raise failed_call(grpc.StatusCode.RESOURCE_EXHAUSTED, Reason.OVERLOADED, 1.0)
+    assert size.bytes == 2 * MIN_BYTES
 
 
 def test_a_largest_size_below_the_smallest_is_kept(clock: FakeClock) -> None:
