@@ -22,7 +22,7 @@ from functools import partial
 from types import MappingProxyType
 
 from job_api.backpressure.call_pool import CallPool
-from job_api.backpressure.connection_bytes import IS_COUNTING_SYSTEM, is_counted, received_bytes
+from job_api.backpressure.connection_bytes import is_counted, is_counting_system, received_bytes
 from job_api.backpressure.grpc_executor import GrpcExecutor
 from job_api.backpressure.message_budget import ROOM_SECONDS, MessageBudget
 from job_api.backpressure.pending_requests import PeerConnection, PendingRequest, on_the_wire
@@ -293,7 +293,7 @@ class Backpressure:
 
 def refuses_arriving_requests() -> bool:
     """Return whether requests are refused here as soon as more of them has come than their RPC takes."""
-    return IS_COUNTING_SYSTEM and IS_KNOWN_GRPC
+    return IS_KNOWN_GRPC and is_counting_system()
 
 
 def _overloaded() -> Overloaded:

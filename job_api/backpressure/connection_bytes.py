@@ -7,6 +7,7 @@ has passed. So this reads the peer and the TCP_INFO of each of the process's own
 import socket
 import sys
 from collections.abc import Collection
+from functools import cache
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from urllib.parse import unquote
@@ -16,15 +17,34 @@ _BYTES_ACKED, _BYTES_RECEIVED = slice(120, 128), slice(128, 136)
 
 _DESCRIPTORS = Path("/proc/self/fd")
 
-IS_COUNTING_SYSTEM = sys.platform == "linux"
-"""Whether the system says what its connections have received and sent."""
+_PROBE_SECONDS = 1.0
 
 _Address = tuple[str, int]
 
 
+@cache
+def is_counting_system() -> bool:
+    """Return whether this system says what its connections have received, which a connection of its own shows.
+
+    Other systems than Linux do not, nor do Linux before 4.1, some sandboxes, and a process that may not read `/proc`.
+    """
+    try:
+        with (
+            socket.create_server(("127.0.0.1", 0)) as listening,
+            socket.create_connection(listening.getsockname(), _PROBE_SECONDS) as caller,
+            listening.accept()[0] as receiver,
+        ):
+            caller.sendall(b"x")
+            receiver.recv(1)
+            counts = _counts(_BYTES_RECEIVED)
+            return counts is not None and counts.get(caller.getsockname()) == 1
+    except OSError:
+        return False
+
+
 def is_counted(peer: str) -> bool:
-    """Return whether the bytes from a peer, as gRPC names it, can be known: over TCP, on Linux."""
-    return IS_COUNTING_SYSTEM and peer.startswith(("ipv4:", "ipv6:"))
+    """Return whether the bytes from a peer, as gRPC names it, can be known: over TCP, where the system counts them."""
+    return is_counting_system() and peer.startswith(("ipv4:", "ipv6:"))
 
 
 def received_bytes(peers: Collection[str]) -> dict[str, int] | None:
@@ -45,12 +65,17 @@ def sent_bytes(peers: Collection[str]) -> dict[str, int] | None:
 
 def _counted(peers: Collection[str], field: slice) -> dict[str, int] | None:
     wanted = {_address_of(peer): peer for peer in peers if is_counted(peer)}
+    counts = _counts(field) if wanted else {}
+    return None if counts is None else {wanted[address]: counts[address] for address in wanted if address in counts}
+
+
+def _counts(field: slice) -> dict[_Address, int] | None:
+    """Return a count of each connection of this process by its peer, or None where no descriptor is free."""
     try:
-        descriptors = tuple(_DESCRIPTORS.iterdir()) if wanted else ()
+        descriptors = tuple(_DESCRIPTORS.iterdir())
     except OSError:
         return None
-    counts = (_count_of(descriptor, field) for descriptor in descriptors)
-    return {wanted[address]: size for address, size in filter(None, counts) if address in wanted}
+    return dict(filter(None, (_count_of(descriptor, field) for descriptor in descriptors)))
 
 
 def _address_of(peer: str) -> _Address:

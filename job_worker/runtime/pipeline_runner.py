@@ -57,4 +57,4 @@ class PipelineRunner(Protocol):
         """
 
     def close(self) -> None:
-        """Free the models; the runner cannot be used again."""
+        """Free the models and delete temporary files; the next run loads the models again."""

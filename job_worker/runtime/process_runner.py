@@ -91,7 +91,7 @@ class ProcessRunner:
             if self._isolation is None:
                 raise
             logger.info("loading the models once without isolation, for the cache", extra={"error": str(error)})
-            self._start(is_cancelled, None).kill()
+            self._kill(self._start(is_cancelled, None))
             self._child = self._start_again(is_cancelled)
 
     def _start_again(self, is_cancelled: Callable[[], bool]) -> ChildProcess:
@@ -124,7 +124,7 @@ class ProcessRunner:
             child.send(run)
             answer = child.next_message(is_cancelled, self._limits.max_frame_seconds)
         except BaseException:
-            child.kill()  # nobody waits for what it does
+            self._kill(child)  # nobody waits for what it does
             raise
         self._child = child
         return answer
@@ -132,14 +132,20 @@ class ProcessRunner:
     def close(self) -> None:
         """End the child, if there is one."""
         if self._child is not None:
-            self._child.kill()
+            self._kill(self._child)
             self._child = None
+
+    def _kill(self, child: ChildProcess) -> None:
+        """End a child and delete its temporary files, which may fill the disk that the next video needs."""
+        child.kill()
+        if self._isolation:
+            empty_folder(self._isolation.temporary_folder)
 
     def _take_idle(self) -> ChildProcess | None:
         child, self._child = self._child, None
         if child is None or child.is_alive:
             return child
-        child.kill()  # it died between two jobs, which must not fail the next one
+        self._kill(child)  # it died between two jobs, which must not fail the next one
         return None
 
     def _start(
@@ -154,8 +160,6 @@ class ProcessRunner:
         Raises:
             Cancelled: `is_cancelled` was true, also where the child had ended before.
         """
-        if isolation:
-            empty_folder(isolation.temporary_folder)  # the child before may have filled it
         try:
             child = ChildProcess(
                 self._build,
@@ -170,15 +174,15 @@ class ProcessRunner:
         try:
             kind, content = child.next_message(is_cancelled, max_seconds)
         except JobCannotBeDone as error:
-            child.kill()
+            self._kill(child)
             if is_cancelled():  # a signal that stops the worker may have gone to its processes as well
                 raise Cancelled("the run was cancelled") from error
             raise crash(f"the models could not be loaded: {error}") from error
         except BaseException:
-            child.kill()  # it ignores SIGTERM, so this process would wait for it at exit
+            self._kill(child)  # it ignores SIGTERM, so this process would wait for it at exit
             raise
         if kind != "ready":
-            child.kill()
+            self._kill(child)
             raise ModelLoadError(content)
         return child
 

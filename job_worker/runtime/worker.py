@@ -13,6 +13,7 @@ from cachetools import LRUCache
 from job_worker.errors import (
     Cancelled,
     HostUnusable,
+    InsufficientSpace,
     JobCannotBeDone,
     LeaseLost,
     MessageTooLarge,
@@ -206,6 +207,9 @@ class Worker:
                 return
             self._api.release(job_id)
             logger.info("job released", extra={"job_id": job_id})
+        except InsufficientSpace:
+            self._runner.close()  # the temporary files of its process may fill the disk
+            raise
         except (HostUnusable, LeaseLost, ModelLoadError, ProcessUnkillable, UnsupportedPipeline, grpc.RpcError):
             raise
         except OSError as error:

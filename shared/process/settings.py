@@ -35,7 +35,7 @@ from shared.contract.endpoint import checked_address
 from shared.process.launcher import print_version
 
 PREFIX = "FOREGSYTE_"
-"""Of the variables that are settings."""
+"""The prefix of variables that are settings."""
 CONFIG_FILE_VARIABLE = "FOREGSYTE_CONFIG"
 DEFAULT_CONFIG_FILE = "foregsyte.toml"
 FILE_TABLES = ("api", "worker", "pipelines", "storage", "queue")
@@ -70,6 +70,7 @@ def _not_empty(path: object) -> object:
 NonEmptyPath = Annotated[Path, BeforeValidator(_not_empty)]
 """A path; the working folder is `.`."""
 ExistingFolder = Annotated[DirectoryPath, BeforeValidator(_not_empty)]
+"""Such a path; the folder must exist."""
 
 
 def _split_names(value: object) -> object:
@@ -279,8 +280,13 @@ def _explain(mistake: Any, settings_class: type[ProcessSettings], outside_file: 
     if table := field and file_table(field):
         return f"{_place(table, *within[:1], keys=within[1:])}: {what}{got}"
     if name not in outside_file:
-        return f"{_place(settings_class.table, keys=[name, *within])}: {what}{got}"
+        return f"{_place(settings_class.table, keys=[_as_written(name, settings_class.table), *within])}: {what}{got}"
     return f"--{name.replace('_', '-')} / FOREGSYTE_{name.upper()}: {what}{got}"
+
+
+def _as_written(name: str, table: str) -> str:
+    """Return the key of a table as the file spells it, which may be with `-`."""
+    return next((key for key in _tables_of_file().get(table, {}) if key.replace("-", "_") == name), name)
 
 
 def _place(*tables: str, keys: Sequence[str] = ()) -> str:

@@ -11,11 +11,11 @@ from typing import Any
 from uuid import uuid4
 
 import grpc
-import psutil
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
+from benchmarks.measuring import peak_bytes
 from job_api import listener
 from job_api.settings import ApiSettings
 from job_client import JobClient, PayloadTooLarge
@@ -168,13 +168,17 @@ class TestRequestsLargerThanTheirCallTakes:
         self, tmp_path: Path
     ) -> None:
         limits = ("--max-video-bytes", str(MIB), "--max-results-bytes", str(MIB), "--max-inflight-bytes", str(2 * MIB))
-        with serving(tmp_path / "data", *limits) as server, JobClient(server.address) as client:
-            process = psutil.Process(server.process.popen.pid)
-            most = process.memory_info().data + 3 * 2 * MIB + 512 * MIB
-            process.rlimit(psutil.RLIMIT_DATA, (most, most))
+        with (
+            serving(tmp_path / "data", *limits) as server,
+            slow_link(server.address, 100_000 * KB) as link,  # the samples follow it on a busy machine too
+            JobClient(link.address) as client,
+        ):
+            process = server.process.popen.pid
+            before = peak_bytes(process)
             with pytest.raises(PayloadTooLarge, match=f"the limit is {MIB} bytes") as refused:
                 client.submit(VIDEO + bytes(200 * MIB))
             assert refused.value.reason == Reason.PAYLOAD_TOO_LARGE
+            assert peak_bytes(process) - before < 100 * MIB
             assert client.pipelines()
 
     def test_one_that_grpc_itself_refuses_is_too_large_for_the_client_as_well(

@@ -254,6 +254,7 @@ class FakeRunner:
     def __init__(self, *ways: Way) -> None:
         self._ways = list(ways) or [one_empty_frame]
         self.videos: list[tuple[str, Path]] = []
+        self.is_closed = False
 
     def start(self, is_cancelled: Callable[[], bool]) -> None:
         pass
@@ -264,4 +265,4 @@ class FakeRunner:
         run.results.write_bytes(way(run.pipeline_id, run.video, is_cancelled))
 
     def close(self) -> None:
-        pass
+        self.is_closed = True

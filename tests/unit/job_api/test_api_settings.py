@@ -104,10 +104,12 @@ def test_a_file_that_cannot_be_read_is_named(content: bytes) -> None:
         load()
 
 
-@pytest.mark.parametrize("line", ["lease_secnds = 7", "lease_seconds = 'abc'", "lease-seconds = 'abc'"])
-def test_a_mistake_in_the_file_is_named_by_file_table_and_key(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("line", ["lease_secnds = 7", "lease-secnds = 7", "lease_seconds = 'a'", "lease-seconds = 'a'"])
+def test_a_mistake_in_the_file_is_named_by_file_table_and_key_as_written_there(
+    line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("FOREGSYTE_CONFIG", str(write_file(f"[api]\n{line}\n", "other.toml")))
-    key, value = line.replace("-", "_").split(" = ")
+    key, value = line.split(" = ")
     with pytest.raises(InvalidSettings, match=rf"^other\.toml \[api\] {key}: .* \(got {value}\)$"):
         load()
 

@@ -4,10 +4,13 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
-from job_api.backpressure.connection_bytes import is_counted, received_bytes, sent_bytes
+from job_api.backpressure import connection_bytes
+from job_api.backpressure.admission import refuses_arriving_requests
+from job_api.backpressure.connection_bytes import is_counted, is_counting_system, received_bytes, sent_bytes
 from job_api.backpressure.slow_readers import SlowReaders
 from tests.conftest import OPTIONAL
 from tests.support.descriptors import no_free_descriptor
@@ -69,3 +72,27 @@ def test_without_a_free_descriptor_nothing_is_known_which_is_not_that_all_are_go
             assert received_bytes([peer]) is None
             assert SlowReaders().among([peer]) == set()
         assert received_bytes([peer]) == {peer: 0}
+
+
+@pytest.fixture
+def new_probe() -> Iterator[None]:
+    is_counting_system.cache_clear()
+    yield
+    is_counting_system.cache_clear()
+
+
+@pytest.mark.usefixtures("new_probe")
+class TestWhetherTheSystemCounts:
+    def test_it_does_on_linux(self) -> None:
+        assert refuses_arriving_requests()
+
+    def test_it_does_not_where_the_kernel_says_less_of_a_connection(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(socket.socket, "getsockopt", lambda *_: bytes(104), raising=False)
+        assert not refuses_arriving_requests()
+        assert not is_counted("ipv4:127.0.0.1:1")
+
+    def test_it_does_not_where_the_descriptors_cannot_be_listed(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.setattr(connection_bytes, "_DESCRIPTORS", tmp_path / "absent")
+        assert not refuses_arriving_requests()

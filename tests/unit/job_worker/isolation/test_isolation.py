@@ -467,12 +467,12 @@ def test_the_worker_looks_itself_whether_there_is_space(free: PipelineRunner, wo
         error(free, work, "send to the parent", (struct.pack("!i", len(message)) + message).hex())
 
 
-def test_a_new_process_begins_without_the_temporary_files_of_the_last_one(make_runner: MakeRunner, work: Path) -> None:
+def test_the_temporary_files_of_a_process_are_deleted_when_it_ends(make_runner: MakeRunner, work: Path) -> None:
     runner = make_runner()
     assert error(runner, work, "write", str(work / "temporary" / "left")) == ""
     runner.close()
-    assert error(runner, work, "start a thread", None) == ""
     assert list((work / "temporary").iterdir()) == []
+    assert error(runner, work, "start a thread", None) == ""
 
 
 def test_a_message_that_would_fill_the_memory_of_the_worker_fails_the_job(free: PipelineRunner, work: Path) -> None:

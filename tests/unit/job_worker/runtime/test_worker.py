@@ -381,6 +381,20 @@ def test_a_job_for_which_there_is_no_space_is_released_and_the_worker_pauses_and
     assert "job given up, pausing: no space is left" in caplog.messages
 
 
+def test_a_video_for_which_temporary_files_of_the_pipelines_leave_no_space_comes_the_next_time(
+    make_worker: MakeWorker, stop: StopSignal
+) -> None:
+    def download(_job_id: str) -> None:
+        if not runner.is_closed:
+            raise InsufficientSpace("no space is left")
+
+    stop.requested = CountedPauses(last=2)
+    api, runner = FakeApi("job"), FakeRunner()
+    api.on_download = download
+    make_worker(api, runner).run_forever()
+    assert (list(api.completed), api.released) == (["job"], ["job"])
+
+
 @pytest.mark.parametrize("refusal", REFUSALS_OF_A_RELEASE)
 def test_a_worker_on_a_host_that_cannot_do_a_job_pauses_also_where_it_cannot_release_the_job(
     refusal: Exception, make_worker: MakeWorker, stop: StopSignal
