@@ -88,3 +88,10 @@ def test_a_part_that_is_shown_in_a_long_frame_is_a_line() -> None:
 def test_a_line_that_does_not_come_again_ends_where_its_part_stands() -> None:
     shown = [[line("Where did you leave it")]] * 30 + [[line("leave it", LEFT + 210.0)]] * 30
     assert texts_of(shown) == [("Where did you leave it", 0, 29), ("leave it", 30, 59)]
+
+
+def test_what_was_read_before_a_line_that_is_joined_with_its_neighbour_is_a_line() -> None:
+    whole = "Good morning all Night shift"
+    shown = [[line("Chapter One")]] * 25 + [[line("Chapter Two")]] * 25 + [[line("Good morning all")]] * 12
+    shown += [[part(text, whole) for text in ("Good morning", "Night shift")]] * 2 + [[line(whole)]] * 20
+    assert texts_of(shown) == [("Chapter One", 0, 24), ("Chapter Two", 25, 49), (whole, 50, 83)]
