@@ -12,7 +12,7 @@ from typing import Any
 
 from rapidfuzz.distance import Levenshtein
 
-from job_client.timeline.readings import Difference, difference, other_numeral
+from job_client.timeline.readings import MIN_PART_CHARS, Difference, difference, other_numeral
 from job_client.timeline.revealed import MAX_MISREAD, STILL_MS
 from job_client.timeline.spans import TextSpan
 from job_client.timeline.text_run import MIN_MOVE
@@ -23,9 +23,6 @@ MAX_CUT_MS = 1000.0
 
 MAX_MISSED_MS = 100.0
 """For how long nothing may be read between a part and what it is a part of."""
-
-MIN_PART_CHARS = 2
-"""How long a part must be: lone characters are read in textures."""
 
 
 class CutOff:

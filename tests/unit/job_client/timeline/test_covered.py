@@ -80,6 +80,12 @@ def test_a_part_that_stands_and_another_number_are_lines_of_their_own(texts: Seq
     assert texts_of(shown) == [(text, at * count, (at + 1) * count - 1) for at, text in enumerate(texts)]
 
 
+def test_a_line_of_letters_that_the_line_before_and_after_it_has_too_is_a_line() -> None:
+    whole = "Where is he going now"
+    shown = [[line(whole)]] * 25 + [[line("He is", LEFT + 120.0)]] * 12 + [[line(whole)]] * 25
+    assert texts_of(shown) == [(whole, 0, 24), ("He is", 25, 36), (whole, 37, 61)]
+
+
 def test_a_part_that_is_shown_in_a_long_frame_is_a_line() -> None:
     shown = [SIGN, SIGN, "CITY HOTEL", SIGN, SIGN]
     assert [text for text, *_ in texts_of([[line(text)] for text in shown], fps=1.0)] == [SIGN, "CITY HOTEL", SIGN]
