@@ -58,6 +58,12 @@ def test_a_line_that_moves_while_it_is_covered_in_part_is_one_line() -> None:
     assert texts_of(shown) == [(SIGN, 0, 99)]
 
 
+def test_a_line_that_moves_is_one_line_though_frames_are_missed_and_then_a_part_is_read() -> None:
+    shown = [part("PARKING" if 30 <= frame < 33 else SIGN, moved=-12.0 * frame) for frame in range(60)]
+    frames = [FrameResult(n, n * 40.0 + 360.0 * (n >= 30), (), (each,), {}) for n, each in enumerate(shown)]
+    assert [(span.text, span.frames) for span in timeline_of(frames).texts] == [(SIGN, 60)]
+
+
 def test_what_is_seen_of_a_line_does_not_say_where_it_is() -> None:
     shown = [[line(SIGN)]] * 20 + [[TextLine(text="CITY", confidence=0.99, polygon=part("CITY").polygon)]] * 5
     frames = [FrameResult(n, n * 40.0, (), tuple(each), {}) for n, each in enumerate([*shown, *shown[:20]])]
