@@ -12,20 +12,17 @@ from typing import Any
 
 from rapidfuzz.distance import Levenshtein
 
-from job_client.timeline.readings import Difference, difference, other_numeral
+from job_client.timeline.readings import MIN_PART_CHARS, Difference, difference, other_numeral
 from job_client.timeline.revealed import MAX_MISREAD, STILL_MS
 from job_client.timeline.spans import TextSpan
 from job_client.timeline.text_run import MIN_MOVE
 from shared.results import Box
 
 MAX_CUT_MS = 1000.0
-"""For how long a line may come; it may go for longer, if none of its parts stands."""
+"""For how long a line may come; it may go for longer, if each of its parts is read for less than `STILL_MS`."""
 
 MAX_MISSED_MS = 100.0
 """For how long nothing may be read between a part and what it is a part of."""
-
-MIN_PART_CHARS = 2
-"""How long a part must be: lone characters are read in textures."""
 
 
 class CutOff:
@@ -59,7 +56,8 @@ class CutOff:
         self._parts.append(line)
         while self._parts and line.end_ms - self._parts[0].start_ms > MAX_CUT_MS:
             if not self._take_parts_behind():
-                yield from self._end_whole() if self._whole else self._sure([self._parts.pop(0)])
+                over, self._whole = self._whole or self._parts.pop(0), None
+                yield from self._sure([over])
 
     def finish(self) -> Iterator[TextSpan]:
         """Yield what is left."""
@@ -89,10 +87,12 @@ class CutOff:
 
     def _take_parts_behind(self) -> bool:
         """Take the parts that follow a line for it; return whether there are any."""
-        parts = list(takewhile(partial(_is_part, self._whole), self._parts)) if self._whole else []
-        if self._whole and parts:
-            last, ends = parts[-1], self._whole
-            self._whole = _with(parts, ends, last_frame=last.last_frame, end_ms=last.end_ms, last_box=last.last_box)
+        if self._whole is None:
+            return False
+        parts = list(takewhile(partial(_is_part, self._whole), self._parts))
+        if parts:
+            whole, last = self._whole, parts[-1]
+            self._whole = _with(parts, whole, last_frame=last.last_frame, end_ms=last.end_ms, last_box=last.last_box)
             del self._parts[: len(parts)]
         return bool(parts)
 

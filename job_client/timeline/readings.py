@@ -2,12 +2,12 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import IntEnum
 from functools import lru_cache
 from itertools import zip_longest
 
-from rapidfuzz.distance import LCSseq, Levenshtein
+from rapidfuzz.distance import Levenshtein
 
 CONFIDENCE_POWER = 4
 """A reading weighs its confidence to this power: of two that disagree, 0.98 against 0.85 is nearly two to one."""
@@ -19,7 +19,13 @@ LONG_CHARS = 12
 """From which length on one edit is sooner a misreading than the next line, which hardly ever is so alike."""
 
 MIN_OF_WHOLE = 0.8
-"""How many of the characters of a part must be in its whole, in their order; the others are misread."""
+"""Which share of the characters of a part must be in its whole, in their order; the others are misread."""
+
+MIN_PART_CHARS = 2
+"""How long a part must be: lone characters are read in textures."""
+
+MIN_CHARS_AMID = 3
+"""How long a fragment must be that is neither the beginning nor the end of its whole: any two letters are in many."""
 
 CACHED_PAIRS = 1 << 14
 """The same few readings are compared again in every frame."""
@@ -93,12 +99,33 @@ def other_numeral(one: str, other: str) -> bool:
     return bool(numerals[0] and numerals[1] and numerals[0][1] != numerals[1][1])
 
 
+@lru_cache(CACHED_PAIRS)
 def is_part(text: str, whole: str) -> bool:
-    """Return whether a text is what is left of a longer one while something covers the rest; numbers are never."""
-    if len(text) >= len(whole) or difference(text, whole) is Difference.number:
+    """Return whether a text is what is left of a longer one while something covers the rest; numbers are never.
+
+    It may be several fragments, each of which is in the whole as it is.
+    """
+    is_shorter = MIN_PART_CHARS <= len(text) < len(whole) <= MAX_COMPARED_CHARS
+    if not is_shorter or difference(text, whole) is Difference.number:
         return False
-    part, all_of_it = ("".join(look_of(each).split()) for each in (text, whole))
-    return LCSseq.similarity(part, all_of_it) >= MIN_OF_WHOLE * len(part)
+    part, all_of_it = ("".join(map(_look_of_char, each)) for each in (text, whole))
+    return sum(_fragments(part, all_of_it)) >= max(MIN_OF_WHOLE * len(part), MIN_PART_CHARS)
+
+
+def _fragments(part: str, whole: str) -> Iterator[int]:
+    """Yield how many characters each fragment has that is in the whole behind the one before it."""
+    begin = behind = 0
+    while begin < len(part):
+        at, end = behind, begin
+        while end < len(part) and (found := whole.find(part[begin : end + 1], behind)) >= 0:
+            at, end = found, end + 1
+        size = end - begin
+        is_at_end = at == 0 or at + size == len(whole)
+        if size >= (MIN_PART_CHARS if is_at_end else MIN_CHARS_AMID):
+            yield size
+            begin, behind = end, at + size
+        else:
+            begin += 1
 
 
 def _difference_of_alike(one: str, other: str) -> Difference:

@@ -29,9 +29,10 @@ SAME_SHIFT = 0.5
 """By how much, in their heights, the jumps of lines that jump together may differ."""
 
 MIN_KNOWN_CHARS = 4
+"""How many characters a line must have to be known by what it says: the short numbers of a table come and go."""
+
 MIN_KNOWN_LETTERS = 2
-"""How many characters, or how many of them letters, a line must have to be known by what it says: the short numbers of
-a table come and go."""
+"""How many letters are enough where it is shorter."""
 
 MIN_MOVING_CHARS = 2
 """How long it must be where nothing else in view says the same: lone characters are read in textures, now here now
@@ -195,7 +196,7 @@ class Matching:
 
     def _jump(self, place: Place, reading: Reading) -> None:
         if _is_far(self._places[place], reading.box):
-            place.motion = Motion(reading.box, self._clock_ms)  # which says nothing about motion
+            place.motion = Motion(reading.box, self._clock_ms)  # a jump says nothing about motion
         self._take(place, reading)
 
     def _is_pushed(self, place: Place, reading: Reading) -> bool:

@@ -38,26 +38,25 @@ class Place:
 
     def add(self, time: FrameTime, reading: Reading) -> Iterator[TextSpan]:
         """Take in the next reading at the place; yield the lines that are over."""
-        expected = self.motion.expected(time.clocks_ms[0])
-        is_part = self._reads_part(time, reading, expected)
-        if not is_part and difference(self.text, reading.text) < Difference.similar:
+        whole = self._whole_of(time, reading)
+        if whole is None and difference(self.text, reading.text) < Difference.similar:
             self.runs.take_parts()
-        if is_part:  # which says nothing about motion
-            self.motion = Motion(_whole_box(expected, reading.box), time.clocks_ms[0])
+        if whole:  # a part says nothing about motion
+            self.motion = Motion(whole, time.clocks_ms[0])
         else:
             self._move(time, reading)
         self.last = time
-        return self.runs.add(time, reading, is_part=is_part)
+        return self.runs.add(time, reading, is_part=whole is not None)
 
-    def _reads_part(self, time: FrameTime, reading: Reading, expected: Box) -> bool:
-        """Return whether a reading is what is left of the line while something covers the rest."""
-        if len(reading.text) >= len(self.text) or time.start_ms - self._whole_ms > MAX_COVERED_MS:
-            return False
-        box, is_joined = reading.box, reading.polygon is None
-        is_narrower = box[2] - box[0] < expected[2] - expected[0] - MIN_MOVE * (box[3] - box[1])
-        if not (is_joined or is_narrower) or not is_within(box, grown(expected, 0.1)):
-            return False
-        return is_part(reading.text, self.text) and not self.runs.stands(time, reading.text)
+    def _whole_of(self, time: FrameTime, reading: Reading) -> Box | None:
+        """Return where the line is if a reading is what is left of it while something covers the rest."""
+        is_shorter = len(reading.text) < len(self.text)
+        if not is_shorter or time.start_ms - self._whole_ms > MAX_COVERED_MS or self.runs.stands(time, reading.text):
+            return None
+        for expected in map(self.motion.expected, time.clocks_ms):
+            if _leaves_free(reading, expected) and is_part(reading.text, self.text):
+                return _whole_box(expected, reading.box)
+        return None
 
     def _move(self, time: FrameTime, reading: Reading) -> None:
         """Take in where the line is now, and what it says."""
@@ -66,6 +65,13 @@ class Place:
         elif self.last is not time:
             self.motion.moved_to(reading.box, time.clocks_ms)
         self.text, self._whole_ms = reading.text, time.end_ms
+
+
+def _leaves_free(reading: Reading, whole: Box) -> bool:
+    """Return whether a reading is at the place of a line, and fills only a part of it."""
+    box, is_joined = reading.box, reading.polygon is None
+    is_narrower = box[2] - box[0] < whole[2] - whole[0] - MIN_MOVE * (box[3] - box[1])
+    return (is_joined or is_narrower) and is_within(box, grown(whole, 0.1))
 
 
 def _whole_box(expected: Box, part: Box) -> Box:

@@ -183,6 +183,7 @@ class TextRuns:
         at = self._latest_line() or 0
         line = self._runs[at:]
         del self._runs[at:]
+        self._parts = 0
         return line
 
     def _settle(self, count: int) -> Iterator[TextSpan]:

@@ -58,6 +58,12 @@ def test_a_line_that_moves_while_it_is_covered_in_part_is_one_line() -> None:
     assert texts_of(shown) == [(SIGN, 0, 99)]
 
 
+def test_a_line_that_moves_is_one_line_though_frames_are_missed_and_then_a_part_is_read() -> None:
+    shown = [part("PARKING" if 30 <= frame < 33 else SIGN, moved=-12.0 * frame) for frame in range(60)]
+    frames = [FrameResult(n, n * 40.0 + 360.0 * (n >= 30), (), (each,), {}) for n, each in enumerate(shown)]
+    assert [(span.text, span.frames) for span in timeline_of(frames).texts] == [(SIGN, 60)]
+
+
 def test_what_is_seen_of_a_line_does_not_say_where_it_is() -> None:
     shown = [[line(SIGN)]] * 20 + [[TextLine(text="CITY", confidence=0.99, polygon=part("CITY").polygon)]] * 5
     frames = [FrameResult(n, n * 40.0, (), tuple(each), {}) for n, each in enumerate([*shown, *shown[:20]])]
@@ -80,6 +86,12 @@ def test_a_part_that_stands_and_another_number_are_lines_of_their_own(texts: Seq
     assert texts_of(shown) == [(text, at * count, (at + 1) * count - 1) for at, text in enumerate(texts)]
 
 
+def test_a_line_of_letters_that_the_line_before_and_after_it_has_too_is_a_line() -> None:
+    whole = "Where is he going now"
+    shown = [[line(whole)]] * 25 + [[line("He is", LEFT + 120.0)]] * 12 + [[line(whole)]] * 25
+    assert texts_of(shown) == [(whole, 0, 24), ("He is", 25, 36), (whole, 37, 61)]
+
+
 def test_a_part_that_is_shown_in_a_long_frame_is_a_line() -> None:
     shown = [SIGN, SIGN, "CITY HOTEL", SIGN, SIGN]
     assert [text for text, *_ in texts_of([[line(text)] for text in shown], fps=1.0)] == [SIGN, "CITY HOTEL", SIGN]
@@ -88,3 +100,10 @@ def test_a_part_that_is_shown_in_a_long_frame_is_a_line() -> None:
 def test_a_line_that_does_not_come_again_ends_where_its_part_stands() -> None:
     shown = [[line("Where did you leave it")]] * 30 + [[line("leave it", LEFT + 210.0)]] * 30
     assert texts_of(shown) == [("Where did you leave it", 0, 29), ("leave it", 30, 59)]
+
+
+def test_what_was_read_before_a_line_that_is_joined_with_its_neighbour_is_a_line() -> None:
+    whole = "Good morning all Night shift"
+    shown = [[line("Chapter One")]] * 25 + [[line("Chapter Two")]] * 25 + [[line("Good morning all")]] * 12
+    shown += [[part(text, whole) for text in ("Good morning", "Night shift")]] * 2 + [[line(whole)]] * 20
+    assert texts_of(shown) == [("Chapter One", 0, 24), ("Chapter Two", 25, 49), (whole, 50, 83)]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from job_client.timeline.readings import Difference, aligned, difference, voted
+from job_client.timeline.readings import Difference, aligned, difference, is_part, voted
 
 pytestmark = pytest.mark.unit
 
@@ -64,6 +64,20 @@ def test_an_alignment_has_both_texts_and_the_fewest_edits(one: str, other: str) 
 )
 def test_differences_are_told_apart(one: str, other: str, expected: Difference) -> None:
     assert difference(one, other) is difference(other, one) is expected
+
+
+@pytest.mark.parametrize("text", ["Where is", "e is", "he going", "Whe g now", "Wh re is he", "Wherc is h", "go1ng"])
+def test_what_is_left_of_a_line_is_a_part_of_it(text: str) -> None:
+    assert is_part(text, "Where is he going now")
+
+
+@pytest.mark.parametrize("text", ["", " ", "-", "W", "He is", "he is", "Hewing", "W e i h", "Where is he going now"])
+def test_single_letters_of_a_line_are_no_part_of_it(text: str) -> None:
+    assert not is_part(text, "Where is he going now")
+
+
+def test_nothing_is_a_part_of_a_line_that_is_too_long_to_be_compared() -> None:
+    assert not is_part("a" * 400, "a" * 501)
 
 
 def test_characters_are_voted_one_by_one() -> None:

@@ -425,6 +425,11 @@ def test_the_short_rows_of_a_table_that_jump_together_are_the_same_lines(pixels:
     assert sorted(texts_of(shown)) == sorted((text, 0, 39) for text in (*names, *prices))
 
 
+@pytest.mark.parametrize(("pixels", "count"), [(38, 1), (42, 2)])
+def test_a_short_number_that_jumps_alone_is_the_same_line_up_to_twice_its_height(pixels: int, count: int) -> None:
+    assert len(texts_of([rows(["12"], 300.0)] * 20 + [rows(["12"], 300.0 + pixels)] * 20)) == count
+
+
 def test_the_numbers_in_the_cells_of_a_table_do_not_move_to_where_others_said_the_same() -> None:
     shown = [rows(numbers, 300.0) for numbers in (["12", "15", "20"], ["15", "12", "20"]) for _ in range(20)]
     assert sorted(texts_of(shown)) == [("12", 0, 19), ("12", 20, 39), ("15", 0, 19), ("15", 20, 39), ("20", 0, 39)]
