@@ -17,7 +17,7 @@ class ObjectMotion(Motion):
 
     Others cover an object from one side, and the other side goes on as before. So motion is only what both sides have
     in common; what one side has beyond it covers or uncovers a part of the object. While a part is covered, the object
-    is taken to move on as before, and the part with it.
+    is taken to move on as before, and the part with it, until both sides go the same way, one of them beyond the whole.
     """
 
     __slots__ = ("_covered",)
@@ -74,10 +74,7 @@ def _compared(first: float, last: float, before: float, behind: float, length: f
         length: From one side to the other.
     """
     off, least = 0.0, COVERED * length
-    if before <= least >= behind:
-        if first > 0 < last:
-            off = first if first < last else last
-        elif first < 0 > last:
-            off = first if first > last else last
+    if first * last > 0 and ((before <= least and behind <= least) or before + first < 0 or behind < last):
+        off = first if abs(first) < abs(last) else last
     before, behind = before + first - off, behind + off - last
-    return off, before if before > 0 else 0.0, behind if behind > 0 else 0.0  # no calls: for each detection
+    return off, before if before > 0 else 0.0, behind if behind > 0 else 0.0  # few calls: for each detection

@@ -192,7 +192,7 @@ def _pairs(
     detections: Sequence[tuple[int, Detection]],
     clock_ms: float,
     least: float,
-    place: Callable[[ObjectMotion, float], Box] = ObjectMotion.expected,
+    expected_at: Callable[[ObjectMotion, float], Box] = ObjectMotion.expected,
 ) -> list[tuple[int, int]]:
     """Return the numbers of tracks, and of detections that may go on with them, the best pair first.
 
@@ -201,11 +201,11 @@ def _pairs(
         detections: Numbers of detections that have no track, and these themselves.
         clock_ms: The time for which the tracks are expected.
         least: What a track and a detection must share.
-        place: Returns where a track is expected then.
+        expected_at: Returns where a track is expected then.
     """
     if not (tracks and detections):
         return []
-    places = [grown(place(track.motion, clock_ms), GROWTH) for track in tracks]
+    places = [grown(expected_at(track.motion, clock_ms), GROWTH) for track in tracks]
     highest = max(expected[3] - expected[1] for expected in places)
     rows = BoxIndex((place, place[1]) for place in zip(tracks, places, strict=True))
     scores = []

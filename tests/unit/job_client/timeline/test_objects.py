@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 import pytest
 
 from job_client.timeline import ObjectSpan, TimelineSettings, timeline_and_noise, timeline_of
+from job_client.timeline.object_motion import ObjectMotion
 from shared.results import Detection, FrameResult
 
 pytestmark = pytest.mark.unit
@@ -126,6 +127,39 @@ def turned(found: Detection) -> Detection:
     """Return a detection in the frame turned by a quarter, so that right is up."""
     x1, y1, x2, y2 = found.box
     return Detection(label=found.label, confidence=found.confidence, box=(y1, -x2, y2, -x1))
+
+
+@pytest.mark.parametrize("is_turned", [False, True])
+@pytest.mark.parametrize(("speed", "missed_from"), [(6.0, 100), (6.0, 200), (8.0, 200), (-8.0, 200)])
+def test_a_car_that_stops_while_it_is_covered_and_is_missed_when_parked_is_one(
+    speed: float, missed_from: int, is_turned: bool
+) -> None:
+    frames = []
+    for n in range(300):
+        left, covered = speed * min(n, 40), 40.0 if 20 <= n < 50 else 0.0
+        car = Detection(label="car", confidence=0.8, box=(left + covered, 100.0, left + 100.0, 180.0))
+        frames.append([turned(car) if is_turned else car] if not missed_from <= n < missed_from + 30 else [])
+    assert spans(objects_of(frames)) == [("car", 0, 299)]
+
+
+def test_what_is_covered_of_a_car_that_stops_is_forgotten_where_it_is_seen_again() -> None:
+    motion, step_ms = ObjectMotion((0.0, 100.0, 100.0, 180.0), 0.0), 40.0
+    for n in range(1, 200):
+        left, covered = 8.0 * min(n, 40), 40.0 if 20 <= n < 50 else 0.0
+        motion.moved_to((left + covered, 100.0, left + 100.0, 180.0), [step_ms * n])
+        whole = motion.expected_whole(step_ms * n)
+        assert whole[2] - whole[0] < 150.0
+    assert not motion.is_covered
+    assert motion.expected(step_ms * 300) == pytest.approx((320.0, 100.0, 420.0, 180.0), abs=1.0)
+
+
+def test_a_thing_that_shrinks_while_it_moves_is_expected_where_it_turns_to() -> None:
+    motion, centre, half, step_ms = ObjectMotion((-50.0, 50.0, 50.0, 150.0), 0.0), 0.0, 50.0, 40.0
+    for n in range(1, 140):
+        centre, half = centre + (3.0 if n < 100 else -3.0), 0.99 * half
+        motion.moved_to((centre - half, 100.0 - half, centre + half, 100.0 + half), [step_ms * n])
+    expected = motion.expected(step_ms * 149)
+    assert (expected[0] + expected[2]) / 2 == pytest.approx(centre - 30.0, abs=6.0)
 
 
 def test_another_thing_beside_one_that_is_covered_is_another() -> None:
