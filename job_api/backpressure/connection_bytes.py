@@ -28,6 +28,8 @@ def is_counting_system() -> bool:
 
     Other systems than Linux do not, nor do Linux before 4.1, some sandboxes, and a process that may not read `/proc`.
     """
+    if not hasattr(socket, "TCP_INFO"):
+        return False
     try:
         with (
             socket.create_server(("127.0.0.1", 0)) as listening,
