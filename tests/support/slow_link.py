@@ -53,7 +53,7 @@ class SlowLink:
 def slow_link(address: str, bytes_a_second: int, answer_bytes_a_second: int | None = None) -> Iterator[SlowLink]:
     """Relay connections to the server, each of them as slow as said; answers at once unless their speed is said."""
     host, _, port = address.rpartition(":")
-    done = threading.Event()
+    done, opened = threading.Event(), list[socket.socket]()
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
         link = SlowLink(f"127.0.0.1:{listening.getsockname()[1]}", bytes_a_second)
@@ -65,6 +65,7 @@ def slow_link(address: str, bytes_a_second: int, answer_bytes_a_second: int | No
                     server = socket.socket()
                     server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
                     server.connect((host, int(port)))
+                    opened.extend((caller, server))
                     _in_thread(partial(link.relay, caller, server, done))
                     _in_thread(partial(link.relay_back, server, caller, answer_bytes_a_second or 0, done))
 
@@ -73,7 +74,9 @@ def slow_link(address: str, bytes_a_second: int, answer_bytes_a_second: int | No
             yield link
         finally:
             done.set()
-            listening.shutdown(socket.SHUT_RDWR)
+            for each in (listening, *opened):  # else what waits at one end would go on, and a server wait for its calls
+                with suppress(OSError):
+                    each.shutdown(socket.SHUT_RDWR)
 
 
 def _in_thread(call: Callable[[], object]) -> None:

@@ -301,7 +301,7 @@ def test_a_frame_of_which_nothing_is_left_when_it_is_shrunk_has_no_code() -> Non
 
 @pytest.mark.thorough
 @pytest.mark.parametrize(
-    ("width", "height", "most_seconds"), [(1920, 1080, 10), pytest.param(3840, 2160, 50, marks=pytest.mark.corpus)]
+    ("width", "height", "most_seconds"), [(1920, 1080, 15), pytest.param(3840, 2160, 50, marks=pytest.mark.corpus)]
 )
 def test_a_frame_full_of_what_codes_begin_with_takes_bounded_time(width: int, height: int, most_seconds: int) -> None:
     finder = np.pad(np.pad(np.zeros((3, 3), np.uint8), 1, constant_values=255), 1)
