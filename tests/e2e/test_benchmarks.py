@@ -72,8 +72,8 @@ def test_packages_that_the_benchmark_of_a_gpu_misses_are_named_in_one_line(tmp_p
     ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == (
-        "error: not installed: cachetools msgspec platformdirs pydantic-settings threadpoolctl xxhash; "
-        "install them with pip, of rapidocr the models alone (--no-deps)\n"
+        "error: not installed: torch ultralytics av openvino cachetools msgspec platformdirs pydantic-settings "
+        "threadpoolctl xxhash; install them with pip, of rapidocr the models alone (--no-deps)\n"
     )
 
 
