@@ -11,10 +11,9 @@ import numpy.typing as npt
 
 from job_worker.inference.openvino_models import PerShapeModel, compile_model, read_model
 from job_worker.ocr.network_rewrites import (
+    with_less_to_compute,
     without_concatenations,
     without_fused_convolutions,
-    without_upsampling,
-    without_zero_channels,
 )
 from job_worker.ocr.text_boxes import Logits
 from job_worker.ocr.text_detector import DEVIATION, MEAN
@@ -35,7 +34,7 @@ class OpenVinoHeatMap:
     """
 
     def __init__(self, folder: Path, precision: Precision) -> None:
-        network = without_upsampling(without_zero_channels(read_model(folder / "inference.onnx")))
+        network = with_less_to_compute(read_model(folder / "inference.onnx"))
         self._network = without_fused_convolutions(without_concatenations(network))
         self._model = PerShapeModel(self._with_input_size, precision)
 

@@ -21,7 +21,7 @@ from job_worker.inference.torch_calls import TorchModel
 from job_worker.inference.torch_network import TorchNetwork
 from job_worker.ocr.bundled_models import TextModelFolders
 from job_worker.ocr.line_reader import LineReader, model_errors_translated
-from job_worker.ocr.network_rewrites import without_upsampling, without_zero_channels
+from job_worker.ocr.network_rewrites import with_less_to_compute
 from job_worker.ocr.text_boxes import Logits
 from job_worker.ocr.text_detector import DEVIATION, MAX_LONG_SIDE, MEAN, SIDE_STEP, TextDetector
 from job_worker.ocr.text_recogniser import (
@@ -126,7 +126,7 @@ class HeatMap(nn.Module):
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
-        self._network = TorchNetwork(without_upsampling(without_zero_channels(read_model(folder / "inference.onnx"))))
+        self._network = TorchNetwork(with_less_to_compute(read_model(folder / "inference.onnx")))
         self.register_buffer("_mean", 255 * torch.tensor(MEAN))
         self.register_buffer("_deviation", 255 * torch.tensor(DEVIATION))
 

@@ -281,7 +281,7 @@ def _explain(mistake: Any, settings_class: type[ProcessSettings], outside_file: 
         return f"{_place(table, *within[:1], keys=within[1:])}: {what}{got}"
     if name not in outside_file:
         return f"{_place(settings_class.table, keys=[_as_written(name, settings_class.table), *within])}: {what}{got}"
-    return f"--{name.replace('_', '-')} / FOREGSYTE_{name.upper()}: {what}{got}"
+    return f"--{name.replace('_', '-')} / {PREFIX}{name.upper()}: {what}{got}"
 
 
 def _as_written(name: str, table: str) -> str:
