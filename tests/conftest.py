@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import signal
 import tempfile
 from collections.abc import Callable, Iterator
@@ -47,9 +48,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fail-on-skip", action="store_true", help="A skipped test fails the run: for CI.")
 
 
-def pytest_configure() -> None:
-    # Whatever a test submits by the command is noted in a folder of its own, and not in the user's history.
-    os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="foregsyte-tests-")
+def pytest_configure(config: pytest.Config) -> None:
+    # Whatever the tests submit by the command is noted in a folder of theirs, and not in the user's history.
+    folder = tempfile.mkdtemp(prefix="foregsyte-tests-")
+    os.environ["XDG_STATE_HOME"] = folder
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
     # A shell that starts the tests in the background has SIGINT ignored, and so would every process that they start.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -102,6 +105,12 @@ def _log_of_the_test_run() -> Iterator[None]:
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
+
+
+@pytest.fixture(autouse=True)
+def _history_of_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Note what a test submits apart from other tests: the system gives their servers the same ports again."""
+    monkeypatch.setenv("XDG_STATE_HOME", f"{os.environ['XDG_STATE_HOME']}/{uuid4().hex}")
 
 
 @pytest.fixture(scope="session")
