@@ -52,15 +52,17 @@ demo: $(FOR_DEMO)/.installed  ## Runs the service on VIDEO and shows what was fo
 	$(FOR_DEMO)/bin/foregsyte demo "$(VIDEO)" --out build/demo $(if $(WEIGHTS),--yolo-weights "$(WEIGHTS)")
 
 # Tests that wait for nobody else's run in so many processes: one more than two cores, because many of them wait for a clock
-# or a process; with two more, those that measure time get too little. Others keep a core busy: those that load models, and
-# the fast ones.
+# or a process; with two more, those that measure time get too little. Others keep a core busy: the fast ones, and those that
+# load models, of which each keeps both.
 PARALLEL = -n $(TEST_PROCESSES) --dist worksteal
 BUSY = -n $(BUSY_PROCESSES) --dist worksteal
 # To import torch takes longer than to collect all other tests. What does so counts as loading models (tests/conftest.py).
-WITHOUT_TORCH = --ignore-glob="*/test_torch_*"
+WITHOUT_TORCH = --ignore-glob="*/test_torch_*.py"
 # The tests of signals and those that load models run apart: a signal crashes a process that holds the models' libraries.
 WITHOUT_MODELS = $(WITHOUT_TORCH) -m "not models and not corpus"
-WITH_MODELS = -m "models and not corpus"
+# Only files that name the marker or have it by their name are collected: all others take each process seconds.
+LOAD_MODELS = $(shell grep -rl --include="test_*.py" "mark\.models" tests; find tests -name "test_torch_*.py" | sort)
+WITH_MODELS = $(LOAD_MODELS) -m "models and not corpus"
 # Beside each other, for those that wait leave the cores to those that compute.
 TESTS = $(MAKE) --no-print-directory --jobs 2 tests-without-models tests-with-models
 
@@ -76,19 +78,21 @@ coverage: setup $(LIGHT)/.installed  ## The same tests, and how much of the code
 tests-without-models:
 	$(RUN) -m pytest $(PARALLEL) $(WITHOUT_MODELS)
 
-# Their output is shown at the end, in one piece.
+# Their output is shown at the end, in one piece. Threads of torch that wait for work leave the core to the others' tests.
 tests-with-models:
 	@mkdir -p build
-	@$(RUN) -m pytest $(BUSY) $(WITH_MODELS) > build/tests-with-models.txt 2>&1; code=$$?; \
+	@OMP_WAIT_POLICY=PASSIVE $(RUN) -m pytest $(WITH_MODELS) > build/tests-with-models.txt 2>&1; code=$$?; \
 	    cat build/tests-with-models.txt; exit $$code
 
 SELECTED = { $(1) -m pytest $(WITHOUT_MODELS) --collect-only -q; $(1) -m pytest $(WITH_MODELS) --collect-only -q; } | grep ::
 
-same-tests: setup  ## That `make test` and `make coverage` select the same tests
+same-tests: setup  ## That `make test` and `make coverage` select the same tests: all but the slow ones
 	mkdir -p build
 	$(call SELECTED,$(BIN)/python) > build/tests & \
-	$(call SELECTED,$(BIN)/coverage run) > build/tests-with-coverage; wait
+	$(call SELECTED,$(BIN)/coverage run) > build/tests-with-coverage & \
+	$(BIN)/python -m pytest -m "not corpus" --collect-only -q | grep :: > build/tests-but-slow; wait
 	test -s build/tests && cmp build/tests build/tests-with-coverage
+	sort build/tests > build/tests-sorted && sort build/tests-but-slow | cmp build/tests-sorted -
 
 test-fast: setup  ## The tests that need no models, no processes and no database
 	$(BIN)/python -m pytest -q $(BUSY) $(WITHOUT_TORCH) --hypothesis-profile fast -m "unit and not thorough and not corpus" tests/unit tests/contract

@@ -36,7 +36,8 @@ _REQUIREMENT = re.compile(r"[\"']([A-Za-z][\w.-]*)[^\"']*[\"']")
 def word_violations(path: str, text: str, rules: Rulebook) -> Iterator[FileViolation]:
     """Yield every forbidden word of a file and of its path; keywords are read too, for none of them is forbidden."""
     for part in (path, _ESCAPE.sub("  ", text)):
-        for rule in (rule for rule in rules.forbidden_words if _holds(part, rule.forms)):
+        words = _in_words(part)
+        for rule in (rule for rule in rules.forbidden_words if re.search(_words(rule.forms), words)):
             for line, text_of_line in enumerate(part.splitlines(), 1):
                 for name in _names_with(text_of_line, rule.forms):
                     yield line, "forbidden-word", f"{rule.word!r} in {name!r}", rule.instead
@@ -57,7 +58,12 @@ def _names_with(line: str, forms: Iterable[str]) -> Iterator[str]:
 
 def _holds(text: str, forms: Iterable[str]) -> bool:
     """Return whether a form is a whole word of the text, as it is or in CamelCase; `sse2` is another than `sse`."""
-    return bool(re.search(_words(forms), f"{text}\n{_NEW_WORD.sub('_', text)}".lower()))
+    return bool(re.search(_words(forms), _in_words(text)))
+
+
+def _in_words(text: str) -> str:
+    """Return the text in small letters, as it is and with the words of CamelCase apart."""
+    return f"{text}\n{_NEW_WORD.sub('_', text)}".lower()
 
 
 def _words(forms: Iterable[str]) -> str:
@@ -71,12 +77,14 @@ def name_violations(
     """Yield every use of a forbidden name; `adders`, the functions that add the contract's services, are free."""
     allowed = adders | {exception.added_by for exception in rules.exceptions.grpc_services}
     names = {*_names_in_text(path, text), *_names_in_code(nodes)}
+    distinct = {name for _, name in names}
     for rule in rules.forbidden_names:
         if rule.library in text and not any(fnmatch(path, pattern) for pattern in rule.only_in):
             alternatives = "|".join(re.escape(name).replace(r"\*", r"\w*") for name in rule.names)
             forbidden = re.compile(rf"(?<![^.])(?:{alternatives})(?![^.])")
+            found = {name for name in distinct if forbidden.search(name) and name.rpartition(".")[2] not in allowed}
             for line, name in names:
-                if forbidden.search(name) and name.rpartition(".")[2] not in allowed:
+                if name in found:
                     yield line, rule.rule, f"{rule.what}: {name}", rule.instead
 
 

@@ -4,6 +4,7 @@ import logging
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -68,6 +69,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.models)
         if {"make_services", "database"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.thorough)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Refuse a run that leaves out what imports torch, and has imported it all the same: seconds in each process."""
+    if "torch" in sys.modules and f"*/{NEED_TORCH}" in (session.config.getoption("ignore_glob") or ()):
+        raise pytest.UsageError(f"a module that is no {NEED_TORCH} imports torch when it is collected")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

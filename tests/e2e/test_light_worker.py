@@ -48,7 +48,8 @@ def test_nothing_heavy_is_installed(light_python: str) -> None:
     assert run(light_python, "-c", code).stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("profile", [pytest.param("exact", marks=pytest.mark.corpus), "balanced"])
+@pytest.mark.corpus
+@pytest.mark.parametrize("profile", ["exact", "balanced"])
 def test_results_are_those_of_the_full_worker(
     profile: str, light_python: str, yolo_weights: Path, tmp_path: Path
 ) -> None:

@@ -28,7 +28,6 @@ from job_worker.inference.host import Host
 from job_worker.ocr.bundled_models import TextModelFolders, bundled_text_models
 from job_worker.ocr.openvino_text_reader import OpenVinoTextReader
 from job_worker.ocr.paddle_text_reader import PaddleTextReader
-from job_worker.ocr.torch_text_reader import ONE_AT_A_TIME, TorchTextReader
 from job_worker.settings import WorkerSettings
 from shared.pipelines.profiles import PROFILES, Precision, Profile
 from shared.results import TextLine
@@ -139,10 +138,11 @@ def images_with_a_short_side() -> dict[str, Image]:
     }
 
 
+@pytest.mark.corpus
 def test_exact_text_of_images_with_a_short_side_is_that_of_paddleocr(
-    models: TextModelFolders, text_reader: OpenVinoTextReader, paddle_reader: PaddleTextReader
+    text_reader: OpenVinoTextReader, paddle_reader: PaddleTextReader, cache_folder: Path
 ) -> None:
-    on_torch = TorchTextReader(models, EXACT, 1, "cpu", ONE_AT_A_TIME)
+    on_torch = load_text_reader(settings("", cache_folder, text_engine="torch", device="cpu", profile="exact"))
     lines = 0
     for name, image in images_with_a_short_side().items():
         expected = paddle_reader.read(image, min_confidence=0.0)
@@ -225,7 +225,7 @@ def test_networks_compute_in_the_calling_thread(
     assert time.thread_time() - here > 0.8 * (time.process_time() - everywhere)
 
 
-def settings(yolo_weights: Path, cache_folder: Path, **values: object) -> WorkerSettings:
+def settings(yolo_weights: Path | str, cache_folder: Path, **values: object) -> WorkerSettings:
     defaults: dict[str, object] = {"yolo_weights": str(yolo_weights), "cache_dir": cache_folder, "threads": THREADS}
     return WorkerSettings.of(**(defaults | values))
 

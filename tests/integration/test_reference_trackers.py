@@ -4,16 +4,16 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-import supervision as sv
-from trackers import ByteTrackTracker, CBIoUTracker, SORTTracker
-from trackers.core.base import BaseTracker
-from trackers.eval import box_iou, compute_identity_metrics
 
 from job_client.timeline import timeline_of, tracked
 from shared.results import Box, Detection, FrameResult
+
+if TYPE_CHECKING:
+    from trackers.core.base import BaseTracker
 
 pytestmark = [pytest.mark.integration, pytest.mark.corpus]  # sixteen scenes, each through five trackers
 
@@ -26,15 +26,6 @@ JITTER = 0.03
 """By how much sides of a box are off, as a share of its width or height: one standard deviation."""
 FALSE_BOXES = 0.1
 """Which share of all frames show a box where nothing is."""
-
-REFERENCES: dict[str, Callable[[], BaseTracker]] = {
-    "SORT": lambda: SORTTracker(frame_rate=FPS),
-    "ByteTrack": lambda: ByteTrackTracker(frame_rate=FPS),
-    "ByteTrack with our limits": lambda: ByteTrackTracker(
-        frame_rate=FPS, track_activation_threshold=0.4, high_conf_det_threshold=0.4
-    ),
-    "C-BIoU": lambda: CBIoUTracker(frame_rate=FPS),
-}
 
 Numbered = list[tuple[int, Box]]
 """What is in one frame: which thing or track, and where."""
@@ -117,8 +108,24 @@ def followed_by_us(frames: list[FrameResult]) -> list[Numbered]:
     return [by_frame.get(frame.frame_index, []) for frame in frames]
 
 
-def followed_by(tracker: BaseTracker, frames: list[FrameResult]) -> list[Numbered]:
+def references() -> "dict[str, Callable[[], BaseTracker]]":
+    """Return by its name what makes each tracker, which take a second to import."""
+    from trackers import ByteTrackTracker, CBIoUTracker, SORTTracker
+
+    return {
+        "SORT": lambda: SORTTracker(frame_rate=FPS),
+        "ByteTrack": lambda: ByteTrackTracker(frame_rate=FPS),
+        "ByteTrack with our limits": lambda: ByteTrackTracker(
+            frame_rate=FPS, track_activation_threshold=0.4, high_conf_det_threshold=0.4
+        ),
+        "C-BIoU": lambda: CBIoUTracker(frame_rate=FPS),
+    }
+
+
+def followed_by(tracker: "BaseTracker", frames: list[FrameResult]) -> list[Numbered]:
     """Return the tracks of each frame, of those that the reference is sure of."""
+    import supervision as sv
+
     tracks = []
     for frame in frames:
         found = frame.detections
@@ -134,6 +141,7 @@ def followed_by(tracker: BaseTracker, frames: list[FrameResult]) -> list[Numbere
 
 def identity_f1(truth: list[Numbered], tracks: list[Numbered]) -> float:
     """Return which share of all sightings has the right number, 0 to 1: IDF1 (Ristani et al., 2016)."""
+    from trackers.eval import box_iou, compute_identity_metrics
 
     def numbers(frames: list[Numbered]) -> list[np.ndarray]:
         return [np.array([number for number, _ in frame], int) for frame in frames]
@@ -149,6 +157,6 @@ def identity_f1(truth: list[Numbered], tracks: list[Numbered]) -> float:
 def test_things_are_followed_as_well_as_by_the_references(kind: str) -> None:
     scenes = [SCENES[kind].drawn(seed) for seed in range(4)]
     ours = np.mean([identity_f1(truth, followed_by_us(frames)) for truth, frames in scenes])
-    for name, reference in REFERENCES.items():
+    for name, reference in references().items():
         theirs = np.mean([identity_f1(truth, followed_by(reference(), frames)) for truth, frames in scenes])
         assert ours >= theirs, name

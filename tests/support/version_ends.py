@@ -42,7 +42,7 @@ UNIT_TESTS = (
     "tests/unit/test_servicers.py",
 )
 """The rest of tests/unit reads the project's own texts, which no library changes."""
-OF_THE_FULL_WORKER = "*/test_torch_*"
+OF_THE_FULL_WORKER = "*/test_torch_*.py"
 """Those that need what only the extra `worker` installs."""
 VIDEO_TESTS = tuple(f"tests/integration/test_{name}.py" for name in ("reader_corpus", "annotate", "report"))
 
