@@ -23,7 +23,7 @@ BUSY_PROCESSES ?= 2
 RUN ?= $(BIN)/python
 
 .PHONY: setup demo test coverage tests-without-models tests-with-models same-tests test-fast test-corpus test-long \
-    test-newest test-oldest smoke governance lint style types format protos protos-check buf-lint api worker wheel lock clean
+    test-newest test-oldest test-ends smoke governance lint style types format protos protos-check buf-lint api worker wheel lock clean
 
 # venv leaves an interpreter that is there: an environment of another one, or whose own is gone, is emptied first.
 VERSION_OF = "$$($(1) -c 'import sys; print(sys.version)' 2>&1)"
@@ -98,18 +98,23 @@ test-fast: setup  ## The tests that need no models, no processes and no database
 	$(BIN)/python -m pytest -q $(BUSY) $(WITHOUT_TORCH) --hypothesis-profile fast -m "unit and not thorough and not corpus" tests/unit tests/contract
 
 test-corpus: setup $(LIGHT)/.installed  ## The slow tests: whole real videos through real processes
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile -m "corpus and not alone and not long" --timeout 1800
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile -m "corpus and not alone and not long" --timeout 1800
 	$(BIN)/python -m pytest -m "corpus and alone and not long" --timeout 1800
 
 test-long: setup $(LIGHT)/.installed  ## More of the same: a hundred kills, a minute of chaos, long videos
 	$(BIN)/python -m pytest $(BUSY) -m "corpus and long and not alone" --timeout 1800
 	$(BIN)/python -m pytest -m "corpus and long and alone" --timeout 1800
 
+VERSION_ENDS = $(BIN)/python -m tests.support.version_ends --worker $(WORKER) $(addprefix --python=,$(PYTHONS))
+
 test-newest: setup  ## The newest versions that the extras allow, on each Python that is installed
-	$(BIN)/python -m tests.support.version_ends newest --worker $(WORKER) $(addprefix --python=,$(PYTHONS))
+	$(VERSION_ENDS) newest
 
 test-oldest: setup  ## The lower bounds of pyproject.toml, on the oldest Python
-	$(BIN)/python -m tests.support.version_ends oldest --worker $(WORKER) $(addprefix --python=,$(PYTHONS))
+	$(VERSION_ENDS) oldest
+
+test-ends: setup  ## Both, side by side
+	$(VERSION_ENDS) newest oldest
 
 smoke: setup  ## One video through a real server and worker, in under a minute
 	$(BIN)/pytest tests/e2e/test_smoke.py

@@ -15,18 +15,19 @@ pytestmark = pytest.mark.unit
 
 
 def test_every_step_runs_on_every_python_that_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    ran: list[tuple[str, str]] = []
+    ran: list[tuple[str, str, str]] = []
 
     def note(name: str, trial: Trial) -> str:
-        ran.append((trial.version, name))
+        ran.append((trial.end, trial.version, name))
         return ""
 
     monkeypatch.setattr(version_ends, "uv", lambda *_: "python")
     monkeypatch.setattr(version_ends, "built_wheel", lambda *given: given[-1] / "project.whl")
     for name in STEPS:
         monkeypatch.setitem(STEPS, name, lambda trial, name=name: note(name, trial))
-    assert version_ends.main(["newest"]) == 0
-    assert sorted(ran) == sorted(product(tried_pythons(), STEPS))
+    assert version_ends.main(["newest", "oldest"]) == 0
+    oldest, *_ = pythons = tried_pythons()
+    assert sorted(ran) == sorted([*product(["newest"], pythons, STEPS), *product(["oldest"], [oldest], STEPS)])
 
 
 @pytest.fixture
@@ -52,5 +53,5 @@ def test_what_was_not_run_is_printed_with_its_reason(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(version_ends, "_run", lambda *_, **__: printed)
     assert trial.run_video_tests().split("\n  ")[1:] == [
         "SKIPPED [1] tests/a.py:1: no fonts",
-        "4 passed, 1 skipped, 7 deselected (slow ones, speed and signals) in 1.00s",
+        "4 passed, 1 skipped, 7 deselected (slow ones, speed, signals and missing extras) in 1.00s",
     ]
