@@ -20,7 +20,7 @@ from job_api.interceptors.error_mapping import ErrorMappingInterceptor
 from job_api.queue.base import QueueService
 from job_api.queue.memory_queue import MemoryQueue
 from job_api.repositories.jobs import JobRepository
-from job_api.server import JOB_SERVICE, WORKER_SERVICE, ApiServer
+from job_api.server import HEALTH_SERVICE, JOB_SERVICE, WORKER_SERVICE, ApiServer
 from job_api.servicers.job_servicer import JobServicer
 from job_api.servicers.worker_servicer import WorkerServicer
 from job_api.services.dispatch import DispatchService
@@ -46,6 +46,8 @@ JOB_FOLDERS = (JOBS_FOLDER, STAGING_FOLDER)
 RESULTS_FLOOR = 2
 """Videos are refused when less than `min_free_bytes` is free on the disk, results when less than that divided by this
 is: accepted jobs can still be completed, and the database has room."""
+PROMPT_THREADS = 8
+"""Threads for what waits for no disk, as long as a lease is there: its renewal, and the check of the health."""
 MAX_HOUSEKEEPING_SECONDS = 1.0
 """How late the server may notice that a lease has expired."""
 
@@ -203,5 +205,7 @@ def _backpressure(settings: ApiSettings, budget: MessageBudget, room_seconds: fl
         f"/{WORKER_SERVICE}/PutJobResults": settings.max_chunk_bytes,
     }
     uploads = {submit_job: CallPool(settings.max_uploads, "upload")}
+    pool = CallPool(PROMPT_THREADS, "prompt")
+    prompt = {f"/{WORKER_SERVICE}/RenewLease": pool, f"/{HEALTH_SERVICE}/Check": pool}
     advice = {f"/{WORKER_SERVICE}/CompleteJob": USE_CHUNKS}
-    return Backpressure(budget, max_bytes, uploads, room_seconds, advice=advice)
+    return Backpressure(budget, max_bytes, uploads, room_seconds, prompt=prompt, advice=advice)

@@ -23,6 +23,7 @@ THREAD_END_SECONDS = 1.0
 
 JOB_SERVICE = jobs_pb2.DESCRIPTOR.services_by_name["JobService"].full_name
 WORKER_SERVICE = jobs_pb2.DESCRIPTOR.services_by_name["WorkerService"].full_name
+HEALTH_SERVICE: str = health.SERVICE_NAME
 
 _AddService = Callable[[grpc.Server], None]
 
@@ -68,7 +69,7 @@ class ApiServer:
         for add_to in services.values():
             add_to(server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
-        reflection.enable_server_reflection((*services, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+        reflection.enable_server_reflection((*services, HEALTH_SERVICE, reflection.SERVICE_NAME), server)
         return Listener(address, server, pool)
 
     def start(self) -> list[str]:

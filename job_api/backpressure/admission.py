@@ -56,6 +56,7 @@ class Backpressure:
         budget: What they come out of, from their first byte until they are handled.
         max_bytes: The largest request of an RPC, by its full name; of others it is `SMALL_BYTES`.
         uploads: The RPCs whose requests wait for room, by their full names, and the threads that handle them.
+        prompt: Other RPCs with threads of their own, so that they wait for no call that waits for the disk.
         room_seconds: How long they wait.
         advice: The advice to the caller of an RPC whose request is too large, by full names.
         stream_seconds: How long a call with several requests may take.
@@ -68,12 +69,14 @@ class Backpressure:
         uploads: Mapping[str, CallPool],
         room_seconds: float = ROOM_SECONDS,
         *,
+        prompt: Mapping[str, CallPool] = MappingProxyType({}),
         advice: Mapping[str, str] = MappingProxyType({}),
         stream_seconds: float = STREAM_SECONDS,
     ) -> None:
         self._budget = budget
         self._max_bytes = max_bytes
         self._uploads = uploads
+        self._pools = {**uploads, **prompt}
         self._room_seconds = room_seconds
         self._advice = advice
         self._stream_seconds = stream_seconds
@@ -102,7 +105,7 @@ class Backpressure:
 
     def is_done(self, timeout_seconds: float) -> bool:
         """Wait for the end of all calls on threads of its own; return whether it came in time."""
-        return all(pool.is_done(timeout_seconds) for pool in (*self._uploads.values(), self._streams))
+        return all(pool.is_done(timeout_seconds) for pool in (*self._pools.values(), self._streams))
 
     def admit(self, call: UnreadCall, pool: CallPool) -> None:
         """Have the call's request read, at once or when there is room, and then handled by a thread of the pool."""
@@ -112,7 +115,7 @@ class Backpressure:
         with self._lock:
             connection = self._connections.setdefault(call.peer, PeerConnection(is_counted(call.peer)))
             max_bytes = self._max_bytes.get(call.method, SMALL_BYTES)
-            request = PendingRequest(call, max_bytes, self._uploads.get(call.method, pool), now)
+            request = PendingRequest(call, max_bytes, self._pools.get(call.method, pool), now)
             connection.requests.append(request)
             if call.method in self._uploads:
                 self._waiting.append(request)

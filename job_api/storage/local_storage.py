@@ -37,6 +37,7 @@ class LocalStorage(StorageService):
         target = self._path(dest_path)
         with full_disk_errors_translated():
             self._make_folder(target.parent)
+            is_new = not target.exists()
             unfinished = target.with_name(f".{target.name}.{uuid4().hex}{_UNFINISHED_SUFFIX}")
             try:
                 _write_synced(src, unfinished)
@@ -44,7 +45,13 @@ class LocalStorage(StorageService):
             except BaseException:
                 unfinished.unlink(missing_ok=True)
                 raise
-            sync(target.parent)
+            try:
+                sync(target.parent)
+            except OSError:
+                with suppress(OSError):
+                    if is_new:
+                        target.unlink()
+                raise
         return dest_path
 
     def adopt_file(self, source: Path, dest_path: str) -> str:

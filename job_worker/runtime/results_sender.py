@@ -1,6 +1,5 @@
 """Send the results of a job: with the report itself, or before it in chunks."""
 
-import logging
 import math
 from collections.abc import Callable
 
@@ -15,16 +14,12 @@ from shared.contract.generated.foregsyte.jobs.v1 import jobs_pb2 as pb
 from shared.contract.generated.foregsyte.jobs.v1.jobs_pb2_grpc import WorkerServiceStub
 from shared.contract.reasons import Reason
 
-logger = logging.getLogger(__name__)
-
 INLINE_BYTES = 64 << 10
 """Results up to this size are sent with the report itself, which saves two calls. It takes 2 s at 256 kbit/s."""
 WHOLE_BYTES = 16 << 20
 """Results up to this size are also tried in one message where no chunk gets through: by default a server takes them."""
 COMPLETE_SECONDS = 600.0
 """Deadline of a CompleteJob: it may carry all results, and the server checks them."""
-MAX_SENDINGS = 5
-"""How often results are sent that the server loses each time."""
 
 
 class ResultsSender:
@@ -124,17 +119,13 @@ class ResultsSender:
         request = pb.CompleteJobRequest(
             job_id=self._job_id, worker_id=self._worker_id, results_size_bytes=self._size_bytes, results_sha256=digest
         )
-        for tries_left in reversed(range(MAX_SENDINGS)):
+
+        def send() -> None:
             self._put_results(ChunkSize(max_chunk_bytes))
             self._results.check_sent(digest)
-            try:
-                self._report(request)
-            except grpc.RpcError as error:
-                if reason_of(error) != Reason.RESULTS_INCOMPLETE or not tries_left:
-                    raise
-                logger.warning("results lost by the server, sending them again", extra={"job_id": self._job_id})
-            else:
-                return
+            self._report(request)
+
+        self._retry.sending(send, self._is_cancelled)
 
     def _put_results(self, size: ChunkSize) -> None:
         """Send the results chunk by chunk, from where the server says that it has them."""

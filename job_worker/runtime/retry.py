@@ -180,14 +180,33 @@ class Retry:
 
         return self._repeated(attempt, is_cancelled, unimplemented_seconds)
 
+    def sending(self, send: Callable[[], T], is_cancelled: Callable[[], bool]) -> T:
+        """Repeat what sends results, by several calls, as long as the server loses them.
+
+        It does so where its disk does not keep them. The pauses grow, and there is no limit: the work is done, and a
+        job whose worker gives up is done again.
+
+        Raises:
+            Cancelled: `is_cancelled` was true, or a stop was requested and the server did not take them in time.
+            Exception: Any other that `send` raises.
+        """
+        return self._repeated(send, is_cancelled, math.inf, _is_loss_of_results)
+
     def _is_ended(self, is_cancelled: Callable[[], bool]) -> bool:
         return is_cancelled() or self._stop.overdue_seconds >= self._last_report_seconds
 
-    def _repeated(self, attempt: Callable[[], T], is_cancelled: Callable[[], bool], unimplemented_seconds: float) -> T:
-        """Repeat an attempt until it is an answer about the job, see `call`."""
+    def _repeated(
+        self,
+        attempt: Callable[[], T],
+        is_cancelled: Callable[[], bool],
+        unimplemented_seconds: float,
+        is_repeatable: "Callable[[BaseException], bool] | None" = None,
+    ) -> T:
+        """Repeat an attempt until its error is none to repeat; by default, until it is an answer about the job."""
+        is_repeatable = is_repeatable or _is_repeatable
         is_unknown = _is_unimplemented_for(unimplemented_seconds)
         retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(_is_repeatable),
+            retry=tenacity.retry_if_exception(is_repeatable),
             wait=self._pause,
             stop=lambda state: self._is_ended(is_cancelled) or is_unknown(state),
             sleep=self._sleep,
@@ -197,8 +216,8 @@ class Retry:
         try:
             answer: T = retrying(attempt)
         except grpc.RpcError as error:
-            if _is_repeatable(error) and self._is_ended(is_cancelled):
-                raise Cancelled("the server cannot be reached") from error
+            if is_repeatable(error) and self._is_ended(is_cancelled):
+                raise Cancelled("the server cannot be reached, or does not keep the results") from error
             raise
         return answer
 
@@ -248,6 +267,10 @@ def _is_repeatable(error: BaseException) -> bool:
     if retry_delay_seconds(error) is not None:
         return True
     return reason_of(error) in {Reason.INTERNAL, None}
+
+
+def _is_loss_of_results(error: BaseException) -> bool:
+    return isinstance(error, grpc.RpcError) and reason_of(error) == Reason.RESULTS_INCOMPLETE
 
 
 def is_unimplemented(error: grpc.RpcError | None) -> bool:

@@ -881,7 +881,7 @@ class TestOnATerminal:
             for words in expected:
                 assert words in shown
 
-    @pytest.mark.parametrize("columns", [40, 80])
+    @pytest.mark.parametrize("columns", [40, 60, 80])
     def test_no_table_cuts_anything_off(self, columns: int, foregsyte: Run, address: str, tmp_path: Path) -> None:
         video = tmp_path / f"{'a-long-name' * 4}.mp4"
         video.write_bytes(TINY_MP4.read_bytes())

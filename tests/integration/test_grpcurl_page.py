@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,8 +20,7 @@ pytestmark = pytest.mark.integration
 
 PAGE = (ROOT / "docs" / "clients" / "grpcurl.md").read_text(encoding="utf-8")
 
-STAND_IN = """#!{python}
-import json, pathlib, sys
+STAND_IN = """import json, pathlib, sys
 words = sys.argv[1:]
 body = words[words.index("-d") + 1] if "-d" in words else ""
 body = sys.stdin.read() if body == "@" else body
@@ -33,7 +33,8 @@ with pathlib.Path({calls!r}).open("a") as file:
 def calls_of(tmp_path: Path) -> Callable[[str], list[tuple[str, str]]]:
     """Run lines in a shell beside `video.mp4`; return method and body of every call they make."""
     stand_in, calls = tmp_path / "grpcurl", tmp_path / "calls"
-    stand_in.write_text(STAND_IN.format(python=sys.executable, calls=str(calls)))
+    code = STAND_IN.format(calls=str(calls))
+    stand_in.write_text(f'#!/bin/sh\nexec {shlex.join([sys.executable, "-c", code])} "$@"\n')
     stand_in.chmod(0o755)
     (tmp_path / "video.mp4").write_bytes(TINY_MP4.read_bytes())
 

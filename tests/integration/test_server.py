@@ -6,6 +6,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -17,6 +18,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+from sqlalchemy import event
 
 from job_api.bootstrap import build_server
 from job_api.listener import PARALLEL_CALLS, AddressUnavailable, server_options
@@ -61,6 +63,15 @@ def server(make_settings: MakeSettings) -> Iterator[Running]:
 
 def submit(server: Running) -> str:
     return server.jobs.SubmitJob(submit_request()).job_id
+
+
+def did_end(call: grpc.Future, seconds: float) -> bool:
+    """Wait for the end of a call; return whether it came in time."""
+    try:
+        call.result(seconds)
+    except grpc.FutureTimeoutError:
+        return False
+    return True
 
 
 def start_waiting(server: Running, worker_id: str) -> Any:
@@ -250,6 +261,33 @@ class TestWaiting:
             assert not any(call.done() for call in waiting[100:])
             server.services.job_queue.close()
             assert {call.result(QUICK_SECONDS).job_id for call in waiting[100:]} == {""}
+
+    def test_leases_are_renewed_and_the_health_is_told_while_every_other_thread_waits_for_the_disk(
+        self, make_settings: MakeSettings
+    ) -> None:
+        with running_server(make_settings(max_waiting_workers=2, max_concurrent_calls=2)) as server, ExitStack() as end:
+            jobs = [submit(server) for _ in range(5)]
+            taken = server.workers.Dequeue(pb.DequeueRequest(worker_id="w"), timeout=QUICK_SECONDS).job_id
+            disk = threading.Event()
+            event.listen(server.services.database.engine, "commit", lambda _: disk.wait())
+            end.callback(disk.set)
+            dequeues = [pb.DequeueRequest(worker_id=f"w{number}") for number in range(4)]
+            taking = [server.workers.Dequeue.future(dequeue, timeout=QUICK_SECONDS) for dequeue in dequeues]
+            others = []
+
+            def is_without_thread() -> bool:
+                others.append(server.jobs.ListPipelines.future(pb.ListPipelinesRequest(), timeout=QUICK_SECONDS))
+                return not did_end(others[-1], 0.1)
+
+            eventually(is_without_thread, "a call for which no thread is left")
+            renewal = pb.RenewLeaseRequest(worker_id="w", job_id=taken)
+            assert server.workers.RenewLease(renewal, timeout=QUICK_SECONDS).lease.seconds
+            health = health_pb2_grpc.HealthStub(server.channel)
+            assert health.Check(health_pb2.HealthCheckRequest(), timeout=QUICK_SECONDS).status == SERVING
+            assert not others[-1].done()
+            disk.set()
+            assert {taken, *(call.result(QUICK_SECONDS).job_id for call in taking)} == set(jobs)
+            assert others[-1].result(QUICK_SECONDS).pipelines
 
     def test_when_too_many_wait_the_next_is_answered_empty_and_calls_go_on(self, make_settings: MakeSettings) -> None:
         with running_server(make_settings(max_waiting_workers=2, max_concurrent_calls=2)) as server:

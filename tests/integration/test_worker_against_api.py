@@ -20,6 +20,7 @@ from typing import Any
 import grpc
 import pytest
 
+from job_api.bootstrap import STAGING_FOLDER
 from job_api.settings import ApiSettings
 from job_api.storage.base import StorageFull
 from job_client import Job, JobClient
@@ -40,6 +41,7 @@ from shared.process.exit_codes import ExitCode
 from tests.conftest import ROOT
 from tests.support.adapters import HookedStorage, raises
 from tests.support.failed_calls import failed_call
+from tests.support.failing_syncs import FailingSyncs
 from tests.support.running import running_server
 from tests.support.samples import results_document
 from tests.support.waiting import eventually, in_thread, opened_at_the_end
@@ -343,6 +345,25 @@ def test_results_are_sent_from_the_beginning_again_where_the_server_was_restarte
             dequeued(api)
             report_results(api, job.job_id, results_document(LARGE_RESULTS))
             assert job.results_as_dicts() == LARGE_RESULTS
+
+
+def test_results_that_the_disk_of_the_server_does_not_keep_are_sent_until_it_does(
+    start_server: Callable[..., str],
+    make_settings: MakeSettings,
+    make_api: MakeApi,
+    tiny_mp4: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = make_settings()
+    api = make_api(address := start_server(settings), retry_pause=lambda _: 0.0)
+    syncs = FailingSyncs(monkeypatch)
+    with JobClient(address) as client:
+        job = client.submit(tiny_mp4)
+        dequeued(api)
+        syncs.inside, syncs.failures = settings.data_dir / STAGING_FOLDER, 20
+        report_results(api, job.job_id, results_document(LARGE_RESULTS))
+        assert job.results_as_dicts() == LARGE_RESULTS
+    assert syncs.failures == 0
 
 
 def test_results_are_sent_in_smaller_chunks_where_the_server_was_restarted_with_a_smaller_limit(

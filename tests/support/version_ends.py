@@ -30,7 +30,7 @@ from tests.support.project_copy import ROOT, copy_of_project
 from tests.support.ranges import build_bounds, declared, other_than_bounds, tried_pythons
 from tests.support.working import free_port
 
-__all__ = ["OF_THE_TESTS", "STEPS", "built_wheel", "installed_pythons", "main", "uv"]
+__all__ = ["OF_THE_TESTS", "STEPS", "Failure", "Trial", "built_wheel", "installed_pythons", "main", "uv"]
 
 ENDS = ("newest", "oldest")
 OF_THE_TESTS = ("testing", "test")
@@ -226,24 +226,31 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--step", action="append", choices=STEPS, help="take this step alone")
     chosen = parser.parse_args(arguments)
     usual = {"newest": tried_pythons(), "oldest": tried_pythons()[:1]}
-    pythons = {end: sorted(chosen.python or usual[end], key=Version) for end in chosen.end}
+    pythons = {end: sorted(set(chosen.python or usual[end]), key=Version) for end in chosen.end}
     wanted = sorted({version for versions in pythons.values() for version in versions}, key=Version)
     found = installed_pythons(wanted)
     for version in wanted:
         if version not in found:
             _say(f"Python {version}: NOT TRIED, it is not installed here")
-    if not found or (chosen.python and len(found) < len(wanted)):
+    if (chosen.python and len(found) < len(wanted)) or not all(found.keys() & set(each) for each in pythons.values()):
         return 1
     with tempfile.TemporaryDirectory(prefix="foregsyte-versions-") as temporary, ThreadPoolExecutor(AT_ONCE) as pool:
         trials: list[Trial] = []
+        is_built = True
         for end, versions in pythons.items():
             folder = Path(temporary) / end
             folder.mkdir()
-            wheel = built_wheel(end, folder)
+            try:
+                wheel = built_wheel(end, folder)
+            except Failure as problem:
+                _say(f"{end} versions, wheel: FAILED: {problem}")
+                is_built = False
+                continue
             there = reversed([version for version in versions if version in found])
             trials += (Trial(end, each, found[each], wheel, chosen.worker, folder / each) for each in there)
         steps = [(trial, name) for name in chosen.step or STEPS for trial in trials]
-        return int(not all(pool.map(_passes, steps)))
+        passed = list(pool.map(_passes, steps))  # each step is taken, also where an earlier one fails
+    return int(not (is_built and all(passed)))
 
 
 def _passes(step: tuple[Trial, str]) -> bool:
@@ -251,8 +258,8 @@ def _passes(step: tuple[Trial, str]) -> bool:
     began = time.monotonic()
     try:
         shown = STEPS[name](trial)
-    except Failure as problem:
-        outcome = f"FAILED: {problem}"
+    except Exception as problem:  # noqa: BLE001 (whatever it is, the other steps are taken)
+        outcome = f"FAILED: {problem if isinstance(problem, Failure) else repr(problem)}"
     else:
         outcome = f"passed in {time.monotonic() - began:.0f} s{shown}"
     _say(f"Python {trial.version}, {trial.end} versions, {name}: {outcome}")

@@ -9,7 +9,7 @@ import pytest
 from tests.support import version_ends
 from tests.support.documented_installs import BY_PIP, extras_of
 from tests.support.ranges import tried_pythons
-from tests.support.version_ends import STEPS, Trial
+from tests.support.version_ends import STEPS, Failure, Trial
 
 pytestmark = pytest.mark.unit
 
@@ -28,6 +28,46 @@ def test_every_step_runs_on_every_python_that_is_there(monkeypatch: pytest.Monke
     assert version_ends.main(["newest", "oldest"]) == 0
     oldest, *_ = pythons = tried_pythons()
     assert sorted(ran) == sorted([*product(["newest"], pythons, STEPS), *product(["oldest"], [oldest], STEPS)])
+
+
+def test_a_step_that_fails_leaves_the_others_and_an_end_that_is_not_tried_is_none_that_passed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_: Trial) -> str:
+        raise TimeoutError("a host")
+
+    oldest, *_, newest = tried_pythons()
+    monkeypatch.setattr(version_ends, "uv", lambda *_: "python")
+    monkeypatch.setattr(version_ends, "built_wheel", lambda *given: given[-1] / "project.whl")
+    for name in STEPS:
+        monkeypatch.setitem(STEPS, name, lambda _: "")
+    monkeypatch.setitem(STEPS, next(iter(STEPS)), fail)
+    assert version_ends.main(["newest", "oldest"]) == 1
+    told = capsys.readouterr().out
+    assert f"Python {oldest}, oldest versions, {next(iter(STEPS))}: FAILED: TimeoutError('a host')" in told
+    assert told.count("passed in") == (len(STEPS) - 1) * (len(tried_pythons()) + 1)
+    monkeypatch.setitem(STEPS, next(iter(STEPS)), lambda _: "")
+    monkeypatch.setattr(version_ends, "installed_pythons", lambda _: {newest: "python"})
+    assert version_ends.main(["newest"]) == 0
+    assert version_ends.main(["newest", "oldest"]) == 1
+
+
+def test_an_end_for_which_no_wheel_can_be_built_leaves_the_other(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def build(end: str, folder: Path) -> Path:
+        if end == "oldest":
+            raise Failure("no compiler")
+        return folder / "project.whl"
+
+    monkeypatch.setattr(version_ends, "uv", lambda *_: "python")
+    monkeypatch.setattr(version_ends, "built_wheel", build)
+    for name in STEPS:
+        monkeypatch.setitem(STEPS, name, lambda _: "")
+    assert version_ends.main(["oldest", "newest"]) == 1
+    told = capsys.readouterr().out
+    assert "oldest versions, wheel: FAILED: no compiler" in told
+    assert told.count("newest versions") == told.count("passed in") == len(STEPS) * len(tried_pythons())
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from job_api.storage.keys import JOBS_FOLDER, results_key
 from shared.contract.job_status import JobStatus
 from tests.support.adapters import HookedStorage, raises
 from tests.support.clock import FakeClock
+from tests.support.failing_syncs import FailingSyncs
 from tests.support.lives import running, status, submit, take
 from tests.support.samples import OTHER_DOCUMENT
 from tests.support.waiting import in_thread
@@ -218,20 +219,6 @@ def test_results_that_were_stored_before_their_job_could_be_ended_are_not_reques
     services.reports.complete_staged(job, "w1", digest(DOCUMENT))
     assert status(services, job) is JobStatus.completed
     assert stored(storage, job) == DOCUMENT
-
-
-class FailingSyncs:
-    """Makes every sync of a file or folder fail for as long as it is named; Linux reports a failure only once."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.path: Path | None = None
-        self._fsync = os.fsync
-        monkeypatch.setattr("os.fsync", self._sync)
-
-    def _sync(self, descriptor: int) -> None:
-        if self.path and os.path.samestat(self.path.stat(), os.fstat(descriptor)):
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
-        self._fsync(descriptor)
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """Accepting a video: whole and safe on disk before its id is answered."""
 
+import errno
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +25,7 @@ from job_api.storage.keys import JOBS_FOLDER, input_key
 from job_api.testing.memory_storage import MemoryStorage
 from shared.contract.job_status import JobStatus
 from tests.support.adapters import HookedStorage, JobHooks, RecordingQueue, raises
+from tests.support.failing_syncs import FailingSyncs
 from tests.support.lives import completed, rows, running, status, submit, take
 from tests.support.samples import OTHER_VIDEO, VIDEO
 from tests.support.waiting import in_thread
@@ -265,6 +268,19 @@ class TestDisk:
         with pytest.raises(DiskLow):
             submit(services)
         assert nothing_was_left(services, storage, queue)
+
+    def test_a_video_whose_folder_the_disk_does_not_sync_is_refused_and_not_kept(
+        self, make_services: Make, make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        settings = make_settings()
+        services = make_services(settings)
+        submit(services)
+        syncs, folder = FailingSyncs(monkeypatch), settings.data_dir / JOBS_FOLDER
+        syncs.path = folder
+        for _ in range(3):
+            with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+                submit(services)
+        assert len(list(folder.iterdir())) == rows(services) == 1
 
     def test_a_repeat_needs_no_space(self, make_services: Make, make_settings: MakeSettings) -> None:
         storage = MemoryStorage(capacity_bytes=len(VIDEO))
