@@ -12,7 +12,7 @@ from job_client.files import written_whole
 from job_client.search.servers import folder_of_user, name_of_server
 from job_client.timeline import CodeSpan, TextSpan
 
-VERSION = 10
+VERSION = 11
 """Of the files; a change of what the timeline makes of results needs another one, so that they are made again."""
 
 

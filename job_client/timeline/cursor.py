@@ -18,13 +18,17 @@ MAX_UNPROVEN = 16
 
 
 class Cursor:
-    """Takes the cursor off the readings of one place."""
+    """Takes the cursor off the readings of one place.
+
+    Attributes:
+        seen: What it was surely read as.
+    """
 
     def __init__(self) -> None:
         self._latest: tuple[TextRun, str] | None = None
         self._unproven = deque[tuple[TextRun, str]](maxlen=MAX_UNPROVEN)
         self._overtaken = 0
-        self._seen: set[str] = set()
+        self.seen: set[str] = set()
 
     def add(self, run: TextRun) -> None:
         """Take in the next run at the place; the one before it loses its cursor."""
@@ -43,7 +47,7 @@ class Cursor:
 
     def finish(self) -> None:
         """Take the cursor off the latest run, where it surely is one."""
-        if self._latest and self._latest[1][-1:] in self._seen and not self._latest[1][-1].isalpha():
+        if self._latest and self._latest[1][-1:] in self.seen and not self._latest[1][-1].isalpha():
             run, text = self._latest
             run.text = _without_cursor(text)
         self._latest = None
@@ -55,11 +59,11 @@ class Cursor:
         self._unproven.clear()
         self._overtaken = 0
         if difference(text, following) is Difference.other:
-            self._seen.clear()
+            self.seen.clear()
 
     def _prove(self, char: str) -> None:
-        if self._seen or self._overtaken >= MIN_OVERTAKEN:
-            self._seen.add(char)
+        if self.seen or self._overtaken >= MIN_OVERTAKEN:
+            self.seen.add(char)
             for run, stem in self._unproven:
                 run.text = stem
             self._unproven.clear()

@@ -1,12 +1,13 @@
 """What was read at one place, frame after frame, and which lines of text were shown there."""
 
 from collections.abc import Iterator, Sequence
-from itertools import combinations, takewhile
+from itertools import combinations, pairwise, takewhile
 from operator import attrgetter
 
 from job_client.timeline.cursor import Cursor
 from job_client.timeline.cut_off import CutOff
 from job_client.timeline.geometry import union_of
+from job_client.timeline.growth import grows, join_grown
 from job_client.timeline.path import Path
 from job_client.timeline.readings import Difference, difference, voted
 from job_client.timeline.revealed import RevealedText
@@ -108,6 +109,7 @@ class TextRuns:
         self._line: _Line | None = None
         self._parts = 0
         self._cursor = Cursor()
+        self._is_amid_growth = False
         self._revealed = RevealedText()
         self._cut_off = CutOff(settings.min_text_evidence)
 
@@ -129,6 +131,7 @@ class TextRuns:
         self._runs.append(TextRun(time, reading, after_gap=after_gap))
         self._cursor.add(self._runs[-1])
         if len(self._runs) > MAX_RUNS:
+            self._join_grown(goes_on=True)
             yield from self._settle(len(self._runs) - UNSETTLED_RUNS)
 
     @property
@@ -147,6 +150,7 @@ class TextRuns:
         if covered and difference(covered.text, self._runs[-1].text) < Difference.number:  # it is nearly all read again
             self.take_parts()
         self._cursor.finish()
+        self._join_grown(goes_on=False)
         yield from self._settle(len(self._runs))
         yield from self._end_line()
         for whole in self._revealed.finish():
@@ -186,6 +190,11 @@ class TextRuns:
         self._parts = 0
         return line
 
+    def _join_grown(self, *, goes_on: bool) -> None:
+        """Join what grows, but for a text that is settled in part: what is left of it would be another line."""
+        first = next((at for at, pair in enumerate(pairwise(self._runs), 1) if not grows(*pair)), len(self._runs))
+        join_grown(self._runs[first if self._is_amid_growth else 0 :], self._cursor.seen, goes_on=goes_on)
+
     def _settle(self, count: int) -> Iterator[TextSpan]:
         """Decide what the first runs were readings of, and forget them."""
         before = self._line.state if self._line else None
@@ -195,6 +204,7 @@ class TextRuns:
                 self._line = _Line(shown)
             if not self._line.add(run):
                 yield from run.flash(self._min_evidence)
+        self._is_amid_growth = 0 < count < len(self._runs) and grows(*self._runs[count - 1 : count + 1])
         del self._runs[:count]
 
     def _end_line(self) -> Iterator[TextSpan]:

@@ -208,3 +208,34 @@ def test_words_that_begin_with_the_last_one_of_the_line_before_are_another_line(
 )
 def test_a_line_goes_on_where_the_text_ends(text: str, following: str, together: str | None) -> None:
     assert joined(text, following) == together
+
+
+@pytest.mark.parametrize("words", ["so today I", "what a day", "oven a easy", "you and me"])
+@pytest.mark.parametrize("frames_each", [4, 6, 8, 10])
+def test_a_caption_of_three_words_of_which_one_is_short_is_one_line(words: str, frames_each: int) -> None:
+    parts = list(accumulate(words.split(), "{} {}".format))
+    shown = [from_the_left(part) for part in parts for _ in range(frames_each)]
+    following = [from_the_left("bread in the")] * 20
+    assert [text for text, *_ in texts_of([*shown, *shown[-1:] * 6, *following])] == [words, "bread in the"]
+
+
+@pytest.mark.parametrize("prompt", ["", "user@host:~$ "])
+@pytest.mark.parametrize(("frames_each", "erased"), [(3, 1), (4, 4), (5, 5), (6, 6)])
+def test_commands_that_are_typed_and_erased_are_read_to_their_last_letter(
+    prompt: str, frames_each: int, erased: int
+) -> None:
+    commands = ["pip install rich", "make test", "git status", "cat a.txt"]
+    read: list[str] = []
+    for command in commands:
+        typed_so_far = [prompt + command[:count] for count in range(not prompt, len(command) + 1)]
+        read += [each for each in typed_so_far for _ in range(frames_each)]
+        read += [prompt + command] * 25
+        read += [each for each in typed_so_far[-2::-1] for _ in range(erased)]
+    lines = [text for text, *_ in texts_of([from_the_left(each) for each in read])]
+    assert [text for text in lines if len(text) > len(prompt) + 1] == [prompt + command for command in commands]
+
+
+@pytest.mark.parametrize("frames", [1, 2])
+def test_a_reading_that_gets_longer_for_a_moment_and_is_then_as_before_is_a_misreading(frames: int) -> None:
+    read = [*["DOLLARAMA"] * 8, *["DOLLARAMA-"] * frames, *["DOLLARAMA-E"] * frames, *["DOLLARAMA"] * 8]
+    assert [text for text, *_ in texts_of(list(map(from_the_left, read)))] == ["DOLLARAMA"]
