@@ -26,6 +26,9 @@ STILL_MS = 500.0
 """For how long a line stands that is one of its own, such as a subtitle that the next one begins with: a text that is
 typed, or comes word by word, grows faster."""
 
+MAX_STEP_CHARS = 4
+"""How many characters may come and go at a time in a crawl that is so slow that each reading of it stands."""
+
 MAX_MISREAD = 0.2
 """How many of the shared characters may differ."""
 
@@ -37,6 +40,7 @@ class RevealedText:
         self._parts: list[TextSpan] = []
         self._whole: TextSpan | None = None
         self._still_ms = 0.0
+        self._latest_chars = 0
         self._begins_in_word = False
 
     def add(self, line: TextSpan, still_ms: float) -> Iterator[TextSpan]:
@@ -54,7 +58,7 @@ class RevealedText:
         else:
             self._whole = _extended(self._whole, line, text)
         self._parts = [*self._parts, line][:MIN_PARTS]
-        self._still_ms = still_ms
+        self._still_ms, self._latest_chars = still_ms, len(line.text)
 
     def finish(self, *, is_cut: bool = False) -> Iterator[TextSpan]:
         """Yield what is left.
@@ -79,7 +83,10 @@ class RevealedText:
         text = joined(self._whole.text, line.text) if self._whole else None
         if self._whole is None or text is None:
             return None
-        runs_through = len(text) > max(len(self._whole.text), len(line.text))
+        stood = max(self._still_ms, still_ms) >= STILL_MS
+        step_chars = len(text) - max(len(self._whole.text), len(line.text))
+        gone_chars = self._latest_chars + step_chars - len(line.text)
+        runs_through = step_chars > 0 and not (stood and max(step_chars, gone_chars) > MAX_STEP_CHARS)
         is_fast = self._still_ms + line.start_ms - self._whole.end_ms < STILL_MS
         if len(self._parts) == MIN_PARTS:  # it may have been typed with pauses
             goes_on = text != self._whole.text and still_ms < STILL_MS

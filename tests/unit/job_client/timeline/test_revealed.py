@@ -239,3 +239,13 @@ def test_commands_that_are_typed_and_erased_are_read_to_their_last_letter(
 def test_a_reading_that_gets_longer_for_a_moment_and_is_then_as_before_is_a_misreading(frames: int) -> None:
     read = [*["DOLLARAMA"] * 8, *["DOLLARAMA-"] * frames, *["DOLLARAMA-E"] * frames, *["DOLLARAMA"] * 8]
     assert [text for text, *_ in texts_of(list(map(from_the_left, read)))] == ["DOLLARAMA"]
+
+
+def test_subtitles_that_stand_are_lines_of_their_own_though_each_begins_with_the_end_of_the_one_before() -> None:
+    parts = [
+        "he told me that we go home in the morning",
+        "we go home in the morning at last",
+        "the morning at last is here",
+    ]
+    shown = [from_the_left(part) for part in parts for _ in range(20)]
+    assert [text for text, *_ in texts_of(shown)] == parts
