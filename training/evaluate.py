@@ -32,6 +32,9 @@ NEAR_HALF = 0.05
 IOU = 0.5
 """Two boxes whose overlap over union is at least this are at the same place."""
 
+STILLS = {"photographs": "validate", "calibration": "calibrate"}
+"""The reports on photographs: those that nothing was fitted to, and those that confidences were."""
+
 Found = tuple[LabelledBox, float]
 """A box and its confidence."""
 
@@ -149,7 +152,7 @@ def main() -> None:
     parser = command_line(__doc__)
     parser.add_argument("--weights", type=Path, default=BUNDLED_CHECKPOINT)
     dataset = folder_with("images/test/*.jpg")
-    parser.add_argument("--dataset", type=dataset, help="a dataset; its parts test and validate are used")
+    parser.add_argument("--dataset", type=dataset, help="a dataset; its parts test, validate and calibrate are used")
     videos = folder_with("*.mp4")
     parser.add_argument("--videos", type=videos, help="the folder with the videos of labels/real_frames.json")
     parser.add_argument("--imgsz", type=int, help="the longer side of all images; by default as a worker chooses it")
@@ -163,9 +166,10 @@ def main() -> None:
     report = {}
     if given.dataset:
         report["rendered"] = evaluate(find, rendered_frames(given.dataset))
-        stills = list(rendered_frames(given.dataset, "validate"))
-        for source in SOURCES if stills else ():
-            report[f"photographs_{source}"] = evaluate(find, (one for one in stills if one.name.startswith(source)))
+        for title, part in STILLS.items():
+            stills = list(rendered_frames(given.dataset, part))
+            for source in SOURCES if stills else ():
+                report[f"{title}_{source}"] = evaluate(find, (one for one in stills if one.name.startswith(source)))
     if given.videos:
         report["real"] = evaluate(find, real_frames(given.videos))
     for title, part in report.items():
