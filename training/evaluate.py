@@ -166,14 +166,14 @@ def main() -> None:
     report = {}
     if given.dataset:
         report["rendered"] = evaluate(find, rendered_frames(given.dataset))
-        for title, part in STILLS.items():
+        for name, part in STILLS.items():
             stills = list(rendered_frames(given.dataset, part))
             for source in SOURCES if stills else ():
-                report[f"{title}_{source}"] = evaluate(find, (one for one in stills if one.name.startswith(source)))
+                report[f"{name}_{source}"] = evaluate(find, (one for one in stills if one.name.startswith(source)))
     if given.videos:
         report["real"] = evaluate(find, real_frames(given.videos))
-    for title, part in report.items():
-        show(title, part)
+    for title, measured in report.items():
+        show(title, measured)
     if given.out:
         save(given.out, report)
 
