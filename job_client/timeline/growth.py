@@ -5,6 +5,7 @@ end in the middle, and a choice of what was shown, too.
 """
 
 from collections.abc import Iterator, Sequence, Set
+from functools import lru_cache
 from itertools import chain, groupby
 
 from job_client.timeline.path import Path
@@ -19,6 +20,10 @@ MIN_WHOLE_SHARE = 0.5
 """For what share of the time of its longest brief beginning it must be read."""
 
 
+CACHED_TEXTS = 1 << 12
+"""The same readings are compared again at many places."""
+
+
 def join_grown(runs: Sequence[TextRun], cursors: Set[str], *, goes_on: bool) -> None:
     """Give the beginnings of a text that grows, and what is left while it is erased, the text that it becomes.
 
@@ -27,6 +32,8 @@ def join_grown(runs: Sequence[TextRun], cursors: Set[str], *, goes_on: bool) -> 
         cursors: What a cursor was read as behind them; it does not grow.
         goes_on: Whether more may follow, so that what grows last may not be whole yet.
     """
+    if len(runs) < MIN_PARTS:
+        return
     stages = [list(group) for _, group in groupby(runs, lambda run: _look(run.text))]
     for first, behind in list(_growths(stages)):
         end = behind - _is_cursor_alone(stages[behind - 2], stages[behind - 1], cursors)
@@ -92,5 +99,6 @@ def _is_brief(stage: Sequence[TextRun]) -> bool:
     return stage[-1].sighting.last.end_ms - stage[0].sighting.first.start_ms < STILL_MS
 
 
+@lru_cache(CACHED_TEXTS)
 def _look(text: str) -> str:
     return look_of("".join(text.split()))

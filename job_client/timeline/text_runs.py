@@ -192,8 +192,10 @@ class TextRuns:
 
     def _join_grown(self, *, goes_on: bool) -> None:
         """Join what grows, but for a text that is settled in part: what is left of it would be another line."""
-        first = next((at for at, pair in enumerate(pairwise(self._runs), 1) if not grows(*pair)), len(self._runs))
-        join_grown(self._runs[first if self._is_amid_growth else 0 :], self._cursor.seen, goes_on=goes_on)
+        first = 0
+        if self._is_amid_growth:
+            first = next((at for at, pair in enumerate(pairwise(self._runs), 1) if not grows(*pair)), len(self._runs))
+        join_grown(self._runs[first:], self._cursor.seen, goes_on=goes_on)
 
     def _settle(self, count: int) -> Iterator[TextSpan]:
         """Decide what the first runs were readings of, and forget them."""
