@@ -19,7 +19,6 @@ MIN_WHOLE_FRAMES = 2
 MIN_WHOLE_SHARE = 0.5
 """For what share of the time of its longest brief beginning it must be read."""
 
-
 CACHED_TEXTS = 1 << 12
 """The same readings are compared again at many places."""
 
