@@ -83,10 +83,11 @@ class TestCsv:
         ]
 
     @given(LINES)
+    @example("\uff0b1")
     def test_any_text_comes_back_as_it_was(self, text: str) -> None:
         written = text_of(frame_results([frame(0, {}, {text: 0.5})]), ExportFormat.csv)
         [row] = csv.DictReader(io.StringIO(written, newline=""))
-        assert row["name"] == ("'" if text[0] in "=+-@" else "") + text
+        assert row["name"] == ("'" if text[0] in "=+-@\uff1d\uff0b\uff0d\uff20" else "") + text
 
     def test_text_like_a_formula_begins_with_an_apostrophe_and_numbers_do_not(self) -> None:
         formulas = [frame(0, {"=cmd|'/c calc'!A1": 0.5}, {"-5 °C": 0.5, "@SUM(1)": 0.5, "+1": 0.5, "\t=1": 0.5})]
