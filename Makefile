@@ -61,7 +61,7 @@ WITHOUT_TORCH = --ignore-glob="*/test_torch_*.py"
 # The tests of signals and those that load models run apart: a signal crashes a process that holds the models' libraries.
 WITHOUT_MODELS = $(WITHOUT_TORCH) -m "not models and not corpus"
 # Only files that name the marker or have it by their name are collected: all others take each process seconds.
-LOAD_MODELS = $(shell grep -rl --include="test_*.py" "mark\.models" tests; find tests -name "test_torch_*.py" | sort)
+LOAD_MODELS = $(shell { grep -rl --include="test_*.py" "mark\.models" tests; find tests -name "test_torch_*.py"; } | sort -u)
 WITH_MODELS = $(LOAD_MODELS) -m "models and not corpus"
 # Beside each other, for those that wait leave the cores to those that compute.
 TESTS = $(MAKE) --no-print-directory --jobs 2 tests-without-models tests-with-models

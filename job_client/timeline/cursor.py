@@ -2,8 +2,8 @@
 
 from collections import deque
 
+from job_client.timeline.growth import is_brief
 from job_client.timeline.readings import Difference, difference
-from job_client.timeline.revealed import STILL_MS
 from job_client.timeline.text_run import TextRun
 
 CURSORS = frozenset("|¦_Il!▏▎▍▌▋▊▉█▮■")
@@ -41,8 +41,7 @@ class Cursor:
             self._stay(text, run.text)
         elif stem != text:
             self._unproven.append((before, stem))
-            is_brief = before.sighting.last.end_ms - before.sighting.first.start_ms < STILL_MS
-            self._overtaken += is_brief and _without_cursor(run.text) != stem
+            self._overtaken += is_brief([before]) and _without_cursor(run.text) != stem
             self._prove(text[-1])
 
     def finish(self) -> None:

@@ -59,7 +59,7 @@ def _growths(stages: Sequence[Sequence[TextRun]]) -> Iterator[tuple[int, int]]:
     for at in range(1, len(stages) + 1):
         if at < len(stages) and grows(stages[at - 1][-1], stages[at][0]):
             is_typed = at - first >= MIN_PARTS  # with pauses, it may be
-            if _is_brief(stages[at - 1]) or (is_typed and _is_brief(stages[at])):
+            if is_brief(stages[at - 1]) or (is_typed and is_brief(stages[at])):
                 continue
         if at - first >= MIN_PARTS:
             yield first, at
@@ -69,7 +69,7 @@ def _growths(stages: Sequence[Sequence[TextRun]]) -> Iterator[tuple[int, int]]:
 def _erased(stages: Sequence[Sequence[TextRun]], end: int) -> Iterator[Sequence[TextRun]]:
     """Yield the stages in which what has grown is erased little by little; the last one may be where the next grows."""
     for before, stage, following in zip(stages[end - 1 :], stages[end:], [*stages[end + 1 :], None], strict=False):
-        if not (_is_brief(stage) and _look(before[0].text).startswith(_look(stage[0].text)) and not stage[0].after_gap):
+        if not (is_brief(stage) and _look(before[0].text).startswith(_look(stage[0].text)) and not stage[0].after_gap):
             return
         if following is None or not grows(stage[-1], following[0]):
             yield stage
@@ -81,7 +81,7 @@ def _is_whole(growth: Sequence[Sequence[TextRun]], following: Sequence[TextRun] 
     if not any(map(str.isalpha, _look(whole[0].text)[len(_look(parts[0][0].text)) :])):
         return False
     votes = sum(run.votes for run in whole)
-    longest = max((sum(run.votes for run in part) for part in parts if _is_brief(part)), default=0.0)
+    longest = max((sum(run.votes for run in part) for part in parts if is_brief(part)), default=0.0)
     if sum(run.sighting.frames for run in whole) < MIN_WHOLE_FRAMES or votes < MIN_WHOLE_SHARE * longest:
         return False
     is_undone = following is not None and _look(following[0].text) in {_look(part[0].text) for part in parts}
@@ -94,7 +94,8 @@ def _is_cursor_alone(before: Sequence[TextRun], stage: Sequence[TextRun], cursor
     return len(stage) == 1 and text[-1] in cursors and _look(text[:-1]) == _look(before[-1].text)
 
 
-def _is_brief(stage: Sequence[TextRun]) -> bool:
+def is_brief(stage: Sequence[TextRun]) -> bool:
+    """Return whether runs that follow each other stand for less time than a line of its own does."""
     return stage[-1].sighting.last.end_ms - stage[0].sighting.first.start_ms < STILL_MS
 
 

@@ -138,7 +138,7 @@ class Retry:
         def attempt() -> T:
             return self._attempt(method, request, seconds, is_given_up)
 
-        return self._repeated(attempt, is_cancelled, unimplemented_seconds)
+        return self._repeated(attempt, is_cancelled, unimplemented_seconds, _is_repeatable)
 
     def transfer(
         self,
@@ -178,7 +178,7 @@ class Retry:
                     self._stub.cancel_calls()  # what the network still holds of the chunk delays only itself
                 raise
 
-        return self._repeated(attempt, is_cancelled, unimplemented_seconds)
+        return self._repeated(attempt, is_cancelled, unimplemented_seconds, _is_repeatable)
 
     def sending(self, send: Callable[[], T], is_cancelled: Callable[[], bool]) -> T:
         """Repeat what sends results, by several calls, as long as the server loses them.
@@ -200,10 +200,9 @@ class Retry:
         attempt: Callable[[], T],
         is_cancelled: Callable[[], bool],
         unimplemented_seconds: float,
-        is_repeatable: "Callable[[BaseException], bool] | None" = None,
+        is_repeatable: Callable[[BaseException], bool],
     ) -> T:
-        """Repeat an attempt until its error is none to repeat; by default, until it is an answer about the job."""
-        is_repeatable = is_repeatable or _is_repeatable
+        """Repeat an attempt until its error is none to repeat."""
         is_unknown = _is_unimplemented_for(unimplemented_seconds)
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(is_repeatable),

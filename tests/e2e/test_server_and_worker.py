@@ -255,8 +255,8 @@ def test_a_worker_without_its_weights_says_so_and_touches_no_job(
         assert process.exit_code() == ExitCode.MODELS
     [message] = [line for line in process.text.splitlines() if line.startswith("foregsyte-worker:")]
     assert "absent_openvino_model" in message
-    # The child may be ended while coverage saves what it ran, which says so in its own way.
-    assert "Traceback" not in process.text or "/coverage/control.py" in process.text
+    # Only that of coverage may be there: the child may be ended while coverage saves what it ran.
+    assert not re.search(r"Traceback .*\n(?!.*/coverage/control\.py)", process.text)
     assert has_status(client, job_id, JobStatus.pending)
     assert "job dequeued" not in (tmp_path / "api.log").read_text()
 

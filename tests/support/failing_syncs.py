@@ -1,6 +1,7 @@
 """A disk that does not keep what it was given."""
 
 import errno
+import math
 import os
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ class FailingSyncs:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.path: Path | None = None
         self.inside: Path | None = None
-        self.failures = 1000
+        self.failures = math.inf
         self._fsync = os.fsync
         monkeypatch.setattr("os.fsync", self._sync)
 
